@@ -172,6 +172,8 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
     system = text(two.get("OperatingSystem"), 256)
     desktop = system == "Docker Desktop" or text(two.get("Name")) == "docker-desktop"
     default_backend = "iptables" if kind is EngineKind.DOCKER else ""
+    firewall = mapping(two.get("FirewallBackend"))
+    details = dict(pair for item in sequence(firewall.get("Info")) if len(pair := texts(item)) == 2)
     return EngineInfo(
         version=text(one.get("Version"), 64),
         api=api,
@@ -185,10 +187,11 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
         cgroup_driver=text(two.get("CgroupDriver"), 32),
         cgroup_version=text(two.get("CgroupVersion"), 8),
         network_plugins=texts(mapping(two.get("Plugins")).get("Network")),
-        firewall_backend=text(mapping(two.get("FirewallBackend")).get("Driver"), 64) or default_backend,
+        firewall_backend=text(firewall.get("Driver"), 64) or default_backend,
         pid=None if desktop else pid,
         endpoint=endpoint,
         kind=kind,
+        userland_proxy={"true": True, "false": False}.get(details.get("EnableUserlandProxy", "")),
     )
 
 

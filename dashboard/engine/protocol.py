@@ -25,7 +25,8 @@ class EngineUnreachable(EngineError):  # noqa: N818 - names the state, not a fau
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """The engine, from /version, /info and the socket's peer. ``pid`` is the daemon's (SO_PEERCRED), None if the daemon
-    is not a process of this machine (Docker Desktop, TCP)."""
+    is not a process of this machine (Docker Desktop, TCP). ``userland_proxy``: whether it starts docker-proxy, None
+    before Engine 29.5, which does not tell."""
 
     version: str
     api: str
@@ -43,6 +44,7 @@ class EngineInfo:
     pid: int | None
     endpoint: str
     kind: EngineKind = EngineKind.DOCKER
+    userland_proxy: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,18 @@ from dashboard.netns.watch.namespace_watch import KernelView, Watch
 Subscriber = Callable[[KernelView], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Subscription:
+    on_change: Subscriber
+    pid: int
+    engine_pid: Callable[[], int | None]
+
+
 @dataclass(slots=True)
 class _Shared:
     watch: Watch
     namespace: Namespace
-    subscribers: dict[object, Subscriber] = field(default_factory=dict)
-    candidates: dict[object, Callable[[], Iterable[int]]] = field(default_factory=dict)
+    subscriptions: dict[object, _Subscription] = field(default_factory=dict)
 
 
 class WatchPool:
@@ -32,9 +38,11 @@ class WatchPool:
         token: object,
         pid: int,
         on_change: Subscriber,
-        candidates: Callable[[], Iterable[int]],
+        engine_pid: Callable[[], int | None],
     ) -> tuple[int, KernelView]:
-        """Watches the namespace of ``pid``; returns its inode and the current view."""
+        """Watches the namespace of ``pid``; returns its inode and the current view. ``engine_pid`` returns the Engine's
+        process, which passes sockets on and keeps those of its resolver."""
+        subscription = _Subscription(on_change, pid, engine_pid)
         namespace = await asyncio.to_thread(Namespace.of_pid, pid)
         inode = namespace.inode
         async with self._lock:
@@ -43,24 +51,27 @@ class WatchPool:
                 namespace.close()
             else:
 
-                def publish(view: KernelView) -> None:
-                    current = self._shared.get(inode)
-                    for subscriber in list(current.subscribers.values()) if current else ():
-                        subscriber(view)
+                def current() -> list[_Subscription]:
+                    opened = self._shared.get(inode)
+                    return list(opened.subscriptions.values()) if opened else [subscription]
 
-                def all_candidates() -> Iterable[int]:
-                    current = self._shared.get(inode)
-                    for candidates_of in list(current.candidates.values()) if current else (candidates,):
-                        yield from candidates_of()
+                def publish(view: KernelView) -> None:
+                    for each in current():
+                        each.on_change(view)
+
+                def engines() -> set[int]:
+                    return {engine for each in current() if (engine := each.engine_pid()) is not None}
+
+                def candidates() -> Iterable[int]:
+                    return (*(each.pid for each in current()), *engines())
 
                 try:
-                    watch = await Watch.open(namespace, publish, candidates=all_candidates)
+                    watch = await Watch.open(namespace, publish, candidates=candidates, engines=engines)
                 except BaseException:
                     namespace.close()
                     raise
                 shared = self._shared[inode] = _Shared(watch, namespace)
-            shared.subscribers[token] = on_change
-            shared.candidates[token] = candidates
+            shared.subscriptions[token] = subscription
             return inode, shared.watch.view
 
     def namespace(self, inode: int) -> Namespace | None:
@@ -73,15 +84,19 @@ class WatchPool:
         shared = self._shared.get(inode)
         return shared.watch.view if shared else None
 
+    async def settle(self, inode: int) -> None:
+        """Waits until the owners of all listeners in a watched namespace are known and final."""
+        if (shared := self._shared.get(inode)) is not None:
+            await shared.watch.settle()
+
     async def unsubscribe(self, token: object, inode: int) -> None:
         """Ends a subscription; the last one closes the watch."""
         async with self._lock:
             shared = self._shared.get(inode)
             if shared is None:
                 return
-            shared.subscribers.pop(token, None)
-            shared.candidates.pop(token, None)
-            if not shared.subscribers:
+            shared.subscriptions.pop(token, None)
+            if not shared.subscriptions:
                 del self._shared[inode]
                 shared.watch.close()
                 shared.namespace.close()

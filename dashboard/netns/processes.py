@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dashboard.netns.netlink.rtnetlink import decode_name
 
-_CONTAINER_ID = re.compile(rb"(?:[a-z][a-z-]*-)?([0-9a-f]{64})(?:\.scope)?")
+#: conmon, which Podman starts for each container, is outside of it: ``libpod-conmon-<id>.scope``.
+_CONTAINER_ID = re.compile(rb"(?:(?![a-z-]*conmon-)[a-z][a-z-]*-)?([0-9a-f]{64})(?:\.scope)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tupl
     wanted = frozenset(inodes)
     holders: dict[int, list[tuple[int, int]]] = {}
     for pid in dict.fromkeys(pids):
-        held = wanted & _socket_inodes(pid)
+        held = _held_sockets(pid, wanted)
         if not held:
             continue
         started = start_of(pid)
@@ -87,13 +88,18 @@ def find_owners(inodes: Collection[int], candidates: Iterable[int] = ()) -> dict
     return found
 
 
-def is_current(owner: Owner) -> bool:
-    """Whether the process is still alive and has the same name."""
-    return start_of(owner.pid) == owner.started and name_of(owner.pid) == owner.process
+def still_held(owner: Owner, inodes: Collection[int]) -> set[int]:
+    """Those of the sockets ``inodes`` that the process still holds; none if it has ended or has another name now."""
+    if start_of(owner.pid) != owner.started or name_of(owner.pid) != owner.process:
+        return set()
+    return _held_sockets(owner.pid, frozenset(inodes))
 
 
-def _socket_inodes(pid: int) -> set[int]:
-    """Inodes of the sockets that a process has open; empty if it has ended or cannot be read."""
+def _held_sockets(pid: int, wanted: frozenset[int]) -> set[int]:
+    """Those of the sockets ``wanted`` that a process has open; empty if it has ended or cannot be read.
+
+    Listening sockets are usually among the first descriptors: the rest is not read once all are found.
+    """
     found: set[int] = set()
     folder = b"/proc/%d/fd/" % pid
     try:
@@ -101,12 +107,14 @@ def _socket_inodes(pid: int) -> set[int]:
     except OSError:
         return found
     for name in names:
+        if len(found) == len(wanted):
+            break
         try:
             target = os.readlink(folder + name)  # noqa: PTH115 - bytes
         except OSError:
             continue
-        if target.startswith(b"socket:["):
-            found.add(int(target[8:-1]))
+        if target.startswith(b"socket:[") and (inode := int(target[8:-1])) in wanted:
+            found.add(inode)
     return found
 
 

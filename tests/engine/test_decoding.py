@@ -128,7 +128,10 @@ def test_published_ports_come_in_order_and_exposed_ones_are_not_published() -> N
         ({"OperatingSystem": "Docker Desktop"}, {"desktop": True, "pid": None}),
         ({"Swarm": {"LocalNodeState": "active"}}, {"swarm_active": True}),
         ({"Swarm": {"LocalNodeState": "inactive"}}, {"swarm_active": False}),
-        ({"FirewallBackend": {"Driver": "nftables"}}, {"firewall_backend": "nftables"}),
+        ({"FirewallBackend": {"Driver": "nftables"}}, {"firewall_backend": "nftables", "userland_proxy": None}),
+        ({"FirewallBackend": {"Info": [["EnableUserlandProxy", "true"], ["x"], 7]}}, {"userland_proxy": True}),
+        ({"FirewallBackend": {"Info": [["EnableUserlandProxy", "false"]]}}, {"userland_proxy": False}),
+        ({"FirewallBackend": {"Info": "EnableUserlandProxy"}}, {"userland_proxy": None}),
         ({}, {"firewall_backend": "iptables", "rootless": False, "pid": 7}),
     ],
 )

@@ -44,8 +44,8 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def nobody() -> tuple[int, ...]:
-    return ()
+def nobody() -> None:
+    """No engine."""
 
 
 async def test_two_subscribers_of_one_namespace_share_a_watch(

@@ -142,7 +142,7 @@ class Zoo:
 
     def listeners(self) -> list[Listener]:
         """The listeners, from ``ss -Hltnupe``: one entry per socket, owned by its lowest pid."""
-        return [_listener(line) for line in self.run("ss", "-Hltnupe").splitlines()]
+        return [parse_listener(line) for line in self.run("ss", "-Hltnupe").splitlines()]
 
 
 def _name(text: str) -> str:
@@ -197,7 +197,8 @@ def _routes(family: Family, told: dict[str, Any]) -> list[Route]:
     ]
 
 
-def _listener(line: bytes) -> Listener:
+def parse_listener(line: bytes) -> Listener:
+    """A line of ``ss -Hltnupe``; the owner is the lowest pid."""
     fields = line.split(None, 6)
     protocol = Protocol(fields[0].decode())
     place, _, port = fields[4].decode().rpartition(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -18,11 +19,11 @@ from dashboard.netns.processes import (
     container_in,
     container_of,
     find_owners,
-    is_current,
     name_of,
     owners,
     pids_of_container,
     start_of,
+    still_held,
 )
 from tests.netns.namespaces import Zoo, wanted
 from tests.support.polling import until
@@ -45,6 +46,9 @@ OUTER = "0" * 63 + "1"
         (f"0::/docker/{OUTER}/docker/{ID}\n", ID),  # an engine in a container
         (f"0::/docker/{OUTER}/system.slice/docker-{ID}.scope\n", ID),
         (f"0::/kubepods.slice/pod1.slice/cri-containerd-{ID}.scope\n", ID),
+        (f"0::/machine.slice/libpod-{ID}.scope/container\n", ID),  # Podman
+        (f"0::/machine.slice/libpod-conmon-{ID}.scope\n", None),  # conmon holds the published ports of Podman 5
+        (f"0::/docker/{OUTER}/libpod_parent/libpod-conmon-{ID}\n", OUTER),  # Podman in a container
         ("0::/\n", None),
         ("0::/system.slice/docker.service\n", None),
         ("0::/user.slice/session-1.scope\n", None),
@@ -83,9 +87,19 @@ def test_an_owner_is_searched_among_the_candidates_first(
     monkeypatch.setattr(processes, "all_pids", lambda: pytest.fail("all of /proc was searched"))
     owner = find_owners([one.inode], [process.pid])[one.inode]
     assert (owner.pid, owner.process, owner.container) == (process.pid, "web", None)
-    assert is_current(owner)
+    assert still_held(owner, [one.inode, 999_999_999]) == {one.inode}
     zoo.release(process)
-    assert not is_current(owner)
+    assert still_held(owner, [one.inode]) == set()
+
+
+def test_a_process_that_has_closed_a_socket_no_longer_holds_it(zoo: Zoo, namespace: Namespace) -> None:
+    with namespace.run(socket.socket) as opened:
+        inode = os.fstat(opened.fileno()).st_ino
+        owner = find_owners([inode], [os.getpid()])[inode]
+        assert owner.pid == os.getpid()
+        assert still_held(owner, [inode]) == {inode}
+    assert still_held(owner, [inode]) == set()
+    assert start_of(owner.pid) == owner.started, "the process still runs"
 
 
 def test_a_socket_without_a_process_has_no_owner() -> None:

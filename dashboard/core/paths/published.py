@@ -52,6 +52,24 @@ def _port_holder(machine: NamespaceState, port: int, family: Family) -> str | No
     return "docker-proxy" if "docker-proxy" in names else next(iter(names), "an unknown process" if listeners else None)
 
 
+def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
+    """Whether the Engine starts docker-proxy for published ports; None if nothing that was seen proves it.
+
+    A published TCP port on which only dockerd or nothing listens proves that it does not.
+    """
+    if machine is None:
+        return None
+    if any(listener.process == "docker-proxy" for listener in machine.listeners):
+        return True
+    holders = {
+        _port_holder(machine, mapping.host_port, family_of(mapping.host_address))
+        for column in columns
+        for mapping in column.published
+        if mapping.protocol == "tcp" and mapping.host_port
+    }
+    return False if holders and holders <= {None, "dockerd"} else None
+
+
 def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
     """The machine's addresses except loopback: first that of the default route's interface, then those of its bridges,
     which the nat OUTPUT rule includes (it matches every local address)."""

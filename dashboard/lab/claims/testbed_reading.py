@@ -103,7 +103,9 @@ class TestbedReader:
         """One observation, made as for the columns of an experiment."""
         target = await self._observation_target(place)
         try:
-            return await self._observer.add(target)
+            await self._observer.add(target)
+            await self._observer.settle()
+            return self._observer.state(target.key)
         except NamespaceGone as error:
             raise _exited(error) from error
         finally:

@@ -108,9 +108,10 @@ class ExperimentDriver:
         await self._recorder.journal.close(FLUSH_TIMEOUT_S)
 
     async def settled(self) -> None:
-        """Waits until names have been looked up and everything is in the database."""
+        """Waits until the owners of listeners are final, names are looked up and everything is in the database."""
         async with self._lock:
             pass
+        await self.observer.settle()
         await self.observer.wait_for_lookups()
         await self._recorder.journal.flush()
 

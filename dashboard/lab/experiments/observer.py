@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dashboard.core.modes import MACHINE, Mode
@@ -89,11 +89,7 @@ class Observer:
         def changed(view: KernelView) -> None:
             self._on_kernel_change(target.key, view)
 
-        def candidates() -> Iterable[int]:
-            # On a user-defined network the resolver's sockets belong to the Engine.
-            return (target.pid, self._engine_pid)
-
-        inode, view = await self._pool.subscribe(token, target.pid, changed, candidates)
+        inode, view = await self._pool.subscribe(token, target.pid, changed, self._pid_of_engine)
         try:
             (resolver, hosts), names, host = await asyncio.gather(
                 asyncio.to_thread(self._files, target),
@@ -109,6 +105,12 @@ class Observer:
         state = _with_view(state, view)
         self._observed[target.key] = Observation(target, inode, state, token)
         return state
+
+    async def settle(self) -> None:
+        """Waits until the owners of all listeners are known and final, and reported."""
+        inodes = {observed.inode for observed in self._observed.values()}
+        await asyncio.gather(*(self._pool.settle(inode) for inode in inodes))
+        await asyncio.sleep(0)  # changes are reported in the loop's next turn
 
     async def remove(self, key: str) -> None:
         """Ends the observation of a column."""

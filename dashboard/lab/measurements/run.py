@@ -11,6 +11,7 @@ from dashboard.core.measurements.measurement import Block, Environment, Probe, S
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
 from dashboard.core.paths.finder import measured_paths, resolver_paths
 from dashboard.core.paths.model import Path
+from dashboard.core.paths.published import userland_proxy
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.latency.environment import load_average, read_environment, read_offloads
@@ -60,14 +61,13 @@ async def _environment(context: Context, run: ExperimentDriver, namespaces: Mapp
         opened = await namespaces["machine"].arun(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         with opened:
             offloads = read_offloads(opened, names)
-    proxy = any(one.process == "docker-proxy" for one in machine.listeners) if machine is not None else None
-    published = any(column.published for column in run.view.columns)
+    observed = userland_proxy(run.view.columns, machine)
     return replace(
         await asyncio.to_thread(read_environment),
         engine=info.version,
         engine_api=info.api,
         engine_kind=info.kind,
-        userland_proxy=proxy if published else None,
+        userland_proxy=observed if info.userland_proxy is None else info.userland_proxy,
         firewall_backend=info.firewall_backend,
         mtu={one.name: one.mtu for one in machine.interfaces} if machine is not None else {},
         offloads=offloads,
@@ -85,6 +85,7 @@ async def measure_paths(
 
     Every block is stored before the next one starts. A cancelled task marks the run as cancelled.
     """
+    await run.observer.settle()
     plan = plan_series(run, request.probes)
     database, identity, options = context.database, request.id, request.options
     namespaces = _namespaces(context, run)

@@ -1,4 +1,8 @@
-"""Listening sockets of one namespace with their owners: sockets are polled, owners searched for new sockets."""
+"""Listening sockets of one namespace with their owners: sockets are polled, owners searched for new sockets.
+
+Since Docker Engine 28 dockerd opens the socket of a published port and hands it to docker-proxy some milliseconds later
+(Moby, daemon/libnetwork/portmappers/nat): the owner of such a socket is searched until dockerd has let go.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import Any
 from dashboard.core.namespaces.state import Listener, listener_key
 from dashboard.netns.namespace import in_own_thread
 from dashboard.netns.netlink.listeners import ListenerTable, ListeningSocket
-from dashboard.netns.processes import Owner, find_owners, is_current
+from dashboard.netns.processes import Owner, find_owners, still_held
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +23,10 @@ Candidates = Callable[[], Iterable[int]]
 
 _OWNER_WAIT_S = 0.04
 _ATTEMPTS = 3
+_HANDOVER_S = 0.45  # the Engine passes a socket on within 20 ms, on a busy machine later
+_HANDOVER_POLL_S = 0.03
+#: The Engine keeps the sockets of its resolver in the container's namespace.
+_RESOLVER = "127.0.0.11"
 
 
 def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[int, Owner | None]:
@@ -30,7 +38,10 @@ def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[
 
 class ListenerFeed:
     """Listeners to show. A new socket is held back until its owner is known, for at most 40 ms; then it is shown
-    without one. ``changed`` is called when the listeners may differ."""
+    without one. A new socket of an engine is held back until another process holds it, for at most 450 ms.
+
+    ``candidates`` returns the pids that are searched first, ``engines`` those of engines. ``changed`` is called when
+    the listeners may differ."""
 
     def __init__(
         self,
@@ -38,15 +49,20 @@ class ListenerFeed:
         owners: dict[int, Owner | None],
         candidates: Candidates | None,
         changed: Callable[[], None],
+        engines: Candidates | None = None,
     ) -> None:
         self._table = table
         self._owners = owners
         self._candidates = candidates
+        self._engines = engines
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, float] = {}  # inode -> when it was first seen
+        end = self._loop.time() + _HANDOVER_S
+        self._handover = dict.fromkeys(self._held_by_engines(owners), end)  # inode -> until when it may be passed on
         self._attempts: dict[int, int] = {}
         self._search: asyncio.Task[None] | None = None
+        self._start_search()
         self._built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}
         self._shown: tuple[Listener, ...] | None = None
         self._shown_names = -1
@@ -71,10 +87,30 @@ class ListenerFeed:
             del self._owners[gone]
             self._attempts.pop(gone, None)
         self._waiting = {inode: self._waiting.get(inode, now) for inode in inodes - self._owners.keys()}
-        if self._waiting and self._search is None:
-            self._search = self._loop.create_task(self._search_owners())
+        self._handover = {inode: end for inode, end in self._handover.items() if inode in inodes}
+        self._start_search()
         self._notify()
         return True
+
+    async def settle(self) -> None:
+        """Poll, and wait until the owners of all sockets that exist now are known and final. Raises like ``poll``."""
+        self.poll()
+        new = self._unsettled()
+        while self._search is not None and not self._search.done() and new & self._unsettled():
+            await asyncio.wait({self._search}, timeout=_HANDOVER_POLL_S)
+
+    def _unsettled(self) -> frozenset[int]:
+        return frozenset(self._waiting) | frozenset(self._handover)
+
+    def _held_by_engines(self, owners: dict[int, Owner | None]) -> list[int]:
+        """Those sockets of engines that may be passed on to another process."""
+        engines = frozenset(self._engines() if self._engines is not None else ())
+        held = {inode for inode, owner in owners.items() if owner is not None and owner.pid in engines}
+        return [one.inode for one in self._table.sockets if one.inode in held and one.address != _RESOLVER]
+
+    def _start_search(self) -> None:
+        if self._search is None and self._unsettled():
+            self._search = self._loop.create_task(self._search_owners())
 
     def _notify(self) -> None:
         self._shown = None
@@ -82,24 +118,33 @@ class ListenerFeed:
 
     async def _search_owners(self) -> None:
         try:
-            while self._waiting:
-                wanted = frozenset(self._waiting)
-                search = asyncio.ensure_future(in_own_thread(lambda: search_owners(wanted, self._candidates)))  # noqa: B023
+            while wanted := self._unsettled():
+                search = asyncio.ensure_future(in_own_thread(lambda: search_owners(wanted, self._candidates)))
                 while not search.done():
                     await asyncio.wait({search}, timeout=_OWNER_WAIT_S)
                     if not search.done():
                         self._notify()
                 self._take(search.result())
+                if self._handover:
+                    await asyncio.sleep(_HANDOVER_POLL_S)
         except OSError as error:
             _log.warning("searching the owners of sockets: %s", error)
+            self._handover.clear()
             self._take(dict.fromkeys(self._waiting))
         finally:
             self._search = None
 
     def _take(self, found: dict[int, Owner | None]) -> None:
-        """Store the owners of sockets that still exist."""
+        """Store the owners of sockets that still exist, except of new ones that an engine may still pass on."""
         inodes = {one.inode for one in self._table.sockets}
+        now = self._loop.time()
+        held = frozenset(self._held_by_engines(found))
+        for inode in held & self._waiting.keys():
+            self._handover.setdefault(inode, now + _HANDOVER_S)
         for inode, owner in found.items():
+            if self._handover.get(inode, now) > now and (owner is None or inode in held):
+                continue
+            self._handover.pop(inode, None)
             self._waiting.pop(inode, None)
             if inode in inodes:
                 self._owners[inode] = owner
@@ -107,19 +152,21 @@ class ListenerFeed:
         self._notify()
 
     async def check_owners(self, *, everything: bool = False) -> None:
-        """Search again the owners that ended or were renamed, and a few times those never found: a server that forks
-        and exits in the parent keeps the socket. ``everything`` searches all."""
+        """Search again the owners that ended, were renamed or closed the socket, and a few times those never found: a
+        server that forks and exits in the parent keeps the socket. ``everything`` searches all."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)
 
         def look() -> dict[int, Owner | None]:
-            ended = {owner for owner in set(owners.values()) if owner is not None and not is_current(owner)}
-            stale = [
-                inode
-                for inode, owner in owners.items()
-                if everything or owner in ended or (owner is None and inode and attempts.get(inode, 0) < _ATTEMPTS)
-            ]
-            return search_owners(stale, self._candidates) if stale else {}
+            by_owner: dict[Owner | None, set[int]] = {}
+            for inode, owner in owners.items():
+                by_owner.setdefault(owner, set()).add(inode)
+            stale = {inode for inode in by_owner.pop(None, ()) if inode and attempts.get(inode, 0) < _ATTEMPTS}
+            for owner, inodes in by_owner.items():
+                if owner is not None:
+                    stale |= inodes - still_held(owner, inodes)
+            wanted = owners.keys() if everything else stale
+            return search_owners(wanted, self._candidates) if wanted else {}
 
         if owners and (found := await in_own_thread(look)):
             self._take(found)
@@ -130,7 +177,8 @@ class ListenerFeed:
             deadline = self._loop.time() - _OWNER_WAIT_S
             built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}
             for one in self._table.sockets:
-                if self._waiting.get(one.inode, deadline) <= deadline:
+                passing = one.inode in self._handover and one.inode not in self._owners
+                if not passing and self._waiting.get(one.inode, deadline) <= deadline:
                     what = (one, self._owners.get(one.inode), name_of(one.interface))
                     built[what] = self._built.get(what) or _keyed(*what)
             self._built = built

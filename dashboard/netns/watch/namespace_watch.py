@@ -93,6 +93,7 @@ class Watch:
         poll_s: float,
         candidates: Candidates | None,
         extra_sysctls: tuple[str, ...],
+        engines: Candidates | None = None,
     ) -> None:
         """Use ``open``. Takes ownership of ``namespace`` and ``inside``."""
         self._loop = asyncio.get_running_loop()
@@ -111,7 +112,7 @@ class Watch:
         self._check_due = now + _CHECK_PERIOD_S
         self._sysctl_due = now + _SYSCTL_PERIOD_S
         self._resync_due = now + _RESYNC_PERIOD_S
-        self._listeners = ListenerFeed(inside.listeners, inside.owners, candidates, self._publish)
+        self._listeners = ListenerFeed(inside.listeners, inside.owners, candidates, self._publish, engines)
         self._links = LinkFeed(inside.events, inside.dumps, inside.links, self._publish)
         self._poll_timer = PollTimer.of_loop()
         self._poll_timer.add(self)
@@ -125,18 +126,20 @@ class Watch:
         poll_s: float = 0.05,
         candidates: Candidates | None = None,
         extra_sysctls: Iterable[str] = (),
+        engines: Candidates | None = None,
     ) -> Self:
         """Enter the namespace once, read everything (a few milliseconds) and watch it from then on.
 
         The caller keeps ``namespace``. ``candidates`` returns the pids among which owners are searched first, before
-        all of ``/proc``; it is called in threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the
+        all of ``/proc``; it is called in threads. ``engines`` returns the pids that may pass a new socket on to another
+        process. Raises NamespaceGone if ``namespace`` is closed, OSError if the
         kernel refuses."""
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
         inside: _Inside | None = None
         try:
             inside = await own.arun(lambda: _Inside(candidates, extra), discard=_Inside.close)
-            return cls(own, inside, on_change, poll_s, candidates, extra)
+            return cls(own, inside, on_change, poll_s, candidates, extra, engines)
         except BaseException:
             if inside is not None:
                 inside.close()
@@ -181,6 +184,14 @@ class Watch:
             self._listeners.poll()
             await self._listeners.check_owners(everything=True)
             self._publish()
+
+    async def settle(self) -> None:
+        """Wait until the owners of all listeners are known and final; a failure of the kernel is logged."""
+        try:
+            if not self._closed:
+                await self._listeners.settle()
+        except (OSError, MalformedMessage) as error:
+            self._warn("listing sockets", error)
 
     def poll(self, now: float) -> None:
         """Poll the listeners; called by the shared timer. A kernel that is slow at it is polled less often."""

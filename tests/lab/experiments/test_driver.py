@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from dashboard.core.experiments.journal import Source, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import Mode
-from dashboard.core.namespaces.state import Origin
+from dashboard.core.namespaces.state import Listener, Origin
 from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.store import experiments as experiment_store
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows
+from tests.netns.namespaces import parse_listener
 from tests.support import engine_api
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
@@ -73,6 +75,37 @@ async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
     assert {one.status for one in (await lab_harness.view(identity)).columns if one.key != "machine"} == {
         ArmStatus.GONE
     }
+
+
+async def test_the_owner_of_each_listener_is_the_one_that_ss_names(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    """Since Engine 28 the socket of a published port is dockerd's for some milliseconds, then docker-proxy's."""
+
+    def owners(listeners: Iterable[Listener]) -> list[tuple[str, ...]]:
+        return sorted((x.protocol, x.family, x.address, str(x.port), x.process or "", str(x.pid)) for x in listeners)
+
+    published = ("18080:80", "18081:53/udp", "127.0.0.1:18082:80", "127.0.0.1:18083:53/udp")
+    arms = [
+        {"mode": "bridge", "publish": published},
+        {"mode": "bridge", "key": "all", "publish_all": True},
+        {"mode": "user-bridge", "publish": ["18084:80", "18085:80/tcp"]},
+    ]
+    seen: set[str] = set()
+    for _ in range(4):
+        identity = await lab_harness.running(arms=arms)
+        driver = lab_harness.lab.driver_of(identity)
+        assert driver is not None
+        await driver.settled()
+        machine = driver.view.states["machine"]
+        told = engine_host.on_machine("ss", "-Hltnupe").encode()
+        assert owners(machine.listeners) == owners(map(parse_listener, told.splitlines()))
+        seen |= {listener.process or "" for listener in machine.listeners}
+        opened = [text for entry in await lab_harness.entries(identity) if "opens" in (text := entry.text)]
+        assert opened
+        assert not any("dockerd" in text for text in opened)
+        await lab_harness.stop(identity)
+    assert "docker-proxy" in seen
 
 
 async def test_the_journal_replayed_is_what_was_seen_live(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:

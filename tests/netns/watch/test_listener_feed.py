@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from dashboard.core.namespaces.state import Listener
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
-from dashboard.netns.processes import Owner
+from dashboard.netns.processes import Owner, find_owners
 from dashboard.netns.watch import listener_feed
 from dashboard.netns.watch.listener_feed import ListenerFeed
 from tests.netns.namespaces import Zoo, wanted
@@ -46,6 +51,115 @@ async def feed(table: ListenerTable, recorded: Recorded) -> AsyncIterator[Listen
     recorded.feed = opened
     yield opened
     opened.stop()
+
+
+class Handover:
+    """A listening socket of the test's own process, which plays the engine, and the process that receives it."""
+
+    def __init__(self, namespace: Namespace, address: str = "0.0.0.0") -> None:
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(namespace.run(socket.socket))
+        self._socket.bind((address, 8080))
+        self._socket.listen()
+        self.inode = os.fstat(self._socket.fileno()).st_ino
+
+    def pass_on(self) -> int:
+        """Starts a process that inherits the socket, and closes it here; returns the pid."""
+        proxy = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[self._socket.fileno()])
+        self._open.callback(proxy.communicate)
+        self._socket.close()
+        return proxy.pid
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._open.close()
+
+
+@pytest.fixture
+def handover(namespace: Namespace) -> Iterator[Handover]:
+    made = Handover(namespace)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def engine_feed(
+    table: ListenerTable, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ListenerFeed]:
+    """A feed for which this process is the engine; it waits for a handover as long as the test takes."""
+    monkeypatch.setattr(listener_feed, "_HANDOVER_S", DEADLINE_S)
+    monkeypatch.setattr(listener_feed, "_HANDOVER_POLL_S", 0)
+    recorded.feed = opened = ListenerFeed(table, {}, None, recorded, lambda: [os.getpid()])
+    yield opened
+    opened.stop()
+
+
+async def test_a_socket_that_an_engine_passes_on_is_shown_with_the_process_that_keeps_it(
+    engine_feed: ListenerFeed, recorded: Recorded, handover: Handover
+) -> None:
+    engine_feed.poll()
+    await eventually(lambda: engine_feed._handover)
+    proxy = handover.pass_on()
+    await eventually(lambda: recorded.shown[-1])
+    assert {one.pid for shown in recorded.shown for one in shown} == {proxy}
+
+
+async def test_a_feed_settles_once_the_engine_has_passed_a_socket_on(
+    engine_feed: ListenerFeed, recorded: Recorded, handover: Handover
+) -> None:
+    settling = asyncio.create_task(engine_feed.settle())
+    await eventually(lambda: engine_feed._handover)
+    assert not settling.done()
+    proxy = handover.pass_on()
+    await settling
+    assert [one.pid for one in recorded.shown[-1]] == [proxy]
+
+
+async def test_a_feed_without_sockets_is_settled(engine_feed: ListenerFeed) -> None:
+    await engine_feed.settle()
+    engine_feed.stop()
+    await engine_feed.settle()
+
+
+async def test_a_socket_that_an_engine_keeps_is_its_own_in_the_end(
+    engine_feed: ListenerFeed, recorded: Recorded, handover: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``--userland-proxy=false``."""
+    monkeypatch.setattr(listener_feed, "_HANDOVER_S", 0)
+    await engine_feed.settle()
+    assert [one.pid for one in recorded.shown[-1]] == [os.getpid()]
+
+
+async def test_a_socket_that_an_engine_held_before_is_shown_at_once_and_searched_again(
+    table: ListenerTable, recorded: Recorded, engine_feed: ListenerFeed, handover: Handover
+) -> None:
+    table.poll()
+    owners = dict(find_owners([handover.inode], [os.getpid()]))
+    recorded.feed = feed = ListenerFeed(table, owners, None, recorded, lambda: [os.getpid()])
+    assert [one.pid for one in feed.listeners(0, str)] == [os.getpid()]
+    proxy = handover.pass_on()
+    await feed.settle()
+    assert [one.pid for one in feed.listeners(0, str)] == [proxy]
+    feed.stop()
+
+
+async def test_the_sockets_of_the_engines_resolver_stay_its_own(
+    zoo: Zoo, namespace: Namespace, engine_feed: ListenerFeed, recorded: Recorded
+) -> None:
+    resolver = Handover(namespace, "127.0.0.11")
+    await engine_feed.settle()
+    assert [one.pid for one in recorded.shown[-1]] == [os.getpid()]
+    resolver.close()
+
+
+async def test_an_owner_that_closes_the_socket_is_replaced_by_the_process_that_holds_it(
+    feed: ListenerFeed, recorded: Recorded, handover: Handover
+) -> None:
+    await feed.settle()
+    assert [one.pid for one in recorded.shown[-1]] == [os.getpid()]
+    proxy = handover.pass_on()
+    await feed.check_owners()
+    assert [one.pid for one in recorded.shown[-1]] == [proxy]
 
 
 async def test_a_new_socket_is_shown_with_its_owner(
