@@ -173,7 +173,7 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
     desktop = system == "Docker Desktop" or text(two.get("Name")) == "docker-desktop"
     default_backend = "iptables" if kind is EngineKind.DOCKER else ""
     firewall = mapping(two.get("FirewallBackend"))
-    details = dict(pair for item in sequence(firewall.get("Info")) if len(pair := texts(item)) == 2)
+    details = {pair[0]: pair[1] for item in sequence(firewall.get("Info")) if len(pair := texts(item)) == 2}
     return EngineInfo(
         version=text(one.get("Version"), 64),
         api=api,

@@ -134,7 +134,7 @@ async def test_a_socket_that_an_engine_held_before_is_shown_at_once_and_searched
     table: ListenerTable, recorded: Recorded, engine_feed: ListenerFeed, handover: Handover
 ) -> None:
     table.poll()
-    owners = dict(find_owners([handover.inode], [os.getpid()]))
+    owners: dict[int, Owner | None] = {**find_owners([handover.inode], [os.getpid()])}
     recorded.feed = feed = ListenerFeed(table, owners, None, recorded, lambda: [os.getpid()])
     assert [one.pid for one in feed.listeners(0, str)] == [os.getpid()]
     proxy = handover.pass_on()
