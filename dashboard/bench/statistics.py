@@ -82,14 +82,26 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimOutcome:
+    """The verdicts of one claim in the runs of a benchmark, without repetitions, and the reason of the last run."""
+
+    id: str
+    statement: str
+    verdicts: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one benchmark. ``promise`` in words; ``notes`` are what a reader must know in addition."""
+    """The result of one benchmark. ``promise`` in words; ``notes`` are what a reader must know in addition;
+    ``claims`` of the benchmark that runs them."""
 
     name: str
     title: str
     promise: str
     figures: tuple[Figure, ...]
     notes: tuple[str, ...] = ()
+    claims: tuple[ClaimOutcome, ...] = ()
 
     @property
     def kept(self) -> bool:

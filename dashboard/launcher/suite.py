@@ -11,6 +11,28 @@ from dashboard.launcher.launch import Launch
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
+#: The tests of ``--engine`` unless paths are given: engine, lab, claims, and one page.
+ENGINE_TESTS = (
+    "tests/engine",
+    "tests/lab",
+    "tests/netns",
+    "tests/management/test_claims.py",
+    "tests/browser/experiments/test_live.py",
+)
+
+
+def take_option(arguments: list[str], option: str) -> tuple[str, list[str]]:
+    """The value of an option (``--x VALUE`` or ``--x=VALUE``), empty if it is absent, and the other arguments."""
+    value, others = "", []
+    words = iter(arguments)
+    for word in words:
+        if word == option:
+            value = next(words, "")
+        elif word.startswith(f"{option}="):
+            value = word.removeprefix(f"{option}=")
+        else:
+            others.append(word)
+    return value, others
 
 
 def deselect_slow(arguments: list[str]) -> list[str]:
@@ -28,8 +50,10 @@ def deselect_slow(arguments: list[str]) -> list[str]:
 
 
 def pytest_command(launch: Launch) -> list[str]:
-    """The command that runs pytest; arguments other than ``--all`` and ``--team`` are passed on."""
-    arguments = [word for word in launch.arguments if word not in {"--all", "--team"}]
+    """The command that runs pytest; arguments other than ``--all``, ``--team`` and ``--engine`` are passed on."""
+    engine, words = take_option(launch.arguments, "--engine")
+    arguments = [word for word in words if word not in {"--all", "--team"}]
+    paths = [] if any(word.startswith("tests") for word in arguments) else ENGINE_TESTS
     team = "--team" in launch.arguments
     # A worker for each core, unless the user asks for another number or for none. One Redis serves one process.
     workers = [] if team or "no:xdist" in " ".join(arguments) else ["-n", "auto"]
@@ -38,6 +62,8 @@ def pytest_command(launch: Launch) -> list[str]:
     pytest = [launch.python, "-m", "pytest", "-o", f"cache_dir={launch.data}/cache/pytest", *workers, *arguments]
     if team:
         return [launch.python, "-m", "dashboard.bench.operations.postgres_redis", *pytest, *TEAM_TESTS]
+    if engine:
+        return [launch.python, "-m", "dashboard.bench.operations.chosen_engine", engine, *pytest, *paths]
     return pytest
 
 

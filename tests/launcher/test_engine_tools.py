@@ -75,10 +75,18 @@ def test_any_of_the_browsers_will_do(
 def test_the_tests_run_their_own_services(
     machine: Path, launch: MakeLaunch, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs("dockerd", "docker", "initdb")
+    programs("dockerd", "docker", "initdb", "mmdebstrap")
     assert missing(launch("test"), monkeypatch, tests=True) == ["redis-server"]
     programs("redis-server")
     assert missing(launch("test"), monkeypatch, tests=True) == []
+
+
+def test_other_engines_need_mmdebstrap(machine: Path, launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch) -> None:
+    with engine(machine):
+        assert missing(launch("bench", "claims"), monkeypatch) == []
+        assert missing(launch("bench", "claims", "--engine", "ipv6"), monkeypatch) == ["mmdebstrap"]
+        assert missing(launch("bench", "claims", "--engine=ipv6"), monkeypatch) == ["mmdebstrap"]
+        assert "mmdebstrap" in missing(launch("test"), monkeypatch, tests=True)
 
 
 @pytest.mark.parametrize(

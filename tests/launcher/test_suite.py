@@ -41,6 +41,26 @@ def test_the_team_shape_has_one_process_and_its_own_services(launch: MakeLaunch)
     assert "-n" not in command
 
 
+@pytest.mark.parametrize("words", [("--engine", "debian-forky"), ("--engine=debian-forky",)])
+def test_another_engine_runs_the_tests_that_meet_an_engine(launch: MakeLaunch, words: tuple[str, ...]) -> None:
+    started = launch("test", "-x", *words)
+    command = suite.pytest_command(started)
+    assert command[:4] == [started.python, "-m", "dashboard.bench.operations.chosen_engine", "debian-forky"]
+    assert command[-8:] == ["-m", "not slow", "-x", *suite.ENGINE_TESTS]
+    assert not {"--engine", "debian-forky"} & set(command[4:])
+
+
+def test_another_engine_runs_the_tests_that_the_user_names(launch: MakeLaunch) -> None:
+    command = suite.pytest_command(launch("test", "--engine", "ipv6", "tests/netns"))
+    assert command[-3:] == ["-m", "not slow", "tests/netns"]
+
+
+def test_what_another_engine_runs_exists() -> None:
+    from pathlib import Path
+
+    assert all((Path(__file__).parents[2] / path).exists() for path in suite.ENGINE_TESTS)
+
+
 def test_what_the_team_shape_runs_exists(launch: MakeLaunch) -> None:
     from importlib.util import find_spec
     from pathlib import Path

@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.processes import BASE, output_of
-from dashboard.bench.statistics import Result, at_most, figure, spread
+from dashboard.bench.statistics import ClaimOutcome, Result, at_most, figure, spread
 from dashboard.core.reports.model import ClaimVerdict
 
 LIMIT_S = 1500.0
@@ -25,6 +25,18 @@ def changed_verdicts(runs: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list
         for claim in outcomes:
             verdicts[claim["id"]].append(claim["verdict"])
     return {claim: found for claim, found in verdicts.items() if len(set(found)) > 1}
+
+
+def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome, ...]:
+    """The outcome of each claim of the last run, in its order."""
+    verdicts: dict[str, list[str]] = defaultdict(list)
+    for outcomes in runs:
+        for claim in outcomes:
+            verdicts[claim["id"]].append(claim["verdict"])
+    return tuple(
+        ClaimOutcome(claim["id"], claim["statement"], tuple(dict.fromkeys(verdicts[claim["id"]])), claim["reason"])
+        for claim in runs[-1]
+    )
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
@@ -57,4 +69,5 @@ async def benchmark(run: BenchmarkRun) -> Result:
             ", ".join(f"{verdict} {verdicts.count(verdict)} times" for verdict in ClaimVerdict) + ".",
             *(f"{claim}: {', '.join(found)}" for claim, found in changed.items()),
         ),
+        outcomes_of(runs),
     )

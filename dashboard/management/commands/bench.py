@@ -1,6 +1,7 @@
 """``./netmodes bench``: the benchmarks behind every figure in the documents."""
 
 import asyncio
+import os
 import signal
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,11 @@ from dashboard import configuration
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.catalogue import BENCHMARKS, TRUTH, choose, limit_of
 from dashboard.bench.environment import format_load, machine_facts, open_environment
+from dashboard.bench.operations.chosen_engine import engine_settings
 from dashboard.bench.statistics import Report
 from dashboard.bench.table import report_text
+from dashboard.engine.hosts.debian_root import DebianRootError
+from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 
 
@@ -34,6 +38,11 @@ class Command(NetmodesCommand):
             action="store_true",
             help="fewer rounds: one minute instead of four; truth: four instead of thirty-five",
         )
+        parser.add_argument(
+            "--engine",
+            metavar="NAME",
+            help=f"run on another engine, whose root is made if it is missing: {', '.join(VARIANTS)}",
+        )
         parser.add_argument("--json", action="store_true", help="print bench/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -44,6 +53,8 @@ class Command(NetmodesCommand):
             message = f"Unknown benchmark {error.args[0]}: choose from {', '.join(BENCHMARKS)} and truth."
             raise CommandError(message, returncode=WRONG_USAGE) from None
         require_root("A private host")
+        if options["engine"]:
+            self._choose(options["engine"])
         try:
             report = self.run(lambda: self._measure(names, quick=options["quick"]))
         except BenchmarkError as error:
@@ -56,6 +67,15 @@ class Command(NetmodesCommand):
             self.stdout.write(report_text(report))
         if not report.kept:
             raise SystemExit(FAILED)
+
+    def _choose(self, engine: str) -> None:
+        """Makes every private host of this process and its children run this engine."""
+        try:
+            os.environ |= engine_settings(engine, configuration.data_dir(), self.say)
+        except KeyError as error:
+            raise CommandError(error.args[0], returncode=WRONG_USAGE) from None
+        except DebianRootError as error:
+            raise CommandError(str(error), returncode=FAILED) from None
 
     async def _measure(self, names: tuple[str, ...], *, quick: bool) -> Report:
         task = asyncio.current_task()

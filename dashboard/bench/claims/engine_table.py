@@ -1,0 +1,113 @@
+"""Results of ``./netmodes bench claims --engine NAME --json`` as docs/engines.md.
+
+``python -m dashboard.bench.claims.engine_table NAME.json… > docs/engines.md``; the files have the names of the engines.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from dashboard.bench.statistics import ClaimOutcome, Report
+from dashboard.core.reports.model import ClaimVerdict
+from dashboard.engine.hosts.variants import VARIANTS
+
+SIGNS = {ClaimVerdict.HOLDS: "✓", ClaimVerdict.DIFFERS: "≠", ClaimVerdict.NOT_TESTABLE: "○"}
+HEAD = """\
+# Claims on other engines
+
+<!-- made by python -m dashboard.bench.claims.engine_table from runs: do not edit -->
+
+Each engine ran every claim twice, on a root file system of Debian that `mmdebstrap` made ([testing](testing.md)):
+
+<!-- not run: minutes for each engine -->
+```console
+./netmodes bench claims --quick --engine debian-forky --json > debian-forky.json
+var/venv/bin/python -m dashboard.bench.claims.engine_table *.json > docs/engines.md
+```
+
+✓ holds; ≠ differs; ○ not testable there. Several signs: the two runs did not agree.
+"""
+
+
+def outcomes(report: Report) -> dict[str, ClaimOutcome]:
+    """The outcomes of the claims of a report, by id."""
+    return {claim.id: claim for result in report.results for claim in result.claims}
+
+
+def engines_markdown(reports: Mapping[str, Report]) -> str:
+    """The document: engines with their totals, the claims that are not the same everywhere, and why."""
+    ordered = {name: reports[name] for name in sorted(reports, key=_position)}
+    claims = {name: outcomes(report) for name, report in ordered.items()}
+    return "\n".join([HEAD, *_engines(ordered, claims), "", *_differences(claims), "", *_reasons(claims)]) + "\n"
+
+
+def _position(name: str) -> tuple[int, str]:
+    names = list(VARIANTS)
+    return (names.index(name) if name in VARIANTS else len(names), name)
+
+
+def _engines(reports: Mapping[str, Report], claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
+    lines = ["## Engines", "", "| engine | version | options | date | holds | differs | not testable |"]
+    lines.append("|---|---|---|---|--:|--:|--:|")
+    for name, report in reports.items():
+        version = report.machine["engine"].partition(", ")[0].removeprefix("Docker Engine ")
+        options = VARIANTS[name].options_json if name in VARIANTS else ""
+        last = [claim.verdicts[-1] for claim in claims[name].values()]
+        totals = " | ".join(str(last.count(verdict)) for verdict in ClaimVerdict)
+        code = f"`{options}`" if options else ""
+        lines.append(f"| `{name}` | {version} | {code} | {report.date.partition(' ')[0]} | {totals} |")
+    return lines
+
+
+def _signs(claim: ClaimOutcome | None) -> str:
+    return "".join(SIGNS[ClaimVerdict(verdict)] for verdict in claim.verdicts) if claim else ""
+
+
+def _differences(claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
+    everything = list(dict.fromkeys(identity for engine in claims.values() for identity in engine))
+    rows = {identity: [_signs(engine.get(identity)) for engine in claims.values()] for identity in everything}
+    same = [identity for identity, row in rows.items() if set(row) == {SIGNS[ClaimVerdict.HOLDS]}]
+    lines = ["## Claims", "", f"{len(same)} of {len(everything)} claims hold on every engine. The others:", ""]
+    lines.append(f"| claim | {' | '.join(f'`{name}`' for name in claims)} |")
+    lines.append(f"|---|{':-:|' * len(claims)}")
+    lines += [f"| `{identity}` | {' | '.join(row)} |" for identity, row in rows.items() if identity not in same]
+    return lines
+
+
+def _reasons(claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
+    lines = ["## Why", ""]
+    for name, engine in claims.items():
+        reasons: dict[str, list[ClaimOutcome]] = {}
+        for claim in engine.values():
+            if claim.verdicts != (ClaimVerdict.HOLDS,):
+                reasons.setdefault(claim.reason, []).append(claim)
+        if reasons:
+            lines += [f"### {name}", ""]
+            lines += [
+                f"- {_named(group)}: {_escape(reason or 'in one run only.')}" for reason, group in reasons.items()
+            ]
+            lines.append("")
+    return lines[:-1]
+
+
+def _named(group: list[ClaimOutcome]) -> str:
+    return ", ".join(f"`{claim.id}` {_signs(claim)}" for claim in group)
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
+
+
+def main(paths: list[str]) -> str:
+    """The document from files."""
+    return engines_markdown(
+        {Path(path).stem: msgspec.json.decode(Path(path).read_bytes(), type=Report) for path in paths}
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(main(sys.argv[1:]))

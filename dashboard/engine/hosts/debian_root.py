@@ -1,0 +1,85 @@
+"""Root file systems of Debian releases, each with the Docker Engine of that release, made once by mmdebstrap and kept.
+
+All functions block."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: The engine, what it executes, and what tests execute in its mount namespace.
+PACKAGES = ("docker.io", "iproute2", "iptables", "nftables", "curl", "procps", "net-tools", "busybox-static")
+#: In a finished root: the packages that it was made with.
+MARK = "netmodes-packages"
+TIMEOUT_S = 600
+
+
+class DebianRootError(Exception):
+    """A root cannot be made; ``str()`` tells why and what to do."""
+
+
+def debian_root(suite: str, data_dir: Path, say: Callable[[str], None]) -> Path:
+    """The root of this release, made in about half a minute if it is missing. Raises DebianRootError."""
+    folder = data_dir.absolute() / "engines" / suite
+    if _is_finished(folder):
+        return folder
+    folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with _locked(folder.with_suffix(".lock")):
+        if not _is_finished(folder):
+            _make(suite, folder, say)
+    return folder
+
+
+def _is_finished(folder: Path) -> bool:
+    try:
+        return (folder / MARK).read_text().split() == list(PACKAGES)
+    except OSError:
+        return False
+
+
+def _make(suite: str, folder: Path, say: Callable[[str], None]) -> None:
+    if os.geteuid() != 0:
+        raise DebianRootError("A root file system needs root to be made: run Netmodes with sudo.")
+    if shutil.which("mmdebstrap") is None:
+        raise DebianRootError(
+            f"A root of Debian {suite} cannot be made without mmdebstrap. Install it: apt-get install mmdebstrap."
+        )
+    say(f"Making a root of Debian {suite} with its Docker Engine in {folder} (450 MB, about half a minute)")
+    unfinished = folder.with_suffix(".new")
+    for old in (unfinished, folder):
+        shutil.rmtree(old, ignore_errors=True)
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    # A mirror that is not updated any more still has valid packages.
+    command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(unfinished)]
+    log = folder.with_suffix(".log")
+    try:
+        with log.open("wb") as output:
+            subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True, timeout=TIMEOUT_S
+            )
+    except subprocess.SubprocessError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        timeout = isinstance(error, subprocess.TimeoutExpired)
+        problem = f"did not finish within {TIMEOUT_S} s" if timeout else "failed"
+        raise DebianRootError(
+            f"mmdebstrap {problem} with a root of Debian {suite}: check the network. {_last_lines(log)}"
+        ) from None
+    (unfinished / MARK).write_text("\n".join(PACKAGES))
+    unfinished.rename(folder)
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()[-3:]
+    return f"{log} ends with: {' / '.join(lines)}" if lines else f"{log} is empty."
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

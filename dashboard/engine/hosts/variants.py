@@ -1,0 +1,41 @@
+"""The engines that tests and claims run on besides the machine's: roots of Debian, and configurations of the newest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NEWEST = "forky"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One engine: the Debian release of its root, and options for its daemon.json."""
+
+    suite: str = NEWEST
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def options_json(self) -> str:
+        """The options as NETMODES_ENGINE_OPTIONS takes them."""
+        return json.dumps(self.options, sort_keys=True) if self.options else ""
+
+
+_ROUTED = {f"com.docker.network.bridge.gateway_mode_{family}": "routed" for family in ("ipv4", "ipv6")}
+
+VARIANTS: Mapping[str, Variant] = {
+    "debian-bookworm": Variant("bookworm"),
+    "debian-trixie": Variant("trixie"),
+    "debian-forky": Variant("forky"),
+    "userland-proxy=false": Variant(options={"userland-proxy": False}),
+    "iptables=false": Variant(options={"iptables": False}),
+    "ip6tables=false": Variant(options={"ip6tables": False}),
+    "icc=false": Variant(options={"icc": False}),
+    "ipv6": Variant(options={"ipv6": True}),
+    "routed": Variant(options={"default-network-opts": {"bridge": _ROUTED}}),
+    "userns-remap": Variant(options={"userns-remap": "nobody:nogroup"}),
+    "containerd-store": Variant(options={"features": {"containerd-snapshotter": True}}),
+    "live-restore": Variant(options={"live-restore": True}),
+}
