@@ -16,7 +16,7 @@ MARK = "<!-- made by python -m tests.docs.reference -->\n"
 #: Commands that the launcher does itself, with what they pass on.
 LAUNCHER = {"setup": "up", "test": None, "check": None, "help": None}
 #: Options of ``test``; every other goes to pytest.
-TEST_OPTIONS = {"--all", "--team"}
+TEST_OPTIONS = {"--all", "--team", "--engine"}
 #: Options of Django's own that each command has.
 COMMON = {"--help", "--traceback", "--skip-checks"}
 
