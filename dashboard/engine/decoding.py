@@ -164,8 +164,9 @@ def engine_kind(version: object) -> EngineKind:
 
 
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """``GET /version`` and ``GET /info`` together. A Docker Engine that does not name a firewall backend uses iptables;
-    Podman names none, and the backend stays unknown (empty)."""
+    """``GET /version`` and ``GET /info`` together. A Docker Engine that does not name a firewall backend (API before
+    1.49) uses iptables; Podman names none, and the backend stays unknown (empty). Since 29.5 the details of the backend
+    tell whether docker-proxy is used."""
     one, two, kind = mapping(version), mapping(info), engine_kind(version)
     options = texts(two.get("SecurityOptions"))
     names = {part for option in options for part in option.split(",") if part.startswith("name=")}
@@ -196,9 +197,9 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
 
 
 def engine_event(line: bytes) -> EngineEvent | None:
-    """One line of ``GET /events``; None if it is not an event."""
+    """One line of ``GET /events``; None if it is not an event. A record separator (RFC 7464) is ignored."""
     try:
-        top = mapping(json.loads(line))
+        top = mapping(json.loads(line.strip(b"\x1e")))
     except (ValueError, RecursionError):
         return None
     actor = mapping(top.get("Actor"))
@@ -249,4 +250,10 @@ def refusal(status: int, body: bytes) -> EngineError:
         words = text(mapping(json.loads(body)).get("message")).strip()
     except (ValueError, RecursionError):
         words = ""
-    return EngineError(words or f"The Engine answered with status {status}.", status)
+    return EngineError(words or describe_status(status), status)
+
+
+def describe_status(status: int) -> str:
+    """The sentence for an answer with an error status and no message."""
+    log = ": read its log (journalctl -u docker)" if status >= 500 else ""
+    return f"The Engine answered with status {status}{log}."

@@ -20,6 +20,7 @@ import docker.utils
 import requests
 
 from dashboard.engine import decoding
+from dashboard.engine.api_version import create_body, negotiated_api
 from dashboard.engine.connection_errors import describe_timeout, explain, is_silent_registry, is_timeout
 from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.event_stream import EventStream
@@ -66,6 +67,14 @@ class _Client(docker.APIClient):
 
     requests limits neither: its timeout is per read, so an engine that sends slowly would block a thread forever.
     """
+
+    def __init__(self, endpoint: str, **options: Any) -> None:
+        self.endpoint = endpoint
+        super().__init__(base_url=endpoint, **options)
+
+    def _retrieve_server_version(self) -> str:
+        """The negotiated API version. The SDK would take the engine's newest, whichever that is, and hide errors."""
+        return negotiated_api(self.version(api_version=False), self.endpoint)
 
     def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
         """The adapter for unix sockets that replaces the SDK's."""
@@ -123,12 +132,7 @@ class DockerEngine:
         options: dict[str, Any] = {}
         if self.endpoint.startswith(("tcp://", "https://")):
             options = {k: v for k, v in docker.utils.kwargs_from_env().items() if k == "tls"}
-        fresh = _Client(
-            base_url=self.endpoint,
-            timeout=self._timeout_s,  # type: ignore[arg-type]  # the stub says int; requests takes float
-            max_pool_size=THREADS + STREAMS,
-            **options,
-        )
+        fresh = _Client(self.endpoint, timeout=self._timeout_s, max_pool_size=THREADS + STREAMS, **options)
         fresh.trust_env = False  # otherwise requests reads proxies and .netrc for every call
         with self._lock:
             if self._client is None and not self._closed:
@@ -152,11 +156,11 @@ class DockerEngine:
         if isinstance(error, EngineError):
             return error
         if isinstance(error, docker.errors.APIError):
-            words = error.explanation if isinstance(error.explanation, str) else ""
-            status = error.status_code
+            status = error.status_code if isinstance(error.status_code, int) else 500
+            words = decoding.text(error.explanation).strip()
+            # A proxy before the engine answers with a page.
             return EngineError(
-                decoding.text(words).strip() or f"The Engine answered with status {status}.",
-                status if isinstance(status, int) else 500,
+                words if words and not words.startswith("<") else decoding.describe_status(status), status
             )
         sentence = explain(error, self.endpoint, self._timeout_s)
         if sentence is not None:
@@ -244,6 +248,7 @@ class DockerEngine:
             response = client.get(
                 f"{client.base_url}/v{client.api_version}/events",
                 params={"filters": json.dumps({"type": ["container", "network", "daemon"]})},
+                headers={"Accept": "application/x-ndjson"},
                 stream=True,
                 timeout=self._timeout_s,
             )
@@ -258,10 +263,13 @@ class DockerEngine:
     # -- containers ---------------------------------------------------------------------------
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Create from the unmodified body; the SDK's HostConfig builder refuses host mode with ports."""
-        answer = decoding.mapping(
-            await self._call(lambda client: _untyped(client).create_container_from_config(config, name=name))
-        )
+        """Create from the body as it is; the SDK's HostConfig builder refuses host mode with ports."""
+
+        def ask(client: _Client) -> object:
+            body = create_body(config, client.api_version)
+            return _untyped(client).create_container_from_config(body, name=name)
+
+        answer = decoding.mapping(await self._call(ask))
         identity = decoding.text(answer.get("Id"), 128)
         if not identity:
             raise EngineError("The Engine created a container but returned no id.")

@@ -46,6 +46,11 @@ class EngineInfo:
     kind: EngineKind = EngineKind.DOCKER
     userland_proxy: bool | None = None
 
+    @property
+    def nftables(self) -> bool:
+        """Whether the engine writes its rules with nftables; with firewalld the backend is ``nftables+firewalld``."""
+        return "nftables" in self.firewall_backend.split("+")
+
 
 @dataclass(frozen=True, slots=True)
 class Created:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.protocol import EngineUnreachable
+from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
@@ -42,7 +42,7 @@ def endpoint() -> str:
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, bool]:
-    """An engine that answers, and whether it was started for this process; EngineUnreachable if no engine answers.
+    """An engine that answers, and whether it was started for this process; EngineError if no engine can be used.
 
     If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
     closes.
@@ -50,10 +50,11 @@ async def open_engine(
     engine = DockerEngine(endpoint())
     try:
         await engine.info()
-    except EngineUnreachable:
+    except EngineError as error:
         await engine.close()
         if (
-            not may_start_private
+            not isinstance(error, EngineUnreachable)
+            or not may_start_private
             or os.environ.get("DOCKER_HOST")
             or os.geteuid() != 0
             or shutil.which("dockerd") is None

@@ -66,6 +66,7 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
         swarm_active=info.swarm_active,
         network_plugins=info.network_plugins,
         default_bridge=any(network.name == "bridge" for network in networks),
+        nftables=info.nftables,
     )
     modes = availability(traits, kinds, parents)
     return tuple(

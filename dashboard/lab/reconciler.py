@@ -150,8 +150,11 @@ class Lab:
                 await self._pass(first=first, woken=woken)
                 first = False
                 self._passed_at = self.context.clock()
-            except Exception:
-                log.exception("a pass of the lab failed; trying again")
+            except Exception as error:
+                if isinstance(error, EngineError):
+                    log.warning("a pass of the lab failed: %s; trying again", error)
+                else:
+                    log.exception("a pass of the lab failed; trying again")
                 asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
     async def _pass(self, *, first: bool, woken: bool) -> None:

@@ -23,12 +23,16 @@ def version() -> bytes:
 
 
 class FakeEngine:
-    """``respond(method, path)`` gives the raw bytes of each response; an empty response closes the connection."""
+    """``respond(method, path)`` gives the raw bytes of each response; an empty response closes the connection.
+
+    ``requests``, ``heads`` and ``bodies`` record what was sent, in order.
+    """
 
     def __init__(self, path: Path, respond: Respond) -> None:
         self.endpoint = f"unix://{path}"
         self.respond = respond
         self.requests: list[tuple[str, str]] = []
+        self.heads: list[str] = []
         self.bodies: list[bytes] = []
         self._open: list[socket.socket] = []
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -59,10 +63,11 @@ class FakeEngine:
                 )
                 while len(waiting) < length:
                     waiting += peer.recv(65536)
-                self.bodies.append(waiting[:length])
-                waiting = waiting[length:]
+                body, waiting = waiting[:length], waiting[length:]
                 method, path, _ = head.decode("latin-1").split(" ", 2)
                 self.requests.append((method, path))
+                self.heads.append(head.decode("latin-1"))
+                self.bodies.append(body)
                 answer = self.respond(method, path)
                 if not answer:
                     return

@@ -182,3 +182,9 @@ def test_an_event_has_its_labels_and_its_time() -> None:
     assert event is not None
     assert (event.kind, event.action, event.id, event.at) == ("container", "start", "abc", 1.5)
     assert event.labels["netmodes.arm"] == "web"
+
+
+def test_an_event_of_a_json_sequence_begins_with_a_record_separator() -> None:
+    event = decoding.engine_event(b'\x1e{"Type":"container","Action":"start"}')
+    assert event is not None
+    assert event.action == "start"

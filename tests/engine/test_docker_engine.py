@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.experiments.docker_run import parse_run
 from dashboard.core.experiments.launch import container_config, network_request
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.engine.docker_engine import DockerEngine
@@ -34,6 +35,17 @@ async def made(engine: DockerEngine) -> AsyncIterator[dict[str, str]]:
 
 def config(arm: ArmSpec, name: str = "one", **options: str) -> dict[str, object]:
     return container_config(arm, name=name, labels=LABELS, **options)  # type: ignore[arg-type]
+
+
+async def test_a_hardware_address_is_that_of_the_interface(
+    engine: DockerEngine, made: dict[str, str], engine_host: PrivateEngine
+) -> None:
+    command = parse_run("docker run --network bridge --mac-address 02:42:ac:11:00:99 nginx")
+    created = await engine.create_container("one", command.labelled(made))
+    assert created.warnings == ()
+    await engine.start_container(created.id)
+    template = "{{range .NetworkSettings.Networks}}{{.MacAddress}}{{end}}"
+    assert engine_host.inspect("one", template) == "02:42:ac:11:00:99"
 
 
 async def test_info_names_the_engine_and_its_process(engine: DockerEngine, engine_host: PrivateEngine) -> None:

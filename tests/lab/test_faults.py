@@ -21,7 +21,7 @@ from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
 from dashboard.core.namespaces.state import Origin
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.protocol import EngineUnreachable
+from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import journal_writer
 from dashboard.store import experiments as experiment_store
@@ -328,6 +328,25 @@ async def test_every_kind_of_call_may_fail(fake_lab: LabHarness, fake: FakeEngin
     assert len(fake.made) == 2
     await fake_lab.stop(identity)
     assert fake.made == {}
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("call", ["containers", "networks"])
+async def test_an_engine_that_answers_500_is_shown_and_leaves_nothing(
+    fake_lab: LabHarness, fake: FakeEngine, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    fake.refuse[call] = EngineError("The Engine answered with status 500.", 500)
+    identity = await fake_lab.launch("host", "user-bridge")
+    assert (await troubled(fake_lab, identity)).problem == "The Engine answered with status 500."
+    del fake.refuse[call]
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    fake.refuse[call] = EngineError("The Engine answered with status 500.", 500)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await troubled(fake_lab, identity)
+    del fake.refuse[call]
+    assert all(check.ok for check in (await fake_lab.reaches(identity, Phase.STOPPED)).proof)
+    assert fake.made == {}
+    assert not any(record.exc_info for record in caplog.records)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -31,6 +31,7 @@ class EngineTraits:
     swarm_active: bool = False
     network_plugins: tuple[str, ...] = ()
     default_bridge: bool = True
+    nftables: bool = False
 
 
 def parse_version(text: str) -> tuple[int, int]:
@@ -82,6 +83,11 @@ def _overlay(engine: EngineTraits, link_kinds: Mapping[str, bool]) -> Availabili
         return Unavailable("This engine has no overlay driver: update it.")
     if not link_kinds.get("vxlan", True):
         return Unavailable("This kernel has no vxlan module, which overlay needs: load it (sudo modprobe vxlan).")
+    if engine.nftables:
+        return Unavailable(
+            "Docker's nftables backend does not support swarm mode, which overlay needs: "
+            "use an engine with firewall-backend iptables."
+        )
     if not engine.swarm_active:
         return Unavailable("Overlay networks need swarm mode: run `docker swarm init` on this engine first.")
     return Available()

@@ -92,9 +92,8 @@ HELP: tuple[Help, ...] = (
         _("listeners"),
         _(
             "A port belongs to a network namespace: two bridge containers can both listen on 80, two in host mode "
-            "cannot. In bridge mode docker-proxy listens on the machine's port, one process per address family; in "
-            "host "
-            "mode the program itself does."
+            "cannot. In bridge mode docker-proxy listens on the machine's port, one process per address family, unless "
+            "the Engine runs without it (userland-proxy=false); in host mode the program itself does."
         ),
         "sock_diag(7); ip(7); Moby, cmd/docker-proxy",
         "ss -Hltnp 'sport = :80'",
@@ -170,10 +169,9 @@ HELP: tuple[Help, ...] = (
         "paths",
         _("paths"),
         _(
-            "A path is the way of one request. To a published port, 127.0.0.1 uses docker-proxy, because the nat "
-            "OUTPUT "
-            "rule excludes 127.0.0.0/8; for every other address of the machine the kernel translates the destination "
-            "(DNAT). A path is listed only if observed facts prove it."
+            "A path is the way of one request. To a published port, 127.0.0.1 uses docker-proxy where the Engine runs "
+            "it, because the nat OUTPUT rule then excludes 127.0.0.0/8; for every other address of the machine the "
+            "kernel translates the destination (DNAT). A path is listed only if observed facts prove it."
         ),
         "iptables-extensions(8): DNAT; Moby, cmd/docker-proxy; docs/measuring.md",
         "iptables-save -c -t nat",

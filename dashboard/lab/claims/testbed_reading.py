@@ -169,7 +169,7 @@ class TestbedReader:
 
     async def nat_rules(self) -> tuple[str, ...]:
         """Lists the NAT rules with the tool of the backend that the engine reports."""
-        nftables = self._target.info.firewall_backend == "nftables"
+        nftables = self._target.info.nftables
         code, output = await self.execute(MACHINE, "nft list ruleset" if nftables else "iptables-save -c -t nat")
         if code != 0:
             reason = output.strip().rpartition("\n")[2] or f"exit {code}"

@@ -12,7 +12,7 @@ from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
 from dashboard.core.modes import MACHINE
-from dashboard.engine.protocol import ContainerFacts, EngineEvent, EngineUnreachable
+from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
 from dashboard.lab.experiments.cleanup import has_leftovers, verify_cleanup
@@ -90,7 +90,7 @@ class ExperimentDriver:
                 else:
                     await self._launch()
                 self._recorder.trouble("" if self._recorder.ended else self._engine_lost)
-            except EngineUnreachable as error:
+            except EngineError as error:
                 self._recorder.trouble(str(error))
             except OSError as error:
                 self._recorder.trouble(f"The network namespaces cannot be read: {error.strerror or error}.")
@@ -335,7 +335,7 @@ class ExperimentDriver:
             try:
                 if self._runs(arm, container):
                     await self._arms.reread_networks(arm, container)
-            except EngineUnreachable as error:
+            except EngineError as error:
                 self._recorder.trouble(str(error))
 
     async def _on_exit(self, arm: str, container: str) -> None:
@@ -347,7 +347,7 @@ class ExperimentDriver:
                     await self._fail_if_empty()
                 else:
                     await self._check()
-            except (EngineUnreachable, OSError) as error:
+            except (EngineError, OSError) as error:
                 self._recorder.trouble(str(error))
 
     def _containers_of_round(self, listed: Iterable[ContainerFacts]) -> list[ObservedContainer]:

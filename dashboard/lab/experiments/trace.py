@@ -75,7 +75,7 @@ class _TracedRequest:
     """One request, and the evidence that is read around it."""
 
     def __init__(self, lab: Lab, driver: ExperimentDriver, path: Path, client: Namespace, server: Namespace) -> None:
-        self._nftables = lab.context.info.firewall_backend == "nftables"
+        self._nftables = lab.context.info.nftables
         self._path = path
         self._client, self._server = client, server
         states = driver.view.states

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from dashboard import configuration
-from dashboard.engine.protocol import EngineUnreachable
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.bootstrap import open_context
 from dashboard.lab.reaper import Reaped, reap, reap_hosts
 from dashboard.management.commanding import FAILED, NetmodesCommand, require_root
@@ -51,6 +51,6 @@ class Command(NetmodesCommand):
             async with AsyncExitStack() as stack:
                 context = await open_context(stack, folder, self.say, may_start_private=False)
                 reaped = await reap(context)
-        except EngineUnreachable as error:
+        except EngineError as error:
             return Reaped(hosts, (), (str(error),))
         return replace(reaped, removed=hosts + reaped.removed)

@@ -1,0 +1,55 @@
+"""The version of the Engine's API, and what depends on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.engine.decoding import mapping, text
+from dashboard.engine.protocol import EngineError
+
+#: Docker Engine 20.10 is the oldest engine that the pages describe; the shapes of later versions are read up to here.
+MIN_API = (1, 41)
+MAX_API = (1, 52)
+
+
+def negotiated_api(answer: object, endpoint: str) -> str:
+    """The API version to use, from ``GET /version``: the newest that both sides know.
+
+    EngineError if this is no Docker Engine, or if its API is too old or too new.
+    """
+    top = mapping(answer)
+    newest, oldest = (_api(text(top.get(name), 16)) for name in ("ApiVersion", "MinAPIVersion"))
+    if newest is None:
+        raise EngineError(
+            f"What answers at {endpoint} is no Docker Engine: its version has no ApiVersion. Check DOCKER_HOST."
+        )
+    version = text(top.get("Version"), 64) or "of an unknown version"
+    needed = f"Netmodes needs {_dotted(MIN_API)} to {_dotted(MAX_API)}"
+    if newest < MIN_API:
+        raise EngineError(
+            f"The Docker Engine {version} at {endpoint} has the API {_dotted(newest)}, {needed}: "
+            "update it to Docker Engine 20.10 or later."
+        )
+    if oldest is not None and oldest > MAX_API:
+        raise EngineError(
+            f"The Docker Engine {version} at {endpoint} has the API {_dotted(oldest)} or later, {needed}: "
+            "update Netmodes."
+        )
+    return _dotted(min(newest, MAX_API))
+
+
+def _api(version: str) -> tuple[int, int] | None:
+    major, dot, minor = version.partition(".")
+    return (int(major), int(minor)) if dot and (major + minor).isascii() and (major + minor).isdigit() else None
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def create_body(config: dict[str, Any], api: str) -> dict[str, Any]:
+    """The body of ``POST /containers/create`` for this API: the hardware address belongs to the endpoint since 1.44,
+    and 1.52 refuses that of the container (Docker Engine API, version history)."""
+    if (_api(api) or MIN_API) < (1, 44):
+        return config
+    return {name: value for name, value in config.items() if name != "MacAddress"}
