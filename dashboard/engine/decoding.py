@@ -140,6 +140,7 @@ def network_facts(answer: object) -> NetworkFacts:
         subnet=text(pool.get("Subnet"), 64) or None,
         gateway=text(pool.get("Gateway"), 64) or None,
         bridge=bridge,
+        ipv6=top.get("EnableIPv6") is True,
     )
 
 

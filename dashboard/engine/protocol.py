@@ -89,7 +89,7 @@ class ContainerFacts:
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
     """A network with its labels and its first IPAM subnet and gateway, if any. ``bridge`` is the Linux name of its
-    bridge (docker0, br-<id>), None for other drivers."""
+    bridge (docker0, br-<id>), None for other drivers. ``ipv6``: it has IPv6."""
 
     id: str
     name: str
@@ -98,6 +98,7 @@ class NetworkFacts:
     subnet: str | None = None
     gateway: str | None = None
     bridge: str | None = None
+    ipv6: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, Mode
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+#: The mode of a ``docker run`` line; a line without it uses the default bridge.
+_NETWORK = re.compile(r" --network[ =]([\w{}-]+)")
+_DRIVER = re.compile(r" -d[ =](\w+)")
 #: What only the lab image has: its own settings, and busybox's web server.
 _NEEDS_LAB_IMAGE = re.compile(r"NETMODES_|\bhttpd\b|\busleep\b")
 
@@ -29,3 +32,17 @@ def show_line(line: str) -> str:
     """A line as it is typed: with the workshop's image, or the lab image if the line needs it."""
     image = "netmodes-lab:1" if _NEEDS_LAB_IMAGE.search(line) else "nginx"
     return _PLACEHOLDER.sub(lambda m: "MACHINE" if m[1] == MACHINE else m[1], line.replace("IMAGE", image))
+
+
+def modes_of_lines(lines: Iterable[str]) -> frozenset[Mode]:
+    """The modes that ``docker run`` and ``docker network create`` lines use; an existing container or network adds
+    none."""
+    names = set()
+    for line in lines:
+        if line.startswith("docker run"):
+            network = _NETWORK.search(line)
+            names.add(network[1] if network else Mode.BRIDGE)
+        elif line.startswith("docker network create"):
+            driver = _DRIVER.search(line)
+            names.add(driver[1] if driver and driver[1] != "bridge" else Mode.USER_BRIDGE)
+    return frozenset(mode for mode in Mode if mode in names)

@@ -7,12 +7,14 @@ proves (``judge``, a pure function). It uses an engine only through ``core.claim
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from dashboard.core.claims.lines import show_line
+from dashboard.core.claims.engine_facts import EngineCondition, EngineFacts
+from dashboard.core.claims.lines import modes_of_lines, show_line
 from dashboard.core.claims.testbed import Observe
+from dashboard.core.modes import Mode
 from dashboard.core.reports.model import ClaimVerdict
 
 
@@ -35,7 +37,6 @@ class Need(StrEnum):
     ALONE = "alone"  # exclusive use of a private host: it changes files, or counts interfaces
     PORT_80 = "port-80"  # port 80 of a private host's machine
     PRIVATE = "private"  # ports of the machine that the reader's own programs may use, or the LAN of a private host
-    MACVLAN = "macvlan"
     IPV6 = "ipv6"
     MEASURE = "measure"  # a private host without other load: timings
 
@@ -71,11 +72,27 @@ def holds_if(proved: bool, otherwise: str, *evidence: str) -> Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is expected instead on the engines that match ``on``: another statement with its judgement, or, with a
+    sentence in ``not_testable``, none. ``mutation`` and ``exact`` replace those of the claim if they are given."""
+
+    on: EngineCondition
+    statement: str = ""
+    judge: Callable[[Any], Judgement] | None = None
+    exact: str = ""
+    mutation: Mapping[str, str] | None = None
+    not_testable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One claim. ``statement`` is a whole sentence; ``source`` names where it is documented.
 
     ``exact`` adds what the usual wording leaves out. ``lines`` are what a person would type to see it. ``mutation``
     replaces words of the lines so that the claim must come out as ``differs``: the proof that it can fail.
+
+    ``otherwise`` has the expectations of engines that behave differently; the first that matches counts. ``on`` applies
+    it: ``condition`` then tells which engines the statement is about, ``not_testable`` why there is none.
     """
 
     id: str
@@ -88,6 +105,29 @@ class Claim:
     needs: frozenset[Need] = frozenset()
     exact: str = ""
     mutation: Mapping[str, str] = field(default_factory=dict)
+    otherwise: tuple[Expectation, ...] = ()
+    condition: str = ""
+    not_testable: str = ""
+
+    def on(self, facts: EngineFacts) -> Claim:
+        """The claim as it is expected of this engine."""
+        expected = next((expectation for expectation in self.otherwise if expectation.on.matches(facts)), None)
+        if expected is None:
+            return self
+        return replace(
+            self,
+            statement=expected.statement or self.statement,
+            judge=expected.judge or self.judge,
+            exact=expected.exact if expected.statement else self.exact,
+            mutation=self.mutation if expected.mutation is None else expected.mutation,
+            condition=expected.on.text,
+            not_testable=expected.not_testable,
+        )
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """The network modes that its lines use: an engine without one of them cannot run it."""
+        return modes_of_lines(self.lines)
 
     @property
     def shown_lines(self) -> tuple[str, ...]:

@@ -32,6 +32,16 @@ async def run_lines(testbed: Testbed, *lines: str) -> list[Container]:
     return containers
 
 
+def observe_refusal(*lines: str) -> Observe:
+    """The container of the last line, which the Engine may refuse."""
+
+    async def observe(testbed: Testbed) -> Container:
+        await run_lines(testbed, *lines[:-1])
+        return await testbed.try_run(lines[-1])
+
+    return observe
+
+
 def observe_container(*lines: str) -> Observe:
     """The container of the last line."""
 

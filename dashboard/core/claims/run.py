@@ -27,7 +27,9 @@ class ClaimState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ExecutedClaim:
     """One executed claim with everything needed to read it later: ``claims/1`` is a list of these. ``engine`` is the
-    engine on which it ran; ``lines`` are the commands; ``left`` is what could not be removed, in the Engine's words."""
+    engine on which it ran; ``lines`` are the commands; ``left`` is what could not be removed, in the Engine's words.
+    ``condition`` tells which engines the statement is about if others behave differently, ``Before Engine 25.0``; it is
+    empty for what most engines do."""
 
     id: str
     topic: Topic
@@ -41,6 +43,7 @@ class ExecutedClaim:
     engine: str = ""
     seconds: float = 0.0
     left: tuple[str, ...] = ()
+    condition: str = ""
 
     @classmethod
     def from_judgement(
@@ -60,6 +63,7 @@ class ExecutedClaim:
             engine=engine,
             seconds=round(seconds, 3),
             left=tuple(left),
+            condition=claim.condition,
         )
 
     @property

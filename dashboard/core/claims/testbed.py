@@ -129,7 +129,12 @@ class Testbed(Protocol):
     """
 
     async def run(self, line: str) -> Container:
-        """``docker run -d …`` (``core.experiments.docker_run``). Returns once it started or was refused."""
+        """``docker run -d …`` (``core.experiments.docker_run``). Returns once it started; NotTestableError with the
+        Engine's message if it was refused."""
+        ...
+
+    async def try_run(self, line: str) -> Container:
+        """As ``run``, for a claim about a refusal: it is a result (``Container.refused``)."""
         ...
 
     async def create_network(self, line: str) -> str:

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
-from dashboard.core.claims.model import Need
+from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts, facts_of, parse_daemon_options
+from dashboard.core.claims.model import Claim, Need
 from dashboard.core.claims.testbed import NotTestableError
 from dashboard.core.experiments.engine_kind import describe_engine
+from dashboard.core.modes import Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.docker_engine import DockerEngine
@@ -19,8 +22,9 @@ from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
+from dashboard.lab.doctor import modes_of
 from dashboard.lab.watch_pool import WatchPool
-from dashboard.netns.kernel import link_kinds
+from dashboard.netns.files import read_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 
@@ -66,8 +70,8 @@ class EngineLock:
 @dataclass(slots=True)
 class ClaimEngine:
     """An engine to run claims on. ``host`` is its private host, None for the reader's own engine; ``image`` replaces
-    ``IMAGE``; ``machine`` is the machine's address other than loopback, empty without one; ``lacks`` has what it
-    cannot do, with the reason."""
+    ``IMAGE``; ``machine`` is the machine's address other than loopback, empty without one; ``lacks`` has the needs and
+    modes that it does not support, with the reason; ``facts`` decide what claims expect of it."""
 
     engine: Engine
     info: EngineInfo
@@ -75,7 +79,8 @@ class ClaimEngine:
     watches: WatchPool
     host: PrivateHost | None = None
     machine: str = ""
-    lacks: Mapping[Need, str] = field(default_factory=dict)
+    lacks: Mapping[Need | Mode, str] = field(default_factory=dict)
+    facts: EngineFacts = field(default_factory=EngineFacts)
     lock: EngineLock = field(default_factory=EngineLock)
 
     @property
@@ -83,6 +88,11 @@ class ClaimEngine:
         """The engine for a person: version, and private host or name."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
+
+    def obstacle(self, claim: Claim) -> str:
+        """Why this engine cannot run the claim; empty if it can."""
+        required = (*sorted(claim.needs), *sorted(claim.modes))
+        return claim.not_testable or next((self.lacks[each] for each in required if each in self.lacks), "")
 
     @property
     def pid(self) -> int:
@@ -92,9 +102,9 @@ class ClaimEngine:
         return self.info.pid
 
 
-def inspect_machine(pid: int | None) -> tuple[str, dict[Need, str]]:
+def inspect_machine(pid: int | None) -> tuple[str, dict[Need | Mode, str]]:
     """The machine's primary IPv4 address, empty if it has none or cannot be read; and what the machine lacks."""
-    lacks = {} if link_kinds().get("macvlan", True) else {Need.MACVLAN: "This kernel has no macvlan."}
+    lacks: dict[Need | Mode, str] = {}
     if pid is None:
         return "", lacks
     try:
@@ -107,6 +117,31 @@ def inspect_machine(pid: int | None) -> tuple[str, dict[Need, str]]:
     return next((address for address in primary_addresses(state) if ":" not in address), ""), lacks
 
 
+def read_daemon_options(pid: int | None) -> DaemonOptions:
+    """The options of the daemon with this pid, from its command line and its daemon.json."""
+    if pid is None:
+        return DaemonOptions()
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return DaemonOptions()
+    path = "/etc/docker/daemon.json"
+    for word, following in pairwise(command):
+        if word == "--config-file":
+            path = following
+        elif word.startswith("--config-file="):
+            path = word.partition("=")[2]
+    content = read_inside(pid, path)
+    return parse_daemon_options(command, None if content is None else content.decode(errors="replace"))
+
+
+async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
+    """The facts that decide what claims expect of the engine."""
+    options = await asyncio.to_thread(read_daemon_options, info.pid)
+    ipv6 = any(network.name == "bridge" and network.ipv6 for network in await engine.networks({}))
+    return facts_of(info.version, info.api, options, bridge_ipv6=ipv6)
+
+
 async def open_engine(
     engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None
 ) -> ClaimEngine:
@@ -114,7 +149,9 @@ async def open_engine(
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
     machine, lacks = await asyncio.to_thread(inspect_machine, info.pid)
-    return ClaimEngine(engine, info, image.reference, watches, host, machine, lacks)
+    lacks |= {report.mode: report.reason for report in await modes_of(engine, info) if not report.available}
+    facts = await read_facts(engine, info)
+    return ClaimEngine(engine, info, image.reference, watches, host, machine, lacks, facts)
 
 
 async def start_private_engine(stack: AsyncExitStack, data_dir: Path, watches: WatchPool) -> ClaimEngine:

@@ -81,9 +81,9 @@ class ClaimRunner:
             return
         lock = target.lock.exclusive() if exclusive else target.lock.shared(exclusive_ports(claim))
         async with lock, self._slots:
-            missing = next((target.lacks[need] for need in sorted(claim.needs) if need in target.lacks), "")
-            if missing:
-                self._finish(ExecutedClaim.from_judgement(claim, not_testable(missing), engine=target.title))
+            claim = claim.on(target.facts)
+            if obstacle := target.obstacle(claim):
+                self._finish(ExecutedClaim.from_judgement(claim, not_testable(obstacle), engine=target.title))
                 return
             self.on_progress(claim.id, ClaimState.RUNNING, None)
             left: list[str] = []

@@ -81,6 +81,15 @@ class EngineTestbed(TestbedReader):
     # Containers and networks.
 
     async def run(self, line: str) -> Container:
+        """Creates and starts; NotTestableError if the Engine refuses."""
+        container = await self.try_run(line)
+        if container.refused:
+            raise NotTestableError(
+                f"The Engine refused {container.line} at {container.refused_at}: {container.refused}"
+            )
+        return container
+
+    async def try_run(self, line: str) -> Container:
         """Creates and starts; the result has the Engine's refusal."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)

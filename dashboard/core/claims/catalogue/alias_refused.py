@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.claims.judges import judge_refused
 from dashboard.core.claims.model import Claim, Topic
-from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.observers import observe_refusal
 
 NETWORK = "docker network create lab"
 LINE = "docker run -d --network host --network-alias shop IMAGE sleep 60"
@@ -14,7 +14,7 @@ CLAIM = Claim(
     topic=Topic.WHEN,
     statement="--network-alias is refused in host mode: it is for user-defined networks.",
     source="Moby, daemon/container_operations.go: validateEndpointSettings",
-    observe=observe_container(NETWORK, LINE),
+    observe=observe_refusal(NETWORK, LINE),
     judge=judge_refused,
     lines=(LINE,),
     mutation={"--network host": "--network {lab}"},

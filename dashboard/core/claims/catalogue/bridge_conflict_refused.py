@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
-from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.observers import observe_refusal
 from dashboard.core.claims.testbed import Container
 
 LINE = "docker run -d -p 8114:80 IMAGE sleep 60"
@@ -21,7 +21,7 @@ CLAIM = Claim(
     topic=Topic.INTERFERENCE,
     statement="Two containers on one published port: the Engine refuses to start the second, which stays Created.",
     source="Moby, libnetwork/portallocator",
-    observe=observe_container(LINE, LINE),
+    observe=observe_refusal(LINE, LINE),
     judge=judge,
     lines=(LINE, LINE),
     needs=frozenset({Need.PRIVATE}),

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import observe_state
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
 
-def judge(inside: NamespaceState) -> Judgement:
-    """Holds if no interface has a global IPv6 address."""
-    addresses = [
+def _addresses(inside: NamespaceState) -> list[str]:
+    return [
         f"{link.name} {address.address}"
         for link in inside.interfaces
         for address in link.addresses
         if address.family == "inet6" and address.scope == "global"
     ]
-    evidence = f"global IPv6 addresses in the container: {', '.join(addresses) or 'none'}"
-    return holds_if(not addresses, "It has one.", evidence)
+
+
+def _evidence(inside: NamespaceState) -> str:
+    return f"global IPv6 addresses in the container: {', '.join(_addresses(inside)) or 'none'}"
+
+
+def judge(inside: NamespaceState) -> Judgement:
+    """Holds if no interface has a global IPv6 address."""
+    return holds_if(not _addresses(inside), "It has one.", _evidence(inside))
+
+
+def judge_with_ipv6(inside: NamespaceState) -> Judgement:
+    """Holds if an interface has a global IPv6 address."""
+    return holds_if(bool(_addresses(inside)), "It has none.", _evidence(inside))
 
 
 CLAIM = Claim(
@@ -32,4 +44,13 @@ CLAIM = Claim(
     lines=(LINE,),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"--network bridge": "--network host"},
+    otherwise=(
+        Expectation(
+            EngineCondition(bridge_ipv6=True),
+            statement="On this Engine's default bridge a container has a global IPv6 address of its own.",
+            judge=judge_with_ipv6,
+            exact="The Engine was configured for it (ipv6 in daemon.json): otherwise the default bridge is IPv4 only.",
+            mutation={"--network bridge": "--network none"},
+        ),
+    ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Response, Testbed
 
@@ -25,6 +26,12 @@ def judge(response: Response) -> Judgement:
     return holds_if(not response.connected, "They reach each other.", evidence)
 
 
+def judge_without_iptables(response: Response) -> Judgement:
+    """Holds if the server answers."""
+    evidence = f"GET at the other network's container: {response.summary}"
+    return holds_if(response.status == 200, "It does not answer.", evidence)
+
+
 CLAIM = Claim(
     id="bridges-apart",
     topic=Topic.BRIDGE,
@@ -38,4 +45,13 @@ CLAIM = Claim(
     lines=(ONE, TWO, SERVER, CLIENT),
     needs=frozenset({Need.ALONE}),
     mutation={"--network {two}": "--network {one}"},
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False),
+            statement="With iptables=false containers on different bridge networks reach each other's addresses: no "
+            "rule separates the networks.",
+            judge=judge_without_iptables,
+            mutation={"--network {two}": "--network none"},
+        ),
+    ),
 )

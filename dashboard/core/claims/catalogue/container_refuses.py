@@ -15,7 +15,7 @@ LINE = "docker run -d --network container:{owner} OPTION IMAGE sleep 60"
 async def observe(testbed: Testbed) -> Mapping[str, Container]:
     """One container for each option."""
     await testbed.run(FIRST)
-    return {option: await testbed.run(LINE.replace("OPTION", option)) for option in OPTIONS}
+    return {option: await testbed.try_run(LINE.replace("OPTION", option)) for option in OPTIONS}
 
 
 def judge(containers: Mapping[str, Container]) -> Judgement:

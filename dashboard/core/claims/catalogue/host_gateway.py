@@ -35,6 +35,6 @@ CLAIM = Claim(
     exact="It is not 127.0.0.1: a service of the machine that listens on loopback only is unreachable there.",
     observe=observe,
     judge=judge,
-    lines=(LINE, "docker exec ID cat /etc/hosts"),
+    lines=(FIRST, LINE, "docker exec ID cat /etc/hosts"),
     mutation={"host-gateway": "192.0.2.7"},
 )

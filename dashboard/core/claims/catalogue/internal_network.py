@@ -1,34 +1,77 @@
-"""An internal network has no default route."""
+"""An internal network has no default route; before 25.0 only firewall rules isolate it."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
-from dashboard.core.claims.observers import observe_state
+import re
+
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Testbed
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 NETWORK = "docker network create --internal lab"
 LINE = "docker run -d --network {lab} IMAGE sleep 60"
 
 
-def judge(inside: NamespaceState) -> Judgement:
-    """Holds if there is no default route."""
+#: The container's network state, its address, and the machine's filter rules.
+Observed = tuple[NamespaceState, str, tuple[str, ...]]
+
+
+async def observe(testbed: Testbed) -> Observed:
+    """The container, and the rules; an Engine that sets no default route needs none."""
+    (container,) = await run_lines(testbed, NETWORK, LINE)
+    inside = await testbed.state(container)
+    rules = (await testbed.execute(MACHINE, "iptables-save -t filter"))[1] if _has_default(inside) else ""
+    return inside, container.address, tuple(rules.splitlines())
+
+
+def _has_default(inside: NamespaceState) -> bool:
+    return any(route.destination == "default" for route in inside.routes)
+
+
+def _evidence(inside: NamespaceState) -> str:
     routes = [
         f"{route.destination} via {route.gateway or route.interface}"
         for route in inside.routes
         if route.family == "inet"
     ]
-    evidence = f"routes of the container: {', '.join(routes) or 'none'}"
-    has_default = any(route.destination == "default" for route in inside.routes)
-    return holds_if(not has_default, "There is a default route.", evidence)
+    return f"routes of the container: {', '.join(routes) or 'none'}"
+
+
+def judge(observed: Observed) -> Judgement:
+    """Holds if there is no default route."""
+    inside, _address, _rules = observed
+    return holds_if(not _has_default(inside), "There is a default route.", _evidence(inside))
+
+
+def judge_before_25(observed: Observed) -> Judgement:
+    """Holds if there is a default route, and rules drop what leaves the network or enters it."""
+    inside, address, rules = observed
+    subnet = re.escape(address.rpartition(".")[0])
+    drops = [rule for rule in rules if re.search(rf"! -[sd] {subnet}\.\d+/\d+ .*-j DROP", rule)]
+    evidence = (_evidence(inside), *(f"rule: {rule}" for rule in drops))
+    if not _has_default(inside):
+        return differs("There is no default route.", *evidence)
+    return holds_if(len(drops) >= 2, "No rules isolate the network.", *evidence)
 
 
 CLAIM = Claim(
     id="internal-network",
     topic=Topic.BRIDGE,
     statement="A container on an --internal network has no default route.",
-    source="docker-network-create(1), --internal",
-    observe=observe_state(NETWORK, LINE),
+    source="docker-network-create(1), --internal; Moby, libnetwork/drivers/bridge",
+    observe=observe,
     judge=judge,
     lines=(NETWORK, LINE, "docker exec ID ip route"),
     mutation={" --internal": ""},
+    otherwise=(
+        Expectation(
+            EngineCondition(before=(25, 0)),
+            statement="A container on an --internal network has a default route, and firewall rules of the machine "
+            "drop what leaves the network.",
+            judge=judge_before_25,
+        ),
+    ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.claims.judges import judge_refused
 from dashboard.core.claims.model import Claim, Topic
-from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.observers import observe_refusal
 
 FIRST = "docker run -d --name web IMAGE sleep 60"
 LINE = "docker run -d --network host --link {web}:web IMAGE sleep 60"
@@ -14,7 +14,7 @@ CLAIM = Claim(
     topic=Topic.WHEN,
     statement="--link is refused in host mode.",
     source="Moby, runconfig/hostconfig_unix.go",
-    observe=observe_container(FIRST, LINE),
+    observe=observe_refusal(FIRST, LINE),
     judge=judge_refused,
     lines=(FIRST, LINE),
     mutation={"--network host": "--network bridge"},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -20,16 +21,26 @@ async def observe(testbed: Testbed) -> Observed:
     return await testbed.request(MACHINE, "127.0.0.1", 8109), await testbed.state(container)
 
 
-def judge(observed: Observed) -> Judgement:
-    """Holds if docker-proxy accepts and the program does not answer."""
+def _evidence(observed: Observed) -> tuple[str, str]:
     response, inside = observed
-    evidence = (
+    return (
         f"the container's port 80: {describe_listeners(listeners_on(inside, 80))}",
         f"GET http://127.0.0.1:8109/: {response.summary}",
     )
+
+
+def judge(observed: Observed) -> Judgement:
+    """Holds if docker-proxy accepts and the program does not answer."""
+    response, _inside = observed
+    evidence = _evidence(observed)
     if not response.connected:
         return differs("The connection is refused.", *evidence)
     return holds_if(response.status is None, "The server answers.", *evidence)
+
+
+def judge_without_proxy(observed: Observed) -> Judgement:
+    """Holds if the connection is refused."""
+    return holds_if(not observed[0].connected, "It accepts the connection.", *_evidence(observed))
 
 
 CLAIM = Claim(
@@ -44,4 +55,13 @@ CLAIM = Claim(
     lines=(LINE, "curl http://127.0.0.1:8109/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={" -e NETMODES_ADDRESS=127.0.0.1": ""},
+    otherwise=(
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="A program that binds to 127.0.0.1 inside a bridge container is unreachable through -p: without "
+            "docker-proxy the connection is refused.",
+            judge=judge_without_proxy,
+            exact="127.0.0.1 inside is the container's own loopback: the translated packets arrive at its eth0.",
+        ),
+    ),
 )

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat
 
 LINE = "docker run -d -p 8104:80 IMAGE"
 
 
-def judge(observed: DnatRequest) -> Judgement:
-    """Holds if the rule counts no packet and the server sees the gateway."""
+def _evidence(observed: DnatRequest) -> tuple[str, str]:
     before, after, response, gateway = observed
-    evidence = (
+    return (
         f"packets matched by the DNAT rule of port 8104: {before} before, {after} after",
         f"GET: {response.summary}; the network's gateway is {gateway}",
     )
+
+
+def judge(observed: DnatRequest) -> Judgement:
+    """Holds if the rule counts no packet and the server sees the gateway."""
+    before, after, response, gateway = observed
+    evidence = _evidence(observed)
     if response.status != 200:
         return differs("Nothing answers there.", *evidence)
     proved = before == after and response.client_seen == gateway
     return holds_if(proved, "The packets were translated (DNAT).", *evidence)
+
+
+def judge_without_proxy(observed: DnatRequest) -> Judgement:
+    """Holds if the rule counts packets and the server answers."""
+    before, after, response, _gateway = observed
+    if response.status != 200:
+        return differs("Nothing answers there.", *_evidence(observed))
+    return holds_if(after > before, "No DNAT rule matched the packets.", *_evidence(observed))
 
 
 CLAIM = Claim(
@@ -34,4 +48,14 @@ CLAIM = Claim(
     lines=(LINE, "iptables-save -c -t nat", "curl http://127.0.0.1:8104/", "iptables-save -c -t nat"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"127.0.0.1": "{machine}"},
+    otherwise=(
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="Without docker-proxy the kernel translates (DNAT) a request to a published port at 127.0.0.1 "
+            "too: the rule's counter increases.",
+            judge=judge_without_proxy,
+            exact="The Engine sets route_localnet for it, and leaves ! -d 127.0.0.0/8 out of the rule.",
+            mutation={" -p 8104:80": ""},
+        ),
+    ),
 )

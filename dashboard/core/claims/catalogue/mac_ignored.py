@@ -1,8 +1,9 @@
-"""--mac-address in host mode is accepted and has no effect."""
+"""--mac-address in host mode has no effect; before API 1.44 it is refused."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
 
 LINE = "docker run -d --network host --mac-address 02:42:ac:11:00:99 IMAGE sleep 60"
@@ -12,7 +13,7 @@ Observed = tuple[Container, tuple[str, ...]]
 
 async def observe(testbed: Testbed) -> Observed:
     """The container, and the hardware addresses of its interfaces."""
-    container = await testbed.run(LINE)
+    container = await testbed.try_run(LINE)
     if container.refused:
         return container, ()
     return container, tuple(link.mac for link in (await testbed.state(container)).interfaces if link.mac)
@@ -27,13 +28,27 @@ def judge(observed: Observed) -> Judgement:
     return holds_if("02:42:ac:11:00:99" not in macs, "An interface has the address.", *evidence)
 
 
+def judge_before_api_1_44(observed: Observed) -> Judgement:
+    """Holds if the Engine refuses the option."""
+    container, _macs = observed
+    proved = "mac-address" in container.refused
+    return holds_if(proved, "The Engine did not refuse it.", f"docker run: {container.summary}")
+
+
 CLAIM = Claim(
     id="mac-ignored",
     topic=Topic.WHEN,
-    statement="--mac-address in host mode is silently accepted and has no effect.",
-    source="Moby, daemon/container_operations.go",
+    statement="--mac-address in host mode is accepted and has no effect.",
+    source="Moby, api/server/router/container/container_routes.go: handleMACAddressBC; runconfig/hostconfig.go",
     observe=observe,
     judge=judge,
     lines=(LINE,),
     mutation={"--network host": "--network bridge"},
+    otherwise=(
+        Expectation(
+            EngineCondition(before_api=(1, 44)),
+            statement="--mac-address is refused in host mode.",
+            judge=judge_before_api_1_44,
+        ),
+    ),
 )

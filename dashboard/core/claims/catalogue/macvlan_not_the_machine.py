@@ -32,7 +32,7 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(NETWORK, LINE),
-    needs=frozenset({Need.PRIVATE, Need.MACVLAN}),
+    needs=frozenset({Need.PRIVATE}),
     mutation={
         "-d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0": "--subnet 10.213.202.0/24",
         "--ip 192.0.2.50": "--ip 10.213.202.50",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Testbed
 from dashboard.core.paths.nat_rules import read_masquerades
@@ -19,13 +20,25 @@ async def observe(testbed: Testbed) -> Observed:
     return container.address, await testbed.nat_rules()
 
 
-def judge(observed: Observed) -> Judgement:
-    """Holds if a rule masquerades the container's subnet."""
+def _matching(observed: Observed) -> list[str]:
+    """The rules that masquerade the container's subnet."""
     address, rules = observed
     subnet = address.rpartition(".")[0]
-    matching = [rule.text for rule in read_masquerades(rules) if subnet and rule.source.rpartition(".")[0] == subnet]
-    evidence = (f"address of the container: {address}", *(f"rule: {text}" for text in matching))
-    return holds_if(bool(matching), "No rule masquerades its subnet.", *evidence)
+    return [rule.text for rule in read_masquerades(rules) if subnet and rule.source.rpartition(".")[0] == subnet]
+
+
+def _evidence(observed: Observed) -> tuple[str, ...]:
+    return f"address of the container: {observed[0]}", *(f"rule: {text}" for text in _matching(observed))
+
+
+def judge(observed: Observed) -> Judgement:
+    """Holds if a rule masquerades the container's subnet."""
+    return holds_if(bool(_matching(observed)), "No rule masquerades its subnet.", *_evidence(observed))
+
+
+def judge_routed(observed: Observed) -> Judgement:
+    """Holds if no rule masquerades the container's subnet."""
+    return holds_if(not _matching(observed), "A rule masquerades its subnet.", *_evidence(observed))
 
 
 CLAIM = Claim(
@@ -36,6 +49,20 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(NETWORK, LINE, "iptables-save -t nat"),
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False),
+            not_testable="This Engine runs with iptables=false: it writes no rules.",
+        ),
+        Expectation(
+            EngineCondition(gateway_mode="routed"),
+            statement="Packets that leave a routed bridge network keep the container's address: no masquerade rule "
+            "covers its subnet.",
+            judge=judge_routed,
+            exact="The machine's network needs a route to the subnet, or nothing comes back.",
+            mutation={"create lab": "create -o com.docker.network.bridge.gateway_mode_ipv4=nat lab"},
+        ),
+    ),
     mutation={
         "docker network create lab": "docker network create -o com.docker.network.bridge.enable_ip_masquerade=false lab"
     },

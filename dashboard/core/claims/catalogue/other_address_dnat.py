@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat
 
 LINE = "docker run -d -p 8105:80 IMAGE"
 
 
+def _evidence(observed: DnatRequest) -> tuple[str, str]:
+    before, after, response, _gateway = observed
+    counted = f"packets matched by the DNAT rule of port 8105: {before} before, {after} after"
+    return counted, f"GET: {response.summary}"
+
+
 def judge(observed: DnatRequest) -> Judgement:
     """Holds if the container answers and the rule counts packets."""
     before, after, response, _gateway = observed
-    evidence = (
-        f"packets matched by the DNAT rule of port 8105: {before} before, {after} after",
-        f"GET: {response.summary}",
-    )
     if response.status != 200:
-        return differs("Nothing answers there.", *evidence)
-    return holds_if(after > before, "No DNAT rule matched the packets.", *evidence)
+        return differs("Nothing answers there.", *_evidence(observed))
+    return holds_if(after > before, "No DNAT rule matched the packets.", *_evidence(observed))
+
+
+def judge_without_iptables(observed: DnatRequest) -> Judgement:
+    """Holds if the container answers, no rule counts packets, and the server sees the gateway."""
+    before, after, response, gateway = observed
+    proved = response.status == 200 and before == after and response.client_seen == gateway
+    return holds_if(proved, "It does not answer there through docker-proxy.", *_evidence(observed))
 
 
 CLAIM = Claim(
@@ -31,4 +41,13 @@ CLAIM = Claim(
     lines=(LINE, "iptables-save -c -t nat", "curl http://{machine}:8105/", "iptables-save -c -t nat"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"{machine}": "127.0.0.1"},
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False),
+            statement="With iptables=false a request to a published port goes through docker-proxy at any other "
+            "address of the machine too: the server sees the bridge's gateway as its client.",
+            judge=judge_without_iptables,
+            mutation={" -p 8105:80": ""},
+        ),
+    ),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -28,6 +29,14 @@ def judge(machine: NamespaceState) -> Judgement:
     return holds_if(len(families) == len(processes) == 2, "It is not one process per address family.", evidence)
 
 
+def judge_without_proxy(machine: NamespaceState) -> Judgement:
+    """Holds if dockerd listens."""
+    listeners = listeners_on(machine, 8103)
+    evidence = f"the machine's port 8103: {describe_listeners(listeners)}"
+    proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
+    return holds_if(proved, "dockerd does not listen.", evidence)
+
+
 CLAIM = Claim(
     id="proxy-listens",
     topic=Topic.PUBLISHING,
@@ -39,4 +48,13 @@ CLAIM = Claim(
     lines=(LINE, "ss -Hltnp 'sport = :8103'"),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"-p 8103:80": "-p 127.0.0.1:8103:80"},
+    otherwise=(
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="Without docker-proxy the Engine's own process, dockerd, holds a published port on the machine.",
+            judge=judge_without_proxy,
+            exact="It only reserves the port: the kernel translates (DNAT) the requests.",
+            mutation={" -p 8103:80": ""},
+        ),
+    ),
 )

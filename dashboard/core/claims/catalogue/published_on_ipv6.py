@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 
@@ -20,15 +21,28 @@ async def observe(testbed: Testbed) -> Observed:
     return await testbed.request(MACHINE, "::1", 8108), container.gateway, own
 
 
+def _evidence(observed: Observed) -> tuple[str, str]:
+    response, _gateway, own = observed
+    return f"GET http://[::1]:8108/: {response.summary}", f"addresses of the container: {', '.join(own) or 'none'}"
+
+
 def judge(observed: Observed) -> Judgement:
     """Holds if the response comes over IPv6 although the server sees an IPv4 client."""
-    response, gateway, own = observed
-    evidence = (
-        f"GET http://[::1]:8108/: {response.summary}",
-        f"addresses of the container: {', '.join(own) or 'none'}",
-    )
+    response, gateway, _own = observed
     proved = response.status == 200 and response.client_seen == gateway
-    return holds_if(proved, "It does not answer there through docker-proxy.", *evidence)
+    return holds_if(proved, "It does not answer there through docker-proxy.", *_evidence(observed))
+
+
+def judge_without_proxy(observed: Observed) -> Judgement:
+    """Holds if nothing answers."""
+    return holds_if(not observed[0].connected, "It accepts connections there.", *_evidence(observed))
+
+
+def judge_with_ipv6(observed: Observed) -> Judgement:
+    """Holds if the server sees an IPv6 client."""
+    response, _gateway, _own = observed
+    proved = response.status == 200 and ":" in response.client_seen
+    return holds_if(proved, "It does not answer there over IPv6.", *_evidence(observed))
 
 
 CLAIM = Claim(
@@ -43,4 +57,20 @@ CLAIM = Claim(
     lines=(LINE, "curl http://[::1]:8108/"),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"-p 8108:80": "-p 127.0.0.1:8108:80"},
+    otherwise=(
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="Without docker-proxy a published port does not answer at [::1].",
+            judge=judge_without_proxy,
+            exact="DNAT does not apply to IPv6 loopback addresses, and from an IPv4-only bridge nothing is published "
+            "at other IPv6 addresses either.",
+            mutation={"-p 8108:80": "--network host -e NETMODES_PORT=8108"},
+        ),
+        Expectation(
+            EngineCondition(bridge_ipv6=True),
+            statement="A port published from a bridge with IPv6 answers at the machine's IPv6 addresses, and the "
+            "server sees an IPv6 client.",
+            judge=judge_with_ipv6,
+        ),
+    ),
 )

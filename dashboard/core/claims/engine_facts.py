@@ -1,0 +1,118 @@
+"""What is known about an engine when a claim is judged, and the conditions on which claims expect something else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.core.experiments.availability import parse_version
+
+Version = tuple[int, int]
+UNKNOWN_VERSION: Version = (0, 0)
+GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv4"
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """Options of dockerd that no API response contains. None: unknown, because the daemon is not a local process.
+    ``gateway_mode`` is the IPv4 gateway mode of new bridge networks."""
+
+    userland_proxy: bool | None = None
+    iptables: bool | None = None
+    gateway_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """The facts about an engine that decide what claims expect. ``api`` is the version that requests use;
+    ``bridge_ipv6``: the default bridge has IPv6."""
+
+    version: Version = UNKNOWN_VERSION
+    api: Version = UNKNOWN_VERSION
+    options: DaemonOptions = DaemonOptions()
+    bridge_ipv6: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCondition:
+    """A set of engines: those that match every field which is given. A fact that is unknown matches nothing."""
+
+    before: Version | None = None
+    before_api: Version | None = None
+    userland_proxy: bool | None = None
+    iptables: bool | None = None
+    gateway_mode: str | None = None
+    bridge_ipv6: bool | None = None
+
+    def matches(self, facts: EngineFacts) -> bool:
+        """Whether the engine belongs to the set."""
+        options = facts.options
+        return all(
+            (
+                self.before is None or UNKNOWN_VERSION < facts.version < self.before,
+                self.before_api is None or UNKNOWN_VERSION < facts.api < self.before_api,
+                self.userland_proxy is None or options.userland_proxy is self.userland_proxy,
+                self.iptables is None or options.iptables is self.iptables,
+                self.gateway_mode is None or options.gateway_mode == self.gateway_mode,
+                self.bridge_ipv6 is None or facts.bridge_ipv6 is self.bridge_ipv6,
+            )
+        )
+
+    @property
+    def text(self) -> str:
+        """The set in words: ``Before Engine 25.0``, ``With userland-proxy=false``."""
+        options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables, "gateway mode": self.gateway_mode}
+        parts = [
+            "before Engine {}.{}".format(*self.before) if self.before else "",
+            "before API {}.{}".format(*self.before_api) if self.before_api else "",
+            *(f"with {name}={str(value).lower()}" for name, value in options.items() if value is not None),
+            {None: "", True: "with IPv6 on the default bridge", False: "without IPv6 on the default bridge"}[
+                self.bridge_ipv6
+            ],
+        ]
+        text = " and ".join(part for part in parts if part)
+        return text[:1].upper() + text[1:]
+
+
+def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
+    """The options of a running dockerd, from its command line and the text of its daemon.json (None: unreadable).
+
+    dockerd refuses an option that both contain. Both options are on by default (moby, daemon/config/config_linux.go).
+    """
+    try:
+        parsed = json.loads(configuration) if configuration else {}
+    except (ValueError, RecursionError):
+        parsed = {}
+    members = parsed if isinstance(parsed, dict) else {}
+    return DaemonOptions(
+        _switch("userland-proxy", command, members),
+        _switch("iptables", command, members),
+        _gateway_mode(command, members),
+    )
+
+
+def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
+    """The value of ``--default-network-opt bridge=com.docker.network.bridge.gateway_mode_ipv4=MODE``."""
+    for word in command:
+        if f"bridge={GATEWAY_MODE}=" in word:
+            return word.rpartition("=")[2]
+    drivers = members.get("default-network-opts")
+    options = drivers.get("bridge") if isinstance(drivers, dict) else None
+    return str(options.get(GATEWAY_MODE, "nat")) if isinstance(options, dict) else "nat"
+
+
+def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bool:
+    """A boolean option; Go's flag parser takes it with ``=`` only, and a bare ``--name`` as true."""
+    for word in command:
+        option, _, value = word.partition("=")
+        if option in {f"--{name}", f"-{name}"}:
+            return value.lower() in {"", "1", "t", "true"}
+    value = members.get(name)
+    return value if isinstance(value, bool) else True
+
+
+def facts_of(version: str, api: str, options: DaemonOptions, *, bridge_ipv6: bool) -> EngineFacts:
+    """The facts from the texts that an engine answers with."""
+    return EngineFacts(parse_version(version), parse_version(api), options, bridge_ipv6)
