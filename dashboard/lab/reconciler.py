@@ -11,6 +11,7 @@ from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.heartbeat import Heartbeat, LabStatus
 from dashboard.engine.protocol import EngineError, EngineEvent
+from dashboard.lab.claims.engines import private_engine_version
 from dashboard.lab.claims.worker import ClaimWorker
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.engine_watch import EngineWatch
@@ -59,6 +60,7 @@ class Lab:
         self._loops: list[asyncio.Task[None]] = []
         self._engine = EngineWatch(context.clock)
         self._passed_at = context.clock()
+        self._private_engine = ""
 
     def driver_of(self, experiment: str) -> ExperimentDriver | None:
         """The driver of an experiment, if this lab has one."""
@@ -80,11 +82,13 @@ class Lab:
             engine_problem=engine.problem,
             engine_kind=info.kind,
             ended=next((one.get_name() for one in self._loops if one.done()), ""),
+            private_engine=self._private_engine,
         )
         return Heartbeat(self.context.clock(), status, telemetry.metrics())
 
     async def start(self) -> None:
         """Starts the event stream and the passes."""
+        self._private_engine = await asyncio.to_thread(private_engine_version)
         loop = asyncio.get_running_loop()
         self._loops = [
             loop.create_task(self._listen(), name="lab-events"),

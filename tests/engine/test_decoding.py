@@ -158,6 +158,8 @@ def test_a_bridge_has_its_linux_name() -> None:
     assert decoding.network_facts(named).bridge == "docker0"
     assert decoding.network_facts({"Driver": "bridge", "Id": "0123456789abcdef"}).bridge == "br-0123456789ab"
     assert decoding.network_facts({"Driver": "macvlan", "Id": "f" * 64}).bridge is None
+    assert decoding.network_facts({"EnableIPv6": True}).ipv6
+    assert not decoding.network_facts({"EnableIPv6": "yes"}).ipv6
 
 
 def test_a_step_of_a_pull_has_words_and_a_fraction() -> None:

@@ -62,7 +62,7 @@ class EngineCondition:
 
     @property
     def text(self) -> str:
-        """The set in words: ``Before Engine 25.0``, ``With userland-proxy=false``."""
+        """The set in words: ``before Engine 25.0``, ``with userland-proxy=false``."""
         options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables, "gateway mode": self.gateway_mode}
         parts = [
             "before Engine {}.{}".format(*self.before) if self.before else "",
@@ -72,8 +72,7 @@ class EngineCondition:
                 self.bridge_ipv6
             ],
         ]
-        text = " and ".join(part for part in parts if part)
-        return text[:1].upper() + text[1:]
+        return " and ".join(part for part in parts if part)
 
 
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
@@ -106,9 +105,9 @@ def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
 def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bool:
     """A boolean option; Go's flag parser takes it with ``=`` only, and a bare ``--name`` as true."""
     for word in command:
-        option, _, value = word.partition("=")
+        option, _, setting = word.partition("=")
         if option in {f"--{name}", f"-{name}"}:
-            return value.lower() in {"", "1", "t", "true"}
+            return setting.lower() in {"", "1", "t", "true"}
     value = members.get(name)
     return value if isinstance(value, bool) else True
 

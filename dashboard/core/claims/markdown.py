@@ -18,7 +18,8 @@ def catalogue_markdown(claims: Sequence[Claim], misconceptions: Sequence[Misconc
         lines += [f"### {topic}", "", "| claim | says | exactly |", "|---|---|---|"]
         for claim in group:
             mark = "" if claim.needs & NOT_HARMLESS else " ◦"
-            lines.append(f"| `{claim.id}`{mark} | {_escape(claim.statement)} | {_escape(claim.exact)} |")
+            says = "<br>".join((claim.statement, *(expectation.sentence for expectation in claim.otherwise)))
+            lines.append(f"| `{claim.id}`{mark} | {_escape(says)} | {_escape(claim.exact)} |")
         lines.append("")
     lines += ["### Misconceptions", "", "| name | what people expect | claim |", "|---|---|---|"]
     lines += [f"| `{each.id}` | {_escape(each.expected)} | `{each.claim.id}` |" for each in misconceptions]

@@ -37,17 +37,20 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """The result of a prediction. ``correct`` is None if this engine behaved differently: then no prediction is right
-    or wrong."""
+    """The result of a prediction. ``correct`` is None if this engine behaved differently, as expected of it or not: then
+    no prediction is right or wrong."""
 
     predicted: str
     outcome: str
     correct: bool | None
 
 
-def compare_prediction(misconception: Misconception, prediction: int, verdict: ClaimVerdict) -> PredictionResult:
-    """The prediction against the outcome."""
+def compare_prediction(
+    misconception: Misconception, prediction: int, verdict: ClaimVerdict, condition: str = ""
+) -> PredictionResult:
+    """The prediction against the outcome. ``condition``: the claim was judged by what other engines are not expected to
+    do."""
     predicted = misconception.choices[prediction]
-    if verdict is not ClaimVerdict.HOLDS:
+    if verdict is not ClaimVerdict.HOLDS or condition:
         return PredictionResult(predicted, "", None)
     return PredictionResult(predicted, misconception.choices[misconception.right], prediction == misconception.right)

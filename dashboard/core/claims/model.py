@@ -83,6 +83,12 @@ class Expectation:
     mutation: Mapping[str, str] | None = None
     not_testable: str = ""
 
+    @property
+    def sentence(self) -> str:
+        """The statement with its condition: ``Before API 1.44: …``."""
+        condition = self.on.text
+        return f"{condition[:1].upper()}{condition[1:]}: {self.statement or 'not testable.'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -92,7 +98,7 @@ class Claim:
     replaces words of the lines so that the claim must come out as ``differs``: the proof that it can fail.
 
     ``otherwise`` has the expectations of engines that behave differently; the first that matches counts. ``on`` applies
-    it: ``condition`` then tells which engines the statement is about, ``not_testable`` why there is none.
+    it: ``condition`` then tells which engines the statement is about, ``not_testable`` why it has none.
     """
 
     id: str

@@ -28,7 +28,7 @@ class ClaimState(StrEnum):
 class ExecutedClaim:
     """One executed claim with everything needed to read it later: ``claims/1`` is a list of these. ``engine`` is the
     engine on which it ran; ``lines`` are the commands; ``left`` is what could not be removed, in the Engine's words.
-    ``condition`` tells which engines the statement is about if others behave differently, ``Before Engine 25.0``; it is
+    ``condition`` tells which engines the statement is about if others behave differently, ``before Engine 25.0``; it is
     empty for what most engines do."""
 
     id: str
@@ -166,6 +166,8 @@ def _text_lines(run: ClaimsRun, everything: bool) -> Iterator[str]:
         yield str(topic)
         for result in results:
             yield f"  {SYMBOLS[result.verdict]} {result.verdict:<12} {result.id}: {result.statement}"
+            if result.condition:
+                yield f"{detail}This applies {result.condition}."
             if result.reason:
                 yield detail + result.reason
             if everything or result.verdict is ClaimVerdict.DIFFERS:

@@ -35,7 +35,8 @@ class Missing:
 @dataclass(frozen=True, slots=True)
 class LabStatus:
     """The state of a lab. ``engine_since``: since when its engine answers, or does not. ``engine_problem``: why it does
-    not, for signed-in users. ``passed_at``: the end of the reconciler's last pass. ``ended``: a task of the lab that
+    not, for signed-in users. ``private_engine``: the version of the dockerd that private hosts run, empty without one.
+    ``passed_at``: the end of the reconciler's last pass. ``ended``: a task of the lab that
     ended unexpectedly."""
 
     engine: str
@@ -46,6 +47,7 @@ class LabStatus:
     engine_problem: str = ""
     ended: str = ""
     engine_kind: EngineKind = EngineKind.DOCKER
+    private_engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

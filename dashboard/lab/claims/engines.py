@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -91,7 +95,7 @@ class ClaimEngine:
 
     def obstacle(self, claim: Claim) -> str:
         """Why this engine cannot run the claim; empty if it can."""
-        required = (*sorted(claim.needs), *sorted(claim.modes))
+        required: tuple[Need | Mode, ...] = (*sorted(claim.needs), *sorted(claim.modes))
         return claim.not_testable or next((self.lacks[each] for each in required if each in self.lacks), "")
 
     @property
@@ -149,7 +153,7 @@ async def open_engine(
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
     machine, lacks = await asyncio.to_thread(inspect_machine, info.pid)
-    lacks |= {report.mode: report.reason for report in await modes_of(engine, info) if not report.available}
+    lacks |= {Mode(report.mode): report.reason for report in await modes_of(engine, info) if not report.available}
     facts = await read_facts(engine, info)
     return ClaimEngine(engine, info, image.reference, watches, host, machine, lacks, facts)
 
@@ -161,6 +165,20 @@ async def start_private_engine(stack: AsyncExitStack, data_dir: Path, watches: W
     engine = DockerEngine(host.endpoint, timeout_s=30)
     stack.push_async_callback(engine.close)
     return await open_engine(engine, data_dir, watches, host)
+
+
+@cache
+def private_engine_version() -> str:
+    """The version of the dockerd that private hosts run; empty without one. Blocks."""
+    program = shutil.which("dockerd", path=private_host.SEARCH_PATH)
+    if program is None:
+        return ""
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"version ([^\s,]+)", done.stdout)
+    return found[1] if found else ""
 
 
 #: Raised if a private host cannot start.

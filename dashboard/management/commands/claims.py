@@ -68,11 +68,17 @@ class Command(NetmodesCommand):
         if as_json:
             names = ("id", "topic", "statement", "exact", "source")
             self.print_json(
-                [{name: getattr(claim, name) for name in names} | {"lines": claim.shown_lines} for claim in claims]
+                [
+                    {name: getattr(claim, name) for name in names}
+                    | {"lines": claim.shown_lines, "elsewhere": [each.sentence for each in claim.otherwise]}
+                    for claim in claims
+                ]
             )
             return
         for claim in claims:
             self.stdout.write(f"{claim.id:<26} {claim.topic:<13} {claim.statement}")
+            for expectation in claim.otherwise:
+                self.stdout.write(f"{'':<40} {expectation.sentence}")
 
     async def _execute(self, folder: Path, claims: Sequence[Claim], *, quiet: bool) -> ClaimsRun:
         task = asyncio.current_task()

@@ -13,7 +13,8 @@ from dashboard.store.claim_runs import Outcome
 @dataclass(frozen=True, slots=True)
 class ShownClaim:
     """A claim with its outcome. ``stamp`` changes whenever there is something new to show; ``private``: it runs on a
-    private host; ``unavailable`` is why it cannot be run from this page."""
+    private host; ``unavailable`` is why it cannot be run from this page. After a run the statement is the one that was
+    judged, and ``condition`` which engines it is about; before, ``elsewhere`` has what is expected of other engines."""
 
     id: str
     topic: Topic
@@ -31,6 +32,8 @@ class ShownClaim:
     run: str = ""
     at: datetime | None = None
     unavailable: str = ""
+    condition: str = ""
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def stamp(self) -> str:
@@ -60,6 +63,7 @@ def _shown(claim: Claim, outcome: Outcome | None) -> ShownClaim:
         claim.source,
         claim.shown_lines,
         bool(claim.needs & NOT_HARMLESS),
+        elsewhere=tuple(expectation.sentence for expectation in claim.otherwise),
     )
     return shown if outcome is None else _with_outcome(shown, outcome)
 
@@ -72,6 +76,10 @@ def _with_outcome(shown: ShownClaim, outcome: Outcome) -> ShownClaim:
         return shown
     return replace(
         shown,
+        statement=executed.statement,
+        exact=executed.exact,
+        condition=executed.condition,
+        elsewhere=(),
         verdict=str(executed.verdict),
         reason=executed.reason,
         evidence=executed.evidence,

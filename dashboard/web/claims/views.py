@@ -68,6 +68,7 @@ def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any
     return {
         "groups": group_by_topic(shown),
         "total": len(shown),
+        "private_total": sum(claim.private for claim in shown),
         "run": live,
         "live": live is not None,
         "history": claim_runs.list_runs(HISTORY, group=group),
@@ -84,7 +85,13 @@ def run_context(run: RunSummary) -> dict[str, Any]:
 def listing(request: HttpRequest) -> HttpResponse:
     """Every claim with its newest outcome, and the progress of a current run."""
     context = catalogue_context(show_catalogue(claim_runs.newest_outcomes()))
-    return render(request, "claims/claims.html", {**context, "engine_problem": service.missing()})
+    heartbeat = service.heartbeat()
+    more = {
+        "engine_problem": service.missing(),
+        "engine_version": heartbeat.status.engine if heartbeat is not None else "",
+        "private_version": heartbeat.status.private_engine if heartbeat is not None else "",
+    }
+    return render(request, "claims/claims.html", {**context, **more})
 
 
 @require_GET
@@ -162,7 +169,9 @@ def _show_misconception(
         claim, prediction = show_run(claim_runs.outcomes(run_found.id))[0], int(run_found.prediction or 0)
         context |= {"claim": claim, "predicted": misconception.choices[prediction]}
         if claim.verdict:
-            context["result"] = compare_prediction(misconception, prediction, ClaimVerdict(claim.verdict))
+            context["result"] = compare_prediction(
+                misconception, prediction, ClaimVerdict(claim.verdict), claim.condition
+            )
     return render(request, "claims/misconception.html", context, status=status)
 
 

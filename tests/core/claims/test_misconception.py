@@ -41,3 +41,5 @@ def test_the_prediction_is_compared_with_the_outcome() -> None:
     assert compare_prediction(FIRST, FIRST.parse_choice(str(FIRST.right)), ClaimVerdict.HOLDS) == right
     assert compare_prediction(FIRST, wrong, ClaimVerdict.HOLDS).correct is False
     assert compare_prediction(FIRST, wrong, ClaimVerdict.DIFFERS) == PredictionResult(FIRST.choices[wrong], "", None)
+    condition = "with userland-proxy=false"
+    assert compare_prediction(FIRST, FIRST.right, ClaimVerdict.HOLDS, condition).correct is None

@@ -13,23 +13,41 @@ from dashboard.core.claims.catalogue import (
     add_host_discards,
     all_claims,
     bridge_costs,
+    bridge_without_ipv6,
+    bridges_apart,
     discarded_publish,
     grep_80,
     host_conflict_exits,
     host_shares_netns,
+    internal_network,
+    loopback_inside_is_empty,
     loopback_through_proxy,
+    mac_ignored,
+    masquerade,
     names_on_user_network,
+    other_address_dnat,
     proxy_costs_most,
     proxy_listens,
+    published_on_ipv6,
     resolv_bridge_stripped,
     stats_counted_twice,
 )
-from dashboard.core.claims.lines import fill, mutate, show_line
+from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts
+from dashboard.core.claims.lines import fill, modes_of_lines, mutate, show_line
 from dashboard.core.claims.model import Claim, Need, Topic, by_topic
 from dashboard.core.claims.testbed import Container, Response, Timing
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
-from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import Family, Listener, Lookup, NamespaceState, Protocol
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.state import (
+    Address,
+    Family,
+    Interface,
+    Listener,
+    Lookup,
+    NamespaceState,
+    Protocol,
+    Route,
+)
 from dashboard.core.reports.model import ClaimVerdict
 
 HOLDS, DIFFERS, NOT_TESTABLE = ClaimVerdict.HOLDS, ClaimVerdict.DIFFERS, ClaimVerdict.NOT_TESTABLE
@@ -45,6 +63,32 @@ def test_a_claim_has_a_statement_a_source_and_a_mutation(claim: Claim) -> None:
     assert claim.mutation, "only a mutation proves that it can fail"
     assert all(any(word in line for line in claim.lines) for word in set(claim.mutation) - setup_words(claim))
     assert all("{" not in line.replace("{{", "") for line in claim.shown_lines)
+
+
+@CLAIMS
+def test_what_is_expected_of_other_engines_is_a_statement_or_a_reason(claim: Claim) -> None:
+    for expectation in claim.otherwise:
+        assert expectation.on.text
+        assert expectation.sentence.endswith(".")
+        assert bool(expectation.statement) is (expectation.judge is not None) is not bool(expectation.not_testable)
+        for word in expectation.mutation or {}:
+            assert any(word in line for line in claim.lines), word
+
+
+@pytest.mark.parametrize(
+    ("lines", "modes"),
+    [
+        (("docker run -d IMAGE",), {Mode.BRIDGE}),
+        (("docker run -d --network host -p 80 IMAGE", "docker exec ID ip route"), {Mode.HOST}),
+        (("docker run -d --network=none IMAGE",), {Mode.NONE}),
+        (("docker run -d --network container:{owner} IMAGE",), {Mode.CONTAINER}),
+        (("docker network create lab", "docker run -d --network {lab} IMAGE"), {Mode.USER_BRIDGE}),
+        (("docker network create -d macvlan -o parent=eth0 lab",), {Mode.MACVLAN}),
+        (("curl http://127.0.0.1/",), set()),
+    ],
+)
+def test_modes_are_read_from_the_lines(lines: tuple[str, ...], modes: set[Mode]) -> None:
+    assert modes_of_lines(lines) == modes
 
 
 def setup_words(claim: Claim) -> set[str]:
@@ -187,3 +231,83 @@ def test_the_observation_decides(module: Any, observed: Any, verdict: ClaimVerdi
     assert result.evidence
     assert all(result.evidence)
     assert bool(result.reason) is (verdict is not HOLDS)
+
+
+WITHOUT_PROXY = EngineFacts((28, 5), (1, 51), DaemonOptions(False, True, "nat"))
+WITHOUT_IPTABLES = EngineFacts((28, 5), (1, 51), DaemonOptions(True, False, "nat"))
+ROUTED = EngineFacts((28, 5), (1, 51), DaemonOptions(True, True, "routed"))
+WITH_IPV6 = EngineFacts((28, 5), (1, 51), bridge_ipv6=True)
+ENGINE_20_10 = EngineFacts((20, 10), (1, 41))
+#: Answers of 20.10.24 and 28.5.2.
+MAC_REFUSED = container(refused="conflicting options: mac-address and the network mode", refused_at="create")
+DEFAULT_ROUTE = NamespaceState(1, routes=(Route(Family.INET, "default", "172.18.0.1", "eth0"),))
+DROPS = (
+    "-A DOCKER-ISOLATION-STAGE-1 ! -s 172.18.0.0/16 -o br-a32598b363b8 -j DROP",
+    "-A DOCKER-ISOLATION-STAGE-1 ! -d 172.18.0.0/16 -i br-a32598b363b8 -j DROP",
+)
+MASQUERADE = "[0:0] -A POSTROUTING -s 172.18.0.0/16 ! -o br-b4c0f6937618 -j MASQUERADE"
+REFUSED = Response(None, error="[::1]:8108 refused the connection: nothing listens there.")
+OVER_IPV6 = Response(200, client_seen="fd00:db8:1::1", connected=True)
+PROXIED = Response(200, client_seen="172.17.0.1", connected=True)
+EMPTY = Response(None, error="it closed the connection without an answer", connected=True)
+GLOBAL = Address("fd00:db8:1::3", 64, Family.INET6)
+IPV6 = NamespaceState(1, interfaces=(Interface("eth0", 2, "veth", addresses=(GLOBAL,)),))
+DOCKERD = NamespaceState(1, listeners=(listening(8103, "dockerd"),))
+
+
+@pytest.mark.parametrize(
+    ("module", "facts", "observed", "verdict", "usual"),
+    [
+        (mac_ignored, ENGINE_20_10, (MAC_REFUSED, ()), HOLDS, DIFFERS),
+        (mac_ignored, ENGINE_20_10, (container(status="running"), ("02:42:00:00:00:01",)), DIFFERS, HOLDS),
+        (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", DROPS), HOLDS, DIFFERS),
+        (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", ()), DIFFERS, DIFFERS),
+        (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.19.0.2", DROPS), DIFFERS, DIFFERS),
+        (internal_network, ENGINE_20_10, (NamespaceState(1), "172.18.0.2", ()), DIFFERS, HOLDS),
+        (bridge_without_ipv6, WITH_IPV6, IPV6, HOLDS, DIFFERS),
+        (bridge_without_ipv6, WITH_IPV6, NamespaceState(1), DIFFERS, HOLDS),
+        (published_on_ipv6, WITH_IPV6, (OVER_IPV6, "172.17.0.1", ()), HOLDS, DIFFERS),
+        (published_on_ipv6, WITH_IPV6, (PROXIED, "172.17.0.1", ()), DIFFERS, HOLDS),
+        (published_on_ipv6, WITHOUT_PROXY, (REFUSED, "172.17.0.1", ()), HOLDS, DIFFERS),
+        (published_on_ipv6, WITHOUT_PROXY, (PROXIED, "172.17.0.1", ()), DIFFERS, HOLDS),
+        (proxy_listens, WITHOUT_PROXY, NamespaceState(1), DIFFERS, DIFFERS),
+        (proxy_listens, WITHOUT_PROXY, DOCKERD, HOLDS, DIFFERS),
+        (proxy_listens, WITHOUT_PROXY, BOTH, DIFFERS, HOLDS),
+        (loopback_through_proxy, WITHOUT_PROXY, (0, 1, PROXIED, "172.17.0.1"), HOLDS, DIFFERS),
+        (loopback_through_proxy, WITHOUT_PROXY, (1, 1, PROXIED, "172.17.0.1"), DIFFERS, HOLDS),
+        (loopback_through_proxy, WITHOUT_PROXY, (1, 1, REFUSED, "172.17.0.1"), DIFFERS, DIFFERS),
+        (loopback_inside_is_empty, WITHOUT_PROXY, (REFUSED, NamespaceState(1)), HOLDS, DIFFERS),
+        (loopback_inside_is_empty, WITHOUT_PROXY, (EMPTY, NamespaceState(1)), DIFFERS, HOLDS),
+        (other_address_dnat, WITHOUT_IPTABLES, (0, 0, PROXIED, "172.17.0.1"), HOLDS, DIFFERS),
+        (other_address_dnat, WITHOUT_IPTABLES, (0, 1, PROXIED, "172.17.0.1"), DIFFERS, HOLDS),
+        (other_address_dnat, WITHOUT_IPTABLES, (0, 0, REFUSED, "172.17.0.1"), DIFFERS, DIFFERS),
+        (bridges_apart, WITHOUT_IPTABLES, PROXIED, HOLDS, DIFFERS),
+        (bridges_apart, WITHOUT_IPTABLES, REFUSED, DIFFERS, HOLDS),
+        (masquerade, ROUTED, ("172.18.0.2", ()), HOLDS, DIFFERS),
+        (masquerade, ROUTED, ("172.18.0.2", (MASQUERADE,)), DIFFERS, HOLDS),
+    ],
+)
+def test_an_engine_that_does_as_expected_of_it_does_not_differ(
+    module: Any, facts: EngineFacts, observed: Any, verdict: ClaimVerdict, usual: ClaimVerdict
+) -> None:
+    expected = module.CLAIM.on(facts)
+    assert expected.statement != module.CLAIM.statement
+    assert expected.condition
+    result = expected.judge(observed)
+    assert result.verdict is verdict
+    assert result.evidence
+    assert bool(result.reason) is (verdict is not HOLDS)
+    assert module.CLAIM.on(EngineFacts((28, 5), (1, 51))).judge(observed).verdict is usual
+
+
+def test_an_expectation_replaces_the_claims_texts_and_mutation() -> None:
+    usual, expected = bridge_without_ipv6.CLAIM, bridge_without_ipv6.CLAIM.on(WITH_IPV6)
+    assert (usual.condition, expected.condition) == ("", "with IPv6 on the default bridge")
+    assert expected.mutation == {"--network bridge": "--network none"}
+    assert mac_ignored.CLAIM.on(ENGINE_20_10).mutation == mac_ignored.CLAIM.mutation
+    assert usual.on(EngineFacts()) is usual
+    assert (
+        masquerade.CLAIM.on(WITHOUT_IPTABLES).not_testable
+        == "This Engine runs with iptables=false: it writes no rules."
+    )
+    assert masquerade.CLAIM.otherwise[0].sentence == "With iptables=false: not testable."

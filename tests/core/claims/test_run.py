@@ -30,7 +30,7 @@ def test_a_plan_has_every_claim_once_and_those_that_need_ports_or_files_on_priva
     assert sorted(one.id for group in groups for one in group) == sorted(one.id for one in ALL)
     assert all(groups)
     assert make_plan(plan.harmless).harmless == plan.harmless
-    assert all(not one.needs - {Need.IPV6, Need.MACVLAN} for one in plan.harmless)
+    assert all(not one.needs - {Need.IPV6} for one in plan.harmless)
     assert all(Need.ALONE in one.needs for one in plan.alone)
     assert {exclusive_ports(one) for one in plan.shared} == {(), (80,)}
 
@@ -94,7 +94,6 @@ def test_a_run_is_said_by_statement_with_reasons_and_the_evidence_of_what_differ
         (Need.ALONE, "alone"),
         (Need.MEASURE, "quiet"),
         (Need.IPV6, "harmless"),
-        (Need.MACVLAN, "harmless"),
     ],
 )
 def test_a_need_decides_where_a_claim_runs(need: Need, group: str) -> None:
@@ -123,3 +122,10 @@ def test_an_executed_claim_has_its_engine_and_duration() -> None:
         "Left over: a",
         "Left over: b",
     ]
+
+
+def test_a_statement_about_certain_engines_tells_which() -> None:
+    claim = replace(ALL[0], condition="before Engine 25.0")
+    done = ExecutedClaim.from_judgement(claim, holds("seen"))
+    assert done.condition == "before Engine 25.0"
+    assert "                 This applies before Engine 25.0." in run_text(ClaimsRun((done,))).splitlines()

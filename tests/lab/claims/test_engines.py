@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from dashboard.core.claims.model import Need
+from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.engine_facts import DaemonOptions
+from dashboard.core.claims.model import Claim, Need
 from dashboard.core.claims.testbed import NotTestableError
+from dashboard.engine.hosts import private_host
 from dashboard.lab.claims import engines as claim_engines
-from dashboard.lab.claims.engines import ClaimEngine, EngineLock, inspect_machine, open_engine
+from dashboard.lab.claims.engines import (
+    ClaimEngine,
+    EngineLock,
+    inspect_machine,
+    open_engine,
+    private_engine_version,
+    read_daemon_options,
+)
 from dashboard.lab.watch_pool import WatchPool
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.polling import eventually, others_run
@@ -87,9 +100,58 @@ async def test_an_engine_has_a_title_and_a_pid(fake: FakeEngine) -> None:
         _ = away.pid
 
 
-def test_a_machine_without_macvlan_or_ipv6_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim_engines, "link_kinds", lambda: {"macvlan": False})
-    assert inspect_machine(None) == ("", {Need.MACVLAN: "This kernel has no macvlan."})
-    monkeypatch.setattr(claim_engines, "link_kinds", dict)
+def test_a_machine_without_ipv6_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert inspect_machine(None) == ("", {})
     monkeypatch.setattr(claim_engines, "read_interfaces", lambda _namespace: ())
     assert inspect_machine(os.getpid()) == ("", {Need.IPV6: "This machine has no IPv6."})
+
+
+def claim_named(identity: str) -> Claim:
+    return next(claim for claim in all_claims() if claim.id == identity)
+
+
+async def test_modes_that_the_engine_lacks_are_obstacles_with_the_doctors_reason(fake: FakeEngine) -> None:
+    fake.add_image("netmodes-lab:1")
+    fake.facts = make_info(userns_remap=True)
+    del fake.nets["bridge"]
+    engine = await open_engine(fake, CACHE, WatchPool())
+    assert "userns-remap" in engine.obstacle(claim_named("host-sandbox"))
+    assert "--bridge=none" in engine.obstacle(claim_named("grep-80"))
+    assert "--bridge=none" in engine.obstacle(claim_named("bridge-gateway"))
+    assert engine.obstacle(claim_named("none-has-loopback")) == ""
+    assert engine.obstacle(claim_named("names-on-user-network")) == ""
+
+
+async def test_the_facts_come_from_the_version_and_the_default_bridge(fake: FakeEngine) -> None:
+    fake.add_image("netmodes-lab:1")
+    fake.facts = make_info(version="20.10.24+dfsg1", api="1.41", pid=None)
+    fake.nets["bridge"] = replace(fake.nets["bridge"], ipv6=True)
+    facts = (await open_engine(fake, CACHE, WatchPool())).facts
+    assert (facts.version, facts.api, facts.bridge_ipv6) == ((20, 10), (1, 41), True)
+    assert facts.options == DaemonOptions()
+
+
+@pytest.mark.parametrize("form", ["--config-file {}", "--config-file={}"])
+def test_options_of_the_daemon_are_read_from_its_process(tmp_path: Path, form: str) -> None:
+    file = tmp_path / "daemon.json"
+    file.write_text('{"userland-proxy": false}')
+    command = ["sh", "-c", "read line", "dockerd", *form.format(file).split(), "--iptables=false"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert read_daemon_options(process.pid) == DaemonOptions(False, False, "nat")
+        process.communicate(b"\n")
+    assert read_daemon_options(process.pid) == DaemonOptions()
+
+
+def test_the_version_of_private_hosts_is_that_of_the_installed_dockerd(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "dockerd"
+    program.write_text("#!/bin/sh\necho Docker version 28.5.2+dfsg4, build ecc6942\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(private_host, "SEARCH_PATH", str(tmp_path))
+    private_engine_version.cache_clear()
+    assert private_engine_version() == "28.5.2+dfsg4"
+    program.unlink()
+    private_engine_version.cache_clear()
+    assert private_engine_version() == ""
+    private_engine_version.cache_clear()

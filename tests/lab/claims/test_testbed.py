@@ -9,7 +9,7 @@ import pytest
 from dashboard.core.claims.testbed import Container, NotTestableError
 from dashboard.core.modes import MACHINE
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.protocol import NetworkFacts
+from dashboard.engine.protocol import EngineError, NetworkFacts
 from dashboard.lab.claims.engines import ClaimEngine, open_engine
 from dashboard.lab.claims.testbed import EngineTestbed, open_testbed
 from dashboard.lab.watch_pool import WatchPool
@@ -55,14 +55,25 @@ async def test_names_are_unique_to_the_claim_and_everything_is_removed(real: Cla
 @pytest.mark.engine
 async def test_refusals_at_create_and_at_start_are_results(real: ClaimEngine) -> None:
     async with open_testbed(real, LABELS, "nm-testbed") as testbed:
-        created = await testbed.run("docker run -d --uts host --hostname mine IMAGE")
-        started = await testbed.run("docker run -d --network host --sysctl net.ipv4.ip_forward=1 IMAGE")
+        created = await testbed.try_run("docker run -d --uts host --hostname mine IMAGE")
+        started = await testbed.try_run("docker run -d --network host --sysctl net.ipv4.ip_forward=1 IMAGE")
         assert (created.refused_at, created.id) == ("create", "")
         assert (started.refused_at, started.status) == ("start", "created")
         assert "host network namespace" in started.refused
         with pytest.raises(NotTestableError, match="does not run"):
             await testbed.state(started)
         assert not await testbed.wait_listening(started, 80)
+
+
+@pytest.mark.parametrize("step", ["create", "start"])
+async def test_a_refused_container_ends_the_claim_with_the_engines_message(
+    engine: ClaimEngine, fake: FakeEngine, step: str
+) -> None:
+    fake.refuse[f"{step}_container"] = EngineError("cannot share the host's network namespace", 400)
+    async with open_testbed(engine, LABELS, "nm-testbed") as testbed:
+        with pytest.raises(NotTestableError, match=f"at {step}: cannot share the host's network namespace"):
+            await testbed.run("docker run -d --network host IMAGE")
+    assert fake.made == {}
 
 
 @pytest.mark.engine

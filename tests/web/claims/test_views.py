@@ -9,9 +9,12 @@ import pytest
 from django.test import Client
 
 from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.catalogue.mac_ignored import CLAIM as MAC
+from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts
 from dashboard.core.claims.misconceptions import all_misconceptions
 from dashboard.core.claims.model import differs, holds
-from dashboard.core.claims.run import ClaimState, ExecutedClaim
+from dashboard.core.claims.run import NOT_HARMLESS, ClaimState, ExecutedClaim
+from dashboard.core.operations.heartbeat import Distribution, Heartbeat, LabMetrics, LabStatus
 from dashboard.models import ClaimOutcome, ClaimRun
 from dashboard.store import claim_runs
 from dashboard.web.service import service
@@ -71,6 +74,44 @@ def test_the_page_lists_every_claim_by_topic_with_its_newest_verdict(owner: Clie
     assert page.count("not run yet") == len(all_claims()) - 2
     assert "1 confirmed, 1 differs" in page
     assert forbidden_in(page) == []
+
+
+def test_a_claim_shows_what_is_expected_of_other_engines_until_it_has_run(owner: Client) -> None:
+    page = owner.get("/claims/", **HERE).content.decode()
+    assert "Before API 1.44: --mac-address is refused in host mode." in page
+    expected = MAC.on(EngineFacts((20, 10), (1, 41)))
+    run = claim_runs.create_run([MAC.id])
+    claim_runs.record_state(run, MAC.id, ClaimState.DONE, ExecutedClaim.from_judgement(expected, holds("refused")))
+    claim_runs.finish(run, claim_runs.FINISHED, 1.0)
+    for address in ("/claims/", f"/claims/runs/{run}/"):
+        page = owner.get(address, **HERE).content.decode()
+        assert '<p class="statement">--mac-address is refused in host mode.</p>' in page
+        assert "This applies before API 1.44." in page
+        assert "Before API 1.44: " not in page
+    listed = {claim["id"]: claim for claim in owner.get("/api/claims", **HERE).json()}
+    assert listed[MAC.id]["statement"] == "--mac-address is refused in host mode."
+    assert owner.get(f"/api/claims/runs/{run}", **HERE).json()["claims"][0]["condition"] == "before API 1.44"
+
+
+@pytest.mark.parametrize(
+    ("private", "sentence"),
+    [
+        ("28.5.2", "That dockerd has version 28.5.2; your engine has 20.10.24."),
+        ("", "No dockerd is installed there: these claims are not testable."),
+    ],
+)
+def test_the_page_tells_which_engine_runs_claims_on_private_hosts(
+    owner: Client, monkeypatch: pytest.MonkeyPatch, private: str, sentence: str
+) -> None:
+    status = LabStatus("20.10.24", False, True, 0.0, 0.0, private_engine=private)
+    nothing = Distribution((), (0,), 0.0)
+    heartbeat = Heartbeat(0.0, status, LabMetrics(0, 0, 0, 0, nothing, nothing))
+    monkeypatch.setattr("dashboard.web.claims.views.service.heartbeat", lambda: heartbeat)
+    page = " ".join(owner.get("/claims/", **HERE).content.decode().split())
+    count = sum(bool(claim.needs & NOT_HARMLESS) for claim in all_claims())
+    assert f"{count} of them need ports, files or a LAN of their own." in page
+    assert "not on your engine" in page
+    assert sentence in page
 
 
 @pytest.mark.usefixtures("_lab")
@@ -175,6 +216,20 @@ def test_an_engine_that_behaves_differently_makes_no_prediction_right_or_wrong(o
     claim_runs.finish(run, claim_runs.FINISHED, 1.0)
     page = owner.get(f"/misconceptions/{MISCONCEPTION.id}/?run={run}", **HERE).content.decode()
     assert "This engine behaved differently" in page
+    assert "correct" not in page
+
+
+def test_an_engine_that_does_as_expected_of_it_makes_no_prediction_right_or_wrong(owner: Client) -> None:
+    misconception = next(each for each in all_misconceptions() if each.id == "loopback-server")
+    claim = misconception.claim.on(EngineFacts(options=DaemonOptions(userland_proxy=False)))
+    run = claim_runs.create_run([claim.id], misconception=misconception.id, prediction="1")
+    claim_runs.record_state(run, claim.id, ClaimState.DONE, ExecutedClaim.from_judgement(claim, holds("refused")))
+    claim_runs.finish(run, claim_runs.FINISHED, 1.0)
+    page = owner.get(f"/misconceptions/{misconception.id}/?run={run}", **HERE).content.decode()
+    assert claim.statement in page
+    assert "This applies with userland-proxy=false." in page
+    assert misconception.happened not in page
+    assert claim.exact in page.replace("&#x27;", "'")
     assert "correct" not in page
 
 

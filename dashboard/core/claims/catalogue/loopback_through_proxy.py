@@ -57,5 +57,12 @@ CLAIM = Claim(
             exact="The Engine sets route_localnet for it, and leaves ! -d 127.0.0.0/8 out of the rule.",
             mutation={" -p 8104:80": ""},
         ),
+        Expectation(
+            EngineCondition(iptables=False),
+            statement="A request to a published port at 127.0.0.1 goes through docker-proxy, as at any other address: "
+            "no rule matches it, and the server sees the bridge's gateway as its client.",
+            judge=judge,
+            mutation={" -p 8104:80": ""},
+        ),
     ),
 )

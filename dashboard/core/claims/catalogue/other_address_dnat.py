@@ -49,5 +49,12 @@ CLAIM = Claim(
             judge=judge_without_iptables,
             mutation={" -p 8105:80": ""},
         ),
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="The kernel translates (DNAT) a request to a published port at any other address of the machine, "
+            "as at 127.0.0.1: the rule's counter increases.",
+            judge=judge,
+            mutation={" -p 8105:80": ""},
+        ),
     ),
 )

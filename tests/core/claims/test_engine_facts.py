@@ -1,0 +1,96 @@
+"""What claims expect by version and option of an engine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dashboard.core.claims.engine_facts import (
+    GATEWAY_MODE,
+    DaemonOptions,
+    EngineCondition,
+    EngineFacts,
+    facts_of,
+    parse_daemon_options,
+)
+
+USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat")
+
+
+@pytest.mark.parametrize(
+    ("condition", "matching", "other"),
+    [
+        ({"before": (25, 0)}, {"version": (24, 0)}, {"version": (25, 0)}),
+        ({"before": (25, 0)}, {"version": (20, 10)}, {"version": (0, 0)}),
+        ({"before_api": (1, 44)}, {"api": (1, 43)}, {"api": (1, 44)}),
+        ({"before_api": (1, 44)}, {"api": (1, 41)}, {"api": (0, 0)}),
+        ({"userland_proxy": False}, {"options": DaemonOptions(userland_proxy=False)}, {"options": DaemonOptions()}),
+        ({"iptables": False}, {"options": DaemonOptions(iptables=False)}, {"options": USUAL}),
+        ({"gateway_mode": "routed"}, {"options": DaemonOptions(gateway_mode="routed")}, {"options": USUAL}),
+        ({"bridge_ipv6": True}, {"bridge_ipv6": True}, {"bridge_ipv6": False}),
+        (
+            {"bridge_ipv6": True, "before": (25, 0)},
+            {"bridge_ipv6": True, "version": (20, 10)},
+            {"bridge_ipv6": True, "version": (28, 5)},
+        ),
+    ],
+)
+def test_an_engine_matches_if_every_given_field_does_and_an_unknown_fact_never_does(
+    condition: dict[str, Any], matching: dict[str, Any], other: dict[str, Any]
+) -> None:
+    engines = EngineCondition(**condition)
+    assert engines.matches(EngineFacts(**matching))
+    assert not engines.matches(EngineFacts(**other))
+    assert not engines.matches(EngineFacts())
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (EngineCondition(before=(25, 0)), "before Engine 25.0"),
+        (EngineCondition(before_api=(1, 44)), "before API 1.44"),
+        (EngineCondition(userland_proxy=False), "with userland-proxy=false"),
+        (EngineCondition(gateway_mode="routed"), "with gateway mode=routed"),
+        (EngineCondition(bridge_ipv6=True), "with IPv6 on the default bridge"),
+        (
+            EngineCondition(iptables=False, bridge_ipv6=False),
+            "with iptables=false and without IPv6 on the default bridge",
+        ),
+    ],
+)
+def test_a_condition_is_a_phrase(condition: EngineCondition, text: str) -> None:
+    assert condition.text == text
+
+
+ROUTED = {"default-network-opts": {"bridge": {GATEWAY_MODE: "routed"}}}
+
+
+@pytest.mark.parametrize(
+    ("command", "configuration", "options"),
+    [
+        ([], None, USUAL),
+        ([], "not json", USUAL),
+        ([], "[1]", USUAL),
+        (["dockerd", "--userland-proxy=false"], "{}", DaemonOptions(False, True, "nat")),
+        (["dockerd", "--userland-proxy"], "{}", USUAL),
+        (["dockerd", "-iptables=0"], "{}", DaemonOptions(True, False, "nat")),
+        (["dockerd", "--iptables=True"], '{"iptables": "no"}', USUAL),
+        (["dockerd"], '{"userland-proxy": false, "iptables": false}', DaemonOptions(False, False, "nat")),
+        (["dockerd"], json.dumps(ROUTED), DaemonOptions(True, True, "routed")),
+        (["dockerd", f"--default-network-opt=bridge={GATEWAY_MODE}=routed"], "", DaemonOptions(True, True, "routed")),
+        (["--default-network-opt", f"bridge={GATEWAY_MODE}=isolated"], "", DaemonOptions(True, True, "isolated")),
+        ([], '{"default-network-opts": {"bridge": 7}}', USUAL),
+    ],
+)
+def test_options_come_from_the_command_line_and_daemon_json(
+    command: list[str], configuration: str | None, options: DaemonOptions
+) -> None:
+    assert parse_daemon_options(command, configuration) == options
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    facts = facts_of("20.10.24+dfsg1", "1.41", USUAL, bridge_ipv6=True)
+    assert facts == EngineFacts((20, 10), (1, 41), USUAL, bridge_ipv6=True)
+    assert EngineCondition(before_api=(1, 44)).matches(facts_of("24.0.9", "1.9", USUAL, bridge_ipv6=False))
