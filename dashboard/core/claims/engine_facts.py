@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.core.experiments.availability import parse_version
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 
 Version = tuple[int, int]
 UNKNOWN_VERSION: Version = (0, 0)
@@ -33,12 +34,15 @@ class EngineFacts:
     api: Version = UNKNOWN_VERSION
     options: DaemonOptions = DaemonOptions()
     bridge_ipv6: bool = False
+    kind: EngineKind = EngineKind.DOCKER
 
 
 @dataclass(frozen=True, slots=True)
 class EngineCondition:
-    """A set of engines: those that match every field which is given. A fact that is unknown matches nothing."""
+    """A set of engines: those that match every field which is given. A fact that is unknown matches nothing; versions
+    are those of Docker Engine."""
 
+    kind: EngineKind = EngineKind.DOCKER
     before: Version | None = None
     before_api: Version | None = None
     userland_proxy: bool | None = None
@@ -49,7 +53,7 @@ class EngineCondition:
     def matches(self, facts: EngineFacts) -> bool:
         """Whether the engine belongs to the set."""
         options = facts.options
-        return all(
+        return facts.kind is self.kind and all(
             (
                 self.before is None or UNKNOWN_VERSION < facts.version < self.before,
                 self.before_api is None or UNKNOWN_VERSION < facts.api < self.before_api,
@@ -65,6 +69,7 @@ class EngineCondition:
         """The set in words: ``before Engine 25.0``, ``with userland-proxy=false``."""
         options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables, "gateway mode": self.gateway_mode}
         parts = [
+            f"with {ENGINE_NAMES[self.kind]}" if self.kind is not EngineKind.DOCKER else "",
             "before Engine {}.{}".format(*self.before) if self.before else "",
             "before API {}.{}".format(*self.before_api) if self.before_api else "",
             *(f"with {name}={str(value).lower()}" for name, value in options.items() if value is not None),
@@ -112,6 +117,6 @@ def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bo
     return value if isinstance(value, bool) else True
 
 
-def facts_of(version: str, api: str, options: DaemonOptions, *, bridge_ipv6: bool) -> EngineFacts:
+def facts_of(kind: EngineKind, version: str, api: str, options: DaemonOptions, *, bridge_ipv6: bool) -> EngineFacts:
     """The facts from the texts that an engine answers with."""
-    return EngineFacts(parse_version(version), parse_version(api), options, bridge_ipv6)
+    return EngineFacts(parse_version(version), parse_version(api), options, bridge_ipv6, kind)

@@ -37,8 +37,8 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """The result of a prediction. ``correct`` is None if this engine behaved differently, as expected of it or not: then
-    no prediction is right or wrong."""
+    """The result of a prediction. ``correct`` is None if this engine behaved differently, as expected of it or not: no
+    prediction is then right or wrong."""
 
     predicted: str
     outcome: str

@@ -143,7 +143,7 @@ async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
     """The facts that decide what claims expect of the engine."""
     options = await asyncio.to_thread(read_daemon_options, info.pid)
     ipv6 = any(network.name == "bridge" and network.ipv6 for network in await engine.networks({}))
-    return facts_of(info.version, info.api, options, bridge_ipv6=ipv6)
+    return facts_of(info.kind, info.version, info.api, options, bridge_ipv6=ipv6)
 
 
 async def open_engine(

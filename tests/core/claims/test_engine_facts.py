@@ -15,6 +15,7 @@ from dashboard.core.claims.engine_facts import (
     facts_of,
     parse_daemon_options,
 )
+from dashboard.core.experiments.engine_kind import EngineKind
 
 USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat")
 
@@ -91,6 +92,16 @@ def test_options_come_from_the_command_line_and_daemon_json(
 
 
 def test_versions_are_compared_as_numbers() -> None:
-    facts = facts_of("20.10.24+dfsg1", "1.41", USUAL, bridge_ipv6=True)
+    facts = facts_of(EngineKind.DOCKER, "20.10.24+dfsg1", "1.41", USUAL, bridge_ipv6=True)
     assert facts == EngineFacts((20, 10), (1, 41), USUAL, bridge_ipv6=True)
-    assert EngineCondition(before_api=(1, 44)).matches(facts_of("24.0.9", "1.9", USUAL, bridge_ipv6=False))
+    assert EngineCondition(before_api=(1, 44)).matches(
+        facts_of(EngineKind.DOCKER, "24.0.9", "1.9", USUAL, bridge_ipv6=False)
+    )
+
+
+def test_a_version_of_podman_is_none_of_docker() -> None:
+    podman = facts_of(EngineKind.PODMAN, "5.4.2", "1.41", USUAL, bridge_ipv6=False)
+    assert not EngineCondition(before=(25, 0)).matches(podman)
+    assert EngineCondition(EngineKind.PODMAN).matches(podman)
+    assert EngineCondition(EngineKind.PODMAN).text == "with Podman"
+    assert not EngineCondition(EngineKind.PODMAN).matches(EngineFacts((26, 1), (1, 45), USUAL))
