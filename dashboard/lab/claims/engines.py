@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHost
+from dashboard.engine.hosts.programs import engine_root, engine_version
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
@@ -170,14 +169,7 @@ async def start_private_engine(stack: AsyncExitStack, data_dir: Path, watches: W
 @cache
 def private_engine_version() -> str:
     """The version of the dockerd that private hosts run; empty without one. Blocks."""
-    program = shutil.which("dockerd", path=private_host.SEARCH_PATH)
-    if program is None:
-        return ""
-    try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"version ([^\s,]+)", done.stdout)
+    found = re.search(r"version ([^\s,]+)", engine_version(engine_root()))
     return found[1] if found else ""
 
 

@@ -14,7 +14,6 @@ from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.engine_facts import DaemonOptions
 from dashboard.core.claims.model import Claim, Need
 from dashboard.core.claims.testbed import NotTestableError
-from dashboard.engine.hosts import private_host
 from dashboard.lab.claims import engines as claim_engines
 from dashboard.lab.claims.engines import (
     ClaimEngine,
@@ -142,16 +141,9 @@ def test_options_of_the_daemon_are_read_from_its_process(tmp_path: Path, form: s
     assert read_daemon_options(process.pid) == DaemonOptions()
 
 
-def test_the_version_of_private_hosts_is_that_of_the_installed_dockerd(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    program = tmp_path / "dockerd"
-    program.write_text("#!/bin/sh\necho Docker version 28.5.2+dfsg4, build ecc6942\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(private_host, "SEARCH_PATH", str(tmp_path))
-    private_engine_version.cache_clear()
-    assert private_engine_version() == "28.5.2+dfsg4"
-    program.unlink()
-    private_engine_version.cache_clear()
-    assert private_engine_version() == ""
+def test_the_version_of_private_hosts_is_that_of_the_dockerd_that_they_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for printed, version in (("Docker version 28.5.2+dfsg4, build ecc6942", "28.5.2+dfsg4"), ("", "")):
+        monkeypatch.setattr(claim_engines, "engine_version", lambda _root, printed=printed: printed)
+        private_engine_version.cache_clear()
+        assert private_engine_version() == version
     private_engine_version.cache_clear()
