@@ -95,7 +95,7 @@ def begin_run(
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A requested run."""
+    """A requested run. ``source`` is the experiment that a ``twin`` replaces, otherwise empty."""
 
     id: str
     experiment: str
@@ -103,6 +103,7 @@ class RequestedRun:
     options: Options
     seed: int
     twin: bool
+    source: str = ""
 
 
 def hosts_waiting() -> frozenset[str]:
@@ -121,6 +122,7 @@ def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
             msgspec.json.decode(row.options, type=Options),
             row.seed,
             row.twin,
+            row.source_id or "",
         )
         for row in rows
     )
@@ -173,6 +175,11 @@ def save_headline(run: str) -> None:
     found = load_measurement(run)
     if found is not None:
         MeasurementRun.objects.filter(pk=run).update(headline=write_headline(found).sentence)
+
+
+def load_headline(run: str) -> str:
+    """The stored headline; empty if the run has not finished or was deleted."""
+    return MeasurementRun.objects.filter(pk=run).values_list("headline", flat=True).first() or ""
 
 
 def want_cancelled(run: str) -> bool:

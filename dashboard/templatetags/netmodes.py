@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 from dashboard.core.experiments.messages import (
+    Answer,
     ArmStatus,
     Column,
     ExperimentHead,
@@ -133,6 +134,12 @@ def shown_in(action: str, phase: str) -> SafeString:
     return format_html('data-phases="{}"{}', " ".join(phases), "" if phase in phases else mark_safe(" hidden"))
 
 
+@register.simple_tag
+def is_partly_running(head: ExperimentHead, answer: Answer) -> bool:
+    """Whether an arm of a running experiment does not run."""
+    return head.phase is Phase.RUNNING and bool(answer.trouble)
+
+
 @register.filter
 def moment(seconds: float | None) -> datetime | None:
     """Seconds since the epoch as an aware datetime."""
@@ -224,6 +231,7 @@ def interface_words() -> dict[str, Any]:
         "statuses": {status.value: status_word(status) for status in ArmStatus},
         "relations": {relation.value: relation_word(relation) for relation in Relation},
         "session": session_words(),
+        "partlyRunning": _("partly running"),
         "counts": _("{differ} differ · {same} same"),
         "showAll": _("show all {count}"),
         "showFewer": _("show fewer"),

@@ -114,6 +114,30 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference in a sentence. ``why`` is the reason that the row gives; ``row`` is the id of the row that proves
+    it, ``rule`` the name of the rule that found it, or ``section``."""
+
+    rule: str
+    sentence: str
+    why: str
+    row: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The comparison in sentences: what differs, the most important first, what is the ``same`` in every column, and
+    ``trouble`` with arms that do not run."""
+
+    differences: tuple[Difference, ...] = ()
+    same: str = ""
+    trouble: tuple[str, ...] = ()
+
+
+NO_ANSWER = Answer()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """``comparison/1``."""
 
@@ -176,6 +200,7 @@ class ExperimentHead:
 
     ``problem`` is the current problem (engine unavailable, disk full); ``proof`` the cleanup check; ``as_it_was`` is
     set if a stopped experiment is shown in an earlier state. ``round`` counts the requested launches from 1.
+    ``measured`` is the headline of the newest measurement of this round, and ``measurement`` its id.
     """
 
     id: str
@@ -197,6 +222,8 @@ class ExperimentHead:
     as_it_was: float | None = None
     round: int = 0
     engine_kind: EngineKind = EngineKind.DOCKER
+    measured: str = ""
+    measurement: str = ""
 
 
 @dataclass(frozen=True, slots=True)

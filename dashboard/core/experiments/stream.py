@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from dashboard.core.experiments.messages import Column, ExperimentHead, Relation, Row, TimelineItem
+from dashboard.core.experiments.messages import NO_ANSWER, Answer, Column, ExperimentHead, Relation, Row, TimelineItem
 from dashboard.core.experiments.picture import DrawnPath, Picture
 
 PROTOCOL_VERSION = 1
@@ -29,6 +29,7 @@ class Snapshot:
     narrow: Picture
     timeline: tuple[TimelineItem, ...]
     paths: tuple[DrawnPath, ...] = ()
+    answer: Answer = NO_ANSWER
     type: Literal["snapshot"] = "snapshot"
     v: int = PROTOCOL_VERSION
 
@@ -63,6 +64,7 @@ class Patch:
     narrow: Picture | None = None
     timeline: tuple[TimelineItem, ...] = ()
     paths: tuple[DrawnPath, ...] | None = None
+    answer: Answer | None = None
     type: Literal["patch"] = "patch"
     v: int = PROTOCOL_VERSION
 

@@ -153,6 +153,16 @@ HELP: tuple[Help, ...] = (
         "sysctl net.ipv4.ip_unprivileged_port_start",
     ),
     Help(
+        "answer",
+        _("the answer"),
+        _(
+            "The differences that decide between the modes, the most important first. Each sentence follows from a row "
+            "of the comparison; “evidence” leads to it. Latency appears here after a measurement."
+        ),
+        "docs/architecture.md",
+        "",
+    ),
+    Help(
         "picture",
         _("the diagram"),
         _(

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.experiments.engine_kind import describe_engine
-from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.comparison.answer.comparison_table import join_names
+from dashboard.core.comparison.answer.differences import list_differences
+from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, SeriesResult
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
-from dashboard.core.reports.differences.comparison_table import join_names
-from dashboard.core.reports.differences.differences import Difference, list_differences
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, ReportContent
 
 #: A higher load average per core may disturb a measurement.

@@ -100,6 +100,11 @@ class ExperimentDriver:
                 # Repeats a write that failed during the pass: lists show the row.
                 await self._save_head()
 
+    def record_measurement(self, run: str, headline: str) -> None:
+        """Shows the headline of a finished measurement in the answer and in the timeline, unless the round is over."""
+        if not self._recorder.ended and headline:
+            self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=headline, measurement=run)
+
     async def close(self) -> None:
         """Closes everything that is open here; containers stay as they are."""
         for task in self._event_tasks:
@@ -140,6 +145,8 @@ class ExperimentDriver:
             problem="",
             problem_since=None,
             notice="",
+            measured="",
+            measurement="",
             engine=self._context.info.version,
             engine_kind=self._context.info.kind,
             private=self._context.private,

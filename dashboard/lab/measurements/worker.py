@@ -31,7 +31,7 @@ class MeasurementWorker:
     ) -> None:
         self._turn = turn or asyncio.Lock()
         self._context = context
-        self._run_of = driver_of
+        self._driver_of = driver_of
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
@@ -50,7 +50,7 @@ class MeasurementWorker:
             if await database.run(measurement_store.is_cancelled, request.id):
                 await self._fail(request, "It was cancelled before it started.", measurement_store.CANCELLED)
                 continue
-            run = self._run_of(request.experiment)
+            run = self._driver_of(request.experiment)
             head = run.view.head if run is not None else None
             if run is not None and head is not None and head.phase is Phase.RUNNING:
                 self._task = asyncio.get_running_loop().create_task(
@@ -73,6 +73,10 @@ class MeasurementWorker:
         try:
             async with self._turn:
                 await measure_paths(self._context, run, request)
+            shown = self._driver_of(request.source or request.experiment)
+            if shown is not None:
+                headline = await self._context.database.run(measurement_store.load_headline, request.id)
+                shown.record_measurement(request.id, headline)
         except Exception as error:
             log.exception("measurement %s failed", request.id)
             await self._context.database.run(

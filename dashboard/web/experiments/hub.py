@@ -5,11 +5,12 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 
+from dashboard.core.comparison.answer.answer import write_answer
 from dashboard.core.comparison.rows import RowCache, compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, Source, View, replay
-from dashboard.core.experiments.messages import ExperimentHead, Phase, Row, TimelineItem, encode
+from dashboard.core.experiments.messages import NO_ANSWER, Answer, ExperimentHead, Phase, Row, TimelineItem, encode
 from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
 from dashboard.core.experiments.timeline import timeline_item
@@ -31,6 +32,7 @@ class ExperimentFeed(Feed):
     cache: RowCache = field(default_factory=RowCache)
     pictures: tuple[Picture, Picture] = (Picture(0, 0), Picture(0, 0))
     paths: tuple[DrawnPath, ...] = ()
+    answer: Answer = NO_ANSWER
     timeline: tuple[TimelineItem, ...] = ()
     first_at: float | None = None
     problem: str = ""
@@ -102,6 +104,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             feed.rows = compare(view.columns, view.states, feed.cache)
             feed.pictures = draw(view.columns, view.states)
             feed.paths = draw_paths(view.columns, view.states, feed.pictures)
+            feed.answer = write_answer(view.columns, feed.rows, view.states)
         if feed.first_at is None and entries:
             feed.first_at = entries[0].at
         items = tuple(timeline_item(entry, feed.first_at or entry.at) for entry in entries if entry.text)
@@ -122,6 +125,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             narrow=narrow,
             timeline=items,
             paths=feed.paths if feed.paths != before.paths else None,
+            answer=feed.answer if feed.answer != before.answer else None,
         )
         text = encode(patch).decode()
         self.encoded += 1
@@ -133,7 +137,9 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
     def _encode_snapshot(self, feed: ExperimentFeed) -> str:
         view, (wide, narrow) = feed.view, feed.pictures
-        message = Snapshot(view.seq, feed.head, view.columns, feed.rows, wide, narrow, feed.timeline, feed.paths)
+        message = Snapshot(
+            view.seq, feed.head, view.columns, feed.rows, wide, narrow, feed.timeline, feed.paths, feed.answer
+        )
         return encode(message).decode()
 
 

@@ -19,6 +19,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.core.comparison.answer.answer import write_answer
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
@@ -154,7 +155,8 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     wide, narrow = draw(shown.columns, shown.states)
     rows = compare(shown.columns, shown.states)
     paths = draw_paths(shown.columns, shown.states, (wide, narrow))
-    return Snapshot(view.seq, head, shown.columns, rows, wide, narrow, items, paths)
+    answer = write_answer(shown.columns, rows, shown.states)
+    return Snapshot(view.seq, head, shown.columns, rows, wide, narrow, items, paths, answer)
 
 
 @require_GET

@@ -48,6 +48,32 @@ async def test_a_run_with_a_twin_launches_measures_and_ends_it(lab_harness: LabH
     assert {one.path for one in found.series if one.n} >= {"loopback", "bridge-address", "published-proxy"}
 
 
+async def test_the_headline_is_shown_on_the_experiment_that_the_twin_replaces(lab_harness: LabHarness) -> None:
+    experiment = await lab_harness.running("host", "bridge")
+    twin = await lab_harness.database.run(
+        experiment_store.create_experiment, responder_experiment(make_spec("host", "bridge"))
+    )
+    run = await lab_harness.database.run(
+        measurement_store.create_run,
+        twin,
+        "t",
+        [Probe.TCP_RR],
+        Options(seconds=1.5),
+        3,
+        twin=True,
+        source=experiment,
+    )
+    lab_harness.lab.wake()
+    await ends(lab_harness, run)
+
+    async def shown() -> str:
+        head = (await lab_harness.view(experiment)).head
+        return head.measured if head is not None and head.measurement == run else ""
+
+    assert await eventually(shown) == await lab_harness.database.run(measurement_store.load_headline, run)
+    await lab_harness.stop(experiment)
+
+
 async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sentence(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.running("none")
     await lab_harness.stop(experiment)

@@ -10,6 +10,7 @@ export function nothingDirty() {
     head: false,
     columns: false,
     pictures: false,
+    answer: false,
     rows: new Set(),
     removed: new Set(),
     cells: new Map(),
@@ -19,7 +20,7 @@ export function nothingDirty() {
 
 export function isClean(dirty) {
   return (
-    !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures &&
+    !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures && !dirty.answer &&
     dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
   );
 }
@@ -32,6 +33,7 @@ export function mergeDirty(earlier, later) {
     head: earlier.head || later.head,
     columns: earlier.columns || later.columns,
     pictures: earlier.pictures || later.pictures,
+    answer: earlier.answer || later.answer,
     rows: new Set(earlier.rows),
     removed: new Set(earlier.removed),
     cells: new Map(earlier.cells),
@@ -87,6 +89,7 @@ function fromSnapshot(message) {
     narrow: message.narrow,
     timeline: message.timeline,
     paths: message.paths ?? [],
+    answer: message.answer ?? null,
   };
 }
 
@@ -158,6 +161,10 @@ export function receive(model, message) {
   if (message.wide) next.wide = message.wide;
   if (message.narrow) next.narrow = message.narrow;
   if (message.paths) next.paths = message.paths;
+  if (message.answer) {
+    next.answer = message.answer;
+    dirty.answer = true;
+  }
   dirty.pictures = Boolean(message.wide || message.narrow || message.paths);
   if (message.timeline.length > 0) {
     const last = model.timeline.length > 0 ? model.timeline[model.timeline.length - 1].seq : -Infinity;

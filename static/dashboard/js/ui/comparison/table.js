@@ -242,6 +242,23 @@ export function createTable(root) {
       const tbody = sections.get(section);
       return tbody ? slot(tbody, "title").textContent : null;
     },
+    /** Scrolls to a row and marks it; false if there is no such row. */
+    show(id) {
+      const entry = entries.get(id);
+      if (entry === undefined) return false;
+      const tbody = sections.get(entry.section);
+      tbody.classList.remove("folded");
+      tbody.querySelector("[data-fold]").setAttribute("aria-expanded", "true");
+      search.value = "";
+      expanded.add(entry.section);
+      if (entry.relation === "same") only.checked = false;
+      select();
+      entry.tr.scrollIntoView({ block: "center" });
+      highlight.mark(entry.tr.children);
+      entry.head.tabIndex = -1;
+      entry.head.focus({ preventScroll: true });
+      return true;
+    },
     reveal(section) {
       const tbody = sections.get(section);
       if (!tbody) return;

@@ -5,6 +5,7 @@ import { fill } from "../../core/format.js";
 import { getJson } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
 import { createColumns } from "../comparison/columns.js";
+import { createAnswer } from "./answer.js";
 import { createConnection } from "./connection.js";
 import { createExperimentHeader } from "./experiment_header.js";
 import { createInspect } from "./inspect.js";
@@ -24,6 +25,7 @@ export function createExperiment(main) {
   const pictures = createPictures(main);
   const paths = createPathList(main, () => drawPictures());
   const table = createTable(main.querySelector("#comparison"));
+  const answer = createAnswer(main, table.show);
   const timeline = createTimeline(main);
   const connection = createConnection(main);
   const readOnly = main.dataset.readOnly !== undefined;
@@ -60,6 +62,7 @@ export function createExperiment(main) {
     shown = next;
     if (dirty.everything || dirty.columns) columns.draw(shown.columns);
     if (dirty.everything || dirty.pictures) drawPictures();
+    if (dirty.everything || dirty.answer || dirty.head) answer.draw(shown);
     table.draw(shown, dirty);
   }
 

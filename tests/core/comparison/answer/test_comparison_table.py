@@ -1,12 +1,10 @@
-"""dashboard.core.reports.differences.comparison_table."""
+"""dashboard.core.comparison.answer.comparison_table."""
 
 from __future__ import annotations
 
 import pytest
 
-from dashboard.core.comparison.rows import compare
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.reports.differences.comparison_table import (
+from dashboard.core.comparison.answer.comparison_table import (
     ComparisonTable,
     join_names,
     join_parts,
@@ -14,6 +12,8 @@ from dashboard.core.reports.differences.comparison_table import (
     one_line,
     verb_for,
 )
+from dashboard.core.comparison.rows import compare
+from dashboard.core.experiments.messages import ArmStatus
 from tests.core.builders import end, make_scene, without
 
 

@@ -1,26 +1,14 @@
 """The most important differences between columns, in sentences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from dashboard.core.experiments.messages import Column, Relation, Row
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_parts, join_titles, one_line
+from dashboard.core.comparison.answer.rules import RULES
+from dashboard.core.experiments.messages import Column, Difference, Relation, Row
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.namespaces.state import NamespaceState
-from dashboard.core.reports.differences.comparison_table import ComparisonTable, join_parts, join_titles, one_line
-from dashboard.core.reports.differences.rules import RULES
 
 MAX_DIFFERENCES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One difference. ``sentence`` states it, ``why`` is the reason that the row gives; ``row`` is the id of the row
-    that proves it, ``rule`` the name of the rule that found it, or ``section``."""
-
-    rule: str
-    sentence: str
-    why: str
-    row: str
 
 
 def _capitalise(text: str, columns: Sequence[Column]) -> str:

@@ -1,4 +1,4 @@
-"""dashboard.core.reports.differences.rules."""
+"""dashboard.core.comparison.answer.rules."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable
+from dashboard.core.comparison.answer.rules import RULES
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus, Relation, Row
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, HostsEntry, Lookup
-from dashboard.core.reports.differences.comparison_table import ComparisonTable
-from dashboard.core.reports.differences.rules import RULES
 from tests.core.builders import Columns, States, end, make_listener, make_scene, with_column, without
 
 THREE = ("host", "bridge", "user-bridge")

@@ -1,13 +1,13 @@
-"""dashboard.core.reports.differences.differences."""
+"""dashboard.core.comparison.answer.differences."""
 
 from __future__ import annotations
 
 from hypothesis import given, settings
 
+from dashboard.core.comparison.answer.differences import MAX_DIFFERENCES, list_differences
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.experiments.stream import row_id
-from dashboard.core.reports.differences.differences import MAX_DIFFERENCES, list_differences
 from tests.core.builders import Columns, States, engine_scenes, make_scene, recorded_scene
 
 

@@ -5,10 +5,7 @@ Each sentence follows from a row of the comparison. A rule returns None where no
 
 from collections.abc import Callable
 
-from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
-from dashboard.core.modes import MACHINE, Mode
-from dashboard.core.namespaces.resolver import is_loopback
-from dashboard.core.reports.differences.comparison_table import (
+from dashboard.core.comparison.answer.comparison_table import (
     ComparisonTable,
     join_names,
     join_parts,
@@ -16,6 +13,9 @@ from dashboard.core.reports.differences.comparison_table import (
     one_line,
     verb_for,
 )
+from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.resolver import is_loopback
 
 Rule = Callable[[ComparisonTable], tuple[Row, str] | None]
 

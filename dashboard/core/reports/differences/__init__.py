@@ -1,1 +1,0 @@
-"""The most important differences between the columns of a report, in sentences."""

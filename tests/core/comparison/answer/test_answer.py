@@ -1,0 +1,126 @@
+"""dashboard.core.comparison.answer.answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+
+from dashboard.core.comparison.answer.answer import describe_same, describe_trouble, write_answer
+from dashboard.core.comparison.rows import compare
+from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import Family, Listener, Protocol
+from tests.core.builders import Columns, States, engine_scenes, make_scene, recorded_scene
+
+
+def _with(columns: Columns, key: str, **changes: object) -> tuple[Column, ...]:
+    return tuple(replace(column, **changes) if column.key == key else column for column in columns)  # type: ignore[arg-type]
+
+
+def _listening(states: States, listener: Listener) -> States:
+    machine = states[MACHINE]
+    return {**states, MACHINE: replace(machine, listeners=(*machine.listeners, listener))}
+
+
+def test_the_answer_of_a_recorded_scene() -> None:
+    columns, states = recorded_scene()
+    answer = write_answer(columns, compare(columns, states), states)
+    assert [difference.rule for difference in answer.differences] == [
+        "namespace", "discarded", "published", "address", "resolver",
+    ]  # fmt: skip
+    assert answer.same.startswith("The same in every column: ")
+    assert answer.trouble == ()
+
+
+def test_sameness_needs_two_running_arms() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    rows = compare(columns, states)
+    assert describe_same(columns, rows)
+    assert not describe_same(_with(columns, "host", status=ArmStatus.EXITED), rows)
+
+
+def test_sameness_names_the_telling_rows_and_counts_the_others() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    rows = compare(columns, states)
+    same = [row for row in rows if row.relation == "same"]
+    sentence = describe_same(columns, same)
+    named = [name for name in ("MTU of eth0 (1500)", "user namespace", "cgroup namespace") if name in sentence]
+    assert "MTU of eth0 (1500)" in named
+    (mtu,) = (row for row in same if (row.section, row.key, row.field) == ("interfaces", "eth0", "mtu"))
+    assert describe_same(columns, [mtu]) == "The same in every column: MTU of eth0 (1500)."
+    other = replace(mtu, key="lo")
+    assert describe_same(columns, [mtu, other]) == "The same in every column: MTU of eth0 (1500) and 1 other fact."
+    assert describe_same(columns, [other]) == "The same in every column: 1 fact."
+    assert describe_same(columns, [other, replace(other, key="x")]) == "The same in every column: 2 facts."
+
+
+def test_an_exited_arm_names_the_process_that_holds_its_port() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    log = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
+    columns = _with(columns, "host", status=ArmStatus.EXITED, exit_code=1, logs=("starting", log, "bye"), port=80)
+    states = {key: state for key, state in states.items() if key != "host"}
+    bare = {**states, MACHINE: replace(states[MACHINE], listeners=())}
+    summary, arm = describe_trouble(columns, bare)
+    assert summary == "1 of 2 containers runs: bridge."
+    assert arm == f"host: the program exited with code 1: {log}."
+    held = _listening(bare, Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80, 812, "nginx"))
+    _summary, arm = describe_trouble(columns, held)
+    assert arm.endswith("nginx (pid 812) listens on port 80 of this machine. Stop it, or choose another port.")
+
+
+def test_the_holder_of_a_port_may_be_a_container() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    bridge = next(column for column in columns if column.key == "bridge")
+    assert bridge.container is not None
+    columns = _with(columns, "host", status=ArmStatus.EXITED, exit_code=1, logs=("Address in use",), port=81)
+    for container, owner in ((bridge.container.id, "nginx (pid 9) of bridge"), ("f" * 64, f"container {'f' * 12}")):
+        listener = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 81, 9, "nginx", container)
+        assert owner in describe_trouble(columns, _listening(states, listener))[1]
+    unknown = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 81)
+    assert (
+        "A process that was not identified listens on port 81"
+        in describe_trouble(columns, _listening(states, unknown))[1]
+    )
+    datagrams = Listener(Protocol.UDP, Family.INET, "0.0.0.0", 81, 9, "dnsmasq")
+    assert "listens on" not in describe_trouble(columns, _listening(states, datagrams))[1]
+
+
+def test_a_refused_arm_quotes_the_engine_and_names_the_holder_of_the_requested_port() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    error = "Bind for 0.0.0.0:8080 failed: port is already allocated"
+    columns = _with(columns, "bridge", status=ArmStatus.REFUSED, error=error)
+    bridge = next(column for column in columns if column.key == "bridge")
+    port = bridge.asked[0].host_port
+    bare = {**states, MACHINE: replace(states[MACHINE], listeners=())}
+    assert describe_trouble(columns, bare)[1] == f"bridge: the Engine refused it: {error}."
+    held = _listening(bare, Listener(Protocol.TCP, Family.INET, "0.0.0.0", port, 7, "python3"))
+    assert f"python3 (pid 7) listens on port {port}" in describe_trouble(columns, held)[1]
+
+
+def test_arms_without_a_reason() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    columns = _with(columns, "host", status=ArmStatus.LOST)
+    columns = _with(columns, "bridge", status=ArmStatus.EXITED)
+    assert describe_trouble(columns, states) == (
+        "0 of 2 containers run.",
+        "host: the container was removed outside Netmodes.",
+        "bridge: the program exited.",
+    )
+    refused = _with(columns, "bridge", status=ArmStatus.REFUSED)
+    assert describe_trouble(refused, states)[2] == "bridge: the Engine refused it: the Engine gave no reason."
+
+
+def test_arms_that_wait_or_were_stopped_are_no_trouble() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    for status in (ArmStatus.WAITING, ArmStatus.CREATED, ArmStatus.GONE, ArmStatus.RUNNING):
+        assert describe_trouble(_with(columns, "host", status=status), states) == ()
+
+
+@settings(max_examples=40)
+@given(engine_scenes())
+def test_every_sentence_of_any_scene_ends_with_a_full_stop(scene: tuple[Columns, States]) -> None:
+    columns, states = scene
+    answer = write_answer(columns, compare(columns, states), states)
+    sentences = (*answer.trouble, *([answer.same] if answer.same else []))
+    assert all(sentence.endswith(".") for sentence in sentences)
