@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dashboard.core.comparison.answer.comparison_table import join_titles, one_line, verb_for
+from dashboard.core.comparison.answer.comparison_table import join_titles, one_line
 from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.experiments.messages import Answer, ArmStatus, Column, Relation, Row
 from dashboard.core.experiments.stream import row_id
@@ -94,7 +94,7 @@ def describe_trouble(columns: Sequence[Column], states: Mapping[str, NamespaceSt
         stopped = [column for column in arms if column.status in _NOT_RUNNING]
         if stopped:
             which = f": {join_titles(running)}" if running else ""
-            yield f"{len(running)} of {len(arms)} containers {verb_for(running, 'runs', 'run')}{which}."
+            yield f"{len(running)} of {len(arms)} containers {'is' if len(running) == 1 else 'are'} running{which}."
         for column in stopped:
             yield _describe_arm(column, columns, states.get(MACHINE))
 

@@ -62,7 +62,7 @@ def test_an_exited_arm_names_the_process_that_holds_its_port() -> None:
     states = {key: state for key, state in states.items() if key != "host"}
     bare = {**states, MACHINE: replace(states[MACHINE], listeners=())}
     summary, arm = describe_trouble(columns, bare)
-    assert summary == "1 of 2 containers runs: bridge."
+    assert summary == "1 of 2 containers is running: bridge."
     assert arm == f"host: the program exited with code 1: {log}."
     held = _listening(bare, Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80, 812, "nginx"))
     _summary, arm = describe_trouble(columns, held)
@@ -103,7 +103,7 @@ def test_arms_without_a_reason() -> None:
     columns = _with(columns, "host", status=ArmStatus.LOST)
     columns = _with(columns, "bridge", status=ArmStatus.EXITED)
     assert describe_trouble(columns, states) == (
-        "0 of 2 containers run.",
+        "0 of 2 containers are running.",
         "host: the container was removed outside Netmodes.",
         "bridge: the program exited.",
     )

@@ -31,13 +31,13 @@ export function createAnswer(main, showRow) {
     list.replaceChildren(...differences.map((difference) => {
       const item = known.get(difference.row) ?? cloneTemplate("template-difference").firstElementChild;
       const sentence = slot(item, "sentence");
-      if (sentence.textContent !== difference.sentence) changed.push(item);
+      if (item.isConnected && sentence.textContent !== difference.sentence) changed.push(item);
       item.dataset.row = difference.row;
       setText(sentence, difference.sentence);
       slot(item, "evidence").href = `#section-${difference.row.split("/")[0]}`;
       return item;
     }));
-    if (drawn !== null) highlight.mark(changed);
+    highlight.mark(changed);
   }
 
   /** An experiment in which an arm does not run is not simply "running". */
