@@ -6,9 +6,9 @@ Each sentence follows from the content of the report.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.comparison.answer.comparison_table import join_names
 from dashboard.core.comparison.answer.differences import list_differences
+from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.headline import label_of
