@@ -86,7 +86,7 @@ def _describe_arm(column: Column, columns: Sequence[Column], machine: NamespaceS
 
 
 def describe_trouble(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[str, ...]:
-    """How many arms run, and a sentence on each that was refused, exited or was removed; empty if there is none."""
+    """How many arms run, and a sentence on each that was refused, exited or was removed; empty otherwise."""
 
     def sentences() -> Iterator[str]:
         arms = [column for column in columns if column.key != MACHINE]
