@@ -12,18 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from dashboard.core.terminal.limits import (
-    CHUNK_BYTES,
-    LOST_S,
-    PRINTED,
-    SCROLLBACK_BYTES,
-    WINDOW_BYTES,
-    OutputChunk,
-    TerminalOwner,
-    clamp_size,
-    common_size,
-    describe_exit,
-)
+from dashboard.core.terminal import limits
 from dashboard.core.terminal.scrollback import Scrollback
 from dashboard.core.token_bucket import TokenBucket
 from dashboard.engine.hosts.shell import HostShell
@@ -50,13 +39,13 @@ class Terminal:
     ``run`` identifies the shell; ``ended`` and ``can_restart`` are those of ``OutputChunk``. ``step`` is the step in
     which the latest input was typed."""
 
-    owner: TerminalOwner
+    owner: limits.TerminalOwner
     on_output: Callable[[bytes], None]
     on_exit: Callable[[], None]
     windows: dict[str, Window] = field(default_factory=dict)
     run: str = ""
     shell: HostShell | None = None
-    scrollback: Scrollback = field(default_factory=lambda: Scrollback(SCROLLBACK_BYTES))
+    scrollback: Scrollback = field(default_factory=lambda: Scrollback(limits.SCROLLBACK_BYTES))
     ended: str = "It has not been started yet."
     can_restart: bool = True
     change: int = 0
@@ -65,7 +54,7 @@ class Terminal:
     seen_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _output_rate: TokenBucket = field(default_factory=lambda: TokenBucket.full(PRINTED))
+    _output_rate: TokenBucket = field(default_factory=lambda: TokenBucket.full(limits.PRINTED))
     _reading: bool = False
     _resume_timer: asyncio.TimerHandle | None = None
     _write_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -74,7 +63,7 @@ class Terminal:
     @property
     def size(self) -> tuple[int, int]:
         """The common size of all windows."""
-        return common_size([window.size for window in self.windows.values()])
+        return limits.common_size([window.size for window in self.windows.values()])
 
     def _wake_readers(self) -> None:
         self._changed.set()
@@ -89,7 +78,7 @@ class Terminal:
     def begin(self, shell: HostShell) -> None:
         """Starts to read a new shell."""
         self.shell, self.run, self.ended, self.can_restart = shell, secrets.token_hex(4), "", True
-        self.scrollback, self._output_rate = Scrollback(SCROLLBACK_BYTES), TokenBucket.full(PRINTED)
+        self.scrollback, self._output_rate = Scrollback(limits.SCROLLBACK_BYTES), TokenBucket.full(limits.PRINTED)
         for window in self.windows.values():
             window.read_to = 0
         self._resume()
@@ -118,7 +107,7 @@ class Terminal:
             self._writable.set_result(None)
         status = await asyncio.shield(loop.run_in_executor(None, shell.end))
         if not reason:
-            reason = await describe(status) if describe is not None else describe_exit(status)
+            reason = await describe(status) if describe is not None else limits.describe_exit(status)
         self.ended, self.can_restart = reason, can_restart
         self._count_change()
 
@@ -143,7 +132,7 @@ class Terminal:
         """Whether no window keeps up with the output. Without windows, old output is dropped instead."""
         if not self.windows:
             return False
-        return self.scrollback.end - max(window.read_to for window in self.windows.values()) > WINDOW_BYTES
+        return self.scrollback.end - max(window.read_to for window in self.windows.values()) > limits.WINDOW_BYTES
 
     def _resume_if_read(self) -> None:
         if not self._reading and self._resume_timer is None and not self._is_ahead():
@@ -177,7 +166,7 @@ class Terminal:
 
     def open_window(self, key: str, cols: int, rows: int, step: str) -> None:
         """Adds a window."""
-        self.windows[key] = Window(clamp_size(cols, rows), step, asked_at=asyncio.get_running_loop().time())
+        self.windows[key] = Window(limits.clamp_size(cols, rows), step, asked_at=asyncio.get_running_loop().time())
         self.step = step
         self.fit()
 
@@ -191,7 +180,7 @@ class Terminal:
     def close_lost(self, now: float) -> None:
         """Removes windows that no longer ask for output: their web process was killed."""
         loop_time = asyncio.get_running_loop().time()
-        for key in [key for key, window in self.windows.items() if loop_time - window.asked_at > LOST_S]:
+        for key in [key for key, window in self.windows.items() if loop_time - window.asked_at > limits.LOST_S]:
             self.close_window(key, now)
 
     def fit(self) -> None:
@@ -200,7 +189,7 @@ class Terminal:
             self.shell.resize(*self.size)
         self._count_change()
 
-    async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> OutputChunk:
+    async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
         """The output after ``offset``, as soon as there is something that this window does not know; without data after
         ``wait_s``."""
         if key in self.windows:
@@ -209,13 +198,13 @@ class Terminal:
             async with asyncio.timeout(wait_s):
                 while self.run == run and self.change == change and self.scrollback.end <= offset:
                     await self._changed.wait()
-        begin, data = self.scrollback.read(offset if self.run == run else 0, CHUNK_BYTES)
+        begin, data = self.scrollback.read(offset if self.run == run else 0, limits.CHUNK_BYTES)
         window = self.windows.get(key)
         if window is not None:
             window.read_to = begin + len(data)
             self._resume_if_read()
         end = self.scrollback.end
-        return OutputChunk(self.run, begin, data, end, *self.size, self.change, self.ended, self.can_restart)
+        return limits.OutputChunk(self.run, begin, data, end, *self.size, self.change, self.ended, self.can_restart)
 
     # Input.
 

@@ -11,18 +11,8 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from dashboard.core.terminal import limits
 from dashboard.core.terminal.ansi_text import size_mark
-from dashboard.core.terminal.limits import (
-    MAX_SHELLS,
-    MAX_WINDOWS,
-    NO_TERMINAL,
-    OutputChunk,
-    TerminalError,
-    TerminalOwner,
-    clamp_size,
-    describe_exit,
-    end_reason,
-)
 from dashboard.engine.hosts.cleanup import kill
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.registry import PrivateHost, group_hosts
@@ -76,14 +66,16 @@ class Terminals:
 
     # Requests of the web processes.
 
-    async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
+    async def attach(self, owner: limits.TerminalOwner, window: str, cols: int, rows: int) -> limits.OutputChunk:
         """Opens a window on a participant's terminal; starts a shell if there never was one. TerminalError if the
         participant has too many windows."""
         terminal = self._terminals.get(owner.participant)
         if terminal is None:
             terminal = self._terminals[owner.participant] = self._create(owner)
-        if window not in terminal.windows and len(terminal.windows) >= MAX_WINDOWS:
-            raise TerminalError(f"Your terminal is already open in {MAX_WINDOWS} windows. Close one of them.")
+        if window not in terminal.windows and len(terminal.windows) >= limits.MAX_WINDOWS:
+            raise limits.TerminalError(
+                f"Your terminal is already open in {limits.MAX_WINDOWS} windows. Close one of them."
+            )
         terminal.owner = owner
         terminal.open_window(window, cols, rows, owner.step)
         if self._sweeping is None or self._sweeping.done():
@@ -100,10 +92,10 @@ class Terminals:
 
     async def read_from(
         self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
-    ) -> OutputChunk:
+    ) -> limits.OutputChunk:
         """The output of the shell ``run`` after ``offset``, or another change; waits for it up to ``wait_s``."""
         terminal = self._terminals.get(participant)
-        return NO_TERMINAL if terminal is None else await terminal.read_from(window, run, offset, change, wait_s)
+        return limits.NO_TERMINAL if terminal is None else await terminal.read_from(window, run, offset, change, wait_s)
 
     async def write(self, participant: str, window: str, data: bytes) -> None:
         """Sends input; returns when the shell has taken it."""
@@ -121,7 +113,7 @@ class Terminals:
         """Changes the size of a window."""
         terminal = self._terminals.get(participant)
         if terminal is not None and window in terminal.windows:
-            terminal.windows[window].size = clamp_size(cols, rows)
+            terminal.windows[window].size = limits.clamp_size(cols, rows)
             terminal.fit()
 
     async def detach(self, participant: str, window: str) -> None:
@@ -151,7 +143,7 @@ class Terminals:
 
     # Shells.
 
-    def _create(self, owner: TerminalOwner) -> Terminal:
+    def _create(self, owner: limits.TerminalOwner) -> Terminal:
         marked: tuple[str, tuple[int, int]] | None = None
 
         def on_output(data: bytes) -> None:
@@ -182,7 +174,7 @@ class Terminals:
         async with terminal.lock:
             if terminal.shell is not None:
                 return
-            if self.running >= MAX_SHELLS:
+            if self.running >= limits.MAX_SHELLS:
                 await terminal.finish(FULL)
                 return
             try:
@@ -229,7 +221,7 @@ class Terminals:
             if not host.is_running():
                 return "It ended because your private host was stopped."
             await asyncio.sleep(0.05)
-        return describe_exit(status)
+        return limits.describe_exit(status)
 
     async def _sweep(self) -> None:
         while self._terminals:
@@ -245,7 +237,7 @@ class Terminals:
         refused = await self._context.database.run(terminal_recordings.refusals, tuple(self._terminals), now)
         for participant, terminal in list(self._terminals.items()):
             terminal.close_lost(now)
-            idle = end_reason(
+            idle = limits.end_reason(
                 windows=len(terminal.windows), seen_at=terminal.seen_at, typed_at=terminal.typed_at, now=now
             )
             if participant in refused:

@@ -12,20 +12,7 @@ from dataclasses import dataclass
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.training.capacity import refuse_more
-from dashboard.core.workshops.commands import (
-    Action,
-    CreateNetwork,
-    Curl,
-    Inspect,
-    Launch,
-    ListContainers,
-    Pull,
-    Remove,
-    RemoveNetwork,
-    ShowLogs,
-    ShowPorts,
-    Stop,
-)
+from dashboard.core.workshops import commands
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL, Context
@@ -61,15 +48,15 @@ def workshop_host(context: Context) -> WorkshopHost:
     return WorkshopHost.of(context, {LABEL: context.installation, LABEL_WORKSHOP: "yes"})
 
 
-async def run_command(host: WorkshopHost, line: str, action: Action) -> CommandResult:
+async def run_command(host: WorkshopHost, line: str, action: commands.Action) -> CommandResult:
     """Runs a line. A refusal is a result; EngineUnreachable if the engine does not answer."""
     try:
         match action:
-            case Launch():
+            case commands.Launch():
                 return await _launch(host, line, action)
-            case Curl():
+            case commands.Curl():
                 return await _curl(host, line, action)
-            case Inspect():
+            case commands.Inspect():
                 return await _inspect(host, line, action)
             case _:
                 return CommandResult(line, await _run_on_engine(host, action))
@@ -120,7 +107,7 @@ async def _ensure_image(host: WorkshopHost, image: str) -> ImageChoice:
     return await ensure_image(host.engine, image, host.data_dir, lambda _text, _fraction: None, private=host.private)
 
 
-async def _launch(host: WorkshopHost, line: str, action: Launch) -> CommandResult:
+async def _launch(host: WorkshopHost, line: str, action: commands.Launch) -> CommandResult:
     run = action.run
     if host.max_containers:
         present = len(await host.engine.containers({}))
@@ -165,7 +152,7 @@ def _is_listening(facts: ContainerFacts) -> bool:
     return any(listener.inode and not listener.address.startswith("127.0.0.11") for listener in listeners)
 
 
-async def _curl(host: WorkshopHost, line: str, action: Curl) -> CommandResult:
+async def _curl(host: WorkshopHost, line: str, action: commands.Curl) -> CommandResult:
     if host.pid is None:
         return CommandResult(line, failed=REMOTE_ENGINE)
     with await asyncio.to_thread(Namespace.of_pid, host.pid) as namespace:
@@ -178,7 +165,7 @@ async def _curl(host: WorkshopHost, line: str, action: Curl) -> CommandResult:
     )
 
 
-async def _inspect(host: WorkshopHost, line: str, action: Inspect) -> CommandResult:
+async def _inspect(host: WorkshopHost, line: str, action: commands.Inspect) -> CommandResult:
     if host.pid is None:
         return CommandResult(line, failed=REMOTE_ENGINE)
     pid, files = host.pid, ("/etc/resolv.conf", "/etc/hosts")
@@ -200,37 +187,37 @@ async def _inspect(host: WorkshopHost, line: str, action: Inspect) -> CommandRes
     return CommandResult(line, printable(text.expandtabs().strip("\n")))
 
 
-async def _run_on_engine(host: WorkshopHost, action: Action) -> str:
+async def _run_on_engine(host: WorkshopHost, action: commands.Action) -> str:
     """The output of an action that needs only the Engine."""
     engine = host.engine
     match action:
-        case Stop():
+        case commands.Stop():
             await asyncio.gather(*(_stop(host, name) for name in action.names))
             return "\n".join(action.names)
-        case Remove():
+        case commands.Remove():
             for name in action.names:
                 facts = await engine.inspect_container(name)
                 if facts.running and not action.force:
                     raise EngineError(f"cannot remove container {name}: container is running: stop it first", 409)
                 await engine.remove_container(facts.id)
             return "\n".join(action.names)
-        case CreateNetwork():
+        case commands.CreateNetwork():
             return await engine.create_network(action.name, "bridge", dict(host.labels), dict(action.options))
-        case RemoveNetwork():
+        case commands.RemoveNetwork():
             networks = [network.id for network in await engine.networks({}) if network.name == action.name]
             if not networks:
                 raise EngineError(f"network {action.name} not found", 404)
             # Engines before API 1.44 permit several networks of one name; the Engine's refusal explains that.
             await engine.remove_network(networks[0] if len(networks) == 1 else action.name)
             return action.name
-        case Pull():
+        case commands.Pull():
             choice = await _ensure_image(host, action.image)
             return choice.sentence or f"The image {choice.reference} is available."
-        case ListContainers():
+        case commands.ListContainers():
             return container_table(await engine.containers({}), show_all=action.show_all)
-        case ShowLogs():
+        case commands.ShowLogs():
             return printable("\n".join(await engine.container_logs(action.name)))
-        case ShowPorts():
+        case commands.ShowPorts():
             ports = (await engine.inspect_container(action.name)).published
             return "\n".join(f"{p.container_port}/{p.protocol} -> {p.host_address}:{p.host_port}" for p in ports)
     raise ValueError(f"unknown action {action}")

@@ -12,19 +12,9 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from dashboard import models
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
-from dashboard.models import (
-    ClaimRun,
-    Experiment,
-    GroupHost,
-    JournalEntry,
-    Participant,
-    Share,
-    SignInLink,
-    TrainingSession,
-    WorkshopProgress,
-)
 from dashboard.store import claim_runs
 
 #: Rows of one transaction, so that the server can write in between; a single journal may be long.
@@ -55,23 +45,23 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
     Reports and measurements stay; an experiment launched for a measurement is deleted with it.
     """
     ended = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
-    rows = Experiment.objects.filter(ended, created_at__lt=limit, driver="").exclude(measurements__twin=True)
+    rows = models.Experiment.objects.filter(ended, created_at__lt=limit, driver="").exclude(measurements__twin=True)
     rows = rows.annotate(last=Max("journal__at")).filter(Q(last__isnull=True) | Q(last__lt=limit.timestamp()))
     ids = list(rows.values_list("pk", flat=True))
     entries = 0
     for some in batched(ids, JOURNALS_BATCH):
-        journal = JournalEntry.objects.filter(experiment_id__in=some)
+        journal = models.JournalEntry.objects.filter(experiment_id__in=some)
         entries += journal.count()
         if not dry_run:
             with transaction.atomic():
                 journal.delete()
-                Experiment.objects.filter(pk__in=some).delete()
+                models.Experiment.objects.filter(pk__in=some).delete()
     return DeletedRows(comparisons=len(ids), entries=entries)
 
 
 def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
     """Deletes ended runs of claims and misconceptions."""
-    rows = ClaimRun.objects.filter(created_at__lt=limit).exclude(state__in=claim_runs.LIVE)
+    rows = models.ClaimRun.objects.filter(created_at__lt=limit).exclude(state__in=claim_runs.LIVE)
     return DeletedRows(claims=_delete(rows, dry_run=dry_run))
 
 
@@ -79,20 +69,20 @@ def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
     """Deletes closed or expired training sessions without hosts, with participants and their progress."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
-    with_hosts = GroupHost.objects.exclude(host="").values("session")
-    ids = list(TrainingSession.objects.filter(over).exclude(pk__in=with_hosts).values_list("pk", flat=True))
+    with_hosts = models.GroupHost.objects.exclude(host="").values("session")
+    ids = list(models.TrainingSession.objects.filter(over).exclude(pk__in=with_hosts).values_list("pk", flat=True))
     for some in () if dry_run else batched(ids, JOURNALS_BATCH):
         with transaction.atomic():
-            participants = Participant.objects.filter(session__in=some).values_list("pk", flat=True)
+            participants = models.Participant.objects.filter(session__in=some).values_list("pk", flat=True)
             people = [f"seat:{participant}" for participant in participants]
-            WorkshopProgress.objects.filter(person__in=people).delete()
-            TrainingSession.objects.filter(pk__in=some).delete()
+            models.WorkshopProgress.objects.filter(person__in=people).delete()
+            models.TrainingSession.objects.filter(pk__in=some).delete()
     return DeletedRows(classes=len(ids))
 
 
 def delete_links(limit: datetime, *, dry_run: bool) -> DeletedRows:
     """Deletes links of shared reports that expired or were revoked."""
-    rows = Share.objects.filter(Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
+    rows = models.Share.objects.filter(Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
     return DeletedRows(links=_delete(rows, dry_run=dry_run))
 
 
@@ -101,7 +91,7 @@ def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
     now = timezone.now()
     expired = (
         Session.objects.filter(expire_date__lt=now),
-        SignInLink.objects.filter(expires_at__lt=now.timestamp()),
+        models.SignInLink.objects.filter(expires_at__lt=now.timestamp()),
     )
     return DeletedRows(logins=sum(_delete(rows, dry_run=dry_run) for rows in expired))
 

@@ -6,20 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
-from dashboard.core.operations.deployment import (
-    CALL_TIMED_OUT,
-    CALL_TIMEOUT_S,
-    FIRST_PAUSE_S,
-    HEARTBEAT_S,
-    LAB_UNAVAILABLE,
-    LabFacts,
-    LastHeartbeat,
-    current_facts,
-    is_unavailable,
-    local_heartbeat,
-    next_pause,
-    receive,
-)
+from dashboard.core.operations import deployment
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.rpc import RemoteCall
@@ -35,19 +22,19 @@ class RemoteLab:
 
     def __init__(self, wakeups: WakeupChannel) -> None:
         self._wakeups = wakeups
-        self._last: LastHeartbeat | None = None
+        self._last: deployment.LastHeartbeat | None = None
         self._reading: asyncio.Task[None] | None = None
         self._read_now = asyncio.Event()
         self._waiting: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
 
     @property
-    def facts(self) -> LabFacts:
+    def facts(self) -> deployment.LabFacts:
         """The facts for pages. From any thread."""
-        return current_facts(self._last, time.monotonic())
+        return deployment.current_facts(self._last, time.monotonic())
 
     def heartbeat(self) -> Heartbeat | None:
         """The last heartbeat. From any thread."""
-        return local_heartbeat(self._last, time.monotonic(), time.time())
+        return deployment.local_heartbeat(self._last, time.monotonic(), time.time())
 
     async def start(self) -> None:
         """Starts to read heartbeats."""
@@ -76,7 +63,7 @@ class RemoteLab:
     async def _read_heartbeats(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._read_now.wait(), HEARTBEAT_S / 2)
+                await asyncio.wait_for(self._read_now.wait(), deployment.HEARTBEAT_S / 2)
             self._read_now.clear()
             with suppress(Exception):  # without the database the lab is soon considered unavailable
                 await self._read_heartbeat()
@@ -85,7 +72,7 @@ class RemoteLab:
         newest = await in_database(rpc_queue.newest_heartbeat)
         if newest is not None:
             age_s = time.time() - newest.at
-            self._last = receive(self._last, newest.number, age_s, newest.facts, time.monotonic())
+            self._last = deployment.receive(self._last, newest.number, age_s, newest.facts, time.monotonic())
 
     # Calls.
 
@@ -101,10 +88,12 @@ class RemoteLab:
         return function.decode_result(state.answer)
 
     async def _create(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> int:
-        if is_unavailable(self._last, time.monotonic()):
+        if deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
         arguments, now = function.encode_arguments(*args, **kwargs), time.time()
-        call = await in_database(rpc_queue.create_call, function.name, host, arguments, now, now + CALL_TIMEOUT_S)
+        call = await in_database(
+            rpc_queue.create_call, function.name, host, arguments, now, now + deployment.CALL_TIMEOUT_S
+        )
         self._waiting[call] = (asyncio.get_running_loop(), asyncio.Event())
         self._wakeups.send(LAB, "ask")
         return call
@@ -121,25 +110,25 @@ class RemoteLab:
             raise
         finally:
             self._waiting.pop(call, None)
-        raise LabUnavailableError(CALL_TIMED_OUT)
+        raise LabUnavailableError(deployment.CALL_TIMED_OUT)
 
     async def _states(self, call: int) -> AsyncGenerator[CallState]:
         """Reads the state of a call after each wake-up and at growing intervals, until the timeout. LabUnavailableError
         once no lab will handle it."""
         event = self._waiting[call][1]
-        end, pause_s = time.monotonic() + CALL_TIMEOUT_S, FIRST_PAUSE_S
+        end, pause_s = time.monotonic() + deployment.CALL_TIMEOUT_S, deployment.FIRST_PAUSE_S
         while time.monotonic() < end:
             with suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), pause_s)
             event.clear()
             state = await in_database(rpc_queue.call_state, call)
             if state is None or state.state == rpc_queue.LAPSED:
-                raise LabUnavailableError(LAB_UNAVAILABLE)
+                raise LabUnavailableError(deployment.LAB_UNAVAILABLE)
             yield state
-            if is_unavailable(self._last, time.monotonic()):
+            if deployment.is_unavailable(self._last, time.monotonic()):
                 await in_database(rpc_queue.abandon_call, call)
                 raise LabUnavailableError(self.facts.problem)
-            pause_s = next_pause(pause_s)
+            pause_s = deployment.next_pause(pause_s)
         await in_database(rpc_queue.abandon_call, call)
 
     async def _stream(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> AsyncGenerator[str]:
@@ -152,7 +141,7 @@ class RemoteLab:
                 first = await anext(states)
         except StopAsyncIteration:
             self._waiting.pop(call, None)
-            raise LabUnavailableError(CALL_TIMED_OUT) from None
+            raise LabUnavailableError(deployment.CALL_TIMED_OUT) from None
         except BaseException:
             self._waiting.pop(call, None)
             await asyncio.shield(in_database(rpc_queue.abandon_call, call))

@@ -17,30 +17,7 @@ from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from dashboard.core.experiments.messages import encode
-from dashboard.core.terminal.frames import (
-    INTERRUPT,
-    FrameError,
-    Resize,
-    Seen,
-    Start,
-    TerminalEnded,
-    TerminalHello,
-    TerminalSize,
-    TerminalTaken,
-    Typed,
-    output,
-    read_frame,
-)
-from dashboard.core.terminal.limits import (
-    DEFAULT_SIZE,
-    MESSAGES,
-    STUCK_S,
-    TYPED,
-    TYPED_WINDOW_BYTES,
-    WINDOW_BYTES,
-    TerminalError,
-    TerminalOwner,
-)
+from dashboard.core.terminal import frames, limits
 from dashboard.core.token_bucket import TokenBucket
 from dashboard.core.training.session import group_key
 from dashboard.lab.terminal.terminals import Terminals
@@ -66,7 +43,7 @@ INTERRUPT_WAIT_S = 0.3
 NO_PARTICIPANT = "This device is not a participant of this session."
 
 
-def owner_of(scope: Any, session: str, step: str) -> TerminalOwner | str:
+def owner_of(scope: Any, session: str, step: str) -> limits.TerminalOwner | str:
     """The participant of a browser as owner of a terminal, or why it may have none. Queries the database."""
     token = tokens_of(scope.get("session")).get(session, "")
     ref = participants.by_token(session, str(token))
@@ -78,7 +55,7 @@ def owner_of(scope: Any, session: str, step: str) -> TerminalOwner | str:
     workshop = library().get(row.session.workshop)
     known = workshop is not None and workshop.index(step) is not None
     key = group_key(session, row.group)
-    return TerminalOwner(row.id, session, key, step if known else "", row.session.record_terminal)
+    return limits.TerminalOwner(row.id, session, key, step if known else "", row.session.record_terminal)
 
 
 def _number(text: str, default: int) -> int:
@@ -90,7 +67,7 @@ class TerminalConsumer(AsyncConsumer):
 
     client: Client | None = None
     hub = hub
-    owner: TerminalOwner | None = None
+    owner: limits.TerminalOwner | None = None
     terminals: Terminals
     show_task: asyncio.Task[None]
     type_task: asyncio.Task[None]
@@ -115,12 +92,15 @@ class TerminalConsumer(AsyncConsumer):
         if isinstance(owner, str):
             await self._end(owner, GONE)
             return
-        size = _number(query.get("cols", ""), DEFAULT_SIZE[0]), _number(query.get("rows", ""), DEFAULT_SIZE[1])
+        size = (
+            _number(query.get("cols", ""), limits.DEFAULT_SIZE[0]),
+            _number(query.get("rows", ""), limits.DEFAULT_SIZE[1]),
+        )
         self.window, self.checked_at = secrets.token_hex(8), time.monotonic()
         try:
             self.terminals = service.terminals
             await self.terminals.attach(owner, self.window, *size)
-        except TerminalError as error:
+        except limits.TerminalError as error:
             await self._end(str(error), TOO_MANY)
             return
         except LabUnavailableError as error:
@@ -133,12 +113,12 @@ class TerminalConsumer(AsyncConsumer):
             hub.link(key, self.client, hub)
         self.input: asyncio.Queue[bytes] = asyncio.Queue()
         self.drawn = asyncio.Event()
-        self.input_rate, self.message_rate = TokenBucket.full(TYPED), TokenBucket.full(MESSAGES)
+        self.input_rate, self.message_rate = TokenBucket.full(limits.TYPED), TokenBucket.full(limits.MESSAGES)
         run, start = query.get("run", "")[:16], _number(query.get("from", ""), 0)
         self.show_task = self._task(self._show(owner.participant, run, start))
         self.type_task = self._task(self._type(owner.participant))
 
-    async def _authorise(self) -> TerminalOwner | str:
+    async def _authorise(self) -> limits.TerminalOwner | str:
         return await in_database(owner_of, self.scope, self.identity, self.step)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -162,7 +142,7 @@ class TerminalConsumer(AsyncConsumer):
         await self.send({"type": "websocket.send", "text": encode(message).decode()})
 
     async def _end(self, reason: str, code: int, *, again: bool = False) -> None:
-        await self._send_message(TerminalEnded(reason, again))
+        await self._send_message(frames.TerminalEnded(reason, again))
         await self.send({"type": "websocket.close", "code": code})
 
     # Output.
@@ -175,21 +155,21 @@ class TerminalConsumer(AsyncConsumer):
             if chunk.run != known or chunk.offset != offset:
                 recorded = self.owner is not None and self.owner.record
                 size, ended = (chunk.cols, chunk.rows), ""
-                await self._send_message(TerminalHello(chunk.run, chunk.offset, chunk.end, *size, recorded))
+                await self._send_message(frames.TerminalHello(chunk.run, chunk.offset, chunk.end, *size, recorded))
                 self.seen = self.sent = chunk.offset
             known = run = chunk.run
             change, offset = chunk.change, chunk.offset + len(chunk.data)
             if (chunk.cols, chunk.rows) != size:
                 size = (chunk.cols, chunk.rows)
-                await self._send_message(TerminalSize(*size))
+                await self._send_message(frames.TerminalSize(*size))
             if chunk.data:
                 await self._wait_until_drawn(chunk.offset)
                 self.sent = offset
-                await self.send({"type": "websocket.send", "bytes": output(chunk.offset, chunk.data)})
+                await self.send({"type": "websocket.send", "bytes": frames.output(chunk.offset, chunk.data)})
             if chunk.ended != ended and offset >= chunk.end:
                 ended = chunk.ended
                 if ended:
-                    await self._send_message(TerminalEnded(ended, chunk.again))
+                    await self._send_message(frames.TerminalEnded(ended, chunk.again))
             if ended and not chunk.again:
                 self._close(GONE)
                 return
@@ -198,8 +178,8 @@ class TerminalConsumer(AsyncConsumer):
 
     async def _wait_until_drawn(self, offset: int) -> None:
         try:
-            async with asyncio.timeout(STUCK_S):
-                while offset - self.seen > WINDOW_BYTES:
+            async with asyncio.timeout(limits.STUCK_S):
+                while offset - self.seen > limits.WINDOW_BYTES:
                     self.drawn.clear()
                     await self.drawn.wait()
         except TimeoutError:
@@ -212,7 +192,7 @@ class TerminalConsumer(AsyncConsumer):
         owner = await self._authorise()
         self.checked_at = time.monotonic()
         if isinstance(owner, str):
-            await self._send_message(TerminalEnded(owner, again=False))
+            await self._send_message(frames.TerminalEnded(owner, again=False))
             self._close(GONE)
             return True
         return False
@@ -228,29 +208,29 @@ class TerminalConsumer(AsyncConsumer):
             self._close(TOO_FAST)
             return
         try:
-            frame = read_frame(message.get("text"), message.get("bytes"))
-        except FrameError:
+            frame = frames.read_frame(message.get("text"), message.get("bytes"))
+        except frames.FrameError:
             self._close(REFUSED)
             return
         match frame:
-            case Typed(data):
+            case frames.Typed(data):
                 self._queue_input(owner.participant, data)
-            case Resize(cols, rows):
+            case frames.Resize(cols, rows):
                 await self.terminals.resize(owner.participant, self.window, cols, rows)
-            case Seen(at):
+            case frames.Seen(at):
                 if self.seen < at <= self.sent:  # not an offset of a shell that has ended since
                     self.seen = at
                     self.drawn.set()
-            case Start():
+            case frames.Start():
                 await self.terminals.start(owner.participant)
 
     def _queue_input(self, participant: str, data: bytes) -> None:
         self.queued += len(data)
-        if self.queued > TYPED_WINDOW_BYTES:
+        if self.queued > limits.TYPED_WINDOW_BYTES:
             self._close(TOO_FAST)
             return
         self.input.put_nowait(data)
-        if data == INTERRUPT:
+        if data == frames.INTERRUPT:
             loop = asyncio.get_running_loop()
             loop.call_later(INTERRUPT_WAIT_S, self._interrupt_first, participant, self.taken + self.queued)
 
@@ -261,9 +241,9 @@ class TerminalConsumer(AsyncConsumer):
         self.type_task.cancel()
         self.input = asyncio.Queue()
         self.taken, self.queued = self.taken + self.queued, 0
-        self.input.put_nowait(INTERRUPT)
-        self.queued += len(INTERRUPT)
-        self.taken -= len(INTERRUPT)
+        self.input.put_nowait(frames.INTERRUPT)
+        self.queued += len(frames.INTERRUPT)
+        self.taken -= len(frames.INTERRUPT)
         self.type_task = self._task(self._type(participant))
 
     async def _type(self, participant: str) -> None:
@@ -274,13 +254,13 @@ class TerminalConsumer(AsyncConsumer):
             wait_s = self.input_rate.take(len(data), time.monotonic())
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            if data == INTERRUPT:
+            if data == frames.INTERRUPT:
                 await self.terminals.interrupt(participant, self.window)
             else:
                 await self.terminals.write(participant, self.window, data)
             self.queued -= len(data)
             self.taken += len(data)
-            await self._send_message(TerminalTaken(self.taken))
+            await self._send_message(frames.TerminalTaken(self.taken))
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         """Detaches the window."""

@@ -18,27 +18,15 @@ from dashboard.web.http.database import in_database
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import View, for_admitted
 from dashboard.web.training.step_context import page_context, place_of, workshop_in
-from dashboard.web.workshops.step_context import (
-    PART_HEADER,
-    StepForm,
-    WorkshopPlace,
-    check_form,
-    find_step,
-    hint_form,
-    parse_number,
-    perform,
-    refuse_locked,
-    render_step,
-    run_form,
-)
+from dashboard.web.workshops import step_context
 
 
 async def _place(
     row: TrainingSession, participant: ParticipantRef, slug: str, *, whole_page: bool
-) -> tuple[WorkshopPlace, Workshop, Step]:
+) -> tuple[step_context.WorkshopPlace, Workshop, Step]:
     """The place where the participant works, with the context around the step for a ``whole_page``."""
     workshop = await in_database(workshop_in, row)
-    step = find_step(workshop, slug)
+    step = step_context.find_step(workshop, slug)
     extra = await page_context(row, participant, slug) if whole_page else {}
     return place_of(row, participant, workshop, extra), workshop, step
 
@@ -48,7 +36,7 @@ async def _place(
 async def step_page(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """One step."""
     place = await _place(row, participant, step, whole_page=True)
-    return await refuse_locked(request, *place) or await render_step(request, *place)
+    return await step_context.refuse_locked(request, *place) or await step_context.render_step(request, *place)
 
 
 @require_POST
@@ -67,7 +55,7 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
 @for_admitted
 async def predict(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """Stores a prediction; only the first counts."""
-    choice, part = parse_number(request, "choice"), PART_HEADER in request.headers
+    choice, part = step_context.parse_number(request, "choice"), step_context.PART_HEADER in request.headers
     place, workshop, found = await _place(row, participant, step, whole_page=not part)
 
     def store() -> tuple[int, str]:
@@ -85,33 +73,35 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
 
     status, refusal = await in_database(store)
     if refusal:
-        locked_page = await refuse_locked(request, place, workshop, found)
-        return locked_page or await render_step(request, place, workshop, found, problem=refusal, status=status)
+        locked_page = await step_context.refuse_locked(request, place, workshop, found)
+        return locked_page or await step_context.render_step(
+            request, place, workshop, found, problem=refusal, status=status
+        )
     hub.wake(row.id)
     if place.runs:
         # A first check: later ones then notice what has changed.
-        checked = await perform(request, place, workshop, found, StepForm(StepAction.CHECK))
+        checked = await step_context.perform(request, place, workshop, found, step_context.StepForm(StepAction.CHECK))
         if part:
             return checked
     elif part:
-        return await render_step(request, place, workshop, found)
+        return await step_context.render_step(request, place, workshop, found)
     return redirect(place.address(step))
 
 
-def _action(read: Callable[[HttpRequest], StepForm]) -> View:
+def _action(read: Callable[[HttpRequest], step_context.StepForm]) -> View:
     """A view for what a form of the step asks for, done on the group's host."""
 
     @require_POST
     @for_admitted
     async def view(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-        place = await _place(row, participant, step, whole_page=PART_HEADER not in request.headers)
-        answer = await perform(request, *place, read(request))
+        place = await _place(row, participant, step, whole_page=step_context.PART_HEADER not in request.headers)
+        answer = await step_context.perform(request, *place, read(request))
         hub.wake(row.id)
         return answer
 
     return view
 
 
-run = _action(run_form)
-check = _action(check_form)
-hint = _action(hint_form)
+run = _action(step_context.run_form)
+check = _action(step_context.check_form)
+hint = _action(step_context.hint_form)
