@@ -7,12 +7,11 @@ from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from dashboard.core.claims.misconceptions import all_misconceptions, find_misconception
-from dashboard.core.experiments.messages import encode
 from dashboard.store import claim_runs
 from dashboard.web.claims.presenters import show_catalogue
 from dashboard.web.claims.views import start_misconception, start_run
-from dashboard.web.http.refusal import Refusal
-from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.http.api_responses import Refusal, Started, json_response
+from dashboard.web.service import service
 from dashboard.web.training.group_access import group_filter
 
 router = Router(tags=["claims"])
@@ -33,21 +32,10 @@ class PredictionIn(Schema):
     prediction: int
 
 
-class Started(Schema):
-    """A queued run."""
-
-    id: str
-    url: str
-
-
-def _json(value: object) -> HttpResponse:
-    return HttpResponse(encode(value), content_type="application/json")
-
-
 @router.get("/claims", summary="Every claim, with its newest outcome")
 def listing(request: HttpRequest) -> HttpResponse:
     """Each claim's statement, source and lines; verdict and evidence if it has run."""
-    return _json(show_catalogue(claim_runs.newest_outcomes()))
+    return json_response(show_catalogue(claim_runs.newest_outcomes()))
 
 
 @router.get("/claims/runs", summary="The newest runs of claims")
@@ -55,8 +43,8 @@ def runs(request: HttpRequest, session: str = "") -> HttpResponse:
     """Without their outcomes. On the server's own engine, or with ``session`` those of your training session."""
     if session:
         group_filter(session, request.user)
-        return _json([run for _group, _claim, run in claim_runs.session_runs(session)])
-    return _json(claim_runs.list_runs(100))
+        return json_response([run for _group, _claim, run in claim_runs.session_runs(session)])
+    return json_response(claim_runs.list_runs(100))
 
 
 @router.post(
@@ -70,8 +58,6 @@ def create(request: HttpRequest, body: RunIn) -> Any:
         run = start_run(body.ids, request.user.pk)
     except ValueError as error:
         return Status(400, {"detail": str(error)})
-    except LabUnavailableError as error:
-        return Status(409, {"detail": str(error)})
     return Status(201, {"id": run, "url": f"/claims/runs/{run}/"})
 
 
@@ -82,7 +68,9 @@ def one_run(request: HttpRequest, identity: str) -> Any:
     if found is None:
         return Status(404, {"detail": NO_RUN})
     outcomes = claim_runs.outcomes(identity)
-    return _json({"run": found, "claims": [outcome.executed for outcome in outcomes if outcome.executed is not None]})
+    return json_response(
+        {"run": found, "claims": [outcome.executed for outcome in outcomes if outcome.executed is not None]}
+    )
 
 
 @router.post(
@@ -101,7 +89,7 @@ def cancel(request: HttpRequest, identity: str) -> Any:
 def misconceptions(request: HttpRequest) -> HttpResponse:
     """The misconceptions. Running one shows what happens."""
     names = ("id", "title", "expected", "question", "choices")
-    return _json(
+    return json_response(
         [
             {name: getattr(each, name) for name in names} | {"lines": each.claim.shown_lines}
             for each in all_misconceptions()
@@ -123,6 +111,4 @@ def run_misconception(request: HttpRequest, name: str, body: PredictionIn) -> An
         run = start_misconception(misconception, str(body.prediction), request.user.pk)
     except ValueError as error:
         return Status(400, {"detail": str(error)})
-    except LabUnavailableError as error:
-        return Status(409, {"detail": str(error)})
     return Status(201, {"id": run, "url": f"/misconceptions/{misconception.id}/?run={run}"})

@@ -1,5 +1,6 @@
 """The HTTP API: the functions of the pages as JSON, with OpenAPI documents at /api/docs."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,17 +14,20 @@ from dashboard import __version__
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import Comparison, EngineRef, encode
+from dashboard.core.experiments.messages import Comparison, EngineRef
 from dashboard.core.operations.json_schemas import DOCUMENT_TYPES, schema_of
+from dashboard.core.reports.parse import InvalidReportError
+from dashboard.export.pdf import NoPdfError
 from dashboard.lab.experiments import actions
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports.listing import ReportNotFoundError
+from dashboard.store.reports.snapshot import NotSavedError
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments.trace_views import traced
 from dashboard.web.experiments.views import experiment_item, load_snapshot, require_experiment, run_doctor
+from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import in_database
-from dashboard.web.http.refusal import Refusal
 from dashboard.web.measurements.api import router as measuring
 from dashboard.web.operations.api_docs import Documentation
 from dashboard.web.reports.api import router as reporting
@@ -69,6 +73,16 @@ api = NinjaAPI(
 )
 
 
+#: The status of errors whose text is the answer.
+STATUSES: dict[type[Exception], int] = {
+    InvalidReportError: 400,
+    NotSavedError: 400,
+    ReportNotFoundError: 404,
+    actions.NotRunningError: 409,
+    LabUnavailableError: 409,
+    NoPdfError: 501,
+}
+
 api.add_router("", measuring)
 api.add_router("", claims)
 api.add_router("", reporting)
@@ -99,10 +113,12 @@ def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return api.create_response(request, {"detail": problems[0]["sentence"], "problems": problems}, status=422)
 
 
-@api.exception_handler(ReportNotFoundError)
-def no_report(request: HttpRequest, error: ReportNotFoundError) -> HttpResponse:
-    """A report that does not exist or was deleted."""
-    return api.create_response(request, {"detail": str(error)}, status=404)
+def _refuse(request: HttpRequest, error: Exception, status: int) -> HttpResponse:
+    return api.create_response(request, {"detail": str(error)}, status=status)
+
+
+for _error, _status in STATUSES.items():
+    api.add_exception_handler(_error, partial(_refuse, status=_status))
 
 
 class ExperimentIn(BaseModel):
@@ -131,10 +147,6 @@ class ExperimentOut(Schema):
     url: str
 
 
-def _json(value: object, status: int = 200) -> HttpResponse:
-    return HttpResponse(encode(value), status=status, content_type="application/json")
-
-
 def _out(row: Experiment) -> dict[str, Any]:
     return {**experiment_item(row), "created_at": row.created_at.isoformat()}
 
@@ -142,7 +154,7 @@ def _out(row: Experiment) -> dict[str, Any]:
 @api.get("/doctor", tags=["engine"], summary="What this engine and kernel support (doctor/1)")
 async def doctor(request: HttpRequest) -> HttpResponse:
     """The table of modes and the checks."""
-    return _json(await run_doctor())
+    return json_response(await run_doctor())
 
 
 @api.get(
@@ -194,20 +206,20 @@ def _comparison(identity: str, at: int | None) -> Comparison:
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page receives them")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
     """A snapshot, now or after journal entry ``at``."""
-    return _json(load_snapshot(identity, at))
+    return json_response(load_snapshot(identity, at))
 
 
 @api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
 def comparison(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
     """Columns, states and rows, now or after journal entry ``at``."""
-    return _json(_comparison(identity, at))
+    return json_response(_comparison(identity, at))
 
 
 @api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal after entry ``after``")
 def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse:
     """Numbered entries with cause and facts."""
     load_snapshot(identity)
-    return _json(experiment_store.entries(identity, after))
+    return json_response(experiment_store.entries(identity, after))
 
 
 class TraceIn(Schema):
@@ -231,8 +243,6 @@ async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
         traces, _ = await traced(identity, body.way, body.beside)
     except ValueError as error:
         return Status(400, {"detail": str(error)})
-    except (LabUnavailableError, actions.NotRunningError) as error:
-        return Status(409, {"detail": str(error)})
     return Status(200, {"traces": msgspec.to_builtins(traces)})
 
 
@@ -246,10 +256,7 @@ async def act(request: HttpRequest, identity: str, action: str) -> Any:
     """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path."""
     await require_experiment(identity)
     if action == "try":
-        try:
-            attempts = await service.ask_about(identity, actions.try_paths, identity)
-        except (LabUnavailableError, actions.NotRunningError) as error:
-            return Status(409, {"detail": str(error)})
+        attempts = await service.ask_about(identity, actions.try_paths, identity)
         return Status(200, {"attempts": msgspec.to_builtins(attempts)})
     wanted = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wanted:

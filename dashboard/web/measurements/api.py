@@ -6,13 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
-from dashboard.core.experiments.messages import encode
 from dashboard.core.measurements.histogram import cumulative_shares, merge_histograms
 from dashboard.core.training.group_quota import RunKind
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
-from dashboard.web.http.refusal import Refusal
+from dashboard.web.http.api_responses import Refusal, Started, json_response
 from dashboard.web.measurements.serializers import describe_run, show_run
 from dashboard.web.measurements.views import InvalidOptionsError, start_run
 from dashboard.web.service import service
@@ -42,22 +41,11 @@ class MeasurementIn(Schema):
     name: str = "localhost"
 
 
-class Started(Schema):
-    """A requested run."""
-
-    id: str
-    url: str
-
-
-def _json(value: object) -> HttpResponse:
-    return HttpResponse(encode(value), content_type="application/json")
-
-
 @router.get("/measurements", summary="The newest 200 runs")
 def listing(request: HttpRequest, session: str = "") -> HttpResponse:
     """Running and past runs: on the server's own engine, or with ``session`` those of your training session."""
     rows = MeasurementRun.objects.filter(**group_filter(session, request.user)).order_by("-created_at")
-    return _json([describe_run(row) for row in rows[:200]])
+    return json_response([describe_run(row) for row in rows[:200]])
 
 
 @router.post(
@@ -82,7 +70,7 @@ def measurement(request: HttpRequest, identity: str) -> Any:
     shown = show_run(identity)
     if shown is None:
         return Status(404, {"detail": "No measurement has this id."})
-    return _json({"run": shown.run, "measurement": shown.measurement})
+    return json_response({"run": shown.run, "measurement": shown.measurement})
 
 
 @router.get("/measurements/{identity}/distribution", response={404: Refusal}, summary="The distribution of each series")
@@ -96,7 +84,7 @@ def distribution(request: HttpRequest, identity: str) -> Any:
         parts = [block.histogram for block in blocks.get(one.key, ()) if block.counts]
         points = cumulative_shares(merge_histograms(parts), POINTS) if parts else ()
         found.append({"key": one.key, "points": points})
-    return _json({"series": found})
+    return json_response({"series": found})
 
 
 @router.post(

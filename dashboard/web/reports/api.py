@@ -9,21 +9,18 @@ from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
-from dashboard.core.experiments.messages import encode
 from dashboard.core.reports.model import frame
-from dashboard.core.reports.parse import MAX_BYTES, InvalidReportError
+from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.core.training.group_quota import RunKind
 from dashboard.export.formats import Format, export_report
-from dashboard.export.pdf import NoPdfError
 from dashboard.latency.environment import read_machine
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import ListedReport
-from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import in_database
-from dashboard.web.http.refusal import Refusal
 from dashboard.web.reports.documents import list_replacements, render_report
 from dashboard.web.service import service
 from dashboard.web.training.group_access import may_open
@@ -90,10 +87,6 @@ class ReportQuery(Schema):
     page: int = Field(default=1, ge=1, le=1_000_000)
 
 
-def _json(value: object, status: int = 200) -> HttpResponse:
-    return HttpResponse(encode(value), status=status, content_type="application/json")
-
-
 def _saved(row: ListedReport) -> dict[str, str]:
     return {name: getattr(row, name) for name in ("id", "url", "title", "digest", "imported_from")}
 
@@ -111,7 +104,7 @@ def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
         signature=search.signature,
         page=search.page,
     )
-    return _json(page)
+    return json_response(page)
 
 
 @router.post("/reports", response={201: Saved, 400: Refusal}, summary="Save an experiment or a measurement")
@@ -125,16 +118,11 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
         return Status(400, {"detail": "You have no experiment or measurement with this id."})
     details = saved_reports.ReportDetails(body.title, body.notes, tuple(body.tags), owner_id=request.user.pk)
     engine = service.engine
-    try:
-        if body.experiment:
-            machine = read_machine() if engine else None
-            report = saved_reports.save_experiment(
-                body.experiment, details, runs=body.runs, engine=engine, machine=machine
-            )
-        else:
-            report = saved_reports.save_measurement(body.measurement, details, engine=engine)
-    except NotSavedError as error:
-        return Status(400, {"detail": str(error)})
+    if body.experiment:
+        machine = read_machine() if engine else None
+        report = saved_reports.save_experiment(body.experiment, details, runs=body.runs, engine=engine, machine=machine)
+    else:
+        report = saved_reports.save_measurement(body.measurement, details, engine=engine)
     return Status(201, _saved(report_listing.get_report(report)))
 
 
@@ -152,11 +140,8 @@ async def import_report(request: HttpRequest) -> Any:
     def store() -> dict[str, str]:
         return _saved(report_listing.get_report(saved_reports.import_file(data, request.user.pk)))
 
-    try:
-        # Not in the thread that all pages share: a large report takes seconds.
-        return Status(201, await in_database(store))
-    except InvalidReportError as error:
-        return Status(400, {"detail": str(error)})
+    # Not in the thread that all pages share: a large report takes seconds.
+    return Status(201, await in_database(store))
 
 
 @router.get(
@@ -172,7 +157,7 @@ def trend(request: HttpRequest, signature: str) -> Any:
     rows = list(page.reports)
     if page.pages > 1:
         rows += report_listing.find_reports(signature=signature, page=2).reports
-    return _json(
+    return json_response(
         {"signature": signature, "total": page.total, "reports": [_point(one) for one in rows[:MAX_TREND]][::-1]}
     )
 
@@ -206,7 +191,7 @@ def about(request: HttpRequest, identity: str) -> HttpResponse:
     remarks = [
         {"id": one.pk, "author": one.author, "at": one.at, "text": one.text} for one in saved_reports.remarks(identity)
     ]
-    return _json({"report": row, "remarks": remarks})
+    return json_response({"report": row, "remarks": remarks})
 
 
 @router.get(
@@ -218,10 +203,7 @@ def export(request: HttpRequest, identity: str, ending: str) -> Any:
     """The report as a download."""
     if ending not in set(Format):
         return Status(404, {"detail": f"There is no export as “{ending[:20]}”. Choose from {', '.join(Format)}."})
-    try:
-        exported = export_report(identity, Format(ending))
-    except NoPdfError as error:
-        return Status(501, {"detail": str(error)})
+    exported = export_report(identity, Format(ending))
     response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
     response["Content-Disposition"] = f'attachment; filename="report-{identity}.{ending}"'
     response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
@@ -231,7 +213,7 @@ def export(request: HttpRequest, identity: str, ending: str) -> Any:
 @router.get("/reports/{identity}/removed", response={404: Refusal}, summary="What anonymising a report replaces")
 def removed(request: HttpRequest, identity: str) -> HttpResponse:
     """The details of the machine that are removed, each with its pseudonym."""
-    return _json({"removed": list_replacements(identity)})
+    return json_response({"removed": list_replacements(identity)})
 
 
 @router.post(
@@ -239,17 +221,14 @@ def removed(request: HttpRequest, identity: str) -> HttpResponse:
 )
 def annotate(request: HttpRequest, identity: str, body: RemarkIn) -> Any:
     """It changes neither the report nor its hash."""
-    try:
-        return Status(201, {"id": saved_reports.annotate(identity, body.text, owner_id=request.user.pk)})
-    except NotSavedError as error:
-        return Status(400, {"detail": str(error)})
+    return Status(201, {"id": saved_reports.annotate(identity, body.text, owner_id=request.user.pk)})
 
 
 @router.get("/reports/{identity}/shares", response={404: Refusal}, summary="List the share links of a report")
 def shares(request: HttpRequest, identity: str) -> HttpResponse:
     """Without their tokens, which are shown only once."""
     report_listing.get_report(identity)
-    return _json({"shares": report_shares.shares_of(identity)})
+    return json_response({"shares": report_shares.shares_of(identity)})
 
 
 @router.post(

@@ -3,23 +3,17 @@
 import time
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from dashboard.core.experiments.messages import encode
 from dashboard.core.training.results.anonymous import anonymous as anonymous_report
 from dashboard.store.training import results as session_results
 from dashboard.store.training import sessions as training_sessions
+from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.training.step_context import workshop_in
 
 router = Router(tags=["sessions"])
 NO_SESSION = "You have no session with this number."
-
-
-class Refusal(Schema):
-    """Why something was not done."""
-
-    detail: str
 
 
 class SessionOut(Schema):
@@ -65,4 +59,4 @@ def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
         detail = "Close the session first: figures that still change reveal who has just answered."
         return Status(409, {"detail": detail})
     whole = session_results.report_of(row, workshop_in(row), time.time())
-    return HttpResponse(encode(anonymous_report(whole) if anonymous else whole), content_type="application/json")
+    return json_response(anonymous_report(whole) if anonymous else whole)
