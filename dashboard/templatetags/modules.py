@@ -1,4 +1,4 @@
-"""``{% modules "ui/experiments/experiment.js" %}``: preloads the modules of a page, so that they load in parallel."""
+"""The modules and style sheets of a page: ``{% load modules %}``."""
 
 import re
 from functools import cache
@@ -35,9 +35,18 @@ def needed_by(name: str) -> tuple[str, ...]:
 
 @register.simple_tag
 def modules(*names: str) -> SafeString:
-    """Links that preload the modules, without those that every page loads."""
+    """Links that preload the modules of a page (``ui/experiments/experiment.js``), so that they load in parallel,
+    without those that every page loads."""
     always = needed_by(MAIN) if names != (MAIN,) else (MAIN,)
     wanted = dict.fromkeys(path for name in names for path in needed_by(name) if path not in always)
     return format_html_join(
         "", '<link rel="modulepreload" href="{}">', ((static(f"{FOLDER}/{path}"),) for path in wanted)
+    )
+
+
+@register.simple_tag
+def stylesheets(*names: str) -> SafeString:
+    """Links to style sheets such as ``base.css``."""
+    return format_html_join(
+        "\n", '<link rel="stylesheet" href="{}">', ((static(f"dashboard/css/{name}"),) for name in names)
     )

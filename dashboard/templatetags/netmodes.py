@@ -102,6 +102,33 @@ def mode_summary(mode: str) -> str:
     }[Mode(mode)]
 
 
+@register.simple_tag(takes_context=True)
+def navigation(context: template.Context) -> list[dict[str, str]]:
+    """The entries of the navigation. ``current`` is the value of aria-current: ``page`` for the entry's own page,
+    ``true`` for the pages below it."""
+    path = context["request"].path if "request" in context else ""
+    return [
+        {"url": url, "title": title, "current": "page" if path == url else "true" if path.startswith(below) else ""}
+        for url, below, title in (
+            ("/", "/experiments/", _("Compare")),
+            ("/workshop/", "/workshop/", _("Workshop")),
+            ("/sessions/", "/sessions/", _("Sessions")),
+            ("/measurements/", "/measurements/", _("Measurements")),
+            ("/claims/", ("/claims/", "/misconceptions/"), _("Claims")),
+            ("/reports/", "/reports/", _("Reports")),
+            ("/doctor/", "/doctor/", _("Doctor")),
+            ("/api/docs", "/api/docs", _("API")),
+        )
+    ]
+
+
+@register.simple_tag
+def columns(*titles: str, role: str = "") -> SafeString:
+    """The header cells of a table's columns."""
+    attributes = format_html('role="{}" ', role) if role else ""
+    return format_html_join("", '<th {}scope="col">{}</th>', ((attributes, title) for title in titles))
+
+
 @register.filter
 def arguments(command: str) -> list[str]:
     """The words of a command, so that lines break at spaces and not after hyphens."""

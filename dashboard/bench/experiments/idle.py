@@ -16,9 +16,8 @@ PER_EXPERIMENT = 10
 SETTLE_S = 2.0
 #: What a person would type to see the same: addresses, routes and listeners of each namespace.
 LOOP = (
-    "while :; do for pid do "
-    "nsenter -t $pid -n sh -c 'ip address; ip route; ip -6 route; ss -Hltun' >/dev/null; "
-    "done; sleep 1; done"
+    "while :; do for pid do nsenter -t $pid -n sh -c 'ip address; ip route; ip -6 route; ss -Hltun' >/dev/null; done; "
+    "sleep 1; done"
 )
 
 

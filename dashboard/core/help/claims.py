@@ -10,8 +10,7 @@ HELP: tuple[Help, ...] = (
         _(
             "A claim is a statement about a network mode that is tested: Netmodes launches containers, reads the "
             "kernel and the Engine, and judges. The result is confirmed, differs, or not testable here, with the "
-            "evidence. "
-            "Claims that need a machine's ports or files run on a private host, not on yours."
+            "evidence. Claims that need a machine's ports or files run on a private host, not on yours."
         ),
         "docs/claims.md",
         "./netmodes claims --list",

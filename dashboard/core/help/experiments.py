@@ -19,8 +19,7 @@ HELP: tuple[Help, ...] = (
         _("the running experiments"),
         _(
             "An experiment runs until it is stopped. Its wanted state is in the database: a server that was killed "
-            "finds "
-            "its containers by their labels after a restart, and adopts or removes them."
+            "finds its containers by their labels after a restart, and adopts or removes them."
         ),
         "docs/architecture.md",
         "docker ps",
@@ -45,10 +44,8 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "Each row is a fact, each column a network stack as one container sees it. The first column is the "
-            "machine; "
-            "host mode shares its stack. = is the same in all columns, ≠ differs, ◐ exists in one column only. Every "
-            "cell "
-            "was read from the kernel or the Engine; none is derived from the mode."
+            "machine; host mode shares its stack. = is the same in all columns, ≠ differs, ◐ exists in one column "
+            "only. Every cell was read from the kernel or the Engine; none is derived from the mode."
         ),
         "docs/reading-a-comparison.md",
     ),
@@ -57,8 +54,7 @@ HELP: tuple[Help, ...] = (
         _("how each arm was launched"),
         _(
             "The docker run line, the Engine's warnings, and the requested and published ports. A warning is only in "
-            "the "
-            "Engine's response to create: docker inspect does not show it."
+            "the Engine's response to create: docker inspect does not show it."
         ),
         "Docker Engine API, ContainerCreate: Warnings; docs/modes.md",
     ),
@@ -67,10 +63,8 @@ HELP: tuple[Help, ...] = (
         _("identity"),
         _(
             "A network namespace is one complete network stack: interfaces, addresses, routes, ports, firewall. Its "
-            "inode "
-            "identifies it: the same number means the same stack. In host mode it is the machine's. Processes, files "
-            "and "
-            "host name have other namespaces, which belong to the container in every mode."
+            "inode identifies it: the same number means the same stack. In host mode it is the machine's. Processes, "
+            "files and host name have other namespaces, which belong to the container in every mode."
         ),
         "namespaces(7); network_namespaces(7)",
         "readlink /proc/self/ns/net",
@@ -81,8 +75,7 @@ HELP: tuple[Help, ...] = (
         _(
             "-p requests a port of the machine. NetworkSettings.Ports has what the Engine published; "
             "HostConfig.PortBindings keeps the request, even if it was discarded. Host mode discards -p with a "
-            "warning, "
-            "and -P without one."
+            "warning, and -P without one."
         ),
         "Docker documentation, “Port publishing and mapping”; docs/modes.md",
         "docker port NAME",
@@ -114,8 +107,7 @@ HELP: tuple[Help, ...] = (
         _("routes"),
         _(
             "A bridge container sends traffic for other subnets to the bridge's address on the machine, where "
-            "MASQUERADE "
-            "replaces the source address with the machine's. In host mode the table is the machine's."
+            "MASQUERADE replaces the source address with the machine's. In host mode the table is the machine's."
         ),
         "ip-route(8); Docker documentation, “Packet filtering and firewalls”",
         "ip route show",
@@ -125,9 +117,8 @@ HELP: tuple[Help, ...] = (
         _("DNS"),
         _(
             "Host mode gets a copy of the machine's resolv.conf, including 127.0.0.53. The default bridge gets its "
-            "servers "
-            "without loopback addresses, and public ones if none is left. Only user-defined networks have Docker's "
-            "resolver at 127.0.0.11, which resolves container names."
+            "servers without loopback addresses, and public ones if none is left. Only user-defined networks have "
+            "Docker's resolver at 127.0.0.11, which resolves container names."
         ),
         "resolv.conf(5); Docker documentation, “Networking overview”: DNS services",
         "docker exec NAME cat /etc/resolv.conf",
@@ -167,10 +158,8 @@ HELP: tuple[Help, ...] = (
         _("the diagram"),
         _(
             "Drawn from observed facts. A host-mode container is inside the machine's box, because it shares its "
-            "namespace. "
-            "A bridge container is connected by a veth pair: two interfaces that refer to each other's index. A "
-            "published "
-            "port is reached through docker-proxy or DNAT."
+            "namespace. A bridge container is connected by a veth pair: two interfaces that refer to each other's "
+            "index. A published port is reached through docker-proxy or DNAT."
         ),
         "veth(4); docs/architecture.md",
         "ip -details link show type veth",
@@ -201,8 +190,7 @@ HELP: tuple[Help, ...] = (
         _("the cleanup check"),
         _(
             "After a stop Netmodes checks that every object it created is gone, so that “removed” is an observation. "
-            "It "
-            "removes only objects with the label of this installation."
+            "It removes only objects with the label of this installation."
         ),
         "docs/architecture.md",
         "docker ps --all",
@@ -212,8 +200,7 @@ HELP: tuple[Help, ...] = (
         _("requests over every path"),
         _(
             "One real request over each path. The client address is read from the server's socket: behind "
-            "docker-proxy it "
-            "is the bridge's gateway, in host mode 127.0.0.1."
+            "docker-proxy it is the bridge's gateway, in host mode 127.0.0.1."
         ),
         "sock_diag(7); Moby, cmd/docker-proxy",
         "curl -i http://127.0.0.1:8080/",
@@ -233,9 +220,8 @@ HELP: tuple[Help, ...] = (
         _("a trace"),
         _(
             "One request, with facts read before, during and after it: counters of nat rules, connection tracking, "
-            "accepted "
-            "sockets, and packet counters of interfaces. A hop is “taken” or “not seen” only if one of them proves it; "
-            "otherwise it is “unknown”."
+            "accepted sockets, and packet counters of interfaces. A hop is “taken” or “not seen” only if one of them "
+            "proves it; otherwise it is “unknown”."
         ),
         "iptables-save(8); conntrack(8); sock_diag(7); docs/modes.md",
         "iptables-save -c -t nat",
@@ -245,8 +231,7 @@ HELP: tuple[Help, ...] = (
         _("the Docker Engine"),
         _(
             "The engine at the socket. A private host is an engine in a separate network namespace, with its own "
-            "docker0, "
-            "firewall rules and ports. It separates users from each other, but is not a security boundary."
+            "docker0, firewall rules and ports. It separates users from each other, but is not a security boundary."
         ),
         "docs/sessions.md",
         "docker info",
@@ -257,8 +242,7 @@ HELP: tuple[Help, ...] = (
         _(
             "host shares the machine's network stack, bridge and user-bridge are connected to a bridge, none has only "
             "loopback, container shares another container's stack, macvlan and ipvlan use a link of the machine, "
-            "overlay "
-            "spans machines. For an unavailable mode the table has the reason."
+            "overlay spans machines. For an unavailable mode the table has the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
         "./netmodes doctor",
@@ -268,8 +252,7 @@ HELP: tuple[Help, ...] = (
         _("checks"),
         _(
             "What Netmodes needs on this machine: permissions, programs, files of the kernel. A missing one disables "
-            "only "
-            "the functions that need it."
+            "only the functions that need it."
         ),
         "docs/installing.md",
         "./netmodes doctor",

@@ -8,9 +8,8 @@ HELP: tuple[Help, ...] = (
         "save",
         _("saving a report"),
         _(
-            "Freezes the journal, the measurements and the environment, with a hash. A saved report never changes; "
-            "it can "
-            "be read, replayed, verified and compared later, on another machine and without a network."
+            "Freezes the journal, the measurements and the environment, with a hash. A saved report never changes; it "
+            "can be read, replayed, verified and compared later, on another machine and without a network."
         ),
         "docs/report-format.md",
     ),
@@ -40,8 +39,7 @@ HELP: tuple[Help, ...] = (
         _("the evidence"),
         _(
             "The hash is the SHA-256 of the content's bytes; the command below computes it with coreutils. It proves "
-            "that "
-            "the report has not changed since it was saved. It does not prove who saved it."
+            "that the report has not changed since it was saved. It does not prove who saved it."
         ),
         "sha256sum(1); docs/report-format.md",
     ),
@@ -50,8 +48,7 @@ HELP: tuple[Help, ...] = (
         _("saved reports"),
         _(
             "A report is a frozen experiment, measurement or run of claims. Reports of the same experiment make a "
-            "trend. "
-            "Select some to compare them. A deleted report can be restored for 30 days."
+            "trend. Select some to compare them. A deleted report can be restored for 30 days."
         ),
         "docs/report-format.md",
         "./netmodes report list",
@@ -71,8 +68,7 @@ HELP: tuple[Help, ...] = (
         _("sharing"),
         _(
             "Anyone with the link can read this report without signing in, and nothing else. The link expires after "
-            "the "
-            "time that you choose."
+            "the time that you choose."
         ),
         "docs/report-format.md",
     ),
@@ -93,9 +89,8 @@ HELP: tuple[Help, ...] = (
         _("replacements"),
         _(
             "Each detail of the machine gets one replacement wherever it occurs, so comparisons stay the same. "
-            "Addresses "
-            "become those that are reserved for documentation and tests. Output of programs is searched for the same "
-            "details and nothing else: read it before you share it."
+            "Addresses become those that are reserved for documentation and tests. Output of programs is searched for "
+            "the same details and nothing else: read it before you share it."
         ),
         "RFC 5737; RFC 3849; RFC 2544; docs/report-format.md",
     ),
@@ -110,10 +105,8 @@ HELP: tuple[Help, ...] = (
         _("latency in different reports"),
         _(
             "Different reports come from different runs, so their blocks are not paired. The interval samples the "
-            "blocks "
-            "of each run separately and is therefore wider. Other changes between the runs, such as load or clock "
-            "speed, "
-            "are part of the difference."
+            "blocks of each run separately and is therefore wider. Other changes between the runs, such as load or "
+            "clock speed, are part of the difference."
         ),
         "docs/measuring.md",
     ),
@@ -121,9 +114,8 @@ HELP: tuple[Help, ...] = (
         "environments",
         _("differing environments"),
         _(
-            "Differences are marked, with what they could explain. This is a suspicion, not a proof: change one "
-            "thing at "
-            "a time."
+            "Differences are marked, with what they could explain. This is a suspicion, not a proof: change one thing "
+            "at a time."
         ),
         "docs/measuring.md",
     ),
