@@ -14,8 +14,8 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from dashboard.core.namespaces.resolver import lookup_plan
-from dashboard.core.namespaces.state import HostsEntry, Lookup, Resolver
+from dashboard.core.namespaces.resolver import NO_RESOLVER, lookup_plan
+from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
 from dashboard.netns.namespace import Namespace, NamespaceGone
 
 HOSTS_FILE = "hosts file"
@@ -40,11 +40,14 @@ async def lookup(
     failures: the outcome is then ``no answer``.
 
     A and AAAA are queried concurrently, over UDP, and over TCP where the answer was truncated. ``timeout_s`` covers
-    everything. ``time_us`` runs from the first query to the deciding answer.
+    everything. ``time_us`` runs from the first query to the deciding answer. Without a readable resolver nothing is
+    queried.
     """
     plan = lookup_plan(name, hosts, resolver)
     if plan.answers:
         return Lookup(name, "answer", plan.answers, HOSTS_FILE if plan.from_hosts else None)
+    if resolver.origin is Origin.UNREADABLE:
+        return Lookup(name, NO_RESOLVER)
     best = Lookup(name, "no such name")
     if not plan.candidates:
         return best

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +152,38 @@ def test_what_an_engine_is_follows_from_its_info(info: dict[str, Any], expected:
 def test_an_engine_says_in_its_components_what_it_is(version: Any, kind: EngineKind, firewall: str) -> None:
     found = decoding.engine_info(version, {}, api="1.41", pid=7, endpoint="unix:///x")
     assert (found.kind, found.firewall_backend) == (kind, firewall)
+
+
+PODMAN = json.loads((Path(__file__).resolve().parent.parent / "recorded" / "podman-5.4.2.json").read_text())
+
+
+def test_podman_is_decoded_from_its_answers() -> None:
+    info = decoding.engine_info(PODMAN["version"], PODMAN["info"], api="1.41", pid=7, endpoint="unix:///x")
+    assert (info.kind, info.version, info.rootless, info.firewall_backend) == (EngineKind.PODMAN, "5.4.2", False, "")
+    assert (info.network_plugins, info.swarm_active) == (("bridge", "macvlan", "ipvlan"), False)
+
+
+@pytest.mark.parametrize(
+    ("key", "mode", "host_port", "asked", "network"),
+    [
+        ("host", "host", 0, False, "host"),
+        ("bridge", "bridge", 8080, True, "podman"),
+        ("user-bridge", "bridge", 8081, True, "lab"),
+        ("container", "container:", 8081, False, "lab"),
+        ("none", "none", 0, False, "none"),
+    ],
+)
+def test_containers_of_podman_have_their_ports_and_their_network(
+    key: str, mode: str, host_port: int, network: str, *, asked: bool
+) -> None:
+    """Podman omits the requested ports of modes that forward none, and repeats those of the owner of a namespace."""
+    facts = decoding.container_facts(PODMAN["containers"][key])
+    assert facts.name == key
+    assert facts.network_mode.startswith(mode)
+    assert [port.host_port for port in facts.published] == ([host_port] if host_port else [])
+    assert bool(facts.asked) is asked
+    assert list(facts.networks) == [network]
+    assert bool(facts.resolv_conf_path) is (key != "none")
 
 
 def test_a_bridge_has_its_linux_name() -> None:

@@ -14,7 +14,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from dashboard.core.namespaces.state import HostsEntry, Lookup, Resolver
+from dashboard.core.namespaces.resolver import NO_RESOLVER
+from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
 from dashboard.netns.lookup import lookup
 from dashboard.netns.namespace import Namespace
 from tests.netns.namespaces import Zoo
@@ -242,3 +243,10 @@ async def test_a_flood_of_wrong_answers_ends_without_an_answer(namespace: Namesp
 async def test_a_closed_namespace_gives_no_answer(namespace: Namespace) -> None:
     namespace.close()
     assert (await lookup(namespace, "web", OURS, ())).outcome == "no answer"
+
+
+async def test_without_a_readable_resolver_only_the_hosts_file_answers(namespace: Namespace, server: Server) -> None:
+    unreadable = Resolver(origin=Origin.UNREADABLE)
+    assert await lookup(namespace, "web", unreadable, HOSTS) == Lookup("web", NO_RESOLVER)
+    assert (await lookup(namespace, "box", unreadable, HOSTS)).outcome == "answer"
+    assert server.asked == []

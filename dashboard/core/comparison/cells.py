@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.links import veth_ends
@@ -50,6 +51,11 @@ class ObservedColumns:
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
+
+    @cached_property
+    def engine(self) -> EngineKind:
+        """The kind of engine that runs the columns."""
+        return next((column.engine_kind for column in self.columns if column.key == MACHINE), EngineKind.DOCKER)
 
     @property
     def machine(self) -> NamespaceState | None:

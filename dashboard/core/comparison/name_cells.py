@@ -3,6 +3,7 @@
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.resolver import NO_RESOLVER
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Origin
 
 ORIGIN_NOTES = {
@@ -11,6 +12,7 @@ ORIGIN_NOTES = {
     Origin.STRIPPED: "the machine's without loopback servers",
     Origin.FALLBACK: "public servers: no other was left",
     Origin.DOCKER: "Docker's own resolver",
+    Origin.AARDVARK: "aardvark-dns, on the network's bridge",
     Origin.GIVEN: "set with --dns",
     Origin.OTHER: "written by another program",
     Origin.UNREADABLE: "not readable",
@@ -21,18 +23,21 @@ def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) 
     """The resolver, and the results of lookups from inside the column."""
     resolver = state.resolver
     if resolver is not None:
-        note = ORIGIN_NOTES[resolver.origin]
+        note, readable = ORIGIN_NOTES[resolver.origin], resolver.origin is not Origin.UNREADABLE
+        absent = "none" if readable else note
         yield (
             RowKey("dns", "resolver", "nameservers", "Name servers", (0, 0)),
-            Cell("\n".join(resolver.nameservers) or None, note=note, absent="none"),
+            Cell(
+                "\n".join(resolver.nameservers) or None, note=note if readable else "", absent=absent, applies=readable
+            ),
         )
         yield (
             RowKey("dns", "resolver", "search", "Search domains", (0, 1)),
-            Cell(" ".join(resolver.search) or None, absent="none"),
+            Cell(" ".join(resolver.search) or None, absent=absent, applies=readable),
         )
         yield (
             RowKey("dns", "resolver", "options", "Resolver options", (0, 2)),
-            Cell(" ".join(resolver.options) or None, absent="none"),
+            Cell(" ".join(resolver.options) or None, absent=absent, applies=readable),
         )
     for number, one in enumerate(state.lookups):
         key = RowKey("dns", f"lookup {one.name}", "", f"lookup “{one.name}”", (1, number, one.name))
@@ -44,7 +49,7 @@ def _lookup_cell(one: Lookup) -> Cell:
     if one.time_us is not None:
         note = f"{note}, {one.time_us / 1000:.1f} ms".removeprefix(", ")
     if not one.answers:
-        return Cell(None, note=note, absent=one.outcome)
+        return Cell(None, note=note, absent=one.outcome, applies=one.outcome != NO_RESOLVER)
     return Cell("\n".join(one.answers), note=note)
 
 

@@ -9,6 +9,7 @@ from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.namespaces.state import Listener, NamespaceState
 
 EMBEDDED_RESOLVER = "127.0.0.11"
+DNS_PORT = 53
 
 
 def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
@@ -26,6 +27,7 @@ def _describe_address(one: Listener) -> str:
 def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
     """Listeners by protocol and port."""
     grouped: dict[tuple[str, int], list[Listener]] = {}
+    asking: list[Listener] = []
     apart = column.key != MACHINE and not observed.shares_machine(column.key)
     for one in state.listeners:
         if apart and one.address == EMBEDDED_RESOLVER and one.container is None:
@@ -40,8 +42,14 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
                 key,
                 Cell(f"{one.process or 'dockerd'} :{one.port}", "Docker's resolver", note="random port"),
             )
+        elif one.process == "aardvark-dns" and one.protocol == "udp" and one.port != DNS_PORT:
+            asking.append(one)
         else:
             grouped.setdefault((one.protocol, one.port), []).append(one)
+    if asking:
+        key = RowKey("listeners", "udp queries", "", "udp, queries of aardvark-dns", (99999, "udp"))
+        number = f"{len(asking)} socket{'' if len(asking) == 1 else 's'}"
+        yield key, Cell("aardvark-dns", note=f"{number}, random ports")
     for (protocol, port), listeners in grouped.items():
         key = RowKey("listeners", f"{protocol} :{port}", "", f"{protocol} :{port}", _port_order(protocol, port))
         yield key, _listener_cell(observed, column, listeners)

@@ -13,6 +13,7 @@ from dashboard.core.comparison.phrases import (
     join_titles,
     make_sentence,
 )
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Listener
 
@@ -29,9 +30,10 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
         return "Not every arm was asked to publish this port."
     discarding = [c for c in observed.columns if cells[c.key].text is None and cells[c.key].absent == "discarded"]
     if any(column.mode == Mode.HOST for column in discarding):
+        listed = "no longer lists" if observed.engine is EngineKind.PODMAN else "still lists"
         return (
             "The Engine discards -p in host mode: the program listens on the machine itself, nothing is forwarded. "
-            "HostConfig still lists the mapping."
+            f"HostConfig {listed} the mapping."
         )
     if discarding:
         bridges = all(column.mode not in BRIDGED for column in discarding)
@@ -49,6 +51,11 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
     """The reason for a difference in listeners."""
     if key.key.endswith(" resolver"):
         return "Only a user-defined network has Docker's own resolver inside the container's namespace."
+    if key.key == "udp queries":
+        return join_clauses(
+            "aardvark-dns asks the machine's name servers and waits for their answers"
+            + if_host_mode(observed, ", which host mode sees there")
+        )
     on_machine = _on_port(observed.machine.listeners, key) if observed.machine is not None else []
     if any(one.process == "docker-proxy" for one in on_machine):
         return join_clauses(
@@ -57,6 +64,17 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
             "the program itself listens only inside its container",
         )
     published = {(p.protocol, p.host_port) for column in observed.columns for p in column.published}
+    if any(one.process == "conmon" and (one.protocol, one.port) in published for one in on_machine):
+        return join_clauses(
+            "Podman reserves the published port with a socket that its conmon keeps open"
+            + if_host_mode(observed, ", and host mode sees it there"),
+            "the program itself listens only inside its container",
+        )
+    if any(one.process == "aardvark-dns" for one in on_machine):
+        return join_clauses(
+            "Podman's aardvark-dns answers on the bridges of user-defined networks"
+            + if_host_mode(observed, ", and host mode sees it there")
+        )
     if any(one.process == "dockerd" and (one.protocol, one.port) in published for one in on_machine):
         return "The Engine itself holds the published port: it runs without docker-proxy."
     separate = [

@@ -1,5 +1,7 @@
 """Why identity, interfaces, routes and sysctls differ."""
 
+import re
+
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
     BRIDGED,
@@ -11,11 +13,13 @@ from dashboard.core.comparison.phrases import (
     join_titles,
     make_sentence,
 )
+from dashboard.core.experiments.engine_kind import SHORT_NAMES, EngineKind
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE, Mode
 
 NO_INTERFACE = "no such interface"
 MACHINES = "; host mode uses the machine's"
+DEFAULT_BRIDGES = {EngineKind.DOCKER: "docker0", EngineKind.PODMAN: "podman0"}
 SUB_INTERFACES = (Mode.MACVLAN, Mode.IPVLAN)
 
 
@@ -80,8 +84,8 @@ def _explain_hostname(observed: ObservedColumns) -> str:
     ]
     given = [c for c in arms_of(observed) if c not in (*own, *joined, *copied)]
     parts = (
-        "in host mode Docker copies the machine's name" if copied else "",
-        "Docker names a container by its id" if own else "",
+        f"in host mode {SHORT_NAMES[observed.engine]} copies the machine's name" if copied else "",
+        f"{SHORT_NAMES[observed.engine]} names a container by its id" if own else "",
         f"{join_titles(joined)} {agree(joined, 'takes', 'take')} the name of the container it joined" if joined else "",
         f"{join_titles(given)} {agree(given, 'was', 'were')} given another name" if given and (own or copied) else "",
     )
@@ -101,12 +105,12 @@ def _owners(observed: ObservedColumns, cells: RowCells) -> list[Column]:
 
 def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
     """The reason for a difference in interfaces."""
-    owners = _owners(observed, cells)
+    owners, name = _owners(observed, cells), SHORT_NAMES[observed.engine]
     if len({observed.states[column.key].netns for column in owners}) > 1:
         return {
             "link": "Same name, different interface: every network stack has its own interfaces.",
             "addresses": "Same name, different interface: each network stack has its own addresses.",
-            "mtu": "The MTU belongs to the interface: a container gets the MTU of its Docker network.",
+            "mtu": f"The MTU belongs to the interface: a container gets the MTU of its {name} network.",
             "mac": "Each interface has its own MAC address.",
             "joined": _explain_joined(cells),
         }.get(key.field, "Each network stack has its own interfaces.")
@@ -117,13 +121,20 @@ def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) 
     seen = if_host_mode(observed, "; host mode sees all of the machine's interfaces")
     if key.key.startswith("veth to "):
         what = f"The machine's end of the veth pair to {key.key.removeprefix('veth to ')}"
-    elif key.key == "docker0":
+    elif key.key == DEFAULT_BRIDGES[observed.engine]:
         what = "The default bridge lives on the machine"
-    elif key.key.startswith("br-"):
+    elif _is_user_bridge(observed, key.key):
         what = "The Linux bridge of a user-defined network lives on the machine"
     else:
         what = f"{key.key} is the machine's: an interface belongs to one network stack"
     return f"{what}{seen}."
+
+
+def _is_user_bridge(observed: ObservedColumns, name: str) -> bool:
+    """Whether the engine gives this name to the bridge of a user-defined network."""
+    if observed.engine is EngineKind.PODMAN:
+        return re.fullmatch(r"podman\d+", name) is not None
+    return name.startswith("br-")
 
 
 def _explain_joined(cells: RowCells) -> str:
@@ -160,17 +171,20 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
 
 def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
     """The reason for a difference in sysctls."""
+    name = SHORT_NAMES[observed.engine]
     given = [c for c in columns_with_value(observed, cells) if f" --sysctl {key.key}=" in c.command]
     if given:
         return f"--sysctl set it for {join_titles(given)}."
     apart = [cells[c.key].text for c in arms_of(observed) if not observed.shares_machine(c.key)]
     stays = if_host_mode(observed, "; host mode keeps the machine's value")
     if key.key.endswith("ip_unprivileged_port_start") and "0" in apart:
-        return f"Docker lets every user bind low ports in a separate namespace{stays}."
+        return f"{name} lets every user bind low ports in a separate namespace{stays}."
     if key.key.endswith("ping_group_range") and "0 2147483647" in apart:
-        return f"Docker lets every group ping in a separate namespace{stays}."
+        return f"{name} lets every group ping in a separate namespace{stays}."
+    if key.key.endswith("ping_group_range") and observed.engine is EngineKind.PODMAN and "0 0" in apart:
+        return f"Podman sets it in a separate namespace (default_sysctls of containers.conf){stays}."
     machine = cells[MACHINE].text if MACHINE in cells else None
     if "forward" in key.key and machine == "1" and "1" not in apart:
-        return "Docker enables forwarding on the machine to route for its bridges; a container does not need it."
+        return f"{name} enables forwarding on the machine to route for its bridges; a container does not need it."
     text = "A network sysctl belongs to the namespace, and a new namespace starts with defaults"
     return f"{text}{if_host_mode(observed, MACHINES)}."

@@ -1,7 +1,5 @@
 """The kinds of engine that answer Docker's API, and how each is named."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 
@@ -14,6 +12,8 @@ class EngineKind(StrEnum):
 
 #: The name of the product, as its own documentation writes it.
 ENGINE_NAMES = {EngineKind.DOCKER: "Docker Engine", EngineKind.PODMAN: "Podman"}
+#: The name as the subject of what the engine and its helpers do.
+SHORT_NAMES = {EngineKind.DOCKER: "Docker", EngineKind.PODMAN: "Podman"}
 
 
 def describe_engine(kind: EngineKind, version: str) -> str:

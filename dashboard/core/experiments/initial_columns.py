@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name, network_name
 from dashboard.core.experiments.messages import ArmStatus, Column
@@ -21,10 +22,12 @@ def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
     )
 
 
-def initial_columns(experiment: str, arms: Sequence[ArmSpec]) -> tuple[Column, ...]:
+def initial_columns(
+    experiment: str, arms: Sequence[ArmSpec], engine: EngineKind = EngineKind.DOCKER
+) -> tuple[Column, ...]:
     """The machine's column, then one waiting column for each arm."""
     return (
-        Column(MACHINE, MACHINE, "this machine"),
+        Column(MACHINE, MACHINE, "this machine", engine_kind=engine),
         *(
             Column(
                 arm.key,

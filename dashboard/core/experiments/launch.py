@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode, Publish
 from dashboard.core.namespaces.addresses import bracket
 
@@ -135,6 +136,13 @@ def container_config(
         aliases = [arm.key] if arm.key != name else []
         config["NetworkingConfig"] = {"EndpointsConfig": {mode: {"Aliases": aliases}}}
     return config
+
+
+def requested_ports(arm: ArmSpec) -> tuple[PublishedPort, ...]:
+    """The ports that the arm asks to publish. Podman's HostConfig omits them where the mode has no use for them."""
+    return tuple(
+        PublishedPort(port.container_port, port.protocol, port.host_address, port.host_port) for port in arm.publish
+    )
 
 
 def format_publish(publish: Publish) -> str:

@@ -71,7 +71,7 @@ class PublishedPort:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, without its state. The machine's column has the key ``machine`` and no container.
+    """A column, without its state. The machine's column has the key ``machine``, no container, and the kind of engine.
 
     ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
     """
@@ -92,6 +92,7 @@ class Column:
     networks: dict[str, str] = dataclasses.field(default_factory=dict)  # name -> address assigned by the Engine
     target: str | None = None
     port: int | None = None
+    engine_kind: EngineKind = EngineKind.DOCKER
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,13 @@ from dashboard.core.namespaces.state import HostsEntry, Origin, Resolver
 
 #: Docker's own resolver inside a namespace on a user-defined network.
 DOCKER_SERVER = "127.0.0.11"
+#: The search domain of a network on which aardvark-dns answers container names (Podman, podman-network(1)).
+PODMAN_DOMAIN = "dns.podman"
 #: What Docker writes if the machine has no name server that a container can reach.
 PUBLIC_SERVERS = frozenset({"8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"})
+
+#: The outcome of a lookup where resolv.conf could not be read: which servers a program would ask is unknown.
+NO_RESOLVER = "unknown: resolv.conf is not readable"
 
 _MAX_SERVERS = 3  # MAXNS of resolver(3): further servers in the file are never queried
 _MAX_VALUES = 64
@@ -83,6 +88,8 @@ def classify(
     if mode in NETWORK_DRIVERS or mode is Mode.CONTAINER:
         if servers == (DOCKER_SERVER,):
             return Origin.DOCKER
+        if PODMAN_DOMAIN in resolver.search:
+            return Origin.AARDVARK
         if mode is not Mode.CONTAINER:
             return Origin.OTHER
     if given_dns and servers == tuple(given_dns):

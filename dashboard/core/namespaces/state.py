@@ -34,6 +34,7 @@ class Origin(StrEnum):
     STRIPPED = "stripped"  # default bridge and none: loopback servers removed
     FALLBACK = "fallback"  # no server was left after stripping: public servers
     DOCKER = "docker"  # user-defined network: Docker's resolver at 127.0.0.11
+    AARDVARK = "aardvark"  # user-defined network of Podman: aardvark-dns at the bridge's address
     GIVEN = "given"  # --dns
     OTHER = "other"  # the container or its image wrote its own
     UNREADABLE = "unreadable"

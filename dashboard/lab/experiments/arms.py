@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.journal import Cause, Source
-from dashboard.core.experiments.launch import container_config, warnings_about_the_arm
+from dashboard.core.experiments.launch import container_config, requested_ports, warnings_about_the_arm
 from dashboard.core.experiments.lifecycle import (
     Action,
     Adopt,
@@ -210,7 +211,7 @@ class Arms:
             error=None if isolated else NOT_ISOLATED,
             container=ContainerRef(again.id, again.name, again.image),
             published=again.published,
-            asked=again.asked,
+            asked=requested_ports(arm) if self._context.info.kind is EngineKind.PODMAN else again.asked,
             networks=_assigned_addresses(again),
         )
         if known is not None:

@@ -155,7 +155,7 @@ class ExperimentDriver:
         kept = {MACHINE, *(arm.key for arm in arms)}
         facts = Facts(
             head=head,
-            columns=initial_columns(record.id, arms),
+            columns=initial_columns(record.id, arms, self._context.info.kind),
             forgotten=tuple(self.view.states),
             removed=tuple(column.key for column in self.view.columns if column.key not in kept),
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.comparison.name_cells import dns_cells, hosts_cells
-from dashboard.core.namespaces.state import HostsEntry, Lookup, Resolver
+from dashboard.core.namespaces.resolver import NO_RESOLVER
+from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
 from tests.core.builders import (
     MACHINE,
 )
@@ -48,3 +49,16 @@ def test_a_container_s_own_name_in_the_hosts_file_is_one_row_for_all() -> None:
 def test_a_name_with_two_addresses_has_both() -> None:
     hosts = (HostsEntry("127.0.0.1", ("localhost",)), HostsEntry("::1", ("localhost", "ip6-localhost")))
     assert alone(hosts_cells, hosts=hosts)["localhost", ""].text == "127.0.0.1\n::1"
+
+
+def test_servers_that_cannot_be_read_are_not_called_none() -> None:
+    found = alone(dns_cells, resolver=Resolver(origin=Origin.UNREADABLE), lookups=(Lookup("web", NO_RESOLVER),))
+    for key, field in (
+        ("resolver", "nameservers"),
+        ("resolver", "search"),
+        ("resolver", "options"),
+        ("lookup web", ""),
+    ):
+        cell = found[key, field]
+        assert (cell.text, cell.applies) == (None, False)
+        assert "not readable" in cell.absent

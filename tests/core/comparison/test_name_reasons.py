@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.comparison.rows import compare
 from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
 from tests.core.builders import (
     Columns,
@@ -13,7 +14,7 @@ from tests.core.builders import (
     make_scene,
     with_column,
 )
-from tests.core.comparison.reason_helpers import change, why
+from tests.core.comparison.reason_helpers import change, on_podman, why
 
 
 def test_resolvers_are_explained_by_their_origin() -> None:
@@ -76,3 +77,23 @@ def test_an_added_host_is_explained_by_its_option() -> None:
 def test_a_hosts_file_is_a_copy_in_host_mode_only() -> None:
     assert "Host mode starts from a copy" in why(make_scene(("host", "bridge")), "hosts", "lab-1")
     assert why(make_scene(("bridge", "none")), "hosts", "lab-1").startswith("Each container has its own hosts file")
+
+
+def test_podman_s_resolver_and_its_names_are_attributed_to_podman() -> None:
+    aardvark = Resolver(("10.89.0.1",), ("dns.podman",), origin=Origin.AARDVARK)
+    scene = change(on_podman(make_scene(("host", "bridge", "user-bridge"))), "user-bridge", resolver=aardvark)
+    assert "user-bridge asks aardvark-dns" in why(scene, "dns", "resolver", "nameservers")
+    answer = Lookup("user-bridge", "answer", ("10.89.0.2",), "10.89.0.1", 400)
+    assert "through aardvark-dns" in looked_up(scene, "user-bridge", user_bridge=answer)
+    internal = Lookup("host.docker.internal", "answer", ("10.89.0.1",), "hosts file")
+    assert looked_up(scene, "host.docker.internal", user_bridge=internal).startswith("Podman writes the name")
+
+
+def test_a_hosts_file_of_podman_is_no_copy_of_the_machine_s() -> None:
+    scene = on_podman(make_scene(("host", "bridge")))
+    texts = {row.key: row.why for row in compare(*scene) if row.section == "hosts" and row.why}
+    assert texts
+    assert not any("copy" in text or "Docker" in text for text in texts.values())
+    entries = (HostsEntry("10.88.0.1", ("host.containers.internal",)),)
+    added = change(scene, "bridge", hosts=entries)
+    assert why(added, "hosts", "host.containers.internal").startswith("Podman writes the name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dashboard.core.namespaces.state import Protocol
 from tests.core.builders import (
     MACHINE,
     make_listener,
@@ -11,7 +12,7 @@ from tests.core.builders import (
     with_column,
     without,
 )
-from tests.core.comparison.reason_helpers import change, why
+from tests.core.comparison.reason_helpers import change, on_podman, why
 
 
 def test_modes_that_forward_nothing_are_named() -> None:
@@ -88,3 +89,29 @@ def test_a_published_port_on_the_machine_is_held_by_docker_proxy() -> None:
     assert "docker-proxy holds the published port" in reason
     assert "host mode" not in reason
     assert "host mode" in why(make_scene(("host", "bridge")), "listeners", "tcp :8081")
+
+
+def test_podman_reserves_a_published_port_with_conmon() -> None:
+    scene = on_podman(make_scene(("host", "bridge"), sshd=False))
+    listeners = (make_listener(8081, "conmon", 900), make_listener(80, "nginx", 4100))
+    scene = change(change(scene, MACHINE, listeners=listeners), "host", listeners=listeners)
+    assert why(scene, "listeners", "tcp :8081") == (
+        "Podman reserves the published port with a socket that its conmon keeps open, and host mode sees it there; "
+        "the program itself listens only inside its container."
+    )
+
+
+def test_podman_s_name_server_and_its_queries_are_named() -> None:
+    server = make_listener(53, "aardvark-dns", 901, address="10.89.0.1", protocol=Protocol.UDP)
+    asking = tuple(make_listener(port, "aardvark-dns", 901, protocol=Protocol.UDP) for port in (40001, 40002))
+    scene = change(on_podman(make_scene(("bridge", "none"))), MACHINE, listeners=(server, *asking))
+    assert (
+        why(scene, "listeners", "udp :53") == "Podman's aardvark-dns answers on the bridges of user-defined networks."
+    )
+    assert "asks the machine's name servers" in why(scene, "listeners", "udp queries")
+
+
+def test_podman_forgets_a_port_that_host_mode_discards() -> None:
+    scene = make_scene(("host", "bridge"))
+    assert "HostConfig still lists" in why(scene, "published", "80/tcp", "published")
+    assert "HostConfig no longer lists" in why(on_podman(scene), "published", "80/tcp", "published")

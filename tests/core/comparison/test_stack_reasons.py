@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ContainerRef
 from tests.core.builders import (
     MACHINE,
@@ -13,7 +14,7 @@ from tests.core.builders import (
     make_scene,
     with_column,
 )
-from tests.core.comparison.reason_helpers import change, why
+from tests.core.comparison.reason_helpers import change, on_podman, why
 
 
 @pytest.mark.parametrize(
@@ -181,3 +182,16 @@ def test_the_reason_for_addresses_mentions_the_modes_that_are_there(
 def test_an_address_without_a_network_belongs_to_its_stack() -> None:
     columns, states = make_scene(("bridge",))
     assert why((with_column(columns, "bridge", networks={}), states), "identity", "address")
+
+
+def test_what_podman_does_is_not_attributed_to_docker() -> None:
+    scene = on_podman(make_scene(("host", "bridge", "none")))
+    assert not any("Docker" in row.why for row in compare(*scene))
+    bridge = change(
+        scene, MACHINE, interfaces=(make_interface("podman0", 3, "bridge"), make_interface("podman1", 4, "bridge"))
+    )
+    assert why(bridge, "interfaces", "podman0", "link").startswith("The default bridge lives on the machine")
+    assert why(bridge, "interfaces", "podman1", "link").startswith("The Linux bridge of a user-defined network")
+    pinging = on_podman(make_scene(("none",)))
+    pinging = change(pinging, "none", sysctls={"net.ipv4.ping_group_range": "0 0"})
+    assert "default_sysctls" in why(pinging, "sysctls", "net.ipv4.ping_group_range")

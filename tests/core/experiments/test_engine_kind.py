@@ -1,7 +1,5 @@
 """The kind of an engine, named."""
 
-from __future__ import annotations
-
 import pytest
 
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind, describe_engine

@@ -17,9 +17,11 @@ from dashboard.core.experiments.launch import (
     free_subnet,
     network_line,
     network_request,
+    requested_ports,
     run_line,
     warnings_about_the_arm,
 )
+from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import ArmSpec, Mode, Publish
 
 FULL = ArmSpec(
@@ -40,6 +42,13 @@ FULL = ArmSpec(
 
 def config(arm: ArmSpec, **options: Any) -> dict[str, Any]:
     return container_config(arm, name="nm-web", labels={"netmodes.arm": "web"}, **options)
+
+
+def test_the_ports_that_an_arm_asks_for_do_not_depend_on_its_mode() -> None:
+    publish = (Publish(80, 8080), Publish(53, 0, "udp", "127.0.0.1"))
+    ports = (PublishedPort(80, "tcp", "", 8080), PublishedPort(53, "udp", "127.0.0.1", 0))
+    assert requested_ports(ArmSpec("host", Mode.HOST, publish=publish)) == ports
+    assert requested_ports(ArmSpec("none", Mode.NONE)) == ()
 
 
 def test_the_create_body_of_an_owners_arm_is_exactly_this() -> None:

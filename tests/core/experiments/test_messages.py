@@ -66,14 +66,14 @@ CONTRACTS: dict[type[Any], set[str]] = {
 }
 ADDED: dict[type[Any], set[str]] = {
     Comparison: {"report"},
-    Column: {"setup", "asked", "status", "error", "exit_code", "logs", "networks", "target", "port"},
+    Column: {"setup", "asked", "status", "error", "exit_code", "logs", "networks", "target", "port", "engine_kind"},
     NamespaceState: {"namespaces", "lookups"},
     Interface: {"master"},
     Listener: {"v6only", "interface"},
     Row: {"label", "why", "notes", "absent", "normalised"},
 }
 ALSO: dict[type[Any], set[str]] = {
-    EngineRef: {"version", "api", "name", "kernel", "system", "private", "endpoint"},
+    EngineRef: {"version", "api", "name", "kernel", "system", "private", "endpoint", "kind"},
     PublishedPort: {"container_port", "protocol", "host_address", "host_port"},
     HostsEntry: {"address", "names"},
     Lookup: {"name", "outcome", "answers", "server", "time_us"},

@@ -108,6 +108,13 @@ def test_it_tells_where_the_servers_came_from(
     assert classify(Resolver(servers), machine, mode, given_dns) is expected
 
 
+def test_aardvark_dns_is_known_by_its_search_domain() -> None:
+    aardvark = Resolver(("10.89.0.1",), ("dns.podman",))
+    assert classify(aardvark, MACHINE, Mode.USER_BRIDGE) is Origin.AARDVARK
+    assert classify(aardvark, MACHINE, Mode.CONTAINER) is Origin.AARDVARK
+    assert classify(aardvark, MACHINE, Mode.BRIDGE) is Origin.OTHER
+
+
 def test_docker_starts_from_resolved_s_list_where_the_machine_only_names_its_stub() -> None:
     assert classify(UPSTREAM, STUB, Mode.BRIDGE, (), UPSTREAM) is Origin.STRIPPED
     assert classify(UPSTREAM, STUB, Mode.HOST, (), UPSTREAM) is Origin.OTHER
