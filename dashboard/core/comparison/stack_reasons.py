@@ -1,6 +1,7 @@
 """Why identity, interfaces, routes and sysctls differ."""
 
 import re
+from collections.abc import Iterator
 
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
@@ -16,6 +17,7 @@ from dashboard.core.comparison.phrases import (
 from dashboard.core.experiments.engine_kind import SHORT_NAMES, EngineKind
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.state import Family, Route
 
 NO_INTERFACE = "no such interface"
 MACHINES = "; host mode uses the machine's"
@@ -153,13 +155,10 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
     if key.key == "default":
         holders = columns_with_value(observed, cells)
         bridged = any(column.mode in BRIDGED for column in holders)
-        beside = [column for column in holders if column.mode in SUB_INTERFACES]
         text = make_sentence(
             "the machine uses its own gateway" if any(c.key == MACHINE for c in holders) else "",
             "a bridged container uses the bridge's address" if bridged else "",
-            f"{join_titles(beside)} {agree(beside, 'uses', 'use')} the gateway of the parent's network"
-            if beside
-            else "",
+            *_explain_gateways_of_sub_interfaces(observed, key.field),
             "mode none has no default route"
             if arms_of(observed, Mode.NONE) and Mode.NONE not in {c.mode for c in holders}
             else "",
@@ -167,6 +166,34 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
         if text:
             return text
     return f"Each network stack has its own routing table{if_host_mode(observed, MACHINES)}."
+
+
+def _explain_gateways_of_sub_interfaces(observed: ObservedColumns, family: str) -> Iterator[str]:
+    """A clause for each way in which macvlan and ipvlan got a default route, or none: only a gateway that the machine
+    uses too is known to be a router. Without ``--gateway`` an Engine before 29 picks an address of the subnet, and one
+    since 29 sets no default route."""
+    router = _gateways(observed, MACHINE, family)
+    arms = {column.key: column for column in arms_of(observed, *SUB_INTERFACES)}
+    gateways = {key: _gateways(observed, key, family) for key in arms}
+    given = [arms[key] for key, found in gateways.items() if found and found <= router]
+    chosen = [arms[key] for key, found in gateways.items() if found - router]
+    without = [arms[key] for key in arms if not _default_routes(observed, key, family)]
+    if given:
+        yield f"{join_titles(given)} {agree(given, 'uses', 'use')} the gateway of the parent's network"
+    if chosen:
+        yield f"{join_titles(chosen)} {agree(chosen, 'uses', 'use')} a gateway that is not the machine's router"
+    if without and family == Family.INET:
+        yield f"the network of {join_titles(without)} has no gateway, so there is no default route"
+
+
+def _default_routes(observed: ObservedColumns, key: str, family: str) -> list[Route]:
+    state = observed.states.get(key)
+    routes = state.routes if state is not None else ()
+    return [route for route in routes if route.family == family and route.destination == "default"]
+
+
+def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
+    return {route.gateway for route in _default_routes(observed, key, family) if route.gateway}
 
 
 def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -128,6 +128,8 @@ def read_daemon_options(pid: int | None) -> DaemonOptions:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return DaemonOptions()
+    if not any(command):
+        return DaemonOptions()
     path = "/etc/docker/daemon.json"
     for word, following in pairwise(command):
         if word == "--config-file":
@@ -141,6 +143,8 @@ def read_daemon_options(pid: int | None) -> DaemonOptions:
 async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
     """The facts that decide what claims expect of the engine."""
     options = await asyncio.to_thread(read_daemon_options, info.pid)
+    if info.userland_proxy is not None:
+        options = replace(options, userland_proxy=info.userland_proxy)
     ipv6 = any(network.name == "bridge" and network.ipv6 for network in await engine.networks({}))
     return facts_of(info.kind, info.version, info.api, options, bridge_ipv6=ipv6)
 

@@ -11,6 +11,7 @@ from dashboard.core.experiments.messages import ContainerRef
 from tests.core.builders import (
     MACHINE,
     make_interface,
+    make_route,
     make_scene,
     with_column,
 )
@@ -96,9 +97,25 @@ def test_default_routes_are_explained_for_the_modes_that_are_present() -> None:
         "The machine uses its own gateway; a bridged container uses the bridge's address; "
         "mode none has no default route."
     )
-    assert "macvlan uses the gateway of the parent's network" in why(
-        make_scene(("macvlan", "bridge")), "routes", "default", "inet"
-    )
+
+
+@pytest.mark.parametrize(
+    ("gateway", "clause"),
+    [
+        ("192.0.2.1", "; macvlan uses the gateway of the parent's network."),
+        ("10.213.0.1", "; macvlan uses a gateway that is not the machine's router."),
+        # Engine 29 sets no default route if the network was created without --gateway.
+        (None, "; the network of macvlan has no gateway, so there is no default route."),
+    ],
+)
+def test_the_gateway_of_macvlan_is_the_parents_only_if_the_machine_uses_it_too(
+    gateway: str | None, clause: str
+) -> None:
+    scene = make_scene(("macvlan", "bridge"))
+    routes = tuple(route for route in scene[1]["macvlan"].routes if route.destination != "default")
+    if gateway is not None:
+        routes += (make_route(gateway=gateway),)
+    assert why(change(scene, "macvlan", routes=routes), "routes", "default", "inet").endswith(clause)
 
 
 def test_a_given_sysctl_is_explained() -> None:

@@ -128,14 +128,18 @@ async def test_the_facts_come_from_the_version_and_the_default_bridge(fake: Fake
     facts = (await open_engine(fake, CACHE, WatchPool())).facts
     assert (facts.version, facts.api, facts.bridge_ipv6) == ((20, 10), (1, 41), True)
     assert facts.options == DaemonOptions()
+    fake.facts = make_info(version="29.5.0", userland_proxy=False)
+    assert (await open_engine(fake, CACHE, WatchPool())).facts.options.userland_proxy is False
 
 
 @pytest.mark.parametrize("form", ["--config-file {}", "--config-file={}"])
 def test_options_of_the_daemon_are_read_from_its_process(tmp_path: Path, form: str) -> None:
     file = tmp_path / "daemon.json"
     file.write_text('{"userland-proxy": false}')
-    command = ["sh", "-c", "read line", "dockerd", *form.format(file).split(), "--iptables=false"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    command = ["sh", "-c", "echo; read line", "dockerd", *form.format(file).split(), "--iptables=false"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         assert read_daemon_options(process.pid) == DaemonOptions(False, False, "nat")
         process.communicate(b"\n")
     assert read_daemon_options(process.pid) == DaemonOptions()
