@@ -67,12 +67,13 @@ class EngineCondition:
     @property
     def text(self) -> str:
         """The set in words: ``before Engine 25.0``, ``with userland-proxy=false``."""
-        options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables, "gateway mode": self.gateway_mode}
+        options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables}
         parts = [
             f"with {ENGINE_NAMES[self.kind]}" if self.kind is not EngineKind.DOCKER else "",
             "before Engine {}.{}".format(*self.before) if self.before else "",
             "before API {}.{}".format(*self.before_api) if self.before_api else "",
             *(f"with {name}={str(value).lower()}" for name, value in options.items() if value is not None),
+            f"with gateway mode {self.gateway_mode}" if self.gateway_mode else "",
             {None: "", True: "with IPv6 on the default bridge", False: "without IPv6 on the default bridge"}[
                 self.bridge_ipv6
             ],

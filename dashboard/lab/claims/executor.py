@@ -18,7 +18,13 @@ from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim, excl
 from dashboard.core.claims.testbed import NotTestableError
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.claims.engines import UNAVAILABLE, ClaimEngine, open_engine, start_private_engine
+from dashboard.lab.claims.engines import (
+    UNAVAILABLE,
+    ClaimEngine,
+    open_engine,
+    private_engine_version,
+    start_private_engine,
+)
 from dashboard.lab.claims.testbed import open_testbed
 from dashboard.lab.claims.testbed_timing import Timings
 from dashboard.lab.context import LABEL, LABEL_ARM, LABEL_EXPERIMENT, Context
@@ -142,7 +148,11 @@ async def open_engines(
     host = next((host for host in hosts if host.endpoint == context.info.endpoint), None)
     number = int(bool(plan.alone)) + int(bool(plan.shared or plan.quiet) and not exclusive_host)
     if number:
-        say("Starting private hosts for claims that need a machine's ports or files to themselves.")
+        version = await asyncio.to_thread(private_engine_version)
+        say(
+            "Starting private hosts for claims that need a machine's ports or files to themselves. They run dockerd"
+            f"{f' {version}' if version else ''}; this engine has version {context.info.version}."
+        )
     own, *others = await asyncio.gather(
         open_engine(context.engine, context.data_dir, context.watches, host),
         *(start_private_engine(stack, context.data_dir, context.watches) for _ in range(number)),

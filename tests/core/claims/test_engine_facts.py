@@ -53,7 +53,7 @@ def test_an_engine_matches_if_every_given_field_does_and_an_unknown_fact_never_d
         (EngineCondition(before=(25, 0)), "before Engine 25.0"),
         (EngineCondition(before_api=(1, 44)), "before API 1.44"),
         (EngineCondition(userland_proxy=False), "with userland-proxy=false"),
-        (EngineCondition(gateway_mode="routed"), "with gateway mode=routed"),
+        (EngineCondition(gateway_mode="routed"), "with gateway mode routed"),
         (EngineCondition(bridge_ipv6=True), "with IPv6 on the default bridge"),
         (
             EngineCondition(iptables=False, bridge_ipv6=False),

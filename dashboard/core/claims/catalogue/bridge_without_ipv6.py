@@ -47,7 +47,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(bridge_ipv6=True),
-            statement="On this Engine's default bridge a container has a global IPv6 address of its own.",
+            statement="On the default bridge a container has a global IPv6 address of its own.",
             judge=judge_with_ipv6,
             exact="The Engine was configured for it (ipv6 in daemon.json): otherwise the default bridge is IPv4 only.",
             mutation={"--network bridge": "--network none"},

@@ -48,8 +48,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(iptables=False),
-            statement="With iptables=false containers on different bridge networks reach each other's addresses: no "
-            "rule separates the networks.",
+            statement="Containers on different bridge networks reach each other's addresses: no rule separates them.",
             judge=judge_without_iptables,
             mutation={"--network {two}": "--network none"},
         ),

@@ -58,8 +58,8 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(userland_proxy=False),
-            statement="A program that binds to 127.0.0.1 inside a bridge container is unreachable through -p: without "
-            "docker-proxy the connection is refused.",
+            statement="A program that binds to 127.0.0.1 inside a bridge container is unreachable through -p: the "
+            "connection is refused.",
             judge=judge_without_proxy,
             exact="127.0.0.1 inside is the container's own loopback: the translated packets arrive at its eth0.",
         ),

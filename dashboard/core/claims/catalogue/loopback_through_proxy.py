@@ -51,8 +51,8 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(userland_proxy=False),
-            statement="Without docker-proxy the kernel translates (DNAT) a request to a published port at 127.0.0.1 "
-            "too: the rule's counter increases.",
+            statement="The kernel translates (DNAT) a request to a published port at 127.0.0.1 too: the "
+            "rule's counter increases.",
             judge=judge_without_proxy,
             exact="The Engine sets route_localnet for it, and leaves ! -d 127.0.0.0/8 out of the rule.",
             mutation={" -p 8104:80": ""},

@@ -44,8 +44,8 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(iptables=False),
-            statement="With iptables=false a request to a published port goes through docker-proxy at any other "
-            "address of the machine too: the server sees the bridge's gateway as its client.",
+            statement="A request to a published port goes through docker-proxy at any other address of the machine "
+            "too: the server sees the bridge's gateway as its client.",
             judge=judge_without_iptables,
             mutation={" -p 8105:80": ""},
         ),

@@ -51,7 +51,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(userland_proxy=False),
-            statement="Without docker-proxy the Engine's own process, dockerd, holds a published port on the machine.",
+            statement="The Engine's own process, dockerd, holds a published port on the machine.",
             judge=judge_without_proxy,
             exact="It only reserves the port: the kernel translates (DNAT) the requests.",
             mutation={" -p 8103:80": ""},

@@ -60,7 +60,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(userland_proxy=False),
-            statement="Without docker-proxy a published port does not answer at [::1].",
+            statement="A published port does not answer at [::1].",
             judge=judge_without_proxy,
             exact="DNAT does not apply to IPv6 loopback addresses, and from an IPv4-only bridge nothing is published "
             "at other IPv6 addresses either.",
