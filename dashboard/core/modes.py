@@ -34,7 +34,9 @@ NETWORK_DRIVERS = {
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """The mode works on this engine."""
+    """The mode works on this engine; ``note`` is what it takes or what differs, if anything."""
+
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

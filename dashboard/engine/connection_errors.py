@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Iterator
 
 #: Exceptions of requests, urllib3 and http.client, by name, so that this module does not import them.
 TIMEOUTS = frozenset({"ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "ConnectTimeoutError"})
 BROKEN = frozenset({"ConnectionError", "ProtocolError", "ChunkedEncodingError", "RemoteDisconnected", "IncompleteRead"})
+
+
+class SshError(OSError):
+    """ssh ended; ``str()`` is its last message."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -41,6 +47,8 @@ def is_timeout(error: BaseException) -> bool:
 def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | None:
     """The sentence for a failed connection; None for other errors."""
     chain = list(causes(error))
+    if endpoint.partition("://")[0] in {"ssh", "tcp", "http", "https"}:
+        return _explain_remote(chain, error, endpoint, deadline_s)
     if any(isinstance(one, PermissionError) for one in chain):
         return (
             f"Permission to use the Docker Engine at {endpoint} is denied. Run `sudo usermod -aG docker $USER` and "
@@ -58,6 +66,38 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
             f"The connection to the Docker Engine at {endpoint} broke: it stopped or was restarted. "
             "Start it again if it does not come back (sudo systemctl start docker)."
         )
+    return None
+
+
+def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: str, deadline_s: float) -> str | None:
+    """``explain`` for an engine that is reached over SSH or TCP."""
+    for one in chain:
+        if isinstance(one, SshError):
+            return (
+                f"SSH cannot reach the Docker Engine at {endpoint}: {one}. Run `ssh` to that host by hand to see why."
+            )
+        if isinstance(one, FileNotFoundError) and endpoint.startswith("ssh://"):
+            return (
+                f"The Docker Engine at {endpoint} needs the program ssh: install it (apt-get install openssh-client)."
+            )
+        if isinstance(one, ssl.SSLError):
+            reason = getattr(one, "verify_message", "") or getattr(one, "reason", "") or "no TLS"
+            return (
+                f"The TLS connection to the Docker Engine at {endpoint} failed: {reason}. "
+                "Compare ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH with those of the engine."
+            )
+        if isinstance(one, socket.gaierror):
+            return f"The host name of the Docker Engine at {endpoint} is unknown. Correct DOCKER_HOST."
+        if isinstance(one, ConnectionRefusedError):
+            return f"No Docker Engine answers at {endpoint}. Start it there, or name another one in DOCKER_HOST."
+    if is_timeout(error):
+        return (
+            f"The Docker Engine at {endpoint} did not answer within {deadline_s:g} s: it hangs, or the network drops "
+            "the connection."
+        )
+    if any(isinstance(one, OSError) or type(one).__name__ in BROKEN for one in chain):
+        tls = "" if endpoint.startswith("ssh") else " If it expects TLS, set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
+        return f"The connection to the Docker Engine at {endpoint} broke: the engine or the network failed.{tls}"
     return None
 
 

@@ -17,6 +17,7 @@ from dashboard.engine.protocol import (
     ImageFacts,
     NetworkFacts,
     PullProgress,
+    RootlessKit,
 )
 
 MAX_TEXT = 4096
@@ -194,6 +195,18 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
         endpoint=endpoint,
         kind=kind,
         userland_proxy={"true": True, "false": False}.get(details.get("EnableUserlandProxy", "")),
+        platform=text(mapping(one.get("Platform")).get("Name"), 256),
+        rootlesskit=_rootlesskit(one),
+    )
+
+
+def _rootlesskit(version: dict[str, Any]) -> RootlessKit | None:
+    components = [mapping(one) for one in sequence(version.get("Components"))]
+    details = next((mapping(one.get("Details")) for one in components if one.get("Name") == "rootlesskit"), None)
+    if details is None:
+        return None
+    return RootlessKit(
+        text(details.get("NetworkDriver"), 64), text(details.get("PortDriver"), 64), text(details.get("StateDir"))
     )
 
 

@@ -35,7 +35,9 @@ from dashboard.engine.protocol import (
     NetworkFacts,
     PullProgress,
 )
+from dashboard.engine.ssh_transport import SshAdapter, ssh_command
 from dashboard.engine.streamed_answer import StreamedAnswer
+from dashboard.engine.tls_transport import TlsAdapter
 from dashboard.engine.unix_transport import UnixAdapter
 
 Answer = TypeVar("Answer")
@@ -70,19 +72,35 @@ class _Client(docker.APIClient):
 
     def __init__(self, endpoint: str, **options: Any) -> None:
         self.endpoint = endpoint
-        super().__init__(base_url=endpoint, **options)
+        self._ssh = ssh_command(endpoint) if endpoint.startswith("ssh://") else []
+        # The SDK would use paramiko for ssh: it is given a unix socket, whose adapter is replaced.
+        super().__init__(base_url="unix:///ssh" if self._ssh else endpoint, **options)
 
     def _retrieve_server_version(self) -> str:
         """The negotiated API version. The SDK would take the engine's newest, whichever that is, and hide errors."""
         return negotiated_api(self.version(api_version=False), self.endpoint)
 
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """The request without proxies, certificates and .netrc of the environment; from the first one, which the
+        constructor sends."""
+        self.trust_env = False
+        return super().prepare_request(request)
+
     def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
-        """The adapter for unix sockets that replaces the SDK's."""
+        """The adapters for unix sockets, ssh and TLS that replace the SDK's."""
         adapter = super().get_adapter(url)
         if isinstance(adapter, docker.transport.UnixHTTPAdapter):
             adapter.close()
-            adapter = UnixAdapter(adapter.socket_path, self.timeout, THREADS + STREAMS)
+            adapter = (
+                SshAdapter(self._ssh, self.timeout)
+                if self._ssh
+                else UnixAdapter(adapter.socket_path, self.timeout, THREADS + STREAMS)
+            )
             self.mount("http+docker://", adapter)
+        elif url.startswith("https://") and not isinstance(adapter, TlsAdapter):
+            adapter.close()
+            adapter = TlsAdapter(pool_maxsize=THREADS + STREAMS)
+            self.mount("https://", adapter)
         return adapter
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
@@ -133,7 +151,6 @@ class DockerEngine:
         if self.endpoint.startswith(("tcp://", "https://")):
             options = {k: v for k, v in docker.utils.kwargs_from_env().items() if k == "tls"}
         fresh = _Client(self.endpoint, timeout=self._timeout_s, max_pool_size=THREADS + STREAMS, **options)
-        fresh.trust_env = False  # otherwise requests reads proxies and .netrc for every call
         with self._lock:
             if self._client is None and not self._closed:
                 self._client = fresh

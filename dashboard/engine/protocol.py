@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.experiments.visibility import explain_invisible
 
 
 class EngineError(Exception):
@@ -20,6 +21,16 @@ class EngineError(Exception):
 
 class EngineUnreachable(EngineError):  # noqa: N818 - names the state, not a fault
     """The Engine did not answer: no socket, no permission, stopped, or deadline exceeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootlessKit:
+    """The program whose namespaces a rootless engine runs in, from /version: the drivers of its network and of
+    published ports (slirp4netns, pasta; builtin, slirp4netns, implicit), and its state directory."""
+
+    network_driver: str
+    port_driver: str
+    state_dir: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,14 @@ class EngineInfo:
     endpoint: str
     kind: EngineKind = EngineKind.DOCKER
     userland_proxy: bool | None = None
+    #: ``Platform.Name`` of /version, which has the version of Docker Desktop.
+    platform: str = ""
+    rootlesskit: RootlessKit | None = None
+
+    @property
+    def invisible(self) -> str:
+        """Why the network stacks of the engine's machine cannot be read from here; empty if they can."""
+        return explain_invisible(self.endpoint, desktop=self.desktop, local=self.pid is not None)
 
     @property
     def nftables(self) -> bool:

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from dashboard.core.experiments.availability import EngineTraits, availability
+from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
 from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
 from dashboard.core.modes import Mode, Unavailable
@@ -50,7 +50,8 @@ def free_port(pid: int | None, first: int = 8080) -> int:
 
 async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
     """The availability of every mode, from the engine and the kernel."""
-    kinds = await asyncio.to_thread(link_kinds)
+    # The kernel of another machine cannot be tried from here.
+    kinds = {} if info.invisible else await asyncio.to_thread(link_kinds)
     parents: tuple[str, ...] = ()
     if info.pid is not None:
         try:
@@ -67,10 +68,14 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
         network_plugins=info.network_plugins,
         default_bridge=any(network.name == "bridge" for network in networks),
         nftables=info.nftables,
+        desktop_version=parse_version(info.platform.removeprefix("Docker Desktop ")) if info.desktop else (0, 0),
+        invisible=info.invisible,
     )
     modes = availability(traits, kinds, parents)
     return tuple(
-        ModeReport(mode, not isinstance(result, Unavailable), getattr(result, "reason", ""))
+        ModeReport(mode, available=False, reason=result.reason)
+        if isinstance(result, Unavailable)
+        else ModeReport(mode, available=True, note=result.note)
         for mode, result in modes.items()
     )
 
@@ -87,6 +92,13 @@ def unavailable_report(problem: str, checks: Sequence[Check] = ()) -> Doctor:
     """The report if no engine answers."""
     reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
     return Doctor(None, reports, (Check("engine", ok=False, detail=problem), *checks))
+
+
+def _machine_check(info: EngineInfo) -> Check:
+    if info.invisible:
+        detail = f"network stacks are not visible: {info.invisible}. An experiment shows what the Engine's API says."
+        return Check("machine", ok=False, detail=detail)
+    return Check("machine", ok=True, detail=f"the engine is process {info.pid} of this machine")
 
 
 async def examine(engine: Engine, *, private: bool) -> Doctor:
@@ -109,14 +121,5 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
     except EngineError as error:
         return unavailable_report(str(error), checks)
     checks.insert(0, Check("engine", ok=True, detail=f"{describe_engine(info.kind, info.version)} at {info.endpoint}"))
-    machine = info.pid is not None
-    checks.append(
-        Check(
-            "machine",
-            machine,
-            f"the engine is process {info.pid} of this machine"
-            if machine
-            else "the engine is not a process of this machine: its network stack is not readable",
-        )
-    )
+    checks.append(_machine_check(info))
     return Doctor(reference(info, private=private), modes, tuple(checks))

@@ -32,7 +32,7 @@ from dashboard.web.experiments import picture_presenter, table_presenter
 register = template.Library()
 
 SHOWN_TIMELINE = 200
-SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐"}
+SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐", Relation.UNKNOWN: "?"}
 #: The phases in which each button or panel is shown.
 ACTIONS = {
     "stop": (Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING, Phase.RUNNING),
@@ -144,7 +144,12 @@ def symbol(relation: Relation) -> str:
 @register.filter
 def relation_word(relation: Relation) -> str:
     """The relation as text, for screen readers."""
-    words = {Relation.SAME: _("same"), Relation.DIFFERS: _("differs"), Relation.ONLY: _("only in some")}
+    words = {
+        Relation.SAME: _("same"),
+        Relation.DIFFERS: _("differs"),
+        Relation.ONLY: _("only in some"),
+        Relation.UNKNOWN: _("unknown"),
+    }
     return words.get(relation, "")
 
 
@@ -260,6 +265,7 @@ def interface_words() -> dict[str, Any]:
         "session": session_words(),
         "partlyRunning": _("partly running"),
         "counts": _("{differ} differ · {same} same"),
+        "noDiagram": _("There is no diagram: {reason}."),
         "showAll": _("show all {count}"),
         "showFewer": _("show fewer"),
         "older": _("{count} older"),

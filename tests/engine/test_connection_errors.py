@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+
 import pytest
 import requests
 import urllib3
 
-from dashboard.engine.connection_errors import causes, describe_timeout, explain, is_silent_registry, is_timeout
+from dashboard.engine.connection_errors import (
+    SshError,
+    causes,
+    describe_timeout,
+    explain,
+    is_silent_registry,
+    is_timeout,
+)
 
 
 def wrapped(cause: BaseException) -> BaseException:
@@ -32,6 +42,26 @@ def test_each_kind_of_silence_has_its_own_sentence(error: BaseException, words: 
     assert sentence is not None
     assert words in sentence
     assert "unix:///x" in sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "endpoint", "words"),
+    [
+        (wrapped(SshError("Permission denied (publickey)")), "ssh://host", "Permission denied (publickey). Run `ssh`"),
+        (FileNotFoundError(2, "gone"), "ssh://host", "openssh-client"),
+        (wrapped(ssl.SSLError(1, "[SSL] certificate verify failed")), "tcp://192.0.2.1:2376", "DOCKER_CERT_PATH"),
+        (wrapped(socket.gaierror(-2, "unknown")), "tcp://host:2376", "host name"),
+        (wrapped(ConnectionRefusedError(111, "refused")), "tcp://192.0.2.1:2376", "Start it there"),
+        (TimeoutError(), "ssh://host", "did not answer within 3 s"),
+        (wrapped(ConnectionResetError(104, "reset")), "tcp://192.0.2.1:2376", "DOCKER_TLS_VERIFY=1"),
+    ],
+)
+def test_a_remote_engine_has_no_advice_for_this_machine(error: BaseException, endpoint: str, words: str) -> None:
+    sentence = explain(error, endpoint, 3)
+    assert sentence is not None
+    assert words in sentence
+    assert endpoint in sentence
+    assert "systemctl" not in sentence
 
 
 def test_an_error_that_is_not_about_a_connection_is_not_explained() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import decoding
-from dashboard.engine.protocol import EngineError, PullProgress
+from dashboard.engine.protocol import EngineError, PullProgress, RootlessKit
 
 FIELDS = (
     "Id", "Name", "State", "Status", "Running", "Pid", "ExitCode", "Error", "StartedAt", "HostConfig", "NetworkMode",
@@ -184,6 +184,26 @@ def test_containers_of_podman_have_their_ports_and_their_network(
     assert bool(facts.asked) is asked
     assert list(facts.networks) == [network]
     assert bool(facts.resolv_conf_path) is (key != "none")
+
+
+#: What RootlessKit 2.0.2 adds to /version of Docker Engine 26.1.5.
+ROOTLESSKIT = {
+    "Name": "rootlesskit",
+    "Version": "2.0.2",
+    "Details": {
+        "ApiVersion": "1.1.1",
+        "NetworkDriver": "slirp4netns",
+        "PortDriver": "builtin",
+        "StateDir": "/run/user/1000/dockerd-rootless",
+    },
+}
+
+
+def test_a_rootless_engine_names_the_drivers_of_its_network() -> None:
+    version = {"Version": "26.1.5", "Components": [{"Name": "Engine"}, ROOTLESSKIT]}
+    found = decoding.engine_info(version, {}, api="1.45", pid=7, endpoint="unix:///x").rootlesskit
+    assert found == RootlessKit("slirp4netns", "builtin", "/run/user/1000/dockerd-rootless")
+    assert decoding.engine_info({}, {}, api="1.45", pid=7, endpoint="unix:///x").rootlesskit is None
 
 
 def test_a_bridge_has_its_linux_name() -> None:

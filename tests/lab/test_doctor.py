@@ -49,6 +49,22 @@ async def test_an_engine_on_another_machine_cannot_be_read(monkeypatch: pytest.M
     assert "not a process of this machine" in machine.detail
 
 
+async def test_the_kernel_of_another_machine_is_not_tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.lab.doctor.link_kinds", lambda: {"vxlan": False, "macvlan": False})
+    info = make_info(pid=None, endpoint="tcp://192.0.2.1:2376", swarm_active=True)
+    works = {one.mode: one for one in (await examine(FakeEngine(info=info), private=False)).modes}
+    assert works[Mode.OVERLAY].available, works[Mode.OVERLAY].reason
+    assert "the engine is reached over TCP" in works[Mode.MACVLAN].reason
+
+
+async def test_the_version_of_docker_desktop_decides_about_host_mode() -> None:
+    for version, available in (("4.33.1", False), ("4.34.0", True)):
+        info = make_info(pid=None, desktop=True, platform=f"Docker Desktop {version} (160616)")
+        works = {one.mode: one for one in await modes_of(FakeEngine(info=info), info)}
+        assert works[Mode.HOST].available is available
+        assert ("Enable host networking" in works[Mode.HOST].note) is available
+
+
 async def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard.lab.doctor.shutil.which", lambda _tool: None)
     found = await examine(FakeEngine(), private=False)

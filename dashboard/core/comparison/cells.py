@@ -32,7 +32,8 @@ class Cell:
     """One column's cell of a row. If ``text`` is None, ``absent`` says why. ``normalised`` is what is
     compared, None where that is the text itself.
 
-    With ``applies`` False the row does not apply to this column, and the relation ignores it.
+    With ``applies`` False the row does not apply to this column, and the relation ignores it. With ``visible`` False
+    the column may have a value that cannot be read.
     """
 
     text: str | None = None
@@ -40,6 +41,7 @@ class Cell:
     note: str = ""
     absent: str = ""
     applies: bool = True
+    visible: bool = True
 
 
 Cells = Iterator[tuple[RowKey, Cell]]

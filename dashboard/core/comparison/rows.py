@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
+from dashboard.core.comparison.invisible_cells import invisible_cells
 from dashboard.core.comparison.name_cells import dns_cells, hosts_cells
 from dashboard.core.comparison.port_cells import listener_cells, published_cells
 from dashboard.core.comparison.reasons import absent_word, explain
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
+from dashboard.core.experiments.visibility import not_visible
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
@@ -86,14 +88,18 @@ _NO_STATE = {
 
 
 def _relation(cells: Mapping[str, Cell]) -> Relation:
-    """``only``: exactly one of several columns has it. Columns to which the row does not apply are ignored."""
+    """``only``: exactly one of several columns has it. Columns to which the row does not apply are ignored.
+    ``unknown``: the visible columns do not differ, and others are not visible."""
     applying = [cell for cell in cells.values() if cell.applies]
-    present = [cell for cell in applying if cell.text is not None]
+    visible = [cell for cell in applying if cell.visible]
+    present = [cell for cell in visible if cell.text is not None]
+    values = {
+        (cell.text is None, cell.absent if cell.text is None else cell.normalised or cell.text) for cell in visible
+    }
+    if len(visible) < len(applying):
+        return Relation.DIFFERS if len(values) > 1 else Relation.UNKNOWN
     if len(present) == 1 and len(applying) > 1:
         return Relation.ONLY
-    values = {
-        (cell.text is None, cell.absent if cell.text is None else cell.normalised or cell.text) for cell in applying
-    }
     return Relation.SAME if len(values) <= 1 else Relation.DIFFERS
 
 
@@ -104,6 +110,8 @@ def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKe
             return Cell(absent="does not apply", applies=False)
         return Cell(absent="not asked" if key.field == "asked" else "not published")
     if column.key not in observed.states:
+        if column.invisible and column.status is ArmStatus.RUNNING:
+            return Cell(absent=not_visible(column.invisible), visible=False)
         return Cell(absent=_NO_STATE[column.status], applies=False)
     return Cell(absent=absent_word(observed, column, key))
 
@@ -164,7 +172,10 @@ def column_cells(observed: ObservedColumns, section: str, column: Column, state:
     """The cells of one column in a section. ``state`` may be only a part of the column's state."""
     if section == "published":
         return published_cells(observed, column, state) if column.key != MACHINE else iter(())
-    return iter(()) if state is None else _WITH_STATE[section](observed, column, state)
+    if state is not None:
+        return _WITH_STATE[section](observed, column, state)
+    hidden = column.invisible and column.status is ArmStatus.RUNNING
+    return invisible_cells(observed, section, column) if hidden else iter(())
 
 
 def row_order(key: RowKey) -> tuple[object, ...]:
@@ -190,7 +201,7 @@ def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapp
         label=key.label,
         cells={name: cell.text for name, cell in cells.items()},
         relation=relation,
-        why="" if relation is Relation.SAME else explain(observed, key, cells),
+        why=explain(observed, key, cells) if relation in {Relation.DIFFERS, Relation.ONLY} else "",
         notes={name: cell.note for name, cell in cells.items() if cell.note},
         absent={name: cell.absent or "none" for name, cell in cells.items() if cell.text is None},
         normalised={

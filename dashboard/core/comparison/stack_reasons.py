@@ -29,6 +29,12 @@ def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) ->
     """The reason for a difference in identity."""
     if key.key == "netns":
         return _explain_netns(observed)
+    if key.key == "address" and not observed.states:
+        without = [c for c in observed.columns if c.key != MACHINE and cells[c.key].text is None]
+        return make_sentence(
+            "the Engine assigns an address in each network that has a subnet",
+            f"{join_titles(without)} {agree(without, 'gets', 'get')} none" if without else "",
+        )
     if key.key == "address":
         sharing = [one for one in arms_of(observed, Mode.CONTAINER) if not observed.shares_machine(one.key)]
         return (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.experiments.messages import ArmStatus, Comparison, Doctor, Relation, Row
 
-SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐"}
+SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐", Relation.UNKNOWN: "?"}
 LABEL_WIDTH = 30
 
 
@@ -71,6 +71,9 @@ def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool 
 
 def doctor_text(doctor: Doctor) -> str:
     """The modes, then the checks."""
-    modes = [f"{'yes' if one.available else 'no ':3}  {one.mode:12}  {printable(one.reason)}" for one in doctor.modes]
+    modes = [
+        f"{'yes' if one.available else 'no ':3}  {one.mode:12}  {printable(one.reason or one.note)}"
+        for one in doctor.modes
+    ]
     checks = [f"{'good' if one.ok else 'bad ':4}  {one.name:12}  {printable(one.detail)}" for one in doctor.checks]
     return printable("\n".join(line.rstrip() for line in (*modes, "", *checks)))

@@ -14,6 +14,12 @@ from dashboard.core.modes import Availability, Available, Mode, Unavailable
 
 #: RootlessKit shares the machine's namespace with host-mode containers since this release.
 ROOTLESS_HOST_SINCE = (29, 5)
+#: Docker Desktop can forward the ports of host-mode containers since this release.
+DESKTOP_HOST_SINCE = (4, 34)
+DESKTOP_HOST = (
+    "On Docker Desktop host mode needs “Enable host networking” (Settings, Resources, Network), since 4.34. It "
+    "forwards TCP and UDP ports only; the interfaces are those of Docker's virtual machine, not of this computer."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,8 @@ class EngineTraits:
     """The facts about an engine that decide which modes it supports.
 
     ``network_plugins`` as in /info; empty means unknown. ``default_bridge`` is false if the daemon runs with
-    ``--bridge=none``.
+    ``--bridge=none``. ``desktop_version`` is (0, 0) if it is unknown. ``invisible`` is the reason if the kernel of its
+    machine cannot be read from here.
     """
 
     version: str
@@ -32,6 +39,8 @@ class EngineTraits:
     network_plugins: tuple[str, ...] = ()
     default_bridge: bool = True
     nftables: bool = False
+    desktop_version: tuple[int, int] = (0, 0)
+    invisible: str = ""
 
 
 def parse_version(text: str) -> tuple[int, int]:
@@ -42,10 +51,9 @@ def parse_version(text: str) -> tuple[int, int]:
 
 def _host(engine: EngineTraits) -> Availability:
     if engine.desktop:
-        return Unavailable(
-            "On Docker Desktop host mode shares the network of Docker's virtual machine, not of this computer: "
-            "use Docker Engine on Linux (since 4.34 Desktop can forward TCP and UDP ports, but no more)."
-        )
+        if (0, 0) < engine.desktop_version < DESKTOP_HOST_SINCE:
+            return Unavailable("Docker Desktop before 4.34 has no host mode: update it, or use Docker Engine on Linux.")
+        return Available(DESKTOP_HOST)
     if engine.rootless and parse_version(engine.version) < ROOTLESS_HOST_SINCE:
         return Unavailable(
             "A rootless engine before 29.5 shares RootlessKit's network, not the machine's: "
@@ -53,7 +61,8 @@ def _host(engine: EngineTraits) -> Availability:
         )
     if engine.userns_remap:
         return Unavailable(
-            "With userns-remap the engine refuses host mode: remove it from the configuration, or use a private host."
+            "With userns-remap the engine refuses host mode unless a container has --userns=host, which Netmodes does "
+            "not set: remove userns-remap from the configuration, or use a private host."
         )
     return Available()
 
@@ -71,6 +80,11 @@ def _parent_mode(
         return Unavailable(f"This kernel has no {mode} module: load it (sudo modprobe {mode}) or use another kernel.")
     if engine.network_plugins and mode not in engine.network_plugins:
         return Unavailable(f"This engine has no {mode} driver: update it.")
+    if engine.invisible:
+        return Unavailable(
+            f"{mode} needs the name of a parent link, and the links of the engine's machine are not visible: "
+            f"{engine.invisible}."
+        )
     if not parents:
         return Unavailable(
             f"{mode} needs an Ethernet link of the machine as parent, and the machine has none: use a private host."

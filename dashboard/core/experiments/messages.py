@@ -21,6 +21,7 @@ class Relation(StrEnum):
     SAME = "same"
     DIFFERS = "differs"
     ONLY = "only"
+    UNKNOWN = "unknown"  # what is visible does not differ, but a column is not visible
 
 
 class ArmStatus(StrEnum):
@@ -74,6 +75,7 @@ class Column:
     """A column, without its state. The machine's column has the key ``machine``, no container, and the kind of engine.
 
     ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
+    ``invisible`` is the reason if the network stack of a running column cannot be read from here.
     """
 
     key: str
@@ -93,6 +95,7 @@ class Column:
     target: str | None = None
     port: int | None = None
     engine_kind: EngineKind = EngineKind.DOCKER
+    invisible: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,11 @@ class Row:
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     absent: dict[str, str] = dataclasses.field(default_factory=dict)
     normalised: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is known that columns differ."""
+        return self.relation in {Relation.DIFFERS, Relation.ONLY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +160,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ModeReport:
-    """The availability of one mode."""
+    """The availability of one mode: ``reason`` if it is not available, ``note`` on what an available one takes."""
 
     mode: str
     available: bool
     reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,11 @@ def check_options(options: Options, probes: Sequence[Probe], series: int = 2) ->
     return tuple(found)
 
 
-def no_path_sentence(reasons: Sequence[str]) -> str:
-    """Why there is nothing to measure, from the reasons of the missing paths, and what to do."""
+def no_path_sentence(reasons: Sequence[str], invisible: str = "") -> str:
+    """Why there is nothing to measure, from the reasons of the missing paths, and what to do. ``invisible`` is the
+    reason if no network stack of the engine can be entered from here."""
+    if invisible:
+        return f"Nothing can be measured from here: {invisible}. Run Netmodes on the engine's machine."
     why = "; ".join(list(dict.fromkeys(reasons))[:MAX_REASONS]) or "no arm runs"
     return f"There is no path to measure: {why}. Add an arm in host or bridge mode."
 

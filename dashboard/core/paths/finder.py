@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import MACHINE
+from dashboard.core.experiments.visibility import not_visible
+from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
@@ -143,6 +144,13 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
         return
 
 
+def _invisible_path(column: Column) -> Path:
+    host = column.mode == Mode.HOST
+    kind = PathKind.LOOPBACK if host else PathKind.BRIDGE_ADDRESS
+    title = f"127.0.0.1 to {column.title}" if host else f"The machine to {column.title}'s address"
+    return Path(kind, title, MACHINE, column.key, unavailable=not_visible(column.invisible))
+
+
 def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
     """Every path to every running arm, in the order of the columns, and the paths that do not exist, with reasons.
 
@@ -154,6 +162,11 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
         column
         for column in columns
         if column.key != MACHINE and column.status is ArmStatus.RUNNING and column.key in states
+    ]
+    paths += [
+        _invisible_path(column)
+        for column in columns
+        if column.key != MACHINE and column.status is ArmStatus.RUNNING and column.invisible
     ]
     by_key = {column.key: column for column in running}
     loopback = LOOPBACK_ADDRESSES[Family.INET]

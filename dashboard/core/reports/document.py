@@ -155,7 +155,7 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """A table of the rows that differ, each with its reason, and the numbers of omitted and of equal rows."""
+    """A table of the rows that differ or are not visible, with reasons; the numbers of omitted and of equal rows."""
     differing = [row for row in snapshot.rows if row.relation is not Relation.SAME]
     body = []
     for row in differing[:MAX_ROWS]:
@@ -171,7 +171,7 @@ def _rows(snapshot: Snapshot) -> Data:
         "rows": table_data(table, 0),
         "whys": [clean(row.why) for row in differing[:MAX_ROWS]],
         "left": len(differing) - len(body),
-        "same": len(snapshot.rows) - len(differing),
+        "same": sum(row.relation is Relation.SAME for row in snapshot.rows),
     }
 
 

@@ -7,7 +7,7 @@ notes are Markdown themselves and are left out.
 import re
 from collections.abc import Iterable, Sequence
 
-from dashboard.core.experiments.messages import Column, Relation, Row
+from dashboard.core.experiments.messages import Column, Row
 from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.measurements.headline import probes_of
 from dashboard.core.measurements.measurement import Measurement
@@ -44,7 +44,7 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]], figures: int = 0)
 
 
 def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    differing = [row for row in rows if row.relation is not Relation.SAME]
+    differing = [row for row in rows if row.differs]
     if not differing:
         return []
     body = [

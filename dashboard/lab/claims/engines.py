@@ -100,9 +100,15 @@ class ClaimEngine:
     @property
     def pid(self) -> int:
         """The daemon's process, in the machine's namespaces; NotTestableError if it is not a local process."""
+        self.require_visible()
         if self.info.pid is None:
-            raise NotTestableError("The engine is not a process of this machine: its network stack cannot be read.")
+            raise NotTestableError("The process of the engine was not found.")
         return self.info.pid
+
+    def require_visible(self) -> None:
+        """NotTestableError if the kernel of the engine's machine cannot be read from here."""
+        if self.info.invisible:
+            raise NotTestableError(f"The claim needs the kernel of the engine's machine: {self.info.invisible}.")
 
 
 def inspect_machine(pid: int | None) -> tuple[str, dict[Need | Mode, str]]:

@@ -62,6 +62,7 @@ class TestbedReader:
         if isinstance(place, str):
             raise ValueError(f"{place} is not a container")
         facts = container_facts(await self._target.engine.inspect(place.id))
+        self._target.require_visible()
         if facts.pid == 0:
             raise NotTestableError(f"{place.name or 'The container'} does not run: {place.summary}.")
         return facts
@@ -95,7 +96,7 @@ class TestbedReader:
                         return False
                     await asyncio.sleep(POLL_S)
         except NotTestableError:
-            if place == MACHINE:
+            if place == MACHINE or self._target.info.invisible:
                 raise
             return False
 

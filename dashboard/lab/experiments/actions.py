@@ -28,7 +28,7 @@ class NotRunningError(Exception):
 def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
     """The driver of an experiment. NotRunningError if it is not running."""
     driver = lab.driver_of(experiment)
-    if driver is None or not driver.observer.keys:
+    if driver is None or not (driver.observer.keys or any(column.invisible for column in driver.view.columns)):
         raise NotRunningError("This experiment is not running: launch it again first.")
     return driver
 
@@ -75,6 +75,11 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
     """
     driver = running_driver(lab, experiment)
     target = driver.observer.target(column)
+    if target is None and lab.context.info.invisible:
+        raise ValueError(
+            f"Commands cannot run here in the namespaces of this engine: {lab.context.info.invisible}. "
+            "Run Netmodes on its machine."
+        )
     if target is None:
         raise ValueError(
             f"There is no running column “{column[:40]}”: choose one of {', '.join(driver.observer.keys)}."

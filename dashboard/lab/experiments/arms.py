@@ -22,7 +22,7 @@ from dashboard.core.experiments.lifecycle import (
     launch_order,
     network_name,
 )
-from dashboard.core.experiments.messages import ArmStatus, ContainerRef
+from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef
 from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_ROUND, Context
@@ -176,6 +176,10 @@ class Arms:
         if not facts.running or facts.pid == 0:
             await self.collect_exited(arm.key, container)
             return
+        if self._context.info.invisible:
+            # The pid belongs to another machine or pid namespace: here it may be any process.
+            self._show_without_state(arm.key, facts)
+            return
         # A container that shares another's stack has its files too.
         owner = next((spec for spec in self._record.spec.arms if spec.key == arm.target), arm)
         target = ObservationTarget(
@@ -205,21 +209,21 @@ class Arms:
                 raise OSError(f"{arm.key} was restarted while it was read")
             return
         isolated = arm.mode in {Mode.HOST, Mode.CONTAINER} or state.netns != self._observer.inode(MACHINE)
-        column = replace(
-            self._recorder.column(arm.key),
-            status=ArmStatus.RUNNING,
-            error=None if isolated else NOT_ISOLATED,
-            container=ContainerRef(again.id, again.name, again.image),
-            published=again.published,
-            asked=requested_ports(arm) if self._context.info.kind is EngineKind.PODMAN else again.asked,
-            networks=_assigned_addresses(again),
-        )
+        column = _running(self._recorder.column(arm.key), again, error=None if isolated else NOT_ISOLATED)
+        if self._context.info.kind is EngineKind.PODMAN:
+            column = replace(column, asked=requested_ports(arm))
         if known is not None:
             self._recorder.observed(column, state, Cause(Source.LAB, "observe"), f"{arm.key} is observed again")
             return
-        addresses = ", ".join(address for address in column.networks.values() if address)
-        text = f"{arm.key} started" + (f" and got {addresses}" if addresses else "")
-        self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), text)
+        self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), _started(column))
+
+    def _show_without_state(self, key: str, facts: ContainerFacts) -> None:
+        """Records what the Engine's API says of a running arm whose network stack cannot be read from here."""
+        before = self._recorder.column(key)
+        column = replace(_running(before, facts), invisible=self._context.info.invisible)
+        if column != before:
+            text = _started(column) if before.status is not ArmStatus.RUNNING else ""
+            self._recorder.show(column, Cause(Source.ENGINE, "start"), text)
 
     async def reread_networks(self, key: str, container: str) -> None:
         """Reads networks and published ports of a running arm again, after it was connected or disconnected."""
@@ -269,6 +273,25 @@ class Arms:
         )
         await remove_container(engine, container)
         return True
+
+
+def _running(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:
+    """The column of a running container."""
+    return replace(
+        column,
+        status=ArmStatus.RUNNING,
+        error=error,
+        container=ContainerRef(facts.id, facts.name, facts.image),
+        published=facts.published,
+        asked=facts.asked,
+        networks=_assigned_addresses(facts),
+        invisible="",
+    )
+
+
+def _started(column: Column) -> str:
+    addresses = ", ".join(address for address in column.networks.values() if address)
+    return f"{column.key} started" + (f" and got {addresses}" if addresses else "")
 
 
 def _assigned_addresses(facts: ContainerFacts) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
+from dashboard.core.experiments.visibility import invisible_notice
 from dashboard.core.modes import MACHINE
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
@@ -170,7 +171,8 @@ class ExperimentDriver:
         if self._stopping:
             return
         cause = Cause(Source.LAB, "launch")
-        self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=notice.result())
+        text = " ".join(part for part in (notice.result(), invisible_notice(self._context.info.invisible)) if part)
+        self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=text)
         await self._arms.launch(actions.result())
         self._launched = True
         if self._stopping:
@@ -372,7 +374,11 @@ class ExperimentDriver:
         ]
 
     async def _observe_machine(self) -> None:
-        pid, target = self._context.info.pid, self.observer.target(MACHINE)
+        pid, invisible = self._context.info.pid, self._context.info.invisible
+        if self._recorder.column(MACHINE).invisible != invisible:
+            column = replace(self._recorder.column(MACHINE), invisible=invisible)
+            self._recorder.show(column, Cause(Source.LAB, "observe"))
+        target = self.observer.target(MACHINE)
         if pid is None or (target is not None and target.pid == pid):
             return
         known = self.view.states.get(MACHINE)

@@ -72,6 +72,10 @@ class Recorder:
         facts = Facts(columns=(replace(self.column(key), **fields),), forgotten=(key,) if forget else ())
         self.journal.append(cause, facts, text, (key,))
 
+    def show(self, column: Column, cause: Cause, text: str = "") -> None:
+        """Records a column without a state."""
+        self.journal.append(cause, Facts(columns=(column,)), text, (column.key,))
+
     def observed(self, column: Column, state: NamespaceState, cause: Cause, text: str = "") -> None:
         """Records the first state of a column, or what changed while it was not observed."""
         known = self.view.states.get(column.key)

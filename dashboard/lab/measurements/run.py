@@ -87,7 +87,7 @@ async def measure_paths(
     """
     await run.observer.settle()
     plan = plan_series(run, request.probes)
-    database, identity, options = context.database, request.id, request.options
+    database, identity, options, info = context.database, request.id, request.options, context.info
     namespaces = _namespaces(context, run)
     try:
         environment = await _environment(context, run, namespaces)
@@ -95,7 +95,7 @@ async def measure_paths(
         await database.run(measurement_store.begin_run, identity, plan.series, plan.missing, environment, modes)
         context.publisher.measured(identity)
         if not plan.series:
-            said = no_path_sentence([reason for _path, _probe, reason in plan.missing])
+            said = no_path_sentence([reason for _path, _probe, reason in plan.missing], info.invisible)
             await database.run(measurement_store.finish_run, identity, Stop.FAILED, said, 0.0, environment, {})
             return
 

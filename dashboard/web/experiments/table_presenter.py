@@ -64,8 +64,8 @@ class RowView:
 
     @property
     def differs(self) -> bool:
-        """Whether "differences only" shows it."""
-        return self.row.relation is not Relation.SAME
+        """Whether it is known that columns differ."""
+        return self.row.differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class SectionView:
     @property
     def same(self) -> int:
         """The number of rows that are the same in all columns."""
-        return len(self.rows) - self.differ
+        return sum(row.row.relation is Relation.SAME for row in self.rows)
 
     @property
     def folds(self) -> bool:
@@ -125,10 +125,10 @@ def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Secti
     for row in rows:
         members = grouped.setdefault(row.section, [])
         reasons = differing.setdefault(row.section, [])
-        differs = row.relation is not Relation.SAME
-        over = differs and len(reasons) >= FOLD_AFTER
-        again = differs and bool(row.why) and reasons[-1:] == [row.why]
-        if differs:
+        shown = row.relation is not Relation.SAME
+        over = shown and len(reasons) >= FOLD_AFTER
+        again = shown and bool(row.why) and reasons[-1:] == [row.why]
+        if shown:
             reasons.append(row.why)
         members.append(RowView(row_id(row), row, list_cells(row, columns), over, again))
     known = {section.key: (gettext(section.title), gettext(section.about)) for section in SECTIONS}

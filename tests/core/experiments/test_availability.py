@@ -24,10 +24,11 @@ def test_a_default_engine_supports_every_mode_except_overlay() -> None:
 @pytest.mark.parametrize(
     ("changes", "kinds", "parents", "mode", "words"),
     [
-        ({"desktop": True}, {}, ["eth0"], Mode.HOST, "virtual machine"),
+        ({"desktop": True, "desktop_version": (4, 33)}, {}, ["eth0"], Mode.HOST, "before 4.34"),
         ({"rootless": True}, {}, ["eth0"], Mode.HOST, "before 29.5"),
         ({"rootless": True, "version": "29.4.9"}, {}, ["eth0"], Mode.HOST, "update the engine"),
-        ({"userns_remap": True}, {}, ["eth0"], Mode.HOST, "userns-remap"),
+        ({"userns_remap": True}, {}, ["eth0"], Mode.HOST, "unless a container has --userns=host"),
+        ({"invisible": "the engine is reached over TCP"}, {}, [], Mode.MACVLAN, "reached over TCP"),
         ({}, {"macvlan": False}, ["eth0"], Mode.MACVLAN, "modprobe macvlan"),
         ({}, {"ipvlan": False}, ["eth0"], Mode.IPVLAN, "modprobe ipvlan"),
         ({"network_plugins": ("bridge",)}, {}, ["eth0"], Mode.MACVLAN, "no macvlan driver"),
@@ -67,6 +68,14 @@ def test_an_unavailable_mode_has_one_sentence_with_a_remedy(
 )
 def test_a_mode_without_a_missing_requirement_is_available(changes: dict[str, Any], mode: Mode) -> None:
     assert availability(replace(PLAIN, **changes), KINDS, ("eth0",))[mode] == Available()
+
+
+@pytest.mark.parametrize("version", [(0, 0), (4, 34), (5, 0)])
+def test_host_mode_on_docker_desktop_is_offered_with_what_it_takes(version: tuple[int, int]) -> None:
+    found = availability(replace(PLAIN, desktop=True, desktop_version=version), KINDS, ())[Mode.HOST]
+    assert isinstance(found, Available)
+    for words in ("Enable host networking", "4.34", "TCP and UDP ports only", "virtual machine"):
+        assert words in found.note
 
 
 def test_a_link_kind_that_was_not_tested_counts_as_supported() -> None:

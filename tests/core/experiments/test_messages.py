@@ -66,11 +66,12 @@ CONTRACTS: dict[type[Any], set[str]] = {
 }
 ADDED: dict[type[Any], set[str]] = {
     Comparison: {"report"},
-    Column: {"setup", "asked", "status", "error", "exit_code", "logs", "networks", "target", "port", "engine_kind"},
+    Column: {"setup", "asked", "status", "error", "exit_code", "logs", "networks", "target", "port", "engine_kind", "invisible"},
     NamespaceState: {"namespaces", "lookups"},
     Interface: {"master"},
     Listener: {"v6only", "interface"},
     Row: {"label", "why", "notes", "absent", "normalised"},
+    ModeReport: {"note"},
 }
 ALSO: dict[type[Any], set[str]] = {
     EngineRef: {"version", "api", "name", "kernel", "system", "private", "endpoint", "kind"},
@@ -119,7 +120,7 @@ def test_a_recorded_comparison_is_unchanged_after_json() -> None:
 
 
 def test_values_of_enumerations_are_contracts() -> None:
-    assert [str(one) for one in Relation] == ["same", "differs", "only"]
+    assert [str(one) for one in Relation] == ["same", "differs", "only", "unknown"]
     assert [str(one) for one in ArmStatus] == ["waiting", "created", "running", "refused", "exited", "gone", "lost"]
 
 

@@ -74,6 +74,13 @@ def test_where_there_is_no_path_it_says_why_and_what_helps(reasons: list[str], w
     assert said == f"There is no path to measure: {why}. Add an arm in host or bridge mode."
 
 
+def test_where_nothing_is_visible_another_arm_does_not_help() -> None:
+    said = no_path_sentence(["not visible: the engine is reached over SSH"], "the engine is reached over SSH")
+    assert said == (
+        "Nothing can be measured from here: the engine is reached over SSH. Run Netmodes on the engine's machine."
+    )
+
+
 numbers = st.floats() | st.integers(-(10**12), 10**12)
 
 

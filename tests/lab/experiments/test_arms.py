@@ -15,10 +15,11 @@ from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import reconciler
+from dashboard.lab.experiments.actions import inspect, try_paths
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.namespace_ids import namespaces
 from tests.netns.namespaces import Zoo
-from tests.support.fakes import FakeEngine
+from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually, others_run
 
@@ -30,6 +31,48 @@ async def test_a_column_has_the_warnings_except_those_about_limits(fake_lab: Lab
     )
     identity = await fake_lab.running("host")
     assert (await fake_lab.column(identity, "host")).warnings == fake.warnings[:1]
+
+
+REMOTE = make_info(pid=None, endpoint="tcp://192.0.2.1:2376")
+
+
+@pytest.mark.parametrize("fake", [FakeEngine(info=REMOTE)])
+async def test_a_pid_of_another_machine_is_never_entered(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host", "bridge")
+    view = await fake_lab.view(identity)
+    assert view.states == {}
+    assert {column.key: column.invisible for column in view.columns} == dict.fromkeys(
+        ("machine", "host", "bridge"), "the engine is reached over TCP"
+    )
+    assert view.head is not None
+    assert view.head.problem == ""
+    assert view.head.notice.endswith("only what the Engine's API says: the engine is reached over TCP.")
+    bridge = await fake_lab.column(identity, "bridge")
+    assert (bridge.status, bridge.container and bridge.container.name) == (
+        ArmStatus.RUNNING,
+        container_name(identity, "bridge"),
+    )
+
+
+@pytest.mark.parametrize("fake", [FakeEngine(info=REMOTE)])
+async def test_a_pass_on_a_remote_engine_adds_nothing_to_the_journal(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("bridge")
+    driver = fake_lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    before = await fake_lab.entries(identity)
+    record = next(record for record in await fake_lab.lab._load() if record.id == identity)
+    await driver.settle(record)
+    assert await fake_lab.entries(identity) == before
+
+
+@pytest.mark.parametrize("fake", [FakeEngine(info=REMOTE)])
+async def test_actions_on_a_remote_engine_give_the_reason(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host", "bridge")
+    attempts = await try_paths(fake_lab.lab, identity)
+    assert {attempt.unavailable for attempt in attempts} == {"not visible: the engine is reached over TCP"}
+    with pytest.raises(ValueError, match="the engine is reached over TCP"):
+        await inspect(fake_lab.lab, identity, "bridge", "ip-addr")
 
 
 async def test_a_name_in_use_is_refused_by_docker(fake_lab: LabHarness, fake: FakeEngine) -> None:

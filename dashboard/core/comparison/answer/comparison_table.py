@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
+from dashboard.core.experiments.messages import ArmStatus, Column, Row
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -34,11 +34,11 @@ class ComparisonTable:
     def differing_row(self, identity: str) -> Row | None:
         """The row with this id, if there is one and its columns differ."""
         row = self.row(identity)
-        return row if row is not None and row.relation is not Relation.SAME else None
+        return row if row is not None and row.differs else None
 
     def differing_rows(self, section: str) -> list[Row]:
         """The rows of a section in which columns differ, in reading order."""
-        return [row for row in self.rows if row.section == section and row.relation is not Relation.SAME]
+        return [row for row in self.rows if row.section == section and row.differs]
 
     @cached_property
     def sharing_machine(self) -> list[Column]:

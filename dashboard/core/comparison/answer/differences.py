@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_parts, join_titles, one_line
 from dashboard.core.comparison.answer.rules import RULES
-from dashboard.core.experiments.messages import Column, Difference, Relation, Row
+from dashboard.core.experiments.messages import Column, Difference, Row
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.namespaces.state import NamespaceState
 
@@ -41,7 +41,7 @@ def list_differences(
     proven = {one.row for one in differences}
     sections = {one.row.partition("/")[0] for one in differences}
     for row in rows:
-        if row.relation is Relation.SAME or row_id(row) in proven or row.section in sections:
+        if not row.differs or row_id(row) in proven or row.section in sections:
             continue
         sections.add(row.section)
         if sentence := _describe_row(table, row):

@@ -127,7 +127,7 @@ def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
     sharing = table.sharing_machine
     machine = [row for row in rows if row.cells.get(MACHINE) is not None]
     separate = [one for one in table.arms if one not in sharing and one.status is ArmStatus.RUNNING]
-    proof = next((row for row in machine if row.relation is not Relation.SAME), None)
+    proof = next((row for row in machine if row.differs), None)
     if not sharing or not separate or proof is None or table.machine is None:
         return None
     listeners = table.machine.listeners

@@ -31,4 +31,4 @@ export function listCells(row, columns) {
   });
 }
 
-export const SYMBOLS = { same: "=", differs: "≠", only: "◐" };
+export const SYMBOLS = { same: "=", differs: "≠", only: "◐", unknown: "?" };

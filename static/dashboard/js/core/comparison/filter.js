@@ -34,10 +34,9 @@ export function selectRows(rows, { words = [], onlyDifferences = true, expanded 
       section = { differ: 0, same: 0, matching: 0, folded: 0, reason: "" };
       sections.set(row.section, section);
     }
-    const differs = row.relation !== "same";
-    if (differs) section.differ += 1;
-    else section.same += 1;
-    if (onlyDifferences && !differs) continue;
+    if (row.relation === "same") section.same += 1;
+    else if (row.relation !== "unknown") section.differ += 1;
+    if (onlyDifferences && row.relation === "same") continue;
     if (words.length > 0 && !matches(row.searchText(), words)) continue;
     section.matching += 1;
     if (section.matching > limit && !expanded.has(row.section)) section.folded += 1;

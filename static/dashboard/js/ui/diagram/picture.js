@@ -1,7 +1,8 @@
 // The diagram of where each container lives. Nodes are kept by id, so that nothing flickers.
 
 import { layOut } from "../../core/diagram/drawing.js";
-import { setHidden, setText, slot, svgElement } from "../dom.js";
+import { fill } from "../../core/format.js";
+import { setHidden, setText, slot, svgElement, words } from "../dom.js";
 
 function setAttributes(element, now, before = {}) {
   for (const name of Object.keys(now)) if (now[name] !== before[name]) element.setAttribute(name, now[name]);
@@ -132,6 +133,8 @@ export function createPictures(root) {
       const empty = model.wide.boxes.length === 0;
       setHidden(slot(root, "pictures"), empty);
       setHidden(slot(root, "picture-words"), empty);
+      const reason = model.columns?.[0]?.invisible;
+      if (reason) setText(slot(root, "no-picture"), fill(words.noDiagram, { reason }));
       setHidden(slot(root, "no-picture"), !empty);
     },
   };

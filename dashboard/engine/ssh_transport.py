@@ -1,0 +1,132 @@
+"""HTTP over ``ssh HOST docker system dial-stdio``, as the docker command does for ``DOCKER_HOST=ssh://``.
+
+The SDK's own transport needs paramiko even where it runs ssh, and does not report ssh's messages. OpenSSH reads the
+user's configuration: keys, jump hosts, connection sharing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests.adapters
+import urllib3
+import urllib3.connection
+
+from dashboard.engine.connection_errors import SshError
+from dashboard.engine.protocol import EngineUnreachable
+
+#: sshd refuses more than ten connections that have not authenticated yet (sshd_config(5), MaxStartups).
+MAX_CONNECTIONS = 8
+CONNECT_TIMEOUT_S = 10
+END_TIMEOUT_S = 0.5
+
+
+def ssh_command(endpoint: str) -> list[str]:
+    """The command for ``ssh://[USER@]HOST[:PORT][SOCKET]``. Raises EngineUnreachable."""
+    parts = urlsplit(endpoint)
+    try:
+        host, port, user = parts.hostname, parts.port, parts.username
+    except ValueError:
+        host, port, user = None, None, None
+    if not host or parts.password or parts.query or parts.fragment or host.startswith("-"):
+        raise EngineUnreachable(
+            f"“{endpoint}” is not the address of a host: write DOCKER_HOST=ssh://user@host:22.", 503
+        )
+    command = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}", "-T"]
+    command += ["-l", user] if user else []
+    command += ["-p", str(port)] if port else []
+    docker = ["docker", *(["--host", f"unix://{parts.path}"] if parts.path.strip("/") else []), "system", "dial-stdio"]
+    return [*command, "--", host, *docker]
+
+
+class SshConnection(urllib3.connection.HTTPConnection):
+    """One connection: a process of ssh, whose input and output is a socket."""
+
+    def __init__(self, command: list[str], timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._message = ""
+
+    def connect(self) -> None:
+        """Start ssh; raises OSError if it cannot be started. A refusal shows in ``getresponse``."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                ours.settimeout(self.timeout if isinstance(self.timeout, int | float) else None)
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        self.sock = ours
+
+    def getresponse(self) -> Any:
+        """The response; SshError with ssh's last message if ssh failed instead."""
+        try:
+            return super().getresponse()
+        except (ConnectionError, http.client.BadStatusLine) as error:
+            self.close()
+            raise (SshError(self._message) if self._message else error) from error
+
+    def close(self) -> None:
+        """Close the connection and end ssh; keep its last message if it has failed."""
+        super().close()
+        process, self._process = self._process, None
+        if process is None or process.stderr is None:
+            return
+        with process.stderr:
+            try:
+                code = process.wait(END_TIMEOUT_S)  # without a connection it ends by itself
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                code = process.wait()
+            # A shared connection that stays in the background (ControlPersist) keeps the pipe open.
+            os.set_blocking(process.stderr.fileno(), False)
+            lines = (process.stderr.read() or b"").decode(errors="replace").strip().splitlines()
+        self._message = lines[-1].strip().rstrip(".") if lines and code > 0 else ""
+
+
+class SshPool(urllib3.HTTPConnectionPool):
+    """At most ``MAX_CONNECTIONS`` connections to one host; further requests wait for one."""
+
+    def __init__(self, command: list[str], timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s, maxsize=MAX_CONNECTIONS, block=True)
+        self._command = command
+        self._timeout_s = timeout_s
+
+    def _new_conn(self) -> SshConnection:
+        self.num_connections += 1
+        return SshConnection(self._command, self._timeout_s)
+
+
+class SshAdapter(requests.adapters.HTTPAdapter):
+    """The adapter that a requests session mounts for one command (``ssh_command``)."""
+
+    def __init__(self, command: list[str], timeout_s: float) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1)
+        self._pool = SshPool(command, timeout_s)
+
+    def get_connection_with_tls_context(self, *_arguments: Any, **_options: Any) -> urllib3.HTTPConnectionPool:
+        """The pool, regardless of the address in the request."""
+        return self._pool
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
+        """The path only: there is no proxy in front of ssh."""
+        return request.path_url
+
+    def close(self) -> None:
+        """Close idle connections; connections in use close when they are returned."""
+        self._pool.close()
+        super().close()

@@ -1,0 +1,23 @@
+"""HTTPS for requests with the certificates that Docker's documentation makes (“Protect the Docker daemon socket”)."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import requests.adapters
+import urllib3.util.ssl_
+
+
+class TlsAdapter(requests.adapters.HTTPAdapter):
+    """The adapter that a requests session mounts for engines over TLS.
+
+    Since Python 3.13 certificates are checked strictly (VERIFY_X509_STRICT), which refuses a CA without the extension
+    key usage. Everything else is checked as usual.
+    """
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Make the pools, with a context that is not strict."""
+        context = urllib3.util.ssl_.create_urllib3_context()
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        super().init_poolmanager(*arguments, ssl_context=context, **options)

@@ -1,0 +1,99 @@
+"""HTTP over a process of ssh. A program in its place answers like ``docker system dial-stdio``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from dashboard.engine.connection_errors import SshError, causes
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import EngineUnreachable
+from dashboard.engine.ssh_transport import SshAdapter, ssh_command
+
+ANSWER = r"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as opened:
+        yield opened
+
+
+def get(session: requests.Session, script: str, *arguments: str) -> str:
+    session.mount("http+docker://", SshAdapter(["/bin/sh", "-c", script, "ssh", *arguments], 5))
+    return session.get("http+docker://localhost/version", timeout=5).text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("ssh://example.test", ["--", "example.test", "docker", "system", "dial-stdio"]),
+        ("ssh://me@example.test:2222", ["-l", "me", "-p", "2222", "--", "example.test"]),
+        ("ssh://[2001:db8::1]", ["--", "2001:db8::1", "docker"]),
+        (
+            "ssh://example.test/run/user/1000/docker.sock",
+            ["docker", "--host", "unix:///run/user/1000/docker.sock", "system", "dial-stdio"],
+        ),
+    ],
+)
+def test_the_command_is_that_of_the_docker_command(endpoint: str, words: list[str]) -> None:
+    command = ssh_command(endpoint)
+    assert command[0] == "ssh"
+    assert "BatchMode=yes" in command
+    start = command.index(words[0])
+    assert command[start : start + len(words)] == words
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["ssh://", "ssh://-oProxyCommand=x", "ssh://me:secret@example.test", "ssh://example.test:port", "ssh://a?b"],
+)
+async def test_an_address_that_ssh_could_misunderstand_is_refused(endpoint: str) -> None:
+    engine = DockerEngine(endpoint)
+    with pytest.raises(EngineUnreachable, match="is not the address of a host"):
+        await engine.info()
+    await engine.close()
+
+
+def test_a_connection_is_kept_and_used_again(session: requests.Session, tmp_path: Path) -> None:
+    script = rf"""echo started >> {tmp_path}/log
+    while read -r line; do [ "$line" != "$(printf '\r')" ] || printf '{ANSWER}'; done"""
+    assert get(session, script) == "ok"
+    assert session.get("http+docker://localhost/info", timeout=5).text == "ok"
+    assert (tmp_path / "log").read_text() == "started\n"
+
+
+def test_a_failure_of_ssh_has_its_last_message(session: requests.Session) -> None:
+    with pytest.raises(requests.ConnectionError) as failed:
+        get(session, "echo banner >&2; echo 'me@host: Permission denied (publickey).' >&2; exit 255")
+    messages = [str(one) for one in causes(failed.value) if isinstance(one, SshError)]
+    assert messages == ["me@host: Permission denied (publickey)"]
+
+
+def test_the_end_of_a_connection_without_a_failure_of_ssh_is_not_blamed_on_it(session: requests.Session) -> None:
+    with pytest.raises(requests.ConnectionError) as failed:
+        get(session, "echo 'a banner' >&2; exit 0")
+    assert not any(isinstance(one, SshError) for one in causes(failed.value))
+
+
+def test_closing_ends_the_process(session: requests.Session, tmp_path: Path) -> None:
+    script = rf"""echo $$ > {tmp_path}/pid; trap '' HUP
+    while read -r line; do [ "$line" != "$(printf '\r')" ] || printf '{ANSWER}'; done; exec tail -f /dev/null"""
+    get(session, script)
+    session.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+async def test_without_the_program_ssh_the_sentence_names_its_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    engine = DockerEngine("ssh://example.test")
+    with pytest.raises(EngineUnreachable, match="openssh-client"):
+        await engine.info()
+    await engine.close()

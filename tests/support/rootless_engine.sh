@@ -1,0 +1,56 @@
+#!/bin/sh
+# Runs inside the new network, mount and UTS namespaces of a machine, then becomes RootlessKit as an ordinary user of it.
+# $1 name, $2 folder with etc/ and cgroups, $3 folder of the socket, $4 root of another distribution or empty,
+# $5 network driver, $6 port driver.
+set -eu
+
+name=$1
+folder=$2
+run=$3
+root=$4
+network=$5
+ports=$6
+user=64100
+
+while read -r file; do
+    echo $$ > "$file"
+done < "$folder/cgroups"
+
+echo "$name" > /proc/sys/kernel/hostname
+
+if [ -n "$root" ]; then
+    for place in etc/alternatives etc/ld.so.cache usr; do
+        [ ! -e "$root/$place" ] || mount --bind "$root/$place" "/$place"
+    done
+fi
+
+# RootlessKit replaces /etc and /run by a tmpfs with links to the real ones.
+for file in passwd group subuid subgid resolv.conf hosts; do
+    [ -e "/etc/$file" ] || : > "/etc/$file"
+    mount --bind "$folder/etc/$file" "/etc/$file"
+done
+
+# slirp4netns and pasta open this device as the user.
+mount -t tmpfs -o mode=0755 netmodes-net /dev/net
+mknod -m 0666 /dev/net/tun c 10 200
+
+ip -batch - <<BATCH
+link set lo up
+link add eth0 type veth peer name uplink
+address add 192.0.2.2/24 dev eth0
+link set eth0 up
+link set uplink up
+route add default via 192.0.2.1 dev eth0
+BATCH
+
+chown "$user:$user" "$run" "$folder/home"
+chmod 0700 "$run"
+exec setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+    "NETMODES_PRIVATE_HOST=$name" HOME="$folder/home" XDG_RUNTIME_DIR="$run" \
+    rootlesskit --state-dir="$run/kit" --net="$network" --mtu=1500 --port-driver="$ports" \
+    --slirp4netns-sandbox=auto --slirp4netns-seccomp=auto --disable-host-loopback \
+    --copy-up=/etc --copy-up=/run --propagation=rslave -- \
+    /bin/sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock; exec dockerd "$@"' dockerd \
+    --rootless --log-level warn --data-root "$folder/home/data" --exec-root "$run/exec" --pidfile "$run/docker.pid" \
+    -H "unix://$run/docker.sock"
