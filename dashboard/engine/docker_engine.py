@@ -35,10 +35,10 @@ from dashboard.engine.protocol import (
     NetworkFacts,
     PullProgress,
 )
-from dashboard.engine.ssh_transport import SshAdapter, ssh_command
+from dashboard.engine.transports.ssh import SshAdapter, ssh_command
 from dashboard.engine.streamed_answer import StreamedAnswer
-from dashboard.engine.tls_transport import TlsAdapter
-from dashboard.engine.unix_transport import UnixAdapter
+from dashboard.engine.transports.tls import TlsAdapter
+from dashboard.engine.transports.unix import UnixAdapter
 
 Answer = TypeVar("Answer")
 

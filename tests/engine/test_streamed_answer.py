@@ -10,7 +10,7 @@ import requests
 
 from dashboard.engine.protocol import EngineError
 from dashboard.engine.streamed_answer import StreamedAnswer
-from dashboard.engine.unix_transport import UnixAdapter
+from dashboard.engine.transports.unix import UnixAdapter
 from tests.engine.fake_engine import fake_engine, http
 
 

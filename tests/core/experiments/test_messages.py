@@ -66,7 +66,19 @@ CONTRACTS: dict[type[Any], set[str]] = {
 }
 ADDED: dict[type[Any], set[str]] = {
     Comparison: {"report"},
-    Column: {"setup", "asked", "status", "error", "exit_code", "logs", "networks", "target", "port", "engine_kind", "invisible"},
+    Column: {
+        "setup",
+        "asked",
+        "status",
+        "error",
+        "exit_code",
+        "logs",
+        "networks",
+        "target",
+        "port",
+        "engine_kind",
+        "invisible",
+    },
     NamespaceState: {"namespaces", "lookups"},
     Interface: {"master"},
     Listener: {"v6only", "interface"},

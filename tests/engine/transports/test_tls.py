@@ -6,7 +6,7 @@ import ssl
 
 import requests
 
-from dashboard.engine.tls_transport import TlsAdapter
+from dashboard.engine.transports.tls import TlsAdapter
 
 
 def test_certificates_are_checked_but_not_strictly() -> None:

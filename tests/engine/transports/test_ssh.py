@@ -12,7 +12,7 @@ import requests
 from dashboard.engine.connection_errors import SshError, causes
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineUnreachable
-from dashboard.engine.ssh_transport import SshAdapter, ssh_command
+from dashboard.engine.transports.ssh import SshAdapter, ssh_command
 
 ANSWER = r"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from dashboard.engine.unix_transport import UnixAdapter
+from dashboard.engine.transports.unix import UnixAdapter
 from tests.engine.fake_engine import fake_engine, http
 
 

@@ -1,0 +1,1 @@
+"""Transports of HTTP to an engine, for requests."""
