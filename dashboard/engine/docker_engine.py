@@ -35,8 +35,8 @@ from dashboard.engine.protocol import (
     NetworkFacts,
     PullProgress,
 )
-from dashboard.engine.transports.ssh import SshAdapter, ssh_command
 from dashboard.engine.streamed_answer import StreamedAnswer
+from dashboard.engine.transports.ssh import SshAdapter, ssh_command
 from dashboard.engine.transports.tls import TlsAdapter
 from dashboard.engine.transports.unix import UnixAdapter
 
