@@ -10,28 +10,18 @@ from django.contrib.staticfiles import finders
 from django.templatetags.static import static
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.measurements import axes, formatting
 from dashboard.core.measurements import charts as measurement_charts
-from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe, Stop
+from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe
+from dashboard.core.reports.view import environment_facts
+from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements import presenters as measurement_presenters
 
 register = template.Library()
 
 MAX_BANDS = 4
 LIVE = frozenset({"waiting", "running"})
-SIGNS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
-
-ABOUT_PROBE: dict[str, Promise] = {
-    Probe.TCP_RR: gettext_lazy("request and response on one TCP connection"),
-    Probe.TCP_CRR: gettext_lazy("connect, request, response and close for each request"),
-    Probe.UDP_RR: gettext_lazy("a datagram and its answer"),
-    Probe.TCP_STREAM: gettext_lazy("throughput of one connection"),
-    Probe.HTTP: gettext_lazy("GET / on a kept connection, answered by the container's own server"),
-    Probe.DNS: gettext_lazy("a lookup through each column's own resolver"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,63 +54,17 @@ def measure_form(values: Any = None) -> FormView:
     texts |= {name: str(typed[name]) for name in texts if name in typed and typed[name] is not None}
     under_load = bool(typed.get("under_load"))
     return FormView(
-        tuple(ProbeView(one, ABOUT_PROBE[one], one in ANSWERED_BY_US, one in chosen) for one in ranked),
+        tuple(ProbeView(one, WORDS["probe"][one], one in ANSWERED_BY_US, one in chosen) for one in ranked),
         texts,
         under_load,
         under_load or any(texts[name] for name in ("payload", "rate", "width")) or Probe.DNS in chosen,
     )
 
 
-def state_words() -> dict[str, str]:
-    """The translated names of run states."""
-    return {
-        "waiting": _("waiting"),
-        "running": _("running"),
-        "finished": _("finished"),
-        "cancelled": _("cancelled"),
-        "failed": _("failed"),
-        "incomplete": _("incomplete"),
-    }
-
-
-def verdict_words() -> dict[str, str]:
-    """The translated names of verdicts."""
-    return {
-        "slower": _("slower"),
-        "faster": _("faster"),
-        "same": _("same"),
-        "inconclusive": _("inconclusive"),
-    }
-
-
-@register.filter
-def run_state(state: str) -> str:
-    """The translated state."""
-    return state_words().get(state, state)
-
-
 @register.filter
 def is_live(state: str) -> bool:
     """Whether the run has not ended."""
     return state in LIVE
-
-
-@register.filter
-def verdict_word(verdict: str) -> str:
-    """The translated verdict."""
-    return verdict_words().get(verdict, verdict)
-
-
-@register.filter
-def verdict_sign(verdict: str) -> str:
-    """The symbol of a verdict."""
-    return SIGNS.get(verdict, "")
-
-
-@register.filter
-def about_probe(probe: str) -> str | Promise:
-    """The description of what the probe measures."""
-    return ABOUT_PROBE.get(probe, "")
 
 
 @register.filter
@@ -211,44 +155,9 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
 
 
 @register.filter
-def environment_rows(found: Environment) -> list[tuple[str, str]]:
+def environment_rows(environment: Environment) -> list[tuple[str, str]]:
     """The known facts of the environment as text."""
-    cores = [str(one) for one in (found.client_core, found.responder_core) if one is not None]
-    yes_no = {True: _("on"), False: _("off"), None: ""}
-    loads = [
-        f"{label} {' '.join(formatting.fixed(value, 2) for value in load)}"
-        for label, load in ((_("before"), found.load_before), (_("after"), found.load_after))
-        if load is not None
-    ]
-    rows = [
-        (_("kernel"), f"{found.kernel} {found.machine}".strip()),
-        (_("processor"), found.cpu_model),
-        (_("cores"), str(found.cores) if found.cores else ""),
-        (_("client and responder on cores"), _(" and ").join(cores) if len(cores) == 2 else ""),
-        (_("frequency governor"), found.governor),
-        (_("idle cores"), _("kept awake") if found.cores_awake else ""),
-        (_("virtualisation"), found.virtualisation),
-        (ENGINE_NAMES[found.engine_kind], f"{found.engine} (API {found.engine_api})" if found.engine else ""),
-        (_("docker-proxy"), yes_no[found.userland_proxy]),
-        (_("firewall backend"), found.firewall_backend),
-        (_("MTU"), "\n".join(f"{name} {mtu}" for name, mtu in found.mtu.items())),
-        (_("offloads"), "\n".join(f"{name}: {', '.join(one)}" for name, one in found.offloads.items())),
-        (_("load average"), "\n".join(loads)),
-        (_("Python"), found.python),
-    ]
-    return [(name, text) for name, text in rows if text]
-
-
-@register.filter
-def stop_word(stopped: Stop | None) -> str:
-    """Why the run ended, if there is no other reason."""
-    words = {
-        Stop.NARROW: _("Every interval is as narrow as requested."),
-        Stop.TIME: _("The time limit was reached."),
-        Stop.CANCELLED: _("It was cancelled."),
-        Stop.FAILED: _("It could not continue."),
-    }
-    return words[stopped] if stopped is not None else ""
+    return [(_(fact.label), fact.text) for fact in environment_facts(environment)]
 
 
 @register.simple_tag
@@ -264,7 +173,7 @@ def chart_library() -> dict[str, str]:
 def measure_words() -> dict[str, Any]:
     """Texts for the scripts of these pages, which fill in ``{…}``."""
     return {
-        "states": state_words(),
+        "states": WORDS["run"],
         "left": _("{elapsed} s of {seconds} s · at most {left} s left"),
         "waiting": _("Waiting to start…"),
         "ending": _("Ending…"),

@@ -6,7 +6,6 @@ from django import template
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.measurements.charts import LineView
@@ -19,7 +18,6 @@ from dashboard.web.reports.presenters import present_run
 register = template.Library()
 
 SHOWN_LINES = 200
-CLAIM_SIGNS = {"holds": "✓", "differs": "✗", "not-testable": "–"}  # noqa: RUF001 - a dash for neither
 
 
 @register.filter
@@ -81,26 +79,6 @@ def as_lines(items: Iterable[TimelineItem]) -> str:
 def section_of(row: str) -> str:
     """The section of a row by its id."""
     return row.partition("/")[0]
-
-
-@register.filter
-def claim_word(verdict: str) -> str:
-    """The verdict on a claim in words."""
-    words = {"holds": _("holds"), "differs": _("differs"), "not-testable": _("not testable")}
-    return words.get(verdict, verdict)
-
-
-@register.filter
-def claim_sign(verdict: str) -> str:
-    """The verdict on a claim as a sign."""
-    return CLAIM_SIGNS.get(verdict, "")
-
-
-@register.filter
-def origin_word(origin: str) -> str:
-    """The origin of a report in words."""
-    words = {"experiment": _("experiment"), "measurement": _("measurement"), "claims": _("claims")}
-    return words.get(origin, origin)
 
 
 @register.filter

@@ -7,20 +7,9 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.measurements.formatting import NOTHING
 from dashboard.core.training.results.model import CellReport, PersonReport, SessionReport, StepReport
-from dashboard.core.training.session import HelpReason
-from dashboard.core.workshops.progress import StepStage
+from dashboard.templatetags.words import SIGNS, WORDS
 
 register = template.Library()
-
-
-@register.filter
-def help_reason(reason: str) -> str:
-    """Why a participant needs help, translated."""
-    return {
-        HelpReason.HAND: _("hand raised"),
-        HelpReason.FAILS: _("failed checks"),
-        HelpReason.SLOW: _("long in this step"),
-    }[HelpReason(reason)]
 
 
 @register.filter
@@ -47,32 +36,6 @@ def asked_for_help(step: StepReport) -> str:
     return figure(None if step.hands is None else max(step.hands, step.questions or 0))
 
 
-#: The sign of a stage in a grid, in addition to its word.
-MARKS = {StepStage.DONE: "✓", StepStage.RUN: "▶", StepStage.PREDICT: "?", StepStage.LOCKED: "·"}
-
-
-@register.filter
-def stage_mark(stage: str) -> str:
-    """The sign of a stage."""
-    return MARKS[StepStage(stage)]
-
-
-def stage_labels() -> dict[str, str]:
-    """The labels of a participant's stages in a step, translated."""
-    return {
-        StepStage.LOCKED: _("not opened"),
-        StepStage.PREDICT: _("opened"),
-        StepStage.RUN: _("in progress"),
-        StepStage.DONE: _("done"),
-    }
-
-
-@register.filter
-def stage_label(stage: str) -> str:
-    """The label of a stage."""
-    return stage_labels()[StepStage(stage)]
-
-
 @register.filter
 def cells_of(person: PersonReport, report: SessionReport) -> Iterator[tuple[CellReport, StepReport]]:
     """The cells of a participant, each with its step."""
@@ -84,23 +47,6 @@ def row_name(row_id: str) -> str:
     """A row's id as text: its section and its name."""
     section, _slash, rest = row_id.partition("/")
     return f"{section}: {rest.replace('/', ' ')}" if rest else row_id
-
-
-def host_labels() -> dict[str, str]:
-    """The stages of a private host, translated."""
-    return {
-        "queued": _("queued"),
-        "starting": _("starting"),
-        "ready": _("ready"),
-        "failed": _("failed"),
-        "stopped": _("stopped"),
-    }
-
-
-@register.filter
-def host_label(stage: str) -> str:
-    """The label of a host's stage."""
-    return host_labels().get(stage, stage)
 
 
 def session_words() -> dict[str, object]:
@@ -119,11 +65,11 @@ def session_words() -> dict[str, object]:
         "handUp": _("Your hand is raised"),
         "askHelp": _("Ask for help"),
         "hostReady": _("Your private host is ready."),
-        "hosts": host_labels(),
+        "hosts": WORDS["host"],
         "needsHelp": _("Needs help:"),
         "saved": _("Saved."),
-        "stages": stage_labels(),
-        "marks": MARKS,
+        "stages": WORDS["progress"],
+        "marks": SIGNS["progress"],
         "away": _("away"),
         "gone": _("not there"),
         "hand": _("hand raised"),

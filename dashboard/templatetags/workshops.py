@@ -11,8 +11,6 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from dashboard.core.workshops.progress import StepStage
-
 register = template.Library()
 
 
@@ -38,17 +36,6 @@ _markdown = _Markdown("commonmark", {"html": False}, renderer_cls=_Renderer).dis
 def markdown(text: str) -> SafeString:
     """A step's Markdown as HTML: no raw HTML, no images, no headings, links to this site and https only."""
     return SafeString(_markdown.render(text))  # html is off: the renderer escapes all text
-
-
-@register.filter
-def stage_word(stage: str) -> str:
-    """The stage of a step, translated."""
-    return {
-        StepStage.LOCKED: _("locked"),
-        StepStage.PREDICT: _("open"),
-        StepStage.RUN: _("in progress"),
-        StepStage.DONE: _("done"),
-    }[StepStage(stage)]
 
 
 @register.filter

@@ -48,7 +48,7 @@ NONE_NEEDED = {
     ("experiments/_launch_problems.html", "to fix before launch"): "a list of problems",
     ("measurements/measure.html", "to fix"): "a list of problems",
     ("reports/save.html", "The report was not saved"): "a problem",
-    ("claims/claims.html", "topic_title"): "a group of claims; the page's heading says what they are",
+    ("claims/claims.html", "group.topic"): "a group of claims; the page's heading says what they are",
     ("claims/misconception.html", "What people expect"): "is an explanation itself",
     ("claims/_revealed.html", "Why"): "is an explanation itself",
     ("claims/_revealed.html", "The fix"): "is an explanation itself",

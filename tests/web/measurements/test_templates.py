@@ -28,6 +28,7 @@ from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path as Way
 from dashboard.templatetags import measurements as measuring
+from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements import presenters as measurement_presenters
 from tests.core.builders import make_scene
 from tests.web import sample
@@ -199,7 +200,7 @@ PAGES: dict[str, Callable[[], Page]] = {
     ),
     "hostile": hostile_run,
     "list": lambda: list_page(
-        [make_run(state, verdict_line="docker-proxy is the cost.") for state in measuring.state_words()], SIGNATURES
+        [make_run(state, verdict_line="docker-proxy is the cost.") for state in WORDS["run"]], SIGNATURES
     ),
     "list, nothing": lambda: list_page([], []),
     "history": lambda: draw_page("measurements/history.html", {"signature": SIGNATURE, "points": make_points(40)}),

@@ -1,0 +1,117 @@
+"""What pages show for values of ``core``: ``{{ run.state|word:"run" }}``, ``{{ verdict|sign:"verdict" }}``."""
+
+from collections.abc import Mapping
+
+from django import template
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from dashboard.core.claims.model import Topic
+from dashboard.core.claims.run import SYMBOLS
+from dashboard.core.measurements.measurement import Probe, Stop
+from dashboard.core.reports.model import ClaimVerdict, Origin
+from dashboard.core.training.session import HelpReason
+from dashboard.core.workshops.progress import StepStage
+
+register = template.Library()
+
+#: The word for each value by subject; the values ``""`` and None are those of something that has none yet.
+WORDS: dict[str, Mapping[str, Promise]] = {
+    "run": {
+        "waiting": _("waiting"),
+        "running": _("running"),
+        "finished": _("finished"),
+        "cancelled": _("cancelled"),
+        "failed": _("failed"),
+        "incomplete": _("incomplete"),
+    },
+    "verdict": {
+        "slower": _("slower"),
+        "faster": _("faster"),
+        "same": _("same"),
+        "inconclusive": _("inconclusive"),
+    },
+    "probe": {
+        Probe.TCP_RR: _("request and response on one TCP connection"),
+        Probe.TCP_CRR: _("connect, request, response and close for each request"),
+        Probe.UDP_RR: _("a datagram and its answer"),
+        Probe.TCP_STREAM: _("throughput of one connection"),
+        Probe.HTTP: _("GET / on a kept connection, answered by the container's own server"),
+        Probe.DNS: _("a lookup through each column's own resolver"),
+    },
+    "stop": {
+        Stop.NARROW: _("Every interval is as narrow as requested."),
+        Stop.TIME: _("The time limit was reached."),
+        Stop.CANCELLED: _("It was cancelled."),
+        Stop.FAILED: _("It could not continue."),
+    },
+    "claim": {
+        ClaimVerdict.HOLDS: _("confirmed"),
+        ClaimVerdict.DIFFERS: _("differs"),
+        ClaimVerdict.NOT_TESTABLE: _("not testable here"),
+        "": _("not run yet"),
+    },
+    "saved claim": {
+        ClaimVerdict.HOLDS: _("holds"),
+        ClaimVerdict.DIFFERS: _("differs"),
+        ClaimVerdict.NOT_TESTABLE: _("not testable"),
+    },
+    "topic": {
+        Topic.ISOLATION: _("No network isolation, and what stays isolated"),
+        Topic.PERFORMANCE: _("Performance, path by path"),
+        Topic.PUBLISHING: _("Ports: -p and -P, listeners, and how a request arrives"),
+        Topic.INTERFERENCE: _("Conflicts between containers and with the machine"),
+        Topic.DNS: _("DNS, hosts file and names"),
+        Topic.WHEN: _("Where it works, and what is refused"),
+        Topic.BRIDGE: _("The other modes"),
+        Topic.LIFECYCLE: _("Stopping, removing, counting"),
+    },
+    "origin": {
+        Origin.EXPERIMENT: _("experiment"),
+        Origin.MEASUREMENT: _("measurement"),
+        Origin.CLAIMS: _("claims"),
+    },
+    "step": {
+        StepStage.LOCKED: _("locked"),
+        StepStage.PREDICT: _("open"),
+        StepStage.RUN: _("in progress"),
+        StepStage.DONE: _("done"),
+    },
+    "progress": {
+        StepStage.LOCKED: _("not opened"),
+        StepStage.PREDICT: _("opened"),
+        StepStage.RUN: _("in progress"),
+        StepStage.DONE: _("done"),
+    },
+    "help": {
+        HelpReason.HAND: _("hand raised"),
+        HelpReason.FAILS: _("failed checks"),
+        HelpReason.SLOW: _("long in this step"),
+    },
+    "host": {
+        "queued": _("queued"),
+        "starting": _("starting"),
+        "ready": _("ready"),
+        "failed": _("failed"),
+        "stopped": _("stopped"),
+    },
+}
+#: The signs that stand beside words.
+SIGNS: dict[str, Mapping[str, str]] = {
+    "verdict": {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"},
+    "claim": {**{str(verdict): mark for verdict, mark in SYMBOLS.items()}, "": "·"},
+    "saved claim": {"holds": "✓", "differs": "✗", "not-testable": "–"},  # noqa: RUF001 - a dash for neither
+    "progress": {StepStage.DONE: "✓", StepStage.RUN: "▶", StepStage.PREDICT: "?", StepStage.LOCKED: "·"},
+}
+
+
+@register.filter
+def word(value: str | None, subject: str) -> str | Promise:
+    """The translated word for a value; a value without one itself."""
+    return "" if value is None else WORDS[subject].get(value, value)
+
+
+@register.filter
+def sign(value: str, subject: str) -> str:
+    """The sign for a value; empty without one."""
+    return SIGNS[subject].get(value, "")
