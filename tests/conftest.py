@@ -12,8 +12,9 @@ import pytest
 from dashboard import configuration
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.programs import engine_root
 from tests.support import workers
-from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
+from tests.support.private_engine import PrivateEngine, newest_root, private_engine, share_lab_image
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,6 +60,22 @@ def engine_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEng
     """A private host per worker, with the lab image, which is also tagged ``nginx``."""
     with private_engine(tmp_path_factory.mktemp("engine-host")) as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def newest_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
+    """A private host per worker with the newest engine, whose root is made once and kept."""
+    with private_engine(tmp_path_factory.mktemp("newest-host"), root=newest_root()) as host:
+        yield host
+
+
+@pytest.fixture(scope="session", params=["engine", "newest"])
+def any_host(request: pytest.FixtureRequest) -> PrivateEngine:
+    """The suite's host, then one with the newest engine; only the former if ``--engine`` chose it."""
+    if request.param == "newest" and engine_root() is not None:
+        pytest.skip("--engine chose the engine")
+    host: PrivateEngine = request.getfixturevalue("engine_host" if request.param == "engine" else "newest_host")
+    return host
 
 
 @pytest.fixture(scope="session")

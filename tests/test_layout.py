@@ -65,6 +65,7 @@ ACROSS_MODULES: dict[str, str] = {
     "lab/training/test_two_groups.py": "two groups on private hosts do not see each other",
     "latency/test_filtered.py": "a firewall between client and server",
     "latency/test_told_apart.py": "the runner tells differences of microseconds apart on a quiet machine",
+    "lab/experiments/test_any_engine.py": "what the lab shows agrees with ss, iptables and requests on any engine",
     "netns/test_truth.py": "what is read agrees with ip, ss and sysctl",
 }
 

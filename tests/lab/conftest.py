@@ -22,6 +22,15 @@ async def lab_harness(engine_host: PrivateEngine, tmp_path: Path, transactional_
 
 
 @pytest.fixture
+async def any_lab(any_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
+    """A lab that runs on the suite's engine, then one on the newest; stopped and cleaned up at the end."""
+    made = await open_lab_harness(DockerEngine(any_host.endpoint), tmp_path)
+    yield made
+    await close_lab_harness(made)
+    any_host.leave_nothing()
+
+
+@pytest.fixture
 def fake() -> FakeEngine:
     """An engine in memory."""
     return FakeEngine()

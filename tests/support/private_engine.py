@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.debian_root import DebianRootError, debian_root
 from dashboard.engine.hosts.private_host import PrivateHost
+from dashboard.engine.hosts.variants import NEWEST
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
 from tests.support import engine_api
@@ -78,6 +83,18 @@ def build_lab_image() -> Path:
         return lab_image_archive(CACHE)
 
 
+def newest_root() -> Path:
+    """The root with the newest engine, made at the first call and kept. The test fails without mmdebstrap, and is
+    skipped with the reason where no archive answers."""
+    if shutil.which("mmdebstrap") is None:
+        pytest.fail("mmdebstrap is not here: ./netmodes test installs it")
+    try:
+        with outside():
+            return debian_root(NEWEST, CACHE, lambda _text: None)
+    except DebianRootError as error:
+        pytest.skip(str(error))
+
+
 def share_lab_image(folder: Path) -> None:
     """Puts the lab image into a data folder, so that it is not built again there."""
     archive = build_lab_image()
@@ -96,11 +113,13 @@ async def load_lab_image(host: PrivateHost) -> None:
 
 
 @contextmanager
-def private_engine(data_dir: Path, daemon: Mapping[str, Any] | None = None) -> Iterator[PrivateEngine]:
-    """A private host with the lab image; ``daemon`` is merged into its daemon.json. It is removed completely at the
-    end, even if the tests are killed."""
+def private_engine(
+    data_dir: Path, daemon: Mapping[str, Any] | None = None, root: Path | None = None
+) -> Iterator[PrivateEngine]:
+    """A private host with the lab image, of the engine in ``root`` if there is one; ``daemon`` is merged into its
+    daemon.json. It is removed completely at the end, even if the tests are killed."""
     build_lab_image()
-    host = asyncio.run(private_host.start(data_dir, die_with_parent=True, daemon=daemon))
+    host = asyncio.run(private_host.start(data_dir, die_with_parent=True, daemon=daemon, root=root))
     try:
         asyncio.run(load_lab_image(host))
         yield PrivateEngine(host, data_dir)
