@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
+
 from dashboard.core.namespaces.state import Address, Family, Interface, Listener, Protocol, Route
 from dashboard.netns.netlink.rtnetlink import decode_name
 from tests.support.polling import until
@@ -129,7 +131,8 @@ class Zoo:
         """The interfaces, from ``ip -j -d addr``."""
         told = [one for one in self.json("-d", "addr") if one]
         indexes = {one["ifname"]: one["ifindex"] for one in told}
-        return tuple(sorted((_interface(one, indexes) for one in told), key=lambda one: (one.index, one.name)))
+        own = _netns(self.pid)
+        return tuple(sorted((_interface(one, indexes, own) for one in told), key=lambda one: (one.index, one.name)))
 
     def routes(self) -> set[Route]:
         """The unicast routes, one per next hop, from ``ip -j route`` and ``ip -j -6 route``."""
@@ -149,7 +152,7 @@ def _name(text: str) -> str:
     return decode_name(text.encode("utf-8", "surrogateescape"))
 
 
-def _interface(told: dict[str, Any], indexes: dict[str, int]) -> Interface:
+def _interface(told: dict[str, Any], indexes: dict[str, int], own: int) -> Interface:
     kind = told.get("linkinfo", {}).get("info_kind")
     if kind is None:
         kind = "loopback" if told["link_type"] == "loopback" else "physical"
@@ -158,6 +161,7 @@ def _interface(told: dict[str, Any], indexes: dict[str, int]) -> Interface:
         peer = f"if{told['link_index']}"
     elif told.get("link"):
         peer = f"if{indexes[told['link']]}" if kind == "veth" else _name(told["link"])
+    local = own if kind == "veth" and peer else UNSET
     return Interface(
         name=_name(told["ifname"]),
         index=told["ifindex"],
@@ -177,6 +181,7 @@ def _interface(told: dict[str, Any], indexes: dict[str, int]) -> Interface:
                 key=lambda one: (one.family, one.address, one.prefix),
             )
         ),
+        peer_netns=0 if "link_netnsid" in told else local,
     )
 
 

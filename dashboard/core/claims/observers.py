@@ -11,6 +11,8 @@ from dashboard.core.paths.nat_rules import packets_to
 
 #: Of the machine and of the container.
 States = tuple[NamespaceState, NamespaceState]
+#: Of the machine and of the container, and the name of the default bridge.
+BridgeStates = tuple[NamespaceState, NamespaceState, str]
 Namespaces = tuple[Mapping[str, int], Mapping[str, int]]
 Files = tuple[str, str]
 #: At loopback, and at the machine's address on its network.
@@ -66,6 +68,18 @@ def observe_states(*lines: str) -> Observe:
     async def observe(testbed: Testbed) -> States:
         container = (await run_lines(testbed, *lines))[-1]
         return await testbed.state(MACHINE), await testbed.state(container)
+
+    return observe
+
+
+def observe_default_bridge(*lines: str) -> Observe:
+    """The network states of the machine and of the last container, and the name of the default bridge."""
+    observe_both = observe_states(*lines)
+
+    async def observe(testbed: Testbed) -> BridgeStates:
+        bridge = await testbed.default_bridge()
+        machine, inside = await observe_both(testbed)
+        return machine, inside, bridge
 
     return observe
 

@@ -141,6 +141,10 @@ class Testbed(Protocol):
         """``docker network create …``; returns the network's real name."""
         ...
 
+    async def default_bridge(self) -> str:
+        """The name of the default network's bridge on the machine, usually docker0."""
+        ...
+
     async def connect_network(self, network: str, container: Container) -> str:
         """``docker network connect``; empty, or the Engine's refusal."""
         ...

@@ -93,9 +93,9 @@ class ObservedColumns:
 
     @cached_property
     def _local_peers(self) -> dict[int, Interface]:
-        """The machine's veth interfaces by the index of their peer, for pairs with both ends on the machine."""
-        ends = self.machine.interfaces if self.machine is not None else ()
-        return {int(x.peer[2:]): x for x in ends if x.kind == "veth" and x.peer and x.peer[2:].isdigit()}
+        """The peers of the machine's veth interfaces with both ends on the machine, by index."""
+        pairs = veth_ends(self.machine, self.machine) if self.machine is not None else ()
+        return {end.index: other for other, end in pairs}
 
     def veth_owner(self, index: int) -> str | None:
         """The title of the column that has the peer of the machine's veth interface ``index``."""
@@ -113,4 +113,4 @@ class ObservedColumns:
         if peer is not None:
             return f"{peer[1].name} in {peer[0].title}"
         local = self._local_peers.get(link.index)
-        return local.name if local is not None and link.peer == f"if{local.index}" else None
+        return local.name if local is not None else None

@@ -1,9 +1,12 @@
 """Relations between links: the two ends of a veth pair, a sub-interface and the link below it.
 
-Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7): a link in another namespace is identified by its index.
+Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7): a link in another namespace is identified by its index there
+and by that namespace. Indexes alone are ambiguous: every namespace counts its links from 1.
 """
 
 from __future__ import annotations
+
+from msgspec import UNSET
 
 from dashboard.core.namespaces.state import Interface, NamespaceState
 
@@ -11,16 +14,33 @@ SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 
 
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
-    """Pairs (end on the machine, end inside) whose peer indexes refer to each other."""
+    """Pairs (end on the machine, end inside) whose peer indexes and namespaces refer to each other.
+
+    The end on the machine need not name the namespace: the end inside names the machine's, where an index is unique.
+    """
     by_index = {one.index: one for one in machine.interfaces}
     pairs = []
     for end in inside.interfaces:
-        if end.kind != "veth" or not end.peer or not end.peer.startswith("if"):
-            continue
-        other = by_index.get(int(end.peer[2:])) if end.peer[2:].isdigit() else None
-        if other is not None and other.kind == "veth" and other.peer == f"if{end.index}":
+        other = by_index.get(_peer_index(end))
+        if (
+            other is not None
+            and _peer_index(other) == end.index
+            and end.peer_netns in {UNSET, machine.netns}
+            and other.peer_netns in {UNSET, 0, inside.netns}
+        ):
             pairs.append((other, end))
     return tuple(pairs)
+
+
+def _peer_index(link: Interface) -> int:
+    """The index of a veth end's peer; 0 without one."""
+    number = link.peer.removeprefix("if") if link.kind == "veth" and link.peer else ""
+    return int(number) if link.peer == f"if{number}" and number.isdecimal() else 0
+
+
+def outer_end(machine: NamespaceState, inside: NamespaceState, link: Interface) -> Interface | None:
+    """The machine's end of the veth pair whose end inside is ``link``."""
+    return next((outer for outer, inner in veth_ends(machine, inside) if inner == link), None)
 
 
 def is_cable(one: Interface) -> bool:
@@ -33,6 +53,8 @@ def lower_link(machine: NamespaceState, inside: NamespaceState, one: Interface) 
     if one.kind not in SUB_INTERFACES or not one.peer:
         return None
     number = one.peer.removeprefix("if")
-    if inside.netns != machine.netns and number.isdigit():
+    if inside.netns != machine.netns and number.isdecimal():
+        if one.peer_netns not in {UNSET, machine.netns}:
+            return None
         return next((link for link in machine.interfaces if link.index == int(number)), None)
     return next((link for link in machine.interfaces if link.name == one.peer), None)

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from msgspec import UNSET, UnsetType
+
 
 class Family(StrEnum):
     """Address families, named as iproute2 prints them."""
@@ -56,6 +58,8 @@ class Interface:
 
     ``peer`` is the peer's interface index in *its* namespace for veth (IFLA_LINK), as text
     ``"if7"``, or the lower link's name for vlan, macvlan and ipvlan; ``master`` the bridge's name.
+    ``peer_netns`` is the inode of the namespace that has the link with that index (IFLA_LINK_NETNSID), 0 if it is
+    neither this one nor the Engine's; unset, and not serialised, if it is unknown, as in older reports.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Interface:
     peer: str | None = None
     master: str | None = None
     addresses: tuple[Address, ...] = ()
+    peer_netns: int | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)

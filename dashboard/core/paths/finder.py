@@ -12,7 +12,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.visibility import not_visible
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
-from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link
+from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.paths.model import (
     LOOPBACK_ADDRESSES,
@@ -94,23 +94,23 @@ def _link_with(state: NamespaceState, address: str) -> Interface | None:
 
 
 def _hops_between(
-    machine: NamespaceState | None, server: NamespaceState, server_link: Interface, client_link: Interface
+    machine: NamespaceState | None,
+    server: NamespaceState,
+    server_link: Interface,
+    client: NamespaceState,
+    client_link: Interface,
 ) -> tuple[str, ...]:
-    """The hops from one container's link to another's, in the namespace ``server``."""
+    """The hops from one container's link to another's."""
     if server_link.kind in SUB_INTERFACES:
         parent = lower_link(machine, server, server_link) if machine is not None else None
         middle = parent.name if parent is not None else "the parent interface"
         return (f"{client_link.name} ({client_link.kind})", middle, f"{server_link.name} ({server_link.kind})")
     if machine is None:
         return (client_link.name, server_link.name)
-    outer = {link.index: link for link in machine.interfaces}
-    names = [client_link.name]
-    for link in (client_link, server_link):
-        index = link.peer[2:] if link.peer and link.peer.startswith("if") else ""
-        peer = outer.get(int(index)) if index.isdigit() else None
-        if peer is not None and peer.kind == "veth" and peer.peer == f"if{link.index}":
-            names += [peer.name, peer.master or ""] if link is client_link else [peer.name]
-    return tuple(name for name in (*names, server_link.name) if name)
+    near, far = outer_end(machine, client, client_link), outer_end(machine, server, server_link)
+    middle = [near.name, near.master or ""] if near is not None else []
+    middle += [far.name] if far is not None else []
+    return tuple(name for name in (client_link.name, *middle, server_link.name) if name)
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
@@ -136,7 +136,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
             return
         name = column.container.name if by_name and column.container else ""
         title = f"{peer.title} to {column.title}, {where}{', by name' if name else ''}"
-        hops = _hops_between(states.get(MACHINE), state, server_link, client_link)
+        hops = _hops_between(states.get(MACHINE), state, server_link, states[peer.key], client_link)
         for family in Family:
             addresses = [assigned] if family_of(assigned) is family else global_addresses(server_link, family)
             if addresses and (family is Family.INET or global_addresses(client_link, family)):

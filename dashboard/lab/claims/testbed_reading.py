@@ -100,6 +100,14 @@ class TestbedReader:
                 raise
             return False
 
+    async def default_bridge(self) -> str:
+        """The option of the network ``bridge`` that names its bridge."""
+        networks = await self._target.engine.networks({})
+        bridge = next((network.bridge for network in networks if network.name == Mode.BRIDGE), None)
+        if bridge is None:
+            raise NotTestableError("The engine has no default bridge.")
+        return bridge
+
     async def state(self, place: Place) -> NamespaceState:
         """One observation, made as for the columns of an experiment."""
         target = await self._observation_target(place)

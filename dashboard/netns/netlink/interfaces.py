@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import Flag, auto
 
+from msgspec import UNSET, UnsetType
+
 from dashboard.core.namespaces.state import Address, Family, Interface, Route, address_key, interface_key, route_key
-from dashboard.netns.namespace import Namespace
+from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink import rtnetlink
 from dashboard.netns.netlink.framing import Message, dump, open_socket, query
 from dashboard.netns.netlink.rtnetlink import LinkRecord, RouteRecord
@@ -31,7 +34,7 @@ def open_route_socket(groups: int = 0, receive_bytes: int = 0) -> socket.socket:
 def read_interfaces(namespace: Namespace) -> tuple[Interface, ...]:
     """All links with their addresses, by index. Blocks for about 30 µs per link: call it in a thread."""
     with namespace.run(open_route_socket) as opened:
-        table = LinkTable()
+        table = LinkTable(namespace.inode)
         table.load_links(opened)
         return table.interfaces()
 
@@ -39,20 +42,22 @@ def read_interfaces(namespace: Namespace) -> tuple[Interface, ...]:
 def read_routes(namespace: Namespace) -> tuple[Route, ...]:
     """Unicast routes of the main table, both families, one per next hop. Call it in a thread."""
     with namespace.run(open_route_socket) as opened:
-        table = LinkTable()
+        table = LinkTable(namespace.inode)
         table.load_links(opened)
         table.load_routes(opened)
         return table.routes()
 
 
 class LinkTable:
-    """Links, addresses and routes of one namespace, as last reported by the kernel.
+    """Links, addresses and routes of the namespace ``netns`` (an inode), as last reported by the kernel.
 
     Unchanged values remain the same objects, so that comparing two views is cheap.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, netns: int) -> None:
+        self.netns = netns
         self._links: dict[int, LinkRecord] = {}
+        self._namespaces: dict[int, int] = {}  # inodes by number, 0 for one that was not identified
         self._addresses: dict[int, dict[bytes, Address]] = {}
         self._hops: dict[Family, tuple[RouteRecord, ...]] = {}
         self._built: dict[int, Interface] = {}
@@ -85,6 +90,19 @@ class LinkTable:
             self._hops = hops
             self._routes = None
 
+    @property
+    def unknown_nsids(self) -> set[int]:
+        """The numbers of other namespaces to which links refer and which ``identify`` has not received yet."""
+        numbers = {link.lower_nsid for link in self._links.values() if link.lower_nsid is not None}
+        return numbers - self._namespaces.keys()
+
+    def identify(self, namespaces: Mapping[int, int]) -> None:
+        """Set the inodes of other namespaces by their numbers; those without one are shown as not identified."""
+        known = dict.fromkeys(self.unknown_nsids, 0) | self._namespaces | namespaces
+        if known != self._namespaces:
+            self._namespaces = known
+            self._built.clear()
+
     def apply(self, message: Message) -> Touched:
         """Apply one message. Routes are only reported as touched: the kernel sends no event for IPv4 routes that
         disappear with their link or source address (fib_flush), so they are read again."""
@@ -103,6 +121,7 @@ class LinkTable:
         before = self._links.get(link.index)
         if message.type == rtnetlink.RTM_DELLINK:
             self._links.pop(link.index, None)
+            self._forget_nsid(before)
             self._mark_stale_peer(before)
             self._addresses.pop(link.index, None)
             self._rename()
@@ -110,6 +129,7 @@ class LinkTable:
         if before == link:
             return Touched.NOTHING
         self._links[link.index] = link
+        self._forget_nsid(before)
         self._mark_stale_peer(link)
         if before is None or before.name != link.name:
             self._rename()
@@ -120,12 +140,18 @@ class LinkTable:
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
         """The kernel reports the first end of a new veth pair before the second one exists, and sends no event for an
         end whose peer moves to another namespace."""
-        if link is None or link.kind != "veth" or link.lower_elsewhere:
+        if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return
         if link.lower == 0:
             self.stale_peers.add(link.index)
         elif (peer := self._links.get(link.lower)) and (peer.lower != link.index or link.index not in self._links):
             self.stale_peers.add(peer.index)
+
+    def _forget_nsid(self, before: LinkRecord | None) -> None:
+        """The kernel gives a number that is no longer used to another namespace."""
+        number = None if before is None else before.lower_nsid
+        if number in self._namespaces and all(link.lower_nsid != number for link in self._links.values()):
+            del self._namespaces[number]
 
     def _rename(self) -> None:
         """A name was added, removed or changed: other links show it as master or lower link, and so do routes."""
@@ -171,14 +197,20 @@ class LinkTable:
             peer=self._peer(link),
             master=self.name_of(link.master),
             addresses=_in_order(addresses.values()) if addresses else (),
+            peer_netns=self._peer_netns(link),
         )
 
     def _peer(self, link: LinkRecord) -> str | None:
         if link.lower == 0:
             return None
-        if link.kind == "veth" or link.lower_elsewhere:
+        if link.kind == "veth" or link.lower_nsid is not None:
             return f"if{link.lower}"
         return self.name_of(link.lower)
+
+    def _peer_netns(self, link: LinkRecord) -> int | UnsetType:
+        if link.lower_nsid is not None:
+            return self._namespaces.get(link.lower_nsid, 0)
+        return self.netns if link.kind == "veth" and link.lower else UNSET
 
     def routes(self) -> tuple[Route, ...]:
         """The routes in canonical order."""
@@ -206,6 +238,19 @@ def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
             if error.errno != errno.ENODEV:
                 raise
     return found
+
+
+def read_nsids(opened: socket.socket, pids: Iterable[int]) -> dict[int, int]:
+    """The inodes of the network namespaces of processes, by the numbers that the namespace of ``opened`` has given to
+    them. Processes that have ended or cannot be read are omitted."""
+    inodes: dict[int, int] = {}
+    for pid in pids:
+        with suppress(NamespaceGone, OSError), Namespace.of_pid(pid) as namespace:
+            for message in query(opened, rtnetlink.RTM_GETNSID, rtnetlink.pack_nsid_request(namespace.fd)):
+                number = rtnetlink.decode_nsid(message.body) if message.type == rtnetlink.RTM_NEWNSID else None
+                if number is not None:
+                    inodes[number] = namespace.inode
+    return inodes
 
 
 def read_hops(opened: socket.socket) -> dict[Family, tuple[RouteRecord, ...]]:

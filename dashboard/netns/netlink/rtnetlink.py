@@ -12,11 +12,12 @@ import sys
 from dataclasses import dataclass
 
 from dashboard.core.namespaces.state import Address, Family
-from dashboard.netns.netlink.framing import MalformedMessage, split_attributes
+from dashboard.netns.netlink.framing import MalformedMessage, pack_attribute, split_attributes
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNSID, RTM_GETNSID = 88, 90
 
 #: The old-style groups of links, addresses and routes of both families (linux/rtnetlink.h).
 EVENT_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
@@ -26,10 +27,13 @@ _ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 _ROUTE = struct.Struct("=BBBBBBBBI")  # family, dst and src length, tos, table, protocol, scope, type, flags
 _NEXTHOP = struct.Struct("=HBBi")  # length, flags, hops, index
 _U32 = struct.Struct("=I")
+_GENERAL = struct.Struct("=Bxxx")  # family
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK = 1, 3, 4, 5
 _IFLA_MASTER, _IFLA_WIRELESS, _IFLA_LINKINFO, _IFLA_EXT_MASK, _IFLA_LINK_NETNSID = 10, 11, 18, 29, 37
 _IFLA_INFO_KIND = 1
+_NETNSA_NSID, _NETNSA_FD = 1, 3
+_NOT_ASSIGNED = 0xFFFFFFFF  # NETNSA_NSID_NOT_ASSIGNED
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC = 1, 4, 5, 6, 7
 _RTA_MULTIPATH, _RTA_TABLE, _RTA_VIA = 9, 15, 18
@@ -64,10 +68,21 @@ def pack_link_request(index: int) -> bytes:
     return _LINK.pack(0, 0, index, 0, 0) + _WITHOUT_STATISTICS
 
 
+def pack_nsid_request(descriptor: int) -> bytes:
+    """The body of a request for the number of the namespace that an open descriptor refers to."""
+    return _GENERAL.pack(0) + pack_attribute(_NETNSA_FD, _U32.pack(descriptor))
+
+
+def decode_nsid(body: bytes) -> int | None:
+    """The number from RTM_NEWNSID; None if the namespace has none here: then no link refers to it."""
+    number = _u32(split_attributes(body, _GENERAL.size), _NETNSA_NSID)
+    return None if number == _NOT_ASSIGNED else number
+
+
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
-    """One link as reported by the kernel; relations are indexes. If ``lower_elsewhere`` is true, ``lower`` is an index
-    in another namespace."""
+    """One link as reported by the kernel; relations are indexes. ``lower_nsid`` is the number that this namespace has
+    given to the namespace of ``lower``, None if it is this one."""
 
     index: int
     name: str
@@ -76,7 +91,7 @@ class LinkRecord:
     mtu: int
     up: bool
     lower: int
-    lower_elsewhere: bool
+    lower_nsid: int | None
     master: int
 
 
@@ -159,7 +174,7 @@ def decode_link(body: bytes) -> LinkRecord | None:
         mtu=_u32(attributes, _IFLA_MTU),
         up=bool(flags & _IFF_UP),
         lower=0 if lower == index and _IFLA_LINK_NETNSID not in attributes else lower,
-        lower_elsewhere=_IFLA_LINK_NETNSID in attributes,
+        lower_nsid=_u32(attributes, _IFLA_LINK_NETNSID) if _IFLA_LINK_NETNSID in attributes else None,
         master=_u32(attributes, _IFLA_MASTER),
     )
 

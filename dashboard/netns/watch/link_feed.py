@@ -6,12 +6,12 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from dashboard.netns.namespace import in_own_thread
 from dashboard.netns.netlink.framing import MalformedMessage, Message, receive, split_messages
-from dashboard.netns.netlink.interfaces import LinkTable, Touched, read_hops, read_links
+from dashboard.netns.netlink.interfaces import LinkTable, Touched, read_hops, read_links, read_nsids
 
 _log = logging.getLogger(__name__)
 
@@ -26,14 +26,21 @@ class LinkFeed:
     """Applies events to ``table`` and calls ``changed`` when it may differ: shortly after the first event of a burst,
     then every few milliseconds.
 
-    ``events`` is subscribed to rtnetlink's groups, ``dumps`` is for requests; the caller closes both after ``stop``. A
-    complete dump repairs lost events: overrun (ENOBUFS), a malformed message, a refused request.
+    ``events`` is subscribed to rtnetlink's groups, ``dumps`` is for requests; the caller closes both after ``stop``.
+    ``engines`` returns pids in the namespaces in which peers may be; it is called in threads. A complete dump repairs
+    lost events: overrun (ENOBUFS), a malformed message, a refused request.
     """
 
     def __init__(
-        self, events: socket.socket, dumps: socket.socket, table: LinkTable, changed: Callable[[], None]
+        self,
+        events: socket.socket,
+        dumps: socket.socket,
+        table: LinkTable,
+        changed: Callable[[], None],
+        engines: Callable[[], Iterable[int]] | None = None,
     ) -> None:
         self.table = table
+        self._engines = engines
         self._events = events
         self._dumps = dumps
         self._changed = changed
@@ -85,9 +92,7 @@ class LinkFeed:
             self._stale_routes = bool(backlog)
 
     def _load(self) -> LinkTable:
-        table = LinkTable()
-        table.load(self._dumps)
-        return table
+        return load_table(self.table.netns, self._dumps, self._engines)
 
     def _read(self) -> None:
         touched = Touched.NOTHING
@@ -126,7 +131,7 @@ class LinkFeed:
 
     def _flush(self) -> None:
         self._timer = None
-        if self._stale_routes or self._lost or self.table.stale_peers:
+        if self._stale_routes or self._lost or self.table.stale_peers or self.table.unknown_nsids:
             self._refresh = self._loop.create_task(self._refresh_stale())
         else:
             self._flushed_at = self._loop.time()
@@ -137,7 +142,7 @@ class LinkFeed:
         try:
             if self._lost:
                 await self.reload()
-            while self._stale_routes or self.table.stale_peers:
+            while self._stale_routes or self.table.stale_peers or self.table.unknown_nsids:
                 await self._read_stale()
             self._changed()
             self._flushed_at = self._loop.time()
@@ -151,7 +156,7 @@ class LinkFeed:
             self._flush_later()
 
     async def _read_stale(self) -> None:
-        """Read what events do not report: routes that disappeared silently, peers of veths."""
+        """Read what events do not report: routes that disappeared silently, peers of veths and their namespaces."""
         async with self._lock:
             routes, self._stale_routes = self._stale_routes, False
             stale = frozenset(self.table.stale_peers)
@@ -164,3 +169,17 @@ class LinkFeed:
             for message in links:
                 self.table.apply(message)
                 self.table.stale_peers -= stale
+            if self.table.unknown_nsids:
+                self.table.identify(await in_own_thread(lambda: read_nsids(self._dumps, _pids(self._engines))))
+
+
+def _pids(engines: Callable[[], Iterable[int]] | None) -> Iterable[int]:
+    return engines() if engines is not None else ()
+
+
+def load_table(netns: int, dumps: socket.socket, engines: Callable[[], Iterable[int]] | None) -> LinkTable:
+    """A table with everything in the namespace ``netns``, whose socket ``dumps`` is. Call it in a thread."""
+    table = LinkTable(netns)
+    table.load(dumps)
+    table.identify(read_nsids(dumps, _pids(engines)))
+    return table

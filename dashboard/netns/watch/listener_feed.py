@@ -65,6 +65,7 @@ class ListenerFeed:
         self._start_search()
         self._built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}
         self._shown: tuple[Listener, ...] | None = None
+        self._shown_inodes: frozenset[int] = frozenset()
         self._shown_names = -1
 
     def stop(self) -> None:
@@ -177,15 +178,20 @@ class ListenerFeed:
             deadline = self._loop.time() - _OWNER_WAIT_S
             built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}
             for one in self._table.sockets:
-                passing = one.inode in self._handover and one.inode not in self._owners
-                if not passing and self._waiting.get(one.inode, deadline) <= deadline:
+                if self._is_due(one.inode, deadline):
                     what = (one, self._owners.get(one.inode), name_of(one.interface))
                     built[what] = self._built.get(what) or _keyed(*what)
             self._built = built
+            self._shown_inodes = frozenset(one.inode for one, _, _ in built)
             in_order = sorted(built.values(), key=itemgetter(0))
             self._shown = tuple(dict.fromkeys(listener for _, listener in in_order))
             self._shown_names = names_version
         return self._shown
+
+    def _is_due(self, inode: int, deadline: float) -> bool:
+        if inode in self._owners or inode in self._shown_inodes:
+            return True
+        return inode not in self._handover and self._waiting.get(inode, deadline) <= deadline
 
 
 def _keyed(one: ListeningSocket, owner: Owner | None, interface: str | None) -> tuple[Any, Listener]:

@@ -16,11 +16,11 @@ from typing import Self
 from dashboard.core.namespaces.state import Interface, Listener, Route
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import MalformedMessage
-from dashboard.netns.netlink.interfaces import LinkTable, open_route_socket
+from dashboard.netns.netlink.interfaces import open_route_socket
 from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
 from dashboard.netns.netlink.rtnetlink import EVENT_GROUPS
 from dashboard.netns.sysctls import read_sysctls_here
-from dashboard.netns.watch.link_feed import LinkFeed
+from dashboard.netns.watch.link_feed import LinkFeed, load_table
 from dashboard.netns.watch.listener_feed import Candidates, ListenerFeed, search_owners
 from dashboard.netns.watch.poll_timer import PollTimer, next_turn
 
@@ -52,15 +52,16 @@ _ERROR_PAUSE_S = 1.0
 class _Inside:
     """The sockets opened in the namespace and the first results. Created in a thread that has entered it."""
 
-    def __init__(self, candidates: Candidates | None, extra_sysctls: tuple[str, ...]) -> None:
+    def __init__(
+        self, netns: int, candidates: Candidates | None, extra_sysctls: tuple[str, ...], engines: Candidates | None
+    ) -> None:
         self._sockets: list[socket.socket] = []
         try:
             # subscribe before the first dump, so that no event is missed
             self.events = self._keep(open_route_socket(EVENT_GROUPS, _EVENT_BUFFER_BYTES))
             self.dumps = self._keep(open_route_socket())
             self.listeners = ListenerTable(self._keep(open_diag_socket()))
-            self.links = LinkTable()
-            self.links.load(self.dumps)
+            self.links = load_table(netns, self.dumps, engines)
             self.listeners.poll()
             self.sysctls = read_sysctls_here(extra_sysctls)
             self.owners = search_owners((one.inode for one in self.listeners.sockets), candidates)
@@ -113,7 +114,7 @@ class Watch:
         self._sysctl_due = now + _SYSCTL_PERIOD_S
         self._resync_due = now + _RESYNC_PERIOD_S
         self._listeners = ListenerFeed(inside.listeners, inside.owners, candidates, self._publish, engines)
-        self._links = LinkFeed(inside.events, inside.dumps, inside.links, self._publish)
+        self._links = LinkFeed(inside.events, inside.dumps, inside.links, self._publish, engines)
         self._poll_timer = PollTimer.of_loop()
         self._poll_timer.add(self)
         self.view = self._assemble()
@@ -131,14 +132,14 @@ class Watch:
         """Enter the namespace once, read everything (a few milliseconds) and watch it from then on.
 
         The caller keeps ``namespace``. ``candidates`` returns the pids among which owners are searched first, before
-        all of ``/proc``; it is called in threads. ``engines`` returns the pids that may pass a new socket on to another
-        process. Raises NamespaceGone if ``namespace`` is closed, OSError if the
-        kernel refuses."""
+        all of ``/proc``, and ``engines`` the pids of engines: they may pass a new socket on to another process, and
+        the peers of links may be in their namespaces. Both are called in threads. Raises NamespaceGone if
+        ``namespace`` is closed, OSError if the kernel refuses."""
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
         inside: _Inside | None = None
         try:
-            inside = await own.arun(lambda: _Inside(candidates, extra), discard=_Inside.close)
+            inside = await own.arun(lambda: _Inside(own.inode, candidates, extra, engines), discard=_Inside.close)
             return cls(own, inside, on_change, poll_s, candidates, extra, engines)
         except BaseException:
             if inside is not None:

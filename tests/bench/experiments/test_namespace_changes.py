@@ -15,7 +15,7 @@ from dashboard.netns.netlink.interfaces import LinkTable, open_route_socket
 
 def addresses() -> set[str]:
     with open_route_socket() as opened:
-        table = LinkTable()
+        table = LinkTable(0)
         table.load(opened)
         return {one.address for link in table.interfaces() for one in link.addresses}
 

@@ -13,6 +13,9 @@ from dashboard.core.claims.catalogue import (
     add_host_discards,
     all_claims,
     bridge_costs,
+    bridge_gateway,
+    bridge_mtu,
+    bridge_veth,
     bridge_without_ipv6,
     bridges_apart,
     discarded_publish,
@@ -49,6 +52,7 @@ from dashboard.core.namespaces.state import (
     Route,
 )
 from dashboard.core.reports.model import ClaimVerdict
+from tests.core.builders import MACHINE_NETNS, make_interface, make_route, make_state
 
 HOLDS, DIFFERS, NOT_TESTABLE = ClaimVerdict.HOLDS, ClaimVerdict.DIFFERS, ClaimVerdict.NOT_TESTABLE
 CLAIMS = pytest.mark.parametrize("claim", all_claims(), ids=lambda claim: claim.id)
@@ -311,3 +315,34 @@ def test_an_expectation_replaces_the_claims_texts_and_mutation() -> None:
         == "This Engine runs with iptables=false: it writes no rules."
     )
     assert masquerade.CLAIM.otherwise[0].sentence == "With iptables=false: not testable."
+
+
+def bridged(bridge: str, **inner: Any) -> tuple[NamespaceState, NamespaceState, str]:
+    """A container on the default bridge of a machine whose own eth0 is a veth. As Engine 28 does, each namespace counts
+    its links from 1, and a container on another bridge was connected first."""
+    elsewhere = {"kind": "veth", "peer": "if2", "peer_netns": 0}
+    machine = make_state(
+        interfaces=(
+            make_interface("eth0", 2, "veth", peer="if2", peer_netns=0, addresses=("192.0.2.2/24",)),
+            make_interface(bridge, 3, "bridge", addresses=("172.17.0.1/16",), mtu=1400),
+            make_interface("veth1", 7, master="br-other", **elsewhere),
+            make_interface("veth2", 9, master=bridge, **elsewhere),
+        )
+    )
+    eth0 = make_interface("eth0", 2, "veth", mtu=1400, **{"peer": "if9", "peer_netns": MACHINE_NETNS} | inner)
+    return machine, make_state(7, interfaces=(eth0,), routes=(make_route(gateway="172.17.0.1"),)), bridge
+
+
+@pytest.mark.parametrize("bridge", ["docker0", "br9"])
+def test_the_default_bridge_has_the_name_that_the_engine_gives_it(bridge: str) -> None:
+    for claim in (bridge_veth, bridge_mtu, bridge_gateway):
+        judgement = claim.judge(bridged(bridge))
+        assert judgement.verdict is HOLDS, judgement
+        assert bridge in " ".join(judgement.evidence)
+        machine, inside, _ = bridged(bridge)
+        assert claim.judge((machine, inside, "docker1")).verdict is DIFFERS
+
+
+@pytest.mark.parametrize("inner", [{"peer": "if7"}, {"peer": "if2"}, {"peer_netns": 0}])
+def test_a_veth_on_another_bridge_or_to_another_namespace_differs(inner: dict[str, Any]) -> None:
+    assert bridge_veth.judge(bridged("docker0", **inner)).verdict is DIFFERS

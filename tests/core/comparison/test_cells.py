@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.namespaces.state import Interface
 from tests.core.builders import (
     MACHINE,
     container_id,
     make_interface,
+    make_scene,
     make_state,
 )
 from tests.core.comparison.cell_helpers import scene_of
@@ -61,3 +64,13 @@ def test_a_veth_pair_may_have_both_ends_on_the_machine() -> None:
 def test_only_columns_in_the_machine_s_network_namespace_share_it() -> None:
     observed = scene_of("host", "bridge")
     assert [observed.shares_machine(key) for key in (MACHINE, "host", "bridge", "gone")] == [True, True, False, False]
+
+
+def test_the_machine_s_own_eth0_may_be_a_veth_to_another_namespace() -> None:
+    columns, states = make_scene(("bridge",))
+    uplink = make_interface("eth0", 2, "veth", peer="if5", peer_netns=0)
+    cable = make_interface("veth5", 5, "veth", peer="if2", master="docker0", peer_netns=0)
+    machine = replace(states[MACHINE], interfaces=(uplink, cable))
+    observed = ObservedColumns(columns, states | {MACHINE: machine})
+    assert observed.veth_peer(machine, uplink) is None
+    assert observed.veth_peer(machine, cable) is None

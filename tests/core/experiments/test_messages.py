@@ -80,7 +80,7 @@ ADDED: dict[type[Any], set[str]] = {
         "invisible",
     },
     NamespaceState: {"namespaces", "lookups"},
-    Interface: {"master"},
+    Interface: {"master", "peer_netns"},
     Listener: {"v6only", "interface"},
     Row: {"label", "why", "notes", "absent", "normalised"},
     ModeReport: {"note"},

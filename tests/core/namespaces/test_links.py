@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
+from msgspec import UNSET, UnsetType
 
-from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
+from dashboard.core.namespaces.links import is_cable, lower_link, outer_end, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from tests.core.builders import MACHINE_NETNS, make_interface, make_scene, make_state, recorded_scene, states
 
@@ -52,6 +54,55 @@ def test_every_namespace_may_count_its_links_from_one_again() -> None:
     machine = machine_with(*outer)
     for one, other in zip(outer, inner, strict=True):
         assert veth_ends(machine, inside_with(other)) == ((one, other),)
+
+
+def test_a_peer_in_a_third_namespace_is_no_pair() -> None:
+    """A machine whose own eth0 is a veth, and a container that runs an engine of its own."""
+    uplink = make_interface("eth0", 2, "veth", peer="if7", addresses=("192.0.2.2/24",), peer_netns=0)
+    nested = make_interface("veth77", 7, "veth", peer="if2", master="docker0", peer_netns=0)
+    assert veth_ends(machine_with(uplink), inside_with(nested)) == ()
+
+
+@pytest.mark.parametrize(
+    ("outer_netns", "inner_netns", "belongs"),
+    [
+        (0, MACHINE_NETNS, True),
+        (7, MACHINE_NETNS, True),
+        (8, MACHINE_NETNS, False),
+        (MACHINE_NETNS, MACHINE_NETNS, False),
+        (UNSET, MACHINE_NETNS, True),
+        (0, UNSET, True),
+        (0, 0, False),
+        (0, 7, False),
+    ],
+)
+def test_the_namespaces_of_the_peers_must_agree(
+    outer_netns: int | UnsetType, inner_netns: int | UnsetType, belongs: bool
+) -> None:
+    outer, inner = replace(OUTER, peer_netns=outer_netns), replace(INNER, peer_netns=inner_netns)
+    assert veth_ends(machine_with(outer), inside_with(inner)) == (((outer, inner),) if belongs else ())
+
+
+def test_both_ends_may_be_in_one_namespace() -> None:
+    one = make_interface("v0", 5, "veth", peer="if6", peer_netns=MACHINE_NETNS)
+    other = make_interface("v1", 6, "veth", peer="if5", peer_netns=MACHINE_NETNS)
+    machine = machine_with(one, other)
+    assert veth_ends(machine, machine) == ((other, one), (one, other))
+
+
+def test_the_machine_s_end_of_a_link_is_found() -> None:
+    second = make_interface("eth1", 8, "veth", peer="if9")
+    machine, inside = machine_with(OUTER, make_interface("vethb", 9, "veth", peer="if8")), inside_with(INNER, second)
+    assert outer_end(machine, inside, INNER) == OUTER
+    assert outer_end(machine, inside, make_interface("lo", 1, "loopback")) is None
+
+
+def test_a_sub_interface_of_a_link_in_a_third_namespace_has_no_link_below_it() -> None:
+    below = make_interface("eth0", 20, "macvlan", peer="if2", peer_netns=0)
+    machine = machine_with(make_interface("eth0", 2))
+    assert lower_link(machine, inside_with(below), below) is None
+    here = replace(below, peer_netns=MACHINE_NETNS)
+    assert lower_link(machine, inside_with(here), here) == machine.interfaces[0]
 
 
 @pytest.mark.parametrize(

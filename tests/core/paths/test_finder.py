@@ -431,3 +431,23 @@ def test_an_address_outside_the_bridge_s_subnets_is_not_reachable() -> None:
     )
     states[MACHINE] = replace(states[MACHINE], interfaces=links)
     assert "in its subnet" in paths_by_key(columns, states)["bridge/bridge-address"].unavailable
+
+
+def test_between_containers_a_link_of_another_namespace_is_no_hop() -> None:
+    """The client's peer has the index of a link on the machine, but is elsewhere."""
+    columns, states = make_scene(("user-bridge", "user-bridge-2"))
+    network = columns[1].networks
+    columns = tuple(
+        replace(column, networks=network) if column.key == "user-bridge-2" else column for column in columns
+    )
+    address = next(link for link in states["user-bridge"].interfaces if link.name == "eth0").addresses
+    states["user-bridge-2"] = replace(
+        states["user-bridge-2"],
+        interfaces=tuple(
+            replace(link, addresses=address, peer_netns=0) if link.name == "eth0" else link
+            for link in states["user-bridge-2"].interfaces
+        ),
+    )
+    path = paths_by_key(columns, states)["user-bridge/container-to-container"]
+    outer = next(link for link in states[MACHINE].interfaces if link.master == "br-user-bridge")
+    assert path.hops == ("eth0", outer.name, "eth0")

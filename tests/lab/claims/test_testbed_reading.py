@@ -50,6 +50,18 @@ async def test_readings_agree_with_the_tools(testbed: EngineTestbed, engine_host
     assert (await testbed.stats(one))["networks"]["eth0"]["rx_bytes"] >= 0
 
 
+@pytest.mark.engine
+async def test_the_default_bridge_is_the_one_of_the_engine(testbed: EngineTestbed) -> None:
+    assert await testbed.default_bridge() == "docker0"
+
+
+async def test_an_engine_without_a_default_bridge_is_not_testable(fake: FakeEngine) -> None:
+    fake.nets.clear()
+    testbed = EngineTestbed(ClaimEngine(fake, fake.facts, "nginx", WatchPool()), {}, "nm-reading")
+    with pytest.raises(NotTestableError, match="no default bridge"):
+        await testbed.default_bridge()
+
+
 async def test_a_remote_engine_is_not_testable(fake: FakeEngine) -> None:
     engine = ClaimEngine(fake, make_info(pid=None), "nginx", WatchPool())
     testbed = EngineTestbed(engine, {}, "nm-reading")

@@ -57,6 +57,9 @@ async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
     assert column["bridge"].networks["bridge"].startswith("172.17.")
     assert network_name(identity, Mode.USER_BRIDGE) in column["user-bridge"].networks
     assert [link.name for link in states["none"].interfaces] == ["lo"]
+    veths = {key: {x.peer_netns for x in state.interfaces if x.kind == "veth"} for key, state in states.items()}
+    assert veths["bridge"] == veths["user-bridge"] == {states["machine"].netns}
+    assert veths["machine"] == {0}, "eth0 of a private host is a veth, too"
     resolvers = {key: state.resolver.origin for key, state in states.items() if state.resolver}
     assert resolvers["machine"] is Origin.MACHINE
     assert resolvers["host"] is Origin.COPY

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from msgspec import UNSET, UnsetType
 
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink import rtnetlink
@@ -16,6 +17,7 @@ from dashboard.netns.netlink.interfaces import (
     open_route_socket,
     read_interfaces,
     read_links,
+    read_nsids,
     read_routes,
 )
 from tests.netns.namespaces import Zoo
@@ -23,8 +25,8 @@ from tests.support.polling import until
 
 
 @pytest.fixture
-def table() -> LinkTable:
-    return LinkTable()
+def table(namespace: Namespace) -> LinkTable:
+    return LinkTable(namespace.inode)
 
 
 def _events(opened: socket.socket) -> list[Message]:
@@ -81,6 +83,47 @@ def test_the_end_that_stays_when_its_peer_moves_is_read_again(
             table.apply(message)
         assert len(table.stale_peers) == 1
         _follow(namespace, table, events, dumps)
+
+
+def test_the_namespace_of_a_peer_is_identified_by_its_number(
+    zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
+) -> None:
+    other, third = make_zoo(), make_zoo()
+    zoo.batch(
+        f"link add v0 type veth peer name eth0 netns {other.pid}",
+        f"link add v1 type veth peer name eth0 netns {third.pid}",
+        "link add v2 type veth peer name v3",
+    )
+
+    def peers() -> dict[str, int | UnsetType]:
+        return {one.name: one.peer_netns for one in table.interfaces()}
+
+    with Namespace.of_pid(other.pid) as elsewhere, namespace.run(open_route_socket) as dumps:
+        table.load(dumps)
+        local = {"lo": UNSET, "v2": namespace.inode, "v3": namespace.inode}
+        assert peers() == local | {"v0": 0, "v1": 0}
+        assert len(table.unknown_nsids) == 2
+        table.identify(read_nsids(dumps, [other.pid, 2**22 + 5]))
+        assert peers() == local | {"v0": elsewhere.inode, "v1": 0}
+        assert table.unknown_nsids == set()
+
+
+def test_the_number_of_a_namespace_is_forgotten_with_its_last_link(
+    zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
+) -> None:
+    """The kernel gives it to the next namespace."""
+    other = make_zoo()
+    zoo.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
+    with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
+        table.load(dumps)
+        table.identify(read_nsids(dumps, [other.pid]))
+        zoo.ip("link", "del", "v0")
+        for message in _events(events):
+            table.apply(message)
+        zoo.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
+        for message in _events(events):
+            table.apply(message)
+        assert len(table.unknown_nsids) == 1
 
 
 def test_a_port_that_leaves_its_bridge_stays_a_link(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:

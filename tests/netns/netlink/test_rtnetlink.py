@@ -40,7 +40,7 @@ def test_it_reads_a_vlan() -> None:
     )
     assert link is not None
     assert (link.name, link.kind, link.mac, link.mtu, link.lower) == ("eth0.7", "vlan", "02:42:0a:00:00:01", 1496, 2)
-    assert not link.lower_elsewhere
+    assert link.lower_nsid is None
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,10 @@ def changed() -> Counted:
 
 
 @pytest.fixture
-async def feed(sockets: tuple[socket.socket, socket.socket], changed: Counted) -> AsyncIterator[LinkFeed]:
-    table = LinkTable()
+async def feed(
+    namespace: Namespace, sockets: tuple[socket.socket, socket.socket], changed: Counted
+) -> AsyncIterator[LinkFeed]:
+    table = LinkTable(namespace.inode)
     table.load(sockets[1])
     opened = LinkFeed(*sockets, table, changed)
     yield opened

@@ -89,6 +89,7 @@ async def engine_feed(
     """A feed for which this process is the engine; it waits for a handover as long as the test takes."""
     monkeypatch.setattr(listener_feed, "_HANDOVER_S", DEADLINE_S)
     monkeypatch.setattr(listener_feed, "_HANDOVER_POLL_S", 0)
+    monkeypatch.setattr(listener_feed, "_OWNER_WAIT_S", DEADLINE_S)
     recorded.feed = opened = ListenerFeed(table, {}, None, recorded, lambda: [os.getpid()])
     yield opened
     opened.stop()
@@ -102,6 +103,20 @@ async def test_a_socket_that_an_engine_passes_on_is_shown_with_the_process_that_
     proxy = handover.pass_on()
     await eventually(lambda: recorded.shown[-1])
     assert {one.pid for shown in recorded.shown for one in shown} == {proxy}
+
+
+async def test_a_socket_that_was_shown_before_the_engine_was_found_stays(
+    engine_feed: ListenerFeed, recorded: Recorded, handover: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_feed, "_OWNER_WAIT_S", 0)
+    engine_feed.poll()
+    assert [one.pid for one in recorded.shown[-1]] == [None], "the search has not ended yet"
+    await eventually(lambda: engine_feed._handover)
+    proxy = handover.pass_on()
+    await engine_feed.settle()
+    owners = [[one.pid for one in shown] for shown in recorded.shown]
+    assert owners[-1] == [proxy]
+    assert set(map(tuple, owners)) == {(None,), (proxy,)}
 
 
 async def test_a_feed_settles_once_the_engine_has_passed_a_socket_on(

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from msgspec import UnsetType
 
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.listeners import ListenerTable
@@ -221,4 +222,25 @@ async def test_owners_are_searched_among_the_candidates_given(
     watch = await Watch.open(namespace, lambda _view: None, candidates=candidates)
     assert [one.pid for one in watch.view.listeners] == [process.pid]
     assert asked
+    watch.close()
+
+
+async def test_the_peer_of_a_link_is_in_the_namespace_of_an_engine(
+    zoo: Zoo, namespace: Namespace, make_zoo: Callable[[], Zoo]
+) -> None:
+    engine, other = make_zoo(), make_zoo()
+    zoo.batch(f"link add eth0 type veth peer name v0 netns {engine.pid}")
+    watch = await Watch.open(namespace, lambda _view: None, engines=lambda: [engine.pid])
+
+    def peers() -> dict[str, int | UnsetType]:
+        return {one.name: one.peer_netns for one in watch.view.interfaces if one.kind == "veth"}
+
+    with Namespace.of_pid(engine.pid) as elsewhere:
+        assert peers() == {"eth0": elsewhere.inode}
+        zoo.ip("link", "add", "eth1", "type", "veth", "peer", "name", "v0", "netns", str(other.pid))
+        await eventually(lambda: peers() == {"eth0": elsewhere.inode, "eth1": 0})
+        zoo.batch("link del eth0", "link del eth1", f"link add eth2 type veth peer name v2 netns {engine.pid}")
+        await eventually(lambda: peers() == {"eth2": elsewhere.inode})
+        await watch.resync()
+        assert peers() == {"eth2": elsewhere.inode}
     watch.close()

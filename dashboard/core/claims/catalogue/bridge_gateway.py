@@ -1,25 +1,25 @@
-"""A bridge container's default route leads through docker0."""
+"""A container's default route on the default bridge leads through that bridge."""
 
 from __future__ import annotations
 
 from dashboard.core.claims.extract import find_interface
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
-from dashboard.core.claims.observers import States, observe_states
+from dashboard.core.claims.observers import BridgeStates, observe_default_bridge
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
 
-def judge(states: States) -> Judgement:
-    """Holds if the gateway is an address of docker0."""
-    machine, inside = states
+def judge(states: BridgeStates) -> Judgement:
+    """Holds if the gateway is an address of the default bridge."""
+    machine, inside, name = states
     gateways = [route.gateway for route in inside.routes if route.destination == "default" and route.gateway]
-    bridge = find_interface(machine, "docker0")
+    bridge = find_interface(machine, name)
     own = [address.address for address in bridge.addresses] if bridge else []
     evidence = (
         f"default route of the container: via {', '.join(gateways) or 'nothing'}",
-        f"docker0 has {', '.join(own)}",
+        f"{name} has {', '.join(own)}",
     )
-    return holds_if(bool(gateways) and set(gateways) <= set(own), "The gateway is not docker0.", *evidence)
+    return holds_if(bool(gateways) and set(gateways) <= set(own), f"The gateway is not {name}.", *evidence)
 
 
 CLAIM = Claim(
@@ -27,7 +27,7 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="On the default bridge, docker0's address is the container's default gateway.",
     source="Docker documentation, “Bridge network driver”",
-    observe=observe_states(LINE),
+    observe=observe_default_bridge(LINE),
     judge=judge,
     lines=(LINE, "docker exec ID ip route"),
     mutation={"--network bridge": "--network none"},

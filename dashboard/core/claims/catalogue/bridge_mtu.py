@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dashboard.core.claims.extract import find_interface
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
-from dashboard.core.claims.observers import States, observe_states
+from dashboard.core.claims.observers import BridgeStates, observe_default_bridge
 
 NETWORK = "docker network create -o com.docker.network.driver.mtu=1400 lab"
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
 
-def judge(states: States) -> Judgement:
-    """Holds if docker0 and eth0 have the same MTU."""
-    machine, inside = states
-    outer, inner = find_interface(machine, "docker0"), find_interface(inside, "eth0")
+def judge(states: BridgeStates) -> Judgement:
+    """Holds if the default bridge and eth0 have the same MTU."""
+    machine, inside, bridge = states
+    outer, inner = find_interface(machine, bridge), find_interface(inside, "eth0")
     if outer is None or inner is None:
-        return differs("There is no docker0, or no eth0.", f"interfaces in the container: {len(inside.interfaces)}")
-    evidence = f"MTU of docker0: {outer.mtu}, of eth0 in the container: {inner.mtu}"
+        return differs(f"There is no {bridge}, or no eth0.", f"interfaces in the container: {len(inside.interfaces)}")
+    evidence = f"MTU of {bridge}: {outer.mtu}, of eth0 in the container: {inner.mtu}"
     return holds_if(outer.mtu == inner.mtu, "They differ.", evidence)
 
 
@@ -27,7 +27,7 @@ CLAIM = Claim(
     source="Docker documentation, “Bridge network driver”, com.docker.network.driver.mtu; dockerd(8), --mtu",
     exact="Where the machine's link has a smaller MTU (VPN, cloud), large packets vanish until you set the MTU by "
     "hand. In host mode there is nothing to set.",
-    observe=observe_states(NETWORK, LINE),
+    observe=observe_default_bridge(NETWORK, LINE),
     judge=judge,
     lines=(LINE, "docker exec ID ip link show eth0"),
     mutation={"--network bridge": "--network {lab}"},

@@ -1,27 +1,28 @@
-"""A veth pair connects a bridge container to docker0."""
+"""A veth pair connects a bridge container to the default bridge."""
 
 from __future__ import annotations
 
 from dashboard.core.claims.extract import find_interface, interface_names
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
-from dashboard.core.claims.observers import States, observe_states
+from dashboard.core.claims.observers import BridgeStates, observe_default_bridge
+from dashboard.core.namespaces.links import outer_end
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
 
-def judge(states: States) -> Judgement:
-    """Holds if the peer of eth0 is a port of docker0."""
-    machine, inside = states
+def judge(states: BridgeStates) -> Judgement:
+    """Holds if the peer of eth0 is a port of the default bridge."""
+    machine, inside, bridge = states
     inner = find_interface(inside, "eth0")
     if inner is None or inner.kind != "veth":
         names = ", ".join(interface_names(inside))
         return differs("The container has no veth.", f"interfaces in the container: {names}")
-    outer = next((link for link in machine.interfaces if link.kind == "veth" and link.peer == f"if{inner.index}"), None)
+    outer = outer_end(machine, inside, inner)
     evidence = (
         f"eth0 in the container: index {inner.index}, peer {inner.peer}",
         f"on the machine: {outer.name if outer else 'nothing'}, master {outer.master if outer else 'none'}",
     )
-    return holds_if(outer is not None and outer.master == "docker0", "It is not on docker0.", *evidence)
+    return holds_if(outer is not None and outer.master == bridge, f"It is not on {bridge}.", *evidence)
 
 
 CLAIM = Claim(
@@ -30,7 +31,7 @@ CLAIM = Claim(
     statement="A veth pair connects a container to the default bridge: one end is its eth0, the other a port of "
     "docker0.",
     source="veth(4); Docker documentation, “Bridge network driver”",
-    observe=observe_states(LINE),
+    observe=observe_default_bridge(LINE),
     judge=judge,
     lines=(LINE, "ip -o link"),
     mutation={"--network bridge": "--network none"},

@@ -69,7 +69,10 @@ class Inputs:
             numbers["links"] = self._number(
                 "links",
                 tuple(
-                    (one.name, one.index, one.kind, one.peer, one.master, is_cable(one), bool(one.addresses))
+                    (
+                        *(one.name, one.index, one.kind, one.peer, one.peer_netns, one.master),
+                        *(is_cable(one), bool(one.addresses)),
+                    )
                     for one in state.interfaces
                 ),
             )
