@@ -108,9 +108,10 @@ def _hops_between(
     if machine is None:
         return (client_link.name, server_link.name)
     near, far = outer_end(machine, client, client_link), outer_end(machine, server, server_link)
-    middle = [near.name, near.master or ""] if near is not None else []
-    middle += [far.name] if far is not None else []
-    return tuple(name for name in (client_link.name, *middle, server_link.name) if name)
+    names = [client_link.name]
+    names += [near.name, near.master or ""] if near is not None else []
+    names += [far.name] if far is not None else []
+    return tuple(name for name in (*names, server_link.name) if name)
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:

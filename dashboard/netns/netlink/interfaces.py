@@ -98,7 +98,7 @@ class LinkTable:
 
     def identify(self, namespaces: Mapping[int, int]) -> None:
         """Set the inodes of other namespaces by their numbers; those without one are shown as not identified."""
-        known = dict.fromkeys(self.unknown_nsids, 0) | self._namespaces | namespaces
+        known = {**dict.fromkeys(self.unknown_nsids, 0), **self._namespaces, **namespaces}
         if known != self._namespaces:
             self._namespaces = known
             self._built.clear()

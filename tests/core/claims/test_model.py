@@ -320,7 +320,7 @@ def test_an_expectation_replaces_the_claims_texts_and_mutation() -> None:
 def bridged(bridge: str, **inner: Any) -> tuple[NamespaceState, NamespaceState, str]:
     """A container on the default bridge of a machine whose own eth0 is a veth. As Engine 28 does, each namespace counts
     its links from 1, and a container on another bridge was connected first."""
-    elsewhere = {"kind": "veth", "peer": "if2", "peer_netns": 0}
+    elsewhere: dict[str, Any] = {"kind": "veth", "peer": "if2", "peer_netns": 0}
     machine = make_state(
         interfaces=(
             make_interface("eth0", 2, "veth", peer="if2", peer_netns=0, addresses=("192.0.2.2/24",)),
