@@ -487,9 +487,9 @@ def test_on_a_phone_every_column_is_named_in_every_row(running: str, show: Show,
     )
     assert names == ['"this machine"', '"host"', '"bridge"', '"user-bridge"']
     expect(page.page.locator("svg.picture.narrow")).to_be_visible()
-    expect(page.page.locator("nav")).to_be_hidden()
+    expect(page.page.locator("#nav")).to_be_hidden()
     page.page.get_by_role("button", name="Menu").click()
-    expect(page.page.get_by_role("link", name="Doctor")).to_be_visible()
+    expect(page.page.get_by_role("link", name="Reports")).to_be_visible()
 
 
 def test_reduced_motion_is_respected(running: str, show: Show, visit: Visit, engine_host: PrivateEngine) -> None:
