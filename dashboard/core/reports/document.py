@@ -246,6 +246,7 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
         "date": [saved.year, saved.month, saved.day, saved.hour, saved.minute, saved.second],
         "facts": [[clean(label), clean(text)] for label, text in facts if text],
         "compared": clean(view.summary.compared, 2000),
+        "headlines": _cut(view.summary.headlines),
         "differences": [[clean(one.sentence), clean(one.why)] for one in view.summary.differences],
         "verdicts": _cut(one.sentence for one in view.summary.verdicts),
         "warnings": _cut(view.summary.warnings),

@@ -78,6 +78,7 @@ def markdown(view: ReportView, digest: str = "") -> str:
     """The summary, the rows that differ, latency, claims, the environment, and the hash (``digest``, 64 digits)."""
     saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"## {escape(view.title)}", "", escape(view.summary.compared, 1000), ""]
+    lines += [text for one in view.summary.headlines for text in (f"**{escape(one, 500)}**", "")]
     lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.differences]
     lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.verdicts]
     if view.summary.warnings:

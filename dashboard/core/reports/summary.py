@@ -11,7 +11,7 @@ from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
-from dashboard.core.measurements.headline import label_of
+from dashboard.core.measurements.headline import label_of, write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, SeriesResult
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -35,12 +35,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The head of a report. ``compared`` is one sentence; ``verdicts`` are in the order of the runs."""
+    """The head of a report. ``compared`` is one sentence; ``headlines`` are those of the runs that prove something;
+    ``verdicts`` are in the order of the runs, inconclusive ones last."""
 
     compared: str
     differences: tuple[Difference, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     warnings: tuple[str, ...] = ()
+    headlines: tuple[str, ...] = ()
 
 
 def _with_full_stop(text: str) -> str:
@@ -114,12 +116,19 @@ def _format_signed(value: float) -> str:
 
 
 def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:
-    """The verdict of every comparison of every run."""
-    return tuple(
+    """The verdict of every comparison of every run, inconclusive ones last."""
+    verdicts = (
         Verdict(run.id, one.other, one.baseline, one.verdict, describe_verdict(run, one))
         for run in runs
         for one in run.measurement.comparisons
     )
+    return tuple(sorted(verdicts, key=lambda one: one.verdict == "inconclusive"))
+
+
+def list_headlines(runs: Sequence[FrozenRun]) -> tuple[str, ...]:
+    """The headline of each run that proves something, each once."""
+    headlines = (write_headline(run.measurement) for run in runs)
+    return tuple(dict.fromkeys(headline.sentence for headline in headlines if headline.decided))
 
 
 def column_warnings(columns: Sequence[Column]) -> list[str]:
@@ -210,4 +219,5 @@ def summarise(content: ReportContent, snapshot: Snapshot | None, machine: Namesp
         list_differences(columns, rows, machine),
         list_verdicts(content.measurements),
         list_warnings(content, columns),
+        list_headlines(content.measurements),
     )

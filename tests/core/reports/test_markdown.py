@@ -72,6 +72,7 @@ def hostile_view(nasty: str) -> ReportView:
             view.summary,
             compared=nasty,
             warnings=(nasty,),
+            headlines=(nasty,),
             differences=tuple(replace(one, sentence=nasty) for one in view.summary.differences),
             verdicts=tuple(replace(one, sentence=nasty) for one in view.summary.verdicts),
         ),
@@ -128,7 +129,14 @@ def test_the_last_lines_name_the_author_and_the_version_if_they_are_known() -> N
 
 def test_parts_without_content_are_left_out() -> None:
     view = plain_view()
-    bare = replace(view, snapshot=None, runs=(), claims=(), environment=(), summary=replace(view.summary, warnings=()))
+    bare = replace(
+        view,
+        snapshot=None,
+        runs=(),
+        claims=(),
+        environment=(),
+        summary=replace(view.summary, warnings=(), headlines=()),
+    )
     text = markdown(bare)
     assert "###" not in text
     assert "**" not in text

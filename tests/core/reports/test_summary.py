@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.measurements.headline import write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, Probe, SeriesResult
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import (
@@ -17,6 +18,7 @@ from dashboard.core.reports.summary import (
     describe_comparison,
     describe_verdict,
     environment_warnings,
+    list_headlines,
     list_verdicts,
     list_warnings,
     run_warnings,
@@ -97,9 +99,26 @@ def test_a_verdict_never_comes_without_its_interval(one: ComparisonResult, expec
 def test_every_comparison_of_every_run_has_a_verdict() -> None:
     run = make_run()
     found = list_verdicts((run, replace(run, id="r2")))
-    assert [(one.run, one.other) for one in found] == [
-        (name, one.other) for name in ("r1", "r2") for one in run.measurement.comparisons
-    ]
+    expected = {(name, one.other) for name in ("r1", "r2") for one in run.measurement.comparisons}
+    assert len(found) == len(expected)
+    assert {(one.run, one.other) for one in found} == expected
+
+
+def test_inconclusive_verdicts_come_last() -> None:
+    run = make_run()
+    first, *others = run.measurement.comparisons
+    comparisons = (replace(first, verdict="inconclusive", reason="too few blocks"), *others)
+    found = list_verdicts((replace(run, measurement=replace(run.measurement, comparisons=comparisons)),))
+    assert [one.other for one in found] == [*(one.other for one in others), first.other]
+
+
+def test_headlines_are_those_that_prove_something_each_once() -> None:
+    run = make_run()
+    headline = write_headline(run.measurement)
+    assert headline.decided
+    undecided = replace(run, measurement=replace(run.measurement, comparisons=()))
+    assert list_headlines((undecided, run, replace(run, id="r2"))) == (headline.sentence,)
+    assert list_headlines((undecided,)) == ()
 
 
 @pytest.mark.parametrize(
