@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 from dashboard.core.experiments.messages import (
@@ -101,34 +100,6 @@ def mode_summary(mode: str) -> str:
         Mode.IPVLAN: _("its own address on a link of the machine, same MAC"),
         Mode.OVERLAY: _("a network across machines, needs a swarm"),
     }[Mode(mode)]
-
-
-#: The entries of the header and of the footer: the URL, what the URLs of its pages start with, and the title.
-_NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
-    "pages": (
-        ("/", "/experiments/", gettext_noop("Compare")),
-        ("/workshop/", "/workshop/", gettext_noop("Workshop")),
-        ("/sessions/", "/sessions/", gettext_noop("Sessions")),
-        ("/measurements/", "/measurements/", gettext_noop("Measurements")),
-        ("/claims/", ("/claims/", "/misconceptions/"), gettext_noop("Claims")),
-        ("/reports/", "/reports/", gettext_noop("Reports")),
-    ),
-    "tools": (
-        ("/doctor/", "/doctor/", gettext_noop("Doctor")),
-        ("/api/docs", "/api/docs", gettext_noop("API")),
-    ),
-}
-
-
-@register.simple_tag(takes_context=True)
-def navigation(context: template.Context, place: str) -> list[dict[str, str]]:
-    """The entries of the header (``pages``) or of the footer (``tools``). ``current`` is the value of aria-current:
-    ``page`` for the entry's own page, ``true`` for the pages below it."""
-    path = context["request"].path if "request" in context else ""
-    return [
-        {"url": url, "title": _(title), "current": "page" if path == url else "true" if path.startswith(below) else ""}
-        for url, below, title in _NAVIGATION[place]
-    ]
 
 
 @register.simple_tag
