@@ -181,6 +181,11 @@ class Testbed(Protocol):
         """GET / from there. ``@name`` is an abstract unix socket."""
         ...
 
+    async def request_from_lan(self, address: str, port: int) -> Response:
+        """GET / from the router of a private host's LAN, which has a route to this address for the time of the
+        request."""
+        ...
+
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of that place."""
         ...

@@ -14,6 +14,7 @@ from dashboard.core.claims.testbed import Container, NotTestableError, Place, Re
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Resolver
 from dashboard.engine.decoding import container_facts
+from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab.claims.engines import ClaimEngine
 from dashboard.lab.claims.testbed_servers import request_abstract
@@ -153,9 +154,27 @@ class TestbedReader:
         async with self._namespace(place) as namespace:
             if address.startswith("@"):
                 return await request_abstract(namespace, address)
-            reply = await request(namespace, address, port, timeout_s=2.0)
-        client = next((value for name, value in reply.headers if name == "x-client-address"), "")
-        return Response(reply.status, reply.body_start, client, reply.error or "", connected=reply.client is not None)
+            return await _get(namespace, address, port)
+
+    async def request_from_lan(self, address: str, port: int) -> Response:
+        """Sends a request from the LAN's namespace, with a route to this address through the machine."""
+        host = self._target.host
+        if host is None:
+            raise NotTestableError("Only a private host has a LAN for requests.")
+        path = str(private_host.RUN / host.id / "lan")
+        try:
+            lan = await asyncio.to_thread(Namespace.of_path_inside, self._target.pid, path)
+        except NamespaceGone as error:
+            raise NotTestableError(f"The LAN of the private host cannot be entered: {error}.") from error
+        with lan:
+            route = f"{address}/32 via {self._target.machine}".split()
+            code, output = await _run_tool(lan, ["ip", "route", "add", *route])
+            if code != 0:
+                raise NotTestableError(f"The LAN has no route to the container: {output.strip()}")
+            try:
+                return await _get(lan, address, port)
+            finally:
+                await _run_tool(lan, ["ip", "route", "del", *route])
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Looks up a name with the resolver files of that place."""
@@ -168,13 +187,8 @@ class TestbedReader:
         argv = shlex.split(self._text(command))
         if isinstance(place, Container):
             return await self._target.engine.execute(place.id, argv)
-        codes: list[int | None] = []
-        async with (
-            self._namespace(place) as namespace,
-            aclosing(run_inside(namespace, argv, on_exit=codes.append)) as pieces,
-        ):
-            output = "".join([text async for text in pieces])
-        return (codes[0] if codes and codes[0] is not None else -1), output
+        async with self._namespace(place) as namespace:
+            return await _run_tool(namespace, argv)
 
     async def nat_rules(self) -> tuple[str, ...]:
         """Lists the NAT rules with the tool of the backend that the engine reports."""
@@ -188,6 +202,20 @@ class TestbedReader:
     async def stats(self, container: Container) -> Mapping[str, Any]:
         """Asked of the Engine."""
         return await self._target.engine.statistics(container.id)
+
+
+async def _get(namespace: Namespace, address: str, port: int) -> Response:
+    reply = await request(namespace, address, port, timeout_s=2.0)
+    client = next((value for name, value in reply.headers if name == "x-client-address"), "")
+    return Response(reply.status, reply.body_start, client, reply.error or "", connected=reply.client is not None)
+
+
+async def _run_tool(namespace: Namespace, argv: list[str]) -> tuple[int, str]:
+    """Exit code and output of a tool of the machine in this network namespace."""
+    codes: list[int | None] = []
+    async with aclosing(run_inside(namespace, argv, on_exit=codes.append)) as pieces:
+        output = "".join([text async for text in pieces])
+    return (codes[0] if codes and codes[0] is not None else -1), output
 
 
 def _exited(error: NamespaceGone) -> NotTestableError:

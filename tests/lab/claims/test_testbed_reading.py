@@ -73,3 +73,20 @@ async def test_a_remote_engine_is_not_testable(fake: FakeEngine) -> None:
     ):
         with pytest.raises(NotTestableError, match="not a process of this machine"):
             await reading
+
+
+@pytest.mark.engine
+async def test_the_lan_has_a_route_for_one_request(testbed: EngineTestbed) -> None:
+    await testbed.serve_on_machine("{machine}", 8123)
+    for _ in range(2):
+        response = await testbed.request_from_lan("192.0.2.2", 8123)
+        assert (response.status, response.connected) == (200, True)
+    with pytest.raises(NotTestableError, match="has no route"):
+        await testbed.request_from_lan("not-an-address", 80)
+
+
+async def test_only_a_private_host_has_a_lan(fake: FakeEngine) -> None:
+    target = ClaimEngine(fake, make_info(), "netmodes-lab:1", WatchPool())
+    async with open_testbed(target, {}, "nm-reading") as testbed:
+        with pytest.raises(NotTestableError, match="Only a private host"):
+            await testbed.request_from_lan("172.17.0.2", 80)

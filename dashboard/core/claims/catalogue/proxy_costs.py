@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.judges import judge_slower
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.observers import observe_timing
 
 HOST = "docker run -d --name one --network host IMAGE sleep 60"
@@ -19,5 +20,11 @@ CLAIM = Claim(
     judge=judge_slower,
     lines=(HOST, BRIDGE, f"# {QUESTION}"),
     needs=frozenset({Need.MEASURE}),
+    otherwise=(
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            not_testable="This Engine runs without docker-proxy (userland-proxy=false).",
+        ),
+    ),
     mutation={"two/published-proxy against two/bridge-address": "two/bridge-address against two/published-proxy"},
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if, not_testable
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if, not_testable
 from dashboard.core.claims.testbed import Testbed, Timing
 
 HOST = "docker run -d --name one --network host IMAGE sleep 60"
@@ -39,5 +40,15 @@ CLAIM = Claim(
     judge=judge,
     lines=(HOST, BRIDGE, f"# {PROXY}", f"# {DNAT}"),
     needs=frozenset({Need.MEASURE}),
+    otherwise=(
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            not_testable="This Engine runs without docker-proxy (userland-proxy=false).",
+        ),
+        Expectation(
+            EngineCondition(iptables=False),
+            not_testable="This Engine runs with iptables=false: no request is translated (DNAT).",
+        ),
+    ),
     mutation={"two/published-proxy against two/published-dnat": "two/published-dnat against two/published-proxy"},
 )
