@@ -61,6 +61,7 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/test_facts.py": "what Docker's network modes do on a real engine",
     "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
+    "lab/experiments/test_podman.py": "a comparison and the claims on a real Podman",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
     "lab/training/test_two_groups.py": "two groups on private hosts do not see each other",
     "latency/test_filtered.py": "a firewall between client and server",

@@ -11,7 +11,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 from dashboard.core.experiments.messages import (
     Answer,
     ArmStatus,
@@ -79,12 +78,6 @@ register.filter("offset", formatting.format_offset)
 register.filter("micros", formatting.format_micros)
 register.filter("phase_word", phase_word)
 register.filter("status_word", status_word)
-
-
-@register.filter
-def engine_name(kind: EngineKind) -> str:
-    """The name of the program behind Docker's API."""
-    return ENGINE_NAMES[kind]
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.core.claims.model import Topic
 from dashboard.core.claims.run import SYMBOLS
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.measurements.measurement import Probe, Stop
 from dashboard.core.reports.model import ClaimVerdict, Origin
 from dashboard.core.training.session import HelpReason
@@ -16,7 +17,7 @@ from dashboard.core.workshops.progress import StepStage
 register = template.Library()
 
 #: The word for each value by subject; the values ``""`` and None are those of something that has none yet.
-WORDS: dict[str, Mapping[str, Promise]] = {
+WORDS: dict[str, Mapping[str, str | Promise]] = {
     "run": {
         "waiting": _("waiting"),
         "running": _("running"),
@@ -25,6 +26,7 @@ WORDS: dict[str, Mapping[str, Promise]] = {
         "failed": _("failed"),
         "incomplete": _("incomplete"),
     },
+    "engine": ENGINE_NAMES,
     "verdict": {
         "slower": _("slower"),
         "faster": _("faster"),

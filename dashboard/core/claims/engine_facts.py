@@ -81,6 +81,10 @@ class EngineCondition:
         return " and ".join(part for part in parts if part)
 
 
+#: Podman behind Docker's API.
+PODMAN = EngineCondition(kind=EngineKind.PODMAN)
+
+
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
     """The options of a running dockerd, from its command line and the text of its daemon.json (None: unreadable).
 

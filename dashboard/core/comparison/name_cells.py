@@ -28,16 +28,16 @@ def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) 
         yield (
             RowKey("dns", "resolver", "nameservers", "Name servers", (0, 0)),
             Cell(
-                "\n".join(resolver.nameservers) or None, note=note if readable else "", absent=absent, applies=readable
+                "\n".join(resolver.nameservers) or None, note=note if readable else "", absent=absent, visible=readable
             ),
         )
         yield (
             RowKey("dns", "resolver", "search", "Search domains", (0, 1)),
-            Cell(" ".join(resolver.search) or None, absent=absent, applies=readable),
+            Cell(" ".join(resolver.search) or None, absent=absent, visible=readable),
         )
         yield (
             RowKey("dns", "resolver", "options", "Resolver options", (0, 2)),
-            Cell(" ".join(resolver.options) or None, absent=absent, applies=readable),
+            Cell(" ".join(resolver.options) or None, absent=absent, visible=readable),
         )
     for number, one in enumerate(state.lookups):
         key = RowKey("dns", f"lookup {one.name}", "", f"lookup “{one.name}”", (1, number, one.name))
@@ -49,7 +49,7 @@ def _lookup_cell(one: Lookup) -> Cell:
     if one.time_us is not None:
         note = f"{note}, {one.time_us / 1000:.1f} ms".removeprefix(", ")
     if not one.answers:
-        return Cell(None, note=note, absent=one.outcome, applies=one.outcome != NO_RESOLVER)
+        return Cell(None, note=note, absent=one.outcome, visible=one.outcome != NO_RESOLVER)
     return Cell("\n".join(one.answers), note=note)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import Availability, Available, Mode, Unavailable
 
 #: RootlessKit shares the machine's namespace with host-mode containers since this release.
@@ -41,6 +42,7 @@ class EngineTraits:
     nftables: bool = False
     desktop_version: tuple[int, int] = (0, 0)
     invisible: str = ""
+    kind: EngineKind = EngineKind.DOCKER
 
 
 def parse_version(text: str) -> tuple[int, int]:
@@ -54,6 +56,8 @@ def _host(engine: EngineTraits) -> Availability:
         if (0, 0) < engine.desktop_version < DESKTOP_HOST_SINCE:
             return Unavailable("Docker Desktop before 4.34 has no host mode: update it, or use Docker Engine on Linux.")
         return Available(DESKTOP_HOST)
+    if engine.kind is EngineKind.PODMAN:
+        return Available()
     if engine.rootless and parse_version(engine.version) < ROOTLESS_HOST_SINCE:
         return Unavailable(
             "A rootless engine before 29.5 shares RootlessKit's network, not the machine's: "
@@ -79,7 +83,8 @@ def _parent_mode(
     if not link_kinds.get(mode, True):
         return Unavailable(f"This kernel has no {mode} module: load it (sudo modprobe {mode}) or use another kernel.")
     if engine.network_plugins and mode not in engine.network_plugins:
-        return Unavailable(f"This engine has no {mode} driver: update it.")
+        remedy = "update it" if engine.kind is EngineKind.DOCKER else "update Podman and netavark"
+        return Unavailable(f"This engine has no {mode} driver: {remedy}.")
     if engine.invisible:
         return Unavailable(
             f"{mode} needs the name of a parent link, and the links of the engine's machine are not visible: "
@@ -93,6 +98,8 @@ def _parent_mode(
 
 
 def _overlay(engine: EngineTraits, link_kinds: Mapping[str, bool]) -> Availability:
+    if engine.kind is EngineKind.PODMAN:
+        return Unavailable("Podman has no overlay networks: use Docker Engine in swarm mode.")
     if engine.network_plugins and "overlay" not in engine.network_plugins:
         return Unavailable("This engine has no overlay driver: update it.")
     if not link_kinds.get("vxlan", True):

@@ -11,11 +11,21 @@ class EngineKind(StrEnum):
 
 
 #: The name of the product, as its own documentation writes it.
-ENGINE_NAMES = {EngineKind.DOCKER: "Docker Engine", EngineKind.PODMAN: "Podman"}
+ENGINE_NAMES: dict[str, str] = {EngineKind.DOCKER: "Docker Engine", EngineKind.PODMAN: "Podman"}
 #: The name as the subject of what the engine and its helpers do.
-SHORT_NAMES = {EngineKind.DOCKER: "Docker", EngineKind.PODMAN: "Podman"}
+SHORT_NAMES: dict[str, str] = {EngineKind.DOCKER: "Docker", EngineKind.PODMAN: "Podman"}
 
 
 def describe_engine(kind: EngineKind, version: str) -> str:
     """The engine in a sentence: ``Docker Engine 26.1.5``, ``Podman 5.4.2``."""
     return f"{ENGINE_NAMES[kind]} {version}".strip()
+
+
+def engine_notice(kind: EngineKind) -> str:
+    """The notice of an experiment about the parts of a page that describe another engine; empty for Docker Engine."""
+    if kind is EngineKind.DOCKER:
+        return ""
+    return (
+        "This is Podman behind Docker's API. The table and the diagram show what Podman and the kernel did. Help texts "
+        "that name docker-proxy, docker0, dockerd or the resolver at 127.0.0.11 describe Docker Engine alone."
+    )

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dashboard.core.experiments.engine_kind import engine_notice
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
@@ -171,7 +172,9 @@ class ExperimentDriver:
         if self._stopping:
             return
         cause = Cause(Source.LAB, "launch")
-        text = " ".join(part for part in (notice.result(), invisible_notice(self._context.info.invisible)) if part)
+        info = self._context.info
+        notices = (notice.result(), engine_notice(info.kind), invisible_notice(info.invisible))
+        text = " ".join(part for part in notices if part)
         self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=text)
         await self._arms.launch(actions.result())
         self._launched = True

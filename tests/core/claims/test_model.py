@@ -41,6 +41,7 @@ from dashboard.core.claims.lines import fill, modes_of_lines, mutate, show_line
 from dashboard.core.claims.model import Claim, Need, Topic, by_topic
 from dashboard.core.claims.testbed import Container, Response, Timing
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import (
     Address,
@@ -245,6 +246,9 @@ WITH_IPV6 = EngineFacts((28, 5), (1, 51), bridge_ipv6=True)
 ENGINE_20_10 = EngineFacts((20, 10), (1, 41))
 #: Answers of 20.10.24 and 28.5.2.
 MAC_REFUSED = container(refused="conflicting options: mac-address and the network mode", refused_at="create")
+ON_PODMAN = EngineFacts((5, 4), (1, 41), kind=EngineKind.PODMAN)
+#: An answer of Podman 5.4.2.
+PODMAN_REFUSES_MAC = "make cli opts(): networks and static ip/mac address can only be used with Bridge mode networking"
 DEFAULT_ROUTE = NamespaceState(1, routes=(Route(Family.INET, "default", "172.18.0.1", "eth0"),))
 DROPS = (
     "-A DOCKER-ISOLATION-STAGE-1 ! -s 172.18.0.0/16 -o br-a32598b363b8 -j DROP",
@@ -264,6 +268,8 @@ DOCKERD = NamespaceState(1, listeners=(listening(8103, "dockerd"),))
     ("module", "facts", "observed", "verdict", "usual"),
     [
         (mac_ignored, ENGINE_20_10, (MAC_REFUSED, ()), HOLDS, DIFFERS),
+        (mac_ignored, ON_PODMAN, (container(refused=PODMAN_REFUSES_MAC), ()), HOLDS, DIFFERS),
+        (mac_ignored, ON_PODMAN, (container(refused="no such image"), ()), DIFFERS, DIFFERS),
         (mac_ignored, ENGINE_20_10, (container(status="running"), ("02:42:00:00:00:01",)), DIFFERS, HOLDS),
         (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", DROPS), HOLDS, DIFFERS),
         (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", ()), DIFFERS, DIFFERS),

@@ -60,5 +60,5 @@ def test_servers_that_cannot_be_read_are_not_called_none() -> None:
         ("lookup web", ""),
     ):
         cell = found[key, field]
-        assert (cell.text, cell.applies) == (None, False)
+        assert (cell.text, cell.visible) == (None, False)
         assert "not readable" in cell.absent

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import Available, Mode, Unavailable
 
 PLUGINS = ("bridge", "host", "ipvlan", "macvlan", "null", "overlay")
@@ -36,6 +37,14 @@ def test_a_default_engine_supports_every_mode_except_overlay() -> None:
         ({"rootless": True}, {}, ["eth0"], Mode.MACVLAN, "rootless"),
         ({"rootless": True}, {}, ["eth0"], Mode.IPVLAN, "runs as root"),
         ({"desktop": True}, {}, ["eth0"], Mode.MACVLAN, "Docker Desktop"),
+        ({"kind": EngineKind.PODMAN}, {}, ["eth0"], Mode.OVERLAY, "Podman has no overlay networks"),
+        (
+            {"kind": EngineKind.PODMAN, "network_plugins": ("bridge",)},
+            {},
+            ["eth0"],
+            Mode.MACVLAN,
+            "update Podman and netavark",
+        ),
         ({}, {}, [], Mode.MACVLAN, "private host"),
         ({}, {}, [], Mode.IPVLAN, "Ethernet link"),
         ({}, {}, ["eth0"], Mode.OVERLAY, "docker swarm init"),
@@ -76,6 +85,11 @@ def test_host_mode_on_docker_desktop_is_offered_with_what_it_takes(version: tupl
     assert isinstance(found, Available)
     for words in ("Enable host networking", "4.34", "TCP and UDP ports only", "virtual machine"):
         assert words in found.note
+
+
+def test_a_rootless_podman_shares_the_machine_s_own_namespace() -> None:
+    """Podman runs no RootlessKit: only bridge networks are in a namespace of the user."""
+    assert availability(replace(PLAIN, kind=EngineKind.PODMAN, rootless=True), KINDS)[Mode.HOST] == Available()
 
 
 def test_a_link_kind_that_was_not_tested_counts_as_supported() -> None:

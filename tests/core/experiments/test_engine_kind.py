@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind, describe_engine
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind, describe_engine, engine_notice
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ def test_an_engine_is_described_by_its_own_name(kind: EngineKind, version: str, 
 
 def test_every_kind_has_a_name() -> None:
     assert set(ENGINE_NAMES) == set(EngineKind)
+
+
+def test_only_another_engine_than_docker_s_has_a_notice() -> None:
+    assert engine_notice(EngineKind.DOCKER) == ""
+    assert engine_notice(EngineKind.PODMAN).startswith("This is Podman")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import find_interface
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import BridgeStates, observe_default_bridge
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
@@ -30,5 +31,8 @@ CLAIM = Claim(
     observe=observe_default_bridge(LINE),
     judge=judge,
     lines=(LINE, "docker exec ID ip route"),
+    otherwise=(
+        Expectation(PODMAN, not_testable="The default bridge of Podman is podman0, and the claim is about docker0."),
+    ),
     mutation={"--network bridge": "--network none"},
 )

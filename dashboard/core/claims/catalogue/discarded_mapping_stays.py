@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
 
@@ -30,5 +31,8 @@ CLAIM = Claim(
     observe=observe_container(LINE),
     judge=judge,
     lines=(LINE, "docker inspect --format '{{json .HostConfig.PortBindings}}' ID"),
+    otherwise=(
+        Expectation(PODMAN, not_testable="Podman removes a mapping that host mode discards from HostConfig as well."),
+    ),
     mutation={" -p 8080:80": ""},
 )

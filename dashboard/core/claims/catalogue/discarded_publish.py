@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
 
@@ -33,5 +34,10 @@ CLAIM = Claim(
     observe=observe_container(LINE),
     judge=judge,
     lines=(LINE,),
+    otherwise=(
+        Expectation(
+            PODMAN, not_testable="Podman discards -p in host mode without a warning in the response to create."
+        ),
+    ),
     mutation={"--network host": "--network bridge"},
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import host_entries
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Testbed
 
@@ -36,5 +37,12 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(FIRST, LINE, "docker exec ID cat /etc/hosts"),
+    otherwise=(
+        Expectation(
+            PODMAN,
+            not_testable="Podman takes host-gateway from its own configuration (containers.conf, "
+            "host_containers_internal_ip).",
+        ),
+    ),
     mutation={"host-gateway": "192.0.2.7"},
 )

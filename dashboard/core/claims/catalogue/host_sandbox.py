@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
 
@@ -24,5 +25,8 @@ CLAIM = Claim(
     observe=observe_container(LINE),
     judge=judge,
     lines=(LINE,),
+    otherwise=(
+        Expectation(PODMAN, not_testable="Podman has no libnetwork sandboxes: SandboxKey is empty in host mode."),
+    ),
     mutation={"--network host": "--network none"},
 )

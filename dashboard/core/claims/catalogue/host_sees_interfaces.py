@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import interface_names
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import States, observe_states
 
 FIRST = "docker run -d --network bridge IMAGE sleep 60"
@@ -30,5 +31,13 @@ CLAIM = Claim(
     observe=observe_states(FIRST, LINE),
     judge=judge,
     lines=(FIRST, LINE),
+    otherwise=(
+        Expectation(
+            PODMAN,
+            statement="A container in host mode sees the machine's interfaces: podman0, every podmanN and the veth "
+            "ends of all other containers.",
+            judge=judge,
+        ),
+    ),
     mutation={"--network host": "--network none"},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
 
@@ -28,10 +28,10 @@ def judge(observed: Observed) -> Judgement:
     return holds_if("02:42:ac:11:00:99" not in macs, "An interface has the address.", *evidence)
 
 
-def judge_before_api_1_44(observed: Observed) -> Judgement:
-    """Holds if the Engine refuses the option."""
+def judge_refusal(observed: Observed) -> Judgement:
+    """Holds if the Engine refuses the option: Docker's words name mac-address, those of Podman a mac address."""
     container, _macs = observed
-    proved = "mac-address" in container.refused
+    proved = "mac-address" in container.refused or "mac address" in container.refused
     return holds_if(proved, "The Engine did not refuse it.", f"docker run: {container.summary}")
 
 
@@ -45,10 +45,11 @@ CLAIM = Claim(
     lines=(LINE,),
     mutation={"--network host": "--network bridge"},
     otherwise=(
+        Expectation(PODMAN, statement="--mac-address is refused in host mode.", judge=judge_refusal),
         Expectation(
             EngineCondition(before_api=(1, 44)),
             statement="--mac-address is refused in host mode.",
-            judge=judge_before_api_1_44,
+            judge=judge_refusal,
         ),
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 
@@ -37,5 +38,13 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(LINE, "curl http://ADDRESS/"),
+    otherwise=(
+        Expectation(
+            PODMAN,
+            statement="The machine reaches a bridge container at its own address, without -p; the server sees the "
+            "address of podman0.",
+            judge=judge,
+        ),
+    ),
     mutation={"--network bridge": "--network none"},
 )

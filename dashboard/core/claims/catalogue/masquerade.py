@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Testbed
@@ -61,6 +61,11 @@ CLAIM = Claim(
             judge=judge_routed,
             exact="The machine's network needs a route to the subnet, or nothing comes back.",
             mutation={"create lab": "create -o com.docker.network.bridge.gateway_mode_ipv4=nat lab"},
+        ),
+        Expectation(
+            PODMAN,
+            not_testable="Netavark masquerades in a chain of the network; the claim reads rules that name the subnet "
+            "themselves.",
         ),
     ),
     mutation={

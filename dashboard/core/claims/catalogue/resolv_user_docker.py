@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import nameservers, on_one_line
-from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_file
 
 NETWORK = "docker network create lab"
@@ -25,5 +26,12 @@ CLAIM = Claim(
     observe=observe_file("/etc/resolv.conf", NETWORK, LINE),
     judge=judge,
     lines=(NETWORK, LINE, "docker exec ID cat /etc/resolv.conf"),
+    otherwise=(
+        Expectation(
+            PODMAN,
+            not_testable="On Podman aardvark-dns answers at the address of the network's bridge, not inside the "
+            "container's namespace.",
+        ),
+    ),
     mutation={"--network {lab}": "--network bridge"},
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_state
 from dashboard.core.namespaces.state import NamespaceState
 
@@ -29,5 +30,11 @@ CLAIM = Claim(
     observe=observe_state(NETWORK, LINE),
     judge=judge,
     lines=(NETWORK, LINE),
+    otherwise=(
+        Expectation(
+            PODMAN,
+            not_testable="On Podman aardvark-dns answers on the machine, at the address of the network's bridge.",
+        ),
+    ),
     mutation={"--network {lab}": "--network bridge"},
 )

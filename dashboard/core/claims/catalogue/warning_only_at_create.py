@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
 
@@ -31,5 +32,6 @@ CLAIM = Claim(
     observe=observe_container(LINE),
     judge=judge,
     lines=(LINE, "docker inspect ID | grep -i discarded"),
+    otherwise=(Expectation(PODMAN, not_testable="Podman gives no warning about a discarded port."),),
     mutation={"--network host": "--network bridge"},
 )
