@@ -1,7 +1,5 @@
 """Opens what a lab needs: finds the engine, or starts a private host."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

@@ -1,7 +1,5 @@
 """The engine, database and publisher that every part of a lab uses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whether an engine answers, and since when: the event stream shows a lost one at once, a ping one that hangs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 

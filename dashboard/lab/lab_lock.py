@@ -1,7 +1,5 @@
 """A lock on a data folder: one lab at a time drives its experiments."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from pathlib import Path

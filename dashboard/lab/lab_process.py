@@ -1,7 +1,5 @@
 """A process with a lab and no pages: ``./netmodes up --role lab``."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 from collections.abc import Callable

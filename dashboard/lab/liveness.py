@@ -1,8 +1,6 @@
 """Checks whether the process of a data folder is healthy. It uses neither Django nor the database, because it runs
 every few seconds, also during measurements. Blocking."""
 
-from __future__ import annotations
-
 import socket
 import time
 from http.client import HTTPConnection, HTTPException

@@ -1,7 +1,5 @@
 """One experiment from the command line: launched, observed, compared and cleaned up."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,7 +1,5 @@
 """Removes containers and networks that no experiment needs."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial

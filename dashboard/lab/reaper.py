@@ -1,7 +1,5 @@
 """Removes this installation's objects that no living process drives."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The lab: compares the wanted state of experiments with the real one, and acts. A restart is one more pass."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

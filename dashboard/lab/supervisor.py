@@ -1,7 +1,5 @@
 """Opens the lab of this process, retries until an engine answers, and closes it."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

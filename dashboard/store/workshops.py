@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from dashboard.core.workshops.progress import EMPTY, StepRecord
+from dashboard.core.workshops.progress import EMPTY, Event, StepRecord
 from dashboard.models import WorkshopEvent, WorkshopProgress, WorkshopStep
 
 #: More than any workshop needs: a button that is pressed forever does not fill the disk.
@@ -24,16 +24,6 @@ class Progress:
     started_at: float
     finished_at: float
     records: Mapping[str, StepRecord]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that a person did."""
-
-    at: float
-    kind: str
-    step: str = ""
-    detail: str = ""
 
 
 def user_person(user_id: int) -> str:

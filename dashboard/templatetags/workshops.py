@@ -18,14 +18,12 @@ class _Renderer(RendererHTML):
     """Links of a workshop send no referrer."""
 
     def link_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        """Adds ``rel`` to a link."""
         tokens[index].attrSet("rel", "noopener noreferrer")
         return self.renderToken(tokens, index, options, env)
 
 
 class _Markdown(MarkdownIt):
     def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's name
-        """Allows this site and https only."""
         return (url.startswith("/") and not url.startswith("//")) or url.startswith(("#", "https://"))
 
 

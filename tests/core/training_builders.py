@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from dashboard.core.training.results.facts import Event, ParticipantFacts, Reading, SessionFacts
-from dashboard.core.workshops.progress import StepRecord
+from dashboard.core.training.results.facts import ParticipantFacts, Reading, SessionFacts
+from dashboard.core.workshops.progress import Event, StepRecord
 from tests.core.workshops.test_progress import WORKSHOP
 
 START = 1000.0

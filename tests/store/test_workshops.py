@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.workshops.progress import StepRecord
+from dashboard.core.workshops.progress import Event, StepRecord
 from dashboard.models import WorkshopEvent, WorkshopProgress, WorkshopStep
 from dashboard.store import workshops as store
-from dashboard.store.workshops import Event
 
 pytestmark = pytest.mark.django_db
 

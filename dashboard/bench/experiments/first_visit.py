@@ -54,8 +54,6 @@ def fetch(host: str, path: str, headers: dict[str, str]) -> Fetched:
 
 
 class _References(HTMLParser):
-    """Collects what a page makes a browser fetch."""
-
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []

@@ -29,7 +29,6 @@ def _save_two() -> list[tuple[str, float]]:
 
 
 def _fetch(server: Server, path: str) -> tuple[float, int]:
-    """Milliseconds and bytes of a whole answer."""
     started = time.monotonic()
     body = server.get(path)
     return (time.monotonic() - started) * 1e3, len(body)

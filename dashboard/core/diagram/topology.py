@@ -42,7 +42,6 @@ def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tu
 
 
 def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[list[Box], float]:
-    """Host-mode containers in the machine's box."""
     boxes: list[Box] = []
     for column in machine.columns:
         if column.key == MACHINE:
@@ -120,7 +119,6 @@ def _mapping_items(machine: DrawnNamespace, stacks: Sequence[DrawnNamespace]) ->
 
 
 def _frame(stack: DrawnNamespace, kind: str, x: float, y: float, width: float, bottom: float) -> Box:
-    """The box around a stack."""
     if kind == "machine":
         mode, title = MACHINE, "this machine"
     else:

@@ -180,7 +180,6 @@ def _compare_claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
 
 
 def _list_caveats(reports: Sequence[ComparedReport]) -> tuple[str, ...]:
-    """The caveats about all times of a comparison."""
     caveats = [DRIFT_SENTENCE]
     for letter, report in zip(LETTERS[1:], reports[1:], strict=False):
         caveat = processor_caveat(reports[0].figures.made_on, report.figures.made_on)

@@ -168,7 +168,6 @@ def _owners(observation: Observation, listeners: Sequence[Listener]) -> str:
 
 
 def _free_port(observation: Observation, listeners: Sequence[Listener]) -> str:
-    """The advice on how to free a port."""
     owners = (observation.by_id(listener.container) for listener in listeners if listener.container)
     names = [container.name for container in owners if container is not None]
     if not names:

@@ -96,7 +96,6 @@ def _prediction(reader: FieldReader, values: object) -> Prediction | None:
 
 
 def _body(reader: FieldReader, body: str, first_line: int) -> tuple[str, str]:
-    """Text and reveal of the Markdown."""
 
     def add_problem(sentence: str, line: int = first_line) -> None:
         reader.problems.append(Problem(reader.file, line, sentence))

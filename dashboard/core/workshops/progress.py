@@ -11,6 +11,18 @@ from dashboard.core.workshops.model import Step, StepJudgement, Workshop, correc
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. ``kind`` of a participant: started, predicted, did, checked, hint, passed, finished,
+    hand, lowered, away, back, asked (a question), told (a hint to this participant); of the session: the kinds of the
+    model ``SessionEvent``, and told (a hint to all)."""
+
+    at: float
+    kind: str
+    step: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepRecord:
     """The progress of one person in one step. Times are in seconds since the epoch, 0 for never.
 

@@ -1,7 +1,5 @@
 """Measures the paths of a running experiment and stores every block."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence

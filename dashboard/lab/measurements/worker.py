@@ -1,7 +1,5 @@
 """Starts requested measurements once their experiment runs, and stops experiments that were launched for them."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

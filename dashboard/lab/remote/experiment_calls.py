@@ -1,7 +1,5 @@
 """Remote calls of pages about experiments, engines and hosts."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 

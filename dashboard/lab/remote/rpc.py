@@ -5,8 +5,6 @@ In one process they are called directly. From another process the name and the a
 supplies the first argument: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` of both.
 """
 
-from __future__ import annotations
-
 import inspect
 import typing
 from collections.abc import AsyncGenerator, Callable

@@ -1,7 +1,5 @@
 """The lab's side of remote calls: heartbeats, results of calls, and passes when the wanted state changes."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

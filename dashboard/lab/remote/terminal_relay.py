@@ -3,8 +3,6 @@
 Calls of ``lab.terminal.terminals.Terminals`` go over one stream, results come back over another. Both streams are
 short; unread entries are dropped. Terminals need Redis: the database is too slow for keystrokes."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import logging

@@ -1,7 +1,5 @@
 """Remote calls of the instructor's console to the lab of a group's host."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from dashboard.core.workshops.observation import mode_of

@@ -4,8 +4,6 @@ They may be lost: the database has the truth, and receivers also poll it. A wake
 strings. Wake-ups are batched while a send is in flight.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets

@@ -1,7 +1,5 @@
 """Remote calls of workshop pages: actions in a step, the true answer to a question, images."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ In the terminal both are small scripts that send their command line with curl to
 has. ``core.terminal.socket_tools`` lists the allowed options.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from contextlib import aclosing, suppress

@@ -4,8 +4,6 @@ All methods run in the lab's event loop; a shell is started and ended in a threa
 up, or the output exceeds its rate, nothing is read from the shell, so that the printing program blocks.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable

@@ -4,8 +4,6 @@ The methods for the web processes take and return plain values and run in the la
 host, its session and its participant, and when it is idle.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from functools import partial

@@ -1,7 +1,5 @@
 """The labs of private hosts: opened when a group starts something, closed with the host."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Actions on private hosts of groups: start, restart, adopt, stop and reset, with the records that follow them."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -4,8 +4,6 @@ The desired state is stored in the database. This module compares it with the ho
 that was killed continues with the hosts it left. ``core.training.host_plan`` and ``core.training.capacity`` decide.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """Runs the commands of a workshop on its host and returns their output."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import shutil
@@ -188,7 +186,6 @@ async def _inspect(host: WorkshopHost, line: str, action: commands.Inspect) -> C
 
 
 async def _run_on_engine(host: WorkshopHost, action: commands.Action) -> str:
-    """The output of an action that needs only the Engine."""
     engine = host.engine
     match action:
         case commands.Stop():

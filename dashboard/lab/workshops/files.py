@@ -3,8 +3,6 @@
 Only regular files directly in the folder are read, never through a link, up to a maximum size.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

@@ -1,7 +1,5 @@
 """Predict, run and check a step of a workshop, alone or in a training session."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from dashboard.core.workshops.advice import advise
 from dashboard.core.workshops.model import Step, StepJudgement, Workshop, judge_step
 from dashboard.core.workshops.observation import Observation
-from dashboard.core.workshops.progress import StepRecord, StepStage, current_step, is_done, step_stage
+from dashboard.core.workshops.progress import Event, StepRecord, StepStage, current_step, is_done, step_stage
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from dashboard.store import workshops as store
 from dashboard.store.database import DatabaseThread
-from dashboard.store.workshops import Event
 
 
 class StepLockedError(Exception):

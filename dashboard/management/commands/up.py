@@ -86,7 +86,6 @@ class Command(NetmodesCommand):
             self._serve(role, options["host"], options["port"])
 
     def _run_lab(self) -> None:
-        """Runs a lab without pages."""
         if is_lab_running():
             message = f"Another lab is running from {configuration.data_dir()}."
             raise CommandError(message, returncode=FAILED)

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 
 from dashboard.core.training.join_codes import digest_of
 from dashboard.core.training.session import JoinStatus, join_status, next_group
+from dashboard.core.workshops.progress import Event
 from dashboard.models import Participant, TrainingSession, WorkshopEvent, WorkshopProgress
 from dashboard.store import workshops as workshop_store
-from dashboard.store.workshops import Event
 from dashboard.store.write_lock import writing
 
 TOKEN_BYTES = 16

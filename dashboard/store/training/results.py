@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from dashboard.core.reports.replay.recording import build_recording, encode_recording
-from dashboard.core.training.results.facts import Event, ParticipantFacts, Reading, SessionFacts
+from dashboard.core.training.results.facts import ParticipantFacts, Reading, SessionFacts
 from dashboard.core.training.results.model import SessionReport
 from dashboard.core.training.results.replay import MirroredExperiment
 from dashboard.core.training.results.report import build_report
 from dashboard.core.workshops.model import Workshop
+from dashboard.core.workshops.progress import Event
 from dashboard.models import Experiment, Message, Participant, TrainingSession, WorkshopEvent, WorkshopProgress
 from dashboard.store import experiments as experiment_store
 from dashboard.store import workshops as workshop_store
@@ -30,7 +31,6 @@ def _events_by_progress(progress: Iterable[str]) -> dict[str, list[Event]]:
 
 
 def _messages(session: str) -> tuple[dict[str, list[Event]], list[Event]]:
-    """The messages from and to each participant, and those to all."""
     by_participant: dict[str, list[Event]] = defaultdict(list)
     to_all: list[Event] = []
     for row in Message.objects.filter(session_id=session):

@@ -11,12 +11,12 @@ from dashboard.core.training.pacing import Pacing, pacing_of, with_revealed
 from dashboard.core.training.predictions import Histogram, Score, histogram, score_of, session_truth
 from dashboard.core.training.session import HostsFor, ProgressRow, by_urgency, group_key, progress_row
 from dashboard.core.workshops.model import Workshop
-from dashboard.core.workshops.progress import Records, StepRecord
+from dashboard.core.workshops.progress import Event, Records, StepRecord
 from dashboard.models import Answer, GroupHost, Message, Participant, TrainingSession, WorkshopProgress, WorkshopStep
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training.participants import person_of
 from dashboard.store.training.sessions import person_of_session
-from dashboard.store.workshops import Event, Progress
+from dashboard.store.workshops import Progress
 from dashboard.store.write_lock import writing
 
 SHOWN_MESSAGES = 30

@@ -190,13 +190,10 @@ def _database_families(database: DatabaseMetrics) -> Iterator[Metric]:
 
 
 class _FamilyCollector(Collector):
-    """Collects given families."""
-
     def __init__(self, given: Iterable[Metric]) -> None:
         self._families = tuple(given)
 
     def collect(self) -> Iterable[Metric]:
-        """The families."""
         return self._families
 
 

@@ -89,7 +89,6 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
 
 
 def _action(read: Callable[[HttpRequest], step_context.StepForm]) -> View:
-    """A view for what a form of the step asks for, done on the group's host."""
 
     @require_POST
     @for_admitted

@@ -23,7 +23,6 @@ async def step_page(request: HttpRequest, workshop: str, step: str) -> HttpRespo
 def _action(
     parse: Callable[[HttpRequest], step_context.StepForm],
 ) -> Callable[[HttpRequest, str, str], Coroutine[Any, Any, HttpResponse]]:
-    """A view that performs the action of a form."""
 
     @require_POST
     async def view(request: HttpRequest, workshop: str, step: str) -> HttpResponse:

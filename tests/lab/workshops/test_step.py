@@ -11,13 +11,12 @@ import pytest
 
 from dashboard.core.workshops.model import Step, Workshop, correct_choice
 from dashboard.core.workshops.parser import HEAD, parse_workshop
-from dashboard.core.workshops.progress import summarise
+from dashboard.core.workshops.progress import Event, summarise
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.workshops.files import Library
 from dashboard.lab.workshops.step import SharedObservations, StepLockedError, StepRunner
 from dashboard.store import workshops as store
 from dashboard.store.database import DatabaseThread
-from dashboard.store.workshops import Event
 from tests.lab.hosts import host_for, private_workshop_host
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually, others_run

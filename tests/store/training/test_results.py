@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.core.training.results.replay import build_replay
 from dashboard.core.training.results.report import build_report
+from dashboard.core.workshops.progress import Event
 from dashboard.models import Experiment, Participant, Share, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import workshops as workshop_store
@@ -23,7 +24,6 @@ from dashboard.store.training import (
 from dashboard.store.training import (
     sessions as training_sessions,
 )
-from dashboard.store.workshops import Event
 from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
 from tests.support.specs import make_spec
 

@@ -66,7 +66,6 @@ class _Anonymiser:
         self._pattern = self._compile(identifiers, texts)
 
     def _name_all(self, identifiers: Identifiers, texts: Iterable[str]) -> dict[str, str]:
-        """The pseudonyms of host names and domains."""
         used = set(texts)
         numbers = (number for number in range(1, 1 << 30) if f"host{number}.example" not in used)
         named = {}
@@ -179,12 +178,10 @@ class _Anonymiser:
         return self.name(value) if isinstance(value, str) else tuple(self.name(one) for one in value)
 
     def content(self, content: ReportContent) -> ReportContent:
-        """The content without author and installation."""
         anonymous: ReportContent = self._record(replace(content, author="", installation="", version=""))
         return replace(anonymous, version=content.version, saved_at=content.saved_at)
 
     def replacements(self) -> tuple[Replacement, ...]:
-        """The replacements, by kind and then by frequency."""
         ordered = sorted(self._counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
         return tuple(Replacement(kind, before, after, times) for (kind, before, after), times in ordered)
 

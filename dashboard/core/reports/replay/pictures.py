@@ -95,7 +95,6 @@ class RecordedPictures:
             yield "paths", self._current["paths"]
 
     def _published_listeners(self, frame: Frame) -> _Key:
-        """The listeners on the machine's published ports."""
         machine = frame.states.get(MACHINE)
         if machine is None:
             return ()
@@ -109,7 +108,6 @@ class RecordedPictures:
         return listeners
 
     def _list_items(self, frame: Frame, namespace: DrawnNamespace) -> _Items:
-        """The items in the pictures of one namespace."""
         machine = frame.states.get(MACHINE)
         of_machine = frame.numbers[MACHINE]["listeners"] if machine is not None else NONE
         numbers = frame.numbers[namespace.key]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dashboard.core.training.results.facts import Event, ParticipantFacts, SessionFacts
+from dashboard.core.training.results.facts import ParticipantFacts, SessionFacts
+from dashboard.core.workshops.progress import Event
 
 INSTRUCTOR = -1
 

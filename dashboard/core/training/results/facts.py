@@ -6,19 +6,7 @@ from dataclasses import dataclass, field, replace
 from dashboard.core.training.predictions import session_truth
 from dashboard.core.training.session import HostsFor
 from dashboard.core.workshops.model import Step
-from dashboard.core.workshops.progress import EMPTY, Records, StepRecord, StepStage
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened. ``kind`` of a participant: started, predicted, did, checked, hint, passed, finished,
-    hand, lowered, away, back, asked (a question), told (a hint to this participant); of the session: the kinds of the
-    model ``SessionEvent``, and told (a hint to all)."""
-
-    at: float
-    kind: str
-    step: str = ""
-    detail: str = ""
+from dashboard.core.workshops.progress import EMPTY, Event, Records, StepRecord, StepStage
 
 
 @dataclass(frozen=True, slots=True)

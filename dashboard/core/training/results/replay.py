@@ -19,11 +19,11 @@ from dashboard.core.reports.replay.interning import differences
 from dashboard.core.training.pacing import Pace
 from dashboard.core.training.predictions import histogram
 from dashboard.core.training.results.events import INSTRUCTOR, TimelineEntry, display_names, timeline
-from dashboard.core.training.results.facts import Event, SessionFacts, stage_of
+from dashboard.core.training.results.facts import SessionFacts, stage_of
 from dashboard.core.training.results.report import predicted_in
 from dashboard.core.training.session import HostsFor
 from dashboard.core.workshops.model import Workshop
-from dashboard.core.workshops.progress import EMPTY, StepRecord
+from dashboard.core.workshops.progress import EMPTY, Event, StepRecord
 
 TRACK_VERSION = 1
 #: More than a session of 500 produces in a day. Later entries are left out, and the file reports it.

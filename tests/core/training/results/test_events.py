@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.training.results.events import INSTRUCTOR, display_names, timeline
-from dashboard.core.training.results.facts import Event
+from dashboard.core.workshops.progress import Event
 from tests.core.training_builders import SESSION, START, B, facts_of, person, record
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.training.results.facts import Event, Reading, counted_records, stage_of
-from dashboard.core.workshops.progress import StepRecord, StepStage
+from dashboard.core.training.results.facts import Reading, counted_records, stage_of
+from dashboard.core.workshops.progress import Event, StepRecord, StepStage
 from tests.core.training_builders import END, SESSION, A, B, C, facts_of, person, record
 from tests.core.workshops.test_progress import WORKSHOP
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 
 from dashboard.core.training.results import replay as session_replay
-from dashboard.core.training.results.facts import Event, SessionFacts
+from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.replay import MirroredExperiment, build_replay
 from dashboard.core.training.results.report import build_report
+from dashboard.core.workshops.progress import Event
 from tests.core.training_builders import SESSION, START, A, B, C, facts_of, person, record, sessions
 from tests.core.workshops.test_progress import WORKSHOP
 

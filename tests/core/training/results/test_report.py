@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from dashboard.core.training.results.facts import Event, SessionFacts
+from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.model import SessionReport, StepReport
 from dashboard.core.training.results.report import build_report, predicted_in, share_of
+from dashboard.core.workshops.progress import Event
 from tests.core.training_builders import SESSION, START, A, B, C, facts_of, person, record, sessions
 from tests.core.workshops.test_progress import WORKSHOP
 
