@@ -39,5 +39,5 @@ CLAIM = Claim(
             PODMAN, not_testable="Podman discards -p in host mode without a warning in the response to create."
         ),
     ),
-    mutation={"--network host": "--network bridge"},
+    mutation={"--network host -p 8080:80": "--network bridge -p 80"},
 )

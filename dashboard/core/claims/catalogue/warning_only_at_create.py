@@ -33,5 +33,5 @@ CLAIM = Claim(
     judge=judge,
     lines=(LINE, "docker inspect ID | grep -i discarded"),
     otherwise=(Expectation(PODMAN, not_testable="Podman gives no warning about a discarded port."),),
-    mutation={"--network host": "--network bridge"},
+    mutation={"--network host -p 8080:80": "--network bridge -p 80"},
 )
