@@ -15,6 +15,7 @@ from dashboard.core.claims.catalogue import (
     bridge_costs,
     bridge_gateway,
     bridge_mtu,
+    bridge_same_port,
     bridge_veth,
     bridge_without_ipv6,
     bridges_apart,
@@ -173,6 +174,11 @@ def container(**more: Any) -> Container:
     return Container("docker run", **more)
 
 
+def at_address(address: str) -> Container:
+    networks = {"bridge": {"IPAddress": address}}
+    return container(status="running", inspected={"NetworkSettings": {"Networks": networks}})
+
+
 def listening(port: int, process: str, family: Family = Family.INET, pid: int = 1) -> Listener:
     return Listener(Protocol.TCP, family, "0.0.0.0", port, pid, process)
 
@@ -209,6 +215,9 @@ BYTES = {"eth0": {"rx_bytes": 70}}
         (loopback_through_proxy, (3, 3, Response(None, error="refused"), "10.0.0.1"), DIFFERS),
         (host_conflict_exits, container(status="exited", exit_code=1, logs=IN_USE), HOLDS),
         (host_conflict_exits, container(status="running"), DIFFERS),
+        (bridge_same_port, (at_address("172.17.0.2"), at_address("172.17.0.3")), HOLDS),
+        (bridge_same_port, (at_address(""), at_address("")), DIFFERS),
+        (bridge_same_port, (at_address("172.17.0.2"), replace(at_address("172.17.0.3"), status="exited")), DIFFERS),
         (host_conflict_exits, container(refused="port is already allocated", refused_at="start"), DIFFERS),
         (resolv_bridge_stripped, (MIXED, "nameserver 192.0.2.53\n"), HOLDS),
         (resolv_bridge_stripped, (MIXED, MIXED), DIFFERS),

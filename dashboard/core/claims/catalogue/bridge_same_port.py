@@ -20,9 +20,10 @@ async def observe(testbed: Testbed) -> Pair:
 
 
 def judge(pair: Pair) -> Judgement:
-    """Holds if both run."""
+    """Holds if both run, each at its own address."""
     evidence = [f"{container.address or 'no address'}:8117: {container.summary}" for container in pair]
-    return holds_if(all(container.status == "running" for container in pair), "The two conflict.", *evidence)
+    addresses = {container.address for container in pair if container.status == "running" and container.address}
+    return holds_if(len(addresses) == len(pair), "They do not run at addresses of their own.", *evidence)
 
 
 CLAIM = Claim(
