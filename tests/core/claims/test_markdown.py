@@ -21,7 +21,8 @@ def test_the_documentation_has_the_list_that_the_code_generates() -> None:
 
 def test_what_is_expected_of_other_engines_is_in_the_list() -> None:
     row = next(line for line in catalogue_markdown(all_claims(), ()).splitlines() if "`mac-ignored`" in line)
-    assert "has no effect.<br>Before API 1.44: --mac-address is refused in host mode. |" in row
+    assert "has no effect.<br>" in row
+    assert "<br>Before API 1.44: --mac-address is refused in host mode." in row
 
 
 def test_characters_that_break_a_table_are_escaped() -> None:
