@@ -59,10 +59,29 @@ class Publish:
     host_address: str = ""
 
 
+class IPv6(StrEnum):
+    """The address families of a network that Netmodes creates."""
+
+    OFF = ""
+    ON = "yes"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAttachment:
+    """A network that a container has in addition to that of its mode, with the options of its endpoint. Arms of one
+    experiment that name the same network share it."""
+
+    name: str
+    ipv6: IPv6 = IPv6.OFF
+    gw_priority: int = 0
+    ifname: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
     """One container to launch in one mode. ``target`` is the key of the arm with the namespace that a ``container`` arm
-    shares. An empty ``command`` means the image's command."""
+    shares. An empty ``command`` means the image's command. ``ipv6`` concerns the network of user-bridge."""
 
     key: str
     mode: Mode
@@ -78,6 +97,8 @@ class ArmSpec:
     add_host: tuple[str, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
     user: str = ""
+    ipv6: IPv6 = IPv6.OFF
+    networks: tuple[NetworkAttachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

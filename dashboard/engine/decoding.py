@@ -96,8 +96,10 @@ def container_facts(answer: object) -> ContainerFacts:
     settings = mapping(top.get("NetworkSettings"))
     status = text(state.get("Status"), 64)
     running = state.get("Running") is True
+    endpoints = {name: mapping(one) for name, one in mapping(settings.get("Networks")).items()}
     addresses = {
-        name: text(mapping(one).get("IPAddress"), 64) for name, one in mapping(settings.get("Networks")).items()
+        name: text(one.get("IPAddress"), 64) or text(one.get("GlobalIPv6Address"), 64)
+        for name, one in endpoints.items()
     }
     return ContainerFacts(
         id=text(top.get("Id"), 128),

@@ -19,6 +19,7 @@ import docker.transport
 import docker.utils
 import requests
 
+from dashboard.core.experiments.networks import network_body
 from dashboard.engine import decoding
 from dashboard.engine.api_version import create_body, negotiated_api
 from dashboard.engine.connection_errors import describe_timeout, explain, is_silent_registry, is_timeout
@@ -359,26 +360,16 @@ class DockerEngine:
     # -- networks -----------------------------------------------------------------------------
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Create a network and return its id. ``options``: parent, subnet, gateway, attachable, ipv6,
-        internal; names with a dot are passed on as driver options. A name that exists is refused with status 409: by
-        default, engines before API 1.44 create a second network of that name."""
-        driver_options = {key: str(value) for key, value in options.items() if "." in key or key == "parent"}
-        pool = {
-            field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)
-        }
+        """Create a network and return its id. ``options``: see ``network_body``. A name that exists is refused with
+        status 409."""
+        body = network_body(name, driver, labels, options)
 
         def ask(client: _Client) -> object:
-            return client.create_network(
-                name,
-                driver=driver,
-                labels=labels,
-                options=driver_options,
-                ipam={"Driver": "default", "Config": [pool]} if pool else None,  # type: ignore[arg-type]
-                check_duplicate=True,
-                attachable=True if options.get("attachable") else None,
-                enable_ipv6=bool(options.get("ipv6")),
-                internal=bool(options.get("internal")),
-            )
+            url = f"{client.base_url}/v{client.api_version}/networks/create"
+            response = client.post(url, json=body, timeout=self._timeout_s)
+            if response.status_code >= 400:
+                raise decoding.refusal(response.status_code, response.content)
+            return response.json()
 
         identity = decoding.text(decoding.mapping(await self._call(ask)).get("Id"), 128)
         if not identity:

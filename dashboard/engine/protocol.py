@@ -82,7 +82,7 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
     """A container as inspected. ``pid`` is 0 if it does not run. Ports as published and as requested. ``networks`` maps
-    network names to the addresses that the Engine assigned (may be empty)."""
+    network names to the addresses that the Engine assigned (may be empty; the IPv6 address if there is no other)."""
 
     id: str
     name: str
@@ -206,7 +206,7 @@ class Engine(Protocol):
         ...
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Create a network and return its id. ``options``: parent, subnet, gateway, attachable, ipv6."""
+        """Create a network and return its id. ``options``: see ``core.experiments.networks.network_body``."""
         ...
 
     async def connect_network(self, network: str, container: str) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.experiments.docker_run import parse_run
-from dashboard.core.experiments.launch import container_config, network_request
+from dashboard.core.experiments.launch import container_config
+from dashboard.core.experiments.networks import network_request
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError, EngineUnreachable

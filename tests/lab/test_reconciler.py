@@ -12,8 +12,9 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
+from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.networks import network_name
 from dashboard.core.modes import Mode
 from dashboard.lab import reconciler
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT

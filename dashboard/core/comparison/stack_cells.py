@@ -122,7 +122,19 @@ def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState
     for (family, destination), routes in grouped.items():
         label = f"{'IPv6 ' if family == 'inet6' else ''}{destination}"
         rank = (0 if family == "inet" else 1, 0 if destination == "default" else 1, destination)
-        yield RowKey("routes", destination, str(family), label, rank), Cell("\n".join(map(_route_text, routes)))
+        network = network_of_link(column, state, routes[0].interface) if destination == "default" else ""
+        yield (
+            RowKey("routes", destination, str(family), label, rank),
+            Cell("\n".join(map(_route_text, routes)), note=f"network {network}" if network else ""),
+        )
+
+
+def network_of_link(column: Column, state: NamespaceState, interface: str | None) -> str:
+    """The Docker network of an interface, for a container on several; empty if there is only one."""
+    if len(column.networks) < 2:
+        return ""
+    addresses = {a.address for link in state.interfaces if link.name == interface for a in link.addresses}
+    return next((name for name, address in column.networks.items() if address in addresses), "")
 
 
 def sysctl_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:

@@ -14,12 +14,14 @@ from dashboard.core.comparison.phrases import (
     join_titles,
     make_sentence,
 )
+from dashboard.core.comparison.stack_cells import network_of_link
 from dashboard.core.experiments.engine_kind import SHORT_NAMES, EngineKind
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Family, Route
 
 NO_INTERFACE = "no such interface"
+_GW_PRIORITY = re.compile(r" --network name=([^, ]+),gw-priority=([+-]?\d+)")
 MACHINES = "; host mode uses the machine's"
 DEFAULT_BRIDGES = {EngineKind.DOCKER: "docker0", EngineKind.PODMAN: "podman0"}
 SUB_INTERFACES = (Mode.MACVLAN, Mode.IPVLAN)
@@ -168,6 +170,7 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
             "mode none has no default route"
             if arms_of(observed, Mode.NONE) and Mode.NONE not in {c.mode for c in holders}
             else "",
+            *(_explain_gateway(observed, column, key) for column in holders if len(column.networks) > 1),
         )
         if text:
             return text
@@ -200,6 +203,23 @@ def _default_routes(observed: ObservedColumns, key: str, family: str) -> list[Ro
 
 def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
     return {route.gateway for route in _default_routes(observed, key, family) if route.gateway}
+
+
+def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
+    """Which of a container's networks provides the default route, and why (Docker documentation, ``--network``)."""
+    route = next(iter(_default_routes(observed, column.key, key.field)), None)
+    network = network_of_link(column, observed.states[column.key], route.interface) if route is not None else ""
+    if not network:
+        return ""
+    text = f"of the {len(column.networks)} networks of {column.title}, {network} provides the gateway"
+    given = {name: int(number) for name, number in _GW_PRIORITY.findall(column.command)}
+    priorities = [given.get(name, 0) for name in column.networks]
+    own = given.get(network, 0)
+    if own == max(priorities) and priorities.count(own) == 1:
+        return f"{text}: its gateway priority is the highest ({own})"
+    if not given:
+        return f"{text}: no gateway priority is set, so the order of their names decides"
+    return text
 
 
 def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:

@@ -57,7 +57,9 @@ class _Options:
         self.config: dict[str, Any] = {"Env": [], "ExposedPorts": {}}
         self.host: dict[str, Any] = {**limits(), "NetworkMode": "bridge", "PortBindings": {}, "Sysctls": {}}
         self.endpoint: dict[str, Any] = {}
+        self.attached: dict[str, dict[str, Any]] = {}
         self.name = ""
+        self._has_network = False
 
     def add(self, option: str, value: str) -> None:
         """Adds an option with its value; ValueError if it is not supported."""
@@ -88,7 +90,14 @@ class _Options:
         self.name = value
 
     def _network(self, value: str) -> None:
-        self.host["NetworkMode"] = value
+        """The first is the mode; ``name=NAME,gw-priority=N,driver-opt=KEY=VALUE`` sets options of the endpoint."""
+        name, endpoint = _parse_network(value)
+        if self._has_network:
+            self.attached[name] = endpoint
+            return
+        self._has_network = True
+        self.host["NetworkMode"] = name
+        self.endpoint.update(endpoint)
 
     def _publish(self, value: str) -> None:
         publish = parse_publish(value)
@@ -104,6 +113,35 @@ class _Options:
     def _mac(self, value: str) -> None:
         self.config["MacAddress"] = value
         self.endpoint["MacAddress"] = value
+
+
+def _parse_network(value: str) -> tuple[str, dict[str, Any]]:
+    """The name of a network and the settings of its endpoint (docker/cli, ``opts/network.go``)."""
+    if "=" not in value:
+        return value, {}
+    name, endpoint = "", dict[str, Any]()
+    for option in value.split(","):
+        key, _, setting = option.partition("=")
+        if key == "name":
+            name = setting
+        elif key == "alias":
+            endpoint.setdefault("Aliases", []).append(setting)
+        elif key == "ip":
+            endpoint.setdefault("IPAMConfig", {})["IPv4Address"] = setting
+        elif key == "ip6":
+            endpoint.setdefault("IPAMConfig", {})["IPv6Address"] = setting
+        elif key == "mac-address":
+            endpoint["MacAddress"] = setting
+        elif key == "gw-priority" and setting.removeprefix("-").isdigit():
+            endpoint["GwPriority"] = int(setting)
+        elif key == "driver-opt":
+            driver_option, _, text = setting.partition("=")
+            endpoint.setdefault("DriverOpts", {})[driver_option] = text
+        else:
+            raise ValueError(f"docker run: {option[:60]} is not an option of --network that is supported.")
+    if not name:
+        raise ValueError("docker run: --network with options needs name=NAME.")
+    return name, endpoint
 
 
 def _words(line: str | Sequence[str]) -> list[str]:
@@ -134,8 +172,9 @@ def parse_run(line: str | Sequence[str]) -> RunCommand:
     config = {"Image": image, **options.config, "HostConfig": options.host}
     if command:
         config["Cmd"] = command
-    if options.endpoint:
-        config["NetworkingConfig"] = {"EndpointsConfig": {options.host["NetworkMode"]: options.endpoint}}
+    if options.endpoint or options.attached:
+        endpoints = {options.host["NetworkMode"]: options.endpoint, **options.attached}
+        config["NetworkingConfig"] = {"EndpointsConfig": endpoints}
     return RunCommand(shlex.join(["docker", "run", *words]), image, options.name, config)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dashboard.core.experiments.networks import parse_attachment
 from dashboard.core.experiments.validation import (
     MAX_ARMS,
     Problem,
@@ -19,7 +20,7 @@ from dashboard.core.experiments.validation import (
     parse_sysctls,
     problems,
 )
-from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+from dashboard.core.modes import ArmSpec, ExperimentSpec, IPv6, Mode, NetworkAttachment, Publish
 
 DEFAULT_IMAGE = "nginx"
 DEFAULT_PORT = 80
@@ -28,7 +29,7 @@ FORWARDING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
 ARM_FIELDS = frozenset(
     {
         "key", "mode", "image", "target", "command", "port", "publish", "publish_all", "environment",
-        "hostname", "dns", "add_host", "sysctls", "user",
+        "hostname", "dns", "add_host", "sysctls", "user", "ipv6", "networks",
     }
 )  # fmt: skip
 FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms"})
@@ -109,6 +110,19 @@ def _flag(value: object) -> bool:
     raise ValueError("Write true or false.")
 
 
+def _networks(value: object) -> tuple[NetworkAttachment, ...]:
+    return tuple(map(parse_attachment, value.split() if isinstance(value, str) else _strings(value)))
+
+
+def _ipv6(value: object) -> IPv6:
+    if isinstance(value, str) and value in {IPv6.ON, IPv6.ONLY}:
+        return IPv6(value)
+    try:
+        return IPv6.ON if _flag(value) else IPv6.OFF
+    except ValueError:
+        raise ValueError("Write yes, or only for a network without IPv4.") from None
+
+
 def _text(value: object) -> str:
     return _word(value).strip()
 
@@ -125,6 +139,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "add_host": _hosts,
     "sysctls": _pairs(parse_sysctls),
     "user": _text,
+    "ipv6": _ipv6,
+    "networks": _networks,
 }
 
 
@@ -132,21 +148,22 @@ def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}, ())
 
 
-def _parse_arm(number: int, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
-    """Parses one arm; ``base`` has the values that all arms share. ``number`` counts from 1."""
+def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
+    """Parses one arm; ``base`` has the values that all arms share. ``place`` names the fields of an arm without a key,
+    as the formset does: ``arms-0``."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:
         mode, target = parse_mode(str(data.get("mode", "")))
     except ValueError as error:
-        found.append(Problem(None, f"arm-{number}-mode", str(error)))
+        found.append(Problem(None, f"{place}-mode", str(error)))
 
     def text_of(name: str) -> str:
         value = data.get(name)
         try:
             return "" if _is_empty(value) else _text(value)
         except ValueError as error:
-            found.append(Problem(None, f"arm-{number}-{name}", str(error)))
+            found.append(Problem(None, f"{place}-{name}", str(error)))
             return ""
 
     key = text_of("key") or _free_key(mode, taken)
@@ -243,8 +260,12 @@ def parse_draft(data: Mapping[str, Any]) -> Draft:
     base = ArmSpec("", Mode.BRIDGE, image=image, port=port, publish=publish)
     taken: set[str] = set()
     arms: list[ArmSpec] = []
-    for number, options in enumerate(wanted, start=1):
-        arm, arm_problems = _parse_arm(number, options, base, taken)
+    places = [
+        *(f"modes-{number}" for number in range(len(modes))),
+        *(f"arms-{number}" for number in range(len(wanted))),
+    ]
+    for place, options in zip(places, wanted, strict=False):
+        arm, arm_problems = _parse_arm(place, options, base, taken)
         arms.append(arm)
         found += arm_problems
     arms = [_resolve_target(arm, arms) for arm in _spread_ports(arms, publish)]

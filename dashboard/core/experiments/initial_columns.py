@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.launch import run_line
-from dashboard.core.experiments.lifecycle import container_name, network_name
+from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.experiments.networks import attached_networks, own_network
 from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec
 
 
@@ -17,7 +18,8 @@ def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
     return run_line(
         arm,
         name=container_name(experiment, arm.key) if shared or arm.mode in NETWORK_DRIVERS else None,
-        network=network_name(experiment, arm.mode) if arm.mode in NETWORK_DRIVERS else None,
+        network=own_network(experiment, arm),
+        attached=attached_networks(experiment, arm),
         target_name=container_name(experiment, arm.target) if arm.target else None,
     )
 

@@ -1,19 +1,18 @@
 """How an arm becomes a container: the body of the create request, and the equivalent ``docker run`` line.
 
-Sources: Docker Engine API reference (``POST /containers/create``, ``POST /networks/create``), docker-run(1).
+Sources: Docker Engine API reference (``POST /containers/create``), docker-run(1).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from dashboard.core.experiments.messages import PublishedPort
-from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode, Publish
+from dashboard.core.experiments.networks import endpoint_settings, network_option
+from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode, NetworkAttachment, Publish
 from dashboard.core.namespaces.addresses import bracket
 
 MEGABYTE = 1 << 20
@@ -24,14 +23,6 @@ class Hardening(StrEnum):
 
     OWNER = "owner"
     PARTICIPANT = "participant"
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkRequest:
-    """A network that an experiment needs."""
-
-    driver: str
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
@@ -96,6 +87,7 @@ def container_config(
     name: str,
     labels: Mapping[str, str],
     network: str | None = None,
+    attached: Mapping[str, NetworkAttachment] | None = None,
     target_container: str | None = None,
     hardening: Hardening = Hardening.OWNER,
     capabilities: tuple[str, ...] = (),
@@ -104,8 +96,8 @@ def container_config(
 
     Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
     off, so that the exit code can be read before the container is removed. ``capabilities`` are added back to a
-    participant's container. On a network of the experiment the arm's key is an alias, so that arms find each other
-    by key.
+    participant's container. On networks of the experiment the arm's key is an alias, so that arms find each other
+    by key; ``attached`` are those in addition to that of the mode.
     """
     participant = hardening is Hardening.PARTICIPANT
     mode = network_mode(arm, network, target_container)
@@ -134,7 +126,10 @@ def container_config(
         config["Cmd"] = list(arm.command)
     if arm.mode in NETWORK_DRIVERS:
         aliases = [arm.key] if arm.key != name else []
-        config["NetworkingConfig"] = {"EndpointsConfig": {mode: {"Aliases": aliases}}}
+        endpoints = {mode: {"Aliases": aliases}}
+        for other, attachment in (attached or {}).items():
+            endpoints[other] = {"Aliases": aliases, **endpoint_settings(attachment)}
+        config["NetworkingConfig"] = {"EndpointsConfig": endpoints}
     return config
 
 
@@ -155,7 +150,12 @@ def format_publish(publish: Publish) -> str:
 
 
 def run_arguments(
-    arm: ArmSpec, *, name: str | None = None, network: str | None = None, target_name: str | None = None
+    arm: ArmSpec,
+    *,
+    name: str | None = None,
+    network: str | None = None,
+    attached: Mapping[str, NetworkAttachment] | None = None,
+    target_name: str | None = None,
 ) -> tuple[str, ...]:
     """The arguments after ``docker run --rm -d`` (or ``docker create``): options, image, command."""
     mode = network_mode(arm, network, target_name)
@@ -164,6 +164,8 @@ def run_arguments(
         words += ["--name", name]
     if arm.mode is not Mode.BRIDGE:
         words += ["--network", mode]
+    for other, attachment in (attached or {}).items():
+        words += ["--network", network_option(other, attachment)]
     for publish in arm.publish:
         words += ["-p", format_publish(publish)]
     if arm.publish_all:
@@ -181,63 +183,20 @@ def run_arguments(
 
 
 def run_line(
-    arm: ArmSpec, *, name: str | None = None, network: str | None = None, target_name: str | None = None
+    arm: ArmSpec,
+    *,
+    name: str | None = None,
+    network: str | None = None,
+    attached: Mapping[str, NetworkAttachment] | None = None,
+    target_name: str | None = None,
 ) -> str:
     """The ``docker run`` line of this arm, quoted for a POSIX shell.
 
     ``name`` only if another arm refers to it. The line is equivalent to ``container_config``, without labels, the
     alias, and the limits on memory, processes, CPU and logs.
     """
-    arguments = run_arguments(arm, name=name, network=network, target_name=target_name)
+    arguments = run_arguments(arm, name=name, network=network, attached=attached, target_name=target_name)
     return shlex.join(["docker", "run", "--rm", "-d", *arguments])
-
-
-def network_request(
-    mode: Mode, *, parent: str | None = None, subnet: str | None = None, gateway: str | None = None
-) -> NetworkRequest:
-    """The network that arms of this mode share; ValueError if the mode has none, or the parent is missing.
-
-    macvlan and ipvlan need a ``parent`` link of the machine and a ``subnet``: otherwise Docker would take one from
-    its own pool, which may be in use on that link. An overlay must be attachable, else only services can use it.
-    """
-    driver = NETWORK_DRIVERS.get(mode)
-    if driver is None:
-        raise ValueError(f"Mode {mode} has no network of its own.")
-    options: dict[str, Any] = {"subnet": subnet, "gateway": gateway}
-    if mode in {Mode.MACVLAN, Mode.IPVLAN}:
-        if not parent or not subnet:
-            raise ValueError(f"A {mode} network needs a parent link of the machine and a subnet.")
-        options["parent"] = parent
-    if mode is Mode.OVERLAY:
-        options["attachable"] = True
-    return NetworkRequest(driver, {key: value for key, value in options.items() if value})
-
-
-def network_line(name: str, request: NetworkRequest) -> str:
-    """The equivalent ``docker network create`` line, without labels."""
-    words = ["docker", "network", "create"]
-    words += ["-d", request.driver] if request.driver != "bridge" else []
-    words += ["--subnet", request.options["subnet"]] if "subnet" in request.options else []
-    words += ["-o", f"parent={request.options['parent']}"] if "parent" in request.options else []
-    words += ["--attachable"] if request.options.get("attachable") else []
-    return shlex.join([*words, name])
-
-
-def free_subnet(taken: Iterable[str]) -> str:
-    """A private /24 that overlaps none of ``taken`` (CIDR texts; malformed ones are ignored).
-
-    From 10.213.0.0/16, which neither Docker's default pools nor common home routers use.
-    """
-    used = []
-    for subnet in taken:
-        try:
-            used.append(ipaddress.ip_network(subnet, strict=False))
-        except ValueError:
-            continue
-    for candidate in ipaddress.IPv4Network("10.213.0.0/16").subnets(new_prefix=24):
-        if not any(candidate.version == network.version and candidate.overlaps(network) for network in used):
-            return str(candidate)
-    raise ValueError("No free subnet is left in 10.213.0.0/16: remove unused networks.")
 
 
 #: Moby, ``daemon/daemon_unix.go``: warnings about limits that the kernel cannot enforce.

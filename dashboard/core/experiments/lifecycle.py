@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode
+from dashboard.core.modes import ArmSpec, Mode
 
 
 class Wanted(StrEnum):
@@ -105,11 +105,6 @@ def plan(
     return tuple(actions)
 
 
-def needed_networks(arms: Sequence[ArmSpec]) -> tuple[Mode, ...]:
-    """The modes of ``arms`` that need a network, each once."""
-    return tuple(dict.fromkeys(arm.mode for arm in arms if arm.mode in NETWORK_DRIVERS))
-
-
 def launch_order(arms: Sequence[ArmSpec]) -> tuple[tuple[ArmSpec, ...], ...]:
     """Arms in waves that can start in parallel: arms that share a namespace wait for its owner.
 
@@ -149,8 +144,3 @@ def removal_waves(network_modes: Mapping[str, str]) -> tuple[tuple[str, ...], ..
 def container_name(experiment: str, arm: str) -> str:
     """The name of an arm's container, unique on the engine."""
     return f"nm-{experiment}-{arm}"
-
-
-def network_name(experiment: str, mode: Mode) -> str:
-    """The name of an experiment's network for a mode."""
-    return f"nm-{experiment}" if mode is Mode.USER_BRIDGE else f"nm-{experiment}-{mode}"

@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from dashboard.core.experiments.networks import check_networks
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 
 MAX_ARMS = 50
@@ -225,7 +226,7 @@ def _check_names(arm: ArmSpec) -> Iterator[tuple[str, str]]:
             yield "sysctls", f"“{name[:60]}” is not the name of a sysctl: write for example net.ipv4.ip_forward."
 
 
-ARM_CHECKS: tuple[Check, ...] = (_check_shape, _check_words, _check_ports, _check_names)
+ARM_CHECKS: tuple[Check, ...] = (_check_shape, _check_words, _check_ports, _check_names, check_networks)
 
 
 def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:

@@ -130,6 +130,10 @@ def experiment_signature(spec: ExperimentSpec) -> str:
     make a trend."""
     fields: dict[str, Any] = msgspec.to_builtins(spec)
     fields.pop("title")
+    for arm in fields["arms"]:  # options that did not exist when older reports were saved
+        for option in ("ipv6", "networks"):
+            if not arm[option]:
+                del arm[option]
     return digest_of(canonical(fields))[:16]
 
 

@@ -20,16 +20,16 @@ from dashboard.core.experiments.lifecycle import (
     Start,
     container_name,
     launch_order,
-    network_name,
 )
 from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef
+from dashboard.core.experiments.networks import attached_networks, own_network
 from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_ROUND, Context
 from dashboard.lab.experiments.concurrency import gather_all
 from dashboard.lab.experiments.containers import create_container, remove_container
 from dashboard.lab.experiments.images import Images, prepare_images
-from dashboard.lab.experiments.networks import ExperimentNetworks
+from dashboard.lab.experiments.networks import ExperimentNetworks, MissingFeature
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
@@ -40,6 +40,7 @@ from dashboard.store.telemetry import telemetry
 LOG_LINES = 20
 EXIT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.0)
 NOT_FOUND = 404
+NETWORK_CREATED = Cause(Source.LAB, "network create")
 #: Moby, ``container/state.go``: a forced removal sets this state before it kills; Netmodes did not ask for it.
 BEING_REMOVED = frozenset({"removing", "dead"})
 NOT_ISOLATED = (
@@ -73,11 +74,10 @@ class Arms:
     async def launch(self, actions: tuple[Action, ...]) -> None:
         """Creates the networks, and runs and observes all arms, in parallel unless one depends on another."""
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
-        self._creating_networks = asyncio.ensure_future(self._networks.create(self._announce_network))
+        self._creating_networks = asyncio.ensure_future(
+            self._networks.create(lambda arm, lines: self._recorder.set_column(arm, NETWORK_CREATED, setup=lines))
+        )
         await gather_all(self._creating_networks, self._launch_waves(by_arm))
-
-    def _announce_network(self, arm: str, line: str) -> None:
-        self._recorder.set_column(arm, Cause(Source.LAB, "network create"), setup=line)
 
     async def _launch_waves(self, by_arm: dict[str, Create | Start | Adopt | CollectExited | MarkRemoved]) -> None:
         for wave in launch_order(self._record.spec.arms):
@@ -117,7 +117,8 @@ class Arms:
 
     async def _refused(self, arm: ArmSpec, error: EngineError) -> None:
         """Records the Engine's message in the arm's column; removes a container that was created but not started."""
-        text = f"The Engine refuses {arm.key}: {error}"
+        missing = isinstance(error, MissingFeature)
+        text = f"{arm.key} cannot be launched: {error}" if missing else f"The Engine refuses {arm.key}: {error}"
         self._recorder.set_column(
             arm.key, Cause(Source.ENGINE, "refused"), text, status=ArmStatus.REFUSED, error=str(error), forget=True
         )
@@ -129,8 +130,7 @@ class Arms:
         image = self._images.get(arm.image)
         if isinstance(image, EngineError):
             raise image
-        if arm.mode in self._networks.errors:
-            raise self._networks.errors[arm.mode]
+        self._networks.check(arm)
         experiment = self._record.id
         reference = image.reference if image is not None else arm.image
         name = container_name(experiment, arm.key)
@@ -139,7 +139,8 @@ class Arms:
             replace(arm, image=reference),
             name=name,
             labels=self._labels(arm.key),
-            network=network_name(experiment, arm.mode) if arm.mode in NETWORK_DRIVERS else None,
+            network=own_network(experiment, arm),
+            attached=attached_networks(experiment, arm),
             target_container=target.id if target else (arm.target and container_name(experiment, arm.target)),
         )
         created = await create_container(self._context.engine, name, config)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from dashboard.core.experiments.launch import free_subnet, network_line, network_request
-from dashboard.core.experiments.lifecycle import needed_networks, network_name
-from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.experiments.networks import (
+    NetworkRequest,
+    free_subnet,
+    local_subnet6,
+    missing_feature,
+    needed_networks,
+    network_line,
+    network_request,
+)
+from dashboard.core.modes import MACHINE, ArmSpec, IPv6, Mode
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_ROUND, Context
 from dashboard.lab.experiments.observer import Observer
@@ -18,48 +25,69 @@ CONFLICT = 409
 Announce = Callable[[str, str], None]
 
 
+class MissingFeature(EngineError):  # noqa: N818 - names the state, not a fault
+    """The engine lacks an option of the arm; nothing was sent to it."""
+
+
 class ExperimentNetworks:
-    """The networks of one round. ``errors`` holds what the Engine refused, by mode: it concerns only the arms of that
-    mode. ``announce`` gets an arm's key and the ``docker network create`` line."""
+    """The networks of one round. ``errors`` holds what the Engine refused, by the name of the network: it concerns only
+    the arms on it. ``announce`` gets an arm's key and its ``docker network create`` lines."""
 
     def __init__(self, context: Context, record: Record, observer: Observer) -> None:
         self._engine = context.engine
+        self._api = context.info.api
         self._experiment = record.id
-        self._arms = record.spec.arms
+        self._arms = [arm for arm in record.spec.arms if missing_feature(arm, context.info.api) is None]
         self._labels = context.labels(record.id)
         self._round = {LABEL_ROUND: str(record.round)}
         self._observer = observer
-        self.errors: dict[Mode, EngineError] = {}
+        self.errors: dict[str, EngineError] = {}
 
     async def create(self, announce: Announce) -> None:
         """Creates all missing networks at once. EngineUnreachable if the Engine does not answer."""
-        modes = needed_networks(self._arms)
-        if not modes:
+        needed = needed_networks(self._experiment, self._arms)
+        if not needed:
             return
         existing = await self._existing()
-        missing = [mode for mode in modes if network_name(self._experiment, mode) not in existing]
-        on_parent = [mode for mode in missing if mode in {Mode.MACVLAN, Mode.IPVLAN}]
+        missing = {name: network for name, network in needed.items() if name not in existing}
+        on_parent = [network.mode for network in missing.values() if network.mode in {Mode.MACVLAN, Mode.IPVLAN}]
         placements = await self._placements(on_parent) if on_parent else {}
-        await asyncio.gather(*(self._create(mode, *placements.get(mode, (None, None)), announce) for mode in missing))
+        requests: dict[str, NetworkRequest] = {}
+        for name, network in missing.items():
+            parent, subnet = placements.get(network.mode, (None, None))
+            subnet6 = local_subnet6(name) if network.ipv6 is not IPv6.OFF else None
+            try:
+                requests[name] = network_request(
+                    network.mode, parent=parent, subnet=subnet, ipv6=network.ipv6, subnet6=subnet6
+                )
+            except ValueError as error:
+                self.errors[name] = EngineError(str(error), 400)
+        for arm in self._arms:
+            names = [name for name in needed_networks(self._experiment, [arm]) if name in requests]
+            if names:
+                announce(arm.key, "\n".join(network_line(name, requests[name]) for name in names))
+        await asyncio.gather(*(self._create(name, request) for name, request in requests.items()))
+
+    def check(self, arm: ArmSpec) -> None:
+        """MissingFeature, or what the Engine refused, if the arm cannot have its networks."""
+        missing = missing_feature(arm, self._api)
+        if missing is not None:
+            raise MissingFeature(missing, 400)
+        for name in needed_networks(self._experiment, [arm]):
+            if name in self.errors:
+                raise self.errors[name]
 
     async def _existing(self) -> set[str]:
         return {network.name for network in await self._engine.networks(self._labels)}
 
-    async def _create(self, mode: Mode, parent: str | None, subnet: str | None, announce: Announce) -> None:
-        name = network_name(self._experiment, mode)
+    async def _create(self, name: str, request: NetworkRequest) -> None:
         try:
-            request = network_request(mode, parent=parent, subnet=subnet)
-            for arm in self._arms:
-                if arm.mode is mode:
-                    announce(arm.key, network_line(name, request))
             await self._engine.create_network(name, request.driver, self._labels | self._round, request.options)
         except EngineUnreachable:
             raise
         except EngineError as error:
             if error.status != CONFLICT or name not in await self._existing():
-                self.errors[mode] = error
-        except ValueError as error:
-            self.errors[mode] = EngineError(str(error), 400)
+                self.errors[name] = error
 
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
         """The parent link (that of the default route) and a free subnet, for macvlan and ipvlan."""

@@ -10,12 +10,23 @@ from dashboard import configuration
 from dashboard.core.comparison.text_table import comparison_text, printable
 from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.modes import NETWORK_DRIVERS, Mode
 from dashboard.lab.one_shot import compare_once
 from dashboard.latency.environment import read_machine
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 from dashboard.store.reports import saved as saved_reports
 
 FAILED_STATUSES = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatus.WAITING, ArmStatus.CREATED}
+
+
+def _arm(mode: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an arm; options of networks are for the modes that have them."""
+    arm = {"mode": mode, "command": options["command"]}
+    if mode in NETWORK_DRIVERS:
+        arm["networks"] = options["network"]
+    if mode == Mode.USER_BRIDGE:
+        arm["ipv6"] = options["ipv6"]
+    return arm
 
 
 class Command(NetmodesCommand):
@@ -31,6 +42,16 @@ class Command(NetmodesCommand):
         parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
         parser.add_argument("--command", default="", help="command in place of that of the image")
         parser.add_argument("--name", action="append", default=[], help="another name to resolve in the containers")
+        parser.add_argument(
+            "--ipv6", choices=["yes", "only"], default="", help="IPv6 in user-bridge: yes, or only IPv6"
+        )
+        parser.add_argument(
+            "--network",
+            action="append",
+            default=[],
+            metavar="NAME[,OPTIONS]",
+            help="another network of arms on user-defined networks; options: ipv6, gw-priority=1, ifname=eth7",
+        )
         parser.add_argument("--title", default="", help="title of the experiment, and of the report")
         parser.add_argument("--save", action="store_true", help="save a report")
         parser.add_argument("--keep", action="store_true", help="leave the experiment running")
@@ -46,7 +67,7 @@ class Command(NetmodesCommand):
                 "port": options["port"],
                 "publish": options["publish"],
                 "names": options["name"],
-                "arms": [{"mode": mode, "command": options["command"]} for mode in options["modes"]],
+                "arms": [_arm(mode, options) for mode in options["modes"]],
             }
         )
         if draft.problems:

@@ -5,7 +5,6 @@ Django keeps what was typed and shows errors at the fields; the rules are in ``c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.core.experiments.drafts import DEFAULT_IMAGE, DEFAULT_PORT, parse_draft
 from dashboard.core.experiments.validation import MAX_ARMS, Problem
-from dashboard.core.modes import ExperimentSpec, Mode
+from dashboard.core.modes import ExperimentSpec, IPv6, Mode
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -62,6 +61,20 @@ class ArmForm(forms.Form):
     add_host = OptionField(_("Extra hosts (--add-host)"), _("one per line"), "db:192.0.2.7", rows="2")
     environment = OptionField(_("Environment (-e)"), _("one per line"), "NAME=value", rows="2")
     sysctls = OptionField(_("Kernel settings (--sysctl)"), _("one per line"), "net.core.somaxconn=1024", rows="2")
+    ipv6 = forms.CharField(
+        label=_("IPv6"),
+        help_text=_("only for mode user-bridge"),
+        required=False,
+        widget=forms.Select(
+            choices=[("", _("— no")), (str(IPv6.ON), _("yes")), (str(IPv6.ONLY), _("only, without IPv4 (Engine 28)"))]
+        ),
+    )
+    networks = OptionField(
+        _("More networks (--network)"),
+        _("one per line, created for this experiment; options: ipv6, gw-priority=1, ifname=eth7"),
+        "back,gw-priority=1",
+        rows="2",
+    )
     publish_all = forms.BooleanField(label=_("Publish all exposed ports (-P)"), required=False)
 
     def options(self) -> dict[str, Any]:
@@ -109,12 +122,11 @@ class LaunchForm(forms.Form):
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
         """Adds errors at the fields that they are about; a problem without a field is shown at the modes."""
         keys = [arm.key for arm in spec.arms]
+        fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
         for problem in problems:
-            field, position = problem.field, keys.index(problem.arm) if problem.arm in keys else -1
-            if match := re.fullmatch(r"arm-(\d+)-(\w+)", field):  # an arm that has no key yet
-                position, field = int(match[1]) - 1, match[2]
-            number = position - len(self._ticked)  # ticked modes come before the arms of the formset
-            form: forms.Form = self._used[number] if 0 <= number < len(self._used) else self
+            number = keys.index(problem.arm) - len(self._ticked) if problem.arm in keys else -1
+            form: forms.Form = self._used[number] if number >= 0 else self  # ticked modes come before the formset
+            form, field = fields.get(problem.field, (form, problem.field))
             if field in SHARED_FIELDS and not form[field].value():
                 form = self  # the arm inherits the value
             field = field if field in form.fields else "mode"

@@ -118,6 +118,30 @@ def test_the_gateway_of_macvlan_is_the_parents_only_if_the_machine_uses_it_too(
     assert why(change(scene, "macvlan", routes=routes), "routes", "default", "inet").endswith(clause)
 
 
+@pytest.mark.parametrize(
+    ("command", "why_it_wins"),
+    [
+        ("docker run --network lab nginx", "no gateway priority is set, so the order of their names decides"),
+        (
+            "docker run --network lab --network name=bridge,gw-priority=2 nginx",
+            "its gateway priority is the highest (2)",
+        ),
+        (
+            "docker run --network bridge --network name=lab,gw-priority=-1 nginx",
+            "its gateway priority is the highest (0)",
+        ),
+    ],
+)
+def test_the_network_that_provides_the_gateway_is_named_with_the_reason(command: str, why_it_wins: str) -> None:
+    columns, states = make_scene(("bridge", "none"))
+    own = next(column.networks["bridge"] for column in columns if column.key == "bridge")
+    columns = with_column(columns, "bridge", command=command, networks={"lab": "172.30.0.9", "bridge": own})
+    text = f"of the 2 networks of bridge, bridge provides the gateway: {why_it_wins}"
+    assert text in why((columns, states), "routes", "default", "inet")
+    row = next(row for row in compare(columns, states) if (row.section, row.key) == ("routes", "default"))
+    assert row.notes["bridge"] == "network bridge"
+
+
 def test_a_given_sysctl_is_explained() -> None:
     columns, states = make_scene(("bridge", "none"))
     columns = with_column(columns, "bridge", command="docker run --sysctl net.core.somaxconn=9 nginx")

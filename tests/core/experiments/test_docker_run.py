@@ -47,6 +47,31 @@ def test_options_of_an_endpoint_go_to_its_network() -> None:
     assert line.network == "net1"
 
 
+def test_each_further_network_is_an_endpoint() -> None:
+    options = (
+        "name=net2,alias=web,ip=192.0.2.9,ip6=fd00::9,mac-address=02:42:ac:11:00:02,gw-priority=-1,driver-opt=a.b=c"
+    )
+    line = parse_run(f"docker run --network name=net1 --network {options} --network net3 lab")
+    assert line.network == "net1"
+    assert line.config["NetworkingConfig"]["EndpointsConfig"] == {
+        "net1": {},
+        "net2": {
+            "Aliases": ["web"],
+            "IPAMConfig": {"IPv4Address": "192.0.2.9", "IPv6Address": "fd00::9"},
+            "MacAddress": "02:42:ac:11:00:02",
+            "GwPriority": -1,
+            "DriverOpts": {"a.b": "c"},
+        },
+        "net3": {},
+    }
+
+
+@pytest.mark.parametrize("value", ["name=net1,other=1", "gw-priority=1", "name=net1,gw-priority=x"])
+def test_an_option_of_a_network_that_is_not_supported_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="docker run"):
+        parse_run(f"docker run --network {value} lab")
+
+
 def test_words_after_the_image_are_the_command_even_if_they_look_like_options() -> None:
     line = parse_run("docker run -d --name one lab sh -c 'sleep 5'")
     assert (line.image, line.name, line.config["Cmd"]) == ("lab", "one", ["sh", "-c", "sleep 5"])

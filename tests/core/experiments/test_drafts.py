@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_draft, parse_mode, parse_port
 from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.validation import MAX_ARMS
-from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+from dashboard.core.modes import ArmSpec, ExperimentSpec, IPv6, Mode, NetworkAttachment, Publish
 
 
 def arms_of(**said: Any) -> tuple[ArmSpec, ...]:
@@ -145,8 +145,35 @@ def test_an_unknown_mode_is_refused_with_a_list_of_modes(text: str) -> None:
     assert len(str(caught.value)) < 200
 
 
-def test_a_wrong_mode_names_its_arm_by_number() -> None:
-    assert problems_of(modes=["host"], arms=[{"mode": "bridge"}, {"mode": "brigde"}]) == [(None, "arm-3-mode")]
+def test_a_wrong_mode_names_its_arm_as_the_form_does() -> None:
+    assert problems_of(modes=["host"], arms=[{"mode": "bridge"}, {"mode": "brigde"}]) == [(None, "arms-1-mode")]
+    assert problems_of(modes=["host", "brigde"]) == [(None, "modes-1-mode")]
+
+
+def test_networks_are_read_from_lines_or_a_list() -> None:
+    networks = (NetworkAttachment("back", gw_priority=1), NetworkAttachment("side", IPv6.ON))
+    for value in ("back,gw-priority=1\nside,ipv6", ["back,gw-priority=1", "side,ipv6"]):
+        draft = parse_draft({"arms": [{"mode": "user-bridge", "networks": value, "ipv6": "only"}]})
+        assert draft.problems == ()
+        assert (draft.spec.arms[0].networks, draft.spec.arms[0].ipv6) == (networks, IPv6.ONLY)
+
+
+@pytest.mark.parametrize(
+    ("value", "ipv6"), [("yes", IPv6.ON), (True, IPv6.ON), ("only", IPv6.ONLY), ("no", IPv6.OFF), ("", IPv6.OFF)]
+)
+def test_ipv6_is_off_on_or_the_only_family(value: object, ipv6: IPv6) -> None:
+    assert parse_draft({"arms": [{"mode": "user-bridge", "ipv6": value}]}).spec.arms[0].ipv6 is ipv6
+
+
+def test_networks_of_an_arm_that_cannot_have_them_are_problems() -> None:
+    assert problems_of(arms=[{"mode": "bridge", "networks": "back", "ipv6": "yes"}]) == [
+        ("bridge", "ipv6"),
+        ("bridge", "networks"),
+    ]
+    assert problems_of(arms=[{"mode": "user-bridge", "networks": "back,mtu=9", "ipv6": "maybe"}]) == [
+        ("user-bridge", "networks"),
+        ("user-bridge", "ipv6"),
+    ]
 
 
 def test_arms_of_the_same_mode_get_different_names() -> None:
@@ -307,8 +334,8 @@ def test_an_invalid_option_is_reported_at_its_field(field: str, value: object) -
 
 
 @pytest.mark.parametrize("field", ["key", "target"])
-def test_a_name_that_is_not_text_is_reported_by_the_number_of_its_arm(field: str) -> None:
-    assert (None, f"arm-1-{field}") in problems_of(arms=[{"mode": "container", field: ["a"]}])
+def test_a_name_that_is_not_text_is_reported_at_its_arm(field: str) -> None:
+    assert (None, f"arms-0-{field}") in problems_of(arms=[{"mode": "container", field: ["a"]}])
 
 
 @pytest.mark.parametrize("arms", ["host", 5, {"mode": "host"}, ["host"], [None]])

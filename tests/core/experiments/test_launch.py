@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import shlex
 from typing import Any
@@ -11,18 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.core.experiments.docker_run import parse_run
 from dashboard.core.experiments.launch import (
     Hardening,
     container_config,
-    free_subnet,
-    network_line,
-    network_request,
     requested_ports,
     run_line,
     warnings_about_the_arm,
 )
 from dashboard.core.experiments.messages import PublishedPort
-from dashboard.core.modes import ArmSpec, Mode, Publish
+from dashboard.core.modes import ArmSpec, Mode, NetworkAttachment, Publish
 
 FULL = ArmSpec(
     key="web",
@@ -187,7 +184,7 @@ def test_a_mode_without_its_network_or_target_is_an_error(mode: Mode, words: str
         ),
     ],
 )
-def test_the_line_is_equivalent_to_the_create_body(arm: ArmSpec, options: dict[str, str], line: str) -> None:
+def test_the_line_is_equivalent_to_the_create_body(arm: ArmSpec, options: dict[str, Any], line: str) -> None:
     assert run_line(arm, **options) == line
 
 
@@ -239,65 +236,34 @@ def test_no_arm_gets_access_to_the_machine(arm: ArmSpec, hardening: Hardening) -
     assert host["AutoRemove"] is False
 
 
-def test_each_network_has_its_driver_and_options() -> None:
-    assert network_request(Mode.USER_BRIDGE).driver == "bridge"
-    assert network_request(Mode.USER_BRIDGE).options == {}
-    overlay = network_request(Mode.OVERLAY)
-    assert (overlay.driver, overlay.options) == ("overlay", {"attachable": True})
-    macvlan = network_request(Mode.MACVLAN, parent="eth0", subnet="10.213.0.0/24")
-    assert (macvlan.driver, macvlan.options) == ("macvlan", {"subnet": "10.213.0.0/24", "parent": "eth0"})
-    assert network_request(Mode.IPVLAN, parent="eth0", subnet="10.213.0.0/24").driver == "ipvlan"
-
-
-@pytest.mark.parametrize("mode", [Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.CONTAINER])
-def test_a_mode_without_a_network_requests_none(mode: Mode) -> None:
-    with pytest.raises(ValueError, match="no network of its own"):
-        network_request(mode)
-
-
-@pytest.mark.parametrize("options", [{}, {"parent": "eth0"}, {"subnet": "10.213.0.0/24"}])
-def test_macvlan_needs_a_parent_and_a_subnet(options: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="parent link of the machine and a subnet"):
-        network_request(Mode.MACVLAN, **options)
-
-
-def test_a_free_subnet_avoids_taken_ones_and_ignores_malformed_ones() -> None:
-    assert free_subnet([]) == "10.213.0.0/24"
-    assert free_subnet(["10.213.0.7/23", "nonsense", "2001:db8::/32", ""]) == "10.213.2.0/24"
-    with pytest.raises(ValueError, match="remove unused networks"):
-        free_subnet(["10.0.0.0/8"])
-
-
-@given(st.lists(st.integers(0, 255), max_size=200))
-def test_a_free_subnet_never_overlaps(third: list[int]) -> None:
-    taken = [f"10.213.{one}.0/24" for one in third]
-    free = ipaddress.ip_network(free_subnet(taken))
-    assert not any(free.overlaps(ipaddress.ip_network(one)) for one in taken)
+def test_further_networks_are_endpoints_of_the_body_and_options_of_the_line() -> None:
+    arm = ArmSpec("web", Mode.USER_BRIDGE)
+    attached = {"back": NetworkAttachment("back", gw_priority=1, ifname="eth7"), "side": NetworkAttachment("side")}
+    body = container_config(arm, name="n", labels={}, network="own", attached=attached)
+    assert body["HostConfig"]["NetworkMode"] == "own"
+    assert body["NetworkingConfig"]["EndpointsConfig"] == {
+        "own": {"Aliases": ["web"]},
+        "back": {
+            "Aliases": ["web"],
+            "GwPriority": 1,
+            "DriverOpts": {"com.docker.network.endpoint.ifname": "eth7"},
+        },
+        "side": {"Aliases": ["web"]},
+    }
+    line = run_line(arm, network="own", attached=attached)
+    assert line == (
+        "docker run --rm -d --network own --network "
+        "name=back,gw-priority=1,driver-opt=com.docker.network.endpoint.ifname=eth7 --network side nginx"
+    )
+    parsed = parse_run(line).config
+    endpoints = {
+        name: {**endpoint, "Aliases": ["web"]}
+        for name, endpoint in parsed["NetworkingConfig"]["EndpointsConfig"].items()
+    }
+    assert endpoints == body["NetworkingConfig"]["EndpointsConfig"]
 
 
 def test_warnings_about_limits_of_netmodes_are_left_out() -> None:
     ours = "Your kernel does not support swap limit capabilities or the cgroup is not mounted."
     theirs = "Published ports are discarded when using host network mode"
     assert warnings_about_the_arm([ours, theirs]) == (theirs,)
-
-
-@pytest.mark.parametrize(
-    ("mode", "options", "line"),
-    [
-        (Mode.USER_BRIDGE, {}, "docker network create lab"),
-        (Mode.USER_BRIDGE, {"subnet": "10.213.0.0/24"}, "docker network create --subnet 10.213.0.0/24 lab"),
-        (Mode.OVERLAY, {}, "docker network create -d overlay --attachable lab"),
-        (
-            Mode.MACVLAN,
-            {"parent": "eth0", "subnet": "10.213.0.0/24"},
-            "docker network create -d macvlan --subnet 10.213.0.0/24 -o parent=eth0 lab",
-        ),
-    ],
-)
-def test_the_line_of_a_network_has_its_driver_and_options(mode: Mode, options: dict[str, str], line: str) -> None:
-    assert network_line("lab", network_request(mode, **options)) == line
-
-
-def test_a_network_keeps_the_requested_gateway() -> None:
-    request = network_request(Mode.USER_BRIDGE, subnet="10.213.0.0/24", gateway="10.213.0.1")
-    assert request.options == {"subnet": "10.213.0.0/24", "gateway": "10.213.0.1"}

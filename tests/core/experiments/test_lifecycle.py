@@ -20,8 +20,6 @@ from dashboard.core.experiments.lifecycle import (
     Wanted,
     container_name,
     launch_order,
-    needed_networks,
-    network_name,
     plan,
     removal_waves,
 )
@@ -155,15 +153,6 @@ def test_a_launched_arm_is_never_created_again(
     assert not created & set(launched)
 
 
-# Networks.
-
-
-def test_each_mode_that_needs_a_network_is_listed_once() -> None:
-    arms = [make_arm(key) for key in ("host", "user-bridge", "bridge", "user-bridge-2", "macvlan", "none", "overlay")]
-    assert needed_networks(arms) == (Mode.USER_BRIDGE, Mode.MACVLAN, Mode.OVERLAY)
-    assert needed_networks([HOST, BRIDGE]) == ()
-
-
 # The order of a launch.
 
 
@@ -225,9 +214,6 @@ def test_every_arm_is_launched_once_and_after_its_target(arms: list[ArmSpec]) ->
 
 def test_names_are_readable_and_unique() -> None:
     assert container_name("7f2a9c", "bridge-2") == "nm-7f2a9c-bridge-2"
-    assert network_name("7f2a9c", Mode.USER_BRIDGE) == "nm-7f2a9c"
-    assert network_name("7f2a9c", Mode.MACVLAN) == "nm-7f2a9c-macvlan"
-    assert len({network_name("7f2a9c", mode) for mode in Mode}) == len(Mode)
 
 
 @pytest.mark.parametrize(

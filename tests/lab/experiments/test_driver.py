@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from functools import partial
 
 from dashboard.core.experiments.journal import Source, replay
-from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
+from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.networks import network_name
 from dashboard.core.modes import Mode
 from dashboard.core.namespaces.state import Listener, Origin
 from dashboard.core.reports.replay.recording import build_recording, encode_recording

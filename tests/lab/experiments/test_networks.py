@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.networks import missing_feature
 from dashboard.engine.protocol import EngineError
+from tests.support import engine_api
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.private_engine import PrivateEngine
+from tests.support.specs import make_spec
 
 
 async def test_a_network_that_is_refused_concerns_its_own_arms_only(fake_lab: LabHarness, fake: FakeEngine) -> None:
@@ -13,3 +18,48 @@ async def test_a_network_that_is_refused_concerns_its_own_arms_only(fake_lab: La
     identity = await fake_lab.running("user-bridge", "host")
     assert "fully subnetted" in ((await fake_lab.column(identity, "user-bridge")).error or "")
     assert (await fake_lab.column(identity, "host")).status is ArmStatus.RUNNING
+
+
+#: Arms with what engines support since different versions.
+ARMS = [
+    {"key": "plain", "mode": "user-bridge"},
+    {"key": "dual", "mode": "user-bridge", "ipv6": "yes"},
+    {"key": "two", "mode": "user-bridge", "networks": "back"},
+    {"key": "first", "mode": "user-bridge", "networks": "back,gw-priority=1,ifname=eth7"},
+    {"key": "only", "mode": "user-bridge", "ipv6": "only"},
+]
+
+
+async def test_arms_have_the_networks_that_this_engine_supports(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    spec = make_spec(arms=ARMS)
+    lacks = {arm.key: missing_feature(arm, lab_harness.context.info.api) for arm in spec.arms}
+    identity = await lab_harness.running(arms=ARMS)
+    view = await lab_harness.view(identity)
+    columns = {column.key: column for column in view.columns}
+    assert {key: columns[key].error for key in lacks} == lacks
+    texts = [entry.text for entry in await lab_harness.entries(identity)]
+    assert not any("The Engine refuses" in text for text in texts), texts
+    dual = {a.address for link in view.states["dual"].interfaces for a in link.addresses if a.scope != "link"}
+    assert any(address.startswith("fd") for address in dual)
+    assert any(address.startswith("172.") for address in dual)
+    rows = {(row.section, row.key, row.field): row for row in compare(view.columns, view.states)}
+    gateway = rows["routes", "default", "inet"]
+    back = f"nm-{identity}-net-back"
+    if lacks["two"] is None:
+        assert set(columns["two"].networks) == {f"nm-{identity}", back}
+        assert gateway.notes["two"] == f"network nm-{identity}"
+        assert f"of the 2 networks of two, nm-{identity} provides the gateway: no gateway priority" in gateway.why
+        assert columns["two"].setup.splitlines()[-1] == f"docker network create {back}"
+    if lacks["first"] is None:
+        assert "eth7" in {link.name for link in view.states["first"].interfaces}
+        assert gateway.notes["first"] == f"network {back}"
+        assert f"of the 2 networks of first, {back} provides the gateway: its gateway priority is the" in gateway.why
+    if lacks["only"] is None:
+        assert columns["only"].networks[f"nm-{identity}-ipv6-only"].startswith("fd")
+        assert gateway.cells["only"] is None
+        assert rows["routes", "default", "inet6"].cells["only"] is not None
+    head = await lab_harness.stop(identity)
+    assert all(check.ok for check in head.proof), head.proof
+    assert engine_api.networks(engine_host.endpoint) == []

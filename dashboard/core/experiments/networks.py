@@ -1,0 +1,248 @@
+"""The Docker networks of an experiment: which ones its arms need, how they are created, and what an engine supports.
+
+Sources: Docker Engine API reference (``POST /networks/create``) and its version history, docker-network-create(1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, IPv6, Mode, NetworkAttachment
+
+IFNAME = "com.docker.network.endpoint.ifname"
+MAX_NETWORKS = 8
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+#: Linux, ``dev_valid_name``: at most 15 bytes, without slashes, colons and white space.
+_IFNAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class NeededNetwork:
+    """A network that an experiment needs: the mode of its driver, and its address families."""
+
+    mode: Mode
+    ipv6: IPv6 = IPv6.OFF
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRequest:
+    """How a network is created; ``options`` as for ``Engine.create_network``."""
+
+    driver: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def network_name(experiment: str, mode: Mode, ipv6: IPv6 = IPv6.OFF) -> str:
+    """The name of an experiment's network for a mode."""
+    name = f"nm-{experiment}" if mode is Mode.USER_BRIDGE else f"nm-{experiment}-{mode}"
+    return name + _suffix(ipv6)
+
+
+def attached_name(experiment: str, attachment: NetworkAttachment) -> str:
+    """The name of a network that arms have in addition to that of their mode."""
+    return f"nm-{experiment}-net-{attachment.name}{_suffix(attachment.ipv6)}"
+
+
+def _suffix(ipv6: IPv6) -> str:
+    return {IPv6.OFF: "", IPv6.ON: "-ipv6", IPv6.ONLY: "-ipv6-only"}[ipv6]
+
+
+def own_network(experiment: str, arm: ArmSpec) -> str | None:
+    """The name of the network of the arm's mode; None if Netmodes creates none for it."""
+    return network_name(experiment, arm.mode, arm.ipv6) if arm.mode in NETWORK_DRIVERS else None
+
+
+def attached_networks(experiment: str, arm: ArmSpec) -> dict[str, NetworkAttachment]:
+    """The arm's further networks by name, in the order of their options."""
+    return {attached_name(experiment, attachment): attachment for attachment in arm.networks}
+
+
+def needed_networks(experiment: str, arms: Iterable[ArmSpec]) -> dict[str, NeededNetwork]:
+    """The networks that ``arms`` need, by name."""
+    needed: dict[str, NeededNetwork] = {}
+    for arm in arms:
+        own = own_network(experiment, arm)
+        if own is not None:
+            needed[own] = NeededNetwork(arm.mode, arm.ipv6)
+        for name, attachment in attached_networks(experiment, arm).items():
+            needed[name] = NeededNetwork(Mode.USER_BRIDGE, attachment.ipv6)
+    return needed
+
+
+def endpoint_settings(attachment: NetworkAttachment) -> dict[str, Any]:
+    """The part of an ``EndpointSettings`` that the options set."""
+    settings: dict[str, Any] = {}
+    if attachment.gw_priority:
+        settings["GwPriority"] = attachment.gw_priority
+    if attachment.ifname:
+        settings["DriverOpts"] = {IFNAME: attachment.ifname}
+    return settings
+
+
+def network_option(name: str, attachment: NetworkAttachment) -> str:
+    """The value of ``--network`` on a ``docker run`` line."""
+    options = [f"gw-priority={attachment.gw_priority}"] if attachment.gw_priority else []
+    options += [f"driver-opt={IFNAME}={attachment.ifname}"] if attachment.ifname else []
+    return ",".join([f"name={name}", *options]) if options else name
+
+
+def network_request(
+    mode: Mode,
+    *,
+    parent: str | None = None,
+    subnet: str | None = None,
+    gateway: str | None = None,
+    ipv6: IPv6 = IPv6.OFF,
+    subnet6: str | None = None,
+) -> NetworkRequest:
+    """The network that arms of this mode share; ValueError if the mode has none, or the parent is missing.
+
+    macvlan and ipvlan need a ``parent`` link of the machine and a ``subnet``: otherwise Docker would take one from
+    its own pool, which may be in use on that link. An overlay must be attachable, else only services can use it.
+    IPv6 needs ``subnet6``: engines before 27.0 have no pool of IPv6 subnets.
+    """
+    driver = NETWORK_DRIVERS.get(mode)
+    if driver is None:
+        raise ValueError(f"Mode {mode} has no network of its own.")
+    options: dict[str, Any] = {"subnet": subnet, "gateway": gateway}
+    if mode in {Mode.MACVLAN, Mode.IPVLAN}:
+        if not parent or not subnet:
+            raise ValueError(f"A {mode} network needs a parent link of the machine and a subnet.")
+        options["parent"] = parent
+    if mode is Mode.OVERLAY:
+        options["attachable"] = True
+    if ipv6 is not IPv6.OFF:
+        options |= {"ipv6": True, "subnet6": subnet6, "ipv4_off": ipv6 is IPv6.ONLY}
+    return NetworkRequest(driver, {key: value for key, value in options.items() if value})
+
+
+def network_line(name: str, request: NetworkRequest) -> str:
+    """The equivalent ``docker network create`` line, without labels."""
+    words = ["docker", "network", "create"]
+    words += ["-d", request.driver] if request.driver != "bridge" else []
+    words += ["--ipv4=false"] if request.options.get("ipv4_off") else []
+    words += ["--ipv6"] if request.options.get("ipv6") else []
+    for key in ("subnet", "subnet6"):
+        words += ["--subnet", request.options[key]] if key in request.options else []
+    words += ["-o", f"parent={request.options['parent']}"] if "parent" in request.options else []
+    words += ["--attachable"] if request.options.get("attachable") else []
+    return shlex.join([*words, name])
+
+
+def network_body(name: str, driver: str, labels: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of ``POST /networks/create``; names of ``options`` with a dot are passed on as driver options.
+
+    A name that exists must be refused: by default, engines before API 1.44 create a second network of that name.
+    """
+    pool = {field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)}
+    pools = [pool] if pool else []
+    pools += [{"Subnet": options["subnet6"]}] if options.get("subnet6") else []
+    body: dict[str, Any] = {
+        "Name": name,
+        "Driver": driver,
+        "Labels": dict(labels),
+        "Options": {key: str(value) for key, value in options.items() if "." in key or key == "parent"},
+        "CheckDuplicate": True,
+        "EnableIPv6": bool(options.get("ipv6")),
+        "Internal": bool(options.get("internal")),
+    }
+    if options.get("ipv4_off"):
+        body["EnableIPv4"] = False
+    if options.get("attachable"):
+        body["Attachable"] = True
+    if pools:
+        body["IPAM"] = {"Driver": "default", "Config": pools}
+    return body
+
+
+def free_subnet(taken: Iterable[str]) -> str:
+    """A private /24 that overlaps none of ``taken`` (CIDR texts; malformed ones are ignored).
+
+    From 10.213.0.0/16, which neither Docker's default pools nor common home routers use.
+    """
+    used = []
+    for subnet in taken:
+        try:
+            used.append(ipaddress.ip_network(subnet, strict=False))
+        except ValueError:
+            continue
+    for candidate in ipaddress.IPv4Network("10.213.0.0/16").subnets(new_prefix=24):
+        if not any(candidate.version == network.version and candidate.overlaps(network) for network in used):
+            return str(candidate)
+    raise ValueError("No free subnet is left in 10.213.0.0/16: remove unused networks.")
+
+
+def local_subnet6(name: str) -> str:
+    """The /64 of a network, from the unique local addresses (RFC 4193); the name makes it unique."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return str(ipaddress.IPv6Network((b"\xfd" + digest[:7] + bytes(8), 64)))
+
+
+def parse_attachment(text: str) -> NetworkAttachment:
+    """``NAME[,ipv6][,ipv6-only][,gw-priority=N][,ifname=NAME]``; ValueError with a sentence."""
+    name, *options = (part.strip() for part in text.strip().split(","))
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"“{name[:40]}” is not the name of a network: use up to 32 lower-case letters, digits, “-” and “_”."
+        )
+    values: dict[str, Any] = {}
+    for option in options:
+        key, _, value = option.partition("=")
+        if option in {"ipv6", "ipv6-only"}:
+            values["ipv6"] = IPv6.ON if option == "ipv6" else IPv6.ONLY
+        elif key == "gw-priority" and _NUMBER.fullmatch(value):
+            values["gw_priority"] = int(value)
+        elif key == "ifname" and _IFNAME.fullmatch(value):
+            values["ifname"] = value
+        else:
+            raise ValueError(
+                f"“{option[:40]}” is not an option of a network: write ipv6, ipv6-only, gw-priority=1 or ifname=eth7."
+            )
+    return NetworkAttachment(name, **values)
+
+
+def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
+    """The problems of an arm's networks: field and sentence."""
+    if arm.ipv6 is not IPv6.OFF and arm.mode is not Mode.USER_BRIDGE:
+        yield "ipv6", f"IPv6 is an option of user-bridge, not of {arm.mode}: its network is not made for it alone."
+    if not arm.networks:
+        return
+    if arm.mode not in NETWORK_DRIVERS:
+        several = ", ".join(NETWORK_DRIVERS)
+        yield (
+            "networks",
+            f"Docker combines only user-defined networks, and {arm.mode} is none: choose one of {several}.",
+        )
+    if len(arm.networks) > MAX_NETWORKS:
+        yield "networks", f"There are {len(arm.networks)} networks: at most {MAX_NETWORKS} are allowed."
+    names = [(attachment.name, attachment.ipv6) for attachment in arm.networks]
+    if len(set(names)) < len(names):
+        yield "networks", "A network is named twice: name each once."
+
+
+def missing_feature(arm: ArmSpec, api: str) -> str | None:
+    """Why this engine cannot launch the arm with its networks, in a sentence; None if it can.
+
+    An older engine would ignore the option or refuse it with a message about something else.
+    """
+    families = (arm.ipv6, *(attachment.ipv6 for attachment in arm.networks))
+    needs: Sequence[tuple[bool, tuple[int, int], str]] = (
+        (bool(arm.networks), (1, 44), "Several networks of a new container need Docker Engine 25.0"),
+        (IPv6.ONLY in families, (1, 48), "A network without IPv4 needs Docker Engine 28.0"),
+        (any(one.gw_priority for one in arm.networks), (1, 48), "gw-priority needs Docker Engine 28.0"),
+        (any(one.ifname for one in arm.networks), (1, 48), "ifname needs Docker Engine 28.0"),
+    )
+    major, _, minor = api.partition(".")
+    version = (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
+    for wanted, since, sentence in needs:
+        if wanted and version < since:
+            dotted = ".".join(map(str, since))
+            return f"{sentence} (API {dotted}), and this engine has API {api}: update it or remove the option."
+    return None
