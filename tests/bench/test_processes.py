@@ -60,3 +60,10 @@ def test_the_users_own_database_and_settings_are_left_out(monkeypatch: pytest.Mo
     assert "the user's" not in environment.values()
     assert environment["NETMODES_DATA_DIR"] == "ours"
     assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_the_engine_of_private_hosts_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETMODES_ENGINE_ROOT", "/root-of-forky")
+    monkeypatch.setenv("NETMODES_ENGINE_OPTIONS", "{}")
+    environment = environment_with()
+    assert (environment["NETMODES_ENGINE_ROOT"], environment["NETMODES_ENGINE_OPTIONS"]) == ("/root-of-forky", "{}")

@@ -21,7 +21,7 @@ HEAD = """\
 
 <!-- made by python -m dashboard.bench.claims.engine_table from runs: do not edit -->
 
-Each engine ran every claim twice, on a root file system of Debian that `mmdebstrap` made ([testing](testing.md)):
+Each engine ran every claim once, on a root file system of Debian that `mmdebstrap` made ([testing](testing.md)):
 
 <!-- not run: minutes for each engine -->
 ```console
@@ -29,7 +29,7 @@ Each engine ran every claim twice, on a root file system of Debian that `mmdebst
 var/venv/bin/python -m dashboard.bench.claims.engine_table *.json > docs/engines.md
 ```
 
-✓ holds; ≠ differs; ○ not testable there. Several signs: the two runs did not agree.
+✓ holds; ≠ differs; ○ not testable there. Several signs: several runs that did not agree.
 """
 
 
@@ -88,7 +88,7 @@ def _reasons(claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
         if reasons:
             lines += [f"### {name}", ""]
             lines += [
-                f"- {_named(group)}: {_escape(reason or 'in one run only.')}" for reason, group in reasons.items()
+                f"- {_named(group)}: {_escape(reason or 'not in every run.')}" for reason, group in reasons.items()
             ]
             lines.append("")
     return lines[:-1]

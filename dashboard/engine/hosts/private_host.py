@@ -45,6 +45,8 @@ SCRIPT = Path(__file__).with_name("private_host.sh")
 #: The host's addresses on its LAN (documentation ranges, RFC 5737 and RFC 3849).
 MACHINE_ADDRESS = "192.0.2.2"
 PARENT_LINK = "eth0"
+#: The first id of remapped containers, and how many there are (subuid(5), option ``userns-remap``).
+REMAPPED_IDS = "231072:65536"
 
 
 class PrivateHostError(Exception):
@@ -212,6 +214,10 @@ def _prepare(
     (folder / "etc" / "hosts").write_text(
         f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{MACHINE_ADDRESS}\t{host.name}\n"
     )
+    if "userns-remap" in daemon:
+        user = str(daemon["userns-remap"]).partition(":")[0]
+        for file in ("subuid", "subgid"):
+            (folder / "etc" / file).write_text(f"{user}:{REMAPPED_IDS}\n")
     if template is not None:
         template.copy_to(host.data)
         daemon = {"storage-driver": "overlay2", **daemon}

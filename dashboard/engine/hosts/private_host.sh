@@ -30,9 +30,17 @@ done < "$folder/layers"
 mkdir -p /run/containerd
 mount -t tmpfs -o mode=0711 netmodes-containerd /run/containerd
 
-for file in resolv.conf hosts; do
-    [ ! -e "/etc/$file" ] || mount --bind "$folder/etc/$file" "/etc/$file"
+for file in resolv.conf hosts subuid subgid; do
+    [ ! -e "/etc/$file" ] || [ ! -e "$folder/etc/$file" ] || mount --bind "$folder/etc/$file" "/etc/$file"
 done
+
+# The user of remapped containers must reach the data, whose folder is closed to all but root.
+data=$folder/data
+if [ -e "$folder/etc/subuid" ]; then
+    data=$run/data
+    mkdir -p "$folder/data" "$data"
+    mount --bind "$folder/data" "$data"
+fi
 
 # The programs of another root, so that its engine runs: dockerd, containerd, runc, docker-proxy and iptables.
 root=$(cat "$folder/root" 2> /dev/null || :)
@@ -73,7 +81,7 @@ nsenter --net="$run/lan" sh -c '
 
 exec dockerd \
     --config-file "$folder/daemon.json" \
-    --data-root "$folder/data" \
+    --data-root "$data" \
     --exec-root "$run/exec" \
     --pidfile "$run/docker.pid" \
     --exec-opt native.cgroupdriver=cgroupfs \

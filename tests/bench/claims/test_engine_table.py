@@ -40,7 +40,7 @@ def test_claims_that_are_not_the_same_everywhere_are_listed_with_the_reason() ->
     assert "| `time` | ○✓ | ✓ |" in text
     assert "| `same` |" not in text
     assert "- `veth` ≠: It is not on docker0." in text
-    assert "- `time` ○✓: in one run only." in text
+    assert "- `time` ○✓: not in every run." in text
 
 
 def test_each_engine_has_its_version_options_and_totals() -> None:

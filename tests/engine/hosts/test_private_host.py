@@ -214,6 +214,15 @@ def test_the_engine_takes_options_for_its_daemon(data_dir: Path) -> None:
     assert "[::]" not in listeners
 
 
+def test_users_of_containers_can_be_remapped(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir, daemon={"userns-remap": "nobody:nogroup"}))
+    asyncio.run(load_lab_image(host))
+    machine = PrivateEngine(host, data_dir)
+    assert machine.docker("run", "--rm", "nginx", "cat", "/proc/self/uid_map").split() == ["0", "231072", "65536"]
+    asyncio.run(private_host.stop(host))
+    assert remains(host) == []
+
+
 def test_overlay_works_on_a_private_host_after_swarm_init(data_dir: Path) -> None:
     host = asyncio.run(private_host.start(data_dir))
     asyncio.run(load_lab_image(host))
