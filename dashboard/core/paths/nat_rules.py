@@ -69,6 +69,32 @@ def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
     return tuple(rules)
 
 
+def listing_commands(backend: str, *, ipv6: bool = False) -> tuple[tuple[str, ...], ...]:
+    """The commands that list the nat rules of an engine with this firewall backend; the first that lists any counts.
+    Podman names no backend (empty): netavark writes with nftables or with iptables."""
+    nft, save = ("nft", "list", "ruleset"), ("ip6tables-save" if ipv6 else "iptables-save", "-c", "-t", "nat")
+    if not backend:
+        return (nft, save)
+    return (nft,) if "nftables" in backend.split("+") else (save,)
+
+
+def has_nat_rules(lines: Sequence[str]) -> bool:
+    """Whether a rule translates an address."""
+    return any(_REWRITES.search(line) for line in lines)
+
+
+def read_uncounted(lines: Sequence[str]) -> tuple[str, ...]:
+    """The TCP translation rules without a packet counter: nothing shows whether a packet matched them."""
+    rules = (line.strip() for line in lines)
+    return tuple(
+        line
+        for line in rules
+        if _REWRITES.search(line)
+        and not (_COUNTED.match(line) or _NFT_COUNTER.search(line))
+        and not re.search(r"-p udp|\budp dport", line)
+    )
+
+
 def packets_to(lines: Sequence[str], port: int, protocol: str = "tcp") -> int:
     """The sum of the packet counters of a port's translations."""
     return sum(rule.packets for rule in read_translations(lines) if (rule.port, rule.protocol) == (port, protocol))

@@ -12,7 +12,7 @@ from dashboard.core.paths.conntrack import ConntrackEntry
 from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, TraceEvidence
 from dashboard.core.paths.hops import Hop, HopKind, Trace
 from dashboard.core.paths.model import Path
-from dashboard.core.paths.nat_rules import CounterIncrease, read_counter_increases
+from dashboard.core.paths.nat_rules import CounterIncrease, read_counter_increases, read_translations, read_uncounted
 from dashboard.core.paths.requests import request_key, request_url
 
 #: The minimum number of packets of an answered request over TCP: SYN, ACK and the request; SYN-ACK and the response.
@@ -49,6 +49,7 @@ class _HopReader:
         self.evidence = evidence
         rules = ((), ()) if evidence.rules_error else (evidence.before.rules, evidence.after.rules)
         self.increases = read_counter_increases(*rules)
+        self.uncounted = read_uncounted(rules[1])
         self.entry = self._find_entry(evidence.client, evidence.target)
         ends = (evidence.target, evidence.client)
         sockets = evidence.client_connections if evidence.client else ()
@@ -120,6 +121,12 @@ class _HopReader:
             reason = f"the tracked connection is answered by the requested address, {self.entry.destination}"
         elif self.evidence.rules_error:
             return Hop.unknown(kind, title, self.evidence.rules_error)
+        elif uncounted := [
+            rule.text
+            for rule in read_translations(self.uncounted)
+            if str(rule.port) == self.evidence.target.rpartition(":")[2]
+        ]:
+            return Hop.unknown(kind, title, "the rule for this port has no packet counter", *uncounted)
         else:
             reason = "no rule for this port has counted a packet"
         return Hop.not_seen(kind, title, reason)
@@ -180,6 +187,8 @@ class _HopReader:
             return Hop.unknown(kind, title, self.evidence.rules_error)
         elif rules:
             return Hop.unknown(kind, title, "a rule has counted packets, possibly those of another connection")
+        elif uncounted := [text for text in self.uncounted if "masquerade" in text or "snat" in text]:
+            return Hop.unknown(kind, title, "the rules have no packet counters", *uncounted)
         else:
             reason = "no such rule has counted a packet"
         return Hop.not_seen(kind, title, reason)

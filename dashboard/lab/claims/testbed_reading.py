@@ -13,6 +13,7 @@ from typing import Any
 from dashboard.core.claims.testbed import Container, NotTestableError, Place, Response
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Resolver
+from dashboard.core.paths.nat_rules import has_nat_rules, listing_commands
 from dashboard.engine.decoding import container_facts
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import ContainerFacts, EngineError
@@ -192,8 +193,11 @@ class TestbedReader:
 
     async def nat_rules(self) -> tuple[str, ...]:
         """Lists the NAT rules with the tool of the backend that the engine reports."""
-        nftables = self._target.info.nftables
-        code, output = await self.execute(MACHINE, "nft list ruleset" if nftables else "iptables-save -c -t nat")
+        code, output = -1, ""
+        for command in listing_commands(self._target.info.firewall_backend):
+            code, output = await self.execute(MACHINE, " ".join(command))
+            if code == 0 and has_nat_rules(output.splitlines()):
+                break
         if code != 0:
             reason = output.strip().rpartition("\n")[2] or f"exit {code}"
             raise NotTestableError(f"The machine's nat rules cannot be read: {reason}.")

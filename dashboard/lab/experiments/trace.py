@@ -13,6 +13,7 @@ from dashboard.core.paths.conntrack import read_entries
 from dashboard.core.paths.evidence import PacketCounts, Sample, TraceEvidence
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path, veth_links
+from dashboard.core.paths.nat_rules import has_nat_rules, listing_commands
 from dashboard.core.paths.requests import path_to_compare, request_key, requested_paths
 from dashboard.core.paths.trace import read_trace
 from dashboard.lab.experiments.actions import COLUMN_GONE, column_namespace, running_driver
@@ -27,7 +28,6 @@ from dashboard.netns.traffic import read_counts, read_process_connections, read_
 #: Time between two readings of the counters after a request, and the number of readings.
 SETTLE_STEP_S = 0.01
 SETTLE_STEPS = 20
-NFT = ("nft", "list", "ruleset")
 TOOL_TIMEOUT_S = 3.0
 MAX_TOOL_BYTES = 2_000_000
 NOT_MACHINE = "the client is not in the machine's network stack: its nat rules do not apply"
@@ -75,7 +75,7 @@ class _TracedRequest:
     """One request, and the evidence that is read around it."""
 
     def __init__(self, lab: Lab, driver: ExperimentDriver, path: Path, client: Namespace, server: Namespace) -> None:
-        self._nftables = lab.context.info.nftables
+        self._backend = lab.context.info.firewall_backend
         self._path = path
         self._client, self._server = client, server
         states = driver.view.states
@@ -149,8 +149,11 @@ class _TracedRequest:
     async def _rules(self) -> tuple[str, ...]:
         if self._evidence.rules_error:
             return ()
-        save = "ip6tables-save" if ":" in self._path.address else "iptables-save"
-        code, lines = await self._run_tool(*(NFT if self._nftables else (save, "-c", "-t", "nat")))
+        code, lines = -1, ()
+        for command in listing_commands(self._backend, ipv6=":" in self._path.address):
+            code, lines = await self._run_tool(*command)
+            if code == 0 and has_nat_rules(lines):
+                break
         if code == 0:
             return lines
         reason = lines[-1] if lines else f"exit {code}"

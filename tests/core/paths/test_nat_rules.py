@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.paths.nat_rules import packets_to, read_counter_increases, read_masquerades, read_translations
+from dashboard.core.paths.nat_rules import (
+    has_nat_rules,
+    listing_commands,
+    packets_to,
+    read_counter_increases,
+    read_masquerades,
+    read_translations,
+    read_uncounted,
+)
 
 #: iptables-save -c of Docker 26, and nft list ruleset of Docker 29's nftables backend, as each prints them.
 IPTABLES = """\
@@ -96,3 +104,37 @@ def test_equal_rules_are_distinguished_by_their_order() -> None:
     rule = "-A X -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80"
     before, after = [f"[1:1] {rule}", f"[9:9] {rule}"], [f"[2:2] {rule}", f"[9:9] {rule}"]
     assert [rule.packets for rule in read_counter_increases(before, after)] == [1]
+
+
+NETAVARK = (
+    "\tchain POSTROUTING {",
+    "\t\tmeta mark & 0x00002000 == 0x00002000 masquerade",
+    "\t\tip saddr 10.88.0.0/16 jump nv_2f259bab_10_88_0_0_nm16",
+    "\t\ttcp dport 8080 dnat ip to 10.88.0.5:80",
+    "\t\tudp dport 8080 dnat ip to 10.88.0.5:80",
+)
+
+
+def test_rules_of_netavark_have_no_counters() -> None:
+    assert read_uncounted(NETAVARK) == (
+        "meta mark & 0x00002000 == 0x00002000 masquerade",
+        "tcp dport 8080 dnat ip to 10.88.0.5:80",
+    )
+    assert (
+        read_uncounted(("[3:180] -A DOCKER -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80",)) == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("backend", "tools"),
+    [
+        ("iptables", ["iptables-save"]),
+        ("nftables", ["nft"]),
+        ("nftables+firewalld", ["nft"]),
+        ("", ["nft", "iptables-save"]),
+    ],
+)
+def test_both_listings_are_read_where_the_backend_is_unknown(backend: str, tools: list[str]) -> None:
+    assert [command[0] for command in listing_commands(backend)] == tools
+    assert has_nat_rules(NETAVARK)
+    assert not has_nat_rules(("table inet filter {", "chain INPUT {"))

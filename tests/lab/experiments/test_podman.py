@@ -13,14 +13,24 @@ from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Origin
+from dashboard.core.paths.hops import HopKind, HopStatus
+from dashboard.core.paths.model import PathKind
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.doctor import examine
+from dashboard.lab.experiments.trace import trace, traceable_paths
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.podman_service import PodmanService, podman_service
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-ARMS = ("host", "bridge", "user-bridge", "none", "container:user-bridge")
+#: The program of the last one listens nowhere: its port is taken in the shared namespace.
+ARMS = (
+    {"mode": "host"},
+    {"mode": "bridge"},
+    {"mode": "user-bridge"},
+    {"mode": "none"},
+    {"mode": "container:user-bridge", "command": "sleep 600"},
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +67,7 @@ async def test_the_doctor_says_what_podman_gives(podman: PodmanService) -> None:
 
 
 async def test_rows_say_what_podman_ss_and_nft_say(podman: PodmanService, podman_lab: LabHarness) -> None:
-    identity = await podman_lab.running(*ARMS, publish=["9080:80"])
+    identity = await podman_lab.running(arms=list(ARMS), publish=["9080:80"])
     driver = podman_lab.lab.driver_of(identity)
     assert driver is not None
     await driver.settled()
@@ -124,3 +134,23 @@ def _no_guess(row: Row) -> None:
         assert text != "not read yet", row
     if row.section == "dns" and row.key.startswith("lookup") and row.cells["none"] is None:
         assert row.absent["none"].startswith("unknown"), row
+
+
+async def test_every_path_that_is_offered_answers_and_the_nat_rules_prove_it(
+    podman: PodmanService, podman_lab: LabHarness
+) -> None:
+    identity = await podman_lab.running(arms=list(ARMS), publish=["9080:80"])
+    rules = podman.on_machine("nft", "list", "ruleset")
+    paths = traceable_paths(podman_lab.lab, identity)
+    for key, path in paths.items():
+        first = (await trace(podman_lab.lab, identity, key))[0]
+        assert first.answer.startswith("HTTP 200"), first
+        if path.kind is PathKind.PUBLISHED_DNAT:
+            assert re.search(rf"tcp dport {path.port} dnat ip to [0-9.]+:80", rules), key
+            rewritten = next(hop for hop in first.hops if hop.kind is HopKind.DNAT)
+            assert rewritten.seen is not HopStatus.NOT_SEEN, rewritten
+            assert f"dport {path.port}" in rewritten.evidence[-1] or rewritten.seen is HopStatus.TAKEN
+    kinds = {path.kind for path in paths.values()}
+    assert PathKind.PUBLISHED_DNAT in kinds
+    assert PathKind.PUBLISHED_PROXY not in kinds
+    await podman_lab.stop(identity)
