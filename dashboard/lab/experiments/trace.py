@@ -149,7 +149,8 @@ class _TracedRequest:
     async def _rules(self) -> tuple[str, ...]:
         if self._evidence.rules_error:
             return ()
-        code, lines = -1, ()
+        code = -1
+        lines: tuple[str, ...] = ()
         for command in listing_commands(self._backend, ipv6=":" in self._path.address):
             code, lines = await self._run_tool(*command)
             if code == 0 and has_nat_rules(lines):
