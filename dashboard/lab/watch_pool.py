@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from dashboard.lab.firewall_feed import FirewallFeed
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 
@@ -24,6 +25,37 @@ class _Shared:
     watch: Watch
     namespace: Namespace
     subscriptions: dict[object, _Subscription] = field(default_factory=dict)
+    firewall: FirewallFeed | None = None
+
+    @property
+    def view(self) -> KernelView:
+        """The kernel's state, with the rules of the firewall if they are read."""
+        if self.firewall is None:
+            return self.watch.view
+        return replace(self.watch.view, firewall=self.firewall.rules)
+
+    def publish(self) -> None:
+        """Tells all subscribers the current view."""
+        view = self.view
+        for each in list(self.subscriptions.values()):
+            each.on_change(view)
+
+    async def read_firewall(self, backend: str) -> None:
+        """Reads the rules, and from now on again after changes of links and listeners."""
+        watch = self.watch
+
+        def bridges() -> list[str]:
+            return [link.name for link in watch.view.interfaces if link.kind == "bridge"]
+
+        self.firewall = FirewallFeed(self.namespace, backend, bridges, self.publish)
+        await self.firewall.refresh()
+
+    def close(self) -> None:
+        """Ends the watch."""
+        if self.firewall is not None:
+            self.firewall.close()
+        self.watch.close()
+        self.namespace.close()
 
 
 class WatchPool:
@@ -39,9 +71,11 @@ class WatchPool:
         pid: int,
         on_change: Subscriber,
         engine_pid: Callable[[], int | None],
+        firewall_backend: str = "",
     ) -> tuple[int, KernelView]:
         """Watches the namespace of ``pid``; returns its inode and the current view. ``engine_pid`` returns the Engine's
-        process, which passes sockets on and keeps those of its resolver."""
+        process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
+        rules of the firewall."""
         subscription = _Subscription(on_change, pid, engine_pid)
         namespace = await asyncio.to_thread(Namespace.of_pid, pid)
         inode = namespace.inode
@@ -55,9 +89,17 @@ class WatchPool:
                     opened = self._shared.get(inode)
                     return list(opened.subscriptions.values()) if opened else [subscription]
 
+                previous = KernelView()
+
                 def publish(view: KernelView) -> None:
-                    for each in current():
-                        each.on_change(view)
+                    nonlocal previous
+                    changed = (view.interfaces, view.listeners) != (previous.interfaces, previous.listeners)
+                    previous = view
+                    opened = self._shared.get(inode)
+                    if opened is not None:
+                        if changed and opened.firewall is not None:
+                            opened.firewall.touch()
+                        opened.publish()
 
                 def engines() -> set[int]:
                     return {engine for each in current() if (engine := each.engine_pid()) is not None}
@@ -72,7 +114,9 @@ class WatchPool:
                     raise
                 shared = self._shared[inode] = _Shared(watch, namespace)
             shared.subscriptions[token] = subscription
-            return inode, shared.watch.view
+            if firewall_backend and shared.firewall is None:
+                await shared.read_firewall(firewall_backend)
+            return inode, shared.view
 
     def namespace(self, inode: int) -> Namespace | None:
         """The open namespace of a watched inode."""
@@ -82,12 +126,20 @@ class WatchPool:
     def view(self, inode: int) -> KernelView | None:
         """The current view of a watched namespace."""
         shared = self._shared.get(inode)
-        return shared.watch.view if shared else None
+        return shared.view if shared else None
 
     async def settle(self, inode: int) -> None:
-        """Waits until the owners of all listeners in a watched namespace are known and final."""
+        """Waits until the owners of all listeners in a watched namespace are known and final, and reads the rules of
+        the firewall after that."""
         if (shared := self._shared.get(inode)) is not None:
             await shared.watch.settle()
+        await self.refresh_firewall(inode)
+
+    async def refresh_firewall(self, inode: int) -> None:
+        """Reads the rules of a namespace again, if they are read."""
+        shared = self._shared.get(inode)
+        if shared is not None and shared.firewall is not None:
+            await shared.firewall.refresh()
 
     async def unsubscribe(self, token: object, inode: int) -> None:
         """Ends a subscription; the last one closes the watch."""
@@ -98,18 +150,18 @@ class WatchPool:
             shared.subscriptions.pop(token, None)
             if not shared.subscriptions:
                 del self._shared[inode]
-                shared.watch.close()
-                shared.namespace.close()
+                shared.close()
 
     async def resync(self) -> None:
         """Reads every namespace again, after a gap in the events."""
         for shared in list(self._shared.values()):
             await shared.watch.resync()
+            if shared.firewall is not None:
+                await shared.firewall.refresh()
 
     async def close(self) -> None:
         """Closes everything."""
         async with self._lock:
             for shared in self._shared.values():
-                shared.watch.close()
-                shared.namespace.close()
+                shared.close()
             self._shared.clear()

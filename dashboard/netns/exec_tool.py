@@ -16,9 +16,11 @@ from typing import IO, cast
 
 from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
 
+#: Where the tools are searched.
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CHUNK_BYTES = 8192
 _ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": SEARCH_PATH,
     "LC_ALL": "C.UTF-8",
     "TERM": "dumb",
 }

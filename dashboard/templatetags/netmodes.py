@@ -132,6 +132,12 @@ def published(ports: Iterable[PublishedPort]) -> str:
     return "\n".join(table_presenter.format_published(one) for one in ports)
 
 
+@register.filter
+def forwarded(ports: Iterable[PublishedPort]) -> tuple[PublishedPort, ...]:
+    """The published ports that take a port of the machine: those of a routed network do not."""
+    return tuple(one for one in ports if one.host_port)
+
+
 @register.simple_tag
 def shown_in(action: str, phase: str) -> SafeString:
     """The attributes of an element that is shown only in the phases of ``action``."""

@@ -8,6 +8,8 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.namespaces.state import Listener, NamespaceState
 
+#: The word for a port of a routed network.
+ROUTED = "not published: routed"
 EMBEDDED_RESOLVER = "127.0.0.11"
 DNS_PORT = 53
 
@@ -91,9 +93,13 @@ def published_cells(observed: ObservedColumns, column: Column, state: NamespaceS
             RowKey("published", key, "asked", f"{key} asked", (*rank, 0)),
             Cell(text or None, absent="not asked"),
         )
-        text = _published_text(real)
+        # Docker reports no port of the machine for a network with gateway mode routed.
+        text = _published_text(one for one in real if one.host_port)
+        if text:
+            routed = dict.fromkeys(bracket(one.host_address) for one in real if not one.host_port)
+            text = "\n".join((text, *(f"{address} {ROUTED}" for address in routed)))
         running = column.status is ArmStatus.RUNNING
-        word = "discarded" if running else "not running"
+        word = ROUTED if real else "discarded" if running else "not running"
         yield (
             RowKey("published", key, "published", f"{key} published", (*rank, 1)),
             Cell(text or None, absent=word),

@@ -14,6 +14,7 @@ from dashboard.core.comparison.phrases import (
     make_sentence,
 )
 from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.comparison.port_cells import ROUTED
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Listener
 
@@ -28,6 +29,12 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
         if silent:
             return "An arm that joins a stack takes no -p: ports belong to the arm that owns the stack."
         return "Not every arm was asked to publish this port."
+    routed = [c for c in observed.columns if cells[c.key].text is None and cells[c.key].absent == ROUTED]
+    if routed:
+        return (
+            f"The network of {join_titles(routed)} is routed: the port is open at the container's own address, and no "
+            "port of the machine leads there."
+        )
     discarding = [c for c in observed.columns if cells[c.key].text is None and cells[c.key].absent == "discarded"]
     if any(column.mode == Mode.HOST for column in discarding):
         listed = "no longer lists" if observed.engine is EngineKind.PODMAN else "still lists"

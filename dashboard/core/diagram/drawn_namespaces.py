@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import UnsetType
+
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
-from dashboard.core.namespaces.state import Listener, NamespaceState
+from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
+from dashboard.core.paths.translations import DOCKER_PROXY
 
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
@@ -101,10 +104,12 @@ def own_listeners(column: Column, state: NamespaceState) -> list[Listener]:
 
 
 def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
-    """Published ports as (container port, protocol, host port), each with its addresses."""
+    """Published ports as (container port, protocol, host port), each with its addresses; without those of a routed
+    network, which take no port of the machine."""
     seen: dict[tuple[int, str, int], list[str]] = {}
     for one in column.published:
-        seen.setdefault((one.container_port, one.protocol, one.host_port), []).append(one.host_address)
+        if one.host_port:
+            seen.setdefault((one.container_port, one.protocol, one.host_port), []).append(one.host_address)
     return seen
 
 
@@ -114,29 +119,68 @@ def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str
 
 
 def mapping_items(column: Column, machine: NamespaceState) -> list[Item]:
-    """Items for published ports: docker-proxy if it listens, and DNAT, which IPv4 uses instead of the proxy."""
+    """Items for published ports: docker-proxy if it listens, and DNAT if a nat rule leads there."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
-        container_port, protocol, host_port = mapping
-        port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
-        listeners = [x for x in machine.listeners if x.port == host_port and x.protocol == protocol]
-        proxy = any(x.process == "docker-proxy" for x in listeners)
-        everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
-        bound = "for 127.0.0.1" if everywhere else f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
-        if proxy:
-            items.append(
-                Item(mapping_box_id(column, "proxy", mapping), "proxy", column.mode, (f"docker-proxy {port}", bound))
-            )
-        outside = [one for one in addresses if ":" not in one and not one.startswith("127.")]
-        if outside or not proxy:
-            where = f"at {outside[0]}" if outside and not everywhere else bound
-            where = ("all other addresses" if proxy else "all addresses") if everywhere else where
-            lines = (f"DNAT {port} → :{container_port}", where)
-            items.append(Item(mapping_box_id(column, "dnat", mapping), "dnat", column.mode, lines))
+        for kind, lines in _forwarding_lines(machine, mapping, addresses).items():
+            items.append(Item(mapping_box_id(column, kind, mapping), kind, column.mode, lines))
     if len(ports) > SHOWN_PORTS:
         items.append(Item(f"{column.key}:ports:more", "more", column.mode, (f"{len(ports) - SHOWN_PORTS} more ports",)))
     return items
+
+
+def _forwarding_lines(
+    machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
+) -> dict[str, tuple[str, str]]:
+    """The lines of each box of a mapping, by kind: ``proxy``, ``dnat``, or ``more`` if that is not known."""
+    container_port, protocol, host_port = mapping
+    port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
+    listeners = [one for one in machine.listeners if (one.port, one.protocol) == (host_port, protocol)]
+    proxies = [one for one in listeners if one.process == DOCKER_PROXY]
+    everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
+    bound = f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
+    lines: dict[str, tuple[str, str]] = {}
+    dnat = f"DNAT {port} → :{container_port}"
+    if isinstance(machine.firewall, UnsetType):
+        if proxies:
+            lines["proxy"] = (f"docker-proxy {port}", "for 127.0.0.1" if everywhere else bound)
+        outside = [one for one in addresses if ":" not in one and not one.startswith("127.")]
+        if outside or not proxies:
+            where = f"at {outside[0]}" if outside and not everywhere else "for 127.0.0.1" if everywhere else bound
+            where = ("all other addresses" if proxies else "all addresses") if everywhere else where
+            lines["dnat"] = (dnat, where)
+        return lines
+    rules = [
+        rule
+        for rule in machine.firewall.translations
+        if (rule.protocol, rule.port) == (protocol, host_port) and not rule.condition
+    ]
+    if proxies:
+        lines["proxy"] = (f"docker-proxy {port}", _proxied_addresses(proxies, rules) if everywhere else bound)
+    if rules:
+        lines["dnat"] = (dnat, _translated_addresses(rules))
+    elif machine.firewall.unread and not proxies:
+        lines["more"] = (f"published {port}", "nat rules not readable")
+    return lines
+
+
+def _translated_addresses(rules: Sequence[Translation]) -> str:
+    whole = [rule for rule in rules if not rule.address]
+    if not whole:
+        return f"at {rules[0].address}"
+    families = {rule.family for rule in whole}
+    of = "" if len(families) > 1 else " IPv6" if Family.INET6 in families else " IPv4"
+    return f"all{' other' if all(rule.excluded for rule in whole) else ''}{of} addresses"
+
+
+def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
+    """The addresses at which docker-proxy answers: those that no rule translates."""
+    translated = {rule.family for rule in rules if not rule.address}
+    families = {one.family for one in proxies}
+    if not families & translated:
+        return "all addresses"
+    return "for 127.0.0.1" + (" and all IPv6" if families - translated else "")
 
 
 def namespace_title(stack: DrawnNamespace) -> str:

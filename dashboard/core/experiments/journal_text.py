@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from dashboard.core.namespaces.delta import Changes
+from msgspec import UNSET
+
+from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.links import is_cable
-from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, interface_key
+from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Translation, interface_key
 
 MAX_PARTS = 3
 
@@ -57,6 +60,20 @@ def _describe_listeners(listeners: Iterable[Listener], verb: str) -> list[str]:
     return [f"{process} {verb} {protocol}:{port}" for process, protocol, port in sockets]
 
 
+def _describe_firewall(changes: FirewallChanges) -> Iterator[str]:
+    for verb, rules in (("appears", changes.added), ("disappears", changes.removed)):
+        described = dict.fromkeys(map(_describe_translation, rules))
+        if described:
+            yield f"nat rule {_join(tuple(described))} {verb}"
+    for one in changes.unread or ():
+        yield f"nat rules cannot be read: {one.reason}"
+
+
+def _describe_translation(rule: Translation) -> str:
+    port = f":{rule.port}" if rule.protocol == "tcp" else f"{rule.protocol} :{rule.port}"
+    return f"{port} → {format_endpoint(rule.to_address, rule.to_port)}"
+
+
 def _describe_place(titles: Sequence[str]) -> str:
     arms = [title for title in titles if title != "this machine"]
     if len(arms) == len(titles):
@@ -93,6 +110,8 @@ def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[
         parts += [f"route to {_join(added)} appears"] if added else []
         parts += [f"route to {_join(removed)} disappears"] if removed else []
     parts += [f"{name} is now {value}" for name, value in (changes.sysctls_set or {}).items()]
+    if isinstance(changes.firewall, FirewallChanges):
+        parts += _describe_firewall(changes.firewall)
     if changes.resolver is not None:
         parts.append("the resolver changes")
     if changes.hosts is not None:
@@ -126,6 +145,8 @@ def _causes(before: NamespaceState, changes: Changes) -> Iterator[str]:
     sockets = {(str(x.protocol), x.port) for x in (*changes.listeners_added, *changes.listeners_removed)}
     for protocol, port in sorted(sockets):
         yield f"listener {protocol} :{port}"
+    if changes.firewall is not UNSET:
+        yield "nat rules"
     if changes.sysctls_set or changes.sysctls_removed:
         yield "sysctl"
     if changes.resolver is not None or changes.resolver_gone:

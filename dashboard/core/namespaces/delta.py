@@ -10,28 +10,46 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from dashboard.core.namespaces.state import (
+    FirewallRules,
     HostsEntry,
     Interface,
+    IsolatedBridge,
     Listener,
     Lookup,
     NamespaceState,
     Resolver,
     Route,
+    Translation,
+    UnreadRules,
     interface_key,
     listener_key,
     route_key,
     sorted_interfaces,
     sorted_listeners,
     sorted_routes,
+    sorted_translations,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallChanges:
+    """The changes of the firewall's rules; ``isolated_bridges`` and ``unread`` are the new ones, None if unchanged."""
+
+    added: tuple[Translation, ...] = ()
+    removed: tuple[Translation, ...] = ()
+    isolated_bridges: tuple[IsolatedBridge, ...] | None = None
+    unread: tuple[UnreadRules, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """The changes between two states; None and empty mean "unchanged".
 
-    A changed interface is in ``interfaces_set`` and keeps its identity.
+    A changed interface is in ``interfaces_set`` and keeps its identity. ``firewall`` is None if it is no longer read,
+    UNSET if it is unchanged.
     """
 
     netns: int | None = None
@@ -49,6 +67,7 @@ class Changes:
     sysctls_set: dict[str, str] | None = None
     sysctls_removed: tuple[str, ...] = ()
     lookups: tuple[Lookup, ...] | None = None
+    firewall: FirewallChanges | UnsetType | None = UNSET
 
     def __bool__(self) -> bool:
         """Whether anything changed."""
@@ -87,6 +106,40 @@ def delta(before: NamespaceState, after: NamespaceState) -> Changes:
         sysctls_set=sysctls or None,
         sysctls_removed=tuple(name for name in before.sysctls if name not in after.sysctls),
         lookups=_changed(before.lookups, after.lookups),
+        firewall=_firewall_changes(before.firewall, after.firewall),
+    )
+
+
+def _firewall_changes(
+    before: FirewallRules | UnsetType, after: FirewallRules | UnsetType
+) -> FirewallChanges | UnsetType | None:
+    if before == after:
+        return UNSET
+    if isinstance(after, UnsetType):
+        return None
+    old = FirewallRules() if isinstance(before, UnsetType) else before
+    return FirewallChanges(
+        added=_minus(after.translations, old.translations),
+        removed=_minus(old.translations, after.translations),
+        isolated_bridges=_changed(old.isolated_bridges, after.isolated_bridges),
+        unread=_changed(old.unread, after.unread),
+    )
+
+
+def _apply_firewall(
+    rules: FirewallRules | UnsetType, changes: FirewallChanges | UnsetType | None
+) -> FirewallRules | UnsetType:
+    if isinstance(changes, UnsetType):
+        return rules
+    if changes is None:
+        return UNSET
+    old = FirewallRules() if isinstance(rules, UnsetType) else rules
+    removed = set(changes.removed)
+    kept = (one for one in old.translations if one not in removed)
+    return FirewallRules(
+        sorted_translations((*kept, *changes.added)),
+        old.isolated_bridges if changes.isolated_bridges is None else changes.isolated_bridges,
+        old.unread if changes.unread is None else changes.unread,
     )
 
 
@@ -121,6 +174,8 @@ def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
     if changes.sysctls_set or changes.sysctls_removed:
         kept = {name: value for name, value in state.sysctls.items() if name not in changes.sysctls_removed}
         updates["sysctls"] = dict(sorted({**kept, **(changes.sysctls_set or {})}.items()))
+    if changes.firewall is not UNSET:
+        updates["firewall"] = _apply_firewall(state.firewall, changes.firewall)
     return replace(state, **updates)
 
 

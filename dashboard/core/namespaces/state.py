@@ -141,8 +141,66 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """A nat rule that replaces the destination of packets that the namespace's own programs send to ``port``.
+
+    ``address`` is the destination that the rule requires, an address or CIDR, empty for every address of the namespace;
+    destinations in ``excluded`` (CIDR) are not translated. ``condition`` is the part of the rule that Netmodes does not
+    evaluate, empty for none.
+    """
+
+    protocol: Protocol
+    family: Family
+    port: int
+    to_address: str
+    to_port: int
+    address: str = ""
+    excluded: tuple[str, ...] = ()
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IsolatedBridge:
+    """A bridge on which a filter rule drops packets from one port to another."""
+
+    family: Family
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRules:
+    """Why the rules for a family could not be read."""
+
+    family: Family
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallRules:
+    """What the packet filter does to requests. No two translations without a condition apply to one packet.
+
+    A family in ``unread`` has no rules here, whatever the kernel has.
+    """
+
+    translations: tuple[Translation, ...] = ()
+    isolated_bridges: tuple[IsolatedBridge, ...] = ()
+    unread: tuple[UnreadRules, ...] = ()
+
+    def why_unread(self, family: Family) -> str:
+        """Why the rules for ``family`` are not known; empty if they are."""
+        return next((one.reason for one in self.unread if one.family == family), "")
+
+    def isolates(self, bridge: str, family: Family) -> bool:
+        """Whether a filter rule drops what one port of ``bridge`` sends to another."""
+        return IsolatedBridge(family, bridge) in self.isolated_bridges
+
+
+@dataclass(frozen=True, slots=True)
 class NamespaceState:
-    """Everything observed of one column at one instant. Inodes are those of /proc/PID/ns."""
+    """Everything observed of one column at one instant. Inodes are those of /proc/PID/ns.
+
+    ``firewall`` is read for the machine only; UNSET for other columns and in records of older versions.
+    """
 
     netns: int
     hostname: str = ""
@@ -154,6 +212,7 @@ class NamespaceState:
     hosts: tuple[HostsEntry, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
     lookups: tuple[Lookup, ...] = ()
+    firewall: FirewallRules | UnsetType = UNSET
 
 
 def _text(value: str | None) -> str:
@@ -195,6 +254,20 @@ def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
     )
 
 
+def translation_key(item: Translation) -> tuple[str, str, int, str, str, int, tuple[str, ...], str]:
+    """The order of translations: which comes first has no meaning."""
+    return (
+        item.family,
+        item.protocol,
+        item.port,
+        item.address,
+        item.to_address,
+        item.to_port,
+        item.excluded,
+        item.condition,
+    )
+
+
 def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int, str], str, str]:
     """A total order that does not depend on which socket was seen first: owners decide between equal sockets."""
     return (listener_key(item), _text(item.process), _text(item.container))
@@ -216,6 +289,11 @@ def sorted_routes(items: Iterable[Route]) -> tuple[Route, ...]:
 def sorted_listeners(items: Iterable[Listener]) -> tuple[Listener, ...]:
     """Listeners in canonical order, without duplicates."""
     return tuple(sorted(dict.fromkeys(items), key=_listener_order))
+
+
+def sorted_translations(items: Iterable[Translation]) -> tuple[Translation, ...]:
+    """Translations in canonical order, without duplicates."""
+    return tuple(sorted(dict.fromkeys(items), key=translation_key))
 
 
 def sorted_state(state: NamespaceState) -> NamespaceState:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import UnsetType
+
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.visibility import not_visible
 from dashboard.core.modes import MACHINE, Mode
@@ -60,7 +62,9 @@ def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]
         yield Path(PathKind.PUBLISHED_DNAT, f"Published port of {column.title}", MACHINE, column.key, unavailable=why)
 
 
-def _why_no_bridge_address(column: Column, state: NamespaceState, machine: NamespaceState) -> str:
+def _why_no_bridge_address(
+    column: Column, state: NamespaceState, machine: NamespaceState, veths: Sequence[VethLink]
+) -> str:
     direct = next((link for link in state.interfaces if link.kind in SUB_INTERFACES), None)
     if direct is not None:
         parent = lower_link(machine, state, direct)
@@ -70,6 +74,9 @@ def _why_no_bridge_address(column: Column, state: NamespaceState, machine: Names
         )
     if all(link.kind == "loopback" for link in state.interfaces):
         return f"{column.title} has loopback only: no interface leads to it"
+    bridge = next((link.bridge.name for link in veths), "")
+    if bridge:
+        return f"the bridge {bridge} has no address in the subnet of {column.title}: the machine has no route to it"
     return f"no veth pair that was seen joins {column.title} to a bridge with an address in its subnet"
 
 
@@ -85,7 +92,7 @@ def _bridge_address(
             exists = True
             yield _open_path(kind, title, MACHINE, column, address, hops)
     if not exists:
-        why = _why_no_bridge_address(column, state, machine)
+        why = _why_no_bridge_address(column, state, machine, veths)
         yield Path(kind, title, MACHINE, column.key, unavailable=why)
 
 
@@ -140,8 +147,12 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
         hops = _hops_between(states.get(MACHINE), state, server_link, states[peer.key], client_link)
         for family in Family:
             addresses = [assigned] if family_of(assigned) is family else global_addresses(server_link, family)
-            if addresses and (family is Family.INET or global_addresses(client_link, family)):
-                yield _open_path(kind, title, peer.key, column, addresses[0], hops, name)
+            if addresses and (family_of(assigned) is family or global_addresses(client_link, family)):
+                why = _why_dropped(states.get(MACHINE), state, server_link, family)
+                if not why:
+                    yield _open_path(kind, title, peer.key, column, addresses[0], hops, name)
+                elif family_of(assigned) is family:
+                    yield Path(kind, title, peer.key, column.key, unavailable=why)
         return
 
 
@@ -150,6 +161,16 @@ def _invisible_path(column: Column) -> Path:
     kind = PathKind.LOOPBACK if host else PathKind.BRIDGE_ADDRESS
     title = f"127.0.0.1 to {column.title}" if host else f"The machine to {column.title}'s address"
     return Path(kind, title, MACHINE, column.key, unavailable=not_visible(column.invisible))
+
+
+def _why_dropped(machine: NamespaceState | None, server: NamespaceState, link: Interface, family: Family) -> str:
+    """Why packets between two containers on the bridge of ``link`` are dropped; empty if no such rule was read."""
+    if machine is None or isinstance(machine.firewall, UnsetType):
+        return ""
+    bridge = next((veth.bridge.name for veth in veth_links(machine, server) if veth.inner == link), "")
+    if not machine.firewall.isolates(bridge, family):
+        return ""
+    return f"a filter rule drops what one container on {bridge} sends to another (Docker's option icc=false)"
 
 
 def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:

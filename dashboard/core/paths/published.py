@@ -1,20 +1,19 @@
 """Paths to published ports: through docker-proxy, and through DNAT.
 
-The Engine's nat OUTPUT rule excludes 127.0.0.0/8, so docker-proxy accepts connections to loopback addresses, and the
-destination is translated for any other address of the machine (Moby: libnetwork/drivers/bridge/
-setup_ip_tables_linux.go). There are two exceptions: with ``--userland-proxy=false`` the rule includes loopback and
-dockerd holds the port; and DNAT exists only for the families of the container's addresses.
+The kernel translates a destination before it looks for a listener, so a nat rule decides first. Docker's rules exclude
+loopback addresses where docker-proxy runs; a program that listens decides only where no rule applies.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
+
+from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
-from dashboard.core.namespaces.state import Family, NamespaceState
+from dashboard.core.namespaces.state import Family, NamespaceState, Protocol, Translation
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
     LOOPBACK_ADDRESSES,
@@ -24,32 +23,15 @@ from dashboard.core.paths.model import (
     family_of,
     global_addresses,
     inner_address,
+    is_loopback,
 )
-
-
-def _mapping(column: Column, port: int, protocol: str, family: Family) -> PublishedPort | None:
-    """The mapping of the program's port for ``family``; one for all addresses is preferred."""
-    mappings = [
-        mapping
-        for mapping in column.published
-        if mapping.container_port == port
-        and mapping.protocol == protocol
-        and (mapping.host_address == "" or family_of(mapping.host_address) == family)
-    ]
-    return min(mappings, key=lambda mapping: mapping.host_address not in {"", ANY_ADDRESS[family]}, default=None)
-
-
-def _port_holder(machine: NamespaceState, port: int, family: Family) -> str | None:
-    """The process that listens on the machine's ``port`` for ``family``; None if no process listens."""
-    listeners = [
-        listener
-        for listener in machine.listeners
-        if listener.protocol == "tcp"
-        and listener.port == port
-        and (listener.family == family or listener.v6only is False)
-    ]
-    names = [listener.process for listener in listeners if listener.process]
-    return "docker-proxy" if "docker-proxy" in names else next(iter(names), "an unknown process" if listeners else None)
+from dashboard.core.paths.translations import (
+    DOCKER_PROXY,
+    covers_family,
+    find_translation,
+    listeners_on,
+    translations,
+)
 
 
 def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
@@ -83,70 +65,162 @@ def published_paths(column: Column, machine: NamespaceState, veths: Sequence[Vet
     """The paths to the published port of ``column``, for each address family; for the first family that is published,
     also the reasons for missing paths."""
     port = column.port or 80
-    mappings = {family: mapping for family in Family if (mapping := _mapping(column, port, "tcp", family)) is not None}
-    for family, mapping in mappings.items():
-        for path in _paths_of_family(column, machine, veths, family, mapping):
-            if path.address or family is next(iter(mappings)):
+    mappings = [one for one in column.published if (one.container_port, one.protocol) == (port, "tcp")]
+    forwarded = [one for one in mappings if one.host_port]
+    families = [family for family in Family if any(covers_family(one, family) for one in forwarded)]
+    for family in families:
+        of_family = [one for one in forwarded if covers_family(one, family)]
+        for path in _FamilyPaths(column, machine, veths, family, of_family).paths():
+            if path.address or family is families[0]:
                 yield path
-    if not mappings:
-        why = f"{column.title} does not publish {port}/tcp" if column.published else f"{column.title} publishes no port"
+    if not families:
+        if mappings:
+            why = (
+                f"{column.title}'s network is routed: {port}/tcp is open at the container's own address, and no port "
+                "of the machine leads there"
+            )
+        elif column.published:
+            why = f"{column.title} does not publish {port}/tcp"
+        else:
+            why = f"{column.title} publishes no port"
         for kind in (PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY):
             yield Path(kind, f"Published port of {column.title}", MACHINE, column.key, unavailable=why)
 
 
-def _paths_of_family(
-    column: Column, machine: NamespaceState, veths: Sequence[VethLink], family: Family, mapping: PublishedPort
-) -> Iterator[Path]:
-    """``mapping`` is bound to all addresses, to a loopback address or to another address: a client reaches the port
-    over loopback, over the machine's address, or over both."""
-    udp = _mapping(column, mapping.container_port, "udp", family)
-    bound = mapping.host_address
-    if bound in {"", ANY_ADDRESS[family]}:
-        loopback, outer = LOOPBACK_ADDRESSES[family], next(iter(_own_addresses(machine, family)), "")
-    else:
-        loopback, outer = (bound, "") if ipaddress.ip_address(bound).is_loopback else ("", bound)
-    holder = _port_holder(machine, mapping.host_port, family)
-    inner, inner_hops = inner_address(veths, family)
+class _FamilyPaths:
+    """The paths over one family. ``mappings`` are those of the program's port; one for all addresses is preferred."""
 
-    def path(kind: PathKind, address: str, why: str = "") -> Path:
-        where = address if address == loopback else "The machine's address"
-        title = f"{where} to the published port of {column.title}"
-        if why:
-            return Path(kind, title, MACHINE, column.key, unavailable=why)
-        if kind is PathKind.PUBLISHED_PROXY:
-            proxied_hops = inner_hops or inner_address(veths, Family.INET)[1]
-            hops = ("lo", f"docker-proxy :{mapping.host_port} (user space)", *proxied_hops)
+    def __init__(
+        self,
+        column: Column,
+        machine: NamespaceState,
+        veths: Sequence[VethLink],
+        family: Family,
+        mappings: Sequence[PublishedPort],
+    ) -> None:
+        self._column = column
+        self._machine = machine
+        self._veths = veths
+        self._family = family
+        self._mappings = sorted(mappings, key=lambda one: one.host_address not in {"", ANY_ADDRESS[family]})
+        self._rules, self._unread = translations(column, machine, veths, family)
+        self._inferred = isinstance(machine.firewall, UnsetType)
+
+    def paths(self) -> Iterator[Path]:
+        """Over loopback and over the machine's address, as far as the port is published there. A path that is expected
+        and does not exist comes first, with its reason."""
+        loopback, outer = self._published_on(loopback=True), self._published_on(loopback=False)
+        inside: list[Path] = []
+        if loopback is not None:
+            inside += self._paths_to(self._address_of(loopback, LOOPBACK_ADDRESSES[self._family]), loopback)
+        yield from (path for path in inside if path.kind is PathKind.PUBLISHED_PROXY)
+        own = next(iter(_own_addresses(self._machine, self._family)), "")
+        address = self._address_of(outer, own) if outer is not None else ""
+        if outer is not None and address:
+            yield from self._paths_to(address, outer)
         else:
-            ends = [(address, mapping.host_port), (inner, mapping.container_port)]
-            hops = (f"DNAT {' → '.join(format_endpoint(*end) for end in ends)}", *inner_hops)
+            only = f"{self._column.title} publishes on {self._mappings[0].host_address} only"
+            why = only if outer is None else "the machine has no address except loopback"
+            yield self._missing(PathKind.PUBLISHED_DNAT, "", why)
+        yield from (path for path in inside if path.kind is PathKind.PUBLISHED_DNAT)
+
+    def _is_any(self, mapping: PublishedPort) -> bool:
+        return mapping.host_address in {"", ANY_ADDRESS[self._family]}
+
+    def _published_on(self, *, loopback: bool) -> PublishedPort | None:
+        """The mapping for loopback, or for other addresses."""
+        return next(
+            (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
+            None,
+        )
+
+    def _address_of(self, mapping: PublishedPort, default: str) -> str:
+        return default if self._is_any(mapping) else mapping.host_address
+
+    def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
+        """The path to ``address``. Expected is docker-proxy over loopback, and DNAT otherwise."""
+        loopback = is_loopback(address)
+        listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
+        holder = None if listener is None else listener.process or "an unknown process"
+        holds = f"{holder} holds the port" if holder else "nothing that was seen listens there"
+        no_proxy = f"no docker-proxy on the machine's port {mapping.host_port}: {holds}"
+        endpoint = format_endpoint(address, mapping.host_port)
+        result = find_translation(self._rules, "tcp", address, mapping.host_port)
+        expected = PathKind.PUBLISHED_PROXY if loopback else PathKind.PUBLISHED_DNAT
+        if result.translation is not None:
+            rule = result.translation
+            to = format_endpoint(rule.to_address, rule.to_port)
+            hops = self._hops_to(rule.to_address)
+            if hops is None:
+                why = f"a nat rule leads {endpoint} to {to}, where no address of {self._column.title} was seen"
+                yield self._missing(expected, address, why)
+            elif loopback and self._family is Family.INET6:
+                # IPv6 has no counterpart of the sysctl route_localnet.
+                why = f"a nat rule translates {endpoint} to {to}, and IPv6 routes no such packet out of loopback"
+                yield self._missing(expected, address, why)
+            else:
+                if loopback:
+                    first = f"a nat rule translates {endpoint} before a listener is asked"
+                    yield self._missing(expected, address, first if holder == DOCKER_PROXY else no_proxy)
+                yield self._translated(address, mapping, rule, hops)
+            return
+        unknown = self._unread or result.unknown
+        # Unread rules do not hide docker-proxy on loopback: where it runs, Docker's rules exclude loopback.
+        proxied = holder == DOCKER_PROXY and (loopback or not unknown)
+        if loopback and not proxied:
+            yield self._missing(expected, address, no_proxy)
+        elif not loopback and not (self._inferred and self._family is Family.INET6):
+            no_rule = f"no nat rule of the machine translates {endpoint}"
+            answers = "docker-proxy answers there" if proxied else holds
+            yield self._missing(expected, address, unknown or f"{no_rule}: {answers}")
+        if proxied:
+            yield self._proxied(address, mapping)
+
+    def _hops_to(self, inner: str) -> tuple[str, ...] | None:
+        """The bridge and the veth to an address of the container; None if it was not seen."""
+        return next((one.hops for one in self._veths if inner in global_addresses(one.inner, self._family)), None)
+
+    def _title(self, address: str) -> str:
+        start = address if is_loopback(address) else "The machine's address"
+        return f"{start} to the published port of {self._column.title}"
+
+    def _missing(self, kind: PathKind, address: str, why: str) -> Path:
+        return Path(kind, self._title(address), MACHINE, self._column.key, unavailable=why)
+
+    def _translated(self, address: str, mapping: PublishedPort, rule: Translation, hops: tuple[str, ...]) -> Path:
+        ends = (format_endpoint(address, mapping.host_port), format_endpoint(rule.to_address, rule.to_port))
+        udp = self._udp_port(mapping)
+        if udp and find_translation(self._rules, Protocol.UDP, address, udp).translation is None:
+            udp = 0
+        return self._open(PathKind.PUBLISHED_DNAT, address, mapping, udp, (f"DNAT {' → '.join(ends)}", *hops))
+
+    def _proxied(self, address: str, mapping: PublishedPort) -> Path:
+        hops = inner_address(self._veths, self._family)[1] or inner_address(self._veths, Family.INET)[1]
+        proxy = f"docker-proxy :{mapping.host_port} (user space)"
+        udp = self._udp_port(mapping)
+        return self._open(PathKind.PUBLISHED_PROXY, address, mapping, udp, ("lo", proxy, *hops))
+
+    def _udp_port(self, mapping: PublishedPort) -> int:
+        """The port that is published for the same port of the container over UDP; 0 for none."""
+        ports = [
+            one
+            for one in self._column.published
+            if (one.container_port, one.protocol) == (mapping.container_port, "udp")
+            and covers_family(one, self._family)
+        ]
+        return min(ports, key=lambda one: not self._is_any(one)).host_port if ports else 0
+
+    def _open(self, kind: PathKind, address: str, mapping: PublishedPort, udp_port: int, hops: tuple[str, ...]) -> Path:
         return Path(
             kind,
-            title,
+            self._title(address),
             MACHINE,
-            column.key,
-            family,
+            self._column.key,
+            self._family,
             address,
             mapping.host_port,
-            udp.host_port if udp else 0,
+            udp_port,
             mapping.container_port,
             fixed=True,
             hops=hops,
         )
-
-    if loopback:
-        holds = f"{holder} holds the port" if holder else "nothing that was seen listens there"
-        why = "" if holder == "docker-proxy" else f"no docker-proxy on the machine's port {mapping.host_port}: {holds}"
-        yield path(PathKind.PUBLISHED_PROXY, loopback, why)
-    if not outer:
-        only = f"{column.title} publishes on {bound} only"
-        why = only if bound == loopback else "the machine has no address except loopback"
-        yield path(PathKind.PUBLISHED_DNAT, outer, why)
-    elif inner:
-        yield path(PathKind.PUBLISHED_DNAT, outer)
-    elif family is Family.INET:
-        yield path(PathKind.PUBLISHED_DNAT, outer, f"no address of {column.title} behind a bridge was seen")
-    elif holder == "docker-proxy":
-        yield path(PathKind.PUBLISHED_PROXY, outer)
-    # IPv6 has no counterpart of the sysctl route_localnet, which lets translated packets leave loopback.
-    if loopback and inner and holder == "dockerd" and family is Family.INET:
-        yield path(PathKind.PUBLISHED_DNAT, loopback)

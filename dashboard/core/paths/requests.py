@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.finder import find_paths
-from dashboard.core.paths.model import Path, PathKind, first_available
+from dashboard.core.paths.model import Path, PathKind, first_available, is_loopback
 
 #: The kinds that are requested, in the order of preference for a comparison.
 REQUESTED_KINDS = (
@@ -83,7 +82,7 @@ def _destination(path: Path) -> Hashable:
     if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT}:
         return path.server, path.kind
     if path.address:
-        return path.server, ipaddress.ip_address(path.address).is_loopback
+        return path.server, is_loopback(path.address)
     return path.server, path.kind is PathKind.PUBLISHED_PROXY
 
 

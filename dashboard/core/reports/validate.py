@@ -6,13 +6,15 @@ Saved reports must meet the same rules as imported ones, so that every export ca
 from collections.abc import Iterable
 from dataclasses import fields
 
+from msgspec import UnsetType
+
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.measurements.histogram import BadHistogram, check_histogram
 from dashboard.core.measurements.measurement import Block
-from dashboard.core.namespaces.delta import Changes
+from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent, normalise_tags
 from dashboard.core.reports.parse import InvalidReportError, parse_report
@@ -113,7 +115,8 @@ def _check_experiment(experiment: FrozenExperiment) -> None:
 def _size(state: NamespaceState) -> int:
     addresses = sum(len(one.addresses) for one in state.interfaces)
     lists = (state.interfaces, state.routes, state.listeners, state.hosts, state.sysctls, state.lookups)
-    return 1 + addresses + sum(len(one) for one in lists)
+    rules = 0 if isinstance(state.firewall, UnsetType) else len(state.firewall.translations)
+    return 1 + addresses + rules + sum(len(one) for one in lists)
 
 
 def _cost(state: NamespaceState, changes: Changes) -> int:
@@ -128,6 +131,9 @@ def _cost(state: NamespaceState, changes: Changes) -> int:
         cost += len(state.listeners) + len(changes.listeners_added) + len(changes.listeners_removed)
     if changes.sysctls_set or changes.sysctls_removed:
         cost += (len(state.sysctls) + len(changes.sysctls_set or {})) * (1 + len(changes.sysctls_removed))
+    if isinstance(changes.firewall, FirewallChanges):
+        old = 0 if isinstance(state.firewall, UnsetType) else len(state.firewall.translations)
+        cost += old + len(changes.firewall.added) + len(changes.firewall.removed)
     return cost
 
 

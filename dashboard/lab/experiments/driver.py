@@ -115,7 +115,8 @@ class ExperimentDriver:
         await self._recorder.journal.close(FLUSH_TIMEOUT_S)
 
     async def settled(self) -> None:
-        """Waits until the owners of listeners are final, names are looked up and everything is in the database."""
+        """Waits until the owners of listeners are final, the nat rules are read, names are looked up and everything is in
+        the database."""
         async with self._lock:
             pass
         await self.observer.settle()
@@ -189,6 +190,7 @@ class ExperimentDriver:
         await self._save_head()
         # First the news that it runs: dozens of lookups at once would delay it.
         await self._recorder.journal.flush()
+        await self.observer.refresh_firewall()
         self._look_up()
 
     def _show_progress(self, text: str, fraction: float | None) -> None:
@@ -235,6 +237,7 @@ class ExperimentDriver:
                 look_up_again = True
         await self._observe_machine()
         await self.observer.reread_files()
+        await self.observer.refresh_firewall()
         if look_up_again:
             self._look_up()
         await self._fail_if_empty()
@@ -347,6 +350,7 @@ class ExperimentDriver:
             try:
                 if self._runs(arm, container):
                     await self._arms.reread_networks(arm, container)
+                    await self.observer.refresh_firewall()
             except EngineError as error:
                 self._recorder.trouble(str(error))
 
@@ -356,6 +360,7 @@ class ExperimentDriver:
                 if not self._runs(arm, container):
                     return
                 if await self._arms.collect_exited(arm, container):
+                    await self.observer.refresh_firewall()
                     await self._fail_if_empty()
                 else:
                     await self._check()
@@ -385,9 +390,9 @@ class ExperimentDriver:
         if pid is None or (target is not None and target.pid == pid):
             return
         known = self.view.states.get(MACHINE)
-        state = await self.observer.add(
-            ObservationTarget(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts"), known.lookups if known else ()
-        )
+        backend = self._context.info.firewall_backend
+        target = ObservationTarget(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts", firewall_backend=backend)
+        state = await self.observer.add(target, known.lookups if known else ())
         self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
 
     def _look_up(self) -> None:

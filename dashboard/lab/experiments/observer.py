@@ -26,7 +26,8 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 class ObservationTarget:
     """A process in the namespace to observe, and the paths of its resolver files.
 
-    The files are read through the Engine's process: a private host has its own mounts.
+    The files are read through the Engine's process: a private host has its own mounts. With ``firewall_backend`` the
+    rules of the firewall are read too.
     """
 
     key: str
@@ -35,6 +36,7 @@ class ObservationTarget:
     resolv_conf: str
     hosts: str
     dns: tuple[str, ...] = ()
+    firewall_backend: str = ""
 
 
 @dataclass(slots=True)
@@ -89,7 +91,8 @@ class Observer:
         def changed(view: KernelView) -> None:
             self._on_kernel_change(target.key, view)
 
-        inode, view = await self._pool.subscribe(token, target.pid, changed, self._pid_of_engine)
+        subscribe = self._pool.subscribe
+        inode, view = await subscribe(token, target.pid, changed, self._pid_of_engine, target.firewall_backend)
         try:
             (resolver, hosts), names, host = await asyncio.gather(
                 asyncio.to_thread(self._files, target),
@@ -165,6 +168,11 @@ class Observer:
         if changed:
             self._on_change(changed)
 
+    async def refresh_firewall(self) -> None:
+        """Reads the rules of the firewall again."""
+        for inode in {observed.inode for observed in self._observed.values()}:
+            await self._pool.refresh_firewall(inode)
+
     def start_lookups(self, names: Sequence[str]) -> None:
         """Starts ``look_up`` in the background, in place of one that has not finished."""
         if self._lookups is not None:
@@ -225,6 +233,7 @@ def _with_view(state: NamespaceState, view: KernelView) -> NamespaceState:
             routes=view.routes,
             listeners=view.listeners,
             sysctls=view.sysctls,
+            firewall=view.firewall,
         )
     )
 

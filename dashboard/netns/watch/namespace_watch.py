@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from dashboard.core.namespaces.state import Interface, Listener, Route
+from msgspec import UNSET, UnsetType
+
+from dashboard.core.namespaces.state import FirewallRules, Interface, Listener, Route
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.netlink.interfaces import open_route_socket
@@ -29,12 +31,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KernelView:
-    """Interfaces, routes, listeners and sysctls at one instant, in canonical order."""
+    """Interfaces, routes, listeners and sysctls at one instant, in canonical order.
+
+    ``firewall`` is added by ``lab.watch_pool`` where it is read."""
 
     interfaces: tuple[Interface, ...] = ()
     routes: tuple[Route, ...] = ()
     listeners: tuple[Listener, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
+    firewall: FirewallRules | UnsetType = UNSET
 
 
 OnChange = Callable[[KernelView], None]

@@ -14,7 +14,18 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.replay.interning import Numbers
 
 #: The fields of a state that are shown.
-FIELDS = ("hostname", "namespaces", "interfaces", "routes", "listeners", "resolver", "hosts", "sysctls", "lookups")
+FIELDS = (
+    "hostname",
+    "namespaces",
+    "interfaces",
+    "routes",
+    "listeners",
+    "resolver",
+    "hosts",
+    "sysctls",
+    "lookups",
+    "firewall",
+)
 _DERIVED = ("primary", "links", "exits")
 
 

@@ -84,6 +84,7 @@ class RecordedPictures:
             *(numbers["interfaces"] for numbers in frame.numbers.values()),
             frame.numbers[MACHINE]["primary"] if MACHINE in frame.numbers else NONE,
             self._published_listeners(frame),
+            frame.numbers[MACHINE]["firewall"] if MACHINE in frame.numbers else NONE,
         )
         paths_key = (search_key, frame.links, *(self._ids_of[self._current[size]] for size in ("wide", "narrow")))
         if paths_key != self._paths_key:
@@ -109,7 +110,8 @@ class RecordedPictures:
 
     def _list_items(self, frame: Frame, namespace: DrawnNamespace) -> _Items:
         machine = frame.states.get(MACHINE)
-        of_machine = frame.numbers[MACHINE]["listeners"] if machine is not None else NONE
+        machine_numbers = frame.numbers[MACHINE] if machine is not None else {}
+        of_machine = tuple(machine_numbers.get(name, NONE) for name in ("listeners", "firewall"))
         numbers = frame.numbers[namespace.key]
         inputs_key = (frame.common, namespace.key, numbers["interfaces"], numbers["listeners"], of_machine)
         shown = self._items_of.get(inputs_key)

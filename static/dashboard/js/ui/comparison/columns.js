@@ -58,7 +58,8 @@ function fillDetail(td, column) {
   setText(logs, column.logs.map((line) => `${visibleText(line)}\n`).join(""));
   setHidden(logs, !exited || column.logs.length === 0);
   setText(slot(td, "asked"), column.asked.map(formatPublished).join("\n") || words.nothing);
-  setText(slot(td, "published"), column.published.map(formatPublished).join("\n") || words.nothing);
+  const forwarded = column.published.filter((port) => port.host_port); // a routed network takes no port of the machine
+  setText(slot(td, "published"), forwarded.map(formatPublished).join("\n") || words.nothing);
   setHidden(slot(td, "ports"), column.asked.length === 0 && column.published.length === 0);
 }
 

@@ -1,0 +1,109 @@
+"""The nat rules that lead to published ports: as read, or inferred from the Engine's published ports in records of
+versions that did not read them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from msgspec import UnsetType
+
+from dashboard.core.experiments.messages import Column, PublishedPort
+from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Protocol, Translation
+from dashboard.core.paths.model import ANY_ADDRESS, VethLink, family_of, inner_address
+
+DOCKER_PROXY = "docker-proxy"
+_LOOPBACK_NETWORKS = {Family.INET: "127.0.0.0/8", Family.INET6: "::1/128"}
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationResult:
+    """Where the nat rules lead a request; ``unknown`` is why that is not known."""
+
+    translation: Translation | None = None
+    unknown: str = ""
+
+
+def find_translation(rules: Iterable[Translation], protocol: str, address: str, port: int) -> TranslationResult:
+    """The rule for packets to ``address``. A rule with a condition may apply or not."""
+    matching = [rule for rule in rules if (rule.protocol, rule.port) == (protocol, port) and covers(rule, address)]
+    exact = next((rule for rule in matching if not rule.condition), None)
+    if exact is not None or not matching:
+        return TranslationResult(exact)
+    endpoint = format_endpoint(address, port)
+    condition = matching[0].condition
+    return TranslationResult(
+        unknown=f"a nat rule for {endpoint} has a condition that Netmodes does not evaluate: {condition}"
+    )
+
+
+def covers(rule: Translation, address: str) -> bool:
+    """Whether a rule applies to packets to ``address``."""
+    if rule.family != family_of(address):
+        return False
+    if rule.address and not _is_in(address, rule.address):
+        return False
+    return not any(_is_in(address, network) for network in rule.excluded)
+
+
+@lru_cache(maxsize=4096)
+def _is_in(address: str, network: str) -> bool:
+    """Whether an address is in a network; False for texts that are neither."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def translations(
+    column: Column, machine: NamespaceState, veths: Sequence[VethLink], family: Family
+) -> tuple[tuple[Translation, ...], str]:
+    """The machine's translations of a family, and why they are not known. Where no rules were recorded they are
+    inferred for the published ports of ``column``."""
+    if isinstance(machine.firewall, UnsetType):
+        inner, _ = inner_address(veths, family)
+        # Over IPv6 docker-proxy also serves containers without an IPv6 address.
+        unknown = "" if inner or family is Family.INET6 else f"no address of {column.title} behind a bridge was seen"
+        return tuple(_infer(column, machine, family, inner)), unknown
+    unread = machine.firewall.why_unread(family)
+    rules = tuple(rule for rule in machine.firewall.translations if rule.family == family)
+    return rules, f"the machine's nat rules cannot be read: {unread}" if unread else ""
+
+
+def _infer(column: Column, machine: NamespaceState, family: Family, inner: str) -> Iterator[Translation]:
+    """The rules that Docker sets by default, for the families of the container's addresses. They exclude loopback,
+    unless the Engine runs without docker-proxy: then dockerd holds the port (Moby, libnetwork/drivers/bridge)."""
+    for port in column.published if inner else ():
+        if port.host_port and covers_family(port, family):
+            bound = "" if port.host_address in {"", ANY_ADDRESS[family]} else port.host_address
+            holder = next((one.process for one in listeners_on(machine, "tcp", family, port.host_port)), None)
+            excluded = () if holder == "dockerd" else (_LOOPBACK_NETWORKS[family],)
+            rule = Translation(
+                Protocol(port.protocol), family, port.host_port, inner, port.container_port, bound, excluded
+            )
+            if not bound or covers(rule, bound):
+                yield rule
+
+
+def covers_family(port: PublishedPort, family: Family) -> bool:
+    """Whether a mapping is for this family."""
+    return port.host_address == "" or family_of(port.host_address) == family
+
+
+def listeners_on(
+    machine: NamespaceState, protocol: str, family: Family, port: int, address: str = ""
+) -> Iterator[Listener]:
+    """The sockets that accept connections of ``family`` to a port, docker-proxy's first; with ``address`` only those
+    that accept them there."""
+    found = (
+        listener
+        for listener in machine.listeners
+        if listener.protocol == protocol
+        and listener.port == port
+        and (listener.family == family or listener.v6only is False)
+        and (not address or listener.address in {address, *ANY_ADDRESS.values()})
+    )
+    yield from sorted(found, key=lambda listener: (listener.process != DOCKER_PROXY, not listener.process))

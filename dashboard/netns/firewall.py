@@ -1,0 +1,84 @@
+"""Reads the packet filter's rules of a namespace with the machine's own tools."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.core.namespaces.firewall_listings import Listing, Listings, read_listings
+from dashboard.core.namespaces.state import Family, FirewallRules, UnreadRules
+from dashboard.netns.exec_tool import SEARCH_PATH, run_inside
+from dashboard.netns.namespace import Namespace, NamespaceGone
+
+TIMEOUT_S = 5.0
+MAX_LISTING_BYTES = 8_000_000
+_PREFIX = {Family.INET: "ip", Family.INET6: "ip6"}
+
+
+@dataclass(frozen=True, slots=True)
+class _KernelFacts:
+    """The families with tables of the legacy variant, and those whose filter sees packets within a bridge."""
+
+    legacy: frozenset[Family]
+    bridged: frozenset[Family]
+
+
+async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[str]) -> FirewallRules:
+    """The rules that concern requests. ``backend`` is the one that the Engine names; ``bridges`` are the namespace's.
+
+    Never raises an error of the namespace or of a tool: rules that could not be read have the reason."""
+    try:
+        facts = await namespace.arun(_read_facts)
+        commands = {family: _save_commands(family, legacy=family in facts.legacy) for family in Family}
+        saved, nft = await asyncio.gather(
+            asyncio.gather(*(_run_all(namespace, commands[family]) for family in Family)),
+            _run(namespace, ("nft", "-j", "list", "ruleset")),
+        )
+    except (NamespaceGone, OSError) as error:
+        reason = str(error)
+        return FirewallRules(unread=tuple(UnreadRules(family, reason) for family in Family))
+    listings = Listings(dict(zip(Family, saved, strict=True)), nft, needs_nft=backend.startswith("nftables"))
+    names = tuple(bridges)
+    return await asyncio.to_thread(read_listings, listings, dict.fromkeys(facts.bridged, names))
+
+
+def _read_facts() -> _KernelFacts:
+    legacy, bridged = set(), set()
+    for family, prefix in _PREFIX.items():
+        with suppress(OSError):
+            if Path(f"/proc/thread-self/net/{prefix}_tables_names").read_text().strip():
+                legacy.add(family)
+        with suppress(OSError):
+            if Path(f"/proc/sys/net/bridge/bridge-nf-call-{prefix}tables").read_text().strip() == "1":
+                bridged.add(family)
+    return _KernelFacts(frozenset(legacy), frozenset(bridged))
+
+
+def _save_commands(family: Family, *, legacy: bool) -> tuple[str, ...]:
+    """The commands that print all tables; each variant of iptables has tables of its own."""
+    prefix = _PREFIX[family]
+    variants = ["nft", "legacy"] if legacy else ["nft"]
+    own = [f"{prefix}tables-{variant}-save" for variant in variants]
+    found = [name for name in own if shutil.which(name, path=SEARCH_PATH)]
+    return tuple(found) if len(found) == len(own) else (*found, f"{prefix}tables-save")
+
+
+async def _run_all(namespace: Namespace, commands: Iterable[str]) -> tuple[Listing, ...]:
+    return tuple(await asyncio.gather(*(_run(namespace, (command,)) for command in commands)))
+
+
+async def _run(namespace: Namespace, argv: tuple[str, ...]) -> Listing:
+    if shutil.which(argv[0], path=SEARCH_PATH) is None:
+        return Listing(error=f"{argv[0]} is not installed")
+    codes: list[int | None] = []
+    output = run_inside(namespace, argv, timeout_s=TIMEOUT_S, limit_bytes=MAX_LISTING_BYTES, on_exit=codes.append)
+    async with aclosing(output) as pieces:
+        text = "".join([piece async for piece in pieces])
+    if codes == [0]:
+        return Listing(text)
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "no output")
+    return Listing(error=f"{argv[0]}: {last.strip()[:200]}")
