@@ -63,6 +63,7 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
     "lab/experiments/test_podman.py": "a comparison and the claims on a real Podman",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
+    "lab/test_published_ports.py": "paths to published ports agree with the kernel's rules, on engines of any options",
     "lab/training/test_two_groups.py": "two groups on private hosts do not see each other",
     "latency/test_filtered.py": "a firewall between client and server",
     "latency/test_told_apart.py": "the runner tells differences of microseconds apart on a quiet machine",

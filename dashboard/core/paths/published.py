@@ -13,7 +13,7 @@ from msgspec import UnsetType
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
-from dashboard.core.namespaces.state import Family, NamespaceState, Protocol, Translation
+from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Protocol, Translation
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
     LOOPBACK_ADDRESSES,
@@ -44,12 +44,16 @@ def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) ->
     if any(listener.process == "docker-proxy" for listener in machine.listeners):
         return True
     holders = {
-        _port_holder(machine, mapping.host_port, family_of(mapping.host_address))
+        next((listener.process for listener in _listeners_of(machine, mapping)), None)
         for column in columns
         for mapping in column.published
         if mapping.protocol == "tcp" and mapping.host_port
     }
     return False if holders and holders <= {None, "dockerd"} else None
+
+
+def _listeners_of(machine: NamespaceState, mapping: PublishedPort) -> Iterator[Listener]:
+    return listeners_on(machine, "tcp", family_of(mapping.host_address), mapping.host_port)
 
 
 def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:

@@ -115,8 +115,8 @@ class ExperimentDriver:
         await self._recorder.journal.close(FLUSH_TIMEOUT_S)
 
     async def settled(self) -> None:
-        """Waits until the owners of listeners are final, the nat rules are read, names are looked up and everything is in
-        the database."""
+        """Waits until owners of listeners are final, nat rules are read, names are looked up and everything is in the
+        database."""
         async with self._lock:
             pass
         await self.observer.settle()
