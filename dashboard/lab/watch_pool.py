@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from dashboard.lab.firewall_feed import FirewallFeed
 from dashboard.netns.namespace import Namespace
+from dashboard.netns.watch.firewall_feed import FirewallFeed
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 
 Subscriber = Callable[[KernelView], None]

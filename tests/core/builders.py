@@ -10,14 +10,17 @@ from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort
 from dashboard.core.modes import ArmSpec, Mode
 from dashboard.core.namespaces.state import (
     Address,
     Family,
+    FirewallRules,
     HostsEntry,
     Interface,
+    IsolatedBridge,
     Listener,
     Lookup,
     NamespaceState,
@@ -25,6 +28,8 @@ from dashboard.core.namespaces.state import (
     Protocol,
     Resolver,
     Route,
+    Translation,
+    UnreadRules,
     sorted_state,
 )
 
@@ -385,6 +390,23 @@ lookups = st.builds(
 sysctl_names = st.sampled_from(
     ["net.ipv4.ip_forward", "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.core.somaxconn"]
 )
+translations = st.builds(
+    Translation,
+    protocol=st.sampled_from(Protocol),
+    family=st.sampled_from(Family),
+    port=ports,
+    to_address=inet_texts,
+    to_port=ports,
+    address=st.sampled_from(["", "192.0.2.2"]),
+    excluded=st.sampled_from([(), ("127.0.0.0/8",)]),
+    condition=st.sampled_from(["", "-m owner --uid-owner 0"]),
+)
+firewalls = st.builds(
+    FirewallRules,
+    translations=st.lists(translations, max_size=3).map(tuple),
+    isolated_bridges=st.sampled_from([(), (IsolatedBridge(Family.INET, "docker0"),)]),
+    unread=st.sampled_from([(), (UnreadRules(Family.INET6, "ip6tables-save is not installed"),)]),
+)
 #: As they come from an adapter: in any order, with duplicates; a link's index is its own, as in the kernel.
 observations = st.builds(
     NamespaceState,
@@ -398,6 +420,7 @@ observations = st.builds(
     hosts=st.lists(hosts_entries, max_size=3).map(tuple),
     sysctls=st.dictionaries(sysctl_names, st.sampled_from(["0", "1", "1 0", "1\t0"]), max_size=4),
     lookups=st.lists(lookups, max_size=3, unique_by=lambda one: one.name).map(tuple),
+    firewall=st.just(UNSET) | firewalls,
 )
 states = observations.map(sorted_state)
 published_ports = st.builds(

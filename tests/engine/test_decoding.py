@@ -106,6 +106,13 @@ def test_what_api_1_52_dropped_is_not_read() -> None:
     assert decoding.container_facts(answer).networks == {"bridge": "172.17.0.2"}
 
 
+def test_on_a_network_with_ipv6_only_a_container_has_its_ipv6_address() -> None:
+    networks = {"only6": {"IPAddress": "", "GlobalIPv6Address": "fd00:98::2"}, "both": {"IPAddress": "172.18.0.2"}}
+    networks["both"]["GlobalIPv6Address"] = "fd00:99::2"
+    answer = {"NetworkSettings": {"Networks": networks}}
+    assert decoding.container_facts(answer).networks == {"only6": "fd00:98::2", "both": "172.18.0.2"}
+
+
 def test_published_ports_come_in_order_and_exposed_ones_are_not_published() -> None:
     found = decoding.ports(
         {

@@ -206,9 +206,11 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
         tail = f", connected by {' and '.join(joined)}" if joined else ", not connected"
         sentences.append(f"{names}: a separate network stack{tail}.")
         for column in stack.columns:
-            sentences += [
-                f"{'Port' if protocol == 'tcp' else f'{protocol.upper()} port'} {host_port} of the machine forwards to "
-                f"port {container_port} of {column.title}."
-                for container_port, protocol, host_port in published_mappings(column)
-            ]
+            for mapping, addresses in published_mappings(column).items():
+                lines = {} if machine is None else _forwarding_lines(machine.state, mapping, addresses)
+                if machine is None or {"proxy", "dnat"} & set(lines):
+                    container_port, protocol, host_port = mapping
+                    port = "Port" if protocol == "tcp" else f"{protocol.upper()} port"
+                    target = f"port {container_port} of {column.title}"
+                    sentences.append(f"{port} {host_port} of the machine forwards to {target}.")
     return " ".join(sentences) or "No container is running."

@@ -66,7 +66,7 @@ def _describe_firewall(changes: FirewallChanges) -> Iterator[str]:
         if described:
             yield f"nat rule {_join(tuple(described))} {verb}"
     for one in changes.unread or ():
-        yield f"nat rules cannot be read: {one.reason}"
+        yield f"nat rules are not readable ({one.reason})"
 
 
 def _describe_translation(rule: Translation) -> str:

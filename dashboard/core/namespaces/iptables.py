@@ -69,6 +69,7 @@ class _Reader:
         self._table = table
         self._fields: dict[str, Any] = {"verdict": Verdict.NONE}
         self._unknown: list[str] = []
+        self._has_target = False
 
     def read(self) -> Rule:
         """The rule."""
@@ -86,7 +87,7 @@ class _Reader:
         return next(self._words, "")
 
     def _keep(self, *words: str, negated: bool) -> None:
-        if self._fields["verdict"] is Verdict.NONE:  # what follows a target are options of the target
+        if not self._has_target:  # its options follow
             self._unknown += ["!", *words] if negated else words
 
     def _read_option(self, word: str, *, negated: bool) -> bool:
@@ -150,6 +151,7 @@ class _Reader:
             self._fields["ports"] = ports
 
     def _read_target(self, name: str, *, jumps: bool) -> None:
+        self._has_target = True
         if name in self._table.chains:
             self._fields |= {"verdict": Verdict.JUMP if jumps else Verdict.GOTO, "target": name}
             return

@@ -8,7 +8,7 @@ Sources: rtnetlink(7), sock_diag(7), resolv.conf(5), namespaces(7).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 
 from msgspec import UNSET, UnsetType
@@ -254,20 +254,6 @@ def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
     )
 
 
-def translation_key(item: Translation) -> tuple[str, str, int, str, str, int, tuple[str, ...], str]:
-    """The order of translations: which comes first has no meaning."""
-    return (
-        item.family,
-        item.protocol,
-        item.port,
-        item.address,
-        item.to_address,
-        item.to_port,
-        item.excluded,
-        item.condition,
-    )
-
-
 def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int, str], str, str]:
     """A total order that does not depend on which socket was seen first: owners decide between equal sockets."""
     return (listener_key(item), _text(item.process), _text(item.container))
@@ -293,7 +279,13 @@ def sorted_listeners(items: Iterable[Listener]) -> tuple[Listener, ...]:
 
 def sorted_translations(items: Iterable[Translation]) -> tuple[Translation, ...]:
     """Translations in canonical order, without duplicates."""
-    return tuple(sorted(dict.fromkeys(items), key=translation_key))
+    return tuple(sorted(dict.fromkeys(items), key=astuple))
+
+
+def _sorted_rules(rules: FirewallRules | UnsetType) -> FirewallRules | UnsetType:
+    if isinstance(rules, UnsetType):
+        return rules
+    return replace(rules, translations=sorted_translations(rules.translations))
 
 
 def sorted_state(state: NamespaceState) -> NamespaceState:
@@ -305,4 +297,5 @@ def sorted_state(state: NamespaceState) -> NamespaceState:
         routes=sorted_routes(state.routes),
         listeners=sorted_listeners(state.listeners),
         sysctls=dict(sorted(state.sysctls.items())),
+        firewall=_sorted_rules(state.firewall),
     )

@@ -119,6 +119,14 @@ def test_a_port_left_to_the_engine_is_any_free_port() -> None:
     )
 
 
+def test_a_routed_network_publishes_no_port() -> None:
+    routed = (PublishedPort(80, "tcp", "0.0.0.0", 0), PublishedPort(80, "tcp", "::", 0))
+    cell = published(asked=make_ports(8080, 80, ""), published=routed)["80/tcp", "published"]
+    assert (cell.text, cell.absent) == (None, "not published: routed")
+    mixed = published(published=(*make_ports(8080, 80, "0.0.0.0"), routed[1]))["80/tcp", "published"]
+    assert mixed.text == "0.0.0.0:8080\n[::] not published: routed"
+
+
 def test_each_port_of_the_container_has_its_rows() -> None:
     cells = published(asked=(*make_ports(8080, 80, ""), PublishedPort(53, "udp", "", 53)))
     assert list(cells) == [(key, field) for key in ("53/udp", "80/tcp") for field in ("asked", "published")]

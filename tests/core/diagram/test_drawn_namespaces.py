@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.diagram.drawn_namespaces import (
@@ -21,7 +23,7 @@ from dashboard.core.diagram.drawn_namespaces import (
 )
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import Interface, Protocol
+from dashboard.core.namespaces.state import Family, FirewallRules, Interface, Protocol, Translation, UnreadRules
 from tests.core.builders import (
     container_id,
     make_column,
@@ -193,3 +195,57 @@ def test_a_listener_of_another_process_or_protocol_is_no_docker_proxy() -> None:
     column = make_column("bridge", published=make_ports(8080, 80, "0.0.0.0"))
     for one in (make_listener(8080, "nginx"), make_listener(8080, "docker-proxy", protocol=Protocol.UDP)):
         assert [item.kind for item in mapping_items(column, make_state(listeners=(one,)))] == ["dnat"]
+
+
+DNAT = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80, "", ("127.0.0.0/8",))
+DNAT6 = Translation(Protocol.TCP, Family.INET6, 8080, "fd00:17::2", 80, "", ("::1/128",))
+UNREAD = FirewallRules(unread=(UnreadRules(Family.INET, "iptables-save is not installed"),))
+
+
+@pytest.mark.parametrize(
+    ("rules", "proxy", "lines"),
+    [
+        (
+            FirewallRules((DNAT,)),
+            True,
+            [
+                ("docker-proxy :8080", "for 127.0.0.1 and all IPv6"),
+                ("DNAT :8080 → :80", "all other IPv4 addresses"),
+            ],
+        ),
+        (
+            FirewallRules((DNAT, DNAT6)),
+            True,
+            [("docker-proxy :8080", "for 127.0.0.1"), ("DNAT :8080 → :80", "all other addresses")],
+        ),
+        (FirewallRules((replace(DNAT, excluded=()),)), False, [("DNAT :8080 → :80", "all IPv4 addresses")]),
+        (FirewallRules((replace(DNAT, address="192.0.2.2"),)), False, [("DNAT :8080 → :80", "at 192.0.2.2")]),
+        (FirewallRules(), True, [("docker-proxy :8080", "all addresses")]),
+        (FirewallRules(), False, []),
+        (FirewallRules((replace(DNAT, port=8081),)), False, []),
+        (FirewallRules((replace(DNAT, condition="-m owner"),)), False, []),
+        (UNREAD, False, [("published :8080", "nat rules not readable")]),
+        (UNREAD, True, [("docker-proxy :8080", "all addresses")]),
+    ],
+)
+def test_a_translation_is_drawn_where_a_rule_was_read(
+    rules: FirewallRules, *, proxy: bool, lines: list[tuple[str, ...]]
+) -> None:
+    column = make_column("bridge", published=make_ports(8080, 80, "0.0.0.0", "::"))
+    sockets = [make_listener(8080, "docker-proxy"), make_listener(8080, "docker-proxy", address="::")]
+    machine = make_state(listeners=tuple(sockets if proxy else ()), firewall=rules)
+    assert [item.lines for item in mapping_items(column, machine)] == lines
+
+
+def test_the_summary_names_no_port_that_nothing_forwards() -> None:
+    columns, states = make_scene(("bridge",))
+    for rules, forwards in ((FirewallRules((DNAT,)), True), (FirewallRules(), False)):
+        machine = replace(states[MACHINE], firewall=rules, listeners=())
+        stacks = group_by_namespace(columns, states | {MACHINE: machine})
+        summary = describe_namespaces(stacks, next(one for one in stacks if one.key == MACHINE))
+        assert ("Port 8080 of the machine forwards" in summary) is forwards
+
+
+def test_a_routed_network_has_no_box_for_a_port() -> None:
+    column = make_column("bridge", published=make_ports(0, 80, "0.0.0.0"))
+    assert mapping_items(column, make_state()) == []

@@ -18,6 +18,7 @@ from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import (
     Address,
     Family,
+    FirewallRules,
     HostsEntry,
     Interface,
     Listener,
@@ -26,6 +27,8 @@ from dashboard.core.namespaces.state import (
     Protocol,
     Resolver,
     Route,
+    Translation,
+    UnreadRules,
 )
 from tests.core.builders import make_address, make_interface, make_listener, make_route, make_state, states
 
@@ -233,3 +236,17 @@ def test_a_cause_names_the_most_important_change_first(after: NamespaceState, ca
 )
 def test_a_restart_names_the_arms_that_kept_running(kept: tuple[str, ...], version: str, text: str) -> None:
     assert describe_restart(kept, version) == text
+
+
+def test_nat_rules_that_come_and_go_are_described() -> None:
+    none = make_state(firewall=FirewallRules())
+    rule = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80)
+    udp = replace(rule, protocol=Protocol.UDP, family=Family.INET6, to_address="fd00::2", to_port=53)
+    some = replace(none, firewall=FirewallRules((rule, udp)))
+    assert told(none, firewall=some.firewall) == (
+        "nat rule :8080 → 172.17.0.2:80, udp :8080 → [fd00::2]:53 appears on this machine"
+    )
+    assert told(some, firewall=FirewallRules((udp,))) == "nat rule :8080 → 172.17.0.2:80 disappears on this machine"
+    assert describe_cause(none, delta(none, some)) == "nat rules"
+    unread = FirewallRules(unread=(UnreadRules(Family.INET, "iptables-save is not installed"),))
+    assert told(none, firewall=unread) == "nat rules are not readable (iptables-save is not installed) on this machine"

@@ -79,7 +79,7 @@ ADDED: dict[type[Any], set[str]] = {
         "engine_kind",
         "invisible",
     },
-    NamespaceState: {"namespaces", "lookups"},
+    NamespaceState: {"namespaces", "lookups", "firewall"},
     Interface: {"master", "peer_netns"},
     Listener: {"v6only", "interface"},
     Row: {"label", "why", "notes", "absent", "normalised"},

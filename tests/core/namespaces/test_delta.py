@@ -8,7 +8,7 @@ from hypothesis import given
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.namespaces.delta import NOTHING, apply, delta
-from dashboard.core.namespaces.state import NamespaceState, Resolver
+from dashboard.core.namespaces.state import FirewallRules, NamespaceState, Resolver
 from tests.core.builders import make_interface, make_listener, make_state, states
 
 
@@ -81,3 +81,13 @@ def test_a_resolver_that_cannot_be_read_any_more_is_gone() -> None:
     assert changes.resolver_gone
     assert apply(before, changes).resolver is None
     assert apply(after, delta(after, before)) == before
+
+
+def test_an_unchanged_or_unread_firewall_is_not_written() -> None:
+    state = make_state()
+    changes = delta(state, replace(state, hostname="other"))
+    assert b"firewall" not in encode(state)
+    assert b"firewall" not in encode(changes)
+    read = replace(state, firewall=FirewallRules())
+    assert b'"firewall":{"translations":[],"isolated_bridges":[],"unread":[]}' in encode(read)
+    assert apply(read, delta(read, state)) == state

@@ -30,7 +30,8 @@ from tests.support.private_engine import PrivateEngine, private_engine
 
 MACHINE_ADDRESSES = ("127.0.0.1", "192.0.2.2", "::1", "2001:db8::2")
 IPV6 = {"ipv6": True, "fixed-cidr-v6": "fd00:17::/64"}
-ROUTED = {"default-network-opts": {"bridge": {"com.docker.network.bridge.gateway_mode_ipv4": "routed"}}}
+MODE = "com.docker.network.bridge.gateway_mode_ipv"
+ROUTED = {"default-network-opts": {"bridge": {f"{MODE}4": "routed", f"{MODE}6": "routed"}}}
 ARMS = [
     {"key": "host", "mode": "host"},
     {"key": "bridge", "mode": "bridge", "publish": ["8080:80"]},

@@ -1,0 +1,121 @@
+"""The rules that ``nft -j list ruleset`` prints."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.namespaces.nftables import read_nftables
+from dashboard.core.namespaces.packet_filter import NameMatch, Rule, Verdict
+
+
+def rules_of(*statements: Any, family: str = "ip", more: tuple[Any, ...] = ()) -> list[Rule]:
+    rule = {"rule": {"family": family, "table": "t", "chain": "c", "expr": list(statements)}}
+    return read_nftables(json.dumps({"nftables": [*more, rule]})).tables[family, "t"].chains["c"].rules
+
+
+def match(left: Any, right: Any, op: str = "==") -> dict[str, Any]:
+    return {"match": {"op": op, "left": left, "right": right}}
+
+
+def payload(protocol: str, field: str) -> dict[str, Any]:
+    return {"payload": {"protocol": protocol, "field": field}}
+
+
+PORT = match(payload("tcp", "dport"), 80)
+DNAT = {"dnat": {"addr": "10.0.0.1", "port": 8080}}
+
+
+def test_a_chain_has_its_hook_and_policy() -> None:
+    chain = {"family": "inet", "table": "t", "name": "c", "type": "filter", "hook": "forward", "prio": 5}
+    table = read_nftables(json.dumps({"nftables": [{"chain": chain | {"policy": "drop"}}]})).tables["inet", "t"]
+    read = table.hooked("filter", "forward")[0]
+    assert (read.priority, read.policy) == (5, Verdict.DROP)
+    assert len(table.families) == 2
+
+
+@pytest.mark.parametrize(
+    ("condition", "ports"),
+    [
+        (PORT, {80}),
+        (match(payload("th", "dport"), {"set": [80, {"range": [90, 91]}]}), {80, 90, 91}),
+        (match(payload("tcp", "dport"), {"range": [80, 81]}), {80, 81}),
+    ],
+)
+def test_ports_are_single_sets_or_ranges(condition: Any, ports: set[int]) -> None:
+    rule = rules_of(condition, DNAT)[0]
+    assert (rule.verdict, rule.ports, rule.to_port) == (Verdict.TRANSLATE, frozenset(ports), 8080)
+    assert rule.unknown == ""
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        match({"meta": {"key": "mark"}}, 1),
+        match(payload("tcp", "dport"), 80, "!="),
+        match(payload("ip", "saddr"), "10.0.0.1"),
+        match(payload("ip", "daddr"), "@unknown"),
+        match({"fib": {"result": "type", "flags": ["saddr"]}}, "local"),
+        {"xt": {"type": "match", "name": "owner"}},
+        {"unheard-of": None},
+    ],
+)
+def test_conditions_that_are_not_evaluated_are_kept(condition: Any) -> None:
+    assert rules_of(condition, DNAT)[0].unknown
+
+
+def test_conditions_that_are_evaluated() -> None:
+    rule = rules_of(
+        match({"meta": {"key": "iifname"}}, "docker0", "!="),
+        match(payload("ip", "daddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}}, "!="),
+        match({"fib": {"result": "type", "flags": ["daddr"]}}, "local"),
+        match({"meta": {"key": "l4proto"}}, "udp"),
+        match({"ct": {"key": "state"}}, ["established", "related"], "in"),
+        {"counter": {"packets": 0, "bytes": 0}},
+        {"jump": {"target": "next"}},
+    )[0]
+    assert rule.incoming == (NameMatch("docker0", negated=True),)
+    assert [str(one) for one in rule.not_destinations] == ["127.0.0.0/8"]
+    assert (rule.protocols, rule.new, rule.target, rule.unknown) == (frozenset({"udp"}), False, "next", "")
+
+
+def test_a_verdict_map_is_a_rule_for_each_element() -> None:
+    elements = [["docker0", {"jump": {"target": "one"}}], ["br1", {"drop": None}]]
+    named = {"map": {"family": "ip", "table": "t", "name": "m", "map": "verdict", "elem": elements}}
+    for data, more in (("@m", (named,)), ({"set": elements}, ())):
+        rules = rules_of({"vmap": {"key": {"meta": {"key": "oifname"}}, "data": data}}, more=more)
+        assert [(rule.outgoing[0].name, rule.verdict) for rule in rules] == [
+            ("docker0", Verdict.JUMP),
+            ("br1", Verdict.DROP),
+        ]
+
+
+def test_a_translation_by_a_map_is_a_condition() -> None:
+    rule = rules_of(PORT, {"dnat": {"addr": {"map": {"key": 1, "data": "@m"}}}})[0]
+    assert rule.verdict is Verdict.TRANSLATE
+    assert rule.unknown.startswith("dnat to ")
+
+
+def test_tables_of_iptables_are_marked() -> None:
+    rule = {"family": "ip", "table": "nat", "chain": "c", "expr": [{"xt": {"type": "target", "name": "DNAT"}}]}
+    assert read_nftables(json.dumps({"nftables": [{"rule": rule}]})).foreign == {("ip", "nat")}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{}", '{"nftables": 3}', "[" * 10_000])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_nftables(text)
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.sampled_from(["ip", "tcp", "dport", "match", "@m", "==", "x"])
+keys = st.sampled_from(["match", "left", "right", "op", "payload", "protocol", "field", "dnat", "addr", "vmap", "data"])
+trees = st.recursive(leaves, lambda one: st.lists(one, max_size=3) | st.dictionaries(keys, one, max_size=3))
+
+
+@given(st.lists(trees, max_size=4))
+def test_any_statements_are_read(statements: list[Any]) -> None:
+    rules_of(*statements)

@@ -1,0 +1,133 @@
+"""Following rules through their chains."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.namespaces.iptables import read_iptables
+from dashboard.core.namespaces.packet_filter import NameMatch, Table, read_rules
+from dashboard.core.namespaces.state import Family, FirewallRules
+
+NAT = "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
+FILTER = "*filter\n:FORWARD ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
+TO = "-p tcp -m tcp --dport 80 -j DNAT --to-destination"
+
+
+def tables_of(head: str, *rules: str) -> list[Table]:
+    return list(read_iptables("\n".join((head, *rules)), Family.INET).values())
+
+
+def translations(*rules: str) -> list[str]:
+    """``80 → 10.0.0.1`` with address, exceptions and condition."""
+    read = read_rules(tables_of(NAT, *rules), {})
+    return [
+        " ".join(filter(None, (f"{one.port} → {one.to_address}", one.address, *one.excluded, one.condition)))
+        for one in read.translations
+    ]
+
+
+def isolates(*rules: str, head: str = FILTER) -> bool:
+    read = read_rules(tables_of(head, *rules), {Family.INET: ["br0"]})
+    return read.isolates("br0", Family.INET)
+
+
+def test_only_rules_that_own_packets_reach_count() -> None:
+    assert translations(f"-A PREROUTING {TO} 10.0.0.1") == []
+    assert translations(f"-A A {TO} 10.0.0.1") == [], "no chain jumps there"
+    assert translations(f"-A OUTPUT {TO} 10.0.0.1") == ["80 → 10.0.0.1"]
+    assert translations("-A OUTPUT -j A", "-A A -j B", f"-A B {TO} 10.0.0.1") == ["80 → 10.0.0.1"]
+
+
+def test_an_own_packet_comes_from_no_interface_and_leaves_through_loopback() -> None:
+    assert translations(f"-A OUTPUT -i br0 {TO} 10.0.0.1") == []
+    assert translations(f"-A OUTPUT -o br0 {TO} 10.0.0.1") == []
+    assert translations(f"-A OUTPUT ! -i br0 ! -o br0 {TO} 10.0.0.1") == ["80 → 10.0.0.1"]
+    assert translations("-A OUTPUT -i br0 -j RETURN", f"-A OUTPUT {TO} 10.0.0.1") == ["80 → 10.0.0.1"]
+
+
+def test_the_conditions_of_a_jump_hold_in_its_chain() -> None:
+    assert translations("-A OUTPUT ! -d 127.0.0.0/8 -j A", f"-A A {TO} 10.0.0.1") == ["80 → 10.0.0.1 127.0.0.0/8"]
+    assert translations("-A OUTPUT -d 192.0.2.0/24 -j A", f"-A A -d 192.0.2.2 {TO} 10.0.0.1") == [
+        "80 → 10.0.0.1 192.0.2.2"
+    ]
+    assert translations("-A OUTPUT ! -d 127.0.0.0/8 -j A", f"-A A -d 127.0.0.1/32 {TO} 10.0.0.1") == []
+    assert translations("-A OUTPUT -p udp -j A", f"-A A {TO} 10.0.0.1") == []
+    assert translations("-A OUTPUT -p tcp -m tcp --dport 80 -j A", "-A A -j DNAT --to-destination 10.0.0.1") == [
+        "80 → 10.0.0.1"
+    ]
+
+
+def test_the_first_rule_that_applies_decides() -> None:
+    assert translations(f"-A OUTPUT {TO} 10.0.0.1", f"-A OUTPUT {TO} 10.0.0.2") == ["80 → 10.0.0.1"]
+    assert translations(f"-A OUTPUT -d 192.0.2.2 {TO} 10.0.0.1", f"-A OUTPUT {TO} 10.0.0.2") == [
+        "80 → 10.0.0.1 192.0.2.2",
+        "80 → 10.0.0.2 192.0.2.2/32",
+    ]
+
+
+@pytest.mark.parametrize("verdict", ["RETURN", "ACCEPT"])
+def test_an_exception_before_a_rule_is_one_of_the_rule(verdict: str) -> None:
+    assert translations(f"-A OUTPUT -d 192.0.2.2 -j {verdict}", f"-A OUTPUT {TO} 10.0.0.1") == [
+        "80 → 10.0.0.1 192.0.2.2/32"
+    ]
+    assert translations(f"-A OUTPUT ! -d 192.0.2.2 -j {verdict}", f"-A OUTPUT {TO} 10.0.0.1") == [
+        "80 → 10.0.0.1 192.0.2.2"
+    ]
+    assert translations(f"-A OUTPUT -j {verdict}", f"-A OUTPUT {TO} 10.0.0.1") == []
+
+
+def test_what_returns_goes_on_in_the_calling_chain() -> None:
+    jump = ("-A OUTPUT -j A", "-A A -j RETURN", f"-A OUTPUT {TO} 10.0.0.1")
+    assert translations(*jump) == ["80 → 10.0.0.1"]
+    assert translations("-A OUTPUT -g A", "-A A -j RETURN", f"-A OUTPUT {TO} 10.0.0.1") == []
+    assert translations("-A OUTPUT -j A", "-A A -j ACCEPT", f"-A OUTPUT {TO} 10.0.0.1") == []
+
+
+def test_a_condition_that_is_not_evaluated_stays_with_the_rule() -> None:
+    owner = "-m owner --uid-owner 0"
+    assert translations(f"-A OUTPUT {owner} {TO} 10.0.0.1", f"-A OUTPUT {TO} 10.0.0.2") == [
+        f"80 → 10.0.0.1 {owner}",
+        "80 → 10.0.0.2",
+    ]
+    assert translations(f"-A OUTPUT {owner} -j RETURN", f"-A OUTPUT {TO} 10.0.0.1") == [f"80 → 10.0.0.1 not ({owner})"]
+
+
+def test_chains_that_jump_to_each_other_end() -> None:
+    assert translations("-A OUTPUT -j A", "-A A -j B", "-A B -j A", f"-A B {TO} 10.0.0.1") == []
+
+
+def test_a_rule_that_drops_what_a_bridge_passes_isolates_it() -> None:
+    assert isolates("-A FORWARD -i br0 -o br0 -j DROP")
+    assert isolates("-A FORWARD -j A", "-A A -i br0 -j REJECT")
+    assert isolates("", head=FILTER.replace(":FORWARD ACCEPT", ":FORWARD DROP"))
+    assert not isolates("-A FORWARD -i br0 ! -o br0 -j DROP")
+    assert not isolates("-A FORWARD -p udp -j DROP")
+    assert not isolates("-A FORWARD -m conntrack --ctstate ESTABLISHED -j DROP")
+    assert not isolates("-A A -j DROP")
+
+
+def test_what_was_accepted_before_is_not_dropped() -> None:
+    drop = "-A FORWARD -i br0 -o br0 -j DROP"
+    assert not isolates("-A FORWARD -i br0 -j ACCEPT", drop)
+    assert not isolates("-A FORWARD -j A", "-A A -d 172.17.0.2 -j ACCEPT", drop), "it is not known which containers"
+    assert isolates("-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT", drop)
+    assert isolates("-A FORWARD -j A", "-A A -j RETURN", "-A A -j ACCEPT", drop)
+    assert isolates("-A FORWARD -d 172.17.0.2 -j DROP", drop)
+
+
+def test_no_rules_do_nothing() -> None:
+    assert read_rules([], {Family.INET: ["br0"]}) == FirewallRules()
+
+
+@pytest.mark.parametrize(
+    ("match", "name", "expected"),
+    [
+        (NameMatch("br0"), "br0", True),
+        (NameMatch("br0"), "br01", False),
+        (NameMatch("br-+"), "br-1", True),
+        (NameMatch("br-*", negated=True), "br-1", False),
+        (NameMatch("br0"), "", False),
+    ],
+)
+def test_names_of_interfaces(match: NameMatch, name: str, *, expected: bool) -> None:
+    assert match.matches(name) is expected

@@ -1,0 +1,174 @@
+"""Paths to published ports, as the nat rules and docker-proxy's listeners prove them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.namespaces.state import (
+    Family,
+    FirewallRules,
+    IsolatedBridge,
+    NamespaceState,
+    Protocol,
+    Translation,
+    UnreadRules,
+)
+from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.model import PathKind
+from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, make_scene
+
+DOCKER = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80, "", ("127.0.0.0/8",))
+UNREAD = FirewallRules(unread=tuple(UnreadRules(family, "iptables-save is not installed") for family in Family))
+
+
+def scene(rules: FirewallRules, *, proxy: bool = True, ports: tuple[PublishedPort, ...] = ()) -> tuple[Columns, States]:
+    """A bridge arm that publishes 8080, on a machine with these rules."""
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    listeners = tuple(one for one in machine.listeners if proxy or one.process != "docker-proxy")
+    states[MACHINE] = replace(machine, firewall=rules, listeners=listeners)
+    if ports:
+        columns = (columns[0], replace(columns[1], published=ports))
+    return columns, states
+
+
+def published(columns: Columns, states: States) -> tuple[set[str], dict[str, str]]:
+    """The kinds and targets of the paths that exist, and the reasons for the others by kind."""
+    kinds = {PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY}
+    paths = [path for path in find_paths(columns, states) if path.kind in kinds]
+    offered = {f"{path.kind} {path.target}" for path in paths if path.address}
+    return offered, {str(path.kind): path.unavailable for path in paths if path.unavailable}
+
+
+PROXIED = {"published-proxy 127.0.0.1:8080", "published-proxy [::1]:8080", "published-proxy [2001:db8::2]:8080"}
+
+
+def test_a_rule_and_docker_proxy_share_the_addresses() -> None:
+    offered, missing = published(*scene(FirewallRules((DOCKER,))))
+    assert offered == PROXIED | {"published-dnat 192.0.2.2:8080"}
+    assert missing == {}
+
+
+def test_without_a_rule_docker_proxy_answers_at_every_address() -> None:
+    offered, missing = published(*scene(FirewallRules()))
+    assert offered == PROXIED | {"published-proxy 192.0.2.2:8080"}
+    why = "no nat rule of the machine translates 192.0.2.2:8080: docker-proxy answers there"
+    assert missing == {"published-dnat": why}
+
+
+def test_without_rule_and_proxy_there_is_no_path() -> None:
+    columns, states = scene(FirewallRules(), proxy=False)
+    dockerd = make_listener(8080, "dockerd")
+    states[MACHINE] = replace(states[MACHINE], listeners=(dockerd,))
+    offered, missing = published(columns, states)
+    assert offered == set()
+    assert missing == {
+        "published-proxy": "no docker-proxy on the machine's port 8080: dockerd holds the port",
+        "published-dnat": "no nat rule of the machine translates 192.0.2.2:8080: dockerd holds the port",
+    }
+
+
+def test_a_rule_that_includes_loopback_applies_before_any_listener() -> None:
+    everywhere = FirewallRules((replace(DOCKER, excluded=()),))
+    offered, missing = published(*scene(everywhere, proxy=False))
+    assert offered == {"published-dnat 127.0.0.1:8080", "published-dnat 192.0.2.2:8080"}
+    assert "nothing that was seen listens there" in missing["published-proxy"]
+    _, missing = published(*scene(everywhere))
+    assert missing["published-proxy"] == "a nat rule translates 127.0.0.1:8080 before a listener is asked"
+
+
+def test_a_rule_for_one_address_leaves_the_others_to_docker_proxy() -> None:
+    offered, _ = published(*scene(FirewallRules((replace(DOCKER, address="192.0.2.9", excluded=()),))))
+    assert "published-proxy 192.0.2.2:8080" in offered
+
+
+def test_translated_packets_over_ipv6_do_not_leave_loopback() -> None:
+    columns, states = scene(FirewallRules(), proxy=False)
+    rules = [replace(DOCKER, family=Family.INET6, to_address="fd00:17::2", excluded=())]
+    states[MACHINE] = replace(states[MACHINE], firewall=FirewallRules(tuple(rules)))
+    states["bridge"] = with_inner_ipv6(states["bridge"])
+    columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "::")))
+    offered, missing = published(columns, states)
+    assert offered == {"published-dnat [2001:db8::2]:8080"}
+    assert "IPv6 routes no such packet out of loopback" in missing["published-proxy"]
+
+
+def with_inner_ipv6(state: NamespaceState) -> NamespaceState:
+    eth0 = next(link for link in state.interfaces if link.kind == "veth")
+    address = replace(eth0.addresses[0], address="fd00:17::2", prefix=64, family=Family.INET6)
+    links = tuple(
+        replace(link, addresses=(*link.addresses, address)) if link == eth0 else link for link in state.interfaces
+    )
+    return replace(state, interfaces=links)
+
+
+def test_a_rule_that_leads_elsewhere_is_stated() -> None:
+    offered, missing = published(*scene(FirewallRules((replace(DOCKER, to_address="10.0.0.9"),))))
+    assert "published-dnat 192.0.2.2:8080" not in offered
+    assert missing["published-dnat"] == (
+        "a nat rule leads 192.0.2.2:8080 to 10.0.0.9:80, where no address of bridge was seen"
+    )
+
+
+def test_rules_that_cannot_be_read_are_not_guessed() -> None:
+    offered, missing = published(*scene(UNREAD))
+    assert offered == {"published-proxy 127.0.0.1:8080", "published-proxy [::1]:8080"}
+    assert missing["published-dnat"] == "the machine's nat rules cannot be read: iptables-save is not installed"
+
+
+def test_a_rule_with_a_condition_is_not_offered() -> None:
+    offered, missing = published(*scene(FirewallRules((replace(DOCKER, condition="-m owner --uid-owner 0"),))))
+    assert not any(" 192.0.2.2:" in path for path in offered)
+    assert "has a condition that Netmodes does not evaluate" in missing["published-dnat"]
+
+
+def test_a_port_on_loopback_and_one_on_another_address_are_both_offered() -> None:
+    ports = (*make_ports(8082, 80, "127.0.0.1"), *make_ports(8083, 80, "192.0.2.2"))
+    rule = replace(DOCKER, port=8083, address="192.0.2.2", excluded=())
+    columns, states = scene(FirewallRules((rule,)), ports=ports)
+    proxies = (make_listener(8082, "docker-proxy", address="127.0.0.1"),)
+    states[MACHINE] = replace(states[MACHINE], listeners=proxies)
+    assert published(columns, states)[0] == {"published-proxy 127.0.0.1:8082", "published-dnat 192.0.2.2:8083"}
+
+
+def test_a_routed_network_takes_no_port_of_the_machine() -> None:
+    routed = (PublishedPort(80, "tcp", "0.0.0.0", 0), PublishedPort(80, "tcp", "::", 0))
+    offered, missing = published(*scene(FirewallRules(), ports=routed))
+    assert offered == set()
+    why = "bridge's network is routed: 80/tcp is open at the container's own address, and no port of the machine leads"
+    assert set(missing.values()) == {f"{why} there"}
+
+
+def test_udp_needs_a_rule_of_its_own() -> None:
+    ports = (*make_ports(8080), PublishedPort(80, "udp", "0.0.0.0", 8085))
+    for rules, expected in (((DOCKER,), 0), ((DOCKER, replace(DOCKER, protocol=Protocol.UDP, port=8085)), 8085)):
+        paths = find_paths(*scene(FirewallRules(rules), ports=ports))
+        assert [path.udp_port for path in paths if path.kind is PathKind.PUBLISHED_DNAT] == [expected]
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_containers_on_an_isolated_bridge_have_no_path_between_them(*, isolated: bool) -> None:
+    bridges = (IsolatedBridge(Family.INET, "docker0"),) if isolated else ()
+    columns, states = scene(FirewallRules((DOCKER,), bridges))
+    second = replace(columns[1], key="second", title="second", networks={"bridge": "172.17.0.3"})
+    eth0 = next(link for link in states["bridge"].interfaces if link.kind == "veth")
+    other = replace(eth0, addresses=(replace(eth0.addresses[0], address="172.17.0.3"),))
+    states["second"] = replace(states["bridge"], netns=states["bridge"].netns + 9, interfaces=(other,))
+    path = next(
+        path
+        for path in find_paths((*columns, second), states)
+        if (path.server, path.kind) == ("bridge", PathKind.CONTAINER_TO_CONTAINER)
+    )
+    why = "a filter rule drops what one container on docker0 sends to another (Docker's option icc=false)"
+    assert path.unavailable == (why if isolated else "")
+
+
+def test_a_bridge_without_an_address_leads_nowhere() -> None:
+    columns, states = scene(FirewallRules())
+    links = tuple(replace(link, addresses=()) if link.kind == "bridge" else link for link in states[MACHINE].interfaces)
+    states[MACHINE] = replace(states[MACHINE], interfaces=links)
+    reasons = [path.unavailable for path in find_paths(columns, states) if path.kind is PathKind.BRIDGE_ADDRESS]
+    assert reasons == ["the bridge docker0 has no address in the subnet of bridge: the machine has no route to it"]
