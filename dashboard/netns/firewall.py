@@ -78,7 +78,8 @@ async def _run(namespace: Namespace, argv: tuple[str, ...]) -> Listing:
     output = run_inside(namespace, argv, timeout_s=TIMEOUT_S, limit_bytes=MAX_LISTING_BYTES, on_exit=codes.append)
     async with aclosing(output) as pieces:
         text = "".join([piece async for piece in pieces])
-    if codes == [0]:
-        return Listing(text)
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "no output")
+    # A tool may have ended with all its output in the pipe when the listing was cut.
+    if codes == [0] and not last.startswith(("[cut after ", "[stopped after ")):
+        return Listing(text)
     return Listing(error=f"{argv[0]}: {last.strip()[:200]}")

@@ -133,9 +133,10 @@ def published(ports: Iterable[PublishedPort]) -> str:
 
 
 @register.filter
-def forwarded(ports: Iterable[PublishedPort]) -> tuple[PublishedPort, ...]:
-    """The published ports that take a port of the machine: those of a routed network do not."""
-    return tuple(one for one in ports if one.host_port)
+def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...]:
+    """The published ports that take a port of the machine: those of a routed network do not. None, in the template for
+    JavaScript, has none."""
+    return tuple(one for one in ports or () if one.host_port)
 
 
 @register.simple_tag

@@ -13,8 +13,8 @@ from dashboard.core.comparison.phrases import (
     join_titles,
     make_sentence,
 )
-from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.comparison.port_cells import ROUTED
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Listener
 

@@ -168,9 +168,9 @@ HELP: tuple[Help, ...] = (
         "paths",
         _("paths"),
         _(
-            "A path is the way of one request. To a published port, 127.0.0.1 uses docker-proxy where the Engine runs "
-            "it, because the nat OUTPUT rule then excludes 127.0.0.0/8; for every other address of the machine the "
-            "kernel translates the destination (DNAT). A path is listed only if observed facts prove it."
+            "A path is the way of one request. Where a nat rule of the machine covers the address of a published port, "
+            "the kernel translates the destination (DNAT); elsewhere docker-proxy answers, if it listens. Docker's "
+            "rules exclude 127.0.0.0/8 as long as docker-proxy runs. A path is listed only if observed facts prove it."
         ),
         "iptables-extensions(8): DNAT; Moby, cmd/docker-proxy; docs/measuring.md",
         "iptables-save -c -t nat",

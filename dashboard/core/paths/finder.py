@@ -1,7 +1,7 @@
 """Every path that a request can take to each column's server, found in the observed state.
 
 A path exists only where the state proves it: a veth pair by the peer indexes of its ends, docker-proxy by its
-listening socket, a published port by the Engine's list. Every other path has a reason.
+listening socket, DNAT by a nat rule. Every other path has a reason.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ from dashboard.core.paths.translations import (
     translations,
 )
 
+UNKNOWN_PROCESS = "an unknown process"
+
 
 def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
     """Whether the Engine starts docker-proxy for published ports; None if nothing that was seen proves it.
@@ -44,7 +46,7 @@ def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) ->
     if any(listener.process == "docker-proxy" for listener in machine.listeners):
         return True
     holders = {
-        next((listener.process for listener in _listeners_of(machine, mapping)), None)
+        next((listener.process or UNKNOWN_PROCESS for listener in _listeners_of(machine, mapping)), None)
         for column in columns
         for mapping in column.published
         if mapping.protocol == "tcp" and mapping.host_port
@@ -145,7 +147,7 @@ class _FamilyPaths:
         """The path to ``address``. Expected is docker-proxy over loopback, and DNAT otherwise."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
-        holder = None if listener is None else listener.process or "an unknown process"
+        holder = None if listener is None else listener.process or UNKNOWN_PROCESS
         holds = f"{holder} holds the port" if holder else "nothing that was seen listens there"
         no_proxy = f"no docker-proxy on the machine's port {mapping.host_port}: {holds}"
         endpoint = format_endpoint(address, mapping.host_port)

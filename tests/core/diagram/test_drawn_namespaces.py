@@ -232,7 +232,10 @@ def test_a_translation_is_drawn_where_a_rule_was_read(
     rules: FirewallRules, *, proxy: bool, lines: list[tuple[str, ...]]
 ) -> None:
     column = make_column("bridge", published=make_ports(8080, 80, "0.0.0.0", "::"))
-    sockets = [make_listener(8080, "docker-proxy"), make_listener(8080, "docker-proxy", address="::")]
+    sockets = [
+        make_listener(8080, "docker-proxy"),
+        make_listener(8080, "docker-proxy", address="::", family=Family.INET6),
+    ]
     machine = make_state(listeners=tuple(sockets if proxy else ()), firewall=rules)
     assert [item.lines for item in mapping_items(column, machine)] == lines
 

@@ -430,7 +430,8 @@ def test_an_address_outside_the_bridge_s_subnets_is_not_reachable() -> None:
         for link in states[MACHINE].interfaces
     )
     states[MACHINE] = replace(states[MACHINE], interfaces=links)
-    assert "in its subnet" in paths_by_key(columns, states)["bridge/bridge-address"].unavailable
+    why = "the bridge docker0 has no address in the subnet of bridge: the machine has no route to it"
+    assert paths_by_key(columns, states)["bridge/bridge-address"].unavailable == why
 
 
 def test_between_containers_a_link_of_another_namespace_is_no_hop() -> None:
