@@ -282,14 +282,11 @@ def sorted_translations(items: Iterable[Translation]) -> tuple[Translation, ...]
     return tuple(sorted(dict.fromkeys(items), key=astuple))
 
 
-def _sorted_rules(rules: FirewallRules | UnsetType) -> FirewallRules | UnsetType:
-    if isinstance(rules, UnsetType):
-        return rules
-    return replace(rules, translations=sorted_translations(rules.translations))
-
-
 def sorted_state(state: NamespaceState) -> NamespaceState:
     """The state in canonical order, without duplicates."""
+    rules = state.firewall
+    if not isinstance(rules, UnsetType):
+        rules = replace(rules, translations=sorted_translations(rules.translations))
     return replace(
         state,
         namespaces=dict(sorted(state.namespaces.items())),
@@ -297,5 +294,5 @@ def sorted_state(state: NamespaceState) -> NamespaceState:
         routes=sorted_routes(state.routes),
         listeners=sorted_listeners(state.listeners),
         sysctls=dict(sorted(state.sysctls.items())),
-        firewall=_sorted_rules(state.firewall),
+        firewall=rules,
     )
