@@ -1,4 +1,4 @@
-"""What a page loads and where it is in the navigation: ``{% load modules %}``."""
+"""The modules and style sheets of a page: ``{% load modules %}``."""
 
 import re
 from functools import cache
@@ -8,7 +8,6 @@ from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
 from dashboard import configuration
 
@@ -51,23 +50,3 @@ def stylesheets(*names: str) -> SafeString:
     return format_html_join(
         "\n", '<link rel="stylesheet" href="{}">', ((static(f"dashboard/css/{name}"),) for name in names)
     )
-
-
-@register.simple_tag(takes_context=True)
-def navigation(context: template.Context) -> list[dict[str, str]]:
-    """The entries of the navigation. ``current`` is the value of aria-current: ``page`` for the entry's own page,
-    ``true`` for the pages below it."""
-    path = context["request"].path if "request" in context else ""
-    return [
-        {"url": url, "title": title, "current": "page" if path == url else "true" if path.startswith(below) else ""}
-        for url, below, title in (
-            ("/", "/experiments/", _("Compare")),
-            ("/workshop/", "/workshop/", _("Workshop")),
-            ("/sessions/", "/sessions/", _("Sessions")),
-            ("/measurements/", "/measurements/", _("Measurements")),
-            ("/claims/", ("/claims/", "/misconceptions/"), _("Claims")),
-            ("/reports/", "/reports/", _("Reports")),
-            ("/doctor/", "/doctor/", _("Doctor")),
-            ("/api/docs", "/api/docs", _("API")),
-        )
-    ]
