@@ -167,6 +167,25 @@ def engine_kind(version: object) -> EngineKind:
     return EngineKind.PODMAN if "Podman Engine" in components else EngineKind.DOCKER
 
 
+def podman_programs(answer: object) -> tuple[str, ...]:
+    """The programs that Podman uses for networks, with versions where it names them: ``GET /libpod/info``."""
+    host = mapping(mapping(answer).get("host"))
+    backend = mapping(host.get("networkBackendInfo"))
+    versions = (text(backend.get("version"), 64), text(mapping(backend.get("dns")).get("version"), 64))
+    rootless = (name for name in ("pasta", "slirp4netns") if text(mapping(host.get(name)).get("executable"), 64))
+    return tuple(program for program in (*versions, *rootless) if program)
+
+
+def podman_bridges(answer: object) -> dict[str, str]:
+    """The Linux names of bridges by network id: ``GET /libpod/networks/json``."""
+    networks = [mapping(one) for one in sequence(answer)]
+    return {
+        text(network.get("id"), 128): text(network.get("network_interface"), 64)
+        for network in networks
+        if network.get("driver") == "bridge"
+    }
+
+
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
     """``GET /version`` and ``GET /info`` together. A Docker Engine that does not name a firewall backend (API before
     1.49) uses iptables; Podman names none, and the backend stays unknown (empty). Since 29.5 the details of the backend

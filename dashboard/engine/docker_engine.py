@@ -8,6 +8,8 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -19,6 +21,7 @@ import docker.transport
 import docker.utils
 import requests
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.networks import network_body
 from dashboard.engine import decoding
 from dashboard.engine.api_version import create_body, negotiated_api
@@ -141,6 +144,7 @@ class DockerEngine:
         self._closed = False
         self._streams: set[EventStream] = set()
         self._pulls: set[StreamedAnswer] = set()
+        self._kind = EngineKind.DOCKER
 
     # -- calls ---------------------------------------------------------------------------------
 
@@ -232,13 +236,17 @@ class DockerEngine:
 
         def ask(client: _Client) -> EngineInfo:
             version = client.version()
-            return decoding.engine_info(
+            self._kind = decoding.engine_kind(version)
+            info = decoding.engine_info(
                 version,
                 client.info(),
                 api=client.api_version,
-                pid=find_daemon(self.endpoint, decoding.engine_kind(version)),
+                pid=find_daemon(self.endpoint, self._kind),
                 endpoint=self.endpoint,
             )
+            if self._kind is EngineKind.PODMAN:
+                return replace(info, programs=decoding.podman_programs(_libpod(client, "info")))
+            return info
 
         return await self._call(ask)
 
@@ -390,8 +398,16 @@ class DockerEngine:
 
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
         """All networks with these labels."""
-        found = await self._call(lambda client: client.networks(filters={"label": _label_filter(labels)}))
-        return tuple(decoding.network_facts(one) for one in decoding.sequence(found))
+
+        def ask(client: _Client) -> tuple[NetworkFacts, ...]:
+            listed = client.networks(filters={"label": _label_filter(labels)})
+            found = tuple(decoding.network_facts(one) for one in decoding.sequence(listed))
+            if self._kind is not EngineKind.PODMAN:
+                return found
+            bridges = decoding.podman_bridges(_libpod(client, "networks/json"))
+            return tuple(replace(one, bridge=bridges.get(one.id)) for one in found)
+
+        return await self._call(ask)
 
     # -- images -------------------------------------------------------------------------------
 
@@ -487,6 +503,15 @@ class DockerEngine:
             if stream is not None:
                 stream.shutdown()
                 self._pulls.discard(stream)
+
+
+def _libpod(client: _Client, path: str) -> object:
+    """An answer of Podman's own API, for what Docker's lacks; None if it refuses."""
+    response = client.get(f"{client.base_url}/v4.0.0/libpod/{path}")
+    try:
+        return json.loads(response.content) if response.status_code == HTTPStatus.OK else None
+    except ValueError:
+        return None
 
 
 def _label_filter(labels: dict[str, str]) -> list[str]:

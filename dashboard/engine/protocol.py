@@ -59,6 +59,8 @@ class EngineInfo:
     #: ``Platform.Name`` of /version, which has the version of Docker Desktop.
     platform: str = ""
     rootlesskit: RootlessKit | None = None
+    #: The programs that Podman uses for networks: netavark, aardvark-dns, pasta, slirp4netns.
+    programs: tuple[str, ...] = ()
 
     @property
     def invisible(self) -> str:

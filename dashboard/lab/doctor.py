@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
-from dashboard.core.experiments.engine_kind import describe_engine
+from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, describe_podman
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
@@ -123,4 +123,6 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         return unavailable_report(str(error), checks)
     checks.insert(0, Check("engine", ok=True, detail=f"{describe_engine(info.kind, info.version)} at {info.endpoint}"))
     checks.append(_machine_check(info))
+    if info.kind is EngineKind.PODMAN:
+        checks.append(Check("podman", ok=True, detail=describe_podman(info.programs)))
     return Doctor(reference(info, private=private), modes, tuple(checks))

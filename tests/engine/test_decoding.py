@@ -170,6 +170,24 @@ def test_podman_is_decoded_from_its_answers() -> None:
     assert (info.network_plugins, info.swarm_active) == (("bridge", "macvlan", "ipvlan"), False)
 
 
+def test_podman_s_own_api_names_its_programs_and_bridges() -> None:
+    host = {
+        "networkBackendInfo": {"version": "netavark 1.14.0", "dns": {"version": "aardvark-dns 1.14.0"}},
+        "pasta": {"executable": "/usr/bin/pasta", "version": ""},
+        "slirp4netns": {"executable": ""},
+    }
+    assert decoding.podman_programs({"host": host}) == ("netavark 1.14.0", "aardvark-dns 1.14.0", "pasta")
+    networks = [
+        {"name": "podman", "id": "2f25", "driver": "bridge", "network_interface": "podman0"},
+        {"name": "lan", "id": "88aa", "driver": "macvlan", "network_interface": "eth0"},
+    ]
+    assert decoding.podman_bridges(networks) == {"2f25": "podman0"}
+    invalid: tuple[object, ...] = (None, [], {}, "x", {"host": []})
+    for nothing in invalid:
+        assert decoding.podman_programs(nothing) == ()
+        assert decoding.podman_bridges(nothing) == {}
+
+
 @pytest.mark.parametrize(
     ("key", "mode", "host_port", "asked", "network"),
     [

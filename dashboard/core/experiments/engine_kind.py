@@ -1,5 +1,6 @@
 """The kinds of engine that answer Docker's API, and how each is named."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -16,9 +17,25 @@ ENGINE_NAMES: dict[str, str] = {EngineKind.DOCKER: "Docker Engine", EngineKind.P
 SHORT_NAMES: dict[str, str] = {EngineKind.DOCKER: "Docker", EngineKind.PODMAN: "Podman"}
 
 
+#: Programs that connect a rootless container to the machine's network, each a network mode of its own.
+ROOTLESS_PROGRAMS = ("pasta", "slirp4netns")
+
+
 def describe_engine(kind: EngineKind, version: str) -> str:
     """The engine in a sentence: ``Docker Engine 26.1.5``, ``Podman 5.4.2``."""
     return f"{ENGINE_NAMES[kind]} {version}".strip()
+
+
+def describe_podman(programs: Sequence[str]) -> str:
+    """What Podman gives and what Netmodes does not use of it. ``programs`` are those that it uses for networks."""
+    names = [program for program in programs if program not in ROOTLESS_PROGRAMS]
+    used = f"networks by {' and '.join(names)}" if names else "it does not name the programs that make its networks"
+    modes = [
+        "private (the default bridge)",
+        "ns:PATH",
+        *(f"{name} (rootless)" for name in ROOTLESS_PROGRAMS if name in programs),
+    ]
+    return f"{used}; --network also takes {', '.join(modes)}, which Netmodes does not launch"
 
 
 def engine_notice(kind: EngineKind) -> str:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind, describe_engine, engine_notice
+from dashboard.core.experiments.engine_kind import (
+    ENGINE_NAMES,
+    EngineKind,
+    describe_engine,
+    describe_podman,
+    engine_notice,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,3 +30,12 @@ def test_every_kind_has_a_name() -> None:
 def test_only_another_engine_than_docker_s_has_a_notice() -> None:
     assert engine_notice(EngineKind.DOCKER) == ""
     assert engine_notice(EngineKind.PODMAN).startswith("This is Podman")
+
+
+def test_the_modes_of_podman_that_exist_are_named() -> None:
+    text = describe_podman(("netavark 1.14.0", "aardvark-dns 1.14.0", "slirp4netns"))
+    assert text == (
+        "networks by netavark 1.14.0 and aardvark-dns 1.14.0; --network also takes private (the default bridge), "
+        "ns:PATH, slirp4netns (rootless), which Netmodes does not launch"
+    )
+    assert "does not name the programs" in describe_podman(())

@@ -52,6 +52,7 @@ async def test_the_doctor_says_what_podman_gives(podman: PodmanService) -> None:
     engine = DockerEngine(podman.endpoint)
     try:
         doctor = await examine(engine, private=False)
+        bridges = {network.name: network.bridge for network in await engine.networks({})}
     finally:
         await engine.close()
     assert doctor.engine is not None
@@ -60,6 +61,8 @@ async def test_the_doctor_says_what_podman_gives(podman: PodmanService) -> None:
     assert checks["engine"].detail == f"Podman {doctor.engine.version} at {podman.endpoint}"
     assert checks["machine"].ok
     assert checks["machine"].detail == f"the engine is process {podman.pid} of this machine"
+    assert checks["podman"].detail.startswith("networks by netavark")
+    assert bridges["bridge"] == "podman0"
     modes = {mode.mode: mode for mode in doctor.modes}
     assert [name for name in ("host", "bridge", "user-bridge", "none", "container") if not modes[name].available] == []
     assert not modes["overlay"].available

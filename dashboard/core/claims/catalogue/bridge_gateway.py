@@ -32,7 +32,11 @@ CLAIM = Claim(
     judge=judge,
     lines=(LINE, "docker exec ID ip route"),
     otherwise=(
-        Expectation(PODMAN, not_testable="The default bridge of Podman is podman0, and the claim is about docker0."),
+        Expectation(
+            PODMAN,
+            statement="On the default bridge, podman0's address is the container's default gateway.",
+            judge=judge,
+        ),
     ),
     mutation={"--network bridge": "--network none"},
 )
