@@ -54,7 +54,7 @@ def _make(suite: str, folder: Path, say: Callable[[str], None]) -> None:
     for old in (unfinished, folder):
         shutil.rmtree(old, ignore_errors=True)
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    # A mirror that is not updated any more still has valid packages.
+    # A mirror that is no longer updated still has valid packages.
     command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(unfinished)]
     log = folder.with_suffix(".log")
     try:

@@ -1,4 +1,4 @@
-"""The engines that tests and claims run on besides the machine's: roots of Debian, and configurations of the newest."""
+"""The engines that tests and claims run on in addition to the machine's: roots of Debian, and configurations of the newest."""
 
 from __future__ import annotations
 
