@@ -1,4 +1,4 @@
-"""The engines that tests and claims run on in addition to the machine's: roots of Debian, and configurations of the newest."""
+"""Engines other than the machine's for tests and claims: roots of Debian, and configurations of the newest."""
 
 from __future__ import annotations
 
