@@ -50,10 +50,10 @@ class _Shared:
         self.firewall = FirewallFeed(self.namespace, backend, bridges, self.publish)
         await self.firewall.refresh()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Ends the watch."""
         if self.firewall is not None:
-            self.firewall.close()
+            await self.firewall.close()
         self.watch.close()
         self.namespace.close()
 
@@ -150,7 +150,7 @@ class WatchPool:
             shared.subscriptions.pop(token, None)
             if not shared.subscriptions:
                 del self._shared[inode]
-                shared.close()
+                await shared.close()
 
     async def resync(self) -> None:
         """Reads every namespace again, after a gap in the events."""
@@ -163,5 +163,5 @@ class WatchPool:
         """Closes everything."""
         async with self._lock:
             for shared in self._shared.values():
-                shared.close()
+                await shared.close()
             self._shared.clear()

@@ -51,10 +51,11 @@ class FirewallFeed:
             self.rules = rules
             self._on_change()
 
-    def close(self) -> None:
-        """Stops reading."""
-        if self._task is not None:
-            self._task.cancel()
+    async def close(self) -> None:
+        """Stops reading; returns when the tools of a reading have ended."""
+        if (task := self._task) is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _read_when_quiet(self) -> None:
         try:

@@ -95,7 +95,7 @@ async def test_a_closed_feed_reads_no_more(feed: FirewallFeed, readings: Reading
     readings.released.clear()
     feed.touch()
     await eventually(lambda: readings.started == 1)
-    feed.close()
+    await feed.close()
+    assert feed._task is None
     readings.released.set()
-    await eventually(lambda: feed._task is None)
     assert feed.rules == FirewallRules()
