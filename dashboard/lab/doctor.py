@@ -124,5 +124,5 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
     checks.insert(0, Check("engine", ok=True, detail=f"{describe_engine(info.kind, info.version)} at {info.endpoint}"))
     checks.append(_machine_check(info))
     if info.kind is EngineKind.PODMAN:
-        checks.append(Check("podman", ok=True, detail=describe_podman(info.programs)))
+        checks.append(Check("podman", ok=True, detail=describe_podman(info.programs, rootless=info.rootless)))
     return Doctor(reference(info, private=private), modes, tuple(checks))

@@ -26,7 +26,7 @@ def describe_engine(kind: EngineKind, version: str) -> str:
     return f"{ENGINE_NAMES[kind]} {version}".strip()
 
 
-def describe_podman(programs: Sequence[str]) -> str:
+def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
     """What Podman gives and what Netmodes does not use of it. ``programs`` are those that it uses for networks."""
     names = [program for program in programs if program not in ROOTLESS_PROGRAMS]
     used = f"networks by {' and '.join(names)}" if names else "it does not name the programs that make its networks"
@@ -35,7 +35,8 @@ def describe_podman(programs: Sequence[str]) -> str:
         "ns:PATH",
         *(f"{name} (rootless)" for name in ROOTLESS_PROGRAMS if name in programs),
     ]
-    return f"{used}; --network also takes {', '.join(modes)}, which Netmodes does not launch"
+    hidden = "; bridges of a rootless Podman are in the user's rootless-netns, which is not visible" if rootless else ""
+    return f"{used}; --network also takes {', '.join(modes)}, which Netmodes does not launch{hidden}"
 
 
 def engine_notice(kind: EngineKind) -> str:

@@ -33,9 +33,10 @@ def test_only_another_engine_than_docker_s_has_a_notice() -> None:
 
 
 def test_the_modes_of_podman_that_exist_are_named() -> None:
-    text = describe_podman(("netavark 1.14.0", "aardvark-dns 1.14.0", "slirp4netns"))
+    text = describe_podman(("netavark 1.14.0", "aardvark-dns 1.14.0", "slirp4netns"), rootless=False)
     assert text == (
         "networks by netavark 1.14.0 and aardvark-dns 1.14.0; --network also takes private (the default bridge), "
         "ns:PATH, slirp4netns (rootless), which Netmodes does not launch"
     )
-    assert "does not name the programs" in describe_podman(())
+    assert "does not name the programs" in describe_podman((), rootless=False)
+    assert describe_podman((), rootless=True).endswith("rootless-netns, which is not visible")
