@@ -12,6 +12,8 @@ DAEMONS = frozenset({"dockerd", "balenad"})
 #: The service, or the systemd that started it or will start it on demand, in the same network namespace.
 PODMAN_SERVICES = frozenset({"podman", "systemd"})
 PROC = Path("/proc")
+#: In the environment of what RootlessKit starts.
+STATE_DIR = b"ROOTLESSKIT_STATE_DIR="
 #: Pid files of the system's dockerd: as seen by the machine's first process (from a container that shares the machine's
 #: pids, this is the machine's /run), and as seen by this process.
 PID_FILES = (Path("/proc/1/root/run/docker.pid"), Path("/run/docker.pid"))
@@ -32,6 +34,20 @@ def _pid_from_file() -> int:
         except (OSError, ValueError):
             continue
     return 0
+
+
+def detached_namespace(pid: int | None) -> str:
+    """The path of RootlessKit's network namespace where the daemon itself is in the machine's (``--detach-netns``;
+    Moby, pkg/rootless), as the daemon sees it; empty for other daemons."""
+    if pid is None:
+        return ""
+    try:
+        environment = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    state_dir = next((value[len(STATE_DIR) :] for value in environment if value.startswith(STATE_DIR)), b"")
+    path = f"{state_dir.decode(errors='replace')}/netns"
+    return path if state_dir and (PROC / str(pid) / "root" / path.lstrip("/")).is_file() else ""
 
 
 def running_daemon() -> int | None:

@@ -26,7 +26,7 @@ from dashboard.core.experiments.networks import network_body
 from dashboard.engine import decoding
 from dashboard.engine.api_version import create_body, negotiated_api
 from dashboard.engine.connection_errors import describe_timeout, explain, is_silent_registry, is_timeout
-from dashboard.engine.daemon_process import find_daemon
+from dashboard.engine.daemon_process import detached_namespace, find_daemon
 from dashboard.engine.event_stream import EventStream
 from dashboard.engine.protocol import (
     ContainerFacts,
@@ -246,7 +246,7 @@ class DockerEngine:
             )
             if self._kind is EngineKind.PODMAN:
                 return replace(info, programs=decoding.podman_programs(_libpod(client, "info")))
-            return info
+            return replace(info, netns=detached_namespace(info.pid)) if info.rootless else info
 
         return await self._call(ask)
 

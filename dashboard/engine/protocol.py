@@ -6,9 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.experiments.engine_kind import EngineKind, engine_notice
 from dashboard.core.experiments.messages import PublishedPort
-from dashboard.core.experiments.visibility import explain_invisible
+from dashboard.core.experiments.visibility import (
+    MACHINE_TITLE,
+    ROOTLESS_TITLE,
+    explain_invisible,
+    invisible_notice,
+    rootless_notice,
+)
 
 
 class EngineError(Exception):
@@ -61,6 +67,21 @@ class EngineInfo:
     rootlesskit: RootlessKit | None = None
     #: The programs that Podman uses for networks: netavark, aardvark-dns, pasta, slirp4netns.
     programs: tuple[str, ...] = ()
+    #: The network namespace that takes the place of the machine's, a path as the daemon sees it (rootless ≥ 29.5, where
+    #: the daemon itself is in the machine's); empty: the daemon's own.
+    netns: str = ""
+
+    @property
+    def machine_title(self) -> str:
+        """The title of the column of its machine."""
+        return ROOTLESS_TITLE if self.rootless and self.kind is EngineKind.DOCKER else MACHINE_TITLE
+
+    @property
+    def notice(self) -> str:
+        """What a user must know to read the columns: what takes the place of the machine, and what is not visible."""
+        kit = self.rootlesskit or RootlessKit("", "", "")
+        rootless = rootless_notice(kit.network_driver, kit.port_driver) if self.machine_title == ROOTLESS_TITLE else ""
+        return " ".join(part for part in (engine_notice(self.kind), rootless, invisible_notice(self.invisible)) if part)
 
     @property
     def invisible(self) -> str:

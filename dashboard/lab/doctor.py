@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
 from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, describe_podman
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
+from dashboard.core.experiments.visibility import ROOTLESS_TITLE
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
@@ -26,9 +27,9 @@ def reference(info: EngineInfo, *, private: bool) -> EngineRef:
     return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint, info.kind)
 
 
-def _parents(pid: int) -> tuple[str, ...]:
+def _parents(pid: int, path: str) -> tuple[str, ...]:
     """Links of the machine that can be parents of macvlan and ipvlan: up, with an address, not a port of a bridge."""
-    with Namespace.of_pid(pid) as namespace:
+    with Namespace.of_machine(pid, path) as namespace:
         return tuple(
             link.name
             for link in read_interfaces(namespace)
@@ -36,12 +37,12 @@ def _parents(pid: int) -> tuple[str, ...]:
         )
 
 
-def free_port(pid: int | None, first: int = 8080) -> int:
+def free_port(pid: int | None, first: int = 8080, path: str = "") -> int:
     """The first port from ``first`` on without a listener on the machine."""
     try:
         if pid is None:
             return first
-        with Namespace.of_pid(pid) as namespace:
+        with Namespace.of_machine(pid, path) as namespace:
             taken = {listener.port for listener in read_listeners(namespace)}
     except (OSError, NamespaceGone):
         return first
@@ -55,7 +56,7 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
     parents: tuple[str, ...] = ()
     if info.pid is not None:
         try:
-            parents = await asyncio.to_thread(_parents, info.pid)
+            parents = await asyncio.to_thread(_parents, info.pid, info.netns)
         except (OSError, NamespaceGone):
             parents = ()
     networks = await engine.networks({})
@@ -99,7 +100,10 @@ def _machine_check(info: EngineInfo) -> Check:
     if info.invisible:
         detail = f"network stacks are not visible: {info.invisible}. An experiment shows what the Engine's API says."
         return Check("machine", ok=False, detail=detail)
-    return Check("machine", ok=True, detail=f"the engine is process {info.pid} of this machine")
+    detail = f"the engine is process {info.pid} of this machine"
+    if info.machine_title == ROOTLESS_TITLE:
+        detail += f". {info.notice}"
+    return Check("machine", ok=True, detail=detail)
 
 
 async def examine(engine: Engine, *, private: bool) -> Doctor:

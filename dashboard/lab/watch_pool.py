@@ -72,12 +72,13 @@ class WatchPool:
         on_change: Subscriber,
         engine_pid: Callable[[], int | None],
         firewall_backend: str = "",
+        path: str = "",
     ) -> tuple[int, KernelView]:
         """Watches the namespace of ``pid``; returns its inode and the current view. ``engine_pid`` returns the Engine's
         process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
-        rules of the firewall."""
+        rules of the firewall. ``path``: see ``Namespace.of_machine``."""
         subscription = _Subscription(on_change, pid, engine_pid)
-        namespace = await asyncio.to_thread(Namespace.of_pid, pid)
+        namespace = await asyncio.to_thread(Namespace.of_machine, pid, path)
         inode = namespace.inode
         async with self._lock:
             shared = self._shared.get(inode)

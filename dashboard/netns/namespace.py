@@ -152,6 +152,11 @@ class Namespace:
         return cls(open_namespace_of(pid, "net"))
 
     @classmethod
+    def of_machine(cls, pid: int, path: str = "") -> Self:
+        """The namespace of an engine's machine: at ``path`` as the daemon ``pid`` sees it, or the daemon's own."""
+        return cls.of_path_inside(pid, path) if path else cls.of_pid(pid)
+
+    @classmethod
     def of_path(cls, path: str | os.PathLike[str]) -> Self:
         """The namespace bound to a file, such as Docker's SandboxKey or a file of ``ip netns``. Raises NamespaceGone.
 

@@ -43,14 +43,20 @@ link set uplink up
 route add default via 192.0.2.1 dev eth0
 BATCH
 
-chown "$user:$user" "$run" "$folder/home"
+# The user cannot reach a folder below one of root's, but a mount of it. RootlessKit replaces /run by links, which runc
+# does not accept.
+home=/mnt/home
+mount -t tmpfs -o mode=0755 netmodes-home /mnt
+mkdir "$home"
+mount --bind "$folder/home" "$home"
+chown "$user:$user" "$run" "$home"
 chmod 0700 "$run"
 exec setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-    "NETMODES_PRIVATE_HOST=$name" HOME="$folder/home" XDG_RUNTIME_DIR="$run" \
+    "NETMODES_PRIVATE_HOST=$name" HOME="$home" XDG_RUNTIME_DIR="$run" \
     rootlesskit --state-dir="$run/kit" --net="$network" --mtu=1500 --port-driver="$ports" \
     --slirp4netns-sandbox=auto --slirp4netns-seccomp=auto --disable-host-loopback \
     --copy-up=/etc --copy-up=/run --propagation=rslave -- \
     /bin/sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock; exec dockerd "$@"' dockerd \
-    --rootless --log-level warn --data-root "$folder/home/data" --exec-root "$run/exec" --pidfile "$run/docker.pid" \
+    --rootless --log-level warn --data-root "$home/data" --exec-root "$run/exec" --pidfile "$run/docker.pid" \
     -H "unix://$run/docker.sock"

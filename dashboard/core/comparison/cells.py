@@ -11,6 +11,7 @@ from functools import cached_property
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import Column
+from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
@@ -58,6 +59,11 @@ class ObservedColumns:
     def engine(self) -> EngineKind:
         """The kind of engine that runs the columns."""
         return next((column.engine_kind for column in self.columns if column.key == MACHINE), EngineKind.DOCKER)
+
+    def name_machine(self, text: str) -> str:
+        """A text about the machine, with the name that its column has."""
+        title = next((column.title for column in self.columns if column.key == MACHINE), "")
+        return name_machine(text, title)
 
     @property
     def machine(self) -> NamespaceState | None:
@@ -108,7 +114,7 @@ class ObservedColumns:
             return None
         if state.netns != self.machine.netns:
             outer = self._veth_peers[1].get((state.netns, link.index))
-            return f"{outer.name} on this machine" if outer else None
+            return self.name_machine(f"{outer.name} on this machine") if outer else None
         peer = self._veth_peers[0].get(link.index)
         if peer is not None:
             return f"{peer[1].name} in {peer[0].title}"

@@ -23,7 +23,7 @@ def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) 
     """The resolver, and the results of lookups from inside the column."""
     resolver = state.resolver
     if resolver is not None:
-        note, readable = ORIGIN_NOTES[resolver.origin], resolver.origin is not Origin.UNREADABLE
+        note, readable = observed.name_machine(ORIGIN_NOTES[resolver.origin]), resolver.origin is not Origin.UNREADABLE
         absent = "none" if readable else note
         yield (
             RowKey("dns", "resolver", "nameservers", "Name servers", (0, 0)),

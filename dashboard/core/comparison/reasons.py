@@ -28,7 +28,7 @@ def absent_word(observed: ObservedColumns, column: Column, key: RowKey) -> str:
         asked = (protocol, int(port))
         inside = next((p.container_port for p in column.published if (p.protocol, p.host_port) == asked), None)
         if inside is not None:
-            return f"the machine's :{port} leads to :{inside} here"
+            return observed.name_machine(f"the machine's :{port} leads to :{inside} here")
     if key.section == "interfaces" and any(link.name == key.key for link in observed.states[column.key].interfaces):
         return {"joined": "joined to nothing", "mac": "no MAC address"}.get(key.field, "none")
     words = {
@@ -57,4 +57,4 @@ _EXPLAIN: dict[str, Callable[[ObservedColumns, RowKey, RowCells], str]] = {
 
 def explain(observed: ObservedColumns, key: RowKey, cells: Mapping[str, Cell]) -> str:
     """Why the columns differ in this row; empty if no reason can be proved."""
-    return _EXPLAIN[key.section](observed, key, cells)
+    return observed.name_machine(_EXPLAIN[key.section](observed, key, cells))

@@ -29,7 +29,7 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
         yield key, Cell(", ".join(own))
     else:
         shared = observed.shares_machine(column.key)
-        absent = "none: uses the machine's" if shared else "none"
+        absent = observed.name_machine("none: uses the machine's") if shared else "none"
         if column.mode == Mode.CONTAINER and not shared:
             absent = f"none: uses the address of {column.target or 'its target'}"
         yield key, Cell(None, absent=absent)
@@ -43,7 +43,7 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
         if inode is None:
             continue
         shared = machine is not None and machine.namespaces.get(name) == inode
-        text = "the machine's" if shared else "its own"
+        text = observed.name_machine("the machine's") if shared else "its own"
         yield (
             RowKey("identity", f"namespace {name}", "", title, (3, number)),
             Cell(text, note=str(inode)),
@@ -101,7 +101,8 @@ def _joined(observed: ObservedColumns, state: NamespaceState, one: Interface) ->
         normalised.append("veth")
     elif one.peer:
         lower = lower_link(observed.machine, state, one) if observed.machine is not None else None
-        parts.append(f"on {lower.name} of this machine" if lower is not None else f"on {one.peer}")
+        where = observed.name_machine("of this machine")
+        parts.append(f"on {lower.name} {where}" if lower is not None else f"on {one.peer}")
         normalised.append(f"on {one.peer if lower is None else lower.name}")
     return Cell(", ".join(parts), ", ".join(normalised))
 

@@ -7,6 +7,7 @@ from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
+from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
@@ -213,4 +214,5 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
                     port = "Port" if protocol == "tcp" else f"{protocol.upper()} port"
                     target = f"port {container_port} of {column.title}"
                     sentences.append(f"{port} {host_port} of the machine forwards to {target}.")
-    return " ".join(sentences) or "No container is running."
+    text = " ".join(sentences) or "No container is running."
+    return name_machine(text, machine.columns[0].title) if machine is not None else text

@@ -23,6 +23,7 @@ from dashboard.core.diagram.drawn_namespaces import (
 from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
+from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
@@ -57,7 +58,7 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
                 y,
                 w,
                 (low if items else y + 44) + 14 - y,
-                (clip("shares the machine's address", w),),
+                (clip(name_machine("shares the machine's address", machine.columns[0].title), w),),
                 clip(column.title, w - 20),
             )
         )
@@ -120,7 +121,7 @@ def _mapping_items(machine: DrawnNamespace, stacks: Sequence[DrawnNamespace]) ->
 
 def _frame(stack: DrawnNamespace, kind: str, x: float, y: float, width: float, bottom: float) -> Box:
     if kind == "machine":
-        mode, title = MACHINE, "this machine"
+        mode, title = MACHINE, stack.columns[0].title
     else:
         mode, title = stack.columns[0].mode, clip(namespace_title(stack), width - 130)
     return Box(f"{stack.key}:stack", kind, mode, x, y, width, bottom - y, (f"net {stack.state.netns}",), title)

@@ -9,6 +9,7 @@ from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.networks import attached_networks, own_network
+from dashboard.core.experiments.visibility import MACHINE_TITLE
 from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec
 
 
@@ -25,11 +26,11 @@ def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
 
 
 def initial_columns(
-    experiment: str, arms: Sequence[ArmSpec], engine: EngineKind = EngineKind.DOCKER
+    experiment: str, arms: Sequence[ArmSpec], engine: EngineKind = EngineKind.DOCKER, machine: str = MACHINE_TITLE
 ) -> tuple[Column, ...]:
     """The machine's column, then one waiting column for each arm."""
     return (
-        Column(MACHINE, MACHINE, "this machine", engine_kind=engine),
+        Column(MACHINE, MACHINE, machine, engine_kind=engine),
         *(
             Column(
                 arm.key,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from msgspec import UNSET
 
+from dashboard.core.experiments.visibility import MACHINE_TITLE, ROOTLESS_TITLE, name_machine
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.links import is_cable
@@ -75,10 +76,10 @@ def _describe_translation(rule: Translation) -> str:
 
 
 def _describe_place(titles: Sequence[str]) -> str:
-    arms = [title for title in titles if title != "this machine"]
+    arms = [title for title in titles if title not in {MACHINE_TITLE, ROOTLESS_TITLE}]
     if len(arms) == len(titles):
         return f"in {' and '.join(arms)}"
-    return "on this machine" + (f" (shared by {' and '.join(arms)})" if arms else "")
+    return name_machine("on this machine", titles[0]) + (f" (shared by {' and '.join(arms)})" if arms else "")
 
 
 def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> str:

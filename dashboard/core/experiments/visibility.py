@@ -1,4 +1,13 @@
-"""Why the network stacks of an engine's machine cannot be read from here."""
+"""What is visible of an engine's machine, and what its network stack is called."""
+
+import re
+
+#: The title of the machine's column.
+MACHINE_TITLE = "this machine"
+#: The same for a rootless Docker Engine, which runs in namespaces that RootlessKit made.
+ROOTLESS_TITLE = "RootlessKit's namespace"
+
+_MACHINE = re.compile(r"\b(on |of |in )?(?:t|(T))h(?:e|is) machine('s)?( itself)?\b")
 
 
 def explain_invisible(endpoint: str, *, desktop: bool, local: bool) -> str:
@@ -21,6 +30,28 @@ def explain_invisible(endpoint: str, *, desktop: bool, local: bool) -> str:
 def invisible_notice(reason: str) -> str:
     """The notice of an experiment on an engine whose network stacks are not visible; empty without a reason."""
     return f"This page shows only what the Engine's API says: {reason}." if reason else ""
+
+
+def rootless_notice(network_driver: str, port_driver: str) -> str:
+    """The notice of an experiment on a rootless Docker Engine; the drivers are RootlessKit's, empty if unknown."""
+    network = f" ({network_driver})" if network_driver else ""
+    notice = f"The engine is rootless: {ROOTLESS_TITLE}{network} takes the place of the machine."
+    holder = {"builtin": "RootlessKit", "slirp4netns": "slirp4netns"}.get(port_driver)
+    if holder is None:
+        return f"{notice} Which process binds published ports on the machine itself is not visible."
+    return f"{notice} On the machine itself, {holder} binds published ports (port driver {port_driver})."
+
+
+def name_machine(text: str, title: str) -> str:
+    """A sentence about the machine, for a comparison whose machine column has this title."""
+    return _MACHINE.sub(_rootless_words, text) if title == ROOTLESS_TITLE else text
+
+
+def _rootless_words(match: re.Match[str]) -> str:
+    preposition, _capital, possessive, itself = match.groups()
+    if possessive:
+        return f"{preposition or ''}RootlessKit's{itself or ''}"
+    return f"{'in ' if preposition == 'on ' else preposition or ''}{ROOTLESS_TITLE}{itself or ''}"
 
 
 def not_visible(reason: str) -> str:

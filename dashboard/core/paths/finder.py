@@ -7,11 +7,12 @@ listening socket, DNAT by a nat rule. Every other path has a reason.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.experiments.visibility import not_visible
+from dashboard.core.experiments.visibility import name_machine, not_visible
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
@@ -209,7 +210,11 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
             title = f"{loopback} from {target.title} to {column.title}, in their shared network stack"
             paths.append(_open_path(PathKind.SHARED_NAMESPACE, title, target.key, column, loopback, ("lo",)))
         paths += _between(column, running, states)
-    return tuple(paths)
+    title = next((column.title for column in columns if column.key == MACHINE), "")
+    return tuple(
+        replace(path, title=name_machine(path.title, title), unavailable=name_machine(path.unavailable, title))
+        for path in paths
+    )
 
 
 def measured_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:

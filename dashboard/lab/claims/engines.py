@@ -111,13 +111,13 @@ class ClaimEngine:
             raise NotTestableError(f"The claim needs the kernel of the engine's machine: {self.info.invisible}.")
 
 
-def inspect_machine(pid: int | None) -> tuple[str, dict[Need | Mode, str]]:
+def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:
     """The machine's primary IPv4 address, empty if it has none or cannot be read; and what the machine lacks."""
     lacks: dict[Need | Mode, str] = {}
     if pid is None:
         return "", lacks
     try:
-        with Namespace.of_pid(pid) as namespace:
+        with Namespace.of_machine(pid, path) as namespace:
             state = NamespaceState(0, interfaces=read_interfaces(namespace), routes=read_routes(namespace))
     except (OSError, NamespaceGone):
         return "", lacks
@@ -161,7 +161,7 @@ async def open_engine(
     """The engine with the lab image on it; EngineError if the image is unavailable."""
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
-    machine, lacks = await asyncio.to_thread(inspect_machine, info.pid)
+    machine, lacks = await asyncio.to_thread(inspect_machine, info.pid, info.netns)
     lacks |= {Mode(report.mode): report.reason for report in await modes_of(engine, info) if not report.available}
     facts = await read_facts(engine, info)
     return ClaimEngine(engine, info, image.reference, watches, host, machine, lacks, facts)

@@ -76,7 +76,8 @@ class TestbedReader:
     async def _namespace(self, place: Place) -> AsyncIterator[Namespace]:
         pid = await self._pid(place)
         try:
-            namespace = await asyncio.to_thread(Namespace.of_pid, pid)
+            path = self._target.info.netns if place == MACHINE else ""
+            namespace = await asyncio.to_thread(Namespace.of_machine, pid, path)
         except NamespaceGone as error:
             raise _exited(error) from error
         with namespace:
@@ -124,7 +125,8 @@ class TestbedReader:
 
     async def _observation_target(self, place: Place) -> ObservationTarget:
         if place == MACHINE:
-            return ObservationTarget(MACHINE, self._target.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts")
+            path = self._target.info.netns
+            return ObservationTarget(MACHINE, self._target.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts", netns=path)
         facts = await self._facts(place)
         name = facts.network_mode.partition(":")[0]
         mode = {"default": Mode.BRIDGE}.get(name) or (Mode(name) if name in set(Mode) else Mode.USER_BRIDGE)

@@ -99,7 +99,8 @@ async def _measure(
     blocks: dict[str, list[Block]] = defaultdict(list)
     try:
         for name, pid in pids.items():
-            namespaces[name] = await asyncio.to_thread(Namespace.of_pid, pid)
+            path = target.info.netns if name == MACHINE else ""
+            namespaces[name] = await asyncio.to_thread(Namespace.of_machine, pid, path)
 
         fds = {name: namespace.fd for name, namespace in namespaces.items()}
         for number in range(MAX_PASSES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard.core.experiments.messages import Check
+from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.observer import Observer
@@ -33,5 +34,6 @@ async def verify_cleanup(
         used = {listener.port for listener in observer.state(MACHINE).listeners}
         for port in ports:
             text = f"port {port} of the machine is {'still in use' if port in used else 'free again'}"
+            text = name_machine(text, context.info.machine_title)
             checks.append(Check(f"port {port}", port not in used, text))
     return tuple(checks)

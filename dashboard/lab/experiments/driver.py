@@ -7,12 +7,10 @@ from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.experiments.engine_kind import engine_notice
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.experiments.visibility import invisible_notice
 from dashboard.core.modes import MACHINE
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
@@ -158,7 +156,7 @@ class ExperimentDriver:
         kept = {MACHINE, *(arm.key for arm in arms)}
         facts = Facts(
             head=head,
-            columns=initial_columns(record.id, arms, self._context.info.kind),
+            columns=initial_columns(record.id, arms, self._context.info.kind, self._context.info.machine_title),
             forgotten=tuple(self.view.states),
             removed=tuple(column.key for column in self.view.columns if column.key not in kept),
         )
@@ -173,9 +171,7 @@ class ExperimentDriver:
         if self._stopping:
             return
         cause = Cause(Source.LAB, "launch")
-        info = self._context.info
-        notices = (notice.result(), engine_notice(info.kind), invisible_notice(info.invisible))
-        text = " ".join(part for part in notices if part)
+        text = " ".join(part for part in (notice.result(), self._context.info.notice) if part)
         self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=text)
         await self._arms.launch(actions.result())
         self._launched = True
@@ -382,16 +378,20 @@ class ExperimentDriver:
         ]
 
     async def _observe_machine(self) -> None:
-        pid, invisible = self._context.info.pid, self._context.info.invisible
+        info = self._context.info
+        pid, invisible = info.pid, info.invisible
         if self._recorder.column(MACHINE).invisible != invisible:
             column = replace(self._recorder.column(MACHINE), invisible=invisible)
             self._recorder.show(column, Cause(Source.LAB, "observe"))
-        target = self.observer.target(MACHINE)
-        if pid is None or (target is not None and target.pid == pid):
+        if pid is None:
+            return
+        files = ("/etc/resolv.conf", "/etc/hosts")
+        target = ObservationTarget(
+            MACHINE, pid, MACHINE, *files, firewall_backend=info.firewall_backend, netns=info.netns
+        )
+        if self.observer.target(MACHINE) == target:
             return
         known = self.view.states.get(MACHINE)
-        backend = self._context.info.firewall_backend
-        target = ObservationTarget(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts", firewall_backend=backend)
         state = await self.observer.add(target, known.lookups if known else ())
         self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
 

@@ -37,6 +37,8 @@ class ObservationTarget:
     hosts: str
     dns: tuple[str, ...] = ()
     firewall_backend: str = ""
+    #: The path of another network namespace than that of ``pid``.
+    netns: str = ""
 
 
 @dataclass(slots=True)
@@ -91,8 +93,9 @@ class Observer:
         def changed(view: KernelView) -> None:
             self._on_kernel_change(target.key, view)
 
-        subscribe = self._pool.subscribe
-        inode, view = await subscribe(token, target.pid, changed, self._pid_of_engine, target.firewall_backend)
+        inode, view = await self._pool.subscribe(
+            token, target.pid, changed, self._pid_of_engine, target.firewall_backend, target.netns
+        )
         try:
             (resolver, hosts), names, host = await asyncio.gather(
                 asyncio.to_thread(self._files, target),

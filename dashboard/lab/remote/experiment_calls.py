@@ -27,7 +27,9 @@ async def launch_options(lab: Lab) -> LaunchOptions:
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
-    return LaunchOptions(modes, tuple(tags), await asyncio.to_thread(free_port, context.info.pid))
+    info = context.info
+    port = await asyncio.to_thread(free_port, info.pid, path=info.netns)
+    return LaunchOptions(modes, tuple(tags), port)
 
 
 async def doctor(lab: Lab) -> Doctor:

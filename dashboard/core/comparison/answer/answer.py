@@ -8,6 +8,7 @@ from dashboard.core.comparison.answer.comparison_table import join_titles, one_l
 from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.experiments.messages import Answer, ArmStatus, Column, Relation, Row
 from dashboard.core.experiments.stream import row_id
+from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Listener, NamespaceState, Protocol
 
@@ -57,7 +58,8 @@ def _describe_holder(column: Column, columns: Sequence[Column], machine: Namespa
     holder = next((one for one in listeners if one.protocol is Protocol.TCP and one.port in ports), None)
     if holder is None:
         return ""
-    return f"{_describe_owner(holder, columns)} listens on port {holder.port} of this machine."
+    title = next((one.title for one in columns if one.key == MACHINE), "")
+    return name_machine(f"{_describe_owner(holder, columns)} listens on port {holder.port} of this machine.", title)
 
 
 def _describe_owner(holder: Listener, columns: Sequence[Column]) -> str:

@@ -6,6 +6,8 @@ from dashboard.core.comparison.answer.comparison_table import ComparisonTable, j
 from dashboard.core.comparison.answer.rules import RULES
 from dashboard.core.experiments.messages import Column, Difference, Row
 from dashboard.core.experiments.stream import row_id
+from dashboard.core.experiments.visibility import name_machine
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 MAX_DIFFERENCES = 5
@@ -33,11 +35,14 @@ def list_differences(
     """At most ``MAX_DIFFERENCES``: those that a rule states, then the first differing row of each other section.
     ``machine`` is the machine's state, if it is known."""
     table = ComparisonTable(columns, rows, machine)
+    title = next((column.title for column in columns if column.key == MACHINE), "")
     differences = []
     for name, rule in RULES:
         match rule(table):
             case row, sentence if sentence:
-                differences.append(Difference(name, _capitalise(sentence, columns), row.why, row_id(row)))
+                differences.append(
+                    Difference(name, _capitalise(name_machine(sentence, title), columns), row.why, row_id(row))
+                )
     proven = {one.row for one in differences}
     sections = {one.row.partition("/")[0] for one in differences}
     for row in rows:

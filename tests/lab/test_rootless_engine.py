@@ -1,0 +1,103 @@
+"""An experiment on a rootless engine: RootlessKit's namespace is not called the machine."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.comparison.rows import compare
+from dashboard.core.diagram.topology import draw
+from dashboard.core.modes import MACHINE
+from dashboard.engine.daemon_process import find_daemon
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.lab.doctor import examine
+from dashboard.lab.experiments.actions import try_paths
+from tests.support import rootless_engine as rootless
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.private_engine import PrivateEngine
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module", params=["slirp4netns", "pasta"])
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
+    missing = rootless.missing_tools(request.param)
+    if missing:
+        pytest.skip(f"no {missing} here: apt-get install rootlesskit slirp4netns passt uidmap")
+    with rootless.rootless_engine(tmp_path_factory.mktemp("rootless"), request.param) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
+    made = await open_lab_harness(DockerEngine(host.endpoint), tmp_path)
+    yield made
+    await close_lab_harness(made)
+    host.leave_nothing()
+
+
+def test_the_peer_of_the_socket_is_the_daemon(host: PrivateEngine) -> None:
+    pid = find_daemon(host.endpoint)
+    assert pid is not None
+    assert Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd"
+
+
+async def test_the_column_of_the_machine_is_rootlesskits_namespace(lab: LabHarness, host: PrivateEngine) -> None:
+    identity = await lab.running("host", "bridge", "user-bridge", publish=["8080:80"])
+    view = await lab.view(identity)
+    assert view.columns[0].title == "RootlessKit's namespace"
+    assert view.states[MACHINE].netns == host.host.netns
+    assert view.head is not None
+    assert view.head.notice.startswith("The engine is rootless: RootlessKit's namespace (")
+    rows = compare(view.columns, view.states)
+    texts = [text for row in rows for text in (row.why, *row.absent.values(), *row.notes.values())]
+    texts += [
+        text for picture in draw(view.columns, view.states) for box in picture.boxes for text in (box.title, *box.lines)
+    ]
+    texts += [picture.summary for picture in draw(view.columns, view.states)]
+    assert [text for text in texts if "machine" in text] == []
+    netns = next(row for row in rows if row.key == "netns")
+    assert netns.cells[MACHINE] == netns.cells["host"] == str(host.host.netns)
+
+
+async def test_every_path_that_is_offered_answers(lab: LabHarness) -> None:
+    identity = await lab.running("bridge", "user-bridge", publish=["8080:80"])
+    attempts = await try_paths(lab.lab, identity)
+    offered = [attempt for attempt in attempts if not attempt.unavailable]
+    assert offered
+    assert {attempt.url: attempt.error for attempt in offered if attempt.status != 200} == {}
+
+
+async def test_the_doctor_says_what_takes_the_place_of_the_machine(host: PrivateEngine) -> None:
+    engine = DockerEngine(host.endpoint)
+    report = await examine(engine, private=False)
+    await engine.close()
+    machine = next(check for check in report.checks if check.name == "machine")
+    assert machine.ok
+    assert "RootlessKit's namespace" in machine.detail
+    assert not next(mode for mode in report.modes if mode.mode == "host").available
+
+
+def test_rootlesskit_binds_published_ports_on_the_machine_itself(host: PrivateEngine) -> None:
+    if "slirp4netns" not in host.docker("version", "--format", "{{json .Server.Components}}"):
+        pytest.skip("with pasta the kernel shows no listener of the port before it is used")
+    host.docker("run", "-d", "--name", "web", "-p", "8090:80", "nginx")
+    try:
+        owner = _rootlesskit(host.pid)
+        command = ["nsenter", "-t", str(owner), "--net", "--", "ss", "-Hltnp", "sport = :8090"]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert lines
+        assert all("rootlesskit" in line for line in lines)
+    finally:
+        host.docker("rm", "-f", "web")
+
+
+def _rootlesskit(pid: int) -> int:
+    """The process of RootlessKit in the namespaces of the machine: the parent of the one beside dockerd."""
+    for _ in range(2):
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+        pid = int(next(line.split()[1] for line in status if line.startswith("PPid:")))
+    return pid
