@@ -18,12 +18,6 @@ done < "$folder/cgroups"
 
 echo "$name" > /proc/sys/kernel/hostname
 
-if [ -n "$root" ]; then
-    for place in etc/alternatives etc/ld.so.cache usr; do
-        [ ! -e "$root/$place" ] || mount --bind "$root/$place" "/$place"
-    done
-fi
-
 # RootlessKit replaces /etc and /run by a tmpfs with links to the real ones.
 for file in passwd group subuid subgid resolv.conf hosts; do
     [ -e "/etc/$file" ] || : > "/etc/$file"
@@ -50,6 +44,12 @@ mount -t tmpfs -o mode=0755 netmodes-home /mnt
 mkdir "$home"
 mount --bind "$folder/home" "$home"
 chown "$user:$user" "$run" "$home"
+
+# RootlessKit and its tools are this machine's; only dockerd runs with the programs of another root.
+if [ -n "$root" ]; then
+    mkdir /mnt/usr
+    mount --bind "$root/usr" /mnt/usr
+fi
 chmod 0700 "$run"
 exec setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
@@ -57,6 +57,8 @@ exec setpriv --reuid "$user" --regid "$user" --clear-groups -- env -i \
     rootlesskit --state-dir="$run/kit" --net="$network" --mtu=1500 --port-driver="$ports" \
     --slirp4netns-sandbox=auto --slirp4netns-seccomp=auto --disable-host-loopback \
     --copy-up=/etc --copy-up=/run --propagation=rslave -- \
-    /bin/sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock; exec dockerd "$@"' dockerd \
+    /bin/sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock
+        [ ! -d /mnt/usr ] || mount --rbind /mnt/usr /usr
+        exec dockerd "$@"' dockerd \
     --rootless --log-level warn --data-root "$home/data" --exec-root "$run/exec" --pidfile "$run/docker.pid" \
     -H "unix://$run/docker.sock"
