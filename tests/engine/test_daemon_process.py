@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import daemon_process
-from dashboard.engine.daemon_process import find_daemon
+from dashboard.engine.daemon_process import detached_namespace, find_daemon
+from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
 
@@ -62,3 +64,17 @@ def test_podmans_service_and_the_systemd_that_starts_it_stand_for_the_engine(
         endpoint = f"unix://{tmp_path}/podman.sock"
         assert find_daemon(endpoint, EngineKind.PODMAN) == (os.getpid() if is_found else None)
         assert find_daemon(endpoint) is None
+
+
+def test_a_detached_namespace_is_found_by_the_state_directory_of_rootlesskit(tmp_path: Path) -> None:
+    (tmp_path / "netns").touch()
+    for name, path in ((str(tmp_path), f"{tmp_path}/netns"), (f"{tmp_path}/other", "")):
+        daemon = subprocess.Popen(["tail", "-f", "/dev/null"], env={"ROOTLESSKIT_STATE_DIR": name})
+        try:
+            until(lambda pid=daemon.pid: Path(f"/proc/{pid}/comm").read_text() == "tail\n")
+            assert detached_namespace(daemon.pid) == path
+        finally:
+            daemon.kill()
+            daemon.wait()
+    assert detached_namespace(os.getpid()) == ""
+    assert detached_namespace(None) == ""

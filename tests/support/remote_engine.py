@@ -13,13 +13,14 @@ from pathlib import Path
 
 from dashboard.engine.hosts.cleanup import MARKER, remove_everything
 from dashboard.engine.hosts.limits import make_cgroups
+from dashboard.engine.lab_image import changes as lab_image_changes
 from tests.support.polling import until
 from tests.support.private_engine import build_lab_image
 
 SCRIPT = Path(__file__).with_name("remote_engine.sh")
 RUN = Path("/run/netmodes-tests")
-#: From a documentation range (RFC 5737) that private hosts do not use.
-CLIENT_ADDRESS, ADDRESS = "198.51.100.1", "198.51.100.2"
+#: From a documentation range (RFC 5737) that neither private hosts nor the workers of the suite use.
+CLIENT_ADDRESS, ADDRESS = "203.0.113.1", "203.0.113.2"
 SSH_PORT = 22
 
 
@@ -95,7 +96,8 @@ def remote_engine(folder: Path) -> Iterator[RemoteEngine]:
         engine = RemoteEngine(name, folder, certs, ssh_config, init)
         until(lambda: _answers(engine) or child.poll() is not None)
         assert child.poll() is None, (folder / "dockerd.log").read_text()
-        engine.docker("import", str(build_lab_image()), "nginx:latest")
+        changes = [word for change in lab_image_changes() for word in ("--change", change)]
+        engine.docker("import", *changes, str(build_lab_image()), "nginx:latest")
         yield engine
     finally:
         child.kill()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +76,28 @@ async def test_actions_on_a_remote_engine_give_the_reason(fake_lab: LabHarness, 
     assert {attempt.unavailable for attempt in attempts} == {"not visible: the engine is reached over TCP"}
     with pytest.raises(ValueError, match="the engine is reached over TCP"):
         await inspect(fake_lab.lab, identity, "bridge", "ip-addr")
+
+
+@pytest.fixture
+def detached(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A file that is a network namespace, as RootlessKit's with --detach-netns, and the inode of the namespace."""
+    place = tmp_path / "netns"
+    place.touch()
+    subprocess.run(["unshare", f"--net={place}", "true"], check=True)
+    yield place, place.stat().st_ino
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+async def test_a_detached_namespace_takes_the_place_of_the_machine(
+    fake_lab: LabHarness, fake: FakeEngine, detached: tuple[Path, int]
+) -> None:
+    (place, inode), own = detached, await asyncio.to_thread(os.stat, "/proc/self/ns/net")
+    fake_lab.context.info = fake.facts = make_info(version="29.5.0", rootless=True, netns=str(place))
+    identity = await fake_lab.running("host", "bridge")
+    view = await fake_lab.view(identity)
+    assert view.columns[0].title == "RootlessKit's namespace"
+    assert view.states["machine"].netns == inode
+    assert view.states["host"].netns == own.st_ino, "host mode shares the machine's own"
 
 
 async def test_a_name_in_use_is_refused_by_docker(fake_lab: LabHarness, fake: FakeEngine) -> None:
