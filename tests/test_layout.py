@@ -61,6 +61,8 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
     "lab/experiments/test_podman.py": "a comparison and the claims on a real Podman",
+    "lab/experiments/test_remote_engine.py": "experiments, claims and the doctor on an engine of another machine",
+    "lab/experiments/test_rootless_engine.py": "experiments and the doctor on a real rootless engine",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
     "lab/experiments/test_published_ports.py": "paths to published ports agree with the kernel's rules",
     "lab/training/test_two_groups.py": "two groups on private hosts do not see each other",

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from dashboard.core.experiments.engine_kind import EngineKind, engine_notice
 from dashboard.core.experiments.messages import PublishedPort
-from dashboard.core.experiments.visibility import (
+from dashboard.core.namespaces.visibility import (
     MACHINE_TITLE,
     ROOTLESS_TITLE,
     explain_invisible,

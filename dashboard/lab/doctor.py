@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
 from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, describe_podman
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
-from dashboard.core.experiments.visibility import ROOTLESS_TITLE
 from dashboard.core.modes import Mode, Unavailable
+from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
 from dashboard.netns.namespace import Namespace, NamespaceGone

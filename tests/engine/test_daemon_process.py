@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,16 @@ def test_podmans_service_and_the_systemd_that_starts_it_stand_for_the_engine(
         assert find_daemon(endpoint) is None
 
 
+def _runs(pid: int, program: str) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text() == f"{program}\n"
+
+
 def test_a_detached_namespace_is_found_by_the_state_directory_of_rootlesskit(tmp_path: Path) -> None:
     (tmp_path / "netns").touch()
     for name, path in ((str(tmp_path), f"{tmp_path}/netns"), (f"{tmp_path}/other", "")):
         daemon = subprocess.Popen(["tail", "-f", "/dev/null"], env={"ROOTLESSKIT_STATE_DIR": name})
         try:
-            until(lambda pid=daemon.pid: Path(f"/proc/{pid}/comm").read_text() == "tail\n")
+            until(partial(_runs, daemon.pid, "tail"))
             assert detached_namespace(daemon.pid) == path
         finally:
             daemon.kill()

@@ -11,10 +11,10 @@ from functools import cached_property
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import Column
-from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
+from dashboard.core.namespaces.visibility import name_machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@ for the rest."""
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
-from dashboard.core.experiments.visibility import not_visible
 from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.visibility import not_visible
 
 #: One row of each section. Those with the key ``all`` stand for a section in which nothing is visible.
 _ROWS = {

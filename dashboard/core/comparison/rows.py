@@ -15,9 +15,9 @@ from dashboard.core.comparison.port_cells import listener_cells, published_cells
 from dashboard.core.comparison.reasons import absent_word, explain
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
-from dashboard.core.experiments.visibility import not_visible
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.visibility import not_visible
 
 
 @dataclass(frozen=True, slots=True)

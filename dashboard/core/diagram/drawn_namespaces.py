@@ -7,10 +7,10 @@ from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
-from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
+from dashboard.core.namespaces.visibility import name_machine
 from dashboard.core.paths.translations import DOCKER_PROXY
 
 SHOWN_INTERFACES = 5

@@ -23,10 +23,10 @@ from dashboard.core.diagram.drawn_namespaces import (
 from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
-from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
+from dashboard.core.namespaces.visibility import name_machine
 
 __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
 

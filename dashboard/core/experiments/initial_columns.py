@@ -9,8 +9,8 @@ from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.networks import attached_networks, own_network
-from dashboard.core.experiments.visibility import MACHINE_TITLE
 from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec
+from dashboard.core.namespaces.visibility import MACHINE_TITLE
 
 
 def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from msgspec import UNSET
 
-from dashboard.core.experiments.visibility import MACHINE_TITLE, ROOTLESS_TITLE, name_machine
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Translation, interface_key
+from dashboard.core.namespaces.visibility import MACHINE_TITLE, ROOTLESS_TITLE, name_machine
 
 MAX_PARTS = 3
 

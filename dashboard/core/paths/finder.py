@@ -12,11 +12,11 @@ from dataclasses import replace
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.experiments.visibility import name_machine, not_visible
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
+from dashboard.core.namespaces.visibility import name_machine, not_visible
 from dashboard.core.paths.model import (
     LOOPBACK_ADDRESSES,
     MEASURED_KINDS,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard.core.experiments.messages import Check
-from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.visibility import name_machine
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.observer import Observer
 

@@ -8,9 +8,9 @@ from dashboard.core.comparison.answer.comparison_table import join_titles, one_l
 from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.experiments.messages import Answer, ArmStatus, Column, Relation, Row
 from dashboard.core.experiments.stream import row_id
-from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Listener, NamespaceState, Protocol
+from dashboard.core.namespaces.visibility import name_machine
 
 #: Rows that the sentence about sameness names, the most telling first; ``{}`` is the text of the cell.
 _NAMED_IF_SAME = {

@@ -6,9 +6,9 @@ from dashboard.core.comparison.answer.comparison_table import ComparisonTable, j
 from dashboard.core.comparison.answer.rules import RULES
 from dashboard.core.experiments.messages import Column, Difference, Row
 from dashboard.core.experiments.stream import row_id
-from dashboard.core.experiments.visibility import name_machine
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.visibility import name_machine
 
 MAX_DIFFERENCES = 5
 

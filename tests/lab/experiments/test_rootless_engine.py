@@ -15,7 +15,7 @@ from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.doctor import examine
 from dashboard.lab.experiments.actions import try_paths
-from tests.support import rootless_engine as rootless
+from tests.support.engines import rootless
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.private_engine import PrivateEngine
 

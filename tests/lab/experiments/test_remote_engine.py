@@ -21,9 +21,9 @@ from dashboard.lab.doctor import examine
 from dashboard.lab.experiments.actions import try_paths
 from dashboard.lab.measurements.run import plan_series
 from dashboard.lab.watch_pool import WatchPool
+from tests.support.engines.remote import RemoteEngine, has_sshd, remote_engine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.private_engine import CACHE
-from tests.support.remote_engine import RemoteEngine, has_sshd, remote_engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 REASONS = {"tls": "the engine is reached over TCP", "ssh": "the engine is reached over SSH"}

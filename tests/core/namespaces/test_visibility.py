@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.experiments.visibility import (
+from dashboard.core.namespaces.visibility import (
     MACHINE_TITLE,
     ROOTLESS_TITLE,
     explain_invisible,

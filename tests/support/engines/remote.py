@@ -17,7 +17,7 @@ from dashboard.engine.lab_image import changes as lab_image_changes
 from tests.support.polling import until
 from tests.support.private_engine import build_lab_image
 
-SCRIPT = Path(__file__).with_name("remote_engine.sh")
+SCRIPT = Path(__file__).with_name("remote.sh")
 RUN = Path("/run/netmodes-tests")
 #: From a documentation range (RFC 5737) that neither private hosts nor the workers of the suite use.
 CLIENT_ADDRESS, ADDRESS = "203.0.113.1", "203.0.113.2"

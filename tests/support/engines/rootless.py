@@ -19,7 +19,7 @@ from dashboard.engine.hosts.registry import PrivateHost
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, build_lab_image, load_lab_image
 
-SCRIPT = Path(__file__).with_name("rootless_engine.sh")
+SCRIPT = Path(__file__).with_name("rootless.sh")
 RUN = Path("/run/netmodes-tests")
 USER = 64100
 SUBORDINATE_IDS = "rootless:1100000:65536\n"
