@@ -179,6 +179,11 @@ class Daemon:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)  # else its pid still exists, and the next one takes it for alive
 
+    def stop(self) -> None:
+        """Ends it as ``systemctl restart`` does. Engine 20.10 does not start again beside a containerd that it lost."""
+        os.kill(self.pid, signal.SIGTERM)
+        os.waitpid(self.pid, 0)
+
     def start_again(self) -> None:
         enter = [f"--{option}=/proc/self/fd/{number}" for option, number in self._spaces.items()]
         with self._log.open("wb") as log:
@@ -275,7 +280,7 @@ async def test_with_live_restore_a_restarted_engine_is_told_and_its_containers_k
     await driver.settled()
     before = await restored.view(identity)
     assert all(state.lookups for state in before.states.values())
-    process.kill()
+    await asyncio.to_thread(process.stop)
     await troubled(restored, identity)
     process.start_again()
     await healed(restored, identity, 60)

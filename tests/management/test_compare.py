@@ -42,6 +42,15 @@ def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
     assert engine_api.networks(engine_host.endpoint) == []
 
 
+def test_networks_are_options_of_the_arms_that_can_have_them(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    options = ("--network", "back", "--network", "side,ipv6", "--ipv6", "yes")
+    done = terminal.run("compare", "host", "user-bridge", *options, "--json")
+    found = {column["key"]: column for column in done.json["columns"]}
+    assert found["host"]["status"] == "running"
+    assert found["user-bridge"]["command"].count("--network") == 3
+    assert engine_api.networks(engine_host.endpoint) == []
+
+
 def test_without_json_it_is_a_table(terminal: Terminal) -> None:
     done = terminal.run("compare", "host", "none")
     assert done.code == 0, done.err
@@ -90,6 +99,9 @@ def test_an_unknown_image_is_exit_1(terminal: Terminal, engine_host: PrivateEngi
         (("host", "--image", "NGINX/"), "name of an image"),
         (("host", "--name", "a b"), "is not a host name"),
         (("host", "--command", "'"), "quotation mark"),
+        (("user-bridge", "--network", "Back"), "not the name of a network"),
+        (("user-bridge", "--network", "back", "--network", "back,mtu=9"), "not an option of a network"),
+        (("user-bridge", "--ipv6", "maybe"), "maybe"),
         (("host", "--nonsense"), "nonsense"),
         (("bridge",) * 51, "at most 50"),
     ],
