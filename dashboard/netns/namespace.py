@@ -12,7 +12,8 @@ import select
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -52,12 +53,26 @@ def living(pid: int) -> Iterator[None]:
         os.close(pidfd)
 
 
+def namespace_file(pid: int, kind: str) -> str:
+    """The file of a process's namespace. Podman's service may leave its main thread in the network namespace of a
+    container that is gone: its namespace is the one of most of its threads."""
+    process = Path(f"/proc/{pid}")
+    if kind == "net" and (process / "comm").read_text(errors="replace").strip() == "podman":
+        threads: dict[int, list[Path]] = {}
+        for thread in (process / "task").iterdir():
+            with suppress(FileNotFoundError):
+                threads.setdefault((thread / "ns/net").stat().st_ino, []).append(thread / "ns/net")
+        if threads:
+            return str(max(threads.values(), key=len)[0])
+    return f"/proc/{pid}/ns/{kind}"
+
+
 def open_namespace_of(pid: int, kind: str) -> int:
     """A descriptor of ``/proc/PID/ns/KIND``; NamespaceGone, or PermissionError without the privilege."""
     descriptor = -1
     try:
         with living(pid):
-            descriptor = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(namespace_file(pid, kind), os.O_RDONLY | os.O_CLOEXEC)
     except BaseException:
         if descriptor >= 0:
             os.close(descriptor)

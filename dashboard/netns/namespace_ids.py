@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dashboard.netns.namespace import in_thread, living, open_namespace_of
+from dashboard.netns.namespace import in_thread, living, namespace_file, open_namespace_of
 
 KINDS = ("mnt", "pid", "ipc", "uts", "net", "user", "cgroup")
 
@@ -18,7 +18,7 @@ def namespaces(pid: int) -> dict[str, int]:
     with living(pid):
         for kind in KINDS:
             try:
-                found[kind] = os.stat(f"/proc/{pid}/ns/{kind}").st_ino  # noqa: PTH116
+                found[kind] = os.stat(namespace_file(pid, kind)).st_ino  # noqa: PTH116
             except FileNotFoundError:
                 if kind == "net":
                     raise

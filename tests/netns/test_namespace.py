@@ -7,6 +7,7 @@ import gc
 import os
 import socket
 import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -185,3 +186,28 @@ def test_an_error_raised_in_a_thread_is_not_kept_alive() -> None:
         assert witness() is None
     finally:
         gc.enable()
+
+
+LOST_MAIN_THREAD = """
+import os, sys, threading
+open("/proc/self/comm", "w").write(sys.argv[1])
+for _ in range(3):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+os.unshare(os.CLONE_NEWNET)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("program", "is_here"), [("podman", True), ("other", False)])
+def test_podman_is_where_most_of_its_threads_are(program: str, *, is_here: bool) -> None:
+    """Podman 5.8 leaves its main thread in the namespace of a container that is gone."""
+    command = [sys.executable, "-c", LOST_MAIN_THREAD, program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"ready\n"
+        with Namespace.of_pid(process.pid) as found:
+            assert (found.inode == _inode_here()) is is_here
+            assert namespaces(process.pid)["net"] == found.inode
+        process.stdin.close()
