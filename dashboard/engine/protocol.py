@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from dashboard.core.experiments.engine_kind import EngineKind, engine_notice
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.namespaces.visibility import (
+    INVISIBLE_TITLE,
     MACHINE_TITLE,
     ROOTLESS_TITLE,
     explain_invisible,
@@ -74,7 +75,9 @@ class EngineInfo:
     @property
     def machine_title(self) -> str:
         """The title of the column of its machine."""
-        return ROOTLESS_TITLE if self.rootless and self.kind is EngineKind.DOCKER else MACHINE_TITLE
+        if self.rootless and self.kind is EngineKind.DOCKER:
+            return ROOTLESS_TITLE
+        return INVISIBLE_TITLE if self.invisible else MACHINE_TITLE
 
     @property
     def notice(self) -> str:

@@ -4,6 +4,8 @@ import re
 
 #: The title of the machine's column.
 MACHINE_TITLE = "this machine"
+#: The same for an engine whose machine is not visible: it may be another one.
+INVISIBLE_TITLE = "the engine's machine"
 #: The same for a rootless Docker Engine, which runs in namespaces that RootlessKit made.
 ROOTLESS_TITLE = "RootlessKit's namespace"
 

@@ -44,6 +44,7 @@ async def test_a_pid_of_another_machine_is_never_entered(fake_lab: LabHarness, f
     identity = await fake_lab.running("host", "bridge")
     view = await fake_lab.view(identity)
     assert view.states == {}
+    assert view.columns[0].title == "the engine's machine"
     assert {column.key: column.invisible for column in view.columns} == dict.fromkeys(
         ("machine", "host", "bridge"), "the engine is reached over TCP"
     )

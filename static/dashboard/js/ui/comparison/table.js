@@ -156,7 +156,7 @@ export function createTable(root) {
     }
     for (const [key, tbody] of sections) {
       const count = counts.get(key) ?? { differ: 0, same: 0, matching: 0, folded: 0 };
-      setHidden(tbody, count.differ + count.same === 0 || (searching.length > 0 && count.matching === 0));
+      setHidden(tbody, count.differ + count.same + count.matching === 0 || (searching.length > 0 && count.matching === 0));
       setText(slot(tbody, "counts"), fill(words.counts, count));
       const more = tbody.querySelector("[data-more]");
       const open = expanded.has(key) && count.matching > 40;
