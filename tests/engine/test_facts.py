@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
+from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
@@ -433,6 +434,8 @@ def test_host_mode_refuses_an_address_an_alias_and_a_link(
 
 
 def test_host_mode_accepts_a_mac_address_and_ignores_it(engine_host: PrivateEngine, run: Run) -> None:
+    if engine_api.get(engine_host.endpoint, "/version")["ApiVersion"] < "1.44":
+        pytest.skip("the docker command refuses --mac-address to an API before 1.44")
     one = run("--network", "host", "--mac-address", "02:42:ac:11:00:99", "nginx", "sleep", "60")
     assert "02:42:ac:11:00:99" not in inside(engine_host, one, "ip", "link")
 
