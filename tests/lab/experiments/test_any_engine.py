@@ -41,7 +41,7 @@ ARMS = [
 
 
 async def settled(lab: LabHarness, identity: str) -> ExperimentDriver:
-    """The driver of a running experiment when nothing is read any more."""
+    """The driver of a running experiment when every owner is known."""
     driver = lab.lab.driver_of(identity)
     assert driver is not None
     await driver.settled()
