@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import TYPE_CHECKING
 
 from dashboard.launcher.browser_assets import BrowserAssets
 from dashboard.launcher.checks import files
 from dashboard.launcher.launch import Launch
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
@@ -21,49 +25,34 @@ ENGINE_TESTS = (
 )
 
 
-def take_option(arguments: list[str], option: str) -> tuple[str, list[str]]:
-    """The value of an option (``--x VALUE`` or ``--x=VALUE``), empty if it is absent, and the other arguments."""
-    value, others = "", []
-    words = iter(arguments)
-    for word in words:
-        if word == option:
-            value = next(words, "")
-        elif word.startswith(f"{option}="):
-            value = word.removeprefix(f"{option}=")
-        else:
-            others.append(word)
-    return value, others
+def parse_arguments(arguments: list[str]) -> tuple[Namespace, list[str]]:
+    """The options of this command, with the marks that pytest selects (``-m``), and the other arguments for pytest."""
+    from argparse import ArgumentParser
 
-
-def deselect_slow(arguments: list[str]) -> list[str]:
-    """The arguments for pytest with tests marked slow deselected, in addition to what ``-m`` selects."""
-    selected, others = "", []
-    words = iter(arguments)
-    for word in words:
-        if word == "-m":
-            selected = next(words, "")
-        elif word.startswith("-m"):
-            selected = word.removeprefix("-m").removeprefix("=")
-        else:
-            others.append(word)
-    return ["-m", f"({selected}) and not slow" if selected else "not slow", *others]
+    parser = ArgumentParser("./netmodes test", add_help=False, allow_abbrev=False)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--team", action="store_true")
+    parser.add_argument("--engine", default="")
+    parser.add_argument("-m", dest="marks", default="")
+    options, others = parser.parse_known_args(arguments)
+    if not options.all:
+        options.marks = f"({options.marks}) and not slow" if options.marks else "not slow"
+    return options, others
 
 
 def pytest_command(launch: Launch) -> list[str]:
     """The command that runs pytest; arguments other than ``--all``, ``--team`` and ``--engine`` are passed on."""
-    engine, words = take_option(launch.arguments, "--engine")
-    arguments = [word for word in words if word not in {"--all", "--team"}]
+    options, arguments = parse_arguments(launch.arguments)
     paths = [] if any(word.startswith("tests") for word in arguments) else ENGINE_TESTS
-    team = "--team" in launch.arguments
     # A worker for each core, unless the user asks for another number or for none. One Redis serves one process.
-    workers = [] if team or "no:xdist" in " ".join(arguments) else ["-n", "auto"]
-    if "--all" not in launch.arguments:
-        arguments = deselect_slow(arguments)
-    pytest = [launch.python, "-m", "pytest", "-o", f"cache_dir={launch.data}/cache/pytest", *workers, *arguments]
-    if team:
+    workers = [] if options.team or "no:xdist" in " ".join(arguments) else ["-n", "auto"]
+    marks = ["-m", options.marks] if options.marks else []
+    cache = ["-o", f"cache_dir={launch.data}/cache/pytest"]
+    pytest = [launch.python, "-m", "pytest", *cache, *workers, *marks, *arguments]
+    if options.team:
         return [launch.python, "-m", "dashboard.bench.operations.postgres_redis", *pytest, *TEAM_TESTS]
-    if engine:
-        return [launch.python, "-m", "dashboard.bench.operations.chosen_engine", engine, *pytest, *paths]
+    if options.engine:
+        return [launch.python, "-m", "dashboard.bench.operations.chosen_engine", options.engine, *pytest, *paths]
     return pytest
 
 

@@ -23,8 +23,11 @@ MakeLaunch = Callable[..., Launch]
         (["--maxfail=1", "-k", "m"], ["-m", "not slow", "--maxfail=1", "-k", "m"]),
     ],
 )
-def test_slow_tests_are_deselected_in_addition_to_what_the_user_selects(given: list[str], passed: list[str]) -> None:
-    assert suite.deselect_slow(given) == passed
+def test_slow_tests_are_deselected_in_addition_to_what_the_user_selects(
+    launch: MakeLaunch, given: list[str], passed: list[str]
+) -> None:
+    command = suite.pytest_command(launch("test", *given))
+    assert command[command.index("auto") + 1 :] == passed
 
 
 def test_all_runs_the_slow_tests_too(launch: MakeLaunch) -> None:
