@@ -7,7 +7,6 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -170,8 +169,7 @@ async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still
     (traced,) = await trace(lab_harness.lab, identity, key, key)
     assert hop(traced, HopKind.CONNTRACK).seen is HopStatus.UNKNOWN
     assert hop(traced, HopKind.DNAT).seen is HopStatus.TAKEN, "by the rule's counter alone"
-    lab_harness.context.info = replace(lab_harness.context.info, firewall_backend="nftables")
-    monkeypatch.setattr(tracing, "NFT", ("no-such-tool",))
+    monkeypatch.setattr(tracing, "listing_commands", lambda *_backend, **_family: (("no-such-tool",),))
     (traced,) = await trace(lab_harness.lab, identity, key, key)
     assert hop(traced, HopKind.DNAT).seen is HopStatus.UNKNOWN
     assert "cannot be read" in hop(traced, HopKind.DNAT).reason
