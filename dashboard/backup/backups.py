@@ -62,7 +62,7 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
 
 
 def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Manifest:
-    """Writes everything that is committed now into a file. BackupError, OSError."""
+    """Writes everything that is committed now into a file. Raises BackupError or OSError."""
     vendor = _vendor()
     if target.exists():
         raise BackupError(f"{target} exists already. Choose another file name.")
@@ -95,7 +95,7 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
 def restore_backup(
     source: Path, data_dir: Path, migrate: Callable[[], None], *, replace: bool = False, only_check: bool = False
 ) -> Restored:
-    """Restores a backup; changes nothing if anything is wrong with it. BackupError, OSError.
+    """Restores a backup; changes nothing if anything is wrong with it. Raises BackupError or OSError.
 
     ``replace``: keeps an existing database and its key, under another name. ``migrate`` migrates a restored PostgreSQL
     database; SQLite is migrated before it is put in place.

@@ -60,8 +60,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def output_of(*command: str, name: str = "", stdin: bytes = b"", deadline_s: float = 30.0, **options: Any) -> str:
-    """The output of a command. BenchmarkError with its name and the end of its stderr if it fails or takes longer than
-    ``deadline_s``. ``options`` are those of ``asyncio.create_subprocess_exec``."""
+    """The output of a command. Raises BenchmarkError with its name and the end of its stderr if it fails or takes
+    longer than ``deadline_s``. ``options`` are those of ``asyncio.create_subprocess_exec``."""
     name = name or " ".join(command)
     pipe = asyncio.subprocess.PIPE
     defaults = {"stdin": pipe if stdin else asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}

@@ -145,7 +145,7 @@ def _statistic(values: Sequence[float], percent: float) -> float:
 def figure(
     name: str, unit: str, values: Sequence[float], *, percent: float = 50, promise: Promise | None = None
 ) -> Figure:
-    """A percentile of ``values``, or their ``MEAN``, without a reference. ValueError if there are none."""
+    """A percentile of ``values``, or their ``MEAN``, without a reference. Raises ValueError if there are none."""
     value = _statistic(values, percent)
     ci95 = _interval(values, lambda drawn: _statistic(drawn, percent))
     verdict = judge(promise, value, ci95)

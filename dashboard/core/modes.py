@@ -34,7 +34,7 @@ NETWORK_DRIVERS = {
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """The mode works on this engine; ``note`` is what it takes or what differs, if anything."""
+    """The mode works on this engine; ``note`` is what it requires or what differs, if anything."""
 
     note: str = ""
 

@@ -15,25 +15,24 @@ MAX_API = (1, 52)
 def negotiated_api(answer: object, endpoint: str) -> str:
     """The API version to use, from ``GET /version``: the newest that both sides know.
 
-    EngineError if this is no Docker Engine, or if its API is too old or too new.
+    EngineError if this is not a Docker Engine, or if its API is too old or too new.
     """
     top = mapping(answer)
     newest, oldest = (_api(text(top.get(name), 16)) for name in ("ApiVersion", "MinAPIVersion"))
     if newest is None:
         raise EngineError(
-            f"What answers at {endpoint} is no Docker Engine: its version has no ApiVersion. Check DOCKER_HOST."
+            f"The server at {endpoint} is not a Docker Engine: its version has no ApiVersion. Check DOCKER_HOST."
         )
     version = text(top.get("Version"), 64) or "of an unknown version"
-    needed = f"Netmodes needs {_dotted(MIN_API)} to {_dotted(MAX_API)}"
+    needed = f"but Netmodes needs {_dotted(MIN_API)} to {_dotted(MAX_API)}"
     if newest < MIN_API:
         raise EngineError(
-            f"The Docker Engine {version} at {endpoint} has the API {_dotted(newest)}, {needed}: "
+            f"The Docker Engine {version} at {endpoint} has API {_dotted(newest)}, {needed}: "
             "update it to Docker Engine 20.10 or later."
         )
     if oldest is not None and oldest > MAX_API:
         raise EngineError(
-            f"The Docker Engine {version} at {endpoint} has the API {_dotted(oldest)} or later, {needed}: "
-            "update Netmodes."
+            f"The Docker Engine {version} at {endpoint} has API {_dotted(oldest)} or later, {needed}: update Netmodes."
         )
     return _dotted(min(newest, MAX_API))
 

@@ -78,7 +78,8 @@ def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: 
             )
         if isinstance(one, FileNotFoundError) and endpoint.startswith("ssh://"):
             return (
-                f"The Docker Engine at {endpoint} needs the program ssh: install it (apt-get install openssh-client)."
+                f"Cannot connect to the Docker Engine at {endpoint}: the program ssh is missing. "
+                "Install it: apt-get install openssh-client."
             )
         if isinstance(one, ssl.SSLError):
             reason = getattr(one, "verify_message", "") or getattr(one, "reason", "") or "no TLS"
@@ -97,7 +98,7 @@ def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: 
         )
     if any(isinstance(one, OSError) or type(one).__name__ in BROKEN for one in chain):
         tls = "" if endpoint.startswith("ssh") else " If it expects TLS, set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
-        return f"The connection to the Docker Engine at {endpoint} broke: the engine or the network failed.{tls}"
+        return f"The connection to the Docker Engine at {endpoint} was lost: the engine or the network failed.{tls}"
     return None
 
 

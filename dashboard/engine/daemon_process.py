@@ -64,7 +64,7 @@ def find_daemon(endpoint: str, kind: EngineKind = EngineKind.DOCKER, timeout_s: 
     Blocks.
 
     The credentials are those of the process that called listen(2): with systemd's socket activation this is systemd.
-    dockerd is then searched by name. Podman's service exits when it is idle, so systemd stands for it.
+    Then dockerd is found by its name; for Podman the pid is systemd's, because its service exits when it is idle.
     """
     if not endpoint.startswith("unix://"):
         return None

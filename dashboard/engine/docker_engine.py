@@ -85,8 +85,8 @@ class _Client(docker.APIClient):
         return negotiated_api(self.version(api_version=False), self.endpoint)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request without proxies, certificates and .netrc of the environment; from the first one, which the
-        constructor sends."""
+        """The request, without the proxies, certificates and .netrc of the environment. This holds for the first
+        request too, which the constructor sends."""
         self.trust_env = False
         return super().prepare_request(request)
 
@@ -149,7 +149,7 @@ class DockerEngine:
     # -- calls ---------------------------------------------------------------------------------
 
     def _connected(self) -> _Client:
-        """The client, its API version negotiated once per connection to an engine. Blocking."""
+        """The client, its API version negotiated once per connection to an engine. Blocks."""
         if self._client is not None:
             return self._client
         options: dict[str, Any] = {}

@@ -52,7 +52,7 @@ def _order(entry: Path, known: list[Path], above: tuple[Path, ...] = ()) -> None
 
 @cache
 def bundle(entry: str, root: Path = STATIC) -> str:
-    """The module ``entry`` (below ``root``) and its imports as one strict script; NotBundledError."""
+    """The module ``entry`` (below ``root``) and its imports as one strict script. Raises NotBundledError."""
     known: list[Path] = []
     _order((root / entry).resolve(), known)
     number_of = {place: number for number, place in enumerate(known)}
@@ -67,7 +67,7 @@ def bundle(entry: str, root: Path = STATIC) -> str:
 
 @cache
 def styles(*names: str, root: Path = STATIC) -> str:
-    """Style sheets in a row, without comments; NotBundledError if one would load something."""
+    """The style sheets joined, without comments. Raises NotBundledError if one would load something."""
     text = "\n".join((root / "css" / name).read_text(encoding="utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL)
     if re.search(r"url\(|@import|</style", text, re.IGNORECASE):

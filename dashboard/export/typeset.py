@@ -30,7 +30,7 @@ class Typesetter:
         self._tries = 0
 
     def compile(self, source: bytes, data: object, timestamp: int) -> bytes:
-        """A tagged PDF; typst.TypstError."""
+        """A tagged PDF. Raises typst.TypstError."""
         compiler = typst.Compiler(
             input=source,
             root=self._folder,
@@ -75,7 +75,7 @@ def replace_unknown(data: Any, unknown: set[str]) -> Any:
 
 
 def set_report(data: Any, source: bytes, timestamp: int) -> bytes:
-    """The report as PDF, without characters that no font contains; typst.TypstError."""
+    """The report as PDF, without characters that no font contains. Raises typst.TypstError."""
     text = json.dumps(data, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
         typesetter = Typesetter(folder)

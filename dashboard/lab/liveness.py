@@ -1,5 +1,5 @@
-"""Checks whether the process of a data folder is healthy. It uses neither Django nor the database, because it runs
-every few seconds, also during measurements. Blocking."""
+"""Checks whether the process that uses a data folder is healthy. It uses neither Django nor the database, because it
+runs every few seconds, also during measurements. Blocks."""
 
 import socket
 import time

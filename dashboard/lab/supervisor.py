@@ -178,7 +178,8 @@ class Supervisor:
                     self._loop.call_soon_threadsafe(part.wake)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab of a class's host, or the server's own where none is named. LabUnavailableError or EngineError."""
+        """The lab of a class's host, or the server's own where none is named. Raises LabUnavailableError or
+        EngineError."""
         if not host or self._labs is None:
             return self.lab
         try:

@@ -30,7 +30,7 @@ def are_ready(root: str) -> bool:
 
 
 def publish(root: str, node_modules: str) -> None:
-    """Copies the libraries to where they are served. OSError if that fails."""
+    """Copies the libraries to where they are served. Raises OSError if that fails."""
     import shutil
 
     remove(f"{root}/{STAMP}")

@@ -33,7 +33,7 @@ class Launch:
         raise LauncherError(f"{self.command} needs root: {reason}\nType:\n\n  {line}")
 
     def open_data_folder(self) -> None:
-        """Makes the data folder unless it exists, and exports its path. LauncherError if it cannot be used."""
+        """Creates the data folder unless it exists, and exports its path. Raises LauncherError if it cannot be used."""
         hint = "set NETMODES_DATA_DIR to a folder that you can write to"
         try:
             os.makedirs(self.data, mode=0o700, exist_ok=True)

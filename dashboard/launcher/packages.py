@@ -26,7 +26,7 @@ class Packages:
             self.need(package, reason)
 
     def install(self) -> None:
-        """Installs what was noted. LauncherError with what to type where nothing may or can be installed."""
+        """Installs what was noted. Raises LauncherError with what to type where nothing may or can be installed."""
         if not self.missing:
             return
         forbidden = os.environ.get("NETMODES_NO_INSTALL", "") not in {"", "0"}

@@ -35,8 +35,8 @@ def is_lab_running() -> bool:
 
 @contextmanager
 def announced(address: str) -> Iterator[None]:
-    """Writes the address of this server into a locked file. The kernel releases the lock when the process ends. OSError
-    if another process holds it."""
+    """Writes the address of this server into a locked file. The kernel releases the lock when the process ends. Raises
+    OSError if another process holds it."""
     path = address_file()
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

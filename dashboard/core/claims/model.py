@@ -98,7 +98,7 @@ class Claim:
     replaces words of the lines so that the claim must come out as ``differs``: the proof that it can fail.
 
     ``otherwise`` has the expectations of engines that behave differently; the first that matches counts. ``on`` applies
-    it: ``condition`` then tells which engines the statement is about, ``not_testable`` why it has none.
+    it: then ``condition`` tells which engines the statement is about, or ``not_testable`` why there is no statement.
     """
 
     id: str
@@ -116,7 +116,7 @@ class Claim:
     not_testable: str = ""
 
     def on(self, facts: EngineFacts) -> Claim:
-        """The claim as it is expected of this engine."""
+        """The claim with what is expected of this engine."""
         expected = next((expectation for expectation in self.otherwise if expectation.on.matches(facts)), None)
         if expected is None:
             return self

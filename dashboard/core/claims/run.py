@@ -29,7 +29,7 @@ class ExecutedClaim:
     """One executed claim with everything needed to read it later: ``claims/1`` is a list of these. ``engine`` is the
     engine on which it ran; ``lines`` are the commands; ``left`` is what could not be removed, in the Engine's words.
     ``condition`` tells which engines the statement is about if others behave differently, ``before Engine 25.0``; it is
-    empty for what most engines do."""
+    empty for the usual statement."""
 
     id: str
     topic: Topic

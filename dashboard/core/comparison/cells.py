@@ -57,11 +57,11 @@ class ObservedColumns:
 
     @cached_property
     def engine(self) -> EngineKind:
-        """The kind of engine that runs the columns."""
+        """The kind of engine that runs the containers."""
         return next((column.engine_kind for column in self.columns if column.key == MACHINE), EngineKind.DOCKER)
 
     def name_machine(self, text: str) -> str:
-        """A text about the machine, with the name that its column has."""
+        """The text, with “the machine” replaced by the title of the machine's column where that differs."""
         title = next((column.title for column in self.columns if column.key == MACHINE), "")
         return name_machine(text, title)
 

@@ -50,7 +50,7 @@ def explain_dns(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
     if key.key.removeprefix("lookup ") in container_names and _is_answered_by_aardvark(observed, cells):
         return (
             "Container names resolve on user-defined networks, through aardvark-dns; "
-            "elsewhere a container finds only its own, in its hosts file."
+            "elsewhere a container resolves only its own, from its hosts file."
         )
     return "Each column asks its own hosts file and its own servers."
 

@@ -90,7 +90,8 @@ class _Options:
         self.name = value
 
     def _network(self, value: str) -> None:
-        """The first is the mode; ``name=NAME,gw-priority=N,driver-opt=KEY=VALUE`` sets options of the endpoint."""
+        """The first ``--network`` is the mode; ``name=NAME,gw-priority=N,driver-opt=KEY=VALUE`` sets options of the
+        endpoint."""
         name, endpoint = _parse_network(value)
         if self._has_network:
             self.attached[name] = endpoint
@@ -138,7 +139,7 @@ def _parse_network(value: str) -> tuple[str, dict[str, Any]]:
             driver_option, _, text = setting.partition("=")
             endpoint.setdefault("DriverOpts", {})[driver_option] = text
         else:
-            raise ValueError(f"docker run: {option[:60]} is not an option of --network that is supported.")
+            raise ValueError(f"docker run: {option[:60]} is not a supported option of --network.")
     if not name:
         raise ValueError("docker run: --network with options needs name=NAME.")
     return name, endpoint

@@ -120,7 +120,7 @@ def _ipv6(value: object) -> IPv6:
     try:
         return IPv6.ON if _flag(value) else IPv6.OFF
     except ValueError:
-        raise ValueError("Write yes, or only for a network without IPv4.") from None
+        raise ValueError("Write “yes”, or “only” for a network without IPv4.") from None
 
 
 def _text(value: object) -> str:

@@ -22,12 +22,12 @@ ROOTLESS_PROGRAMS = ("pasta", "slirp4netns")
 
 
 def describe_engine(kind: EngineKind, version: str) -> str:
-    """The engine in a sentence: ``Docker Engine 26.1.5``, ``Podman 5.4.2``."""
+    """The name and version of the engine: ``Docker Engine 26.1.5``, ``Podman 5.4.2``."""
     return f"{ENGINE_NAMES[kind]} {version}".strip()
 
 
 def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
-    """What Podman gives and what Netmodes does not use of it. ``programs`` are those that it uses for networks."""
+    """The programs that Podman uses for networks, and the modes of Podman that Netmodes does not launch."""
     names = [program for program in programs if program not in ROOTLESS_PROGRAMS]
     used = f"networks by {' and '.join(names)}" if names else "it does not name the programs that make its networks"
     modes = [
@@ -45,5 +45,5 @@ def engine_notice(kind: EngineKind) -> str:
         return ""
     return (
         "This is Podman behind Docker's API. The table and the diagram show what Podman and the kernel did. Help texts "
-        "that name docker-proxy, docker0, dockerd or the resolver at 127.0.0.11 describe Docker Engine alone."
+        "that name docker-proxy, docker0, dockerd or the resolver at 127.0.0.11 apply only to Docker Engine."
     )

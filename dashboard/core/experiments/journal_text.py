@@ -25,7 +25,7 @@ def _join(parts: Sequence[str]) -> str:
 def describe_restart(kept: Sequence[str], version: str = "") -> str:
     """The restart of an engine: ``kept`` are the arms whose containers kept running, ``version`` the new version if it
     changed."""
-    text = "The Engine was restarted" + (f" as version {version}" if version else "")
+    text = "The Engine was restarted" + (f" with version {version}" if version else "")
     if not kept:
         return text
     *first, last = kept

@@ -97,7 +97,7 @@ def container_config(
     Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
     off, so that the exit code can be read before the container is removed. ``capabilities`` are added back to a
     participant's container. On networks of the experiment the arm's key is an alias, so that arms find each other
-    by key; ``attached`` are those in addition to that of the mode.
+    by key; ``attached`` are further networks.
     """
     participant = hardening is Hardening.PARTICIPANT
     mode = network_mode(arm, network, target_container)

@@ -160,7 +160,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ModeReport:
-    """The availability of one mode: ``reason`` if it is not available, ``note`` on what an available one takes."""
+    """The availability of one mode: ``reason`` if it is not available, ``note`` on what it requires if it is
+    available."""
 
     mode: str
     available: bool

@@ -190,7 +190,7 @@ def parse_attachment(text: str) -> NetworkAttachment:
     name, *options = (part.strip() for part in text.strip().split(","))
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"“{name[:40]}” is not the name of a network: use up to 32 lower-case letters, digits, “-” and “_”."
+            f"“{name[:40]}” is not a valid network name: use up to 32 lower-case letters, digits, “-” and “_”."
         )
     values: dict[str, Any] = {}
     for option in options:
@@ -211,14 +211,14 @@ def parse_attachment(text: str) -> NetworkAttachment:
 def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
     """The problems of an arm's networks: field and sentence."""
     if arm.ipv6 is not IPv6.OFF and arm.mode is not Mode.USER_BRIDGE:
-        yield "ipv6", f"IPv6 is an option of user-bridge, not of {arm.mode}: its network is not made for it alone."
+        yield "ipv6", f"IPv6 is an option of user-bridge, not of {arm.mode}: remove it, or choose user-bridge."
     if not arm.networks:
         return
     if arm.mode not in NETWORK_DRIVERS:
         several = ", ".join(NETWORK_DRIVERS)
         yield (
             "networks",
-            f"Docker combines only user-defined networks, and {arm.mode} is none: choose one of {several}.",
+            f"Docker combines only user-defined networks, and {arm.mode} is not one: choose one of {several}.",
         )
     if len(arm.networks) > MAX_NETWORKS:
         yield "networks", f"There are {len(arm.networks)} networks: at most {MAX_NETWORKS} are allowed."

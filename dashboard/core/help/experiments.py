@@ -147,8 +147,8 @@ HELP: tuple[Help, ...] = (
         "answer",
         _("the answer"),
         _(
-            "The differences that decide between the modes, the most important first. Each sentence follows from a row "
-            "of the comparison; “evidence” leads to it. Latency appears here after a measurement."
+            "The differences that matter when you choose a mode, the most important first. Each sentence follows from "
+            "a row of the comparison; “evidence” links to it. Latency appears here after a measurement."
         ),
         "docs/architecture.md",
         "",
@@ -168,9 +168,10 @@ HELP: tuple[Help, ...] = (
         "paths",
         _("paths"),
         _(
-            "A path is the way of one request. Where a nat rule of the machine covers the address of a published port, "
-            "the kernel translates the destination (DNAT); elsewhere docker-proxy answers, if it listens. Docker's "
-            "rules exclude 127.0.0.0/8 as long as docker-proxy runs. A path is listed only if observed facts prove it."
+            "A path is the sequence of hops that one request takes. Where a nat rule of the machine covers the "
+            "address of a published port, the kernel translates the destination (DNAT); "
+            "elsewhere docker-proxy answers, if it listens. Docker's rules exclude 127.0.0.0/8 as long as docker-proxy "
+            "runs. A path is listed only if observed facts prove it."
         ),
         "iptables-extensions(8): DNAT; Moby, cmd/docker-proxy; docs/measuring.md",
         "iptables-save -c -t nat",

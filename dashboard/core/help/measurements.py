@@ -56,8 +56,8 @@ HELP: tuple[Help, ...] = (
         "environment",
         _("the environment"),
         _(
-            "A figure holds where it was measured. Kernel, processor, virtualisation, docker-proxy, firewall and MTU "
-            "move it, and so does what else ran: compare the load average before and after."
+            "A figure holds only for the machine on which it was measured. Kernel, processor, virtualisation, "
+            "docker-proxy, firewall, MTU and other load affect it: compare the load average before and after."
         ),
         "proc_loadavg(5); docs/measuring.md",
         "uname --all",

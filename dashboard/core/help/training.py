@@ -122,7 +122,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "session-talk",
         _("questions and hints"),
-        _("Questions of this participant and your hints, which other participants do not see, and your hints to all."),
+        _(
+            "This participant's questions and your hints to them, which other participants do not see, and your "
+            "hints to all participants."
+        ),
         _PAGE,
     ),
     Help(

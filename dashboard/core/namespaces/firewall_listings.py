@@ -1,4 +1,4 @@
-"""What the listings of iptables and nftables together say. Tables of iptables' nft variant appear in both; nft shows
+"""Combines the listings of iptables and nftables. Tables of iptables' nft variant appear in both; nft shows
 their extensions only by name."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dashboard.core.namespaces.state import Family, FirewallRules, UnreadRules
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a tool printed; ``error`` is why it printed nothing of use."""
+    """What a tool printed; ``error`` is why that is not usable."""
 
     text: str = ""
     error: str = ""
@@ -31,7 +31,7 @@ class Listings:
 
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """The rules, and for each family why they are not known. ``bridges`` are those whose packets pass the filter."""
+    """The rules, and for each family without them the reason. ``bridges`` are those whose packets pass the filter."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

@@ -30,7 +30,7 @@ LOOPBACK = {Family.INET: "127.0.0.1", Family.INET6: "::1"}
 
 
 def read_iptables(text: str, family: Family) -> dict[str, Table]:
-    """The tables by name. Lines that are no rules are ignored; conditions that are not evaluated are kept as text."""
+    """The tables by name. Lines that are not rules are ignored; conditions that are not evaluated are kept as text."""
     tables: dict[str, Table] = {}
     table = Table((family,))
     for line in map(str.strip, text.splitlines()):

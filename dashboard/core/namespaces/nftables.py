@@ -21,14 +21,15 @@ _Key = tuple[str, str]
 
 @dataclass
 class NftRuleset:
-    """The tables by family and name. ``foreign`` are those with rules of iptables, which nft does not show whole."""
+    """The tables by family and name. ``foreign`` are those with rules of iptables, which nft shows only in part."""
 
     tables: dict[_Key, Table] = field(default_factory=dict)
     foreign: set[_Key] = field(default_factory=set)
 
 
 def read_nftables(text: str) -> NftRuleset:
-    """The rules for IPv4 and IPv6. ValueError if the text is not such a listing; unknown statements stay text."""
+    """The rules for IPv4 and IPv6. Unknown statements stay text. Raises ValueError if the text is not such a
+    listing."""
     try:
         items = json.loads(text)["nftables"]
         objects = [next(iter(item.items())) for item in items if isinstance(item, dict) and item]

@@ -46,7 +46,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """A condition on the name of an interface; ``+`` or ``*`` at the end stands for any rest."""
+    """A condition on the name of an interface; a final ``+`` or ``*`` matches any suffix."""
 
     name: str
     negated: bool = False
@@ -221,7 +221,7 @@ class _Walk:
     def _follow(
         self, chain: Chain, rest: list[_Destinations], conditions: tuple[str, ...], depth: int = 0
     ) -> tuple[list[_Destinations], list[_Destinations]]:
-        """What is not translated: packets that go on behind the chain, and those with a final verdict."""
+        """What is not translated: packets that continue after the chain, and those with a final verdict."""
         returned: list[_Destinations] = []
         final: list[_Destinations] = []
         for rule in chain.own_rules(self._protocol, self._port):
@@ -279,8 +279,8 @@ def _drops(tables: Sequence[Table], family: Family, bridge: str) -> bool:
 
 
 def _verdict(table: Table, chain: Chain, bridge: str, depth: int = 0) -> Verdict | None:
-    """The verdict on such a connection; None if it goes on behind the chain. A rule that accepts some of them decides:
-    it is not known which."""
+    """The verdict on such a connection; None if it continues after the chain. A rule that accepts some of them counts
+    as accepting all, because it is not known which."""
     for rule in chain.rules:
         if not rule.passes(bridge, bridge) or (rule.protocols and Protocol.TCP not in rule.protocols):
             continue

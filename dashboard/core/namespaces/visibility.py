@@ -57,5 +57,5 @@ def _rootless_words(match: re.Match[str]) -> str:
 
 
 def not_visible(reason: str) -> str:
-    """The word for a value that cannot be read."""
+    """The text for a value that cannot be read."""
     return f"not visible: {reason}"

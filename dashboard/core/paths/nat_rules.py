@@ -70,7 +70,7 @@ def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
 
 
 def listing_commands(backend: str, *, ipv6: bool = False) -> tuple[tuple[str, ...], ...]:
-    """The commands that list the nat rules of an engine with this firewall backend; the first that lists any counts.
+    """The commands that list the nat rules of an engine with this firewall backend; the first that lists any is used.
     Podman names no backend (empty): netavark writes with nftables or with iptables."""
     nft, save = ("nft", "list", "ruleset"), ("ip6tables-save" if ipv6 else "iptables-save", "-c", "-t", "nat")
     if not backend:

@@ -37,7 +37,7 @@ UNKNOWN_PROCESS = "an unknown process"
 
 
 def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
-    """Whether the Engine starts docker-proxy for published ports; None if nothing that was seen proves it.
+    """Whether the Engine starts docker-proxy for published ports; None if no observation proves it.
 
     A published TCP port on which only dockerd or nothing listens proves that it does not.
     """
@@ -59,8 +59,8 @@ def _listeners_of(machine: NamespaceState, mapping: PublishedPort) -> Iterator[L
 
 
 def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
-    """The machine's addresses except loopback: first that of the default route's interface, then those of its bridges,
-    which the nat OUTPUT rule includes (it matches every local address)."""
+    """The machine's addresses except loopback: that of the default route's interface first. Addresses of bridges are
+    included, because the nat OUTPUT rule matches every local address."""
     addresses = [address for address in primary_addresses(machine) if family_of(address) == family]
     for link in machine.interfaces:
         addresses += global_addresses(link, family)
@@ -113,8 +113,8 @@ class _FamilyPaths:
         self._inferred = isinstance(machine.firewall, UnsetType)
 
     def paths(self) -> Iterator[Path]:
-        """Over loopback and over the machine's address, as far as the port is published there. A path that is expected
-        and does not exist comes first, with its reason."""
+        """Over loopback and over the machine's address, where the port is published there. An expected path that does
+        not exist comes first, with its reason."""
         loopback, outer = self._published_on(loopback=True), self._published_on(loopback=False)
         inside: list[Path] = []
         if loopback is not None:
@@ -166,7 +166,7 @@ class _FamilyPaths:
                 yield self._missing(expected, address, why)
             else:
                 if loopback:
-                    first = f"a nat rule translates {endpoint} before a listener is asked"
+                    first = f"a nat rule translates {endpoint} before the kernel looks for a listener"
                     yield self._missing(expected, address, first if holder == DOCKER_PROXY else no_proxy)
                 yield self._translated(address, mapping, rule, hops)
             return

@@ -32,7 +32,7 @@ class InvalidReportError(ValueError):
 
 
 def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
-    """The content of a file and its canonical bytes, unknown fields included; InvalidReportError."""
+    """The content of a file and its canonical bytes, unknown fields included. Raises InvalidReportError."""
     _check_size(data)
     document = _parse_json(data)
     if not isinstance(document, dict) or "schema" not in document:

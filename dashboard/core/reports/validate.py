@@ -35,7 +35,7 @@ MAX_TITLE, MAX_AUTHOR, MAX_NOTES, MAX_INSTALLATION, MAX_VERSION = 200, 150, 100_
 
 
 def validate_file(data: bytes) -> tuple[ReportContent, bytes]:
-    """The content of an exported file and its canonical bytes; InvalidReportError."""
+    """The content of an exported file and its canonical bytes. Raises InvalidReportError."""
     content, body = parse_report(data)
     validate_content(content)
     return content, body

@@ -76,7 +76,7 @@ def output(offset: int, data: bytes) -> bytes:
 
 
 def read_output(frame: bytes) -> tuple[int, bytes]:
-    """Offset and output of a frame. FrameError if it is too short."""
+    """Offset and output of a frame. Raises FrameError if it is too short."""
     if len(frame) < _OFFSET.size:
         raise FrameError("A frame of output begins with an offset of eight bytes.")
     return _OFFSET.unpack_from(frame)[0], frame[_OFFSET.size :]

@@ -51,7 +51,7 @@ def with_revealed(records: Records, revealed: Collection[str], truths: Mapping[s
 
 
 def timer_ends(minutes: float, now: float) -> float:
-    """When a timer ends; 0 for none. ValueError if it is too long or not a number."""
+    """When a timer ends; 0 for none. Raises ValueError if it is too long or not a number."""
     if not 0 <= minutes * 60 <= MAX_TIMER_S:  # false for NaN
         raise ValueError(f"A timer runs for at most {MAX_TIMER_S / 60:g} minutes.")
     return now + minutes * 60 if minutes else 0.0

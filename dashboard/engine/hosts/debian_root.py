@@ -67,7 +67,7 @@ def _make(suite: str, folder: Path, say: Callable[[str], None]) -> None:
         timeout = isinstance(error, subprocess.TimeoutExpired)
         problem = f"did not finish within {TIMEOUT_S} s" if timeout else "failed"
         raise DebianRootError(
-            f"mmdebstrap {problem} with a root of Debian {suite}: check the network. {_last_lines(log)}"
+            f"mmdebstrap {problem} for a root of Debian {suite}: check the network. {_last_lines(log)}"
         ) from None
     (unfinished / MARK).write_text("\n".join(PACKAGES))
     unfinished.rename(folder)

@@ -1,1 +1,1 @@
-"""Transports of HTTP to an engine, for requests."""
+"""Transports for HTTP to an engine, as adapters of ``requests``."""

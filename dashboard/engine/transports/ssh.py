@@ -46,7 +46,7 @@ def ssh_command(endpoint: str) -> list[str]:
 
 
 class SshConnection(urllib3.connection.HTTPConnection):
-    """One connection: a process of ssh, whose input and output is a socket."""
+    """One connection: an ssh process with a socket as its input and output."""
 
     def __init__(self, command: list[str], timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
@@ -112,7 +112,7 @@ class SshPool(urllib3.HTTPConnectionPool):
 
 
 class SshAdapter(requests.adapters.HTTPAdapter):
-    """The adapter that a requests session mounts for one command (``ssh_command``)."""
+    """The adapter of ``requests`` for an engine over SSH; ``command`` is that of ``ssh_command``."""
 
     def __init__(self, command: list[str], timeout_s: float) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)

@@ -1,4 +1,5 @@
-"""HTTPS for requests with the certificates that Docker's documentation makes (“Protect the Docker daemon socket”)."""
+"""HTTPS for ``requests``, with certificates as Docker's documentation creates them (“Protect the Docker daemon
+socket”)."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ import urllib3.util.ssl_
 
 
 class TlsAdapter(requests.adapters.HTTPAdapter):
-    """The adapter that a requests session mounts for engines over TLS.
+    """The adapter of ``requests`` for engines over TLS.
 
-    Since Python 3.13 certificates are checked strictly (VERIFY_X509_STRICT), which refuses a CA without the extension
-    key usage. Everything else is checked as usual.
+    Since Python 3.13 certificates are checked strictly (VERIFY_X509_STRICT), which refuses a CA certificate without
+    the key usage extension. Everything else is checked as usual.
     """
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:

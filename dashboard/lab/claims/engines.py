@@ -168,7 +168,8 @@ async def open_engine(
 
 
 async def start_private_engine(stack: AsyncExitStack, data_dir: Path, watches: WatchPool) -> ClaimEngine:
-    """A private host for this run, removed when ``stack`` closes. PrivateHostError or EngineError if it fails."""
+    """A private host for this run, removed when ``stack`` closes. Raises PrivateHostError or EngineError if it
+    fails."""
     host = await private_host.start(data_dir, die_with_parent=True)
     stack.push_async_callback(private_host.stop, host)
     engine = DockerEngine(host.endpoint, timeout_s=30)

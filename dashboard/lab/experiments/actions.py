@@ -26,7 +26,7 @@ class NotRunningError(Exception):
 
 
 def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
-    """The driver of an experiment. NotRunningError if it is not running."""
+    """The driver of an experiment. Raises NotRunningError if it is not running."""
     driver = lab.driver_of(experiment)
     if driver is None or not (driver.observer.keys or any(column.invisible for column in driver.view.columns)):
         raise NotRunningError("This experiment is not running: launch it again first.")

@@ -44,7 +44,7 @@ class ExperimentNetworks:
         self.errors: dict[str, EngineError] = {}
 
     async def create(self, announce: Announce) -> None:
-        """Creates all missing networks at once. EngineUnreachable if the Engine does not answer."""
+        """Creates all missing networks at once. Raises EngineUnreachable if the Engine does not answer."""
         needed = needed_networks(self._experiment, self._arms)
         if not needed:
             return

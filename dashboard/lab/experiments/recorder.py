@@ -50,7 +50,7 @@ class Recorder:
         return self.head.phase in ENDED
 
     def column(self, key: str) -> Column:
-        """One column."""
+        """The column with this key."""
         return next(column for column in self.view.columns if column.key == key)
 
     def arms(self, *statuses: ArmStatus) -> tuple[Column, ...]:
@@ -91,7 +91,7 @@ class Recorder:
             self.journal.append(cause, facts, text, (column.key,))
 
     def restarted(self, version: str, kept: tuple[str, ...]) -> None:
-        """Records that the Engine was restarted, as ``version``, and whose containers kept running."""
+        """Records that the Engine was restarted, as ``version``, and the arms whose containers kept running."""
         changed = version != self.head.engine
         facts = Facts(head=replace(self.head, engine=version) if changed else None)
         text = describe_restart(kept, version if changed else "")

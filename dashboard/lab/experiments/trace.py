@@ -37,7 +37,7 @@ _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 
 def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
-    """The existing paths by ``request_key``. NotRunningError if the experiment is not running."""
+    """The existing paths by ``request_key``. Raises NotRunningError if the experiment is not running."""
     view = running_driver(lab, experiment).view
     return {request_key(path): path for path in requested_paths(view.columns, view.states) if path.address}
 

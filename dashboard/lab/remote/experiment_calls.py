@@ -23,7 +23,7 @@ class LaunchOptions:
 
 
 async def launch_options(lab: Lab) -> LaunchOptions:
-    """The current choices of the launch form. EngineError if the engine does not answer."""
+    """The current choices of the launch form. Raises EngineError if the engine does not answer."""
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
@@ -51,7 +51,7 @@ async def host_state(hosts: GroupHosts, group: str) -> HostState:
 
 
 async def want_host(hosts: GroupHosts, group: str, again: bool = False) -> HostState:
-    """Requests the host of a group; ``again`` resets it. NoHostError if the group cannot have one."""
+    """Requests the host of a group; ``again`` resets it. Raises NoHostError if the group cannot have one."""
     if again:
         await hosts.reset(group)
         return await hosts.state_of(group)

@@ -98,7 +98,7 @@ class RemoteCall:
         return typing.get_origin(self._hints["return"]) is AsyncGenerator
 
     def encode_arguments(self, *args: Any, **kwargs: Any) -> str:
-        """JSON of the arguments with defaults. TypeError if they do not match the signature."""
+        """JSON of the arguments with defaults. Raises TypeError if they do not match the signature."""
         bound = inspect.signature(self.function).bind(None, *args, **kwargs)
         bound.apply_defaults()
         return msgspec.json.encode(list(bound.arguments.values())[1:]).decode()
@@ -161,7 +161,7 @@ def find_call(function: Function) -> RemoteCall | None:
 
 
 async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") -> Any:
-    """The first argument of a call; ``host`` names a private host's lab. LabUnavailableError or EngineError."""
+    """The first argument of a call; ``host`` names a private host's lab. Raises LabUnavailableError or EngineError."""
     if call.target is Supervisor:
         return supervisor
     if call.target is GroupHosts:

@@ -172,7 +172,7 @@ class RemoteTerminals(_Connection):
         return method.decode_result(fields[b"answer"].decode())
 
     async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
-        """Opens a window on a participant's terminal. TerminalError."""
+        """Opens a window on a participant's terminal. Raises TerminalError."""
         chunk: OutputChunk = await self._call("attach", owner, window, cols, rows)
         return chunk
 

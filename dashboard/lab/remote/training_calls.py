@@ -26,7 +26,7 @@ class HostContainer:
 
 
 async def containers(lab: Lab) -> tuple[HostContainer, ...]:
-    """The containers of the host, running ones first. EngineError."""
+    """The containers of the host, running ones first. Raises EngineError."""
     engine = lab.context.engine
     drivers = {network.name: network.driver for network in await engine.networks({})}
     listed = [

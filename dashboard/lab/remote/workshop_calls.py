@@ -82,7 +82,8 @@ async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
 async def act(
     supervisor: Supervisor, access: StepAccess, action: StepAction, step: str, number: int = 0, pressed: bool = False
 ) -> ActionResult:
-    """Runs an action. StepLockedError with what to do first, ValueError with a message for the user, EngineError."""
+    """Runs an action. Raises StepLockedError with what to do first, ValueError with a message for the user, or
+    EngineError."""
     context = supervisor.lab.context
     host = await _host(supervisor, access.group)
     workshop = await _workshop(access.workshop, access.digest)
@@ -111,7 +112,7 @@ async def act(
 
 
 async def images(supervisor: Supervisor, group: str = "") -> tuple[str, ...]:
-    """The images of the engine that runs the commands. TimeoutError if the engine is slow."""
+    """The images of the engine that runs the commands. Raises TimeoutError if the engine is slow."""
     async with asyncio.timeout(IMAGES_S):
         host = await _host(supervisor, group)
         return tuple(sorted({tag for image in await host.engine.images() for tag in image.tags}))

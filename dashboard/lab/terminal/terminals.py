@@ -65,8 +65,8 @@ class Terminals:
     # Requests of the web processes.
 
     async def attach(self, owner: limits.TerminalOwner, window: str, cols: int, rows: int) -> limits.OutputChunk:
-        """Opens a window on a participant's terminal; starts a shell if there never was one. TerminalError if the
-        participant has too many windows."""
+        """Opens a window on a participant's terminal; starts a shell if there never was one. Raises TerminalError if
+        the participant has too many windows."""
         terminal = self._terminals.get(owner.participant)
         if terminal is None:
             terminal = self._terminals[owner.participant] = self._create(owner)

@@ -62,7 +62,7 @@ class GroupLabs:
             return await self._context(opened)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab that drives experiments on a host; HostUnavailableError or EngineError."""
+        """The lab that drives experiments on a host. Raises HostUnavailableError or EngineError."""
         opened = self._known(host)
         async with opened.lock:
             if opened.lab is None:

@@ -121,7 +121,7 @@ class GroupHosts:
         return await self._labs.context_of(await self._ready(group))
 
     async def workshop_host_of(self, group: str) -> WorkshopHost:
-        """The group's host for workshop commands; HostUnavailableError or EngineError."""
+        """The group's host for workshop commands. Raises HostUnavailableError or EngineError."""
         return replace(workshop_host(await self.context_of(group)), max_containers=MAX_CONTAINERS)
 
     async def private_host_of(self, group: str) -> PrivateHost:

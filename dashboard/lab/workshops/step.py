@@ -79,7 +79,8 @@ class StepRunner:
         return self.workshop.steps[number], stage, progress.records.get(slug, StepRecord())
 
     async def predict(self, slug: str, choice: int) -> StepRecord:
-        """Records a prediction, the first one only, and the current state. ValueError if there is no such choice."""
+        """Records a prediction, the first one only, and the current state. Raises ValueError if there is no such
+        choice."""
         step, _, _ = await self.open(slug)
         if step.predict is None or not 0 <= choice < len(step.predict.choices):
             raise ValueError("Choose one of the answers.")

@@ -20,7 +20,7 @@ FAILED_STATUSES = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatu
 
 
 def _arm(mode: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an arm; options of networks are for the modes that have them."""
+    """The fields of an arm; options of networks only for the modes that have them."""
     arm = {"mode": mode, "command": options["command"]}
     if mode in NETWORK_DRIVERS:
         arm["networks"] = options["network"]
@@ -50,7 +50,7 @@ class Command(NetmodesCommand):
             action="append",
             default=[],
             metavar="NAME[,OPTIONS]",
-            help="another network of arms on user-defined networks; options: ipv6, gw-priority=1, ifname=eth7",
+            help="a further network for arms on user-defined networks; options: ipv6, gw-priority=1, ifname=eth7",
         )
         parser.add_argument("--title", default="", help="title of the experiment, and of the report")
         parser.add_argument("--save", action="store_true", help="save a report")

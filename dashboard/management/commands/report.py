@@ -94,7 +94,7 @@ class Command(NetmodesCommand):
 
 
 def _read(name: str) -> bytes:
-    """The file, up to one byte beyond the limit; CommandError."""
+    """The file, up to one byte beyond the limit. Raises CommandError."""
     try:
         if name == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -105,7 +105,7 @@ def _read(name: str) -> bytes:
 
 
 def _write_whole(path: Path, document: bytes) -> None:
-    """Writes a file atomically; a pipe or a device directly. CommandError."""
+    """Writes a file atomically, but a pipe or a device directly. Raises CommandError."""
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(document)

@@ -1,4 +1,4 @@
-"""The firewall's rules of one namespace, read again after changes that come with new rules."""
+"""The firewall's rules of one namespace, read again after changes that often come with new rules."""
 
 from __future__ import annotations
 

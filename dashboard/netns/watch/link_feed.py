@@ -178,7 +178,7 @@ def _pids(engines: Callable[[], Iterable[int]] | None) -> Iterable[int]:
 
 
 def load_table(netns: int, dumps: socket.socket, engines: Callable[[], Iterable[int]] | None) -> LinkTable:
-    """A table with everything in the namespace ``netns``, whose socket ``dumps`` is. Call it in a thread."""
+    """A table with everything in the namespace ``netns``; ``dumps`` is a socket of it. Call it in a thread."""
     table = LinkTable(netns)
     table.load(dumps)
     table.identify(read_nsids(dumps, _pids(engines)))

@@ -1,7 +1,7 @@
 """Listening sockets of one namespace with their owners: sockets are polled, owners searched for new sockets.
 
 Since Docker Engine 28 dockerd opens the socket of a published port and hands it to docker-proxy some milliseconds later
-(Moby, daemon/libnetwork/portmappers/nat): the owner of such a socket is searched until dockerd has let go.
+(Moby, daemon/libnetwork/portmappers/nat): Netmodes looks for the owner of such a socket until dockerd has closed it.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class ListenerFeed:
         self._notify()
 
     async def check_owners(self, *, everything: bool = False) -> None:
-        """Search again the owners that ended, were renamed or closed the socket, and a few times those never found: a
+        """Search again for owners that ended, were renamed or closed the socket, and a few times for unknown ones: a
         server that forks and exits in the parent keeps the socket. ``everything`` searches all."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)

@@ -136,7 +136,7 @@ class Watch:
     ) -> Self:
         """Enter the namespace once, read everything (a few milliseconds) and watch it from then on.
 
-        The caller keeps ``namespace``. ``candidates`` returns the pids among which owners are searched first, before
+        The caller keeps ``namespace``. ``candidates`` returns the pids that are searched for owners first, before
         all of ``/proc``, and ``engines`` the pids of engines: they may pass a new socket on to another process, and
         the peers of links may be in their namespaces. Both are called in threads. Raises NamespaceGone if
         ``namespace`` is closed, OSError if the kernel refuses."""

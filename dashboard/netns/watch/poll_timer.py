@@ -35,7 +35,7 @@ class PollTimer:
         return cls._timers.setdefault(loop, cls())
 
     def add(self, member: Pollable) -> None:
-        """Poll ``member`` from its ``due`` on."""
+        """Poll ``member``, for the first time when it is ``due``."""
         self._members[member] = None
         self._schedule()
 

@@ -18,7 +18,7 @@ def is_shared() -> bool:
 
 
 def _connect() -> Any:
-    """A separate connection, outside the pool and without timeouts. OperationalError."""
+    """A separate connection, outside the pool and without timeouts. Raises OperationalError."""
     import psycopg
 
     parameters = connection.get_connection_params()

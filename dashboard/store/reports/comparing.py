@@ -11,7 +11,7 @@ from dashboard.store.reports.reading import content_bytes, load_derived
 
 
 def load_figures(report: str) -> ReportFigures:
-    """The figures of a report; ReportNotFoundError."""
+    """The figures of a report. Raises ReportNotFoundError."""
     return decode_figures(content_bytes(report))
 
 

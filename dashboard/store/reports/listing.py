@@ -55,7 +55,7 @@ class ReportPage:
 
 
 def get_report(report: str, *, deleted: bool = False) -> ListedReport:
-    """A report as in lists, with ``deleted`` also one that can be restored; ReportNotFoundError."""
+    """A report as in lists, with ``deleted`` also one that can be restored. Raises ReportNotFoundError."""
     rows = Report.objects.filter(pk=report)
     row = (rows if deleted else rows.filter(deleted_at=None)).prefetch_related("tag_rows").defer(*_LARGE).first()
     if row is None:

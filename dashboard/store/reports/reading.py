@@ -23,17 +23,18 @@ class Derived:
 
 
 def content_bytes(report: str) -> bytes:
-    """The canonical bytes of the content, which ``core.reports.model.frame`` makes a file; ReportNotFoundError."""
+    """The canonical bytes of the content, which ``core.reports.model.frame`` makes a file. Raises
+    ReportNotFoundError."""
     return zlib.decompress(_row(report, "body").body)
 
 
 def load_content(report: str) -> ReportContent:
-    """The content of a report; ReportNotFoundError."""
+    """The content of a report. Raises ReportNotFoundError."""
     return decode_content(content_bytes(report))
 
 
 def load_derived(report: str) -> Derived:
-    """The view and the recording, computed again if another version derived them; ReportNotFoundError."""
+    """The view and the recording, computed again if another version derived them. Raises ReportNotFoundError."""
     row = _row(report, "view", "track", "derived")
     if row.derived == DERIVED_VERSION:
         return Derived(decode_view(zlib.decompress(row.view)), zlib.decompress(row.track))

@@ -73,7 +73,7 @@ def save_experiment(
 
 
 def save_measurement(run: str, details: ReportDetails = NO_DETAILS, *, engine: EngineRef | None = None) -> str:
-    """Saves one measurement, with its experiment unless that was removed. Returns the report's id; raises
+    """Saves one measurement, with its experiment unless that was removed. Returns the report's id. Raises
     NotSavedError."""
     frozen_runs = report_snapshot.freeze_runs([run])
     experiment = report_snapshot.experiment_of(run)
@@ -167,17 +167,17 @@ def _searched_text(content: ReportContent) -> str:
 
 
 def archive(report: str) -> None:
-    """Hides a report from the list; ReportNotFoundError."""
+    """Hides a report from the list. Raises ReportNotFoundError."""
     _update(report, deleted=False, archived_at=timezone.now())
 
 
 def unarchive(report: str) -> None:
-    """Shows an archived report in the list again; ReportNotFoundError."""
+    """Shows an archived report in the list again. Raises ReportNotFoundError."""
     _update(report, deleted=False, archived_at=None)
 
 
 def delete(report: str) -> None:
-    """Deletes a report and its shares; ``undelete`` restores them for 30 days. ReportNotFoundError."""
+    """Deletes a report and its shares; ``undelete`` restores them for 30 days. Raises ReportNotFoundError."""
     _update(report, deleted=False, deleted_at=timezone.now())
 
 
@@ -202,8 +202,8 @@ def purge_deleted(now: float) -> int:
 
 
 def annotate(report: str, text: str, *, owner_id: int | None = None, author: str = "") -> int:
-    """Adds a remark to a report and returns its number; NotSavedError if it is empty or too long,
-    ReportNotFoundError."""
+    """Adds a remark to a report and returns its number. Raises NotSavedError if it is empty or too
+    long, or ReportNotFoundError."""
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
     if not text:
         raise NotSavedError("The remark is empty. Enter a text.")

@@ -105,14 +105,15 @@ def _check(refusal: str | None) -> None:
 
 
 def launch(spec: ExperimentSpec, owner_id: int | None, group: str) -> str:
-    """Launches an experiment on the group's host and returns its id. NoHostError or QuotaError."""
+    """Launches an experiment on the group's host and returns its id. Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
         _check(refuse_launch(_with_kept(_load(host), RunKind.EXPERIMENT, group), len(spec.arms)))
         return experiment_store.create_experiment(spec, owner_id, host=host, group=group)
 
 
 def launch_again(experiment: str, group: str) -> bool:
-    """Launches an experiment again, on the group's current host; False without a host. NoHostError or QuotaError."""
+    """Launches an experiment again, on the group's current host; False without a host. Raises NoHostError or
+    QuotaError."""
     with _locked_host(group) as host:
         row = Experiment.objects.filter(pk=experiment, group=group).exclude(wanted=Wanted.REMOVED).first()
         if row is None:
@@ -126,7 +127,7 @@ def launch_again(experiment: str, group: str) -> bool:
 
 
 def measure(experiment: str, group: str, probes: Sequence[Probe], options: Options, owner_id: int | None) -> str:
-    """Queues a measurement of one of the group's experiments and returns its id. NoHostError or QuotaError."""
+    """Queues a measurement of one of the group's experiments and returns its id. Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
         row = Experiment.objects.get(pk=experiment, group=group)
         if row.host != host:
@@ -143,8 +144,8 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
 
 
 def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
-    """Queues a run of these claims, or of all that can run in a session, and returns its id. ValueError for a claim
-    that cannot, NoHostError or QuotaError."""
+    """Queues a run of these claims, or of all that can run in a session, and returns its id. Raises ValueError for
+    a claim that cannot, NoHostError or QuotaError."""
     chosen = choose_claims(all_claims(), claims)
     with _locked_host(group) as host:
         _check(refuse_claims(_with_kept(_load(host), RunKind.CLAIMS, group)))

@@ -59,7 +59,8 @@ def has_open_sessions(now: float) -> bool:
 
 
 def request(group: str, now: float) -> None:
-    """Requests a host for the group; a failed one stays failed until it is reset. NoHostError if it cannot have one."""
+    """Requests a host for the group; a failed one stays failed until it is reset. Raises NoHostError if it cannot have
+    one."""
     with transaction.atomic():
         session = TrainingSession.objects.filter(pk=session_of_group(group)).first()
         if session is None or session.hosts == HostsFor.NONE:

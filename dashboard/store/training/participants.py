@@ -68,7 +68,7 @@ REFUSALS = {
 
 
 def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
-    """Adds a participant; returns it with its token, of which only the digest is stored. JoinRefusedError.
+    """Adds a participant; returns it with its token, of which only the digest is stored. Raises JoinRefusedError.
 
     Where admission is required, the participant waits for the instructor.
     """
@@ -113,7 +113,7 @@ def get(session: str, participant: str) -> Participant | None:
 
 
 def rename(session: str, participant: str, name: str) -> None:
-    """Changes a participant's name. JoinRefusedError if another one has it."""
+    """Changes a participant's name. Raises JoinRefusedError if another one has it."""
     with transaction.atomic():
         others = Participant.objects.filter(session_id=session).exclude(pk=participant).values_list("name", flat=True)
         if any(name.casefold() == other.casefold() for other in others):

@@ -185,7 +185,8 @@ class ParticipantProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProgressGrid:
-    """The instructor's grid. ``asking`` need help, the most urgent first; ``waiting`` are not admitted yet."""
+    """The instructor's grid. Participants in ``asking`` need help, the most urgent first; those in ``waiting`` are not
+    admitted yet."""
 
     people: tuple[ParticipantProgress, ...]
     asking: tuple[ParticipantProgress, ...]

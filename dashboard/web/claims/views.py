@@ -96,7 +96,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def one_run(request: HttpRequest, identity: str) -> HttpResponse:
-    """One run."""
+    """The page of a run."""
     found = require_run(identity)
     if found.misconception:
         return redirect(f"/misconceptions/{found.misconception}/?run={found.id}")
@@ -134,7 +134,7 @@ def save(request: HttpRequest, identity: str) -> HttpResponse:
     try:
         report = saved_reports.save_claims(identity, saved_reports.ReportDetails(owner_id=request.user.pk))
     except NotSavedError as error:
-        return refuse(request, 409, _("It cannot be saved"), str(error))
+        return refuse(request, 409, _("The run cannot be saved"), str(error))
     return redirect(f"/reports/{report}/")
 
 

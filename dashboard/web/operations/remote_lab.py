@@ -113,8 +113,8 @@ class RemoteLab:
         raise LabUnavailableError(deployment.CALL_TIMED_OUT)
 
     async def _states(self, call: int) -> AsyncGenerator[CallState]:
-        """Reads the state of a call after each wake-up and at growing intervals, until the timeout. LabUnavailableError
-        once no lab will handle it."""
+        """Reads the state of a call after each wake-up and at growing intervals, until the timeout. Raises
+        LabUnavailableError once no lab will handle it."""
         event = self._waiting[call][1]
         end, pause_s = time.monotonic() + deployment.CALL_TIMEOUT_S, deployment.FIRST_PAUSE_S
         while time.monotonic() < end:

@@ -14,7 +14,7 @@ from dashboard.web.reports.presenters import count_changes, group_by_section
 
 
 def _selected(request: HttpRequest) -> list[ListedReport]:
-    """The selected reports, each once: the baseline first, then by the time of saving; ReportNotFoundError."""
+    """The selected reports, each once: the baseline first, then by the time of saving. Raises ReportNotFoundError."""
     selected = dict.fromkeys(identity for identity in request.GET.getlist("report")[: 4 * MAX_REPORTS] if identity)
     rows = [get_report(identity) for identity in selected]
     baseline = request.GET.get("baseline", "")

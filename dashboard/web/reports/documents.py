@@ -17,5 +17,5 @@ def render_report(identity: str, *, anonymised: bool = False) -> bytes:
 
 
 def list_replacements(identity: str) -> tuple[Replacement, ...]:
-    """What anonymising a report replaces; ReportNotFoundError."""
+    """What anonymising a report replaces. Raises ReportNotFoundError."""
     return anonymise(load_content(identity))[1]

@@ -30,7 +30,7 @@ def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, En
 @require_POST
 @threaded
 def save_experiment(request: HttpRequest, identity: str) -> HttpResponse:
-    """Saves an experiment."""
+    """Saves an experiment as a report."""
     return _save(
         request,
         f"/experiments/{identity}/",

@@ -59,7 +59,7 @@ async def run(request: HttpRequest, host: ParticipantHostContext) -> HttpRespons
 @require_GET
 @on_group_host(RunKind.CLAIMS)
 async def one_run(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """One run."""
+    """The page of a run."""
 
     def show() -> HttpResponse:
         context = {**host.scope.context, **run_context(require_run(run_id))}

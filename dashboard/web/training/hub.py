@@ -162,7 +162,8 @@ class SessionHub(FeedHub[SessionFeed]):
         super().leave(key, client)
 
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Links a client of another hub to a participant, a session or a mirror: it is disconnected with that."""
+        """Links a client of another hub to a participant, a session or a mirror, and so disconnects it together with
+        them."""
         self._loop = asyncio.get_running_loop()
         self._linked.setdefault(key, {})[client] = hub
 

@@ -34,7 +34,7 @@ async def _place(
 @require_GET
 @for_admitted
 async def step_page(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """One step."""
+    """The page of a step."""
     place = await _place(row, participant, step, whole_page=True)
     return await step_context.refuse_locked(request, *place) or await step_context.render_step(request, *place)
 

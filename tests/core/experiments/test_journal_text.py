@@ -229,7 +229,7 @@ def test_a_cause_names_the_most_important_change_first(after: NamespaceState, ca
     ("kept", "version", "text"),
     [
         ((), "", "The Engine was restarted"),
-        ((), "28.5.2", "The Engine was restarted as version 28.5.2"),
+        ((), "28.5.2", "The Engine was restarted with version 28.5.2"),
         (("bridge",), "", "The Engine was restarted; the container of bridge kept running"),
         (("a", "b", "c"), "", "The Engine was restarted; the containers of a, b and c kept running"),
     ],

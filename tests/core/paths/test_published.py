@@ -77,7 +77,7 @@ def test_a_rule_that_includes_loopback_applies_before_any_listener() -> None:
     assert offered == {"published-dnat 127.0.0.1:8080", "published-dnat 192.0.2.2:8080"}
     assert "nothing that was seen listens there" in missing["published-proxy"]
     _, missing = published(*scene(everywhere))
-    assert missing["published-proxy"] == "a nat rule translates 127.0.0.1:8080 before a listener is asked"
+    assert missing["published-proxy"] == "a nat rule translates 127.0.0.1:8080 before the kernel looks for a listener"
 
 
 def test_a_rule_for_one_address_leaves_the_others_to_docker_proxy() -> None:

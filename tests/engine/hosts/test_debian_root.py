@@ -68,7 +68,7 @@ def test_a_failure_names_the_last_message_and_leaves_no_half_of_a_root(
     mmdebstrap: Callable[[str], Path], tmp_path: Path
 ) -> None:
     mmdebstrap(FAILS)
-    with pytest.raises(DebianRootError, match=r"mmdebstrap failed with a root of Debian forky: .*no mirror answers"):
+    with pytest.raises(DebianRootError, match=r"mmdebstrap failed for a root of Debian forky: .*no mirror answers"):
         debian_root("forky", tmp_path, lambda _text: None)
     assert [path.name for path in (tmp_path / "engines").iterdir() if path.is_dir()] == []
 

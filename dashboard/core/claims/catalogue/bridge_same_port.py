@@ -23,7 +23,7 @@ def judge(pair: Pair) -> Judgement:
     """Holds if both run, each at its own address."""
     evidence = [f"{container.address or 'no address'}:8117: {container.summary}" for container in pair]
     addresses = {container.address for container in pair if container.status == "running" and container.address}
-    return holds_if(len(addresses) == len(pair), "They do not run at addresses of their own.", *evidence)
+    return holds_if(len(addresses) == len(pair), "They do not both run, each at its own address.", *evidence)
 
 
 CLAIM = Claim(

@@ -38,7 +38,7 @@ CLAIM = Claim(
     statement="Another machine that has a route to a bridge network cannot use a container's own address, not even "
     "on a published port.",
     source="Docker documentation, “Packet filtering and firewalls”, direct routing; release notes of 28.0",
-    exact="The machine drops what arrives for a container from another interface. gateway_mode_ipv4=routed or "
+    exact="The machine drops packets for a container that arrive on another interface. gateway_mode_ipv4=routed or "
     "nat-unprotected and allow-direct-routing permit it.",
     observe=observe,
     judge=judge,

@@ -20,7 +20,7 @@ Observed = tuple[NamespaceState, str, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The container, and the rules; an Engine that sets no default route needs none."""
+    """The state and address of the container, and the filter rules if it has a default route."""
     (container,) = await run_lines(testbed, NETWORK, LINE)
     inside = await testbed.state(container)
     rules = (await testbed.execute(MACHINE, "iptables-save -t filter"))[1] if _has_default(inside) else ""
@@ -47,7 +47,7 @@ def judge(observed: Observed) -> Judgement:
 
 
 def judge_before_25(observed: Observed) -> Judgement:
-    """Holds if there is a default route, and rules drop what leaves the network or enters it."""
+    """Holds if there is a default route, and rules drop packets that leave or enter the network."""
     inside, address, rules = observed
     subnet = re.escape(address.rpartition(".")[0])
     drops = [rule for rule in rules if re.search(rf"! -[sd] {subnet}\.\d+/\d+ .*-j DROP", rule)]
@@ -70,7 +70,7 @@ CLAIM = Claim(
         Expectation(
             EngineCondition(before=(25, 0)),
             statement="A container on an --internal network has a default route, and firewall rules of the machine "
-            "drop what leaves the network.",
+            "drop packets that leave the network.",
             judge=judge_before_25,
         ),
     ),

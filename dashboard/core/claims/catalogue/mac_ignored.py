@@ -29,7 +29,7 @@ def judge(observed: Observed) -> Judgement:
 
 
 def judge_refusal(observed: Observed) -> Judgement:
-    """Holds if the Engine refuses the option: Docker's words name mac-address, those of Podman a mac address."""
+    """Holds if the Engine refuses the option: Docker's message names “mac-address”, Podman's a “mac address”."""
     container, _macs = observed
     proved = "mac-address" in container.refused or "mac address" in container.refused
     return holds_if(proved, "The Engine did not refuse it.", f"docker run: {container.summary}")

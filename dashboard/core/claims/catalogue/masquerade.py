@@ -59,7 +59,7 @@ CLAIM = Claim(
             statement="Packets that leave a routed bridge network keep the container's address: no masquerade rule "
             "covers its subnet.",
             judge=judge_routed,
-            exact="The machine's network needs a route to the subnet, or nothing comes back.",
+            exact="The machine's network needs a route to the subnet, or no response arrives.",
             mutation={"create lab": "create -o com.docker.network.bridge.gateway_mode_ipv4=nat lab"},
         ),
         Expectation(

@@ -52,7 +52,7 @@ def _with_full_stop(text: str) -> str:
 
 
 def _describe_holder(column: Column, columns: Sequence[Column], machine: NamespaceState | None) -> str:
-    """Who listens on the port that an arm could not bind; empty if nothing was seen."""
+    """Which process listens on the port that an arm could not bind; empty if none was seen."""
     ports = {mapping.host_port for mapping in column.asked} if column.status is ArmStatus.REFUSED else {column.port}
     listeners = machine.listeners if machine is not None else ()
     holder = next((one for one in listeners if one.protocol is Protocol.TCP and one.port in ports), None)

@@ -20,7 +20,7 @@ def _capitalise(text: str, columns: Sequence[Column]) -> str:
 
 
 def _describe_row(table: ComparisonTable, row: Row) -> str:
-    """The texts of each column in a row that has no rule; empty without any."""
+    """A sentence for a row without a rule: what each column has in it. Empty if no column has a text or a reason."""
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     absent: dict[str, list[Column]] = {}
     for column in table.running_without_text(row):

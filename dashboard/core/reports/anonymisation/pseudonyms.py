@@ -61,7 +61,7 @@ class Pseudonyms:
         return (start for start in range(first, last, BLOCK) if (start - first) // BLOCK not in known)
 
     def address(self, text: str) -> str:
-        """The pseudonym for an address; the text itself if it is no address, or identifies nothing."""
+        """The pseudonym for an address; the text itself if it is not an address, or identifies nothing."""
         given = self._given.get(text)
         if given is None:
             given = self._given[text] = self._new(text)

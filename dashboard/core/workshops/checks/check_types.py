@@ -1,4 +1,4 @@
-"""The parts of a check: arguments in, a finding out."""
+"""The types of checks: what each expects as arguments, and how it turns an observation into a finding."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
