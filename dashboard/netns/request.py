@@ -58,7 +58,7 @@ async def request(
     """GET ``path`` from the namespace ``client``; never raises for network failures.
 
     ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known: sock_diag
-    finds ``client_seen`` with them. ``host`` is the Host header. ``on_connected`` receives our own end,
+    finds ``client_seen`` with them. ``host`` is the Host header. ``on_connected`` receives the client's end,
     ``address:port``, while the connection is open and before the request is sent. Reads at most 64 KiB.
     """
     watcher: socket.socket | None = None

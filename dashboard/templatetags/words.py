@@ -109,11 +109,11 @@ SIGNS: dict[str, Mapping[str, str]] = {
 
 @register.filter
 def word(value: str | None, subject: str) -> str | Promise:
-    """The translated word for a value, or the value itself if there is none."""
+    """The translated word for a value, or the value itself if it has no word."""
     return "" if value is None else WORDS[subject].get(value, value)
 
 
 @register.filter
 def sign(value: str, subject: str) -> str:
-    """The sign for a value; empty if there is none."""
+    """The sign for a value; empty if it has no sign."""
     return SIGNS[subject].get(value, "")

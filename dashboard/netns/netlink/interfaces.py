@@ -148,7 +148,7 @@ class LinkTable:
             self.stale_peers.add(peer.index)
 
     def _forget_nsid(self, before: LinkRecord | None) -> None:
-        """Forget a number that no link uses any more: the kernel may give it to another namespace."""
+        """Forget a number that no link uses: the kernel may give it to another namespace."""
         number = None if before is None else before.lower_nsid
         if number in self._namespaces and all(link.lower_nsid != number for link in self._links.values()):
             del self._namespaces[number]

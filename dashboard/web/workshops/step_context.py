@@ -62,7 +62,7 @@ class WorkshopPlace:
         return f"{self.front}{step}/"
 
     def stage(self, workshop: Workshop, records: Records, number: int) -> StepStage:
-        """The stage of a step for these records: locked, open, done and so on."""
+        """The stage of a step for these records: locked, predict, run or done."""
         return step_stage(workshop, records, number, self.until, free=self.free)
 
     def is_locked(self, workshop: Workshop, progress: Progress, step: Step) -> bool:

@@ -20,7 +20,7 @@ def _capitalise(text: str, columns: Sequence[Column]) -> str:
 
 
 def _describe_row(table: ComparisonTable, row: Row) -> str:
-    """A sentence for a row without a rule: what each column has in it. Empty if no column has a text or a reason."""
+    """A sentence for a row without a rule: what each column has in it. Empty if the row applies to no column."""
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     absent: dict[str, list[Column]] = {}
     for column in table.running_without_text(row):
