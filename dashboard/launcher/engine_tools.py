@@ -55,6 +55,8 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
         packages.need_program("iptables", "the engine writes the NAT rules of published ports with it", "iptables")
     if tests or any(word.partition("=")[0] == "--engine" for word in launch.arguments):
         packages.need_program("mmdebstrap", "it makes the root file systems of other engines", "mmdebstrap")
+    if tests:
+        packages.need_program("nftables", "the tests read native nftables rules with it", "nft")
     packages.install()
     if missing or tests:
         # On Debian the command line is a package that docker.io only recommends; elsewhere docker.io contains it.

@@ -75,7 +75,7 @@ def test_any_of_the_browsers_will_do(
 def test_the_tests_run_their_own_services(
     machine: Path, launch: MakeLaunch, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs("dockerd", "docker", "initdb", "mmdebstrap")
+    programs("dockerd", "docker", "initdb", "mmdebstrap", "nft")
     assert missing(launch("test"), monkeypatch, tests=True) == ["redis-server"]
     programs("redis-server")
     assert missing(launch("test"), monkeypatch, tests=True) == []
