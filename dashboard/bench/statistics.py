@@ -53,12 +53,12 @@ def between(least: float, limit: float) -> Promise:
 
 
 def ratio_at_most(limit: float) -> Promise:
-    """The figure is at most so many times the reference."""
+    """The figure is at most ``limit`` times the reference."""
     return Promise(Of.RATIO, limit)
 
 
 def within_factor(factor: float) -> Promise:
-    """Neither the figure nor the reference is more than so many times the other."""
+    """Neither the figure nor the reference exceeds ``factor`` times the other."""
     return Promise(Of.RATIO, factor, 1 / factor)
 
 

@@ -51,7 +51,7 @@ def result_lines(result: Result) -> Iterator[str]:
 
 
 def report_text(report: Report) -> str:
-    """The whole report."""
+    """The report as text for a terminal."""
     lines = [f"Netmodes bench, {report.date}{', quick' if report.quick else ''}"]
     lines += [f"  {name:<12} {value}" for name, value in report.machine.items()]
     lines.append("")

@@ -33,7 +33,7 @@ class Exchange(Protocol):
         ...
 
     def close(self) -> None:
-        """Ends it."""
+        """Close the connection."""
         ...
 
 

@@ -52,7 +52,7 @@ class Telemetry:
         self.launches.setdefault((mode, outcome), Histogram(LAUNCH_BOUNDS_S)).add(seconds)
 
     def metrics(self) -> LabMetrics:
-        """A snapshot."""
+        """The current values of all metrics of the lab."""
         return LabMetrics(
             entries_appended=self.entries_appended,
             entries_written=self.entries_written,

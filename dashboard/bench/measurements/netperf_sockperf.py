@@ -89,7 +89,7 @@ async def measure_p50(
 
 
 def parse_netperf(text: str) -> float:
-    """The median in ``KEY=value`` lines; BenchmarkError without one."""
+    """The median in ``KEY=value`` lines. Raises BenchmarkError if it is missing."""
     found = re.search(r"^P50_LATENCY=(-?[\d.]+)$", text, re.MULTILINE)
     if found is None:
         raise BenchmarkError(f"netperf printed no latency: {text.strip()[-300:]}")

@@ -109,7 +109,7 @@ def distance(ours: dict[str, float], computed: dict[str, float]) -> float:
 
 
 def main() -> None:
-    """The program."""
+    """Runs the subcommand: ``serve``, ``ask`` or ``compare``."""
     if sys.argv[1] == "serve":
         serve()
     else:

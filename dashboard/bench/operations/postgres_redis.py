@@ -110,7 +110,7 @@ class Service:
             time.sleep(POLL_S)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Ends the server with SIGKILL."""
         if self._process is not None:
             end(self._process, signal.SIGKILL)
 

@@ -158,7 +158,7 @@ def make_run(rounds: int, requests: int, seed: int) -> FrozenRun:
 
 
 def make_report(seed: int = 1, entries: int = ENTRIES, rounds: int = ROUNDS, requests: int = REQUESTS) -> ReportContent:
-    """The whole report."""
+    """A report with this many entries, rounds and requests, reproducible from ``seed``."""
     arms = (ArmSpec("host", Mode.HOST), ArmSpec("bridge", Mode.BRIDGE, publish=(Publish(80, 8080),)))
     journal = make_journal(entries)
     head = journal[0].facts.head

@@ -30,7 +30,7 @@ class Instructor:
 
     @classmethod
     def with_session(cls, server: Server, participants: int, **options: str) -> Instructor:
-        """A new session for so many participants; ``options`` are other fields of its form."""
+        """A new session for this number of participants; ``options`` are other fields of its form."""
         form = {
             "title": "Bench",
             "workshop": "host-network",

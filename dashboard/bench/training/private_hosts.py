@@ -160,7 +160,7 @@ async def until_prepared() -> float:
 async def measure_session(
     run: BenchmarkRun, database: DatabaseThread, number: int, limit_s: float, notes: list[str]
 ) -> list[Figure]:
-    """A session with so many hosts, from its creation to its end."""
+    """A session with this number of hosts, from its creation to its end."""
     async with serving() as server:
         instructor = await asyncio.to_thread(Instructor.with_session, server, number, hosts="person")
         groups = tuple(f"{instructor.session}-{group}" for group in range(1, number + 1))

@@ -70,7 +70,7 @@ class Container:
 
     @property
     def address(self) -> str:
-        """The first of ``addresses``, empty without one."""
+        """The first of ``addresses``, or an empty text."""
         return next((address for address in self.addresses.values() if address), "")
 
     @property

@@ -72,7 +72,7 @@ class _Reader:
         self._has_target = False
 
     def read(self) -> Rule:
-        """The rule."""
+        """Reads all options and returns the rule."""
         negated = False
         for word in self._words:
             if word == "!":

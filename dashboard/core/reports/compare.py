@@ -66,7 +66,7 @@ class LatencyChange:
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """A series that at least two reports measured; ``medians`` has that of each report, None without one."""
+    """A series that at least two reports measured; ``medians`` has the median of each report, None if it has none."""
 
     signature: str
     label: str

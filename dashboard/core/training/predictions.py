@@ -49,7 +49,7 @@ def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool)
 
 
 def session_truth(readings: Iterable[str]) -> str:
-    """The most frequent reading of the kernel, the earliest of equally frequent ones; empty without one."""
+    """The most frequent reading of the kernel, the earliest of equally frequent ones; empty without readings."""
     counts = Counter(reading for reading in readings if reading)
     return counts.most_common(1)[0][0] if counts else ""
 

@@ -94,7 +94,7 @@ class _Connection:
 
 
 class TerminalServer(_Connection):
-    """The lab's end."""
+    """The lab's end of the relay."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         super().__init__()
@@ -130,7 +130,8 @@ class TerminalServer(_Connection):
 
 
 class RemoteTerminals(_Connection):
-    """The web process's end: the methods of ``Terminals``, run by the remote lab. LabUnavailableError without one."""
+    """The web process's end: the methods of ``Terminals``, run by the remote lab. Raises
+    LabUnavailableError if no lab is running."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -77,7 +77,7 @@ def _head(status: str) -> bytes:
 
 
 async def _read_command(reader: asyncio.StreamReader) -> list[str]:
-    """The command line in the body of a request, split into arguments. ValueError without one."""
+    """The command line in the body of a request, split into arguments. Raises ValueError if it is missing."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     fields = dict(line.split(":", 1) for line in head.splitlines()[1:] if ":" in line)
     length = int(fields.get("content-length", "0"))

@@ -15,7 +15,7 @@ from dashboard.management.commanding import FAILED, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Reads only."""
+    """Reports what the engine and the kernel support; changes nothing."""
 
     help = "Shows which modes this engine and kernel support, and why others are unavailable."
 

@@ -60,7 +60,7 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementView:
-    """The whole."""
+    """The figures of a measurement as a page shows them."""
 
     groups: tuple[GroupView, ...]
 

@@ -13,7 +13,7 @@ from dashboard.web.service import service
 
 @dataclass(frozen=True, slots=True)
 class EngineChip:
-    """The chip in the header."""
+    """The chip in the header that shows the state of the engine."""
 
     text: str
     ok: bool
@@ -21,7 +21,7 @@ class EngineChip:
 
 
 def engine_chip(_request: HttpRequest) -> dict[str, EngineChip]:
-    """Context processor."""
+    """The context processor for the engine chip in the header."""
     heartbeat, missing = service.heartbeat(), part_names(lab_missing())
     if Part.LAB in missing:
         return {"engine_chip": EngineChip(_("Lab unavailable"), ok=False, private=False)}

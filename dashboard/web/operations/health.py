@@ -46,7 +46,7 @@ def lab_missing() -> tuple[Missing, ...]:
 
 
 async def missing_now() -> tuple[Missing, ...]:
-    """The missing parts."""
+    """The parts of the deployment that do not answer now."""
     missing = lab_missing()
     if await database_latency() is None:
         return (Missing(Part.DATABASE, "The database does not answer."), *missing)

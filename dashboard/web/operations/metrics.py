@@ -73,7 +73,7 @@ def read_database(latency_s: float, now: float) -> DatabaseMetrics:
 
 
 async def gather() -> Scrape:
-    """All current values."""
+    """The current values of all metrics."""
     now = time.time()
     pages = (("experiment", experiments), ("run", measurements), ("class", sessions))
     missing = part_names(lab_missing())

@@ -85,7 +85,7 @@ def _rows(row: TrainingSession) -> list[dict[str, str]]:
 @require_GET
 @for_instructor
 async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The console."""
+    """The instructor's console of a session."""
     context = await in_database(_console, row, join_link(request, row.code))
     if row.hosts != HostsFor.NONE:
         context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
@@ -133,7 +133,7 @@ class Command:
 
     @property
     def step(self) -> str:
-        """The chosen step. ValueError without one."""
+        """The chosen step. Raises ValueError if none was chosen."""
         step = self.text("step")
         if self.workshop.index(step) is None:
             raise ValueError(_("Choose one of the steps."))

@@ -40,7 +40,7 @@ def _url(row: TrainingSession, participant: str) -> str:
 
 
 def find_participant(row: TrainingSession, participant: str) -> Participant:
-    """A participant of the session that was not removed; Http404 without one."""
+    """A participant of the session that was not removed. Raises Http404 if there is no such participant."""
     found = participants.get(row.id, participant)
     if found is None or found.removed_at:
         raise Http404(_("This session has no participant with this number."))
@@ -118,7 +118,7 @@ async def _page(
 @require_GET
 @for_instructor
 async def overview(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
-    """The page."""
+    """The page of a participant."""
     return await _page(request, row, participant)
 
 

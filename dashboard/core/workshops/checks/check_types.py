@@ -76,7 +76,7 @@ def judge_state(
     expected: str,
     judge: Callable[[ContainerSnapshot, NamespaceState], Finding],
 ) -> Finding:
-    """The finding of ``judge`` about the newest matching container and its state; a failure without one."""
+    """The finding of ``judge`` about the newest matching container and its state; a failure if no container matches."""
     container = newest(observation, selector_of(arguments))
     if container is None:
         return no_match(observation, expected)
