@@ -40,18 +40,19 @@ export function createAnswer(main, showRow) {
     highlight.mark(changed);
   }
 
-  /** An experiment in which an arm does not run is not simply "running". */
+  /** A running experiment in which an arm does not run is partly running. */
   function drawPhase(phase, trouble) {
     const chip = slot(main, "phase-chip");
     const partly = phase === "running" && trouble;
     chip.toggleAttribute("data-trouble", partly);
-    if (partly) setText(slot(chip, "phase"), words.partlyRunning);
+    setText(slot(chip, "phase"), partly ? words.partlyRunning : words.phases[phase] ?? phase);
   }
 
   return {
     /** Hides the conclusion while a past moment is replayed: it belongs to the current state. */
     draw({ answer, experiment }) {
       setHidden(box, !answer);
+      drawPhase(experiment.phase, Boolean(answer?.trouble.length));
       if (!answer) return;
       if (answer !== drawn) {
         drawSentences(slot(box, "answer-trouble"), answer.trouble);
@@ -61,7 +62,6 @@ export function createAnswer(main, showRow) {
         setHidden(slot(box, "answer-empty"), answer.differences.length + answer.trouble.length > 0);
         drawn = answer;
       }
-      drawPhase(experiment.phase, answer.trouble.length > 0);
       setText(slot(box, "measured"), experiment.measured);
       const link = slot(box, "measurement");
       if (link && experiment.measurement) link.href = `${link.dataset.measurements}${experiment.measurement}/`;
