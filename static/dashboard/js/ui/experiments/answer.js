@@ -25,13 +25,15 @@ export function createAnswer(main, showRow) {
     if (link !== null && showRow(link.closest("li").dataset.row)) event.preventDefault();
   });
 
+  /** Two rules may prove their sentences with one row. */
   function drawDifferences(differences) {
-    const known = new Map([...list.children].map((item) => [item.dataset.row, item]));
+    const known = new Map([...list.children].map((item) => [`${item.dataset.rule} ${item.dataset.row}`, item]));
     const changed = [];
     list.replaceChildren(...differences.map((difference) => {
-      const item = known.get(difference.row) ?? cloneTemplate("template-difference").firstElementChild;
+      const item = known.get(`${difference.rule} ${difference.row}`) ?? cloneTemplate("template-difference").firstElementChild;
       const sentence = slot(item, "sentence");
       if (item.isConnected && sentence.textContent !== difference.sentence) changed.push(item);
+      item.dataset.rule = difference.rule;
       item.dataset.row = difference.row;
       setText(sentence, difference.sentence);
       slot(item, "evidence").href = `#section-${difference.row.split("/")[0]}`;
