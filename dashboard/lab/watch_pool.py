@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from dashboard.netns.namespace import Namespace
-from dashboard.netns.watch.firewall_feed import FirewallFeed
+from dashboard.netns.watch.firewall_feed import FirewallFeed, rule_triggers
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 
 Subscriber = Callable[[KernelView], None]
@@ -26,6 +26,7 @@ class _Shared:
     namespace: Namespace
     subscriptions: dict[object, _Subscription] = field(default_factory=dict)
     firewall: FirewallFeed | None = None
+    triggers: object = None
 
     @property
     def view(self) -> KernelView:
@@ -40,22 +41,37 @@ class _Shared:
         for each in list(self.subscriptions.values()):
             each.on_change(view)
 
+    def touch_firewall(self) -> None:
+        """Has the rules read again, if they are read, after a change that often comes with new ones."""
+        if self.firewall is not None and (triggers := rule_triggers(self.watch.view)) != self.triggers:
+            self.triggers = triggers
+            self.firewall.touch()
+
     async def read_firewall(self, backend: str) -> None:
-        """Reads the rules, and from now on again after changes of links and listeners."""
+        """Reads the rules; from now on ``touch_firewall`` has them read again."""
         watch = self.watch
 
         def bridges() -> list[str]:
             return [link.name for link in watch.view.interfaces if link.kind == "bridge"]
 
-        self.firewall = FirewallFeed(self.namespace, backend, bridges, self.publish)
-        await self.firewall.refresh()
+        def changed() -> None:
+            if self.firewall is not None:
+                self.publish()
+
+        feed = FirewallFeed(self.namespace, backend, bridges, changed)
+        self.triggers = rule_triggers(watch.view)
+        await feed.refresh()
+        self.firewall = feed
+        self.touch_firewall()
 
     async def close(self) -> None:
         """Ends the watch."""
-        if self.firewall is not None:
-            await self.firewall.close()
-        self.watch.close()
-        self.namespace.close()
+        try:
+            if self.firewall is not None:
+                await self.firewall.close()
+        finally:
+            self.watch.close()
+            self.namespace.close()
 
 
 class WatchPool:
@@ -90,16 +106,10 @@ class WatchPool:
                     opened = self._shared.get(inode)
                     return list(opened.subscriptions.values()) if opened else [subscription]
 
-                previous = KernelView()
-
-                def publish(view: KernelView) -> None:
-                    nonlocal previous
-                    changed = (view.interfaces, view.listeners) != (previous.interfaces, previous.listeners)
-                    previous = view
+                def publish(_view: KernelView) -> None:
                     opened = self._shared.get(inode)
                     if opened is not None:
-                        if changed and opened.firewall is not None:
-                            opened.firewall.touch()
+                        opened.touch_firewall()
                         opened.publish()
 
                 def engines() -> set[int]:
@@ -116,7 +126,11 @@ class WatchPool:
                 shared = self._shared[inode] = _Shared(watch, namespace)
             shared.subscriptions[token] = subscription
             if firewall_backend and shared.firewall is None:
-                await shared.read_firewall(firewall_backend)
+                try:
+                    await shared.read_firewall(firewall_backend)
+                except BaseException:
+                    await self._remove(token, inode)
+                    raise
             return inode, shared.view
 
     def namespace(self, inode: int) -> Namespace | None:
@@ -145,13 +159,17 @@ class WatchPool:
     async def unsubscribe(self, token: object, inode: int) -> None:
         """Ends a subscription; the last one closes the watch."""
         async with self._lock:
-            shared = self._shared.get(inode)
-            if shared is None:
-                return
-            shared.subscriptions.pop(token, None)
-            if not shared.subscriptions:
-                del self._shared[inode]
-                await shared.close()
+            await self._remove(token, inode)
+
+    async def _remove(self, token: object, inode: int) -> None:
+        """``unsubscribe`` for callers that hold the lock."""
+        shared = self._shared.get(inode)
+        if shared is None:
+            return
+        shared.subscriptions.pop(token, None)
+        if not shared.subscriptions:
+            del self._shared[inode]
+            await shared.close()
 
     async def resync(self) -> None:
         """Reads every namespace again, after a gap in the events."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
+from dashboard.core.namespaces.state import FirewallRules
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.watch import firewall_feed
 from dashboard.netns.watch.namespace_watch import KernelView, OnChange, Watch
 from tests.netns.namespaces import Zoo
 from tests.support.polling import eventually
@@ -42,6 +45,10 @@ class Seen(list[KernelView]):
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def inode_of(zoo: Zoo) -> int:
+    return Path(f"/proc/{zoo.pid}/ns/net").stat().st_ino
 
 
 def nobody() -> None:
@@ -103,3 +110,66 @@ async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, zoo:
     view = pool.view(inode)
     assert view is not None
     assert [one.name for one in view.interfaces] == ["lo"]
+
+
+class Readings:
+    """Readings of the firewall that wait until they are released, without tools."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.released = asyncio.Event()
+
+    async def __call__(self, _namespace: Namespace, _backend: str, _bridges: Iterable[str]) -> FirewallRules:
+        self.started += 1
+        await self.released.wait()
+        return FirewallRules()
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
+    made = Readings()
+    monkeypatch.setattr(firewall_feed, "read_firewall", made)
+    return made
+
+
+async def test_a_subscription_that_is_cancelled_while_rules_are_read_leaves_nothing_open(
+    pool: WatchPool, zoo: Zoo, readings: Readings
+) -> None:
+    before = open_files()
+    subscribing = asyncio.create_task(pool.subscribe("one", zoo.pid, Seen(), nobody, "iptables"))
+    await eventually(lambda: readings.started == 1)
+    subscribing.cancel()
+    await asyncio.wait([subscribing])
+    assert subscribing.cancelled()
+    assert pool.namespace(inode_of(zoo)) is None
+    assert open_files() <= before
+
+
+async def test_rules_whose_reading_was_cancelled_are_read_for_the_next_subscriber(
+    pool: WatchPool, zoo: Zoo, readings: Readings
+) -> None:
+    inode, _ = await pool.subscribe("other", zoo.pid, Seen(), nobody)
+    subscribing = asyncio.create_task(pool.subscribe("one", zoo.pid, Seen(), nobody, "iptables"))
+    await eventually(lambda: readings.started == 1)
+    subscribing.cancel()
+    await asyncio.wait([subscribing])
+    view = pool.view(inode)
+    assert view is not None
+    assert view.firewall is UNSET
+    readings.released.set()
+    _, view = await pool.subscribe("two", zoo.pid, Seen(), nobody, "iptables")
+    assert (readings.started, view.firewall) == (2, FirewallRules())
+
+
+async def test_a_link_that_appears_during_the_first_reading_has_the_rules_read_again(
+    pool: WatchPool, zoo: Zoo, readings: Readings
+) -> None:
+    seen = Seen()
+    await pool.subscribe("other", zoo.pid, seen, nobody)
+    subscribing = asyncio.create_task(pool.subscribe("one", zoo.pid, Seen(), nobody, "iptables"))
+    await eventually(lambda: readings.started == 1)
+    zoo.ip("link", "add", "meanwhile", "type", "bridge")
+    await eventually(lambda: seen.has("meanwhile"))
+    readings.released.set()
+    await subscribing
+    await eventually(lambda: readings.started == 2)

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import UNSET
+
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.hosts_file import parse_hosts
 from dashboard.core.namespaces.resolver import classify, parse_resolv_conf
@@ -27,7 +29,7 @@ class ObservationTarget:
     """A process in the namespace to observe, and the paths of its resolver files.
 
     The files are read through the Engine's process: a private host has its own mounts. With ``firewall_backend`` the
-    rules of the firewall are read too.
+    rules of the firewall are read too: other columns of the namespace do not repeat them.
     """
 
     key: str
@@ -108,7 +110,7 @@ class Observer:
             await self._pool.unsubscribe(token, inode)
             raise
         state = NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts, lookups=lookups)
-        state = _with_view(state, view)
+        state = _with_view(state, view, target)
         self._observed[target.key] = Observation(target, inode, state, token)
         return state
 
@@ -214,7 +216,7 @@ class Observer:
         observed = self._observed.get(key)
         if observed is None:
             return
-        state = _with_view(observed.state, view)
+        state = _with_view(observed.state, view, observed.target)
         if state == observed.state:
             return
         observed.state = state
@@ -228,7 +230,7 @@ class Observer:
         self._on_change({key: state for key, state in batch.items() if key in self._observed})
 
 
-def _with_view(state: NamespaceState, view: KernelView) -> NamespaceState:
+def _with_view(state: NamespaceState, view: KernelView, target: ObservationTarget) -> NamespaceState:
     return sorted_state(
         replace(
             state,
@@ -236,7 +238,7 @@ def _with_view(state: NamespaceState, view: KernelView) -> NamespaceState:
             routes=view.routes,
             listeners=view.listeners,
             sysctls=view.sysctls,
-            firewall=view.firewall,
+            firewall=view.firewall if target.firewall_backend else UNSET,
         )
     )
 

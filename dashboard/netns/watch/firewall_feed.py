@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 
-from dashboard.core.namespaces.state import FirewallRules
+from dashboard.core.namespaces.state import FirewallRules, Protocol
 from dashboard.netns.firewall import read_firewall
 from dashboard.netns.namespace import Namespace
+from dashboard.netns.watch.namespace_watch import KernelView
 
 #: The Engine sets the rules of a port some milliseconds after the link and around the listener.
 QUIET_S = 0.1
+#: Of the time, for readings after changes: 3000 services are a second of work.
+_READ_SHARE = 0.05
+#: They hold the sockets of published ports.
+_PORT_HOLDERS = frozenset({"dockerd", "docker-proxy"})
+
+
+def rule_triggers(view: KernelView) -> object:
+    """The part of a view whose changes often come with new rules: interfaces, and listeners on TCP ports and published
+    UDP ports. Other UDP sockets are often opened for one query, and an owner may be found late."""
+    ports = frozenset(
+        (one.protocol, one.family, one.address, one.port)
+        for one in view.listeners
+        if one.protocol is Protocol.TCP or one.process in _PORT_HOLDERS
+    )
+    return view.interfaces, ports
 
 
 class FirewallFeed:
@@ -29,12 +46,14 @@ class FirewallFeed:
         self._on_change = on_change
         self._lock = asyncio.Lock()
         self._started = 0
+        self._due = 0.0
         self._again = False
         self._task: asyncio.Task[None] | None = None
         self.rules = FirewallRules()
 
     def touch(self) -> None:
-        """Reads the rules soon: once for several changes."""
+        """Reads the rules soon: once for several changes, and after a pause that depends on the duration of the last
+        reading."""
         self._again = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
@@ -46,13 +65,17 @@ class FirewallFeed:
             if self._started > asked:  # a reading began after this call
                 return
             self._started += 1
+            began = time.monotonic()
             rules = await read_firewall(self._namespace, self._backend, self._bridges())
+            now = time.monotonic()
+            self._due = now + (now - began) / _READ_SHARE
         if rules != self.rules:
             self.rules = rules
             self._on_change()
 
     async def close(self) -> None:
-        """Stops reading; returns when the tools of a reading have ended."""
+        """Ends the readings after changes and waits for the end of their tools; callers of ``refresh`` wait for their
+        own."""
         if (task := self._task) is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -60,7 +83,8 @@ class FirewallFeed:
     async def _read_when_quiet(self) -> None:
         try:
             while self._again:
-                self._again = False
+                await asyncio.sleep(self._due - time.monotonic())
+                self._again = False  # a change from here on may come too early for its rules: it is read again
                 await asyncio.sleep(QUIET_S)
                 await self.refresh()
         finally:

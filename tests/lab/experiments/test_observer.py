@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import Lookup, NamespaceState, Origin
+from dashboard.core.namespaces.state import FirewallRules, Lookup, NamespaceState, Origin
 from dashboard.lab.experiments import observer as module
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.watch_pool import WatchPool
@@ -235,3 +237,15 @@ async def test_the_machine_s_resolver_is_its_own(observer: Observer) -> None:
     await observer.remove(MACHINE)
     assert observer.inode(MACHINE) is None
     assert observer.target(MACHINE) is None
+
+
+async def test_rules_of_the_firewall_are_those_of_the_column_that_asked(observer: Observer, zoo: Zoo) -> None:
+    target = subject(zoo, MACHINE)
+    machine = await observer.add(replace(target, firewall_backend="iptables"))
+    arm = await observer.add(replace(target, key="host"))
+    assert isinstance(machine.firewall, FirewallRules)
+    assert arm.firewall is UNSET
+    zoo.ip("link", "add", "new", "type", "bridge")
+    await eventually(lambda: "new" in links(observer.state("host")))
+    assert isinstance(observer.state(MACHINE).firewall, FirewallRules)
+    assert observer.state("host").firewall is UNSET

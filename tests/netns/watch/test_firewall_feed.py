@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from dashboard.core.namespaces.state import Family, FirewallRules, UnreadRules
+from dashboard.core.namespaces.state import Family, FirewallRules, Listener, Protocol, UnreadRules
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.watch import firewall_feed as module
-from dashboard.netns.watch.firewall_feed import FirewallFeed
-from tests.support.polling import eventually
+from dashboard.netns.watch.firewall_feed import FirewallFeed, rule_triggers
+from dashboard.netns.watch.namespace_watch import KernelView
+from tests.support.polling import eventually, others_run
 
 
 class Readings:
@@ -36,6 +38,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
     made = Readings()
     monkeypatch.setattr(module, "read_firewall", made)
     monkeypatch.setattr(module, "QUIET_S", 0)
+    monkeypatch.setattr(module, "_READ_SHARE", float("inf"))
     return made
 
 
@@ -99,3 +102,38 @@ async def test_a_closed_feed_reads_no_more(feed: FirewallFeed, readings: Reading
     assert feed._task is None
     readings.released.set()
     assert feed.rules == FirewallRules()
+
+
+async def test_after_a_reading_changes_wait_and_callers_do_not(
+    feed: FirewallFeed, readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_READ_SHARE", 1e-9)
+    await feed.refresh()
+    feed.touch()
+    for _ in range(100):
+        await others_run()
+    assert readings.started == 1
+    await feed.refresh()
+    assert readings.started == 2
+    await feed.close()
+
+
+UDP = Listener(Protocol.UDP, Family.INET, "0.0.0.0", 40000, 7, "dig")
+TCP = Listener(Protocol.TCP, Family.INET, "127.0.0.1", 8080)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differ"),
+    [
+        ((), (TCP,), True),
+        ((TCP,), (replace(TCP, port=8081),), True),
+        ((TCP,), (replace(TCP, pid=9, process="docker-proxy"),), False),
+        ((), (UDP,), False),
+        ((), (replace(UDP, process="docker-proxy"),), True),
+    ],
+    ids=["TCP port", "another TCP port", "owner of a TCP port", "UDP socket of a program", "published UDP port"],
+)
+def test_ports_that_may_be_published_have_rules_read(
+    before: tuple[Listener, ...], after: tuple[Listener, ...], differ: bool
+) -> None:
+    assert (rule_triggers(KernelView(listeners=before)) != rule_triggers(KernelView(listeners=after))) is differ
