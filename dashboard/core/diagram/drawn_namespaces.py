@@ -11,7 +11,8 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
 from dashboard.core.namespaces.visibility import name_machine
-from dashboard.core.paths.translations import DOCKER_PROXY
+from dashboard.core.paths.model import ANY_ADDRESS, family_of
+from dashboard.core.paths.translations import DOCKER_PROXY, covers, listeners_on
 
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
@@ -119,12 +120,13 @@ def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str
     return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
 
 
-def mapping_items(column: Column, machine: NamespaceState) -> list[Item]:
-    """Items for published ports: docker-proxy if it listens, and DNAT if a nat rule leads there."""
+def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState) -> list[Item]:
+    """Items for published ports: docker-proxy if it listens, and DNAT if a nat rule leads to an address in ``state``,
+    the column's own."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
-        for kind, lines in _forwarding_lines(machine, mapping, addresses).items():
+        for kind, lines in _forwarding_lines(state, machine, mapping, addresses).items():
             items.append(Item(mapping_box_id(column, kind, mapping), kind, column.mode, lines))
     if len(ports) > SHOWN_PORTS:
         items.append(Item(f"{column.key}:ports:more", "more", column.mode, (f"{len(ports) - SHOWN_PORTS} more ports",)))
@@ -132,7 +134,7 @@ def mapping_items(column: Column, machine: NamespaceState) -> list[Item]:
 
 
 def _forwarding_lines(
-    machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
+    state: NamespaceState, machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
     """The lines of each box of a mapping, by kind: ``proxy``, ``dnat``, or ``more`` if that is not known."""
     container_port, protocol, host_port = mapping
@@ -152,10 +154,21 @@ def _forwarding_lines(
             where = ("all other addresses" if proxies else "all addresses") if everywhere else where
             lines["dnat"] = (dnat, where)
         return lines
+    proxies = [
+        one
+        for address in addresses
+        for family in ((family_of(address),) if address else Family)
+        for one in listeners_on(machine, protocol, family, host_port, address)
+        if one.process == DOCKER_PROXY
+    ]
+    own = {a.address for link in state.interfaces for a in link.addresses if a.scope == "global"}
     rules = [
         rule
         for rule in machine.firewall.translations
-        if (rule.protocol, rule.port) == (protocol, host_port) and not rule.condition
+        if (rule.protocol, rule.port) == (protocol, host_port)
+        and not rule.condition
+        and rule.to_address in own
+        and any(address in {"", ANY_ADDRESS[rule.family]} or covers(rule, address) for address in addresses)
     ]
     if proxies:
         lines["proxy"] = (f"docker-proxy {port}", _proxied_addresses(proxies, rules) if everywhere else bound)
@@ -208,7 +221,7 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
         sentences.append(f"{names}: a separate network stack{tail}.")
         for column in stack.columns:
             for mapping, addresses in published_mappings(column).items():
-                lines = {} if machine is None else _forwarding_lines(machine.state, mapping, addresses)
+                lines = {} if machine is None else _forwarding_lines(stack.state, machine.state, mapping, addresses)
                 if machine is None or {"proxy", "dnat"} & set(lines):
                     container_port, protocol, host_port = mapping
                     port = "Port" if protocol == "tcp" else f"{protocol.upper()} port"

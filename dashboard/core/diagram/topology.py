@@ -115,8 +115,8 @@ def _edges(
 
 
 def _mapping_items(machine: DrawnNamespace, stacks: Sequence[DrawnNamespace]) -> list[Item]:
-    columns = (column for stack in stacks if stack is not machine for column in stack.columns)
-    return [item for column in columns for item in mapping_items(column, machine.state)]
+    columns = ((column, stack.state) for stack in stacks if stack is not machine for column in stack.columns)
+    return [item for column, state in columns for item in mapping_items(column, state, machine.state)]
 
 
 def _frame(stack: DrawnNamespace, kind: str, x: float, y: float, width: float, bottom: float) -> Box:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dashboard.core.namespaces.destinations import Network
 from dashboard.core.namespaces.iptables import LINK_LOCAL, LOOPBACK, parse_network, parse_ports
-from dashboard.core.namespaces.packet_filter import Chain, NameMatch, Network, Rule, Table, Verdict
+from dashboard.core.namespaces.packet_filter import Chain, NameMatch, Rule, Table, Verdict
 from dashboard.core.namespaces.state import Family
 
 _FAMILIES = {"ip": (Family.INET,), "ip6": (Family.INET6,), "inet": (Family.INET, Family.INET6)}
+_VERSIONS = {"ipv4": Family.INET, "ipv6": Family.INET6}
 _VERDICTS = {"accept": Verdict.ACCEPT, "drop": Verdict.DROP, "reject": Verdict.DROP, "return": Verdict.RETURN}
 #: Statements that end a nat chain without a new destination.
 _FINAL = frozenset({"snat", "masquerade"})
@@ -76,6 +78,7 @@ class _Reader:
         self._family = family
         self._named = named
         self._rule = Rule(Verdict.NONE)
+        self._redirects = False
         self._unknown: list[str] = []
         self.foreign = False
 
@@ -91,10 +94,15 @@ class _Reader:
                 return
             else:
                 self._read_statement(kind, value)
-        yield self._finished()
+        yield from self._finished()
 
-    def _finished(self) -> Rule:
-        return replace(self._rule, unknown="; ".join(self._unknown))
+    def _finished(self) -> Iterator[Rule]:
+        rule = replace(self._rule, unknown="; ".join(self._unknown))
+        if not self._redirects:
+            yield rule
+            return
+        for family in _FAMILIES[self._family]:
+            yield replace(rule, families=rule.families & {family}, to_address=LOOPBACK[family])
 
     def _read_statement(self, kind: str, value: Any) -> None:
         if kind in {"jump", "goto"} and isinstance(value, dict):
@@ -115,10 +123,14 @@ class _Reader:
     def _read_translation(self, kind: str, value: Mapping[str, Any]) -> None:
         address, port = value.get("addr"), value.get("port", 0)
         if kind == "redirect":
-            address = LOOPBACK[_FAMILIES[self._family][0]]
+            self._redirects, address = True, ""
         if not isinstance(address, str) or not isinstance(port, int):
             self._unknown.append(f"{kind} to {_describe(address if not isinstance(address, str) else port)}")
         to_address = address if isinstance(address, str) else ""
+        if value.get("family") in {"ip", "ip6"}:
+            self._restrict(*_FAMILIES[value["family"]])
+        elif (network := parse_network(to_address)) is not None:
+            self._restrict(Family.INET if network.version == 4 else Family.INET6)
         to_port = port if isinstance(port, int) else 0
         self._rule = replace(self._rule, verdict=Verdict.TRANSLATE, to_address=to_address, to_port=to_port)
 
@@ -132,7 +144,7 @@ class _Reader:
                 if not self._read_match(match):
                     self._unknown.append(_describe(match))
                 self._read_statement(*next(iter(element[1].items())))
-                yield self._finished()
+                yield from self._finished()
 
     def _resolve(self, value: Any) -> list[Any]:
         """The elements of a set or map, anonymous or named."""
@@ -181,7 +193,13 @@ class _Reader:
         return key == "nfproto" and not negated and self._read_family(values)
 
     def _read_family(self, values: list[Any]) -> bool:
-        return {"ip": ["ipv4"], "ip6": ["ipv6"]}.get(self._family) == values
+        if not all(isinstance(one, str) and one in _VERSIONS for one in values):
+            return False
+        self._restrict(*(_VERSIONS[one] for one in values))
+        return True
+
+    def _restrict(self, *families: Family) -> None:
+        self._rule = replace(self._rule, families=self._rule.families & set(families))
 
     def _read_payload(self, protocol: str, name: str, values: list[Any], *, negated: bool) -> bool:
         if name == "dport" and protocol in {"tcp", "udp", "th"}:
@@ -191,6 +209,8 @@ class _Reader:
             protocols = self._rule.protocols if protocol == "th" else frozenset({protocol})
             self._rule = replace(self._rule, ports=ports, protocols=protocols)
             return True
+        if protocol in {"ip", "ip6"}:  # Such a match also requires the family.
+            self._restrict(*_FAMILIES[protocol])
         networks = tuple(network for one in values if (network := _network(one)) is not None)
         if protocol not in {"ip", "ip6"} or not networks or len(networks) < len(values):
             return False

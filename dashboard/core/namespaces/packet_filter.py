@@ -6,13 +6,13 @@ the chains from the kernel's hooks, as packets do (iptables(8), nft(8)).
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from heapq import merge
 
+from dashboard.core.namespaces.destinations import Destinations, Network
 from dashboard.core.namespaces.state import (
     Family,
     FirewallRules,
@@ -28,8 +28,6 @@ MAX_DEPTH = 16
 MAX_STEPS = 200_000
 #: The greatest range of ports that is read as single ports.
 MAX_RANGE = 1024
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Verdict(StrEnum):
@@ -67,6 +65,7 @@ class Rule:
     """
 
     verdict: Verdict
+    families: frozenset[Family] = frozenset(Family)
     protocols: frozenset[str] = frozenset()
     destinations: tuple[Network, ...] = ()
     not_destinations: tuple[Network, ...] = ()
@@ -111,11 +110,11 @@ class Chain:
                 rules.append((number, rule))
         return general, by_port
 
-    def own_rules(self, protocol: Protocol, port: int) -> Iterator[Rule]:
+    def own_rules(self, family: Family, protocol: Protocol, port: int) -> Iterator[Rule]:
         """The rules for packets of the machine's own programs to one of its ports, in order."""
         general, by_port = self._own
         for _, rule in merge(general, by_port.get(port, ()), key=lambda pair: pair[0]):
-            if not rule.protocols or protocol in rule.protocols:
+            if family in rule.families and (not rule.protocols or protocol in rule.protocols):
                 yield rule
 
 
@@ -149,43 +148,13 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
     return FirewallRules(sorted_translations(translations), tuple(isolated))
 
 
-@dataclass(frozen=True, slots=True)
-class _Destinations:
-    """The addresses in ``network``, None for all, without those in ``excluded``."""
-
-    network: Network | None = None
-    excluded: tuple[Network, ...] = ()
-
-    def within(self, network: Network | None, excluded: Sequence[Network]) -> _Destinations | None:
-        """The addresses that also match; None if none does."""
-        inner = self.network if network is None else network
-        if inner is not None and self.network is not None:
-            if not inner.overlaps(self.network):
-                return None
-            inner = inner if _contains(self.network, inner) else self.network
-        outside = [one for one in (*self.excluded, *excluded) if inner is None or one.overlaps(inner)]
-        if inner is not None and any(_contains(one, inner) for one in outside):
-            return None
-        return _Destinations(inner, tuple(sorted(set(outside), key=_network_order)))
-
-
-def _network_order(network: Network) -> tuple[int, int, int]:
-    return (network.version, int(network.network_address), network.prefixlen)
-
-
-def _contains(outer: Network, inner: Network) -> bool:
-    if isinstance(outer, ipaddress.IPv4Network):
-        return isinstance(inner, ipaddress.IPv4Network) and inner.subnet_of(outer)
-    return isinstance(inner, ipaddress.IPv6Network) and inner.subnet_of(outer)
-
-
-def _matching(rest: Iterable[_Destinations], rule: Rule) -> list[_Destinations]:
+def _matching(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
     networks = rule.destinations or (None,)
     found = (one.within(network, rule.not_destinations) for one in rest for network in networks)
     return [one for one in found if one is not None]
 
 
-def _remaining(rest: Iterable[_Destinations], rule: Rule) -> list[_Destinations]:
+def _remaining(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
     """What does not match the rule's destinations."""
     left = list(rest)
     outside = [one.within(None, rule.destinations) for one in left] if rule.destinations else []
@@ -211,47 +180,50 @@ class _Walk:
         if any(rule.verdict is Verdict.TRANSLATE for rule in rules):
             for self._port in sorted({port for rule in rules for port in rule.ports or ()}):
                 for self._protocol in Protocol:
-                    rest = [_Destinations()]
+                    rest = [Destinations()]
                     for chain in start:
                         # A packet that a nat chain accepts without a translation still enters the next one.
-                        rest, accepted = self._follow(chain, rest, ())
+                        rest, accepted = self._follow(chain, rest)
                         rest += accepted
         return self._found
 
     def _follow(
-        self, chain: Chain, rest: list[_Destinations], conditions: tuple[str, ...], depth: int = 0
-    ) -> tuple[list[_Destinations], list[_Destinations]]:
+        self, chain: Chain, rest: list[Destinations], depth: int = 0
+    ) -> tuple[list[Destinations], list[Destinations]]:
         """What is not translated: packets that continue after the chain, and those with a final verdict."""
-        returned: list[_Destinations] = []
-        final: list[_Destinations] = []
-        for rule in chain.own_rules(self._protocol, self._port):
-            inner = _matching(rest, rule)
-            self._steps -= 1
-            if not inner or self._steps < 0 or rule.verdict is Verdict.NONE:
+        entered, count = rest, len(self._found)
+        returned: list[Destinations] = []
+        final: list[Destinations] = []
+        for rule in chain.own_rules(self._family, self._protocol, self._port):
+            matching = _matching(rest, rule)
+            self._steps -= max(1, len(rest))
+            if not matching or self._steps < 0 or rule.verdict is Verdict.NONE:
                 continue
-            known = (*conditions, rule.unknown) if rule.unknown else conditions
-            after: list[_Destinations] = []
+            inner = [one.only_if(rule.unknown) for one in matching]
+            after: list[Destinations] = []
             if rule.verdict is Verdict.TRANSLATE:
-                self._found += [self._translation(rule, one, known) for one in inner]
+                self._found += [self._translation(rule, one) for one in inner]
             elif rule.verdict in {Verdict.JUMP, Verdict.GOTO}:
                 target = self._table.chains.get(rule.target)
-                if target is not None and depth < MAX_DEPTH:
-                    after, ended = self._follow(target, inner, known, depth + 1)
-                    final += ended
+                known = target is not None and depth < MAX_DEPTH
+                after, ended = self._follow(target, inner, depth + 1) if target and known else ([], inner)
+                final += ended
                 if rule.verdict is Verdict.GOTO:
                     returned += after
                     after = []
-            elif rule.unknown:
-                conditions = (*conditions, f"not ({rule.unknown})")
+                elif after == inner:  # Nothing ended there: the condition of the jump decides nothing.
+                    continue
             elif rule.verdict is Verdict.RETURN:
                 returned += inner
             else:
                 final += inner
-            if not rule.unknown:
-                rest = _remaining(rest, rule) + after
+            passed = [one.only_if(f"not ({rule.unknown})") for one in matching] if rule.unknown else []
+            rest = list(dict.fromkeys((*_remaining(rest, rule), *passed, *after)))
+        if not final and len(self._found) == count:  # Everything continues, whatever conditions hold.
+            return entered, []
         return rest + returned, final
 
-    def _translation(self, rule: Rule, to: _Destinations, conditions: tuple[str, ...]) -> Translation:
+    def _translation(self, rule: Rule, to: Destinations) -> Translation:
         address = ""
         if to.network is not None:
             single = to.network.prefixlen == to.network.max_prefixlen
@@ -264,31 +236,34 @@ class _Walk:
             rule.to_port or self._port,
             address,
             tuple(map(str, to.excluded)),
-            "; ".join(dict.fromkeys(conditions)),
+            "; ".join(to.conditions),
         )
 
 
 def _drops(tables: Sequence[Table], family: Family, bridge: str) -> bool:
     """Whether a rule drops every new TCP connection from one port of ``bridge`` to another."""
     return any(
-        (_verdict(table, chain, bridge) or chain.policy) is Verdict.DROP
+        (_verdict(table, chain, family, bridge) or chain.policy) is Verdict.DROP
         for table in tables
         if family in table.families
         for chain in table.hooked("filter", "forward")
     )
 
 
-def _verdict(table: Table, chain: Chain, bridge: str, depth: int = 0) -> Verdict | None:
+def _verdict(table: Table, chain: Chain, family: Family, bridge: str, depth: int = 0) -> Verdict | None:
     """The verdict on such a connection; None if it continues after the chain. A rule that accepts some of them counts
     as accepting all, because it is not known which."""
     for rule in chain.rules:
-        if not rule.passes(bridge, bridge) or (rule.protocols and Protocol.TCP not in rule.protocols):
+        if family not in rule.families or not rule.passes(bridge, bridge):
+            continue
+        if rule.protocols and Protocol.TCP not in rule.protocols:
             continue
         partial = bool(rule.destinations or rule.not_destinations or rule.ports is not None or rule.unknown)
         verdict: Verdict | None = rule.verdict
         if verdict in {Verdict.JUMP, Verdict.GOTO}:
             target = table.chains.get(rule.target)
-            deeper = _verdict(table, target, bridge, depth + 1) if target is not None and depth < MAX_DEPTH else None
+            known = target is not None and depth < MAX_DEPTH
+            deeper = _verdict(table, target, family, bridge, depth + 1) if target and known else None
             if deeper is None and rule.verdict is Verdict.GOTO and not partial:
                 return None
             verdict = deeper

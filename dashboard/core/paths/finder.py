@@ -123,7 +123,7 @@ def _hops_between(
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
-    """The path from the first other container on the same network, by name if Docker resolves names there."""
+    """For each network the path from the first other container on it, by name if Docker resolves names there."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     for network, assigned in column.networks.items():
         server_link = _link_with(state, assigned) if assigned else None
@@ -142,7 +142,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
             title = f"Another container to {column.title}, {where}"
             why = f"no second container {where} was seen: a path between two needs one"
             yield Path(kind, title, column.key, column.key, unavailable=why)
-            return
+            continue
         name = column.container.name if by_name and column.container else ""
         title = f"{peer.title} to {column.title}, {where}{', by name' if name else ''}"
         hops = _hops_between(states.get(MACHINE), state, server_link, states[peer.key], client_link)
@@ -154,7 +154,6 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
                     yield _open_path(kind, title, peer.key, column, addresses[0], hops, name)
                 elif family_of(assigned) is family:
                     yield Path(kind, title, peer.key, column.key, unavailable=why)
-        return
 
 
 def _invisible_path(column: Column) -> Path:

@@ -35,6 +35,9 @@ from tests.core.builders import (
     make_state,
 )
 
+#: The state of a container with an address of each family.
+INSIDE = make_state(4026532500, interfaces=(make_interface(addresses=("172.17.0.2/16", "fd00:17::2/64")),))
+
 
 def make_stack(*links: Interface) -> DrawnNamespace:
     return DrawnNamespace(make_state(interfaces=links), (make_column("bridge"),))
@@ -131,14 +134,14 @@ def test_mappings_gather_the_addresses_that_they_are_bound_to() -> None:
 
 def test_every_mapping_is_shown_or_counted() -> None:
     machine = make_state(listeners=())
-    assert len(mapping_items(published(SHOWN_PORTS), machine)) == SHOWN_PORTS
-    items = mapping_items(published(SHOWN_PORTS + 7), machine)
+    assert len(mapping_items(published(SHOWN_PORTS), INSIDE, machine)) == SHOWN_PORTS
+    items = mapping_items(published(SHOWN_PORTS + 7), INSIDE, machine)
     assert items[-1].lines == ("7 more ports",)
 
 
 def test_one_port_on_two_addresses_has_one_set_of_boxes() -> None:
     column = make_column("bridge", published=(*make_ports(80, 80, "127.0.0.1"), *make_ports(80, 81, "192.0.2.2")))
-    ids = [item.id for item in mapping_items(column, make_state(listeners=()))]
+    ids = [item.id for item in mapping_items(column, INSIDE, make_state(listeners=()))]
     assert len(set(ids)) == len(ids) == 2
     assert set(ids) == {mapping_box_id(column, "dnat", mapping) for mapping in published_mappings(column)}
 
@@ -186,7 +189,7 @@ def test_a_mapping_has_a_box_for_docker_proxy_and_one_for_the_translation(
 ) -> None:
     column = make_column("bridge", published=make_ports(8080, 80, *addresses))
     machine = make_state(listeners=tuple(make_listener(port, "docker-proxy") for port in listeners))
-    items = mapping_items(column, machine)
+    items = mapping_items(column, INSIDE, machine)
     assert [item.lines for item in items] == lines
     assert {item.kind for item in items} <= {"proxy", "dnat"}
 
@@ -194,7 +197,7 @@ def test_a_mapping_has_a_box_for_docker_proxy_and_one_for_the_translation(
 def test_a_listener_of_another_process_or_protocol_is_no_docker_proxy() -> None:
     column = make_column("bridge", published=make_ports(8080, 80, "0.0.0.0"))
     for one in (make_listener(8080, "nginx"), make_listener(8080, "docker-proxy", protocol=Protocol.UDP)):
-        assert [item.kind for item in mapping_items(column, make_state(listeners=(one,)))] == ["dnat"]
+        assert [item.kind for item in mapping_items(column, INSIDE, make_state(listeners=(one,)))] == ["dnat"]
 
 
 DNAT = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80, "", ("127.0.0.0/8",))
@@ -237,7 +240,38 @@ def test_a_translation_is_drawn_where_a_rule_was_read(
         make_listener(8080, "docker-proxy", address="::", family=Family.INET6),
     ]
     machine = make_state(listeners=tuple(sockets if proxy else ()), firewall=rules)
-    assert [item.lines for item in mapping_items(column, machine)] == lines
+    assert [item.lines for item in mapping_items(column, INSIDE, machine)] == lines
+
+
+OTHER = replace(DNAT, to_address="172.17.0.3", address="192.0.2.2")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "rules", "lines"),
+    [
+        (("127.0.0.1",), (OTHER,), []),
+        (("127.0.0.1",), (DNAT,), []),
+        (("0.0.0.0",), (OTHER,), []),
+        (("192.0.2.2",), (DNAT6,), []),
+        (("192.0.2.2",), (replace(DNAT, address="198.51.100.2"),), []),
+        (("192.0.2.2",), (replace(DNAT, address="192.0.2.2"), OTHER), [("DNAT :8080 → :80", "at 192.0.2.2")]),
+    ],
+)
+def test_a_rule_to_another_container_or_from_another_address_is_not_drawn(
+    addresses: tuple[str, ...], rules: tuple[Translation, ...], lines: list[tuple[str, ...]]
+) -> None:
+    column = make_column("bridge", published=make_ports(8080, 80, *addresses))
+    machine = make_state(listeners=(), firewall=FirewallRules(rules))
+    assert [item.lines for item in mapping_items(column, INSIDE, machine)] == lines
+
+
+def test_docker_proxy_at_another_address_is_not_drawn() -> None:
+    machine = make_state(
+        listeners=(make_listener(8080, "docker-proxy", address="192.0.2.2"),), firewall=FirewallRules()
+    )
+    for address, kinds in (("127.0.0.1", []), ("192.0.2.2", ["proxy"])):
+        column = make_column("bridge", published=make_ports(8080, 80, address))
+        assert [item.kind for item in mapping_items(column, INSIDE, machine)] == kinds
 
 
 def test_the_summary_names_no_port_that_nothing_forwards() -> None:
@@ -251,4 +285,4 @@ def test_the_summary_names_no_port_that_nothing_forwards() -> None:
 
 def test_a_routed_network_has_no_box_for_a_port() -> None:
     column = make_column("bridge", published=make_ports(0, 80, "0.0.0.0"))
-    assert mapping_items(column, make_state()) == []
+    assert mapping_items(column, INSIDE, make_state()) == []

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.namespaces.nftables import read_nftables
-from dashboard.core.namespaces.packet_filter import NameMatch, Rule, Verdict
+from dashboard.core.namespaces.packet_filter import NameMatch, Rule, Verdict, read_rules
+from dashboard.core.namespaces.state import Family
 
 
 def rules_of(*statements: Any, family: str = "ip", more: tuple[Any, ...] = ()) -> list[Rule]:
@@ -98,6 +99,44 @@ def test_a_translation_by_a_map_is_a_condition() -> None:
     rule = rules_of(PORT, {"dnat": {"addr": {"map": {"key": 1, "data": "@m"}}}})[0]
     assert rule.verdict is Verdict.TRANSLATE
     assert rule.unknown.startswith("dnat to ")
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        ([PORT, {"dnat": {"family": "ip", "addr": "10.0.0.2"}}], {Family.INET: "10.0.0.2"}),
+        ([PORT, {"dnat": {"family": "ip6", "addr": "fd00::2"}}], {Family.INET6: "fd00::2"}),
+        ([PORT, {"dnat": {"addr": "10.0.0.2"}}], {Family.INET: "10.0.0.2"}),
+        ([PORT, {"dnat": {"addr": "fd00::2"}}], {Family.INET6: "fd00::2"}),
+        ([PORT, {"redirect": {"port": 81}}], {Family.INET: "127.0.0.1", Family.INET6: "::1"}),
+        (
+            [match({"meta": {"key": "nfproto"}}, "ipv6"), PORT, {"redirect": {"port": 81}}],
+            {Family.INET6: "::1"},
+        ),
+        (
+            [match(payload("ip", "daddr"), "127.0.0.1", "!="), PORT, {"redirect": {"port": 81}}],
+            {Family.INET: "127.0.0.1"},
+        ),
+    ],
+)
+def test_a_translation_in_an_inet_table_is_for_the_family_of_its_address(
+    statements: list[Any], expected: dict[Family, str]
+) -> None:
+    chain = {"family": "inet", "table": "t", "name": "c", "type": "nat", "hook": "output", "prio": -100}
+    rule = {"family": "inet", "table": "t", "chain": "c", "expr": statements}
+    tables = read_nftables(json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})).tables.values()
+    read = read_rules(list(tables), {}).translations
+    assert {one.family: one.to_address for one in read} == expected
+    assert not any(one.condition for one in read)
+
+
+def test_a_rule_for_one_family_isolates_no_bridge_for_the_other() -> None:
+    chain = {"family": "inet", "table": "t", "name": "c", "type": "filter", "hook": "forward", "prio": 0}
+    expression = [match({"meta": {"key": "nfproto"}}, "ipv6"), {"drop": None}]
+    rule = {"family": "inet", "table": "t", "chain": "c", "expr": expression}
+    tables = read_nftables(json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})).tables.values()
+    rules = read_rules(list(tables), {family: ["br0"] for family in Family})
+    assert [rules.isolates("br0", family) for family in Family] == [False, True]
 
 
 def test_tables_of_iptables_are_marked() -> None:

@@ -87,9 +87,47 @@ def test_a_condition_that_is_not_evaluated_stays_with_the_rule() -> None:
     owner = "-m owner --uid-owner 0"
     assert translations(f"-A OUTPUT {owner} {TO} 10.0.0.1", f"-A OUTPUT {TO} 10.0.0.2") == [
         f"80 → 10.0.0.1 {owner}",
-        "80 → 10.0.0.2",
+        f"80 → 10.0.0.2 not ({owner})",
     ]
     assert translations(f"-A OUTPUT {owner} -j RETURN", f"-A OUTPUT {TO} 10.0.0.1") == [f"80 → 10.0.0.1 not ({owner})"]
+
+
+OWNER = "-m owner --uid-owner 0"
+
+
+@pytest.mark.parametrize(
+    ("rules", "first"),
+    [
+        ((f"-A OUTPUT {OWNER} -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 81",), [f"80 → 127.0.0.1 {OWNER}"]),
+        ((f"-A OUTPUT {OWNER} -j A", f"-A A {TO} 10.0.0.1"), [f"80 → 10.0.0.1 {OWNER}"]),
+        ((f"-A OUTPUT {OWNER} -g A", "-A A -j RETURN"), []),
+        ((f"-A OUTPUT {OWNER} -j A", "-A A -j ACCEPT"), []),
+        (("-A OUTPUT -j A", f"-A A {OWNER} -j ACCEPT"), []),
+        (("-A OUTPUT -j A", f"-A A {OWNER} {TO} 10.0.0.1"), [f"80 → 10.0.0.1 {OWNER}"]),
+    ],
+)
+def test_after_a_conditional_end_the_opposite_is_a_condition(rules: tuple[str, ...], first: list[str]) -> None:
+    expected = sorted([*first, f"80 → 10.0.0.2 not ({OWNER})"])
+    assert translations(*rules, f"-A OUTPUT {TO} 10.0.0.2") == expected
+
+
+def test_a_condition_counts_only_for_the_destinations_of_its_rule() -> None:
+    assert translations(f"-A OUTPUT -d 192.0.2.2 {OWNER} -j RETURN", f"-A OUTPUT {TO} 10.0.0.1") == [
+        "80 → 10.0.0.1 192.0.2.2/32",
+        f"80 → 10.0.0.1 192.0.2.2 not ({OWNER})",
+    ]
+
+
+def test_a_conditional_jump_that_only_returns_decides_nothing() -> None:
+    mark = (f"-A OUTPUT {OWNER} -j A", "-A A -j MARK --set-xmark 0x1")
+    assert translations(*mark, f"-A OUTPUT {TO} 10.0.0.1") == ["80 → 10.0.0.1"]
+    both = ("-A OUTPUT -j A", f"-A A {OWNER} -j RETURN", "-A A -j MARK --set-xmark 0x1")
+    assert translations(*both, f"-A OUTPUT {TO} 10.0.0.1") == ["80 → 10.0.0.1"]
+    part = (f"-A OUTPUT {OWNER} -j A", "-A A -d 192.0.2.2 -j ACCEPT")
+    assert translations(*part, f"-A OUTPUT {TO} 10.0.0.1") == [
+        f"80 → 10.0.0.1 not ({OWNER})",
+        f"80 → 10.0.0.1 192.0.2.2/32 {OWNER}",
+    ]
 
 
 def test_chains_that_jump_to_each_other_end() -> None:

@@ -332,6 +332,15 @@ def test_a_path_between_containers_needs_another_stack_on_the_same_network() -> 
     assert "bridge/container-to-container" not in paths_by_key(unassigned, states)
 
 
+def test_a_second_container_is_found_on_every_network() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    own = columns[1].networks["bridge"]
+    networks = ({"bridge": own, "lan": own}, {"lan": next(iter(columns[2].networks.values()))})
+    columns = (columns[0], replace(columns[1], networks=networks[0]), replace(columns[2], networks=networks[1]))
+    path = paths_by_key(columns, states)["bridge/container-to-container"]
+    assert (path.client, path.address, path.unavailable) == ("user-bridge", own, "")
+
+
 def published(*ports: PublishedPort, **machine: Any) -> dict[str, tuple[str, str]]:
     """Target and reason of each path through these ports of a container in bridge mode."""
     columns, states = make_scene(("bridge",))

@@ -122,7 +122,7 @@ class RecordedPictures:
                 if column.key != MACHINE:
                     inside += listener_items(column.key, column.mode, own_listeners(column, namespace.state))
                 if machine is not None and namespace.key != MACHINE:
-                    inside += mapping_items(column, machine)
+                    inside += mapping_items(column, namespace.state, machine)
             narrow = [*interface_items(namespace, mode), *inside]
             wide = narrow
             if namespace.key == MACHINE:

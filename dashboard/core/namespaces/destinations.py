@@ -1,0 +1,49 @@
+"""Sets of destination addresses that packets have while they pass the rules of the packet filter."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+#: The greatest number of conditions that are kept for a packet.
+MAX_CONDITIONS = 8
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """The addresses in ``network``, None for all, without those in ``excluded``, and the ``conditions`` on packets."""
+
+    network: Network | None = None
+    excluded: tuple[Network, ...] = ()
+    conditions: tuple[str, ...] = ()
+
+    def within(self, network: Network | None, excluded: Sequence[Network]) -> Destinations | None:
+        """The addresses that also match; None if none does."""
+        inner = self.network if network is None else network
+        if inner is not None and self.network is not None:
+            if not inner.overlaps(self.network):
+                return None
+            inner = inner if _contains(self.network, inner) else self.network
+        outside = [one for one in (*self.excluded, *excluded) if inner is None or one.overlaps(inner)]
+        if inner is not None and any(_contains(one, inner) for one in outside):
+            return None
+        return Destinations(inner, tuple(sorted(set(outside), key=_network_order)), self.conditions)
+
+    def only_if(self, condition: str) -> Destinations:
+        """The same addresses with one more condition. A text for the reader: the first ones suffice."""
+        if not condition or condition in self.conditions or len(self.conditions) == MAX_CONDITIONS:
+            return self
+        return replace(self, conditions=(*self.conditions, condition))
+
+
+def _network_order(network: Network) -> tuple[int, int, int]:
+    return (network.version, int(network.network_address), network.prefixlen)
+
+
+def _contains(outer: Network, inner: Network) -> bool:
+    if isinstance(outer, ipaddress.IPv4Network):
+        return isinstance(inner, ipaddress.IPv4Network) and inner.subnet_of(outer)
+    return isinstance(inner, ipaddress.IPv6Network) and inner.subnet_of(outer)
