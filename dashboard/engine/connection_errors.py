@@ -9,6 +9,8 @@ from collections.abc import Iterator
 #: Exceptions of requests, urllib3 and http.client, by name, so that this module does not import them.
 TIMEOUTS = frozenset({"ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "ConnectTimeoutError"})
 BROKEN = frozenset({"ConnectionError", "ProtocolError", "ChunkedEncodingError", "RemoteDisconnected", "IncompleteRead"})
+#: urllib3's, for a certificate of another host.
+WRONG_NAME = "CertificateError"
 
 
 class SshError(OSError):
@@ -81,8 +83,10 @@ def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: 
                 f"Cannot connect to the Docker Engine at {endpoint}: the program ssh is missing. "
                 "Install it: apt-get install openssh-client."
             )
-        if isinstance(one, ssl.SSLError):
-            reason = getattr(one, "verify_message", "") or getattr(one, "reason", "") or "no TLS"
+        wrong_name = type(one).__name__ == WRONG_NAME
+        if wrong_name or isinstance(one, ssl.SSLError):
+            reason = getattr(one, "verify_message", "") or getattr(one, "reason", "")
+            reason = reason or (str(one) if wrong_name else "no TLS")
             return (
                 f"The TLS connection to the Docker Engine at {endpoint} failed: {reason}. "
                 "Compare ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH with those of the engine."

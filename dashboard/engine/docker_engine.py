@@ -227,7 +227,7 @@ class DockerEngine:
         for pull in list(self._pulls):
             pull.shutdown()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._forget()
+        await asyncio.to_thread(self._forget)  # ending ssh blocks
 
     # -- the engine ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import ssl
 import pytest
 import requests
 import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from dashboard.engine.connection_errors import (
     SshError,
@@ -50,6 +51,7 @@ def test_each_kind_of_silence_has_its_own_sentence(error: BaseException, words: 
         (wrapped(SshError("Permission denied (publickey)")), "ssh://host", "Permission denied (publickey). Run `ssh`"),
         (FileNotFoundError(2, "gone"), "ssh://host", "openssh-client"),
         (wrapped(ssl.SSLError(1, "[SSL] certificate verify failed")), "tcp://192.0.2.1:2376", "DOCKER_CERT_PATH"),
+        (wrapped(CertificateError("hostname 'a' doesn't match 'b'")), "tcp://a:2376", "failed: hostname 'a' doesn't"),
         (wrapped(socket.gaierror(-2, "unknown")), "tcp://host:2376", "host name"),
         (wrapped(ConnectionRefusedError(111, "refused")), "tcp://192.0.2.1:2376", "Start it there"),
         (TimeoutError(), "ssh://host", "did not answer within 3 s"),

@@ -16,6 +16,7 @@ from typing import Any
 from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, IPv6, Mode, NetworkAttachment
 
 IFNAME = "com.docker.network.endpoint.ifname"
+#: Of one experiment, apart from those of its modes: Docker's default pools have 31 subnets.
 MAX_NETWORKS = 8
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 #: Linux, ``dev_valid_name``: at most 15 bytes, without slashes, colons and white space.
@@ -51,7 +52,8 @@ def attached_name(experiment: str, attachment: NetworkAttachment) -> str:
 
 
 def _suffix(ipv6: IPv6) -> str:
-    return {IPv6.OFF: "", IPv6.ON: "-ipv6", IPv6.ONLY: "-ipv6-only"}[ipv6]
+    """The part after the name. Its dot distinguishes ``a,ipv6`` from a network called ``a-ipv6``."""
+    return {IPv6.OFF: "", IPv6.ON: ".ipv6", IPv6.ONLY: ".ipv6-only"}[ipv6]
 
 
 def own_network(experiment: str, arm: ArmSpec) -> str | None:
@@ -220,11 +222,17 @@ def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
             "networks",
             f"Docker combines only user-defined networks, and {arm.mode} is not one: choose one of {several}.",
         )
-    if len(arm.networks) > MAX_NETWORKS:
-        yield "networks", f"There are {len(arm.networks)} networks: at most {MAX_NETWORKS} are allowed."
     names = [(attachment.name, attachment.ipv6) for attachment in arm.networks]
     if len(set(names)) < len(names):
         yield "networks", "A network is named twice: name each once."
+
+
+def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
+    """The problem of all further networks together, in a sentence; arms share those of the same name and families."""
+    count = len({(attachment.name, attachment.ipv6) for arm in arms for attachment in arm.networks})
+    if count <= MAX_NETWORKS:
+        return None
+    return f"The arms have {count} further networks: at most {MAX_NETWORKS} are allowed in one experiment."
 
 
 def missing_feature(arm: ArmSpec, api: str) -> str | None:

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dashboard.core.experiments.networks import check_networks
+from dashboard.core.experiments.networks import check_networks, too_many_networks
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 
 MAX_ARMS = 50
@@ -258,6 +258,9 @@ def problems(experiment: ExperimentSpec) -> tuple[Problem, ...]:
     if len(experiment.names) > MAX_ITEMS:
         sentence = f"There are {len(experiment.names)} names: at most {MAX_ITEMS} are allowed."
         found.append(Problem(None, "names", sentence))
+    networks = too_many_networks(experiment.arms)
+    if networks:
+        found.append(Problem(None, "networks", networks))
     found += [
         Problem(None, "names", f"“{name[:60]}” is not a host name.")
         for name in experiment.names

@@ -35,11 +35,11 @@ def engine_options() -> dict[str, Any]:
 
 
 def engine_version(root: Path | None) -> str:
-    """What ``dockerd --version`` of the root prints; empty if it cannot be executed."""
+    """What ``dockerd --version`` of the root prints; empty if it cannot be executed or does not end."""
     command = ["dockerd", "--version"] if root is None else ["chroot", str(root), "dockerd", "--version"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
-    except OSError:
+    except (OSError, subprocess.SubprocessError):
         return ""
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
+import shlex
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -29,20 +31,32 @@ END_TIMEOUT_S = 0.5
 
 def ssh_command(endpoint: str) -> list[str]:
     """The command for ``ssh://[USER@]HOST[:PORT][SOCKET]``. Raises EngineUnreachable."""
-    parts = urlsplit(endpoint)
     try:
-        host, port, user = parts.hostname, parts.port, parts.username
+        parts = urlsplit(endpoint)
+        port = parts.port
     except ValueError:
-        host, port, user = None, None, None
+        raise _not_a_host(endpoint) from None
+    host, user = _host(parts.netloc), parts.username
     if not host or parts.password or parts.query or parts.fragment or host.startswith("-"):
-        raise EngineUnreachable(
-            f"“{endpoint}” is not the address of a host: write DOCKER_HOST=ssh://user@host:22.", 503
-        )
+        raise _not_a_host(endpoint)
     command = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}", "-T"]
     command += ["-l", user] if user else []
     command += ["-p", str(port)] if port else []
-    docker = ["docker", *(["--host", f"unix://{parts.path}"] if parts.path.strip("/") else []), "system", "dial-stdio"]
-    return [*command, "--", host, *docker]
+    # ssh joins these words with spaces, and the host's shell splits them.
+    socket_option = ["--host", shlex.quote(f"unix://{parts.path}")] if parts.path.strip("/") else []
+    return [*command, "--", host, "docker", *socket_option, "system", "dial-stdio"]
+
+
+def _host(netloc: str) -> str:
+    """The host as it is written: ``SplitResult.hostname`` is in lower case, and aliases in ssh_config(5) are not."""
+    address = netloc.rpartition("@")[2]
+    return address[1:].partition("]")[0] if address.startswith("[") else address.partition(":")[0]
+
+
+def _not_a_host(endpoint: str) -> EngineUnreachable:
+    """The error for an address that ssh cannot use; a password in it is left out."""
+    shown = re.sub(r"^(ssh://[^:@/\[]*):.*@", r"\1@", endpoint)
+    return EngineUnreachable(f"“{shown}” is not the address of a host: write DOCKER_HOST=ssh://user@host:22.", 503)
 
 
 class SshConnection(urllib3.connection.HTTPConnection):
@@ -91,7 +105,11 @@ class SshConnection(urllib3.connection.HTTPConnection):
                 code = process.wait(END_TIMEOUT_S)  # without a connection it ends by itself
             except subprocess.TimeoutExpired:
                 process.terminate()
-                code = process.wait()
+                try:
+                    code = process.wait(END_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    code = process.wait()
             # A shared connection that stays in the background (ControlPersist) keeps the pipe open.
             os.set_blocking(process.stderr.fileno(), False)
             lines = (process.stderr.read() or b"").decode(errors="replace").strip().splitlines()

@@ -21,4 +21,6 @@ class TlsAdapter(requests.adapters.HTTPAdapter):
         """Make the pools, with a context that is not strict."""
         context = urllib3.util.ssl_.create_urllib3_context()
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        # Verification cannot be turned off while it is set. urllib3 compares the name where it verifies.
+        context.check_hostname = False
         super().init_poolmanager(*arguments, ssl_context=context, **options)

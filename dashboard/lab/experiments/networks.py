@@ -21,6 +21,8 @@ from dashboard.lab.experiments.observer import Observer
 from dashboard.store.experiments import Record
 
 CONFLICT = 409
+#: Networks that are created at the same time.
+MAX_CREATIONS = 4
 
 Announce = Callable[[str, str], None]
 
@@ -41,10 +43,11 @@ class ExperimentNetworks:
         self._labels = context.labels(record.id)
         self._round = {LABEL_ROUND: str(record.round)}
         self._observer = observer
+        self._slots = asyncio.Semaphore(MAX_CREATIONS)
         self.errors: dict[str, EngineError] = {}
 
     async def create(self, announce: Announce) -> None:
-        """Creates all missing networks at once. Raises EngineUnreachable if the Engine does not answer."""
+        """Creates the missing networks, several at a time. Raises EngineUnreachable if the Engine does not answer."""
         needed = needed_networks(self._experiment, self._arms)
         if not needed:
             return
@@ -82,7 +85,8 @@ class ExperimentNetworks:
 
     async def _create(self, name: str, request: NetworkRequest) -> None:
         try:
-            await self._engine.create_network(name, request.driver, self._labels | self._round, request.options)
+            async with self._slots:
+                await self._engine.create_network(name, request.driver, self._labels | self._round, request.options)
         except EngineUnreachable:
             raise
         except EngineError as error:

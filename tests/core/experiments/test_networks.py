@@ -26,6 +26,7 @@ from dashboard.core.experiments.networks import (
     network_request,
     own_network,
     parse_attachment,
+    too_many_networks,
 )
 from dashboard.core.modes import ArmSpec, IPv6, Mode, NetworkAttachment
 from tests.core.builders import make_arm
@@ -37,10 +38,16 @@ WEB = ArmSpec("web", Mode.USER_BRIDGE)
 def test_names_are_readable_and_unique() -> None:
     assert network_name("7f2a9c", Mode.USER_BRIDGE) == "nm-7f2a9c"
     assert network_name("7f2a9c", Mode.MACVLAN) == "nm-7f2a9c-macvlan"
-    assert network_name("7f2a9c", Mode.USER_BRIDGE, IPv6.ONLY) == "nm-7f2a9c-ipv6-only"
+    assert network_name("7f2a9c", Mode.USER_BRIDGE, IPv6.ONLY) == "nm-7f2a9c.ipv6-only"
     assert attached_name("7f2a9c", BACK) == "nm-7f2a9c-net-back"
-    assert attached_name("7f2a9c", replace(BACK, ipv6=IPv6.ON)) == "nm-7f2a9c-net-back-ipv6"
+    assert attached_name("7f2a9c", replace(BACK, ipv6=IPv6.ON)) == "nm-7f2a9c-net-back.ipv6"
     assert len({network_name("7f2a9c", mode) for mode in Mode}) == len(Mode)
+
+
+def test_a_family_is_not_confused_with_a_part_of_the_name() -> None:
+    texts = ("a", "a,ipv6", "a,ipv6-only", "a-ipv6", "a-ipv6,ipv6-only", "a-ipv6-only", "a_ipv6")
+    networks = tuple(parse_attachment(text) for text in texts)
+    assert len(attached_networks("7f2a9c", replace(WEB, networks=networks))) == len(texts)
 
 
 def test_each_network_is_needed_once_with_its_families() -> None:
@@ -50,7 +57,7 @@ def test_each_network_is_needed_once_with_its_families() -> None:
         "nm-x": NeededNetwork(Mode.USER_BRIDGE),
         "nm-x-macvlan": NeededNetwork(Mode.MACVLAN),
         "nm-x-overlay": NeededNetwork(Mode.OVERLAY),
-        "nm-x-ipv6": NeededNetwork(Mode.USER_BRIDGE, IPv6.ON),
+        "nm-x.ipv6": NeededNetwork(Mode.USER_BRIDGE, IPv6.ON),
         "nm-x-net-back": NeededNetwork(Mode.USER_BRIDGE),
     }
     assert needed_networks("x", [make_arm("host"), make_arm("bridge")]) == {}
@@ -187,11 +194,18 @@ def test_what_no_network_can_be_is_a_sentence(text: str) -> None:
         ({"mode": Mode.BRIDGE, "networks": (BACK,)}, "networks"),
         ({"mode": Mode.HOST, "networks": (BACK,)}, "networks"),
         ({"networks": (BACK, BACK)}, "networks"),
-        ({"networks": tuple(replace(BACK, name=f"n{number}") for number in range(9))}, "networks"),
     ],
 )
 def test_networks_that_docker_cannot_combine_are_problems(changes: dict[str, Any], field: str | None) -> None:
     assert [found for found, _ in check_networks(replace(WEB, **changes))] == ([field] if field else [])
+
+
+def test_an_experiment_has_at_most_eight_further_networks_which_arms_may_share() -> None:
+    eight = tuple(replace(BACK, name=f"n{number}") for number in range(8))
+    arms = [replace(WEB, key=f"web{number}", networks=eight) for number in range(50)]
+    assert too_many_networks(arms) is None
+    sentence = "The arms have 9 further networks: at most 8 are allowed in one experiment."
+    assert too_many_networks([*arms, replace(WEB, networks=(replace(eight[0], ipv6=IPv6.ON),))]) == sentence
 
 
 @pytest.mark.parametrize(

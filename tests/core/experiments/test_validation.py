@@ -20,7 +20,7 @@ from dashboard.core.experiments.validation import (
     parse_sysctls,
     problems,
 )
-from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, NetworkAttachment, Publish
 
 WEB = ArmSpec("web", Mode.BRIDGE)
 
@@ -120,6 +120,10 @@ def test_a_malformed_value_is_one_problem_at_its_field(changes: dict[str, Any], 
         ({"title": "\0"}, "title"),
         ({"names": ("not a name",)}, "names"),
         ({"names": ("",)}, "names"),
+        (
+            {"arms": tuple(ArmSpec(f"a{n}", Mode.OVERLAY, networks=(NetworkAttachment(f"n{n}"),)) for n in range(9))},
+            "networks",
+        ),
     ],
 )
 def test_a_problem_of_the_whole_experiment_has_no_arm(changes: dict[str, Any], field: str) -> None:

@@ -45,6 +45,15 @@ def test_settings_name_the_root_and_the_options(monkeypatch: pytest.MonkeyPatch,
     assert programs.engine_options() == {"icc": False}
 
 
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "missing"), subprocess.TimeoutExpired("dockerd", 10)])
+def test_an_engine_that_does_not_tell_its_version_has_none(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    assert programs.engine_version(None) == ""
+
+
 @pytest.mark.usefixtures("as_root")
 @pytest.mark.parametrize("text", ["[]", "{", "icc=false"])
 def test_options_that_are_no_object_are_refused_with_the_name_of_the_setting(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def get(session: requests.Session, script: str, *arguments: str) -> str:
             "ssh://example.test/run/user/1000/docker.sock",
             ["docker", "--host", "unix:///run/user/1000/docker.sock", "system", "dial-stdio"],
         ),
+        ("ssh://host/run/$(id)/a b;c", ["docker", "--host", "'unix:///run/$(id)/a b;c'", "system", "dial-stdio"]),
+        ("ssh://Me@MyHost:22", ["-l", "Me", "-p", "22", "--", "MyHost", "docker"]),
     ],
 )
 def test_the_command_is_that_of_the_docker_command(endpoint: str, words: list[str]) -> None:
@@ -50,13 +53,28 @@ def test_the_command_is_that_of_the_docker_command(endpoint: str, words: list[st
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["ssh://", "ssh://-oProxyCommand=x", "ssh://me:secret@example.test", "ssh://example.test:port", "ssh://a?b"],
+    [
+        "ssh://",
+        "ssh://-oProxyCommand=x",
+        "ssh://me:secret@example.test",
+        "ssh://example.test:port",
+        "ssh://a?b",
+        "ssh://[abc",
+        "ssh://[]",
+    ],
 )
 async def test_an_address_that_ssh_could_misunderstand_is_refused(endpoint: str) -> None:
     engine = DockerEngine(endpoint)
     with pytest.raises(EngineUnreachable, match="is not the address of a host"):
         await engine.info()
     await engine.close()
+
+
+@pytest.mark.parametrize("password", ["secret", "secret/1", "secret@1", "secret:1", "secret#1", "secret[1"])
+def test_a_password_is_not_shown(password: str) -> None:
+    with pytest.raises(EngineUnreachable, match=r"“ssh://me@example\.test/x” is not") as refused:
+        ssh_command(f"ssh://me:{password}@example.test/x")
+    assert "secret" not in str(refused.value)
 
 
 def test_a_connection_is_kept_and_used_again(session: requests.Session, tmp_path: Path) -> None:
@@ -80,13 +98,23 @@ def test_the_end_of_a_connection_without_a_failure_of_ssh_is_not_blamed_on_it(se
     assert not any(isinstance(one, SshError) for one in causes(failed.value))
 
 
-def test_closing_ends_the_process(session: requests.Session, tmp_path: Path) -> None:
-    script = rf"""echo $$ > {tmp_path}/pid; trap '' HUP
+@pytest.mark.parametrize("ignored", ["HUP", "HUP TERM"])
+def test_closing_ends_the_process(session: requests.Session, tmp_path: Path, ignored: str) -> None:
+    script = rf"""echo $$ > {tmp_path}/pid; trap '' {ignored}
     while read -r line; do [ "$line" != "$(printf '\r')" ] || printf '{ANSWER}'; done; exec tail -f /dev/null"""
     get(session, script)
     session.close()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+async def test_connections_are_closed_outside_the_thread_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = DockerEngine("ssh://example.test")
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(engine, "_forget", lambda: threads.append(threading.current_thread()))
+    await engine.close()
+    (thread,) = threads
+    assert thread is not threading.current_thread()
 
 
 async def test_without_the_program_ssh_the_sentence_names_its_package(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.experiments.networks import missing_feature
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.experiments.networks import MAX_CREATIONS
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -18,6 +23,29 @@ async def test_a_network_that_is_refused_concerns_its_own_arms_only(fake_lab: La
     identity = await fake_lab.running("user-bridge", "host")
     assert "fully subnetted" in ((await fake_lab.column(identity, "user-bridge")).error or "")
     assert (await fake_lab.column(identity, "host")).status is ArmStatus.RUNNING
+
+
+async def test_few_networks_are_created_at_the_same_time(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_network = fake.create_network
+    running = 0
+    counts: list[int] = []
+
+    async def counted(*arguments: Any) -> str:
+        nonlocal running
+        running += 1
+        counts.append(running)
+        try:
+            return await create_network(*arguments)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(fake, "create_network", counted)
+    networks = [f"n{number}" for number in range(8)]
+    await fake_lab.running(arms=[{"mode": "user-bridge", "networks": networks}])
+    assert len(counts) == len(networks) + 1
+    assert max(counts) == MAX_CREATIONS
 
 
 #: Arms with what engines support since different versions.
@@ -57,7 +85,7 @@ async def test_arms_have_the_networks_that_this_engine_supports(
         assert gateway.notes["first"] == f"network {back}"
         assert f"of the 2 networks of first, {back} provides the gateway: its gateway priority is the" in gateway.why
     if lacks["only"] is None:
-        assert columns["only"].networks[f"nm-{identity}-ipv6-only"].startswith("fd")
+        assert columns["only"].networks[f"nm-{identity}.ipv6-only"].startswith("fd")
         assert gateway.cells["only"] is None
         assert rows["routes", "default", "inet6"].cells["only"] is not None
     head = await lab_harness.stop(identity)
