@@ -99,7 +99,7 @@ def test_an_unknown_image_is_exit_1(terminal: Terminal, engine_host: PrivateEngi
         (("host", "--image", "NGINX/"), "name of an image"),
         (("host", "--name", "a b"), "is not a host name"),
         (("host", "--command", "'"), "quotation mark"),
-        (("user-bridge", "--network", "Back"), "not the name of a network"),
+        (("user-bridge", "--network", "Back"), "not a valid network name"),
         (("user-bridge", "--network", "back", "--network", "back,mtu=9"), "not an option of a network"),
         (("user-bridge", "--ipv6", "maybe"), "maybe"),
         (("host", "--nonsense"), "nonsense"),
