@@ -185,7 +185,9 @@ def _translated_addresses(rules: Sequence[Translation]) -> str:
         return f"at {rules[0].address}"
     families = {rule.family for rule in whole}
     of = "" if len(families) > 1 else " IPv6" if Family.INET6 in families else " IPv4"
-    return f"all{' other' if all(rule.excluded for rule in whole) else ''}{of} addresses"
+    if not all(rule.excluded for rule in whole):
+        return f"all{of} addresses"
+    return f"other{of} addresses" if of else "all other addresses"
 
 
 def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
@@ -194,7 +196,7 @@ def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]
     families = {one.family for one in proxies}
     if not families & translated:
         return "all addresses"
-    return "for 127.0.0.1" + (" and all IPv6" if families - translated else "")
+    return "127.0.0.1 and IPv6" if families - translated else "for 127.0.0.1"
 
 
 def namespace_title(stack: DrawnNamespace) -> str:

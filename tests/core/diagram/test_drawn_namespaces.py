@@ -212,8 +212,8 @@ UNREAD = FirewallRules(unread=(UnreadRules(Family.INET, "iptables-save is not in
             FirewallRules((DNAT,)),
             True,
             [
-                ("docker-proxy :8080", "for 127.0.0.1 and all IPv6"),
-                ("DNAT :8080 → :80", "all other IPv4 addresses"),
+                ("docker-proxy :8080", "127.0.0.1 and IPv6"),
+                ("DNAT :8080 → :80", "other IPv4 addresses"),
             ],
         ),
         (
