@@ -66,7 +66,11 @@ class FirewallFeed:
                 return
             self._started += 1
             began = time.monotonic()
-            rules = await read_firewall(self._namespace, self._backend, self._bridges())
+            try:
+                rules = await read_firewall(self._namespace, self._backend, self._bridges())
+            except BaseException:
+                self._started -= 1  # those that wait for it read themselves
+                raise
             now = time.monotonic()
             self._due = now + (now - began) / _READ_SHARE
         if rules != self.rules:

@@ -76,6 +76,23 @@ async def test_callers_that_wait_share_a_reading_that_began_after_their_call(
     assert feed.rules.why_unread(Family.INET) == "2"
 
 
+async def test_callers_that_wait_for_a_reading_that_is_cancelled_read_themselves(
+    feed: FirewallFeed, readings: Readings
+) -> None:
+    readings.released.clear()
+    first = asyncio.create_task(feed.refresh())
+    await eventually(lambda: readings.started == 1)
+    second, third = (asyncio.create_task(feed.refresh()) for _ in range(2))
+    await asyncio.wait([second, third], timeout=0)
+    first.cancel()
+    await eventually(lambda: readings.started == 2)
+    second.cancel()
+    readings.released.set()
+    await third
+    assert readings.started == 3
+    assert feed.rules.why_unread(Family.INET) == "3"
+
+
 async def test_several_changes_are_one_reading(feed: FirewallFeed, readings: Readings, changes: list[str]) -> None:
     for _ in range(5):
         feed.touch()
