@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from dashboard.launcher.browser_assets import BrowserAssets
 from dashboard.launcher.checks import files
 from dashboard.launcher.launch import Launch
-
-if TYPE_CHECKING:
-    from argparse import Namespace
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
@@ -25,8 +21,8 @@ ENGINE_TESTS = (
 )
 
 
-def parse_arguments(arguments: list[str]) -> tuple[Namespace, list[str]]:
-    """The options of this command, with the marks that pytest selects (``-m``), and the other arguments for pytest."""
+def pytest_command(launch: Launch) -> list[str]:
+    """The command that runs pytest; arguments other than ``--all``, ``--team`` and ``--engine`` are passed on."""
     from argparse import ArgumentParser
 
     parser = ArgumentParser("./netmodes test", add_help=False, allow_abbrev=False)
@@ -34,21 +30,16 @@ def parse_arguments(arguments: list[str]) -> tuple[Namespace, list[str]]:
     parser.add_argument("--team", action="store_true")
     parser.add_argument("--engine", default="")
     parser.add_argument("-m", dest="marks", default="")
-    options, others = parser.parse_known_args(arguments)
+    options, arguments = parser.parse_known_args(launch.arguments)
+    marks = options.marks
     if not options.all:
-        options.marks = f"({options.marks}) and not slow" if options.marks else "not slow"
-    return options, others
-
-
-def pytest_command(launch: Launch) -> list[str]:
-    """The command that runs pytest; arguments other than ``--all``, ``--team`` and ``--engine`` are passed on."""
-    options, arguments = parse_arguments(launch.arguments)
+        marks = f"({marks}) and not slow" if marks else "not slow"
     paths = [] if any(word.startswith("tests") for word in arguments) else ENGINE_TESTS
     # A worker for each core, unless the user asks for another number or for none. One Redis serves one process.
     workers = [] if options.team or "no:xdist" in " ".join(arguments) else ["-n", "auto"]
-    marks = ["-m", options.marks] if options.marks else []
+    selection = ["-m", marks] if marks else []
     cache = ["-o", f"cache_dir={launch.data}/cache/pytest"]
-    pytest = [launch.python, "-m", "pytest", *cache, *workers, *marks, *arguments]
+    pytest = [launch.python, "-m", "pytest", *cache, *workers, *selection, *arguments]
     if options.team:
         return [launch.python, "-m", "dashboard.bench.operations.postgres_redis", *pytest, *TEAM_TESTS]
     if options.engine:

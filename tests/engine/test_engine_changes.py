@@ -169,11 +169,11 @@ async def problem_of(folder: Path, respond: Respond, timeout_s: float = 2.0) -> 
         ),
         ({"ApiVersion": "1.12"}, "of an unknown version .* API 1.12"),
         ({"Version": "40.0", "ApiVersion": "1.90", "MinAPIVersion": "1.60"}, "API 1.60 or later, .* update Netmodes"),
-        ({"Version": "26.1.5"}, "no Docker Engine: .* Check DOCKER_HOST"),
-        ({"ApiVersion": "x.y"}, "no Docker Engine"),
-        ({"ApiVersion": 1.45}, "no Docker Engine"),
-        ([], "no Docker Engine"),
-        (None, "no Docker Engine"),
+        ({"Version": "26.1.5"}, "is not a Docker Engine: .* Check DOCKER_HOST"),
+        ({"ApiVersion": "x.y"}, "is not a Docker Engine"),
+        ({"ApiVersion": 1.45}, "is not a Docker Engine"),
+        ([], "is not a Docker Engine"),
+        (None, "is not a Docker Engine"),
     ],
 )
 async def test_an_engine_without_a_usable_api_is_refused_in_one_sentence(

@@ -38,8 +38,8 @@ def read_iptables(text: str, family: Family) -> dict[str, Table]:
         if line.startswith("*"):
             table = tables.setdefault(line[1:], Table((family,)))
             kind = "nat" if line == "*nat" else "filter"
-        elif line.startswith(":"):
-            name, policy, *_ = (*line[1:].split(), "")
+        elif line.startswith(":") and (words := line[1:].split()):
+            name, policy, *_ = (*words, "")
             chain = table.chains.setdefault(name, Chain())
             if name in _HOOKS and policy != "-":
                 chain.kind, chain.hook = kind, name.lower()
