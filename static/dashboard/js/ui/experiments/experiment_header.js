@@ -43,6 +43,7 @@ export function createExperimentHeader(main) {
       for (const element of main.querySelectorAll("[data-phases]")) {
         setHidden(element, !element.dataset.phases.split(" ").includes(phase));
       }
+      setHidden(slot(main, "private-host"), !head.private);
       setText(slot(main, "notice"), head.notice);
       setHidden(slot(main, "notice"), !head.notice);
       const problem = slot(main, "problem");
