@@ -114,7 +114,13 @@ async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] |
                 discard(outcome.get())
 
     threading.Thread(target=body, name="netns visit", daemon=True).start()
-    return await future
+    try:
+        return await future
+    except asyncio.CancelledError:
+        # The caller was cancelled after the result was there and before it was taken.
+        if discard is not None and future.done() and not future.cancelled() and future.exception() is None:
+            discard(future.result())
+        raise
 
 
 class _Outcome[T]:

@@ -18,7 +18,7 @@ import pytest
 from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread, in_thread, living
 from dashboard.netns.namespace_ids import namespaces
 from tests.netns.namespaces import Zoo
-from tests.support.polling import eventually, until
+from tests.support.polling import eventually, others_run, until
 
 
 def _inode_here() -> int:
@@ -61,6 +61,25 @@ async def test_a_result_of_a_cancelled_call_is_discarded() -> None:
         await task
     go_on.set()
     await eventually(lambda: given_back == [7])
+
+
+async def test_a_result_that_is_there_when_the_caller_is_cancelled_is_discarded() -> None:
+    loop, go_on = asyncio.get_running_loop(), threading.Event()
+    given_back: list[int] = []
+
+    def quick() -> int:
+        go_on.wait(5)
+        loop.call_soon_threadsafe(lambda: loop.call_soon(task.cancel))  # after the result, before the caller takes it
+        return 7
+
+    task = asyncio.ensure_future(in_own_thread(quick, discard=given_back.append))
+    await others_run()
+    (thread,) = (one for one in threading.enumerate() if one.name == "netns visit")
+    go_on.set()
+    thread.join(5)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert given_back == [7]
 
 
 def test_a_result_after_the_loop_is_closed_is_discarded() -> None:
