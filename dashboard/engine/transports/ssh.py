@@ -12,16 +12,15 @@ import re
 import shlex
 import socket
 import subprocess
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests.adapters
 import urllib3
 import urllib3.connection
 
 from dashboard.engine.connection_errors import SshError
 from dashboard.engine.protocol import EngineUnreachable
+from dashboard.engine.transports.pool_adapter import PoolAdapter
 
 #: sshd refuses more than ten connections that have not authenticated yet (sshd_config(5), MaxStartups).
 MAX_CONNECTIONS = 8
@@ -129,22 +128,8 @@ class SshPool(urllib3.HTTPConnectionPool):
         return SshConnection(self._command, self._timeout_s)
 
 
-class SshAdapter(requests.adapters.HTTPAdapter):
+class SshAdapter(PoolAdapter):
     """The adapter of ``requests`` for an engine over SSH; ``command`` is that of ``ssh_command``."""
 
     def __init__(self, command: list[str], timeout_s: float) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1)
-        self._pool = SshPool(command, timeout_s)
-
-    def get_connection_with_tls_context(self, *_arguments: Any, **_options: Any) -> urllib3.HTTPConnectionPool:
-        """The pool, regardless of the address in the request."""
-        return self._pool
-
-    def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
-        """The path only: there is no proxy in front of ssh."""
-        return request.path_url
-
-    def close(self) -> None:
-        """Close idle connections; connections in use close when they are returned."""
-        self._pool.close()
-        super().close()
+        super().__init__(SshPool(command, timeout_s))

@@ -6,12 +6,11 @@ docker/transport/unixconn.py (7.2) does not close its socket when connect fails.
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
-from typing import Any
 
-import requests.adapters
 import urllib3
 import urllib3.connection
+
+from dashboard.engine.transports.pool_adapter import PoolAdapter
 
 
 class UnixConnection(urllib3.connection.HTTPConnection):
@@ -46,22 +45,8 @@ class UnixPool(urllib3.HTTPConnectionPool):
         return UnixConnection(self._path, self._timeout_s)
 
 
-class UnixAdapter(requests.adapters.HTTPAdapter):
+class UnixAdapter(PoolAdapter):
     """The adapter that a requests session mounts for one socket; keeps up to ``size`` connections open."""
 
     def __init__(self, path: str, timeout_s: float, size: int) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=1)
-        self._pool = UnixPool(path, timeout_s, size)
-
-    def get_connection_with_tls_context(self, *_arguments: Any, **_options: Any) -> urllib3.HTTPConnectionPool:
-        """The pool, regardless of the address in the request."""
-        return self._pool
-
-    def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
-        """The path only: there is no proxy in front of a socket."""
-        return request.path_url
-
-    def close(self) -> None:
-        """Close idle connections; connections in use close when they are returned."""
-        self._pool.close()
-        super().close()
+        super().__init__(UnixPool(path, timeout_s, size))
