@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -212,14 +213,21 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEn
         process.end()
 
 
+@asynccontextmanager
+async def lab_on(host: PrivateEngine, folder: Path) -> AsyncIterator[LabHarness]:
+    """A lab on the engine of a host, with a short timeout."""
+    harness = await open_lab_harness(DockerEngine(host.endpoint, timeout_s=ENGINE_TIMEOUT_S), folder)
+    yield harness
+    await close_lab_harness(harness)
+
+
 @pytest.fixture
 async def doomed(
     mortal: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[LabHarness]:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_lab_harness(DockerEngine(mortal[0].endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path)
-    yield made
-    await close_lab_harness(made)
+    async with lab_on(mortal[0], tmp_path) as harness:
+        yield harness
 
 
 async def test_an_engine_that_is_killed_and_started_again(
@@ -266,9 +274,8 @@ async def restored(
     surviving: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[LabHarness]:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_lab_harness(DockerEngine(surviving[0].endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path)
-    yield made
-    await close_lab_harness(made)
+    async with lab_on(surviving[0], tmp_path) as harness:
+        yield harness
 
 
 async def test_with_live_restore_a_restarted_engine_is_told_and_its_containers_keep_running(
