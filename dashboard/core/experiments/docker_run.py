@@ -15,6 +15,14 @@ from dashboard.core.experiments.launch import extra_host, limits
 from dashboard.core.experiments.validation import parse_publish
 
 
+class UnsupportedOptionError(ValueError):
+    """An ``option`` of ``docker run`` that Netmodes does not support; ``str()`` is a sentence."""
+
+    def __init__(self, option: str) -> None:
+        super().__init__(f"docker run: {option} is not supported, omit it.")
+        self.option = option
+
+
 @dataclass(frozen=True, slots=True)
 class RunCommand:
     """A parsed ``docker run``. ``name`` is empty if the Engine chooses; ``config`` is the body of ``POST
@@ -62,7 +70,7 @@ class _Options:
         self._has_network = False
 
     def add(self, option: str, value: str) -> None:
-        """Adds an option with its value; ValueError if it is not supported."""
+        """Adds an option with its value; UnsupportedOptionError if it is not supported."""
         special: dict[str, Callable[[str], None]] = {
             "--name": self._name,
             "--network": self._network,
@@ -84,7 +92,7 @@ class _Options:
         elif option in _CONFIG_FIELDS:
             self.config[_CONFIG_FIELDS[option]] = value
         else:
-            raise ValueError(f"docker run: {option} is not supported, omit it.")
+            raise UnsupportedOptionError(option)
 
     def _name(self, value: str) -> None:
         self.name = value

@@ -1,6 +1,7 @@
 """Parses the commands of a workshop: a button performs its line, and only the commands listed here.
 
-No shell is involved. A line that cannot be parsed is a ValueError with a sentence.
+No shell is involved. A line that cannot be parsed is a ValueError with a sentence. The author of a workshop need not be
+trusted with the machine: a ``docker run`` that gives a container rights beyond its own network has no button.
 """
 
 import re
@@ -8,7 +9,7 @@ import shlex
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from dashboard.core.experiments.docker_run import RunCommand, parse_run
+from dashboard.core.experiments.docker_run import RunCommand, UnsupportedOptionError, parse_run
 from dashboard.core.workshops.observation import is_image
 
 
@@ -17,6 +18,13 @@ class Launch:
     """``docker run -d …``."""
 
     run: RunCommand
+
+
+@dataclass(frozen=True, slots=True)
+class TypeIt:
+    """A line without a button: the learner types it. ``reason`` is a sentence."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Inspect:
 
 Action = (
     Launch
+    | TypeIt
     | Stop
     | Remove
     | CreateNetwork
@@ -121,6 +130,38 @@ LABELS: dict[type, str] = {
     ListContainers: "Show",
     ShowLogs: "Show",
     ShowPorts: "Show",
+}
+
+#: Options of ``docker run`` that buttons do not perform: they give a container rights over its machine.
+RIGHTS = frozenset(
+    {
+        "-v",
+        "--volume",
+        "--volumes-from",
+        "--mount",
+        "--tmpfs",
+        "--privileged",
+        "--device",
+        "--device-cgroup-rule",
+        "--gpus",
+        "--security-opt",
+        "--cap-add",
+        "--pid",
+        "--ipc",
+        "--uts",
+        "--userns",
+        "--cgroupns",
+        "--cgroup-parent",
+        "--runtime",
+    }
+)
+#: The fields of HostConfig that these options set, as far as ``parse_run`` supports them.
+_RIGHTS_FIELDS = {
+    "CapAdd": "--cap-add",
+    "PidMode": "--pid",
+    "IpcMode": "--ipc",
+    "UTSMode": "--uts",
+    "UsernsMode": "--userns",
 }
 
 MAX_CHARS = 400
@@ -156,12 +197,32 @@ def _names(words: list[str]) -> tuple[str, ...]:
     return tuple(_name(word) for word in words)
 
 
+def _run(words: list[str]) -> Launch | TypeIt:
+    try:
+        run = parse_run(words)
+    except UnsupportedOptionError as error:
+        if error.option not in RIGHTS:
+            raise
+        return _type_it(error.option)
+    host = run.config["HostConfig"]
+    for key, option in _RIGHTS_FIELDS.items():
+        if host.get(key):
+            return _type_it(option)
+    if not all(name.startswith("net.") for name in host["Sysctls"]):
+        return _type_it("--sysctl")
+    if not {"-d", "--detach"} & set(words):
+        raise ValueError("A launch needs -d: without it docker run waits until the container ends.")
+    return Launch(run)
+
+
+def _type_it(option: str) -> TypeIt:
+    return TypeIt(f"Type this command in a terminal: {option} gives a container rights beyond its own network.")
+
+
 def _docker(words: list[str]) -> Action:
     match words:
         case ["run", *rest]:
-            if not {"-d", "--detach"} & set(rest):
-                raise ValueError("A launch needs -d: without it docker run waits until the container ends.")
-            return Launch(parse_run(rest))
+            return _run(rest)
         case ["stop", *names]:
             return Stop(_names(names))
         case ["rm", "-f" | "--force", *names]:

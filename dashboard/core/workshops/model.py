@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
-from dashboard.core.workshops.commands import LABELS, Action, Launch
+from dashboard.core.workshops.commands import LABELS, Action, Launch, TypeIt
 from dashboard.core.workshops.observation import Observation
 from dashboard.core.workshops.truth_readings import Reading, read
 
@@ -30,8 +30,13 @@ class Command:
 
     @property
     def label(self) -> str:
-        """The text of the button."""
-        return LABELS[type(self.action)]
+        """The text of the button; empty if the learner types the command."""
+        return LABELS.get(type(self.action), "")
+
+    @property
+    def typed_because(self) -> str:
+        """Why the command has no button; empty if it has one."""
+        return self.action.reason if isinstance(self.action, TypeIt) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ async def _launch(host: WorkshopHost, line: str, action: commands.Launch) -> Com
         present = len(await host.engine.containers({}))
         if problem := refuse_more("containers", present, 1, host.max_containers):
             return CommandResult(line, failed=problem)
+    if problem := await _refuse_namespace(host, run.network):
+        return CommandResult(line, failed=problem)
     choice = await _ensure_image(host, run.image)
     config = {**run.labelled(host.labels), "Image": choice.reference}
     created = await host.engine.create_container(run.name, config)
@@ -123,6 +125,19 @@ async def _launch(host: WorkshopHost, line: str, action: commands.Launch) -> Com
         return CommandResult(line, created.id[:12], warnings, str(error))
     await _wait_listening(host, created.id)
     return CommandResult(line, created.id, warnings)
+
+
+async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
+    """Why a button must not share the namespace of a container that no button launched; empty if it may.
+
+    A private host has no containers but the learner's."""
+    mode, _, target = network.partition(":")
+    if host.private or mode != "container":
+        return ""
+    facts = await host.engine.inspect_container(target)
+    if host.labels.items() <= facts.labels.items():
+        return ""
+    return f"The container {target} was not launched by a button of a workshop: type this command in a terminal."
 
 
 async def _wait_listening(host: WorkshopHost, container: str) -> None:

@@ -105,6 +105,8 @@ class StepRunner:
         if not 0 <= number < len(step.run):
             raise ValueError("There is no such command in this step.")
         command = step.run[number]
+        if command.typed_because:
+            raise ValueError(command.typed_because)
         result = await run_command(self.host, command.line, command.action)
         detail = f"{command.line}: {result.failed}" if result.failed else command.line
         await self._update(slug, lambda record: record, Event(self.clock(), "did", slug, detail))

@@ -124,6 +124,7 @@ async def render_step(
                 "number": index,
                 "line": with_image(command.line, images),
                 "label": command.label,
+                "typed_because": command.typed_because,
                 "result": result.done if result.ran == index else None,
             }
             for index, command in enumerate(step.run)

@@ -19,6 +19,7 @@ from dashboard.core.workshops.commands import (
     ShowLogs,
     ShowPorts,
     Stop,
+    TypeIt,
     parse_command,
     with_image,
 )
@@ -54,6 +55,36 @@ def test_a_line_has_an_action(line: str, action: object) -> None:
     assert LABELS[type(action)]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--privileged",
+        "-v /:/h",
+        "--volume=/:/h",
+        "--mount type=bind,source=/,target=/h",
+        "--device /dev/sda",
+        "--security-opt seccomp=unconfined",
+        "--cap-add SYS_ADMIN",
+        "--pid host",
+        "--pid=host",
+        "--ipc host",
+        "--uts host",
+        "--userns host",
+        "--cgroup-parent /x",
+        "--sysctl kernel.shmmax=1",
+    ],
+)
+def test_a_launch_with_rights_beyond_its_network_has_no_button(options: str) -> None:
+    action = parse_command(f"docker run -d {options} nginx")
+    assert isinstance(action, TypeIt)
+    assert options.partition("=")[0].split()[0] in action.reason
+    assert type(action) not in LABELS
+
+
+def test_a_launch_with_sysctls_of_its_network_has_a_button() -> None:
+    assert isinstance(parse_command("docker run -d --sysctl net.ipv4.ip_forward=1 nginx"), Launch)
+
+
 def test_a_launch_is_the_whole_line() -> None:
     action = parse_command("docker run --rm -d --name web --network host -p 8080:80 nginx")
     assert isinstance(action, Launch)
@@ -65,9 +96,7 @@ def test_a_launch_is_the_whole_line() -> None:
     [
         ("", "empty"),
         ("docker run nginx", "needs -d"),
-        ("docker run -d --mount /:/x nginx", "--mount is not supported"),
-        ("docker run -d -v /:/host nginx", "-v is not supported"),
-        ("docker run -d --privileged nginx", "--privileged is not supported"),
+        ("docker run -d --no-such-option 1 nginx", "--no-such-option is not supported"),
         ("docker exec web rm -rf /", "only commands that read"),
         ("docker exec web sh -c id", "only commands that read"),
         ("docker system prune -f", "is not supported"),

@@ -89,7 +89,7 @@ def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
         ({**GOOD, "01-other.md": GOOD_STEP}, "01-other.md", "same number"),
         ({**GOOD, "02-result.md": GOOD_STEP}, "02-result.md", "another page"),
         (changed('title = "Launch"', 'titel = "Launch"'), "01-launch.md:2", "unknown here"),
-        (changed("--network host nginx", "-v /:/x nginx"), "01-launch.md:3", "-v is not supported"),
+        (changed("--network host nginx", "--restart no nginx"), "01-launch.md:3", "--restart is not supported"),
         (changed("curl http://127.0.0.1/", "rm -rf /"), "01-launch.md:3", "only commands that read"),
         (changed('kind = "requested"', 'kind = "reqested"'), "01-launch.md:18", "choose one of"),
         (changed("port = 80", "port = 80000"), "01-launch.md:19", "from 1 to 65535"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,25 @@ async def test_refusals_are_results_with_the_engines_message(host: WorkshopHost,
     assert "web" not in await run_ok(host, "docker ps")
     await run_ok(host, "docker logs web")
     assert await run_ok(host, "docker rm web clash") == "web\nclash"
+
+
+@pytest.mark.engine
+async def test_a_button_joins_only_namespaces_that_a_button_made(
+    host: WorkshopHost, engine_host: PrivateEngine
+) -> None:
+    shared = replace(host, private=False)
+    await asyncio.to_thread(engine_host.docker, "run", "-d", "--name", "typed", "nginx")
+    try:
+        line = "docker run -d --name helper --network container:{} nginx sleep 100"
+        refused = await press(shared, line.format("typed"))
+        assert "typed was not launched by a button of a workshop" in refused.failed
+        assert "No such container" in (await press(shared, line.format("nobody"))).failed
+        assert {container.name for container in await host.engine.containers({})} == {"typed"}
+        await run_ok(shared, "docker run -d --name web nginx")
+        await run_ok(shared, line.format("web"))
+        assert (await press(host, "docker run -d --name own --network container:typed nginx sleep 100")).failed == ""
+    finally:
+        await asyncio.to_thread(engine_host.docker, "rm", "-f", "own", "typed")
 
 
 @pytest.mark.engine
