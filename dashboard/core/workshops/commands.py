@@ -22,7 +22,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class TypeIt:
-    """A line without a button: the learner types it. ``reason`` is a sentence."""
+    """A line without a button: it is typed in a terminal. ``reason`` is a sentence."""
 
     reason: str
 

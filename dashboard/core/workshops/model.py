@@ -30,7 +30,7 @@ class Command:
 
     @property
     def label(self) -> str:
-        """The text of the button; empty if the learner types the command."""
+        """The text of the button; empty if the command is typed."""
         return LABELS.get(type(self.action), "")
 
     @property

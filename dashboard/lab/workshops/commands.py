@@ -130,7 +130,7 @@ async def _launch(host: WorkshopHost, line: str, action: commands.Launch) -> Com
 async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
     """Why a button must not share the namespace of a container that no button launched; empty if it may.
 
-    A private host has no containers but the learner's."""
+    On a private host all containers belong to its user."""
     mode, _, target = network.partition(":")
     if host.private or mode != "container":
         return ""
