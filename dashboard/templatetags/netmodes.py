@@ -248,6 +248,8 @@ def interface_words() -> dict[str, Any]:
         "noDiagram": _("There is no diagram: {reason}."),
         "showAll": _("show all {count}"),
         "showFewer": _("show fewer"),
+        "details": _("details ({count})"),
+        "matching": _("{count} of all {all} rows match"),
         "older": _("{count} older"),
         "connecting": _("connecting"),
         "live": _("live"),

@@ -100,6 +100,22 @@ test("a search needs every word, in any order and case", () => {
   assert.equal(selectRows(rows, { words: parseQuery("") }).shown.size, 20);
 });
 
+test("a search finds rows that are hidden as the same or as details", () => {
+  const rows = makeRows(4).map((row, n) => ({ ...row, relation: n === 1 ? "same" : "differs", detail: n === 3 }));
+  assert.deepEqual([...selectRows(rows).shown], ["s/0", "s/2"]);
+  assert.deepEqual([...selectRows(rows, { words: ["nginx"] }).shown], ["s/0", "s/1", "s/2", "s/3"]);
+  assert.deepEqual(totals(selectRows(rows, { words: ["nginx"] }).sections), { differ: 3, same: 1, matching: 4 });
+});
+
+test("details are counted, and shown once their section shows details", () => {
+  const rows = makeRows(44).map((row, n) => ({ ...row, detail: n > 41 }));
+  const { shown, sections } = selectRows(rows);
+  assert.equal(shown.size, 40);
+  assert.equal(sections.get("s").folded, 2);
+  assert.equal(sections.get("s").details, 2);
+  assert.equal(selectRows(rows, { detailed: new Set(["s"]) }).shown.size, 42);
+});
+
 test("a section of more than forty rows is folded until it is opened", () => {
   const rows = makeRows(100);
   const { shown, sections } = selectRows(rows);

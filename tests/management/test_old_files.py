@@ -184,7 +184,8 @@ def test_an_experiment_shows_the_same_facts(old: Installation) -> None:
     assert known(after["columns"], before["columns"]) == before["columns"]
     assert known(after["states"], before["states"]) == before["states"]
     named = [
-        [(row["section"], row["key"], row["field"], row["relation"]) for row in one["rows"]] for one in (before, after)
+        sorted((row["section"], row["key"], row["field"], row["relation"]) for row in one["rows"])
+        for one in (before, after)
     ]
     assert named[0] == named[1]
     frozen = recorded("report-0013.json")["content"]["experiment"]["journal"]

@@ -1,7 +1,7 @@
 """Rows from states: what is the same, what differs, and what only one column has.
 
-Rows are in a stable order: by ``SECTIONS``, then by rank. Order and identity of rows do not depend on the order of
-observation.
+Rows are in a stable order: by ``SECTIONS``, then by weight, then by rank. Order and identity of rows do not depend on
+the order of observation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +14,7 @@ from dashboard.core.comparison.name_cells import dns_cells, hosts_cells
 from dashboard.core.comparison.port_cells import listener_cells, published_cells
 from dashboard.core.comparison.reasons import absent_word, explain
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
+from dashboard.core.comparison.weight import Weight, weigh
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -180,7 +181,7 @@ def column_cells(observed: ObservedColumns, section: str, column: Column, state:
 
 def row_order(key: RowKey) -> tuple[object, ...]:
     """The sort key of a row in its section."""
-    return (_sortable(key.rank), key.key, key.field)
+    return (weigh(key.section, key.key, key.field), _sortable(key.rank), key.key, key.field)
 
 
 def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
@@ -209,4 +210,5 @@ def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapp
             for name, cell in cells.items()
             if cell.text is not None and cell.normalised is not None and cell.normalised != cell.text
         },
+        detail=weigh(section, key.key, key.field) is Weight.DETAIL,
     )

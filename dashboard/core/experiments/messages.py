@@ -103,7 +103,7 @@ class Row:
     """One line of the comparison. ``cells`` holds text per column, None where there is nothing;
     ``absent`` gives the word to show for nothing; ``notes`` a small remark per cell;
     ``why`` one sentence that says why it is so (differences only); ``normalised`` holds what cells are compared by,
-    where that is not their text."""
+    where that is not their text; ``detail`` rows are folded at first."""
 
     section: str
     key: str
@@ -115,6 +115,7 @@ class Row:
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     absent: dict[str, str] = dataclasses.field(default_factory=dict)
     normalised: dict[str, str] = dataclasses.field(default_factory=dict)
+    detail: bool = False
 
     @property
     def differs(self) -> bool:

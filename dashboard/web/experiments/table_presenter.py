@@ -12,6 +12,7 @@ from enum import StrEnum
 from django.utils.translation import gettext
 
 from dashboard.core.comparison.rows import SECTIONS
+from dashboard.core.comparison.weight import Weight, by_weight, weigh_row
 from dashboard.core.experiments.messages import Column, PublishedPort, Relation, Row
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.namespaces.addresses import bracket
@@ -48,14 +49,15 @@ class CellView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row with its cells in the order of the columns. ``over``: folded at first. ``again``: the differing row above
-    it has the same reason."""
+    """One row with its cells in the order of the columns. ``over``: folded at first, as one of many rows or as a
+    ``detail``. ``again``: the differing row above it has the same reason."""
 
     id: str
     row: Row
     cells: tuple[CellView, ...]
     over: bool = False
     again: bool = False
+    detail: bool = False
 
     @property
     def label(self) -> str:
@@ -89,8 +91,18 @@ class SectionView:
 
     @property
     def folds(self) -> bool:
-        """Whether some rows are folded at first."""
-        return any(row.over for row in self.rows)
+        """Whether some rows are folded at first because there are many."""
+        return any(row.over and not row.detail for row in self.rows)
+
+    @property
+    def telling(self) -> int:
+        """The number of rows that are shown at first or with "show all"."""
+        return sum(not row.detail and row.row.relation is not Relation.SAME for row in self.rows)
+
+    @property
+    def details(self) -> int:
+        """The number of differing rows that are folded as details."""
+        return sum(row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
 
 def namespace_inode(text: str | None) -> str | None:
@@ -122,15 +134,16 @@ def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Secti
     """Every known section, also empty ones, then unknown ones in the order of their rows."""
     grouped: dict[str, list[RowView]] = {section.key: [] for section in SECTIONS}
     differing: dict[str, list[str]] = {}
-    for row in rows:
+    for row in by_weight(rows):
         members = grouped.setdefault(row.section, [])
         reasons = differing.setdefault(row.section, [])
         shown = row.relation is not Relation.SAME
-        over = shown and len(reasons) >= FOLD_AFTER
-        again = shown and bool(row.why) and reasons[-1:] == [row.why]
+        detail = weigh_row(row) is Weight.DETAIL
+        over = detail or (shown and len(reasons) >= FOLD_AFTER)
+        again = shown and not detail and bool(row.why) and reasons[-1:] == [row.why]
         if shown:
             reasons.append(row.why)
-        members.append(RowView(row_id(row), row, list_cells(row, columns), over, again))
+        members.append(RowView(row_id(row), row, list_cells(row, columns), over, again, detail))
     known = {section.key: (gettext(section.title), gettext(section.about)) for section in SECTIONS}
     return tuple(
         SectionView(key, *known.get(key, (key.capitalize(), "")), tuple(members)) for key, members in grouped.items()

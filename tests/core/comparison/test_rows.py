@@ -264,7 +264,7 @@ def test_rows_come_in_reading_order() -> None:
     listeners = [one.key for one in rows if one.section == "listeners"]
     assert listeners == ["tcp :80", "tcp :8080", "tcp :8081", "tcp resolver", "udp resolver"]
     links = list(dict.fromkeys(one.key for one in rows if one.section == "interfaces"))
-    assert links == ["lo", "eth0", "br-83c0d28c387d", "docker0", "veth to bridge", "veth to user-bridge"]
+    assert links == ["eth0", "br-83c0d28c387d", "docker0", "lo", "veth to bridge", "veth to user-bridge"]
     routes = [(one.key, one.field) for one in rows if one.section == "routes"]
     assert routes[0] == ("default", "inet")
     assert [field for _, field in routes] == sorted((field for _, field in routes), key=["inet", "inet6"].index)

@@ -21,30 +21,35 @@ export function makeSearchText(row, columns) {
 }
 
 /**
- * rows: [{id, section, relation, why, searchText()}] in order. Returns the ids to show, those of them with the same reason as
- * the row above, and, per section, how many differ, are the same, match, and are folded.
+ * rows: [{id, section, relation, detail, why, searchText()}] in order. A search looks at all rows, also at those that are the
+ * same and at details. Returns the ids to show, those of them with the same reason as the row above, and, per section, how many
+ * differ, are the same, match, are folded, and are details.
  */
-export function selectRows(rows, { words = [], onlyDifferences = true, expanded = new Set(), limit = FOLD_AFTER } = {}) {
+export function selectRows(rows, { words = [], onlyDifferences = true, expanded = new Set(), detailed = new Set(), limit = FOLD_AFTER } = {}) {
   const shown = new Set();
   const again = new Set();
   const sections = new Map();
+  const searching = words.length > 0;
   for (const row of rows) {
     let section = sections.get(row.section);
     if (section === undefined) {
-      section = { differ: 0, same: 0, matching: 0, folded: 0, reason: "" };
+      section = { differ: 0, same: 0, matching: 0, folded: 0, details: 0, reason: "" };
       sections.set(row.section, section);
     }
     if (row.relation === "same") section.same += 1;
     else if (row.relation !== "unknown") section.differ += 1;
-    if (onlyDifferences && row.relation === "same") continue;
-    if (words.length > 0 && !matches(row.searchText(), words)) continue;
+    if (searching ? !matches(row.searchText(), words) : onlyDifferences && row.relation === "same") continue;
     section.matching += 1;
-    if (section.matching > limit && !expanded.has(row.section)) section.folded += 1;
-    else {
-      shown.add(row.id);
-      if (row.why && row.why === section.reason) again.add(row.id);
-      section.reason = row.why;
+    if (row.detail && !searching) {
+      section.details += 1;
+      if (!detailed.has(row.section)) continue;
+    } else if (section.matching - section.details > limit && !expanded.has(row.section)) {
+      section.folded += 1;
+      continue;
     }
+    shown.add(row.id);
+    if (row.why && row.why === section.reason) again.add(row.id);
+    section.reason = row.why;
   }
   return { shown, again, sections };
 }

@@ -1,7 +1,7 @@
 // The comparison table: rows are cloned from <template>, kept by id, and updated only where they changed.
 
 import { listCells, SYMBOLS } from "../../core/comparison/cells.js";
-import { makeSearchText, parseQuery, selectRows, totals } from "../../core/comparison/filter.js";
+import { FOLD_AFTER, makeSearchText, parseQuery, selectRows, totals } from "../../core/comparison/filter.js";
 import { fill } from "../../core/format.js";
 import { recall, remember } from "../../io/storage.js";
 import { fillCell, makeCell, signature } from "./cell.js";
@@ -17,7 +17,8 @@ export function createTable(root) {
   const rowTemplate = document.getElementById("template-row").content.querySelector("tr");
   const entries = new Map(); // id -> its <tr>, with what it shows
   const sections = new Map(); // key -> tbody
-  const expanded = new Set();
+  const expanded = new Set(); // sections with all of many rows
+  const detailed = new Set(); // sections with their details
   const highlight = createHighlight();
   let order = [];
   let columns = [];
@@ -30,7 +31,7 @@ export function createTable(root) {
       for (const tr of tbody.querySelectorAll("tr[data-row]")) {
         const { row: id, relation } = tr.dataset;
         tr.classList.remove("over");
-        entries.set(id, makeEntry(id, tr, section, relation));
+        entries.set(id, makeEntry(id, tr, section, relation, tr.dataset.detail !== undefined));
         order.push(id);
       }
     }
@@ -50,10 +51,10 @@ export function createTable(root) {
     return tbody;
   }
 
-  function makeEntry(id, tr, section, relation) {
+  function makeEntry(id, tr, section, relation, detail) {
     const head = tr.firstElementChild;
     return {
-      id, tr, section, relation, head,
+      id, tr, section, relation, detail, head,
       row: null,
       signatures: null,
       again: tr.classList.contains("again"),
@@ -87,7 +88,7 @@ export function createTable(root) {
   function fillRow(entry, row) {
     const { tr, head, signatures } = entry;
     fillHead(entry, row, entry.row);
-    Object.assign(entry, { row, relation: row.relation, section: row.section, why: row.why, text: null });
+    Object.assign(entry, { row, relation: row.relation, detail: row.detail, section: row.section, why: row.why, text: null });
     const cells = listCells(row, columns);
     entry.signatures = cells.map(signature);
     const places = tr.children;
@@ -113,7 +114,7 @@ export function createTable(root) {
       blank ??= makeBlank();
       const tr = blank.cloneNode(true);
       tr.dataset.row = id;
-      entry = makeEntry(id, tr, row.section, row.relation);
+      entry = makeEntry(id, tr, row.section, row.relation, row.detail);
       entries.set(id, entry);
       const tbody = sectionFor(row.section);
       const anchor = previous !== undefined && entries.get(previous)?.section === row.section
@@ -139,14 +140,29 @@ export function createTable(root) {
     }
   }
 
+  function drawButtons(tbody, key, count) {
+    const more = tbody.querySelector("[data-more]");
+    const all = more.querySelector("[data-show-all]");
+    const details = more.querySelector("[data-show-details]");
+    const open = expanded.has(key) && count.matching - count.details > FOLD_AFTER;
+    setHidden(all, count.folded === 0 && !open);
+    setText(all, open ? words.showFewer : fill(words.showAll, { count: count.matching - count.details }));
+    setHidden(details, count.details === 0);
+    setText(details, fill(words.details, { count: count.details }));
+    details.setAttribute("aria-expanded", String(detailed.has(key)));
+    setHidden(more, all.hidden && details.hidden);
+  }
+
   function select() {
     const list = [];
     for (const id of order) {
       const entry = entries.get(id);
       if (entry !== undefined) list.push(entry);
     }
-    const searching = parseQuery(search.value);
-    const { shown, again, sections: counts } = selectRows(list, { words: searching, onlyDifferences: only.checked, expanded });
+    const query = parseQuery(search.value);
+    const searching = query.length > 0;
+    const { shown, again, sections: counts } = selectRows(list, { words: query, onlyDifferences: only.checked, expanded, detailed });
+    root.toggleAttribute("data-searching", searching);
     for (const entry of list) {
       setHidden(entry.tr, !shown.has(entry.id));
       if (entry.again !== again.has(entry.id)) {
@@ -155,16 +171,13 @@ export function createTable(root) {
       }
     }
     for (const [key, tbody] of sections) {
-      const count = counts.get(key) ?? { differ: 0, same: 0, matching: 0, folded: 0 };
-      setHidden(tbody, count.differ + count.same + count.matching === 0 || (searching.length > 0 && count.matching === 0));
+      const count = counts.get(key) ?? { differ: 0, same: 0, matching: 0, folded: 0, details: 0 };
+      setHidden(tbody, count.differ + count.same + count.matching === 0 || (searching && count.matching === 0));
       setText(slot(tbody, "counts"), fill(words.counts, count));
-      const more = tbody.querySelector("[data-more]");
-      const open = expanded.has(key) && count.matching > 40;
-      setHidden(more, count.folded === 0 && !open);
-      setText(more.querySelector("button"), open ? words.showFewer : fill(words.showAll, { count: count.matching }));
+      drawButtons(tbody, key, count);
     }
     const sum = totals(counts);
-    setText(slot(root, "total-counts"), fill(words.counts, sum));
+    setText(slot(root, "total-counts"), searching ? fill(words.matching, { count: sum.matching, all: list.length }) : fill(words.counts, sum));
     setHidden(slot(root, "no-rows"), sum.matching > 0);
   }
 
@@ -194,6 +207,11 @@ export function createTable(root) {
     mark(dirty.cells);
   }
 
+  function toggle(opened, key) {
+    if (!opened.delete(key)) opened.add(key);
+    select();
+  }
+
   adopt();
   if (recall("differences") === "all") only.checked = false;
   const query = new URLSearchParams(location.hash.slice(1)).get("find");
@@ -217,9 +235,9 @@ export function createTable(root) {
       button.setAttribute("aria-expanded", String(!open));
       tbody.classList.toggle("folded", open);
     } else if (button.hasAttribute("data-show-all")) {
-      if (expanded.has(key)) expanded.delete(key);
-      else expanded.add(key);
-      select();
+      toggle(expanded, key);
+    } else if (button.hasAttribute("data-show-details")) {
+      toggle(detailed, key);
     }
   });
   select();
@@ -251,6 +269,7 @@ export function createTable(root) {
       tbody.querySelector("[data-fold]").setAttribute("aria-expanded", "true");
       search.value = "";
       expanded.add(entry.section);
+      if (entry.detail) detailed.add(entry.section);
       if (entry.relation === "same") only.checked = false;
       select();
       entry.tr.scrollIntoView({ block: "center" });
