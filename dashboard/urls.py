@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dashboard.web.claims import views as claims_views
-from dashboard.web.experiments import replay_views, trace_views
+from dashboard.web.experiments import command_views, replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.api import api
 from dashboard.web.http import sign_in
@@ -59,10 +59,10 @@ urlpatterns = [
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("experiments/", experiment_views.launch, name="launch"),
     path("experiments/<str:identity>/", experiment_views.experiment, name="experiment"),
-    path("experiments/<str:identity>/stop/", experiment_views.stop, name="stop"),
-    path("experiments/<str:identity>/restart/", experiment_views.launch_again, name="restart"),
-    path("experiments/<str:identity>/again/", experiment_views.launch_again, name="again"),
-    path("experiments/<str:identity>/remove/", experiment_views.remove, name="remove"),
+    path("experiments/<str:identity>/stop/", command_views.stop, name="stop"),
+    path("experiments/<str:identity>/restart/", command_views.launch_again, name="restart"),
+    path("experiments/<str:identity>/again/", command_views.launch_again, name="again"),
+    path("experiments/<str:identity>/remove/", command_views.remove, name="remove"),
     path("experiments/<str:identity>/try/", experiment_views.try_it, name="try"),
     path("experiments/<str:identity>/trace/", trace_views.trace, name="trace"),
     path("experiments/<str:identity>/inspect/", experiment_views.inspect, name="inspect"),

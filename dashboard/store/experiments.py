@@ -12,8 +12,9 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
+from dashboard.core.experiments.launching.ports import PUBLISHING, PortUser, needed_ports
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ExperimentHead, ExperimentRef, Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
 
@@ -133,6 +134,24 @@ def _unsettled() -> QuerySet[Experiment]:
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
     """Experiments of one host that run, should run, or are not cleaned up yet."""
     return tuple(_record(row) for row in _unsettled().filter(host=host).prefetch_related("arms"))
+
+
+def other_port_users(experiment: str) -> tuple[PortUser, ...]:
+    """The containers of all other experiments on the host of this one, with the ports that they publish."""
+    host = Experiment.objects.filter(pk=experiment).values_list("host", flat=True).first()
+    records = load_unsettled(host) if host is not None else ()
+    return tuple(
+        PortUser(
+            record.launched[arm.key],
+            f"experiment “{record.title}”",
+            needed_ports([arm]) if arm.mode in PUBLISHING else (),
+            ExperimentRef(record.id, record.title),
+        )
+        for record in records
+        if record.id != experiment
+        for arm in record.spec.arms
+        if arm.key in record.launched
+    )
 
 
 def hosts_unsettled() -> frozenset[str]:

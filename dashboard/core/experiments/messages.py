@@ -135,13 +135,23 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentRef:
+    """An experiment that another one names."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The comparison in sentences: what differs, the most important first, what is the ``same`` in every column, and
-    ``trouble`` with arms that do not run."""
+    ``trouble`` with arms that do not run. ``holders`` has an entry for each sentence of ``trouble``: the other
+    experiment that holds the port, or None."""
 
     differences: tuple[Difference, ...] = ()
     same: str = ""
     trouble: tuple[str, ...] = ()
+    holders: tuple[ExperimentRef | None, ...] = ()
 
 
 NO_ANSWER = Answer()

@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import dataclass
 
+from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.messages import Doctor, ModeReport
+from dashboard.core.modes import ArmSpec
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path
 from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.lab.doctor import examine, free_port, modes_of
-from dashboard.lab.experiments import trace
+from dashboard.lab.experiments import ports, trace
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.training.hosts import GroupHosts, HostState
 
@@ -30,6 +32,11 @@ async def launch_options(lab: Lab) -> LaunchOptions:
     info = context.info
     port = await asyncio.to_thread(free_port, info.pid, path=info.netns)
     return LaunchOptions(modes, tuple(tags), port)
+
+
+async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
+    """Who holds the ports that ``arms`` need, except ``experiment`` itself. Raises EngineError."""
+    return await ports.port_holders(lab, arms, experiment)
 
 
 async def doctor(lab: Lab) -> Doctor:

@@ -5,11 +5,12 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 
-from dashboard.core.comparison.answer.answer import write_answer
+from dashboard.core.comparison.answer.answer import NOT_RUNNING, write_answer
 from dashboard.core.comparison.rows import RowCache, compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, Source, View, replay
+from dashboard.core.experiments.launching.ports import PortUser
 from dashboard.core.experiments.messages import NO_ANSWER, Answer, ExperimentHead, Phase, Row, TimelineItem, encode
 from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
@@ -89,22 +90,23 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                         return
                     if not feed.loaded:
                         feed.view = experiment_store.waiting_view(record)
-                        self._advance(feed, entries)
-                        continue
-                if entries:
-                    self._advance(feed, entries)
+                if entries or not feed.loaded:
+                    view = replay(entries, feed.view)
+                    self._advance(feed, entries, view, await _other_users(feed.key, view))
             except Exception:
                 log.exception("the journal of experiment %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
-    def _advance(self, feed: ExperimentFeed, entries: tuple[Entry, ...]) -> None:
+    def _advance(
+        self, feed: ExperimentFeed, entries: tuple[Entry, ...], view: View, others: tuple[PortUser, ...]
+    ) -> None:
         before = replace(feed)
-        feed.view = view = replay(entries, feed.view)
+        feed.view = view
         if view.states is not before.view.states or view.columns is not before.view.columns or not feed.loaded:
             feed.rows = compare(view.columns, view.states, feed.cache)
             feed.pictures = draw(view.columns, view.states)
             feed.paths = draw_paths(view.columns, view.states, feed.pictures)
-            feed.answer = write_answer(view.columns, feed.rows, view.states)
+            feed.answer = write_answer(view.columns, feed.rows, view.states, others)
         if feed.first_at is None and entries:
             feed.first_at = entries[0].at
         items = tuple(timeline_item(entry, feed.first_at or entry.at) for entry in entries if entry.text)
@@ -141,6 +143,13 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             view.seq, feed.head, view.columns, feed.rows, wide, narrow, feed.timeline, feed.paths, feed.answer
         )
         return encode(message).decode()
+
+
+async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
+    """The containers of other experiments, if an arm may not run because one of them holds its port."""
+    if not any(column.status in NOT_RUNNING for column in view.columns):
+        return ()
+    return await in_database(experiment_store.other_port_users, experiment)
 
 
 hub = ExperimentHub()

@@ -19,13 +19,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.comparison.answer.answer import write_answer
+from dashboard.core.comparison.answer.answer import NOT_RUNNING, write_answer
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import replay
+from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentHead, ModeReport, Phase
 from dashboard.core.experiments.stream import Snapshot
@@ -43,6 +44,7 @@ from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.hub import SHOWN_ITEMS
+from dashboard.web.experiments.port_check import find_holders
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.service import LabUnavailableError, service
@@ -88,7 +90,12 @@ def _example() -> ReportView | None:
     return example_report.load()[0].view if example_report.is_there() else None
 
 
-async def _home(request: HttpRequest, form: LaunchForm | None = None, status: int = 200) -> HttpResponse:
+async def _home(
+    request: HttpRequest,
+    form: LaunchForm | None = None,
+    status: int = 200,
+    holders: tuple[PortHolder, ...] = (),
+) -> HttpResponse:
     modes, images, port, problem = await _launch_options()
 
     def page() -> HttpResponse:
@@ -104,6 +111,7 @@ async def _home(request: HttpRequest, form: LaunchForm | None = None, status: in
             "images": images,
             "engine_problem": problem,
             "form": form or LaunchForm(publish=f"{port}:80"),
+            "holders": holders,
             "example": None if running or past or Report.objects.exists() else _example(),
         }
         return render(request, "experiments/home.html", context, status=status)
@@ -119,11 +127,15 @@ async def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch(request: HttpRequest) -> HttpResponse:
-    """Writes a new experiment; a form with errors comes back with everything that was typed."""
+    """Writes a new experiment; a form with errors comes back with everything that was typed, also if the ports that it
+    needs are in use."""
     form = LaunchForm(request.POST)
     spec = form.parse()
     if spec is None:
         return await _home(request, form, 400)
+    holders = await find_holders(request, spec.arms)
+    if holders:
+        return await _home(request, form, 409, holders)
     user = await request.auser()
     identity = await in_database(experiment_store.create_experiment, spec, user.pk)
     service.wake()
@@ -155,7 +167,9 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     wide, narrow = draw(shown.columns, shown.states)
     rows = compare(shown.columns, shown.states)
     paths = draw_paths(shown.columns, shown.states, (wide, narrow))
-    answer = write_answer(shown.columns, rows, shown.states)
+    stopped = any(column.status in NOT_RUNNING for column in shown.columns)
+    others = experiment_store.other_port_users(identity) if stopped else ()
+    answer = write_answer(shown.columns, rows, shown.states, others)
     return Snapshot(view.seq, head, shown.columns, rows, wide, narrow, items, paths, answer)
 
 
@@ -171,37 +185,13 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
     context = {
         "snapshot": snapshot,
         "experiment_url": scope.experiment(identity),
+        "experiments_url": scope.experiments,
         "ws_path": "" if frozen else f"/ws/experiments/{identity}/",
         "inspect_commands": list(COMMANDS.values()),
         "path_key": request.GET.get("path", "")[:200],
         **scope.context,
     }
     return render(request, "experiments/experiment.html", context)
-
-
-def _set_wanted(request: HttpRequest, identity: str, wanted: Wanted, *, again: bool = False) -> HttpResponse:
-    if not experiment_store.set_wanted(identity, wanted, again=again):
-        raise Http404(_("No experiment has this id."))
-    service.wake()
-    return redirect("/" if wanted is Wanted.REMOVED else f"/experiments/{identity}/")
-
-
-@require_POST
-def stop(request: HttpRequest, identity: str) -> HttpResponse:
-    """Stops the experiment and removes its containers and networks."""
-    return _set_wanted(request, identity, Wanted.STOPPED)
-
-
-@require_POST
-def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the same arms again in new containers; also restarts a running experiment."""
-    return _set_wanted(request, identity, Wanted.RUNNING, again=True)
-
-
-@require_POST
-def remove(request: HttpRequest, identity: str) -> HttpResponse:
-    """Stops the experiment and deletes it."""
-    return _set_wanted(request, identity, Wanted.REMOVED)
 
 
 def _wants_json(request: HttpRequest) -> bool:

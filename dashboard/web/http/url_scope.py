@@ -16,9 +16,14 @@ class UrlScope:
     extra: Mapping[str, Any] = field(default_factory=dict)
     group: str = ""
 
+    @property
+    def experiments(self) -> str:
+        """The start of the URL of every experiment."""
+        return f"{self.front}experiments/"
+
     def experiment(self, identity: str) -> str:
         """The URL of an experiment."""
-        return f"{self.front}experiments/{identity}/"
+        return f"{self.experiments}{identity}/"
 
     def measurement(self, identity: str) -> str:
         """The URL of a measurement."""

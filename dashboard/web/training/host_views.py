@@ -22,7 +22,9 @@ from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.experiments import replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
+from dashboard.web.experiments.command_views import url_after
 from dashboard.web.experiments.forms import LaunchForm
+from dashboard.web.experiments.port_check import show_held_ports
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
@@ -108,19 +110,23 @@ async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResp
 
 @require_POST
 @on_group_host(RunKind.EXPERIMENT)
-async def stop(_request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
+async def stop(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
     """Stops an experiment."""
     await in_database(experiment_store.set_wanted, run_id, Wanted.STOPPED)
     service.wake()
-    return redirect(host.scope.experiment(run_id))
+    return redirect(url_after(request, run_id, host.scope))
 
 
 @require_POST
 @on_group_host(RunKind.EXPERIMENT)
 async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """Launches an experiment again, on the group's current host. Also restarts one."""
+    """Launches an experiment again, on the group's current host, also if it runs; not if its ports are in use."""
     url = host.scope.experiment(run_id)
     try:
+        lab_host = await in_database(group_runs.ready_host, host.group)
+        held = await show_held_ports(request, run_id, host.scope, lab_host)
+        if held is not None:
+            return held
         await in_database(group_runs.launch_again, run_id, host.group)
     except (NoHostError, QuotaError) as error:
         return await refused(request, 409, _("Cannot launch it now"), str(error), url)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import join_titles, one_line
 from dashboard.core.comparison.answer.differences import list_differences
-from dashboard.core.experiments.messages import Answer, ArmStatus, Column, Relation, Row
+from dashboard.core.experiments.launching.ports import HostPort, PortUser, find_holder, port_in_message, ports_of
+from dashboard.core.experiments.messages import Answer, ArmStatus, Column, ExperimentRef, Relation, Row
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import Listener, NamespaceState, Protocol
+from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
 
 #: Rows that the sentence about sameness names, the most telling first; ``{}`` is the text of the cell.
@@ -22,7 +23,7 @@ _NAMED_IF_SAME = {
     "identity/namespace cgroup/": "cgroup namespace",
     "dns/lookup localhost/": "localhost ({})",
 }
-_NOT_RUNNING = (ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST)
+NOT_RUNNING = (ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST)
 #: What programs and the Engine print if a port is taken (bind(2), EADDRINUSE; moby, libnetwork/portallocator).
 _PORT_TAKEN = ("in use", "already allocated")
 
@@ -51,28 +52,26 @@ def _with_full_stop(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _describe_holder(column: Column, columns: Sequence[Column], machine: NamespaceState | None) -> str:
-    """Which process listens on the port that an arm could not bind; empty if none was seen."""
-    ports = {mapping.host_port for mapping in column.asked} if column.status is ArmStatus.REFUSED else {column.port}
-    listeners = machine.listeners if machine is not None else ()
-    holder = next((one for one in listeners if one.protocol is Protocol.TCP and one.port in ports), None)
-    if holder is None:
-        return ""
-    title = next((one.title for one in columns if one.key == MACHINE), "")
-    return name_machine(f"{_describe_owner(holder, columns)} listens on port {holder.port} of this machine.", title)
+def _own_users(columns: Sequence[Column]) -> list[PortUser]:
+    arms = [column for column in columns if column.container is not None and column.status is ArmStatus.RUNNING]
+    return [
+        PortUser(column.container.id, column.title, ports_of(column.published))
+        for column in arms
+        if column.container is not None
+    ]
 
 
-def _describe_owner(holder: Listener, columns: Sequence[Column]) -> str:
-    process = f"{holder.process} (pid {holder.pid})" if holder.process else "A process that was not identified"
-    if holder.container is None:
-        return process
-    titles = [one.title for one in columns if one.container is not None and one.container.id == holder.container]
-    return f"{process} of {titles[0]}" if titles else f"{process} in container {holder.container[:12]}"
+def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
+    """The ports of the machine, one of which an arm could not bind."""
+    named = port_in_message(reason) if column.status is ArmStatus.REFUSED else column.port
+    return list(ports_of(column.asked)) if named is None else [HostPort(named)]
 
 
-def _describe_arm(column: Column, columns: Sequence[Column], machine: NamespaceState | None) -> str:
+def _describe_arm(
+    column: Column, columns: Sequence[Column], machine: NamespaceState | None, others: Sequence[PortUser]
+) -> tuple[str, ExperimentRef | None]:
     if column.status is ArmStatus.LOST:
-        return f"{column.title}: the container was removed outside Netmodes."
+        return f"{column.title}: the container was removed outside Netmodes.", None
     if column.status is ArmStatus.REFUSED:
         reason = column.error or "the Engine gave no reason"
         text = f"{column.title}: the Engine refused it: {_with_full_stop(reason)}"
@@ -82,31 +81,50 @@ def _describe_arm(column: Column, columns: Sequence[Column], machine: NamespaceS
             column.logs[-1] if column.logs else ""
         )
         text = f"{column.title}: the program exited{code}{f': {_with_full_stop(reason)}' if reason else '.'}"
-    taken = any(words in reason for words in _PORT_TAKEN)
-    holder = _describe_holder(column, columns, machine) if taken else ""
-    return f"{text} {holder} Stop it, or choose another port." if holder else text
+    if not any(words in reason for words in _PORT_TAKEN):
+        return text, None
+    users = [*_own_users(columns), *others]
+    listeners = machine.listeners if machine is not None else ()
+    holders = [find_holder(port, listeners, users) for port in _wanted_ports(column, reason)]
+    holder = next((one for one in holders if one is not None), None)
+    if holder is None:
+        return text, None
+    title = next((one.title for one in columns if one.key == MACHINE), "")
+    return f"{text} {name_machine(holder.sentence, title)} Stop it, or choose another port.", holder.experiment
 
 
-def describe_trouble(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[str, ...]:
-    """How many arms run, and a sentence on each that was refused, exited or was removed; empty otherwise."""
+def describe_trouble(
+    columns: Sequence[Column], states: Mapping[str, NamespaceState], others: Sequence[PortUser] = ()
+) -> tuple[tuple[str, ExperimentRef | None], ...]:
+    """How many arms run, and a sentence on each that was refused, exited or was removed, with the experiment that holds
+    its port; empty otherwise. ``others`` are the containers of other experiments."""
 
-    def sentences() -> Iterator[str]:
+    def entries() -> Iterator[tuple[str, ExperimentRef | None]]:
         arms = [column for column in columns if column.key != MACHINE]
         running = [column for column in arms if column.status is ArmStatus.RUNNING]
-        stopped = [column for column in arms if column.status in _NOT_RUNNING]
+        stopped = [column for column in arms if column.status in NOT_RUNNING]
         if stopped:
             which = f": {join_titles(running)}" if running else ""
-            yield f"{len(running)} of {len(arms)} containers {'is' if len(running) == 1 else 'are'} running{which}."
+            verb = "is" if len(running) == 1 else "are"
+            yield f"{len(running)} of {len(arms)} containers {verb} running{which}.", None
         for column in stopped:
-            yield _describe_arm(column, columns, states.get(MACHINE))
+            yield _describe_arm(column, columns, states.get(MACHINE), others)
 
-    return tuple(sentences())
+    return tuple(entries())
 
 
-def write_answer(columns: Sequence[Column], rows: Sequence[Row], states: Mapping[str, NamespaceState]) -> Answer:
-    """The answer for columns with their rows and states."""
+def write_answer(
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    states: Mapping[str, NamespaceState],
+    others: Sequence[PortUser] = (),
+) -> Answer:
+    """The answer for columns with their rows and states. ``others`` are the containers of other experiments, one of
+    which may hold a port."""
+    trouble = describe_trouble(columns, states, others)
     return Answer(
         list_differences(columns, rows, states.get(MACHINE)),
         describe_same(columns, rows),
-        describe_trouble(columns, states),
+        tuple(sentence for sentence, _holder in trouble),
+        tuple(holder for _sentence, holder in trouble),
     )

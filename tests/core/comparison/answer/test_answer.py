@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given, settings
 
 from dashboard.core.comparison.answer.answer import describe_same, describe_trouble, write_answer
 from dashboard.core.comparison.rows import compare
-from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.experiments.launching.ports import HostPort, PortUser
+from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentRef
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, Listener, Protocol
 from tests.core.builders import Columns, States, engine_scenes, make_scene, recorded_scene
@@ -21,6 +23,10 @@ def _with(columns: Columns, key: str, **changes: object) -> tuple[Column, ...]:
 def _listening(states: States, listener: Listener) -> States:
     machine = states[MACHINE]
     return {**states, MACHINE: replace(machine, listeners=(*machine.listeners, listener))}
+
+
+def _trouble(columns: Columns, states: States, others: Sequence[PortUser] = ()) -> tuple[str, ...]:
+    return tuple(sentence for sentence, _holder in describe_trouble(columns, states, others))
 
 
 def test_the_answer_of_a_recorded_scene() -> None:
@@ -61,11 +67,11 @@ def test_an_exited_arm_names_the_process_that_holds_its_port() -> None:
     columns = _with(columns, "host", status=ArmStatus.EXITED, exit_code=1, logs=("starting", log, "bye"), port=80)
     states = {key: state for key, state in states.items() if key != "host"}
     bare = {**states, MACHINE: replace(states[MACHINE], listeners=())}
-    summary, arm = describe_trouble(columns, bare)
+    summary, arm = _trouble(columns, bare)
     assert summary == "1 of 2 containers is running: bridge."
     assert arm == f"host: the program exited with code 1: {log}."
     held = _listening(bare, Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80, 812, "nginx"))
-    _summary, arm = describe_trouble(columns, held)
+    _summary, arm = _trouble(columns, held)
     assert arm.endswith("nginx (pid 812) listens on port 80 of this machine. Stop it, or choose another port.")
 
 
@@ -76,45 +82,69 @@ def test_the_holder_of_a_port_may_be_a_container() -> None:
     columns = _with(columns, "host", status=ArmStatus.EXITED, exit_code=1, logs=("Address in use",), port=81)
     for container, owner in ((bridge.container.id, "nginx (pid 9) of bridge"), ("f" * 64, f"container {'f' * 12}")):
         listener = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 81, 9, "nginx", container)
-        assert owner in describe_trouble(columns, _listening(states, listener))[1]
+        assert owner in _trouble(columns, _listening(states, listener))[1]
     unknown = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 81)
-    assert (
-        "A process that was not identified listens on port 81"
-        in describe_trouble(columns, _listening(states, unknown))[1]
-    )
+    assert "A process that was not identified listens on port 81" in _trouble(columns, _listening(states, unknown))[1]
     datagrams = Listener(Protocol.UDP, Family.INET, "0.0.0.0", 81, 9, "dnsmasq")
-    assert "listens on" not in describe_trouble(columns, _listening(states, datagrams))[1]
+    assert "listens on" not in _trouble(columns, _listening(states, datagrams))[1]
 
 
 def test_a_refused_arm_quotes_the_engine_and_names_the_holder_of_the_requested_port() -> None:
     columns, states = make_scene(("host", "bridge"))
-    error = "Bind for 0.0.0.0:8080 failed: port is already allocated"
-    columns = _with(columns, "bridge", status=ArmStatus.REFUSED, error=error)
     bridge = next(column for column in columns if column.key == "bridge")
     port = bridge.asked[0].host_port
+    error = f"Bind for 0.0.0.0:{port} failed: port is already allocated"
+    columns = _with(columns, "bridge", status=ArmStatus.REFUSED, error=error)
     bare = {**states, MACHINE: replace(states[MACHINE], listeners=())}
-    assert describe_trouble(columns, bare)[1] == f"bridge: the Engine refused it: {error}."
+    assert _trouble(columns, bare)[1] == f"bridge: the Engine refused it: {error}."
+    unasked = _with(columns, "bridge", asked=())
+    assert (
+        f"python3 (pid 7) listens on port {port}"
+        in _trouble(unasked, _listening(bare, Listener(Protocol.TCP, Family.INET, "0.0.0.0", port, 7, "python3")))[1]
+    )
     held = _listening(bare, Listener(Protocol.TCP, Family.INET, "0.0.0.0", port, 7, "python3"))
-    assert f"python3 (pid 7) listens on port {port}" in describe_trouble(columns, held)[1]
+    assert f"python3 (pid 7) listens on port {port}" in _trouble(columns, held)[1]
+
+
+def test_the_holder_of_a_port_may_be_another_experiment() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    columns = _with(columns, "host", status=ArmStatus.EXITED, exit_code=1, logs=("Address in use",), port=81)
+    other = ExperimentRef("abc", "web on 81")
+    listener = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 81, 9, "nginx", "e" * 64)
+    held = _listening(states, listener)
+    answer = write_answer(columns, (), held, [PortUser("e" * 64, "experiment “web on 81”", (), other)])
+    assert answer.holders == (None, other)
+    assert "nginx (pid 9) of experiment “web on 81” listens on port 81 of this machine." in answer.trouble[1]
+
+
+def test_the_engine_may_publish_the_port_for_another_experiment_without_a_listener() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    error = "Bind for 0.0.0.0:9090 failed: port is already allocated"
+    columns = _with(columns, "bridge", status=ArmStatus.REFUSED, error=error, asked=())
+    other = ExperimentRef("abc", "web")
+    users = [PortUser("e" * 64, "experiment “web”", (HostPort(9090),), other)]
+    sentence, holder = describe_trouble(columns, states, users)[1]
+    assert "The Engine publishes port 9090 of this machine for experiment “web”." in sentence
+    assert holder == other
 
 
 def test_arms_without_a_reason() -> None:
     columns, states = make_scene(("host", "bridge"))
     columns = _with(columns, "host", status=ArmStatus.LOST)
     columns = _with(columns, "bridge", status=ArmStatus.EXITED)
-    assert describe_trouble(columns, states) == (
+    assert _trouble(columns, states) == (
         "0 of 2 containers are running.",
         "host: the container was removed outside Netmodes.",
         "bridge: the program exited.",
     )
     refused = _with(columns, "bridge", status=ArmStatus.REFUSED)
-    assert describe_trouble(refused, states)[2] == "bridge: the Engine refused it: the Engine gave no reason."
+    assert _trouble(refused, states)[2] == "bridge: the Engine refused it: the Engine gave no reason."
 
 
 def test_arms_that_wait_or_were_stopped_are_no_trouble() -> None:
     columns, states = make_scene(("host", "bridge"))
     for status in (ArmStatus.WAITING, ArmStatus.CREATED, ArmStatus.GONE, ArmStatus.RUNNING):
-        assert describe_trouble(_with(columns, "host", status=status), states) == ()
+        assert _trouble(_with(columns, "host", status=status), states) == ()
 
 
 @settings(max_examples=40)

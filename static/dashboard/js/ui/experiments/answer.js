@@ -3,14 +3,27 @@
 import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 import { createHighlight } from "../comparison/highlight.js";
 
-function drawSentences(list, sentences) {
-  if (sentences.join("\n") === [...list.children].map((item) => item.textContent).join("\n")) return;
-  list.replaceChildren(...sentences.map((sentence) => {
-    const item = document.createElement("li");
-    item.textContent = sentence;
-    return item;
-  }));
-  setHidden(list, sentences.length === 0);
+/** One sentence about arms that do not run, with links to the experiment that holds the port. */
+function makeTrouble(sentence, holder) {
+  const item = cloneTemplate("template-trouble").querySelector("li");
+  setText(slot(item, "sentence"), sentence);
+  const links = slot(item, "holder");
+  if (links === null || !holder) return item;
+  setHidden(links, false);
+  const open = slot(item, "holder-open");
+  const base = open.getAttribute("href").replace(/[^/]*\/$/, "");
+  open.setAttribute("href", `${base}${holder.id}/`);
+  slot(item, "holder-stop").setAttribute("action", `${base}${holder.id}/stop/`);
+  for (const title of item.querySelectorAll('[data-slot="holder-title"]')) setText(title, holder.title);
+  return item;
+}
+
+/** Whether an item shows this sentence and links to this experiment. */
+function shows(item, sentence, holder) {
+  const links = slot(item, "holder");
+  if (slot(item, "sentence").textContent !== sentence) return false;
+  if (links === null) return true;
+  return holder ? !links.hidden && slot(item, "holder-open").getAttribute("href").endsWith(`/${holder.id}/`) : links.hidden;
 }
 
 /** `showRow` scrolls to a row of the table; it returns false if the row is not there. */
@@ -42,6 +55,16 @@ export function createAnswer(main, showRow) {
     highlight.mark(changed);
   }
 
+  /** Leaves the sentences alone if they are the same, because a screen reader would read them again. */
+  function drawTrouble({ trouble, holders = [] }, phase) {
+    const troubleBox = slot(box, "trouble-box");
+    troubleBox.dataset.severity = phase === "failed" ? "bad" : "warn";
+    setHidden(troubleBox, trouble.length === 0);
+    const shown = [...slot(box, "answer-trouble").children];
+    if (shown.length === trouble.length && shown.every((item, n) => shows(item, trouble[n], holders[n]))) return;
+    slot(box, "answer-trouble").replaceChildren(...trouble.map((sentence, n) => makeTrouble(sentence, holders[n])));
+  }
+
   /** A running experiment in which an arm does not run is partly running. */
   function drawPhase(phase, trouble) {
     const chip = slot(main, "phase-chip");
@@ -56,8 +79,8 @@ export function createAnswer(main, showRow) {
       setHidden(box, !answer);
       drawPhase(experiment.phase, Boolean(answer?.trouble.length));
       if (!answer) return;
+      drawTrouble(answer, experiment.phase);
       if (answer !== drawn) {
-        drawSentences(slot(box, "answer-trouble"), answer.trouble);
         drawDifferences(answer.differences);
         setText(slot(box, "answer-same"), answer.same);
         setHidden(slot(box, "answer-same"), !answer.same);

@@ -1,0 +1,1 @@
+"""What a launch needs, and how far it is."""

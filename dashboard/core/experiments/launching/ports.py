@@ -1,0 +1,132 @@
+"""Ports of the machine: which ones a launch needs, and who holds them.
+
+A port is held by a process that listens on it, or by the Engine, which publishes it for a container. With docker-proxy
+both are true; without it no process listens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.experiments.messages import ExperimentRef, PublishedPort
+from dashboard.core.modes import ArmSpec, Mode
+from dashboard.core.namespaces.state import Listener, Protocol
+
+#: Modes in which the Engine publishes ports; in the others it refuses or discards ``-p``.
+PUBLISHING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
+#: Processes that listen on a published port for the Engine.
+FORWARDERS = frozenset({"docker-proxy", "dockerd", "rootlessport", "rootlesskit"})
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+#: The port in a message of the Engine (moby, libnetwork/portallocator and portmapper).
+_PORT_IN_MESSAGE = re.compile(
+    r"Bind for \S*:(\d{1,5})\b|(?:host port(?: for)?|listen (?:tcp|udp)[46]?) (?:\[[^]]*\]|[^\s:[]*):(\d{1,5})\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A port of the machine; an empty address means all addresses."""
+
+    port: int
+    protocol: str = "tcp"
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PortUser:
+    """A container that runs on the engine. ``name`` is what sentences call it; ``experiment`` is the experiment that it
+    belongs to, None if the page that shows the sentence is that experiment's, or if there is none."""
+
+    container: str
+    name: str
+    ports: tuple[HostPort, ...] = ()
+    experiment: ExperimentRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortHolder:
+    """Who holds a port: a sentence, and the experiment to stop if it is one of Netmodes."""
+
+    port: HostPort
+    sentence: str
+    experiment: ExperimentRef | None = None
+
+
+def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
+    """The ports of the machine that the arms need: those that they publish, and those that they listen on in host
+    mode. A port that the Engine chooses is none of them."""
+    modes = {arm.key: arm.mode for arm in arms}
+
+    def ports() -> Iterator[HostPort]:
+        for arm in arms:
+            if Mode.HOST in {arm.mode, modes.get(arm.target or "")}:
+                yield HostPort(arm.port)
+            elif arm.mode in PUBLISHING:
+                yield from (
+                    HostPort(one.host_port, one.protocol, one.host_address) for one in arm.publish if one.host_port
+                )
+
+    return tuple(dict.fromkeys(ports()))
+
+
+def ports_of(published: Iterable[PublishedPort]) -> tuple[HostPort, ...]:
+    """The ports of the machine in a list of published ports."""
+    return tuple(HostPort(one.host_port, one.protocol, one.host_address) for one in published if one.host_port)
+
+
+def port_in_message(message: str) -> int | None:
+    """The port of the machine that a message of the Engine names."""
+    match = _PORT_IN_MESSAGE.search(message)
+    return int(match[1] or match[2]) if match else None
+
+
+def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[PortUser]) -> PortHolder | None:
+    """Who holds a port of the machine, as far as its ``listeners`` and the running containers show."""
+    publisher = next((user for user in users if any(_overlap(port, one) for one in user.ports)), None)
+    listener = next((one for one in listeners if _listens(one, port)), None)
+    if listener is None or (publisher is not None and listener.container is None and listener.process in FORWARDERS):
+        if publisher is None:
+            return None
+        sentence = f"The Engine publishes port {port.port} of this machine for {publisher.name}."
+        return PortHolder(port, sentence, publisher.experiment)
+    process = f"{listener.process} (pid {listener.pid})" if listener.process else "A process that was not identified"
+    owner = next((user for user in users if user.container == listener.container), None)
+    if owner is not None:
+        process = f"{process} of {owner.name}"
+    elif listener.container is not None:
+        process = f"{process} in container {listener.container[:12]}"
+    sentence = f"{process} listens on port {port.port} of this machine."
+    return PortHolder(port, sentence, owner.experiment if owner is not None else None)
+
+
+def held_ports(
+    needed: Iterable[HostPort], listeners: Iterable[Listener], users: Sequence[PortUser], experiment: str = ""
+) -> tuple[PortHolder, ...]:
+    """Who holds the ``needed`` ports, one entry for each holder; what ``experiment`` itself holds does not count,
+    because its containers are removed first."""
+    own = [user for user in users if user.experiment is not None and user.experiment.id == experiment]
+    containers = {user.container for user in own}
+    others = [user for user in users if user not in own]
+    published = [port for user in own for port in user.ports]
+    foreign = [
+        one
+        for one in listeners
+        if one.container not in containers
+        and not (one.container is None and one.process in FORWARDERS and any(_listens(one, port) for port in published))
+    ]
+    holders = [holder for port in needed if (holder := find_holder(port, foreign, others)) is not None]
+    return tuple({holder.sentence: holder for holder in holders}.values())
+
+
+def _overlap(first: HostPort, second: HostPort) -> bool:
+    """Whether two ports cannot be bound at the same time."""
+    if (first.port, first.protocol) != (second.port, second.protocol):
+        return False
+    return first.address == second.address or bool({first.address, second.address} & _EVERYWHERE)
+
+
+def _listens(listener: Listener, port: HostPort) -> bool:
+    protocol = "tcp" if listener.protocol is Protocol.TCP else "udp"
+    return _overlap(HostPort(listener.port, protocol, listener.address), port)

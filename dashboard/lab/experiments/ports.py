@@ -1,0 +1,84 @@
+"""Who holds the ports of the machine that an experiment needs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dashboard.core.experiments.launching.ports import (
+    HostPort,
+    PortHolder,
+    PortUser,
+    held_ports,
+    needed_ports,
+    ports_of,
+)
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ExperimentRef
+from dashboard.core.modes import ArmSpec
+from dashboard.core.namespaces.state import Listener
+from dashboard.engine.protocol import ContainerFacts
+from dashboard.lab.context import LABEL, LABEL_EXPERIMENT, Context
+from dashboard.lab.reconciler import Lab
+from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.netlink.listeners import read_listeners
+from dashboard.netns.processes import find_owners
+from dashboard.store import experiments as experiment_store
+from dashboard.store.experiments import Record
+
+#: How long the check waits for experiments that are being stopped.
+STOPPING_S = 5.0
+POLL_S = 0.1
+
+
+async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
+    """Who holds the ports that ``arms`` need, except ``experiment`` itself. Experiments that are being stopped are
+    waited for. Raises EngineError if the engine does not answer."""
+    needed = needed_ports(arms)
+    if not needed:
+        return ()
+    loop = asyncio.get_running_loop()
+    end = loop.time() + STOPPING_S
+    while True:
+        records = await lab.context.database.run(experiment_store.load_unsettled, lab.context.host)
+        stopping = {record.id for record in records if record.wanted is not Wanted.RUNNING}
+        holders = await _read(lab.context, needed, experiment, {record.id: record for record in records})
+        waits = any(holder.experiment is not None and holder.experiment.id in stopping for holder in holders)
+        if not waits or loop.time() > end:
+            return holders
+        await asyncio.sleep(POLL_S)
+
+
+async def _read(
+    context: Context, needed: tuple[HostPort, ...], experiment: str, records: dict[str, Record]
+) -> tuple[PortHolder, ...]:
+    containers = await context.engine.containers({})
+    users = [_user(context, container, records) for container in containers if container.running]
+    info = context.info
+    listeners: tuple[Listener, ...] = ()
+    if info.pid is not None:
+        listeners = await asyncio.to_thread(_listeners, info.pid, info.netns, {port.port for port in needed})
+    return held_ports(needed, listeners, users, experiment)
+
+
+def _user(context: Context, container: ContainerFacts, records: dict[str, Record]) -> PortUser:
+    ports = ports_of(container.published)
+    record = records.get(container.labels.get(LABEL_EXPERIMENT, ""))
+    if record is None or container.labels.get(LABEL) != context.installation:
+        return PortUser(container.id, f"container {container.name}", ports)
+    return PortUser(container.id, f"experiment “{record.title}”", ports, ExperimentRef(record.id, record.title))
+
+
+def _listeners(pid: int, path: str, ports: set[int]) -> tuple[Listener, ...]:
+    """The machine's listeners on these ports with their owners; none if its namespace cannot be entered."""
+    try:
+        with Namespace.of_machine(pid, path) as namespace:
+            sockets = [one for one in read_listeners(namespace) if one.port in ports]
+    except (OSError, NamespaceGone):
+        return ()
+    owners = find_owners({one.inode for one in sockets})
+    return tuple(
+        Listener(one.protocol, one.family, one.address, one.port, owner.pid, owner.process, owner.container)
+        if (owner := owners.get(one.inode)) is not None
+        else Listener(one.protocol, one.family, one.address, one.port)
+        for one in sockets
+    )

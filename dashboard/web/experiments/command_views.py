@@ -1,0 +1,53 @@
+"""Commands to an experiment: POSTs that write the wanted state and wake the lab."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments.port_check import show_held_ports
+from dashboard.web.http.database import in_database
+from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
+from dashboard.web.service import service
+
+
+def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
+    """The page to show after a command: that of the experiment, or the one that the form came from. ``back`` in the
+    form is the id of another experiment, or ``/`` for the start page."""
+    back = request.POST.get("back", "")
+    if back == "/":
+        return scope.front
+    return scope.experiment(back if back.isascii() and back.isalnum() else identity)
+
+
+def _set_wanted(identity: str, wanted: Wanted, *, again: bool = False) -> None:
+    if not experiment_store.set_wanted(identity, wanted, again=again):
+        raise Http404(_("No experiment has this id."))
+    service.wake()
+
+
+@require_POST
+def stop(request: HttpRequest, identity: str) -> HttpResponse:
+    """Stops the experiment and removes its containers and networks."""
+    _set_wanted(identity, Wanted.STOPPED)
+    return redirect(url_after(request, identity))
+
+
+@require_POST
+async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
+    """Launches the same arms again in new containers; also restarts a running experiment. If ports that they need are
+    in use, shows by whom instead."""
+    held = await show_held_ports(request, identity, SERVER_SCOPE)
+    if held is not None:
+        return held
+    await in_database(_set_wanted, identity, Wanted.RUNNING, again=True)
+    return redirect(url_after(request, identity))
+
+
+@require_POST
+def remove(_request: HttpRequest, identity: str) -> HttpResponse:
+    """Stops the experiment and deletes it."""
+    _set_wanted(identity, Wanted.REMOVED)
+    return redirect("/")

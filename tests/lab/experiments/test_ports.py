@@ -1,0 +1,51 @@
+"""dashboard.lab.experiments.ports, on a real engine."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.modes import ArmSpec, Mode, Publish
+from dashboard.lab.experiments.ports import port_holders
+from tests.support.lab_harness import LabHarness
+from tests.support.private_engine import PrivateEngine
+
+pytestmark = pytest.mark.engine
+HOST = (ArmSpec("host", Mode.HOST, port=80),)
+PUBLISHED = (ArmSpec("bridge", Mode.BRIDGE, publish=(Publish(80, 8080),)),)
+
+
+async def test_another_experiment_holds_ports_until_it_is_stopped(lab_harness: LabHarness) -> None:
+    other = await lab_harness.running("host", "bridge", publish="8080:80", title="Other")
+    (listens,) = await port_holders(lab_harness.lab, HOST)
+    assert "of experiment “Other” listens on port 80 of this machine." in listens.sentence
+    (publishes,) = await port_holders(lab_harness.lab, PUBLISHED)
+    assert publishes.sentence == "The Engine publishes port 8080 of this machine for experiment “Other”."
+    assert {holder.experiment and holder.experiment.id for holder in (listens, publishes)} == {other}
+    assert await port_holders(lab_harness.lab, (*HOST, *PUBLISHED), other) == ()
+    assert await port_holders(lab_harness.lab, (ArmSpec("none", Mode.NONE),)) == ()
+    await lab_harness.want(other, Wanted.STOPPED)
+    assert await port_holders(lab_harness.lab, (*HOST, *PUBLISHED)) == ()
+
+
+async def test_a_container_of_somebody_else_and_a_process_of_the_machine_hold_ports(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    engine_host.docker("run", "-d", "--name", "web", "-p", "8080:80", "nginx")
+    server = await asyncio.create_subprocess_exec(
+        *("nsenter", "-t", str(engine_host.pid), "--net", "--", "python3", "-m", "http.server", "80"),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        (container,) = await port_holders(lab_harness.lab, PUBLISHED)
+        assert container.sentence == "The Engine publishes port 8080 of this machine for container web."
+        while not (holders := await port_holders(lab_harness.lab, HOST)):
+            await asyncio.sleep(0.02)
+        assert holders[0].sentence == f"python3 (pid {server.pid}) listens on port 80 of this machine."
+        assert holders[0].experiment is None
+    finally:
+        server.kill()
+        await server.wait()
+        engine_host.docker("rm", "-f", "web")

@@ -1,0 +1,98 @@
+"""Commands to experiments: where a form leads, and launches whose ports are in use."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.core.experiments.messages import Phase
+from dashboard.models import Experiment
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.web.asgi_client import Answer, Person, http
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FORM = (("content-type", "application/x-www-form-urlencoded"),)
+LAUNCH = "image=nginx&port=80&publish=8080:80&mode=bridge"
+
+
+async def publishing(lab_harness: LabHarness, engine: FakeEngine, title: str = "Other & co") -> str:
+    """A running experiment for which the engine publishes port 8080."""
+    identity = await lab_harness.running("bridge", publish="8080:80", title=title)
+    engine.made = {key: replace(facts, published=facts.asked) for key, facts in engine.made.items()}
+    return identity
+
+
+async def post(path: str, who: Person, body: str = "") -> Answer:
+    return await http("POST", path, who=who, headers=FORM, body=body.encode(), token=True)
+
+
+@database_sync_to_async
+def rounds(identity: str) -> int:
+    return int(Experiment.objects.get(pk=identity).round)
+
+
+@pytest.mark.parametrize(
+    ("back", "location"),
+    [("abc", "/experiments/abc/"), ("/", "/"), ("//evil.example", None), ("../reports", None), ("", None)],
+)
+async def test_a_stop_leads_back_to_the_page_of_the_form(
+    me: Person, lab_harness: LabHarness, back: str, location: str | None
+) -> None:
+    identity = await lab_harness.running("bridge")
+    answer = await post(f"/experiments/{identity}/stop/", me, f"back={back}")
+    assert answer.status == 302
+    assert answer["location"] == (location or f"/experiments/{identity}/")
+    await lab_harness.reaches(identity, Phase.STOPPED)
+
+
+async def test_run_again_names_the_experiment_that_holds_the_port_instead_of_failing(
+    me: Person, lab_harness: LabHarness, engine: FakeEngine
+) -> None:
+    past = await lab_harness.running("bridge", publish="8080:80", title="Mine")
+    await lab_harness.stop(past)
+    other = await publishing(lab_harness, engine)
+    answer = await post(f"/experiments/{past}/again/", me)
+    assert answer.status == 409
+    assert "The Engine publishes port 8080 of this machine for experiment “Other & co”." in html.unescape(answer.text)
+    assert f'href="/experiments/{other}/"' in answer.text
+    assert f'action="/experiments/{other}/stop/"' in answer.text
+    assert f'name="back" value="{past}"' in answer.text
+    assert await rounds(past) == 1
+    assert (await post(f"/experiments/{past}/again/", me, "anyway=1")).status == 302
+    assert await rounds(past) == 2
+
+
+async def test_run_again_launches_once_the_holder_is_stopped(
+    me: Person, lab_harness: LabHarness, engine: FakeEngine
+) -> None:
+    past = await lab_harness.running("bridge", publish="8080:80")
+    await lab_harness.stop(past)
+    other = await publishing(lab_harness, engine)
+    assert (await post(f"/experiments/{other}/stop/", me, f"back={past}")).status == 302
+    answer = await post(f"/experiments/{past}/again/", me)
+    assert answer["location"] == f"/experiments/{past}/"
+    assert await rounds(past) == 2
+
+
+async def test_a_restart_does_not_count_its_own_ports(me: Person, lab_harness: LabHarness, engine: FakeEngine) -> None:
+    identity = await publishing(lab_harness, engine)
+    assert (await post(f"/experiments/{identity}/restart/", me)).status == 302
+    assert await rounds(identity) == 2
+
+
+async def test_a_new_launch_onto_a_held_port_comes_back_with_what_was_typed(
+    me: Person, lab_harness: LabHarness, engine: FakeEngine
+) -> None:
+    other = await publishing(lab_harness, engine)
+    answer = await post("/experiments/", me, f"{LAUNCH}&names=db.internal")
+    assert answer.status == 409
+    assert f'action="/experiments/{other}/stop/"' in answer.text
+    assert 'value="db.internal"' in answer.text
+    assert 'name="anyway"' in answer.text
+    anyway = await post("/experiments/", me, f"{LAUNCH}&anyway=1")
+    assert anyway.status == 302
+    assert anyway["location"] != f"/experiments/{other}/"
