@@ -9,10 +9,12 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.core.operations.deployment import LAB_READY, Role, parse_role
+from dashboard.core.operations.proxy_headers import is_trusted
 from dashboard.lab.lab_process import run_lab
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 from dashboard.management.serving import (
@@ -24,6 +26,7 @@ from dashboard.management.serving import (
     served_address,
     sign_in_line,
 )
+from dashboard.web.http.connection_limits import limited_protocol, raise_descriptor_limit
 from dashboard.web.http.shared_frames import SharedFrameProtocol
 
 
@@ -118,6 +121,7 @@ class Command(NetmodesCommand):
             access_log=False,
             server_header=False,
             lifespan="on",
+            http=limited_protocol(raise_descriptor_limit(), lambda peer: is_trusted(peer, settings.TRUSTED_PROXIES)),
             ws=SharedFrameProtocol,
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -26,6 +27,9 @@ OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz", "/metrics")
 OPEN_PREFIXES = ("/static/",)
 #: Links with a token, which the view checks: a shared report, a participant's link to resume, and one to their results.
 LINK_PATH = re.compile(r"/(?:r|seat|results)/[^/]+/")
+
+#: Websockets that one participant may have open in a process: tabs, with up to three each.
+MAX_SOCKETS = 48
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -161,18 +165,34 @@ def is_own_origin(scope: Scope) -> bool:
 
 class SocketGuard:
     """Checks websockets before their handshake: the origin, and a signed-in user or a participant of the session. A
-    websocket of a group's experiment or measurement accepts any participant; its consumer checks the group."""
+    websocket of a group's experiment or measurement accepts any participant; its consumer checks the group. Each
+    participant has at most ``MAX_SOCKETS`` at once."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
+        self._open = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a websocket on or refuses it with 403."""
-        if is_own_origin(scope) and await self._has_access(scope):
-            await self._application(scope, receive, send)
-        else:
+        """Passes a websocket on or refuses it with 403 or 429."""
+        if not (is_own_origin(scope) and await self._has_access(scope)):
             message = "Only pages of Netmodes may connect here, after signing in."
             await refuse_connection(scope, receive, send, 403, message)
+            return
+        participant = scope.get("participant")
+        if participant is None:
+            await self._application(scope, receive, send)
+            return
+        if self._open[participant.id] >= MAX_SOCKETS:
+            message = f"More than {MAX_SOCKETS} live pages are open: close some, then reload this one."
+            await refuse_connection(scope, receive, send, 429, message)
+            return
+        self._open[participant.id] += 1
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            self._open[participant.id] -= 1
+            if not self._open[participant.id]:
+                del self._open[participant.id]
 
     async def _has_access(self, scope: Scope) -> bool:
         user = scope.get("user")

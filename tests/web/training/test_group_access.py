@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import sessions as training_sessions
+from dashboard.web.http.guards import MAX_SOCKETS
 from tests.support.specs import make_spec
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, http, person, websocket
 from tests.web.http.test_security_walk import FILLED, _patterns, everything
@@ -342,3 +344,20 @@ async def test_a_participant_that_is_taken_away_hears_nothing_more(place: Site) 
     async with websocket(path, who=place.who["ada"], headers=OWN) as socket:
         assert not socket.is_open
     assert await database_sync_to_async(Experiment.objects.filter(pk=place.works["experiments"]).exists)()
+
+
+async def test_a_participant_has_a_limited_number_of_websockets(place: Site) -> None:
+    path = f"/ws/sessions/{place.row.pk}/"
+    async with AsyncExitStack() as opened:
+        for _ in range(MAX_SOCKETS):
+            socket = await opened.enter_async_context(websocket(path, who=place.who["ada"], headers=OWN))
+            assert socket.is_open
+        async with websocket(path, who=place.who["ada"], headers=OWN) as one_more:
+            assert one_more.refusal is not None
+            assert one_more.refusal.status == 429
+            assert f"More than {MAX_SOCKETS} live pages are open" in one_more.refusal.text
+        for name in ("bea", "owner"):
+            async with websocket(path, who=place.who[name], headers=OWN) as other:
+                assert other.is_open, name
+    async with websocket(path, who=place.who["ada"], headers=OWN) as again:
+        assert again.is_open

@@ -1,0 +1,166 @@
+"""Limits on connections, before anything of a request is handled: their number, the size of headers, waiting times.
+
+Uvicorn accepts headers of any size, waits for them for ever, and accepts connections until descriptors run out; a lab
+in the same process then fails, too.
+"""
+
+import asyncio
+import resource
+from collections.abc import Callable
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEADER_BYTES = 64 << 10
+#: Seconds from the connection, or from the first byte of a later request, to the end of the headers.
+HEADERS_S = 10.0
+#: Seconds without any byte of a body that is not complete.
+BODY_PAUSE_S = 30.0
+MAX_CONNECTIONS = 4096
+MAX_DESCRIPTORS = 65536
+#: Descriptors that browsers do not get: engines, namespaces, terminals, the database.
+RESERVED_DESCRIPTORS = 1024
+
+
+def raise_descriptor_limit() -> int:
+    """Raises the limit on open files (RLIMIT_NOFILE) as far as permitted, and returns it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_DESCRIPTORS
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
+def connections_for(descriptors: int) -> int:
+    """The number of connections to accept with this many descriptors: at least half of them stay for the lab where
+    they are few."""
+    return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2))
+
+
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """Uvicorn's HTTP protocol with limits; ``limited_protocol`` sets them."""
+
+    max_connections = MAX_CONNECTIONS
+    is_proxy: Callable[[str], bool] = staticmethod(lambda _address: False)
+    headers_s = HEADERS_S
+    body_pause_s = BODY_PAUSE_S
+
+    _in_headers = True
+    _in_body = False
+    _header_bytes = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Refuses connections above the limits: half of all are for one address, unless it is a trusted proxy."""
+        super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        if len(self.connections) > self.max_connections:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open. Try again later.")
+        elif not self.is_proxy(address) and self._connections_from(address) > self.max_connections // 2:
+            message = "Too many connections from this address are open. Close some and try again."
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, message)
+        else:
+            self._wait(self.headers_s)
+
+    def _connections_from(self, address: str) -> int:
+        clients = (getattr(connection, "client", None) for connection in self.connections)
+        return sum(1 for client in clients if client and client[0] == address)
+
+    def data_received(self, data: bytes) -> None:
+        """Passes at most ``MAX_HEADER_BYTES`` to the parser until the headers are complete."""
+        if self.transport.is_closing():
+            return
+        if self._in_body:
+            self._wait(self.body_pause_s)
+        rest = b""
+        if self._in_headers:
+            room = MAX_HEADER_BYTES - self._header_bytes
+            data, rest = data[:room], data[room:]
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if not rest or self.transport.is_closing():
+            return
+        protocol = self.transport.get_protocol()
+        if protocol is self and self._in_headers:
+            self._refuse_headers()
+        elif isinstance(protocol, asyncio.Protocol):  # another one after an upgrade
+            protocol.data_received(rest)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        if self._timer is None:
+            self._wait(self.headers_s)
+
+    def on_headers_complete(self) -> None:
+        """The headers are complete; they may have arrived together with those of an earlier request."""
+        self._in_headers = False
+        self._stop_waiting()
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > MAX_HEADER_BYTES:
+            self._refuse_headers()
+            return
+        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self._in_body = True
+            self._wait(self.body_pause_s)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; none is wanted after a refusal."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete; another one may follow."""
+        self._in_headers, self._in_body, self._header_bytes = True, False, 0
+        self._stop_waiting()
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(seconds, self._expire)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._in_body and self.flow.read_paused:
+            self._wait(self.body_pause_s)  # the application is slow, not the client
+            return
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
+
+    def _refuse_headers(self) -> None:
+        message = f"The headers are too large: the limit is {MAX_HEADER_BYTES} bytes."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Closes the connection, with a response unless one has begun."""
+        self._stop_waiting()
+        if self.cycle is None or (self.cycle.response_complete or not self.cycle.response_started):
+            body = f"{message}\n".encode()
+            head = (
+                f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+                "content-type: text/plain; charset=utf-8\r\n"
+                f"content-length: {len(body)}\r\n"
+                "x-content-type-options: nosniff\r\n"
+                "connection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def limited_protocol(descriptors: int, is_proxy: Callable[[str], bool]) -> type[LimitedHttpProtocol]:
+    """The protocol for a process with this many descriptors; ``is_proxy`` tells the addresses of trusted proxies."""
+    limits = {"max_connections": connections_for(descriptors), "is_proxy": staticmethod(is_proxy)}
+    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), limits)
