@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from dashboard.core.measurements.conditions import Conditions
+
 _ROOT = Path(__file__).resolve().parent.parent.parent
 #: Isolated mode (-I) ignores the current folder and PYTHON variables; the program's folder is added.
 _BOOT = "import sys; sys.path.insert(0, {root!r}); from dashboard.latency.{module} import main; main()"
@@ -50,12 +52,20 @@ class Child:
         self._writer = writer
 
     @classmethod
-    async def start(cls, name: str, places: Sequence[int], core: int | None) -> Self:
+    async def start(
+        cls, name: str, places: Sequence[int], core: int | None, conditions: Conditions = Conditions.QUIET
+    ) -> Self:
         """``name`` is the module, ``client`` or ``responder``; ``places`` are descriptors of network namespaces,
         which stay open for as long as the child needs them; ``core`` is where it is pinned."""
         ours, theirs = socket.socketpair()
         try:
-            config = {"parent": os.getpid(), "control": theirs.fileno(), "places": list(places), "core": core}
+            config = {
+                "parent": os.getpid(),
+                "control": theirs.fileno(),
+                "places": list(places),
+                "core": core,
+                "conditions": conditions,
+            }
             process = _launch(name, config)
         except BaseException:
             ours.close()

@@ -6,10 +6,12 @@ import os
 import platform
 import socket
 import struct
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.measurements.schedule import choose_cores
 from dashboard.latency.process import CORE_SLEEP
@@ -69,6 +71,18 @@ def _virtualisation(cpuinfo: str) -> str:
     return "none"
 
 
+def cores_stay_awake(conditions: Conditions) -> bool:
+    """Whether idle cores are kept from sleeping: in quiet conditions if this process may request it; in ordinary ones
+    if another program does, which a read shows (Documentation/power/pm_qos_interface.rst)."""
+    if conditions is Conditions.QUIET:
+        return os.access(CORE_SLEEP, os.W_OK)
+    try:
+        latency_us = CORE_SLEEP.read_bytes()
+    except OSError:
+        return False
+    return int.from_bytes(latency_us[:4], sys.byteorder, signed=True) == 0
+
+
 def load_average() -> tuple[float, float, float] | None:
     """The load averages over 1, 5 and 15 minutes; None if the kernel does not report them."""
     try:
@@ -77,7 +91,7 @@ def load_average() -> tuple[float, float, float] | None:
         return None
 
 
-def read_environment() -> Environment:
+def read_environment(conditions: Conditions = Conditions.QUIET) -> Environment:
     """The environment of this machine before a run (reads small files for a few milliseconds). The caller adds the
     engine, MTUs and offloads with ``dataclasses.replace``, and ``load_after`` at the end."""
     cpuinfo = _read(Path("/proc/cpuinfo"))
@@ -90,16 +104,17 @@ def read_environment() -> Environment:
         client_core=client,
         responder_core=responder,
         governor=_read(_CPU / "cpu0/cpufreq/scaling_governor"),
-        cores_awake=os.access(CORE_SLEEP, os.W_OK),
+        cores_awake=cores_stay_awake(conditions),
         virtualisation=_virtualisation(cpuinfo),
         python=platform.python_version(),
         load_before=load_average(),
+        conditions=conditions,
     )
 
 
 def read_machine() -> Environment:
-    """The environment of this machine apart from any measurement: without cores and load."""
-    return replace(read_environment(), client_core=None, responder_core=None, load_before=None)
+    """The environment of this machine apart from any measurement: without cores, load and conditions."""
+    return replace(read_environment(), client_core=None, responder_core=None, load_before=None, conditions=None)
 
 
 def read_offloads(opened: socket.socket, interfaces: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from dashboard.core.measurements.conditions import Conditions
+
 _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29  # prctl(2)
 #: Processes on the same core wait for this one, which sleeps most of the time.
 _NICENESS = -20
@@ -113,6 +115,14 @@ def keep_cores_awake() -> None:
         os.write(held, (0).to_bytes(4, sys.byteorder))
 
 
+def raise_niceness() -> None:
+    """The highest priority without real-time scheduling, for where that is refused."""
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    with suppress(OSError):  # with autogroup scheduling the niceness of the session counts (sched(7))
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
+
+
 def set_realtime_priority() -> None:
     """When this process wakes, other processes on its core yield (SCHED_FIFO, sched(7)). Niceness is not enough: a
     process that computed between two blocks sometimes waits for milliseconds. Children do not inherit it."""
@@ -127,18 +137,17 @@ def reset_priority() -> None:
 
 
 def pin_to_core(config: dict[str, Any]) -> tuple[Control, Places]:
-    """Pin to one core, disable garbage collection, and return the control socket and the namespaces."""
+    """Pin to one core, disable garbage collection, and return the control socket and the namespaces. In quiet
+    conditions also raise the priority and keep idle cores awake."""
     end_with_parent(config["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if config.get("core") is not None:
         os.sched_setaffinity(0, {config["core"]})
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
-    with suppress(OSError):  # with autogroup scheduling the niceness of the session counts (sched(7))
-        Path("/proc/self/autogroup").write_text(str(_NICENESS))
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
-    keep_cores_awake()
-    set_realtime_priority()
+    if config["conditions"] == Conditions.QUIET:
+        raise_niceness()
+        keep_cores_awake()
+        set_realtime_priority()
     control = Control(config["control"])
     places = Places(config["places"])
     gc.collect()

@@ -152,7 +152,7 @@ class _Run:
             names["load"] = client_core
         for name, core in names.items():
             module = "client" if name == "load" else name
-            self._children[name] = await Child.start(module, self._fds, core)
+            self._children[name] = await Child.start(module, self._fds, core, self._options.conditions)
         self._listeners.clear()
         opened: dict[tuple[str, str, int], dict[str, int]] = {}
         for key, one in self._series.items():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import msgspec
 from django.db import transaction
 
+from dashboard.core.measurements.conditions import with_conditions
 from dashboard.core.measurements.headline import write_headline
 from dashboard.core.measurements.measurement import Block, Environment, Measurement, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series
@@ -174,7 +175,8 @@ def save_headline(run: str) -> None:
     """Store the headline, so that lists of runs need not compute it again."""
     found = load_measurement(run)
     if found is not None:
-        MeasurementRun.objects.filter(pk=run).update(headline=write_headline(found).sentence)
+        headline = with_conditions(write_headline(found).sentence, found.options.conditions)
+        MeasurementRun.objects.filter(pk=run).update(headline=headline)
 
 
 def load_headline(run: str) -> str:

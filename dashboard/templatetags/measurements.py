@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.measurements import axes, formatting
 from dashboard.core.measurements import charts as measurement_charts
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe
 from dashboard.core.reports.view import environment_facts
 from dashboard.templatetags.words import WORDS
@@ -35,10 +36,20 @@ class ProbeView:
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionsView:
+    """Selectable conditions."""
+
+    name: str
+    about: str | Promise
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FormView:
     """The form with the submitted values or its defaults."""
 
     probes: tuple[ProbeView, ...]
+    conditions: tuple[ConditionsView, ...]
     values: dict[str, str]
     under_load: bool
     unusual: bool
@@ -53,8 +64,10 @@ def measure_form(values: Any = None) -> FormView:
     texts = {"seconds": "10", "payload": "", "rate": "", "width": "", "name": "localhost"}
     texts |= {name: str(typed[name]) for name in texts if name in typed and typed[name] is not None}
     under_load = bool(typed.get("under_load"))
+    conditions = str(typed.get("conditions") or Conditions.QUIET)
     return FormView(
         tuple(ProbeView(one, WORDS["probe"][one], one in ANSWERED_BY_US, one in chosen) for one in ranked),
+        tuple(ConditionsView(one, WORDS["conditions"][one], one == conditions) for one in Conditions),
         texts,
         under_load,
         under_load or any(texts[name] for name in ("payload", "rate", "width")) or Probe.DNS in chosen,

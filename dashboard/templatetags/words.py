@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from dashboard.core.claims.model import Topic
 from dashboard.core.claims.run import SYMBOLS
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Probe, Stop
 from dashboard.core.reports.model import ClaimVerdict, Origin
 from dashboard.core.training.session import HelpReason
@@ -40,6 +41,10 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         Probe.TCP_STREAM: _("throughput of one connection"),
         Probe.HTTP: _("GET / on a kept connection, answered by the container's own server"),
         Probe.DNS: _("a lookup through each column's own resolver"),
+    },
+    "conditions": {
+        Conditions.QUIET: _("real-time priority, cores kept awake: what each path costs"),
+        Conditions.ORDINARY: _("normal priority, idle cores may sleep: what a program here waits"),
     },
     "stop": {
         Stop.NARROW: _("Every interval is as narrow as requested."),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.latency import environment
-from dashboard.latency.environment import load_average, pick_cores, read_environment, read_offloads
+from dashboard.latency.environment import load_average, pick_cores, read_environment, read_machine, read_offloads
 from tests.latency.conftest import Lab
 
 
@@ -22,6 +25,20 @@ def test_it_says_where_it_runs() -> None:
     assert found.load_before == pytest.approx(load_average(), abs=1.0)
     assert (found.client_core, found.responder_core) == pick_cores()
     assert found.cores_awake is os.access("/dev/cpu_dma_latency", os.W_OK)
+
+
+def test_in_ordinary_conditions_cores_are_awake_only_if_another_program_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = tmp_path / "cpu_dma_latency"
+    monkeypatch.setattr(environment, "CORE_SLEEP", device)
+    assert read_environment(Conditions.ORDINARY).cores_awake is False
+    for latency_us, awake in ((2_000_000_000, False), (70, False), (0, True)):
+        device.write_bytes(latency_us.to_bytes(4, sys.byteorder))
+        found = read_environment(Conditions.ORDINARY)
+        assert (found.conditions, found.cores_awake) == (Conditions.ORDINARY, awake)
+    assert read_environment().conditions is Conditions.QUIET
+    assert read_machine().conditions is None
 
 
 def test_cores_are_two_of_those_that_we_may_use() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.latency.children import Child, ChildEnded
 from dashboard.latency.process import CORE_SLEEP, Overdue, overdue_after
 from tests.support.polling import until
@@ -49,6 +50,20 @@ async def test_a_helper_is_settled_on_its_core_without_a_collector_that_interrup
         assert "-I" in process.cmdline()
         if os.access(CORE_SLEEP, os.W_OK):
             assert str(CORE_SLEEP) in await asyncio.to_thread(opened_by, child.pid)
+    finally:
+        await child.end()
+
+
+async def test_in_ordinary_conditions_a_helper_has_the_priority_of_its_parent_and_lets_cores_sleep() -> None:
+    core = max(os.sched_getaffinity(0))
+    child = await Child.start("client", [], core, Conditions.ORDINARY)
+    try:
+        await child.rest()
+        process = psutil.Process(child.pid)
+        assert os.sched_getscheduler(child.pid) == os.sched_getscheduler(0)
+        assert process.nice() == psutil.Process().nice()
+        assert str(CORE_SLEEP) not in await asyncio.to_thread(opened_by, child.pid)
+        assert process.cpu_affinity() == [core]
     finally:
         await child.end()
 

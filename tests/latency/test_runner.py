@@ -9,8 +9,10 @@ from pathlib import Path as FilePath
 
 import pytest
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.histogram import merge_histograms
 from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
+from dashboard.latency.process import CORE_SLEEP
 from dashboard.latency.runner import Progress, run_measurement
 from tests.latency.conftest import Lab, helpers
 from tests.support.polling import eventually
@@ -55,6 +57,29 @@ async def test_under_load_a_stream_runs_beside_the_requests(lab: Lab) -> None:
     assert all(one.n for one in lab.told)
     requests = sum(one.n for one in lab.told) * 64
     assert _bytes_received(lab) - before > 10_000_000 > requests
+
+
+async def test_all_helpers_of_an_ordinary_run_are_ordinary_processes(lab: Lab) -> None:
+    found: set[tuple[str, int, bool]] = set()
+
+    def look(_block: Block) -> None:
+        for one in helpers():
+            held = any(FilePath(f"/proc/{one.pid}/fd/{fd}").readlink() == CORE_SLEEP for fd in _fds(one.pid))
+            found.add((one.cmdline()[3].partition("latency.")[2].split()[0], os.sched_getscheduler(one.pid), held))
+
+    options = {"seconds": 0.6, "under_load": True, "conditions": Conditions.ORDINARY}
+    ended = await lab.run(lab.series(Probe.TCP_RR), on_block=look, **options)
+    assert ended.stopped is Stop.TIME
+    assert {one.error for one in lab.told} == {""}
+    assert {name for name, _policy, _held in found} == {"client", "responder"}
+    assert {(policy, held) for _name, policy, held in found} == {
+        (os.SCHED_OTHER, False),
+        (os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, False),  # the client of the load has reset its priority
+    }
+
+
+def _fds(pid: int) -> list[str]:
+    return [one.name for one in FilePath(f"/proc/{pid}/fd").iterdir()]
 
 
 def _bytes_received(lab: Lab) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
@@ -34,6 +35,19 @@ def test_without_json_it_is_a_table_with_bars_and_verdicts(terminal: Terminal) -
     assert "The time of 1.5 s is up." in done.out
 
 
+def test_ordinary_conditions_are_in_the_text_the_json_and_the_report(terminal: Terminal) -> None:
+    arguments = ("measure", "host", "bridge", "--seconds", "1", "--conditions", "ordinary")
+    said = terminal.run(*arguments)
+    assert said.code == 0, said.err
+    assert "Conditions: ordinary: normal priority, " in said.out
+    done = terminal.run(*arguments, "--save", "--json")
+    assert done.code == 0, done.err
+    found = msgspec.json.decode(done.out, type=Measurement)
+    assert (found.options.conditions, found.environment.conditions) == (Conditions.ORDINARY, Conditions.ORDINARY)
+    exported = terminal.run("report", "export", done.json["report"], "--format", "md")
+    assert "Conditions ordinary: normal priority, " in exported.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -42,6 +56,7 @@ def test_without_json_it_is_a_table_with_bars_and_verdicts(terminal: Terminal) -
         (("host", "--probe", "icmp"), "choose from tcp-rr"),
         (("host", "--rate", "0"), "A rate is 1 to 100,000 requests per second"),
         (("host", "--probe", "http", "--probe", "tcp-rr"), "measure them separately"),
+        (("host", "--conditions", "loud"), "There are no conditions “loud”: choose quiet or ordinary."),
         (("nowhere",), "Unknown mode “nowhere”"),
         (("host", "--port", "eighty"), "The port must be a number"),
     ],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.measurements.conditions import Conditions
 
 DEFAULT_PAYLOAD_BYTES = 64
 STREAM_PAYLOAD_BYTES = 65_536
@@ -60,6 +61,7 @@ class Options:
     timeout_s: float = 1.0
     lookup_name: str = "localhost"
     http_path: str = "/"
+    conditions: Conditions = Conditions.QUIET
 
     def payload_of(self, probe: Probe) -> int:
         """The payload of one request in bytes."""
@@ -145,7 +147,8 @@ class Block:
 @dataclass(frozen=True, slots=True)
 class Environment:
     """A measurement's environment. Values that could not be read are empty or None. ``cores_awake``: idle cores were
-    kept from sleeping, so that no time includes the exit from an idle state."""
+    kept from sleeping, so that no time includes the exit from an idle state. ``conditions`` is None without a
+    measurement, and in measurements of versions that had only quiet conditions."""
 
     kernel: str = ""
     machine: str = ""
@@ -166,6 +169,12 @@ class Environment:
     load_before: tuple[float, float, float] | None = None
     load_after: tuple[float, float, float] | None = None
     engine_kind: EngineKind = EngineKind.DOCKER
+    conditions: Conditions | None = None
+
+    @property
+    def measured_in(self) -> Conditions | None:
+        """The conditions; quiet for a measurement without them, None without a measurement, which reads the load."""
+        return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dashboard.core.comparison.text_table import printable
+from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, SeriesResult
 
 BAR = 24
@@ -44,7 +45,7 @@ def describe_comparison(one: ComparisonResult) -> str:
 
 
 def measurement_text(found: Measurement) -> str:
-    """The table, the verdicts, and why the run ended."""
+    """The table, the verdicts, the conditions, and why the run ended."""
     names: Sequence[str] = [one.key or f"{one.column}/{one.path}" for one in found.series]
     width = max([len(name) for name in names], default=6) + 1
     largest = max([one.p50_us or 0.0 for one in found.series], default=0.0)
@@ -53,5 +54,6 @@ def measurement_text(found: Measurement) -> str:
     lines += [_series_line(one, width, largest) for one in found.series]
     lines.append("")
     lines += [describe_comparison(one) for one in found.comparisons]
-    lines += ["", f"{found.stop_reason or 'Not finished.'} Seed {found.seed}, {found.elapsed_s:.1f} s."]
+    lines += ["", f"Conditions: {describe_conditions(found.options.conditions, found.environment.cores_awake)}."]
+    lines.append(f"{found.stop_reason or 'Not finished.'} Seed {found.seed}, {found.elapsed_s:.1f} s.")
     return "\n".join(lines)

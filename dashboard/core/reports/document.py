@@ -11,6 +11,7 @@ from typing import Any
 from dashboard.core.experiments.messages import Column, Relation, TimelineItem
 from dashboard.core.experiments.picture import Picture
 from dashboard.core.experiments.stream import Snapshot
+from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import format_offset, moment_of
 from dashboard.core.measurements.headline import probes_of
 from dashboard.core.measurements.measurement import Probe
@@ -212,10 +213,13 @@ def _probe(run: RunView, probe: Probe, modes: dict[str, str]) -> Data:
 
 def _run(run: RunView, modes: dict[str, str]) -> Data:
     measurement = run.measurement
+    conditions = describe_conditions(measurement.options.conditions, measurement.environment.cores_awake)
     ended = measurement.stop_reason or ("" if measurement.stopped is not None else "Not finished.")
     return {
         "title": clean(run.title or "Measurement"),
-        "about": clean(f"{ended} Seed {measurement.seed}, {measurement.elapsed_s:.1f} s.".strip()),
+        "about": clean(
+            f"{ended} Seed {measurement.seed}, {measurement.elapsed_s:.1f} s. Conditions {conditions}.".strip()
+        ),
         "probes": [_probe(run, probe, modes) for probe in probes_of(measurement)],
     }
 

@@ -105,6 +105,10 @@ def _pinned(where: ReportEnvironment) -> str:
     return f"client {cores[0]}, responder {cores[1]}" if None not in cores else ""
 
 
+def _conditions(where: ReportEnvironment) -> str:
+    return str(where.environment.measured_in or "")
+
+
 def _private(where: ReportEnvironment) -> str:
     if where.engine is None:
         return ""
@@ -113,6 +117,13 @@ def _private(where: ReportEnvironment) -> str:
 
 FACTS: tuple[FactRule, ...] = (
     FactRule("cpu_model", "processor", "clock, caches and the cost of system calls differ: every time differs"),
+    FactRule(
+        "conditions",
+        "conditions",
+        "times of different conditions are not compared",
+        lambda *_series: False,
+        _conditions,
+    ),
     FactRule("cores", "cores", "client, responder and docker-proxy share the cores"),
     FactRule("pinned", "client and responder on cores", "the two may share caches or not", read=_pinned),
     FactRule("governor", "frequency governor", "a processor that reduces its clock between requests answers later"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.formatting import mode_of
 from dashboard.core.measurements.measurement import Environment, Measurement, Options, Probe
 from dashboard.core.measurements.schedule import Series
@@ -93,8 +94,9 @@ class SeriesFigures:
 
     @property
     def label(self) -> str:
-        """``bridge/published-dnat tcp-rr``."""
-        return f"{self.column}/{self.path} {self.probe}"
+        """``bridge/published-dnat tcp-rr``, with ``ordinary`` after it in ordinary conditions."""
+        conditions = "" if self.options.conditions is Conditions.QUIET else f" {self.options.conditions}"
+        return f"{self.column}/{self.path} {self.probe}{conditions}"
 
 
 _decoder = msgspec.json.Decoder(ReportFigures)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from dashboard.core.experiments.messages import Column, Row
+from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.measurements.headline import probes_of
 from dashboard.core.measurements.measurement import Measurement
@@ -71,6 +72,9 @@ def _latency(title: str, measurement: Measurement) -> list[str]:
         cells = [(*line[:1], line[2], line[4], *line[7:10], line[1]) for line in table.body]
         head = ("path", "p50 µs", "p99 µs", "difference µs", "95 % interval", "verdict", "n")
         lines += [f"### {escape(title)}: {escape(str(probe))}", "", *_table(head, cells), ""]
+    if lines:
+        conditions = describe_conditions(measurement.options.conditions, measurement.environment.cores_awake)
+        lines += [f"Conditions {escape(conditions)}.", ""]
     return lines
 
 

@@ -11,6 +11,7 @@ from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
+from dashboard.core.measurements.conditions import Conditions, with_conditions
 from dashboard.core.measurements.headline import label_of, write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, SeriesResult
 from dashboard.core.modes import MACHINE
@@ -91,7 +92,9 @@ def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
     """A sentence with the verdict and its interval."""
     series_of = {series.key: series for series in run.measurement.series}
     other, baseline = (_label(series_of.get(key), key) for key in (one.other, one.baseline))
-    probe = f"{one.probe}, {_format_count(one.rounds, 'paired block')}"
+    conditions = run.measurement.options.conditions
+    where = "" if conditions is Conditions.QUIET else f", {conditions} conditions"
+    probe = f"{one.probe}, {_format_count(one.rounds, 'paired block')}{where}"
     if one.delta_us is None or one.ci95_us is None:
         return _with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {one.reason}")
     low, high = one.ci95_us
@@ -127,8 +130,8 @@ def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:
 
 def list_headlines(runs: Sequence[FrozenRun]) -> tuple[str, ...]:
     """The headline of each run that proves something, each once."""
-    headlines = (write_headline(run.measurement) for run in runs)
-    return tuple(dict.fromkeys(headline.sentence for headline in headlines if headline.decided))
+    headlines = ((write_headline(run.measurement), run.measurement.options.conditions) for run in runs)
+    return tuple(dict.fromkeys(with_conditions(one.sentence, where) for one, where in headlines if one.decided))
 
 
 def column_warnings(columns: Sequence[Column]) -> list[str]:

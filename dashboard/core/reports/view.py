@@ -18,6 +18,7 @@ from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
+from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import mode_of
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.histogram import BadHistogram, cumulative_shares, merge_histograms
@@ -187,6 +188,7 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         for when, load in (("before", environment.load_before), ("after", environment.load_after))
         if load is not None
     ]
+    conditions = environment.measured_in
     version = f"{environment.engine} (API {environment.engine_api})" if environment.engine else ""
     if engine is not None and engine.version:
         version = f"{engine.version} (API {engine.api})"
@@ -200,7 +202,7 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         ("cores", str(environment.cores) if environment.cores else ""),
         ("client and responder on cores", " and ".join(cores) if len(cores) == 2 else ""),
         ("frequency governor", environment.governor),
-        ("idle cores", "kept awake" if environment.cores_awake else ""),
+        ("conditions", describe_conditions(conditions, environment.cores_awake) if conditions is not None else ""),
         ("virtualisation", environment.virtualisation),
         (ENGINE_NAMES[kind], version),
         ("Engine host name", engine.name if engine is not None else ""),

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Block, Environment, Probe, Stop, no_path_sentence
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
 from dashboard.core.paths.finder import measured_paths, resolver_paths
@@ -50,7 +51,9 @@ def _namespaces(context: Context, run: ExperimentDriver) -> dict[str, Namespace]
     return found
 
 
-async def _environment(context: Context, run: ExperimentDriver, namespaces: Mapping[str, Namespace]) -> Environment:
+async def _environment(
+    context: Context, run: ExperimentDriver, namespaces: Mapping[str, Namespace], conditions: Conditions
+) -> Environment:
     info = context.info
     machine = run.view.states.get("machine")
     names = [one.name for one in machine.interfaces] if machine is not None else []
@@ -61,7 +64,7 @@ async def _environment(context: Context, run: ExperimentDriver, namespaces: Mapp
             offloads = read_offloads(opened, names)
     observed = userland_proxy(run.view.columns, machine)
     return replace(
-        await asyncio.to_thread(read_environment),
+        await asyncio.to_thread(read_environment, conditions),
         engine=info.version,
         engine_api=info.api,
         engine_kind=info.kind,
@@ -88,7 +91,7 @@ async def measure_paths(
     database, identity, options, info = context.database, request.id, request.options, context.info
     namespaces = _namespaces(context, run)
     try:
-        environment = await _environment(context, run, namespaces)
+        environment = await _environment(context, run, namespaces, options.conditions)
         modes = {column.key: column.mode for column in run.view.columns}
         await database.run(measurement_store.begin_run, identity, plan.series, plan.missing, environment, modes)
         context.publisher.measured(identity)

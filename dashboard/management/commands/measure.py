@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard import configuration
 from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.measurements.conditions import Conditions, parse_conditions
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
 from dashboard.core.measurements.text import measurement_text
 from dashboard.core.modes import ExperimentSpec
@@ -46,6 +47,12 @@ class Command(NetmodesCommand):
             "--width", type=float, help="stop once every confidence interval is this narrow, in microseconds"
         )
         parser.add_argument("--under-load", action="store_true", help="measure while a stream saturates the path")
+        parser.add_argument(
+            "--conditions",
+            default=str(Conditions.QUIET),
+            metavar="quiet|ordinary",
+            help="quiet: real-time priority, cores kept awake; ordinary: neither (default quiet)",
+        )
         parser.add_argument(
             "--name", default="localhost", help="name to resolve with the dns probe (default localhost)"
         )
@@ -88,6 +95,10 @@ class Command(NetmodesCommand):
         except ValueError as error:
             message = f"{error}: choose from {', '.join(Probe)}."
             raise CommandError(message, returncode=WRONG_USAGE) from None
+        try:
+            conditions = parse_conditions(options["conditions"])
+        except ValueError as error:
+            raise CommandError(str(error), returncode=WRONG_USAGE) from None
         measuring = Options(
             seconds=options["seconds"],
             payload_bytes=options["payload"],
@@ -95,6 +106,7 @@ class Command(NetmodesCommand):
             under_load=options["under_load"],
             width_us=options["width"],
             lookup_name=options["name"],
+            conditions=conditions,
         )
         problems = list(check_options(measuring, probes))
         if Probe.HTTP in probes and set(probes) & ANSWERED_BY_US:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.histogram import cumulative_shares, merge_histograms
 from dashboard.core.training.group_quota import RunKind
 from dashboard.models import MeasurementRun
@@ -38,6 +39,7 @@ class MeasurementIn(Schema):
     rate: float | str = ""
     width: float | str = ""
     under_load: bool = False
+    conditions: str = str(Conditions.QUIET)
     name: str = "localhost"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext as _
 
 from dashboard.core.measurements.axes import Tick, lay_out_axis
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.formatting import NOTHING, format_interval, format_rate, micros, mode_of, signed
 from dashboard.core.measurements.headline import Headline, label_of, probes_of, write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Options, Probe, SeriesResult
@@ -106,7 +107,7 @@ def _series_row(
 
 
 def say_options(options: Options, probe: Probe, pairs: int) -> str:
-    """``tcp-rr, 64 B, 60 paired blocks, 95 % intervals``, with the options that are not default."""
+    """``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``, with the options that are not default."""
     parts = [str(probe)]
     if probe not in {Probe.HTTP, Probe.DNS}:
         parts.append(f"{options.payload_of(probe)} B")
@@ -116,6 +117,8 @@ def say_options(options: Options, probe: Probe, pairs: int) -> str:
         parts.append(_("%(rate)s requests per second, timed from the scheduled times") % {"rate": f"{options.rate:g}"})
     if options.under_load:
         parts.append(_("while a stream saturates the same path"))
+    quiet = options.conditions is Conditions.QUIET
+    parts.append(_("quiet conditions") if quiet else _("ordinary conditions"))
     if pairs:
         parts.append(_("%(count)d paired blocks") % {"count": pairs})
         parts.append(_("95 %% intervals") % {})

@@ -42,6 +42,7 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
         "remaining_s": remaining,
         "probes": row.probes.split(),
         "seed": row.seed,
+        "conditions": options.conditions,
         "wanted": row.wanted,
     }
 

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.core.measurements.conditions import Conditions, parse_conditions
 from dashboard.core.measurements.measurement import Options, Probe, check_options
 from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
 from dashboard.core.modes import ExperimentSpec
@@ -23,7 +24,7 @@ from dashboard.web.measurements.serializers import describe_run, show_run
 from dashboard.web.service import service
 
 SHOWN = 100
-FIELDS = ("seconds", "payload", "rate", "width", "name")
+FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions")
 
 
 class InvalidOptionsError(Exception):
@@ -53,6 +54,15 @@ def _whole(text: str, what: str, found: list[str]) -> int:
         return 0
 
 
+def _conditions(text: str, found: list[str]) -> Conditions:
+    """The conditions; quiet for an empty text."""
+    try:
+        return parse_conditions(text.strip() or Conditions.QUIET)
+    except ValueError as error:
+        found.append(str(error))
+        return Conditions.QUIET
+
+
 def _text(said: dict[str, Any], name: str) -> str:
     value = said.get(name)
     return "" if value is None else str(value)
@@ -76,6 +86,7 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
         width_us=_number(_text(said, "width"), "The interval", found),
         under_load=said.get("under_load") in {True, "on", "true", "1"},
         lookup_name=str(said.get("name") or "localhost")[:253],
+        conditions=_conditions(_text(said, "conditions"), found),
     )
     chosen = tuple(dict.fromkeys(probes))
     found += check_options(options, chosen)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.schedule import Series
 from dashboard.core.measurements.series_key import series_signature
@@ -20,12 +21,19 @@ def test_it_is_said_in_words() -> None:
     assert series_signature(ONE, MODES, Options()) == "bridge published-dnat tcp-rr 64B closed idle"
     options = Options(rate=50.0, under_load=True, payload_bytes=1024)
     assert series_signature(ONE, {}, options) == "web published-dnat tcp-rr 1024B 50/s loaded"
+    ordinary = Options(conditions=Conditions.ORDINARY)
+    assert series_signature(ONE, MODES, ordinary) == "bridge published-dnat tcp-rr 64B closed idle ordinary"
 
 
 @pytest.mark.parametrize(
     "options",
-    [Options(payload_bytes=1024), Options(rate=50.0), Options(under_load=True)],
-    ids=["payload", "rate", "load"],
+    [
+        Options(payload_bytes=1024),
+        Options(rate=50.0),
+        Options(under_load=True),
+        Options(conditions=Conditions.ORDINARY),
+    ],
+    ids=["payload", "rate", "load", "conditions"],
 )
 def test_what_is_measured_differently_is_another_series(options: Options) -> None:
     assert series_signature(ONE, MODES, options) != series_signature(ONE, MODES, Options())

@@ -67,7 +67,9 @@ def test_each_series_has_a_line_and_what_is_missing_its_reason() -> None:
     assert "unavailable: the Engine discarded -p" in lines["host/published-dnat"]
     assert "nothing measured: refused" in lines["bridge/bridge-address"]
     assert "+30.00 µs, 95 % interval [+29.50, +30.40]: slower; docker-proxy copies each byte." in text
-    assert text.endswith("The time of 3 s is up. Seed 7, 3.0 s.")
+    assert text.endswith(
+        "\n\nConditions: quiet: real-time priority, cores kept awake.\nThe time of 3 s is up. Seed 7, 3.0 s."
+    )
 
 
 def test_a_verdict_without_an_interval_says_only_its_reason() -> None:

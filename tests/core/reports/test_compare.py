@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard.core.measurements.between_runs import DRIFT_SENTENCE, Between
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.formatting import micros
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.statistics import Interval
@@ -61,6 +62,24 @@ def test_a_slower_run_is_slower_on_every_path_with_an_interval() -> None:
     assert all(len(line) == len(chart.table.head) for line in chart.table.body)
     assert DRIFT_SENTENCE in comparison.caveats
     assert comparison.unmatched == ()
+
+
+def test_series_of_different_conditions_are_not_compared() -> None:
+    environment = replace(BEFORE.measurement.environment, conditions=Conditions.ORDINARY)
+    ordinary = make_run(MODES, seed=2, options=Options(conditions=Conditions.ORDINARY), environment=environment)
+    quiet, other = CONTENTS[0], make_content("after", measurements=(ordinary,), environment=environment)
+    comparison = compare_reports(two(quiet, other))
+    assert comparison.latency == ()
+    assert len(comparison.unmatched) == 2 * len(ordinary.series)
+    assert sum(one.endswith(" ordinary") for one in comparison.unmatched) == len(ordinary.series)
+    (row,) = (one for one in comparison.environment if one.differs)
+    assert (row.label, row.texts) == ("conditions", ("quiet", "ordinary"))
+    again = compare_reports(two(other, other))
+    assert {row.label for row in again.latency} >= {"host/loopback tcp-rr ordinary"}
+    trend = build_trend([TrendReport(str(number), one.figures) for number, one in enumerate(two(quiet, other))])
+    labels = [line.label for chart in trend.charts for line in chart.drawing.lines]
+    assert len(labels) == len(set(labels))
+    assert trend.entries[1].environment == ("conditions: quiet → ordinary",)
 
 
 def test_a_report_does_not_differ_from_itself() -> None:

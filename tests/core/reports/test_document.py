@@ -193,13 +193,14 @@ def test_a_list_is_cut_beyond_sixty_items(count: int, more: list[str]) -> None:
 
 def test_a_run_has_the_reason_of_its_end_and_tables_of_figures() -> None:
     run = document_data(view())["runs"][0]
-    assert (run["title"], run["about"]) == ("nginx on port 80", "The time of 10 s is up. Seed 7, 10.0 s.")
+    quiet = "Conditions quiet: real-time priority, cores kept awake."
+    assert (run["title"], run["about"]) == ("nginx on port 80", f"The time of 10 s is up. Seed 7, 10.0 s. {quiet}")
     probe = run["probes"][0]
     assert (probe["table"]["figures"], [one["table"]["figures"] for one in probe["lines"]]) == (8, [7, 6])
     assert len(probe["missing"]) == 3
     assert probe["missing"][2].startswith(f"none/bridge-addr{BREAK}ess: none has loopback only")
     open_run = view().runs[0]
-    for stopped, about in ((None, "Not finished. Seed 7, 10.0 s."), (Stop.CANCELLED, "Seed 7, 10.0 s.")):
+    for stopped, about in ((None, f"Not finished. Seed 7, 10.0 s. {quiet}"), (Stop.CANCELLED, f"Seed 7, 10.0 s. {quiet}")):
         measurement = replace(open_run.measurement, stopped=stopped, stop_reason="")
         changed = replace(open_run, measurement=measurement, title="")
         (run,) = document_data(replace(view(), runs=(changed,)))["runs"]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.headline import write_headline
-from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, Probe, SeriesResult
+from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, Options, Probe, SeriesResult
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import (
     MAX_WARNINGS,
@@ -102,6 +103,15 @@ def test_every_comparison_of_every_run_has_a_verdict() -> None:
     expected = {(name, one.other) for name in ("r1", "r2") for one in run.measurement.comparisons}
     assert len(found) == len(expected)
     assert {(one.run, one.other) for one in found} == expected
+
+
+def test_sentences_name_ordinary_conditions() -> None:
+    quiet = make_run(("host", "bridge"))
+    ordinary = make_run(("host", "bridge"), options=Options(conditions=Conditions.ORDINARY))
+    headlines = list_headlines((quiet, ordinary))
+    assert headlines == (headlines[0], f"{headlines[0]} Measured in ordinary conditions.")
+    assert all(", ordinary conditions)" in one.sentence for one in list_verdicts((ordinary,)))
+    assert not any("conditions" in one.sentence for one in list_verdicts((quiet,)))
 
 
 def test_inconclusive_verdicts_come_last() -> None:

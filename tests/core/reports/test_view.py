@@ -10,6 +10,7 @@ import pytest
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.messages import ArmStatus, EngineRef, Phase
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.measurements.statistics import median
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, Origin, ReportContent
@@ -107,6 +108,20 @@ def test_unknown_facts_about_the_environment_are_left_out() -> None:
     assert facts["load average"] == "before 0.10 0.20 0.30\nafter 0.40 0.50 0.60"
     assert facts["docker-proxy"] == "on"
     assert "private host" not in facts
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        (replace(ENVIRONMENT, cores_awake=True), "quiet: real-time priority, cores kept awake"),
+        (replace(ENVIRONMENT, conditions=Conditions.ORDINARY), "ordinary: normal priority, idle cores may sleep"),
+        (replace(ENVIRONMENT, load_before=None), None),
+    ],
+    ids=["of a version without conditions", "ordinary", "without a measurement"],
+)
+def test_the_environment_of_a_measurement_states_its_conditions(environment: Environment, expected: str | None) -> None:
+    facts = {fact.label: fact.text for fact in environment_facts(environment)}
+    assert facts.get("conditions") == expected
 
 
 def test_a_report_of_claims_alone_has_a_view() -> None:

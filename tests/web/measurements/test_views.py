@@ -91,6 +91,7 @@ def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str
         ({"payload": "9" * 5000}, "The payload must be a whole number, not “9999"),
         ({"payload": "10000000000"}, "A payload has 1 to 1048576 bytes, not 10000000000."),
         ({"payload": "-5"}, "A payload has 1 to 1048576 bytes, not -5."),
+        ({"conditions": "loud"}, "There are no conditions “loud”: choose quiet or ordinary."),
         ({"probe": "icmp"}, "There is no probe “icmp”"),
         ({"probe": ["http", "tcp-rr"]}, "measure them separately"),
     ],
@@ -103,6 +104,24 @@ def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
     assert sentence in answer.content.decode()
     assert MeasurementRun.objects.count() == 0
     assert Experiment.objects.count() == 1
+
+
+def test_conditions_are_stored_and_shown(owner: Client, experiment: str) -> None:
+    for typed, stored in (({}, "quiet"), ({"conditions": ""}, "quiet"), ({"conditions": "ordinary"}, "ordinary")):
+        answer = owner.post(f"/experiments/{experiment}/measure/", {"probe": "http", **typed}, **HERE)
+        run = answer["Location"].split("/")[-2]
+        assert owner.get(f"/api/measurements/{run}").json()["measurement"]["options"]["conditions"] == stored
+        assert f"<dd>{stored}: " in owner.get(answer["Location"]).content.decode()
+        assert next(one for one in owner.get("/api/measurements").json() if one["id"] == run)["conditions"] == stored
+
+
+def test_the_api_refuses_unknown_conditions(owner: Client, experiment: str) -> None:
+    body = {"experiment": experiment, "probe": ["http"], "conditions": "loud"}
+    answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
+    assert answer.status_code == 400
+    assert answer.json()["problems"] == ["There are no conditions “loud”: choose quiet or ordinary."]
+    body["conditions"] = "ordinary"
+    assert owner.post("/api/measurements", body, content_type="application/json", **HERE).status_code == 201
 
 
 def test_a_finished_run_shows_its_verdict_and_every_path(owner: Client, experiment: str) -> None:

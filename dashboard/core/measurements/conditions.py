@@ -1,0 +1,36 @@
+"""The conditions of a measurement: with real-time priority and awake cores, or like an ordinary program."""
+
+from enum import StrEnum
+
+
+class Conditions(StrEnum):
+    """How client and responder run. Times of different conditions are not comparable."""
+
+    QUIET = "quiet"  # real-time priority, idle cores are kept awake: the cost of the path alone
+    ORDINARY = "ordinary"  # neither: what a program on an idle machine waits
+
+
+def parse_conditions(text: str) -> Conditions:
+    """The conditions with this name; ValueError with a sentence if there are none."""
+    try:
+        return Conditions(text)
+    except ValueError:
+        shown = text[:40]
+        raise ValueError(f"There are no conditions “{shown}”: choose {' or '.join(Conditions)}.") from None
+
+
+def describe_conditions(conditions: Conditions, cores_awake: bool | None = None) -> str:
+    """``quiet: real-time priority, cores kept awake``. ``cores_awake``: whether idle cores were really kept from
+    sleeping; None if that is unknown."""
+    if conditions is Conditions.QUIET:
+        cores = (
+            "cores may sleep (/dev/cpu_dma_latency cannot be opened)" if cores_awake is False else "cores kept awake"
+        )
+        return f"{conditions}: real-time priority, {cores}"
+    cores = "cores kept awake by another program" if cores_awake else "idle cores may sleep"
+    return f"{conditions}: normal priority, {cores}"
+
+
+def with_conditions(sentence: str, conditions: Conditions) -> str:
+    """The sentence, followed by the conditions unless they are quiet, which is the default."""
+    return sentence if conditions is Conditions.QUIET else f"{sentence} Measured in {conditions} conditions."
