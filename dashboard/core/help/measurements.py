@@ -48,8 +48,8 @@ HELP: tuple[Help, ...] = (
         _("the method"),
         _(
             "Client and responder are processes of their own in the right network namespaces, on different cores "
-            "where there are two, without garbage collection. In quiet conditions they have real-time priority and keep "
-            "idle cores awake; in ordinary ones they do neither. The seed gives the same order of blocks again."
+            "where there are two, without garbage collection. In quiet conditions they have real-time priority and "
+            "keep idle cores awake; in ordinary ones they do neither. The seed gives the same order of blocks again."
         ),
         "setns(2); sched(7); docs/measuring.md",
     ),
@@ -77,8 +77,8 @@ HELP: tuple[Help, ...] = (
         "history",
         _("a series over time"),
         _(
-            "A series is one mode, path and probe with the same payload, rate, load and conditions. Its runs were not interleaved: "
-            "what changed on the machine between two of them is in their difference, and in no interval."
+            "A series is one mode, path and probe with the same payload, rate, load and conditions. Its runs were not "
+            "interleaved: what changed on the machine between two of them is in their difference, and in no interval."
         ),
         "docs/measuring.md",
     ),
