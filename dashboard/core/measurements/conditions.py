@@ -24,7 +24,7 @@ def describe_conditions(conditions: Conditions, cores_awake: bool | None = None)
     sleeping; None if that is unknown."""
     if conditions is Conditions.QUIET:
         cores = (
-            "cores may sleep (/dev/cpu_dma_latency cannot be opened)" if cores_awake is False else "cores kept awake"
+            "cores may sleep, as /dev/cpu_dma_latency cannot be opened" if cores_awake is False else "cores kept awake"
         )
         return f"{conditions}: real-time priority, {cores}"
     cores = "cores kept awake by another program" if cores_awake else "idle cores may sleep"

@@ -26,7 +26,7 @@ def test_other_names_are_refused_with_the_choices(text: str) -> None:
         (
             Conditions.QUIET,
             False,
-            "quiet: real-time priority, cores may sleep (/dev/cpu_dma_latency cannot be opened)",
+            "quiet: real-time priority, cores may sleep, as /dev/cpu_dma_latency cannot be opened",
         ),
         (Conditions.ORDINARY, False, "ordinary: normal priority, idle cores may sleep"),
         (Conditions.ORDINARY, None, "ordinary: normal priority, idle cores may sleep"),

@@ -200,7 +200,10 @@ def test_a_run_has_the_reason_of_its_end_and_tables_of_figures() -> None:
     assert len(probe["missing"]) == 3
     assert probe["missing"][2].startswith(f"none/bridge-addr{BREAK}ess: none has loopback only")
     open_run = view().runs[0]
-    for stopped, about in ((None, f"Not finished. Seed 7, 10.0 s. {quiet}"), (Stop.CANCELLED, f"Seed 7, 10.0 s. {quiet}")):
+    for stopped, about in (
+        (None, f"Not finished. Seed 7, 10.0 s. {quiet}"),
+        (Stop.CANCELLED, f"Seed 7, 10.0 s. {quiet}"),
+    ):
         measurement = replace(open_run.measurement, stopped=stopped, stop_reason="")
         changed = replace(open_run, measurement=measurement, title="")
         (run,) = document_data(replace(view(), runs=(changed,)))["runs"]

@@ -10,7 +10,14 @@ import pytest
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.headline import write_headline
-from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, Options, Probe, SeriesResult
+from dashboard.core.measurements.measurement import (
+    ComparisonResult,
+    Environment,
+    Measurement,
+    Options,
+    Probe,
+    SeriesResult,
+)
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import (
     MAX_WARNINGS,
