@@ -128,6 +128,7 @@ urlpatterns = [
     path("misconceptions/", claims_views.gallery, name="misconceptions"),
     path("misconceptions/<str:name>/", claims_views.one_misconception, name="misconception"),
     path("misconceptions/<str:name>/run/", claims_views.run_misconception, name="run-misconception"),
+    path("engine/start/", command_views.start_engine, name="start-engine"),
     path("doctor/", experiment_views.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),

@@ -132,10 +132,14 @@ class DockerEngine:
     """``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
 
     Nothing is sent before the first call. Every call runs in one of this object's threads and ends within ``timeout_s``
-    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable.
+    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable. ``describe_loss`` is the sentence
+    for a connection that fails, instead of the advice for an engine that runs as a service.
     """
 
-    def __init__(self, endpoint: str | None = None, timeout_s: float = 15.0) -> None:
+    def __init__(
+        self, endpoint: str | None = None, timeout_s: float = 15.0, describe_loss: Callable[[], str] | None = None
+    ) -> None:
+        self._describe_loss = describe_loss
         self.endpoint = endpoint or default_endpoint()
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-engine")
@@ -188,6 +192,8 @@ class DockerEngine:
         if sentence is not None:
             if not is_timeout(error):
                 self._forget()
+                if self._describe_loss is not None:
+                    sentence = self._describe_loss()
             return EngineUnreachable(sentence, 503)
         if isinstance(error, docker.errors.DockerException):
             return EngineUnreachable(f"The endpoint {self.endpoint} cannot be used: {error}", 503)

@@ -11,6 +11,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.context import Context
+from dashboard.lab.engine_keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
@@ -39,8 +40,8 @@ def endpoint() -> str:
 
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
-) -> tuple[DockerEngine, bool]:
-    """An engine that answers, and whether it was started for this process; EngineError if no engine can be used.
+) -> tuple[DockerEngine, EngineKeeper | None]:
+    """An engine that answers, with its keeper if it was started for this process; EngineError if no engine can be used.
 
     If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
     closes.
@@ -62,13 +63,15 @@ async def open_engine(
         say("Starting a private host: a separate engine in its own network namespace.")
         await private_host.adopt(data_dir)
         host = await private_host.start(data_dir, die_with_parent=True)
-        stack.push_async_callback(private_host.stop, host)
-        engine = DockerEngine(f"unix://{host.socket}")
+        keeper = EngineKeeper(host, time.time)
+        stack.push_async_callback(keeper.close)
+        keeper.open()
+        engine = DockerEngine(host.endpoint, describe_loss=keeper.describe_loss)
         stack.push_async_callback(engine.close)
         await engine.info()
-        return engine, True
+        return engine, keeper
     stack.push_async_callback(engine.close)
-    return engine, False
+    return engine, None
 
 
 async def open_context(
@@ -82,12 +85,12 @@ async def open_context(
     """The context of a lab, closed with ``stack``."""
     database = DatabaseThread()
     stack.callback(database.close)
-    engine, temporary = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
+    engine, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
     info = await engine.info()
     watches = WatchPool()
     stack.push_async_callback(watches.close)
     hosts = private_host.list_hosts(data_dir)
-    private = temporary or any(f"unix://{host.socket}" == info.endpoint for host in hosts)
+    private = keeper is not None or any(f"unix://{host.socket}" == info.endpoint for host in hosts)
     return Context(
         engine=engine,
         info=info,
@@ -98,5 +101,6 @@ async def open_context(
         publisher=publisher or NullPublisher(),
         watches=watches,
         clock=time.time,
-        temporary=temporary,
+        temporary=keeper is not None,
+        keeper=keeper,
     )

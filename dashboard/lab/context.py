@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.engine.protocol import Engine, EngineInfo
+from dashboard.lab.engine_keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store.database import DatabaseThread
@@ -20,7 +21,8 @@ LABEL_ROUND = "dev.netmodes.round"
 class Context:
     """The dependencies of a lab.
 
-    ``temporary``: the engine is a private host that ends with this process. ``host``: the id of the private host of
+    ``temporary``: the engine is a private host that ends with this process, and ``keeper`` starts it again if it ends
+    before. ``host``: the id of the private host of
     a training session that the engine is, empty for the server's own engine; the lab drives only experiments of that
     host.
     """
@@ -36,6 +38,7 @@ class Context:
     clock: Callable[[], float]
     temporary: bool = False
     host: str = ""
+    keeper: EngineKeeper | None = None
 
     @property
     def ref(self) -> EngineRef:

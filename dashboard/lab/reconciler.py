@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.heartbeat import Heartbeat, LabStatus
-from dashboard.engine.protocol import EngineError, EngineEvent
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.claims.engines import private_engine_version
 from dashboard.lab.claims.worker import ClaimWorker
-from dashboard.lab.context import LABEL_EXPERIMENT, Context
-from dashboard.lab.engine_watch import EngineWatch
+from dashboard.lab.context import Context
+from dashboard.lab.engine_events import EngineEvents
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.lab.orphans import remove_orphans
@@ -25,8 +25,6 @@ from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 PASS_S = 30.0
-#: Seconds between two pings: an engine that hangs keeps its connections open.
-PING_S = 5.0
 CANCELS = 3
 CANCEL_S = 2.0
 RETRY_S = 2.0
@@ -56,7 +54,7 @@ class Lab:
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
-        self._engine = EngineWatch(context.clock)
+        self._engine = EngineEvents(context, self._drivers, self.wake)
         self._passed_at = context.clock()
         self._private_engine = ""
 
@@ -70,7 +68,7 @@ class Lab:
 
     def heartbeat(self) -> Heartbeat:
         """The state of this lab and the counters of this process. From any thread."""
-        info, engine = self.context.info, self._engine
+        info, engine = self.context.info, self._engine.watch
         status = LabStatus(
             engine=info.version,
             private=self.context.private,
@@ -78,6 +76,7 @@ class Lab:
             engine_since=engine.since,
             passed_at=self._passed_at,
             engine_problem=engine.problem,
+            engine_startable=self.context.keeper is not None and self.context.keeper.failed,
             engine_kind=info.kind,
             ended=next((one.get_name() for one in self._loops if one.done()), ""),
             private_engine=self._private_engine,
@@ -89,11 +88,11 @@ class Lab:
         self._private_engine = await asyncio.to_thread(private_engine_version)
         loop = asyncio.get_running_loop()
         self._loops = [
-            loop.create_task(self._listen(), name="lab-events"),
+            loop.create_task(self._engine.listen(), name="lab-events"),
             loop.create_task(self._work(), name="lab-passes"),
         ]
         if self._only is None and not self.context.host:
-            self._loops.append(loop.create_task(self._ping(), name="lab-pings"))
+            self._loops.append(loop.create_task(self._engine.ping(), name="lab-pings"))
         self.wake()
 
     async def close(self) -> None:
@@ -200,6 +199,7 @@ class Lab:
             if found is None:
                 return
             driver, record = found
+            await self._engine.wait(driver)
             await driver.settle(record)
             if self._measurer is not None:
                 await self._measurer.look()
@@ -234,63 +234,3 @@ class Lab:
                 return await self._driver_for(experiment)
             driver = self._drivers[experiment] = ExperimentDriver(self.context, record, view)
         return driver, record
-
-    async def _listen(self) -> None:
-        """Follows the Engine's events. They do not cover the past, so a full pass follows each connect."""
-        while True:
-            try:
-                async for event in self.context.engine.events():
-                    await self._on_event(event)
-            except EngineError as error:
-                log.warning("the engine's event stream ended: %s", error)
-            except Exception:
-                log.exception("an event of the engine could not be handled; listening again")
-            await asyncio.sleep(RETRY_S)
-
-    async def _on_event(self, event: EngineEvent) -> None:
-        if event.kind == "stream":
-            if event.action == "connected":
-                await self._on_engine_back()
-            else:
-                reason = (
-                    event.attributes.get("reason")
-                    or f"The Docker Engine does not answer at {self.context.info.endpoint}."
-                )
-                self._on_engine_lost(reason)
-            return
-        if event.kind == "network":
-            for driver in list(self._drivers.values()):
-                driver.on_engine_event(event)
-            return
-        owner = self._drivers.get(event.labels.get(LABEL_EXPERIMENT, ""))
-        if owner is not None:
-            owner.on_engine_event(event)
-
-    def _on_engine_lost(self, reason: str) -> None:
-        self._engine.lost(reason)
-        for driver in list(self._drivers.values()):
-            driver.on_engine_lost(reason)
-
-    async def _ping(self) -> None:
-        """Pings the engine: one that hangs keeps its event stream open."""
-        while True:
-            await asyncio.sleep(PING_S)
-            try:
-                await self.context.engine.ping()
-                if not self._engine.answers:
-                    await self._on_engine_back()
-            except EngineError as error:
-                if self._engine.answers:
-                    self._on_engine_lost(str(error))
-            except Exception:
-                log.exception("the engine could not be pinged; trying again")
-
-    async def _on_engine_back(self) -> None:
-        """Reads the daemon's process again: after a reconnect it may be another one."""
-        try:
-            info = await self.context.engine.info()
-        except EngineError:
-            return
-        self._engine.back()
-        self.context.info = info
-        self.wake()

@@ -266,6 +266,7 @@ def interface_words() -> dict[str, Any]:
         "pathShown": _("Shown on the diagram: {hops}"),
         "pathHidden": _("No path is shown on the diagram."),
         "since": _("since {time}"),
+        "engineAway": _("{engine} does not answer"),
         "asItWas": _("State at {time}."),
         "from": _("from {from}"),
         "trying": _("Trying every path…"),

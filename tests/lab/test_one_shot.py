@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from dashboard.core.experiments.messages import ArmStatus
+from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import bootstrap, one_shot
+from dashboard.lab.engine_keeper import EngineKeeper
 from dashboard.lab.one_shot import compare_once
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
@@ -52,8 +55,8 @@ async def test_a_kept_experiment_has_no_driver(engine: FakeEngine, tmp_path: Pat
 async def test_on_a_host_that_ends_with_the_command_nothing_is_kept(
     engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def passing(*_: object, **__: object) -> tuple[FakeEngine, bool]:
-        return engine, True
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, EngineKeeper]:
+        return engine, EngineKeeper(PrivateHost("x", 0, 0, "", 0.0, tmp_path, 0), time.time)
 
     monkeypatch.setattr(bootstrap, "open_engine", passing)
     await compare_once(tmp_path, make_spec("host"), silent, keep=True)

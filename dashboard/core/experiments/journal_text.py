@@ -22,15 +22,20 @@ def _join(parts: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def describe_restart(kept: Sequence[str], version: str = "") -> str:
-    """The restart of an engine: ``kept`` are the arms whose containers kept running, ``version`` the new version if it
-    changed."""
+def describe_restart(kept: Sequence[str], version: str = "", started: Sequence[str] = ()) -> str:
+    """The restart of an engine: ``kept`` are the arms whose containers kept running, ``started`` those whose containers
+    ended and were started again, ``version`` the new version if it changed."""
     text = "The Engine was restarted" + (f" with version {version}" if version else "")
-    if not kept:
-        return text
-    *first, last = kept
-    names = f"{', '.join(first)} and {last}" if first else last
-    return f"{text}; the {'containers' if first else 'container'} of {names} kept running"
+    if kept:
+        text += f"; {_containers_of(kept)} kept running"
+    if started:
+        text += f"; {_containers_of(started)} ended and {'were' if started[1:] else 'was'} started again"
+    return text
+
+
+def _containers_of(arms: Sequence[str]) -> str:
+    *first, last = arms
+    return f"the containers of {', '.join(first)} and {last}" if first else f"the container of {last}"
 
 
 def _describe_interface(before: Interface | None, after: Interface) -> str:

@@ -222,7 +222,8 @@ class ExperimentHead:
 
     ``problem`` is the current problem (engine unavailable, disk full); ``proof`` the cleanup check; ``as_it_was`` is
     set if a stopped experiment is shown in an earlier state. ``round`` counts the requested launches from 1.
-    ``measured`` is the headline of the newest measurement of this round, and ``measurement`` its id.
+    ``measured`` is the headline of the newest measurement of this round, and ``measurement`` its id. ``engine_away``:
+    the engine does not answer; ``startable``: Netmodes can start it when the user wants it.
     """
 
     id: str
@@ -246,6 +247,8 @@ class ExperimentHead:
     engine_kind: EngineKind = EngineKind.DOCKER
     measured: str = ""
     measurement: str = ""
+    engine_away: bool = False
+    startable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

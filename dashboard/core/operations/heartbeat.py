@@ -35,9 +35,9 @@ class Missing:
 @dataclass(frozen=True, slots=True)
 class LabStatus:
     """The state of a lab. ``engine_since``: since when its engine answers, or does not. ``engine_problem``: why it does
-    not, for signed-in users. ``private_engine``: the version of the dockerd that private hosts run, empty without one.
-    ``passed_at``: the end of the reconciler's last pass. ``ended``: a task of the lab that
-    ended unexpectedly."""
+    not, for signed-in users; ``engine_startable``: a user can have Netmodes start it. ``private_engine``: the version
+    of the dockerd that private hosts run, empty without one. ``passed_at``: the end of the reconciler's last pass.
+    ``ended``: a task of the lab that ended unexpectedly."""
 
     engine: str
     private: bool
@@ -48,6 +48,7 @@ class LabStatus:
     ended: str = ""
     engine_kind: EngineKind = EngineKind.DOCKER
     private_engine: str = ""
+    engine_startable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Plans the actions on private hosts of groups from their desired and observed state. No clock, no side effects."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,6 +85,11 @@ def format_duration(seconds: float) -> str:
     return f"{number:.3g} {unit}{'' if number == 1 else 's'}"
 
 
+def recent_exits(exits: Iterable[float], now: float) -> int:
+    """How often an engine exited within the last ``ENGINE_EXITS_S``."""
+    return sum(1 for at in exits if now - at <= ENGINE_EXITS_S)
+
+
 def plan_actions(
     records: Sequence[HostRecord],
     observed: Mapping[str, ObservedHost],
@@ -114,7 +119,7 @@ def plan_actions(
         elif host is None:
             waiting.append((record.since, record.group))
         elif not host.running:
-            exits = sum(1 for at in engine_exits.get(record.group, ()) if now - at <= ENGINE_EXITS_S)
+            exits = recent_exits(engine_exits.get(record.group, ()), now)
             if exits < MAX_ENGINE_EXITS:
                 restarts.append(HostAction(record.group, ActionKind.RESTART))
             else:

@@ -37,7 +37,7 @@ from dashboard.engine.hosts.registry import PrivateHost, list_hosts
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
 
-__all__ = ["PrivateHost", "PrivateHostError", "list_hosts"]
+__all__ = ["PrivateHost", "PrivateHostError", "list_hosts", "reap"]
 
 #: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
 RUN = Path("/run/netmodes")
@@ -91,10 +91,13 @@ async def start(
         raise
 
 
-async def start_again(host: PrivateHost, limits: HostLimits | None = None, ready_s: float = 30.0) -> PrivateHost:
+async def start_again(
+    host: PrivateHost, limits: HostLimits | None = None, ready_s: float = 30.0, *, die_with_parent: bool = False
+) -> PrivateHost:
     """Start a host again after its engine ended, with its images, containers and networks; nothing is running.
 
-    Remaining processes are killed first. Raises PrivateHostError if it does not start; its files are kept.
+    Remaining processes are killed first. ``die_with_parent`` as for ``start``. Raises PrivateHostError if it does not
+    start; its files are kept.
     """
     run = RUN / host.id
 
@@ -105,7 +108,7 @@ async def start_again(host: PrivateHost, limits: HostLimits | None = None, ready
 
     try:
         await asyncio.to_thread(clear)
-        return await _launch(host, limits, ready_s, die_with_parent=False)
+        return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [run]))
         if isinstance(error, OSError):

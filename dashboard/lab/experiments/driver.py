@@ -12,7 +12,7 @@ from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
 from dashboard.core.modes import MACHINE
-from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent
+from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
 from dashboard.lab.experiments.cleanup import has_leftovers, verify_cleanup
@@ -89,9 +89,10 @@ class ExperimentDriver:
                     await self._check()
                 else:
                     await self._launch()
-                self._recorder.trouble("" if self._recorder.ended else self._engine_lost)
+                lost = "" if self._recorder.ended else self._engine_lost
+                self._recorder.trouble(lost, engine_away=bool(lost))
             except EngineError as error:
-                self._recorder.trouble(str(error))
+                self._recorder.trouble(str(error), engine_away=isinstance(error, EngineUnreachable))
             except OSError as error:
                 self._recorder.trouble(f"The network namespaces cannot be read: {error.strerror or error}.")
             finally:
@@ -145,6 +146,8 @@ class ExperimentDriver:
             proof=(),
             problem="",
             problem_since=None,
+            engine_away=False,
+            startable=False,
             notice="",
             measured="",
             measurement="",
@@ -249,8 +252,10 @@ class ExperimentDriver:
         if None in {before, self._engine_pid} or before == self._engine_pid:
             return False
         running = [containers.get(column.key) for column in self._recorder.arms(ArmStatus.RUNNING)]
-        kept = tuple(container.arm for container in running if container and self._is_observed(container))
-        self._recorder.restarted(self._context.info.version, kept)
+        alive = [container for container in running if container is not None and container.running]
+        kept = tuple(container.arm for container in alive if self._is_observed(container))
+        started = tuple(container.arm for container in alive if container.arm not in kept)
+        self._recorder.restarted(self._context.info.version, kept, started)
         return True
 
     async def _stop(self) -> None:
@@ -316,7 +321,7 @@ class ExperimentDriver:
         self._engine_lost = reason
         self._engine_was_lost = True
         if not self._recorder.ended:
-            self._recorder.trouble(reason)
+            self._recorder.trouble(reason, engine_away=True)
 
     def _on_network_event(self, event: EngineEvent) -> None:
         container = event.attributes.get("container", "")

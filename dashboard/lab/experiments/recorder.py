@@ -90,12 +90,12 @@ class Recorder:
         if text or facts != Facts():
             self.journal.append(cause, facts, text, (column.key,))
 
-    def restarted(self, version: str, kept: tuple[str, ...]) -> None:
-        """Records that the Engine was restarted, as ``version``, and the arms whose containers kept running."""
-        changed = version != self.head.engine
-        facts = Facts(head=replace(self.head, engine=version) if changed else None)
-        text = describe_restart(kept, version if changed else "")
-        self.journal.append(Cause(Source.ENGINE, "restart"), facts, text, kept)
+    def restarted(self, version: str, kept: tuple[str, ...], started: tuple[str, ...] = ()) -> None:
+        """Records that the Engine was restarted, as ``version``, the arms whose containers kept running, and those
+        whose containers were started again."""
+        text = describe_restart(kept, version if version != self.head.engine else "", started)
+        facts = Facts(head=replace(self.head, engine=version, notice=f"{text}."))
+        self.journal.append(Cause(Source.ENGINE, "restart"), facts, text, (*kept, *started))
 
     def note(self, cause: Cause, text: str, *about: str) -> None:
         """Records an event that changes no state."""
@@ -127,10 +127,16 @@ class Recorder:
             forget=True,
         )
 
-    def trouble(self, problem: str) -> None:
-        """Records the current problem, once, with its start; an empty text ends it."""
+    def trouble(self, problem: str, *, engine_away: bool = False) -> None:
+        """Records the current problem, once, with its start; an empty text ends it. ``engine_away``: the engine does
+        not answer."""
         if problem and self.head.problem != problem:
             since = self.head.problem_since or self._context.clock()
-            self.set_head(Cause(Source.ENGINE, "trouble"), problem, problem=problem, problem_since=since)
+            keeper = self._context.keeper
+            fields = {"engine_away": engine_away, "startable": keeper is not None and keeper.failed}
+            cause = Cause(Source.ENGINE, "trouble")
+            self.set_head(cause, problem, problem=problem, problem_since=since, **fields)
         elif not problem and self.head.problem:
-            self.set_head(Cause(Source.ENGINE, "back"), "The Engine answers again", problem="", problem_since=None)
+            cause = Cause(Source.ENGINE, "back")
+            fields = {"engine_away": False, "startable": False}
+            self.set_head(cause, "The Engine answers again", problem="", problem_since=None, **fields)

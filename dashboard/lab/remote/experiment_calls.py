@@ -39,6 +39,14 @@ async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = ""
     return await ports.port_holders(lab, arms, experiment)
 
 
+async def start_engine(lab: Lab) -> bool:
+    """Starts the engine of the server's own private host again after it failed. False for another engine."""
+    if lab.context.keeper is None:
+        return False
+    lab.context.keeper.start()
+    return True
+
+
 async def doctor(lab: Lab) -> Doctor:
     """``doctor/1``."""
     return await examine(lab.context.engine, private=lab.context.private)

@@ -142,6 +142,7 @@ _FUNCTIONS = (
     experiment_calls.host_state,
     experiment_calls.launch_options,
     experiment_calls.port_holders,
+    experiment_calls.start_engine,
     experiment_calls.trace_paths,
     experiment_calls.want_host,
     training_calls.containers,

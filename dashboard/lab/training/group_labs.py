@@ -94,6 +94,7 @@ class GroupLabs:
                     private=True,
                     watches=watches,
                     temporary=False,
+                    keeper=None,
                     host=opened.host.id,
                 )
                 opened.stack = stack.pop_all()

@@ -1,16 +1,19 @@
 """Commands to an experiment: POSTs that write the wanted state and wake the lab."""
 
+from contextlib import suppress
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.port_check import show_held_ports
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
-from dashboard.web.service import service
+from dashboard.web.service import LabUnavailableError, service
 
 
 def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
@@ -44,6 +47,14 @@ async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
         return held
     await in_database(_set_wanted, identity, Wanted.RUNNING, again=True)
     return redirect(url_after(request, identity))
+
+
+@require_POST
+async def start_engine(request: HttpRequest) -> HttpResponse:
+    """Starts the engine of the server's own private host again, after that failed."""
+    with suppress(LabUnavailableError):
+        await service.ask(experiment_calls.start_engine)
+    return redirect(url_after(request, "") if request.POST.get("back") else "/")
 
 
 @require_POST

@@ -13,11 +13,13 @@ from dashboard.web.service import service
 
 @dataclass(frozen=True, slots=True)
 class EngineChip:
-    """The chip in the header that shows the state of the engine."""
+    """The chip in the header that shows the state of the engine. ``startable``: a user can have Netmodes start it."""
 
     text: str
     ok: bool
     private: bool
+    startable: bool = False
+    engine: str = ""
 
 
 def engine_chip(_request: HttpRequest) -> dict[str, EngineChip]:
@@ -31,4 +33,5 @@ def engine_chip(_request: HttpRequest) -> dict[str, EngineChip]:
     status = heartbeat.status
     short = _("Engine") if status.engine_kind is EngineKind.DOCKER else ENGINE_NAMES[status.engine_kind]
     engine = f"{short} {status.engine}"
-    return {"engine_chip": EngineChip(text % {"engine": engine}, ok=not missing, private=status.private)}
+    chip = EngineChip(text % {"engine": engine}, not missing, status.private, status.engine_startable, engine)
+    return {"engine_chip": chip}

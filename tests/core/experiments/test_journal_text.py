@@ -250,3 +250,11 @@ def test_nat_rules_that_come_and_go_are_described() -> None:
     assert describe_cause(none, delta(none, some)) == "nat rules"
     unread = FirewallRules(unread=(UnreadRules(Family.INET, "iptables-save is not installed"),))
     assert told(none, firewall=unread) == "nat rules are not readable (iptables-save is not installed) on this machine"
+
+
+def test_containers_that_were_started_again_after_a_restart() -> None:
+    text = "The Engine was restarted; the container of a ended and was started again"
+    assert describe_restart((), "", ("a",)) == text
+    text = "The Engine was restarted with version 28.5.2; the container of a kept running; "
+    text += "the containers of b and c ended and were started again"
+    assert describe_restart(("a",), "28.5.2", ("b", "c")) == text

@@ -109,8 +109,9 @@ async def test_a_state_belongs_to_one_container(recorder: Recorder) -> None:
 async def test_a_restarted_engine_may_have_another_version(recorder: Recorder) -> None:
     recorder.restarted(recorder.head.engine, ("bridge",))
     before = recorder.head
-    recorder.restarted("28.5.2", ())
-    assert recorder.head == replace(before, engine="28.5.2")
+    recorder.restarted("28.5.2", (), ("bridge",))
+    fate = "The Engine was restarted with version 28.5.2; the container of bridge ended and was started again."
+    assert recorder.head == replace(before, engine="28.5.2", notice=fate)
 
 
 async def test_a_first_observation_replaces_the_state(recorder: Recorder) -> None:

@@ -27,6 +27,15 @@ export function createExperimentHeader(main) {
     setHidden(box, checks.length === 0);
   }
 
+  /** The chip of the page's header follows; a page of an engine that has not answered yet has no name for it. */
+  function drawEngine(away) {
+    const chip = document.querySelector('[data-engine]:not([data-engine=""])');
+    if (chip === null || away === undefined) return;
+    chip.querySelector(".dot").classList.toggle("bad", away);
+    const engine = chip.dataset.engine;
+    setText(slot(chip, "engine-text"), away ? fill(words.engineAway, { engine }) : engine);
+  }
+
   setInterval(tick, 1000);
   return {
     /** `phase` decides which buttons are shown: the current one, also if `next` is a past state, of the time `at`. */
@@ -50,6 +59,8 @@ export function createExperimentHeader(main) {
       setText(slot(problem, "problem-text"), head.problem ?? "");
       const since = head.problem_since ? fill(words.since, { time: formatClock(new Date(head.problem_since * 1000)) }) : "";
       setText(slot(problem, "problem-since"), since);
+      setHidden(slot(problem, "start-engine"), !head.startable);
+      drawEngine(head.engine_away);
       setHidden(problem, !head.problem);
       const past = slot(main, "as-it-was");
       if (head.as_it_was) setText(past, fill(words.asItWas, { time: new Date(head.as_it_was * 1000).toLocaleString() }));

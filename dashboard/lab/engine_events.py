@@ -1,0 +1,103 @@
+"""Follows the engine of a lab: its events, whether it answers, and the end of a private host's engine."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from dashboard.engine.protocol import EngineError, EngineEvent
+from dashboard.lab.context import LABEL_EXPERIMENT, Context
+from dashboard.lab.engine_watch import EngineWatch
+from dashboard.lab.experiments.driver import ExperimentDriver
+
+log = logging.getLogger(__name__)
+#: Seconds between two pings: an engine that hangs keeps its connections open.
+PING_S = 5.0
+RETRY_S = 2.0
+
+
+class EngineEvents:
+    """Passes what happens to the engine on to the ``drivers``. ``watch`` knows whether it answers."""
+
+    def __init__(self, context: Context, drivers: Mapping[str, ExperimentDriver], wake: Callable[[], None]) -> None:
+        self._context = context
+        self._drivers = drivers
+        self._wake = wake
+        self.watch = EngineWatch(context.clock)
+        if context.keeper is not None:
+            context.keeper.on_end = self.on_ended
+            context.keeper.on_back = self.on_back
+
+    async def wait(self, driver: ExperimentDriver) -> None:
+        """Waits while the engine is started again with its containers; the experiment says so."""
+        keeper = self._context.keeper
+        if keeper is not None and keeper.starting:
+            driver.on_engine_lost(keeper.describe_loss())
+            await keeper.settled()
+
+    async def listen(self) -> None:
+        """Follows the Engine's events. They do not cover the past, so a full pass follows each connect."""
+        while True:
+            try:
+                async for event in self._context.engine.events():
+                    await self._on_event(event)
+            except EngineError as error:
+                log.warning("the engine's event stream ended: %s", error)
+            except Exception:
+                log.exception("an event of the engine could not be handled; listening again")
+            await asyncio.sleep(RETRY_S)
+
+    async def _on_event(self, event: EngineEvent) -> None:
+        if event.kind == "stream":
+            if event.action == "connected":
+                await self.on_back()
+            else:
+                reason = (
+                    event.attributes.get("reason")
+                    or f"The Docker Engine does not answer at {self._context.info.endpoint}."
+                )
+                self._on_engine_lost(reason)
+            return
+        if event.kind == "network":
+            for driver in list(self._drivers.values()):
+                driver.on_engine_event(event)
+            return
+        owner = self._drivers.get(event.labels.get(LABEL_EXPERIMENT, ""))
+        if owner is not None:
+            owner.on_engine_event(event)
+
+    def _on_engine_lost(self, reason: str) -> None:
+        self.watch.lost(reason)
+        for driver in list(self._drivers.values()):
+            driver.on_engine_lost(reason)
+
+    async def ping(self) -> None:
+        """Pings the engine: one that hangs keeps its event stream open."""
+        while True:
+            await asyncio.sleep(PING_S)
+            try:
+                await self._context.engine.ping()
+                if not self.watch.answers:
+                    await self.on_back()
+            except EngineError as error:
+                if self.watch.answers:
+                    self._on_engine_lost(str(error))
+            except Exception:
+                log.exception("the engine could not be pinged; trying again")
+
+    async def on_back(self) -> None:
+        """Reads the daemon's process again: after a reconnect it may be another one."""
+        if self._context.keeper is not None:
+            await self._context.keeper.settled()
+        try:
+            info = await self._context.engine.info()
+        except EngineError:
+            return
+        self.watch.back()
+        self._context.info = info
+        self._wake()
+
+    async def on_ended(self) -> None:
+        """Shows that the private host's engine ended, or whether it is being started again."""
+        if self._context.keeper is not None:
+            self._on_engine_lost(self._context.keeper.describe_loss())
+            self._wake()

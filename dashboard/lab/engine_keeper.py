@@ -1,0 +1,144 @@
+"""Starts the engine of the server's own private host again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+
+from dashboard.core.training.host_plan import MAX_ENGINE_EXITS, recent_exits
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.engine.hosts.registry import PrivateHost, left_running
+from dashboard.engine.protocol import EngineError
+
+log = logging.getLogger(__name__)
+READY_S = 30.0
+
+Listener = Callable[[], Awaitable[None]]
+
+
+class EngineKeeper:
+    """The engine of one private host, kept running.
+
+    ``failed``: it does not run and is not being started; a user can have it started again. ``on_end`` and ``on_back``
+    are called when it has ended and when it answers again, with its containers.
+    """
+
+    def __init__(self, host: PrivateHost, clock: Callable[[], float]) -> None:
+        self.host = host
+        self.failed = False
+        self.on_end: Listener | None = None
+        self.on_back: Listener | None = None
+        self._clock = clock
+        self._problem = ""
+        self._ends: list[float] = []
+        self._asked = asyncio.Event()
+        self._running = asyncio.Event()
+        self._running.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Starts watching."""
+        self._task = asyncio.get_running_loop().create_task(self._watch(), name="engine-keeper")
+
+    async def close(self) -> None:
+        """Ends watching, and stops the host."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await private_host.stop(self.host)
+
+    def start(self) -> None:
+        """Starts the engine again after a failure, because a user wants it."""
+        self._asked.set()
+
+    async def settled(self) -> None:
+        """Waits while the engine is being started again."""
+        if not self.failed:
+            await self._running.wait()
+
+    @property
+    def starting(self) -> bool:
+        """Whether it has ended and is being started again."""
+        return not self._running.is_set() and not self.failed
+
+    def describe_loss(self) -> str:
+        """Why the engine does not answer, and what happens next."""
+        ended = f" at {datetime.fromtimestamp(self._ends[-1]).astimezone():%H:%M:%S}" if self._ends else ""
+        if self.failed:
+            return f"The engine of the private host ended{ended} and does not run: {self._problem}"
+        return f"The engine of the private host ended{ended}. Netmodes starts it again."
+
+    async def _watch(self) -> None:
+        while True:
+            await _exit_of(self.host.pid)
+            private_host.reap(self.host.pid)
+            self._running.clear()
+            self._ends = [*self._ends[-9:], self._clock()]
+            log.warning("the engine of the private host %s ended", self.host.id)
+            await self._notify(self.on_end)
+            while not await self._start_again():
+                self.failed = True
+                await self._notify(self.on_end)
+                await self._asked.wait()
+                self._ends.clear()
+                self._ends.append(self._clock())
+                self.failed = False
+                await self._notify(self.on_end)
+            self._running.set()
+            await self._notify(self.on_back)
+
+    async def _start_again(self) -> bool:
+        """Starts the engine, then the containers that ran when it ended."""
+        self._asked.clear()
+        count = recent_exits(self._ends, self._clock())
+        if count >= MAX_ENGINE_EXITS:
+            self._problem = f"it ended {count} times within two minutes. Start it again to try once more."
+            return False
+        containers = await asyncio.to_thread(left_running, self.host)
+        try:
+            self.host = await private_host.start_again(self.host, ready_s=READY_S, die_with_parent=True)
+        except PrivateHostError as error:
+            self._problem = str(error)
+            return False
+        engine = DockerEngine(self.host.endpoint)
+        try:
+            for container in containers:
+                try:
+                    await engine.start_container(container)
+                except EngineError as error:
+                    log.warning("%s does not start again: %s", container[:12], error)
+        finally:
+            await engine.close()
+        return True
+
+    @staticmethod
+    async def _notify(listener: Listener | None) -> None:
+        if listener is None:
+            return
+        try:
+            await listener()
+        except Exception:
+            log.exception("the lab could not handle a change of its engine")
+
+
+async def _exit_of(pid: int) -> None:
+    """Waits until a process ends."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        with suppress(ValueError, OSError):
+            loop.remove_reader(descriptor)
+        os.close(descriptor)

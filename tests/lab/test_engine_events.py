@@ -1,0 +1,37 @@
+"""dashboard.lab.engine_events; test_faults.py loses real engines, test_engine_keeper.py starts them again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.lab.engine_events import EngineEvents
+from tests.support.fakes import FakeEngine, make_info
+from tests.support.lab_harness import RecordingPublisher, close_context, make_context
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_an_engine_that_is_back_is_read_again_and_wakes_the_lab(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    context = make_context(engine, make_info(), tmp_path, RecordingPublisher(), "x")
+    woken: list[bool] = []
+    events = EngineEvents(context, {}, lambda: woken.append(True))
+    events.watch.lost("it hangs")
+    engine.facts = make_info(version="28.5.2")
+    await events.on_back()
+    assert (context.info.version, events.watch.answers, woken) == ("28.5.2", True, [True])
+    engine.away = "gone"
+    events.watch.lost("gone")
+    await events.on_back()
+    assert (events.watch.answers, woken) == (False, [True])
+    await close_context(context)
+
+
+async def test_the_end_of_an_engine_that_is_not_kept_is_none_of_its_concern(tmp_path: Path) -> None:
+    context = make_context(FakeEngine(), make_info(), tmp_path, RecordingPublisher(), "x")
+    events = EngineEvents(context, {}, lambda: None)
+    await events.on_ended()
+    assert events.watch.answers
+    await close_context(context)
