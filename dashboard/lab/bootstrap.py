@@ -11,7 +11,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.context import Context
-from dashboard.lab.engine_keeper import EngineKeeper
+from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store

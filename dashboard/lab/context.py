@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.engine.protocol import Engine, EngineInfo
-from dashboard.lab.engine_keeper import EngineKeeper
+from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store.database import DatabaseThread

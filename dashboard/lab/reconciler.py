@@ -12,7 +12,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.claims.engines import private_engine_version
 from dashboard.lab.claims.worker import ClaimWorker
 from dashboard.lab.context import Context
-from dashboard.lab.engine_events import EngineEvents
+from dashboard.lab.engine.events import EngineEvents
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.lab.orphans import remove_orphans

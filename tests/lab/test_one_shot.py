@@ -11,7 +11,7 @@ from dashboard.core.experiments.messages import ArmStatus
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import bootstrap, one_shot
-from dashboard.lab.engine_keeper import EngineKeeper
+from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.one_shot import compare_once
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine

@@ -10,7 +10,8 @@ from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path
 from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.lab.doctor import examine, free_port, modes_of
-from dashboard.lab.experiments import ports, trace
+from dashboard.lab.engine import ports
+from dashboard.lab.experiments import trace
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.training.hosts import GroupHosts, HostState
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.lab import engine_events
+from dashboard.lab.engine import events
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
 from tests.web.asgi_client import HOST, Answer, http, person
@@ -61,7 +61,7 @@ async def test_an_engine_that_stops_is_missing_until_it_returns(
 
 
 async def test_an_engine_that_hangs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_events, "PING_S", 0.02)
+    monkeypatch.setattr(events, "PING_S", 0.02)
     engine = FakeEngine()
     async with lab_here(engine, tmp_path, monkeypatch):
         assert await ready()

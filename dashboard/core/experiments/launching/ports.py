@@ -37,7 +37,7 @@ class HostPort:
 @dataclass(frozen=True, slots=True)
 class PortUser:
     """A container that runs on the engine. ``name`` is what sentences call it; ``experiment`` is the experiment that it
-    belongs to, None if the page that shows the sentence is that experiment's, or if there is none."""
+    belongs to, None for other containers and for those of the experiment whose page shows the sentence."""
 
     container: str
     name: str

@@ -1,4 +1,4 @@
-"""dashboard.lab.experiments.ports, on a real engine."""
+"""dashboard.lab.engine.ports, on a real engine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.modes import ArmSpec, Mode, Publish
-from dashboard.lab.experiments.ports import port_holders
+from dashboard.lab.engine.ports import port_holders
 from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
@@ -41,8 +42,7 @@ async def test_a_container_of_somebody_else_and_a_process_of_the_machine_hold_po
     try:
         (container,) = await port_holders(lab_harness.lab, PUBLISHED)
         assert container.sentence == "The Engine publishes port 8080 of this machine for container web."
-        while not (holders := await port_holders(lab_harness.lab, HOST)):
-            await asyncio.sleep(0.02)
+        holders = await eventually(lambda: port_holders(lab_harness.lab, HOST))
         assert holders[0].sentence == f"python3 (pid {server.pid}) listens on port 80 of this machine."
         assert holders[0].experiment is None
     finally:

@@ -18,7 +18,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.lab import reconciler
-from dashboard.lab.engine_keeper import EngineKeeper
+from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
 from tests.support.lab_harness import LabHarness, RecordingPublisher, close_lab_harness, make_context

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dashboard.engine.protocol import EngineError, EngineEvent
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
-from dashboard.lab.engine_watch import EngineWatch
+from dashboard.lab.engine.watch import EngineWatch
 from dashboard.lab.experiments.driver import ExperimentDriver
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class EngineEvents:
             context.keeper.on_back = self.on_back
 
     async def wait(self, driver: ExperimentDriver) -> None:
-        """Waits while the engine is started again with its containers; the experiment says so."""
+        """Waits while the engine is started again with its containers; the experiment shows why."""
         keeper = self._context.keeper
         if keeper is not None and keeper.starting:
             driver.on_engine_lost(keeper.describe_loss())

@@ -1,4 +1,4 @@
-"""dashboard.lab.engine_events; test_faults.py loses real engines, test_engine_keeper.py starts them again."""
+"""dashboard.lab.engine.events; test_faults.py loses real engines, test_keeper.py starts them again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.lab.engine_events import EngineEvents
+from dashboard.lab.engine.events import EngineEvents
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import RecordingPublisher, close_context, make_context
 

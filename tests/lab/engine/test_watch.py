@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.lab.engine_watch import EngineWatch
+from dashboard.lab.engine.watch import EngineWatch
 
 
 def test_only_a_change_is_reported_and_has_its_time() -> None:
