@@ -13,9 +13,11 @@ from dashboard.web.operations import health, metrics
 from dashboard.web.reports import compare_views, exports, list_views, report_views, save_views, sharing
 from dashboard.web.terminal import recording_views
 from dashboard.web.training import claims_views as session_claims_views
-from dashboard.web.training import console_views, host_views, join_views, lobby_views, participant_views
+from dashboard.web.training import host_views, join_views, lobby_views, participant_views
 from dashboard.web.training import step_views as session_step_views
 from dashboard.web.training import views as session_views
+from dashboard.web.training.console import commands as console_commands
+from dashboard.web.training.console import pages as console_pages
 from dashboard.web.workshops import step_views as workshop_step_views
 from dashboard.web.workshops import views as workshop_views
 
@@ -43,11 +45,11 @@ lab_patterns = [
 ]
 #: Pages of the instructor, under ``sessions/<identity>/console/``.
 console_patterns = [
-    path("", console_views.console, name="console"),
-    path("projector/", console_views.projector, name="projector"),
-    path("mirror/", console_views.mirror, name="console-mirror"),
-    path("delete/", console_views.delete, name="session-delete"),
-    path("steer/<str:what>/", console_views.steer, name="steer"),
+    path("", console_pages.console, name="console"),
+    path("projector/", console_pages.projector, name="projector"),
+    path("mirror/", console_pages.mirror, name="console-mirror"),
+    path("delete/", console_commands.delete, name="session-delete"),
+    path("steer/<str:what>/", console_commands.steer, name="steer"),
     path("seats/<str:participant>/", participant_views.overview, name="person"),
     path("seats/<str:participant>/terminal/", recording_views.recording, name="recording"),
     path("seats/<str:participant>/experiments/<str:run_id>/", participant_views.live, name="person-experiment"),

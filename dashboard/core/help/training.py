@@ -96,6 +96,15 @@ HELP: tuple[Help, ...] = (
         _PAGE,
     ),
     Help(
+        "session-people-console",
+        _("the participants"),
+        _(
+            "Who needs help stands first: a raised hand, failed checks, or a long time in a step. The state is that of the "
+            "step that the participant opened last."
+        ),
+        _PAGE,
+    ),
+    Help(
         "session-grid",
         _("the progress"),
         _(

@@ -1,7 +1,7 @@
 """Predictions of a session's participants: their distribution, the observed truth, and scores."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from dashboard.core.workshops.model import Step, correct_choice
@@ -46,6 +46,11 @@ def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool)
     shown_truth = (step.predict.choices[right] if right is not None else truth) if known else ""
     read = known and step.predict.answer is None
     return Histogram(step.slug, step.predict.question, choices, counts.total(), shown_truth, read, revealed)
+
+
+def has_everyone_answered(people: Collection[str], answered: Collection[str]) -> bool:
+    """Whether each of these participants has predicted; not if there are none."""
+    return bool(people) and set(people) <= set(answered)
 
 
 def session_truth(readings: Iterable[str]) -> str:

@@ -127,6 +127,11 @@ class ProgressRow:
     needs: tuple[HelpReason, ...]
     waits_s: float
 
+    @property
+    def newest(self) -> StepCell:
+        """The last opened step, or the first one."""
+        return self.cells[self.current]
+
 
 def _seconds(record: StepRecord, now: float) -> float | None:
     if not record.opened_at:

@@ -150,6 +150,7 @@ _FUNCTIONS = (
     actions.try_paths,
     workshop_calls.act,
     workshop_calls.images,
+    workshop_calls.picture,
     workshop_calls.prepare_images,
     workshop_calls.truth,
 )

@@ -7,6 +7,8 @@ from enum import StrEnum
 from functools import cache
 
 from dashboard import configuration
+from dashboard.core.diagram.observed_engine import draw_engine
+from dashboard.core.experiments.picture import Picture
 from dashboard.core.workshops.model import Workshop, judge_step
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.supervisor import Supervisor
@@ -129,6 +131,13 @@ def _prepared(task: asyncio.Task[str]) -> None:
     _preparing.discard(task)
     if not task.cancelled():
         task.exception()  # the first step checks for the image and says what to do
+
+
+async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Picture] | None:
+    """The wide and the narrow diagram of the engine now; None if its machine cannot be read. Raises StepLockedError or
+    EngineError."""
+    host = await _host(supervisor, group)
+    return draw_engine(await observe_host(host, time.time()))
 
 
 async def truth(lab: Lab, workshop: str, digest: str, step: str) -> str:

@@ -192,6 +192,11 @@ class ProgressGrid:
     asking: tuple[ParticipantProgress, ...]
     waiting: tuple[Participant, ...]
 
+    @property
+    def by_urgency(self) -> tuple[ParticipantProgress, ...]:
+        """All participants: those who need help first, then the others in the order of joining."""
+        return (*self.asking, *(one for one in self.people if not one.row.needs))
+
 
 def _records_by_person(people: Iterable[str], workshop: str) -> dict[str, Records]:
     rows = WorkshopProgress.objects.filter(person__in=list(people), workshop=workshop).prefetch_related("steps")

@@ -158,9 +158,10 @@ def store_truth(row: TrainingSession, step: str, truth: str, now: float) -> None
 
 
 def close(session: str, owner: int, now: float) -> bool:
-    """Closes a session for good and stops its hosts. False if it is not open."""
+    """Closes a session for good; its timer ends and its hosts stop. False if it is not open."""
     with transaction.atomic():
-        if not TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0).update(closed_at=now):
+        rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
+        if not rows.update(closed_at=now, timer_ends_at=0.0):
             return False
         GroupHost.objects.filter(session_id=session).update(wanted=str(DesiredState.STOPPED))
         _record(session, now, "closed", "")

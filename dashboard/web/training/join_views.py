@@ -50,9 +50,9 @@ def key_of(code: str) -> str:
     return _signer.signature(code)[:KEY_LENGTH]
 
 
-def join_link(request: HttpRequest, code: str) -> str:
-    """The link with which participants join."""
-    return request.build_absolute_uri(f"/join/?code={code}&key={key_of(code)}")
+def join_link(origin: str, code: str) -> str:
+    """The link with which participants join; ``origin`` is that of their ``JoinAddress``."""
+    return f"{origin}/join/?code={code}&key={key_of(code)}"
 
 
 def _private(response: HttpResponse) -> HttpResponse:

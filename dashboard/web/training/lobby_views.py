@@ -18,6 +18,7 @@ from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.database import in_database
+from dashboard.web.http.own_addresses import join_address
 from dashboard.web.http.session_connections import end_session
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
@@ -115,7 +116,7 @@ async def device(request: HttpRequest, row: TrainingSession, participant: Partic
     if request.method != "POST":
         return await private_page(request, "training/transfer.html", context)
     token = await in_database(participants.make_link, row.id, participant.id)
-    link = request.build_absolute_uri(f"/seat/{token}/")
+    link = f"{(await in_database(join_address, request)).origin}/seat/{token}/"
     context |= {"link": link, "qr": qr_code(link, _("Your personal link as a QR code"))}
     return await private_page(request, "training/transfer.html", context, 201)
 

@@ -22,6 +22,7 @@ from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import JoinRefusedError
 from dashboard.web.experiments.views import experiment_item, load_snapshot
 from dashboard.web.http.database import in_database
+from dashboard.web.http.own_addresses import join_address
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.measurements.serializers import describe_run
 from dashboard.web.service import LabUnavailableError, service
@@ -170,7 +171,7 @@ async def change(request: HttpRequest, row: TrainingSession, participant: str, w
                 await in_database(participants.raise_hand, row.id, found.id, now, up=False)
             case "link":
                 token = await in_database(participants.make_link, row.id, found.id)
-                link = request.build_absolute_uri(f"/seat/{token}/")
+                link = f"{(await in_database(join_address, request)).origin}/seat/{token}/"
                 qr = qr_code(link, _("This participant's link as a QR code"))
                 return await _page(request, row, participant, 201, link=link, qr=qr)
             case _:

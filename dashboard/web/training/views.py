@@ -15,6 +15,7 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.models import TrainingSession
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.database import in_database
+from dashboard.web.http.own_addresses import join_address
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.workshops.views import library, render_page
 
@@ -91,5 +92,6 @@ async def new(request: HttpRequest) -> HttpResponse:
         "max_team_size": MAX_TEAM_SIZE,
         "capacity": available,
         "problems": problems,
+        "join": await in_database(join_address, request),
     }
     return await render_page(request, "training/console/new.html", context, 400 if problems else 200)

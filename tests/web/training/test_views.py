@@ -12,11 +12,13 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.test import Client
 
+from dashboard.core.training.join_address import JoinAddress
 from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
 from dashboard.models import Answer, Experiment, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
+from dashboard.web.http import own_addresses
 from dashboard.web.training import join_views
 from dashboard.web.training.join_views import key_of
 from tests.lab.training_builders import again, session
@@ -474,3 +476,32 @@ async def test_the_form_creates_a_session(sessions: TwoSessions) -> None:
     assert "Tuesday" in (await get("/sessions/", sessions.owner)).text
     assert "Tuesday" not in (await get("/sessions/", sessions.rival)).text
     assert not await database_sync_to_async(Experiment.objects.exists)()
+
+
+async def test_the_instructor_is_warned_where_only_this_machine_can_open_the_join_address(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_addresses, "reachable_addresses", lambda _state: ("192.0.2.2",))
+    for path in ("/sessions/new/", f"/sessions/{sessions.row.id}/console/"):
+        page = (await get(path, sessions.owner)).text
+        assert "participants on other devices cannot join" in page
+        assert "NETMODES_ALLOWED_HOSTS=&#x27;192.0.2.2&#x27; ./netmodes up --host 0.0.0.0 --port" in page
+        assert "http://192.0.2.2:" in page
+    shown = (await get(f"/sessions/{sessions.row.id}/console/projector/", sessions.owner)).text
+    assert "Only this machine can open this address." in shown
+
+
+async def test_participants_are_sent_to_an_address_that_other_devices_can_open(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_addresses, "choose_join_address", lambda *_: JoinAddress("http://192.0.2.2:8000"))
+    console = (await get(f"/sessions/{sessions.row.id}/console/", sessions.owner)).text
+    assert f"http://192.0.2.2:8000/join/?code={sessions.row.code}" in console
+    assert "cannot join" not in console
+    shown = (await get(f"/sessions/{sessions.row.id}/console/projector/", sessions.owner)).text
+    assert "192.0.2.2:8000/join/" in shown
+    for link in (
+        await post(f"/sessions/{sessions.row.id}/console/seats/{sessions.ada_id}/link/", sessions.owner),
+        await post(f"/sessions/{sessions.row.id}/device/", sessions.ada),
+    ):
+        assert "http://192.0.2.2:8000/seat/" in link.text

@@ -1,7 +1,6 @@
-"""The instructor's console: progress, requests for help, step, gate, timer, answers, and the comparison."""
+"""The commands of the console: step, gate, timer, reveal, the comparison for all, hints, closing."""
 
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,113 +8,24 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST
 
-from dashboard.core.experiments.stream import row_id
-from dashboard.core.training.capacity import HostLimits
-from dashboard.core.training.join_codes import format_code
 from dashboard.core.training.pacing import Pace, step_at_offset, timer_ends
-from dashboard.core.training.session import HOURS, STUCK_FAILURES, STUCK_S, HostsFor, JoinStatus, parse_text
+from dashboard.core.training.session import HOURS, parse_text
 from dashboard.core.workshops.model import Workshop
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.step import StepLockedError
-from dashboard.models import Experiment, TrainingSession
-from dashboard.store.training import hosts as group_host_store
+from dashboard.models import TrainingSession
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
-from dashboard.web.training.join_views import join_link
-from dashboard.web.training.lobby_views import mirrored_page
-from dashboard.web.training.responses import private_page, qr_code, refused
+from dashboard.web.training.responses import refused
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
-from dashboard.web.training.views import capacity, status_of
 from dashboard.web.workshops.step_context import PART_HEADER
-
-SHOWN_EXPERIMENTS = 20
-
-
-def _console(row: TrainingSession, link: str) -> dict[str, Any]:
-    now, workshop, present = time.time(), workshop_in(row), hub.present(row.id)
-    grid = session_state.progress_grid(row, workshop, now, present)
-    number = workshop.index(row.step) or 0
-    step = workshop.steps[number]
-    status = status_of(row, now)
-    experiments = Experiment.objects.filter(host="").exclude(wanted="removed").order_by("-created_at")
-    return {
-        "session": row,
-        "workshop": workshop,
-        "code": format_code(row.code),
-        "link": link,
-        "qr": qr_code(link, _("The link to this session as a QR code")),
-        "status": status,
-        "open": status in {JoinStatus.OPEN, JoinStatus.ADMISSION},
-        "grid": grid,
-        "present": sum(one.present for one in grid.people),
-        "step": step,
-        "number": number + 1,
-        "histogram": session_state.histogram_of(row, workshop, step.slug, peek=True),
-        "revealed": row.revealed(),
-        "questions": session_state.questions(row.id),
-        "experiments": experiments[:SHOWN_EXPERIMENTS],
-        "hours": HOURS,
-        "failures": STUCK_FAILURES,
-        "minutes": STUCK_S / 60,
-        "url": f"/sessions/{row.id}/console/",
-        "session_ws": f"/ws/sessions/{row.id}/",
-        "rows": _rows(row),
-    }
-
-
-def _rows(row: TrainingSession) -> list[dict[str, str]]:
-    """The rows of the mirrored comparison that the instructor can point at."""
-    if not row.mirror_id:
-        return []
-    try:
-        snapshot = load_snapshot(row.mirror_id)
-    except Http404:
-        return []
-    return [{"id": row_id(one), "section": str(one.section), "name": f"{one.key} {one.field}"} for one in snapshot.rows]
-
-
-@require_GET
-@for_instructor
-async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The instructor's console of a session."""
-    context = await in_database(_console, row, join_link(request, row.code))
-    if row.hosts != HostsFor.NONE:
-        context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
-        states = await in_database(group_host_store.states_of, row.id)
-        context["host_states"] = dict(Counter(state for state, _reason in states.values()))
-    return await private_page(request, "training/console/console.html", context)
-
-
-@require_GET
-@for_instructor
-async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page for the projector: large, and without anything about a single participant."""
-
-    def read() -> dict[str, Any]:
-        context = _console(row, join_link(request, row.code))
-        workshop = context["workshop"]
-        context["is_revealed"] = row.step in context["revealed"]
-        context["histogram"] = session_state.histogram_of(row, workshop, row.step)
-        context["state"] = session_state.state_of(row, workshop, len(hub.present(row.id)))
-        return context
-
-    return await private_page(request, "training/console/projector.html", await in_database(read))
-
-
-@require_GET
-@for_instructor
-async def mirror(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The mirrored comparison as participants see it. Selecting a row highlights it for them."""
-    context = {"base": "base.html", "pointing": f"/sessions/{row.id}/console/steer/", "session": row}
-    return await mirrored_page(request, row, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +119,8 @@ async def _notes(command: Command) -> bool:
 
 async def _say(command: Command) -> bool:
     row, text = command.row, parse_text(command.text("text"))
+    if row.closed_at:
+        return False
     return await in_database(session_state.add_message, row.id, None, row.step, text, command.now, from_instructor=True)
 
 

@@ -1,0 +1,36 @@
+"""The diagram of a whole engine as a workshop observes it, however its containers were launched."""
+
+from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.messages import Column, ContainerRef
+from dashboard.core.experiments.picture import Picture
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.visibility import MACHINE_TITLE
+from dashboard.core.workshops.observation import ContainerSnapshot, Observation
+
+#: Older containers are left out: a diagram with more is not readable from a distance.
+MAX_CONTAINERS = 4
+
+
+def draw_engine(observation: Observation, machine: str = MACHINE_TITLE) -> tuple[Picture, Picture] | None:
+    """The wide and the narrow diagram: the machine and its newest running containers in the order of their start; None
+    if the machine's network stack could not be read. ``machine`` is the title of its box."""
+    if observation.machine is None:
+        return None
+    shown = [each for each in observation.running if each.state is not None][:MAX_CONTAINERS]
+    shown.sort(key=lambda each: (each.started, each.name))
+    states = {each.id: each.state for each in shown if each.state is not None}
+    columns = (Column(MACHINE, MACHINE, machine), *map(_column, shown))
+    return draw(columns, {MACHINE: observation.machine, **states})
+
+
+def _column(container: ContainerSnapshot) -> Column:
+    return Column(
+        container.id,
+        container.mode,
+        container.name,
+        container=ContainerRef(container.id, container.name, container.image),
+        published=container.published,
+        asked=container.requested,
+        networks=dict(container.networks),
+        target=container.target or None,
+    )

@@ -1,0 +1,101 @@
+"""The address with which participants join: one that other devices can open, or what to do if there is none."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from dashboard.core.namespaces.addresses import bracket, primary_addresses
+from dashboard.core.namespaces.state import NamespaceState
+
+#: Kinds of links whose addresses lead to this machine and its containers only.
+_LOCAL_KINDS = frozenset({"loopback", "bridge", "veth", "dummy"})
+
+
+@dataclass(frozen=True, slots=True)
+class ServedAt:
+    """Where a server can be opened. ``listening``: the addresses of its sockets on ``port``; ``own``: those that other
+    devices can reach, the best first; ``allowed``: the host names that it accepts; ``origins``: those of its reverse
+    proxy; ``configured``: the allowed names that come from the setting."""
+
+    port: int
+    listening: tuple[str, ...]
+    own: tuple[str, ...]
+    allowed: tuple[str, ...]
+    origins: tuple[str, ...] = ()
+    configured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAddress:
+    """``origin`` begins the links to join. ``is_local``: only this machine can open it; then ``command`` starts the
+    server so that other devices can open ``others``. Both are empty if the machine has no other address."""
+
+    origin: str
+    is_local: bool = False
+    command: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The address to type: without the scheme, which browsers add."""
+        return f"{self.origin.removeprefix('http://').removeprefix('https://')}/join/"
+
+
+def is_local(origin: str) -> bool:
+    """Whether an origin leads each device to itself."""
+    name = (urlsplit(origin).hostname or "").rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def reachable_addresses(state: NamespaceState) -> tuple[str, ...]:
+    """The machine's addresses that other devices may reach: those of the link with the default route first, then those
+    of other links that are not for containers."""
+    others = (
+        address.address
+        for link in state.interfaces
+        if link.kind not in _LOCAL_KINDS and link.up
+        for address in link.addresses
+        if address.scope == "global"
+    )
+    return tuple(dict.fromkeys((*primary_addresses(state), *others)))
+
+
+def _listens(listening: Collection[str], address: str) -> bool:
+    any_address = "::" if ":" in address else "0.0.0.0"  # noqa: S104 - compared only
+    return address in listening or any_address in listening
+
+
+def choose_join_address(origin: str, server: ServedAt) -> JoinAddress:
+    """The address for participants of an instructor who opened ``origin``: the same if other devices can open it,
+    otherwise that of the reverse proxy, otherwise an address on which the server listens and that it accepts."""
+    for each in (origin, *server.origins):
+        if not is_local(each):
+            return JoinAddress(each)
+    for address in server.own:
+        if _listens(server.listening, address) and bracket(address) in server.allowed:
+            return JoinAddress(_origin(address, server.port))
+    chosen = [address for address in server.own if ":" not in address] or list(server.own)
+    return JoinAddress(
+        origin,
+        is_local=True,
+        command=_command(chosen, server) if chosen else "",
+        others=tuple(_origin(address, server.port) for address in chosen),
+    )
+
+
+def _origin(address: str, port: int) -> str:
+    return f"http://{bracket(address)}" + ("" if port == 80 else f":{port}")
+
+
+def _command(addresses: Collection[str], server: ServedAt) -> str:
+    """The command that starts the server so that other devices can open these addresses."""
+    names = dict.fromkeys((*server.configured, *map(bracket, addresses)))
+    host = "0.0.0.0" if all(":" not in address for address in addresses) else "::"  # noqa: S104 - for the user to type
+    return f"NETMODES_ALLOWED_HOSTS='{','.join(names)}' ./netmodes up --host {host} --port {server.port}"

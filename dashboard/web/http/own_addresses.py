@@ -1,0 +1,55 @@
+"""Where this web process can be opened: its listening sockets and the machine's addresses, read from the kernel."""
+
+import os
+from contextlib import suppress
+from functools import cache
+
+import psutil
+from django.conf import settings
+from django.http import HttpRequest
+
+from dashboard import configuration
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.training.join_address import (
+    JoinAddress,
+    ServedAt,
+    choose_join_address,
+    is_local,
+    reachable_addresses,
+)
+from dashboard.netns.netlink.interfaces import LinkTable, open_route_socket
+
+
+def read_own_network() -> NamespaceState:
+    """Links and routes of this process's namespace. Needs no privileges; blocks for about 30 µs per link."""
+    with open_route_socket() as opened:
+        table = LinkTable(0)
+        table.load_links(opened)
+        table.load_routes(opened)
+        return NamespaceState(0, interfaces=table.interfaces(), routes=table.routes())
+
+
+@cache
+def listening_addresses(port: int) -> tuple[str, ...]:
+    """The addresses of this process's listening TCP sockets on a port; it opens them before the first request."""
+    sockets = psutil.Process(os.getpid()).net_connections("tcp")
+    return tuple(one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN and one.laddr.port == port)
+
+
+def join_address(request: HttpRequest) -> JoinAddress:
+    """The address with which participants join the sessions of this server. Call it in a thread."""
+    origin, port = f"{request.scheme}://{request.get_host()}", int(request.get_port())
+    own: tuple[str, ...] = ()
+    listening: tuple[str, ...] = ()
+    if is_local(origin):
+        with suppress(OSError, psutil.Error):
+            own, listening = reachable_addresses(read_own_network()), listening_addresses(port)
+    server = ServedAt(
+        port=port,
+        listening=listening,
+        own=own,
+        allowed=tuple(settings.ALLOWED_HOSTS),
+        origins=tuple(settings.CSRF_TRUSTED_ORIGINS),
+        configured=tuple(configuration.words("NETMODES_ALLOWED_HOSTS")),
+    )
+    return choose_join_address(origin, server)

@@ -1,0 +1,176 @@
+"""The instructor's pages: the console, the projector, and the comparison to point at."""
+
+import time
+from collections import Counter
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from dashboard.core.experiments.picture import Picture
+from dashboard.core.experiments.stream import Snapshot, row_id
+from dashboard.core.training.capacity import HostLimits
+from dashboard.core.training.join_codes import format_code
+from dashboard.core.training.predictions import has_everyone_answered
+from dashboard.core.training.session import (
+    HOURS,
+    STUCK_FAILURES,
+    STUCK_S,
+    HostsFor,
+    JoinStatus,
+    group_key,
+)
+from dashboard.core.workshops.progress import StepStage
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.remote import workshop_calls
+from dashboard.lab.workshops.step import StepLockedError
+from dashboard.models import Experiment, TrainingSession
+from dashboard.store.training import hosts as group_host_store
+from dashboard.store.training import session_state
+from dashboard.web.experiments.views import load_snapshot
+from dashboard.web.http.database import in_database
+from dashboard.web.http.own_addresses import join_address
+from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.training.hub import hub
+from dashboard.web.training.join_views import join_link
+from dashboard.web.training.lobby_views import mirrored_page
+from dashboard.web.training.responses import private_page, qr_code
+from dashboard.web.training.roles import for_instructor
+from dashboard.web.training.step_context import workshop_in
+from dashboard.web.training.views import capacity, status_of
+
+SHOWN_EXPERIMENTS = 20
+
+
+def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
+    now, workshop, present = time.time(), workshop_in(row), hub.present(row.id)
+    join = join_address(request)
+    link = join_link(join.origin, row.code)
+    grid = session_state.progress_grid(row, workshop, now, present)
+    number = workshop.index(row.step) or 0
+    step = workshop.steps[number]
+    status = status_of(row, now)
+    experiments = Experiment.objects.filter(host="").exclude(wanted="removed").order_by("-created_at")
+    return {
+        "session": row,
+        "workshop": workshop,
+        "code": format_code(row.code),
+        "join": join,
+        "link": link,
+        "qr": qr_code(link, _("The link to this session as a QR code")),
+        "status": status,
+        "open": status in {JoinStatus.OPEN, JoinStatus.ADMISSION},
+        "grid": grid,
+        "present": sum(one.present for one in grid.people),
+        **_turnout(grid, number),
+        "step": step,
+        "number": number + 1,
+        "histogram": session_state.histogram_of(row, workshop, step.slug, peek=True),
+        "revealed": row.revealed(),
+        "questions": session_state.questions(row.id),
+        "experiments": experiments[:SHOWN_EXPERIMENTS],
+        "hours": HOURS,
+        "failures": STUCK_FAILURES,
+        "minutes": STUCK_S / 60,
+        "url": f"/sessions/{row.id}/console/",
+        "session_ws": f"/ws/sessions/{row.id}/",
+        "rows": _rows(row),
+    }
+
+
+def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
+    """How many participants have answered the question of a step, and whether everyone has."""
+    answered = {one.participant.id for one in grid.people if one.row.cells[number].predicted}
+    people = {one.participant.id for one in grid.people}
+    present = {one.participant.id for one in grid.people if one.present}
+    return {
+        "answered": len(answered),
+        "everyone_answered": has_everyone_answered(people, answered),
+        "everyone_here_answered": has_everyone_answered(present, answered),
+    }
+
+
+def _mirrored(row: TrainingSession) -> Snapshot | None:
+    """The comparison that is shown to all; None if there is none."""
+    try:
+        return load_snapshot(row.mirror_id) if row.mirror_id else None
+    except Http404:
+        return None
+
+
+def _rows(row: TrainingSession) -> list[dict[str, str]]:
+    """The rows of the mirrored comparison that the instructor can point at."""
+    snapshot = _mirrored(row)
+    if snapshot is None:
+        return []
+    return [{"id": row_id(one), "section": str(one.section), "name": f"{one.key} {one.field}"} for one in snapshot.rows]
+
+
+@require_GET
+@for_instructor
+async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
+    """The instructor's console of a session."""
+    context = await in_database(_console, request, row)
+    if row.hosts != HostsFor.NONE:
+        context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
+        states = await in_database(group_host_store.states_of, row.id)
+        context["host_states"] = dict(Counter(state for state, _reason in states.values()))
+    return await private_page(request, "training/console/console.html", context)
+
+
+@require_GET
+@for_instructor
+async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
+    """The page for the projector: large, and without anything about a single participant."""
+
+    def read() -> dict[str, Any]:
+        context = _console(request, row)
+        context["is_revealed"] = row.step in context["revealed"]
+        context["histogram"] = session_state.histogram_of(row, context["workshop"], row.step)
+        context["snapshot"] = snapshot = _mirrored(row)
+        context["pointed"] = _pointed_row(snapshot, row.pointed_row) if snapshot is not None else None
+        return context
+
+    context = await in_database(read)
+    if context["is_revealed"] and context["snapshot"] is None:
+        context["picture"] = await _picture(row, context["grid"], context["number"] - 1)
+    return await private_page(request, "training/console/projector.html", context)
+
+
+def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
+    """The row that the instructor points at, with the title and the text of each column; None if there is none."""
+    row = next((one for one in snapshot.rows if row_id(one) == pointer), None)
+    if row is None:
+        return None
+    cells = [(column.title, row.cells.get(column.key)) for column in snapshot.columns if column.key in row.cells]
+    return {
+        "section": str(row.section),
+        "name": f"{row.key} {row.field}",
+        "label": row.label,
+        "why": row.why,
+        "cells": cells,
+    }
+
+
+async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, number: int) -> Picture | None:
+    """The diagram of the server's engine, or of the host of a participant who has this step done; None if it cannot be
+    read."""
+    done = (one.participant for one in grid.people if one.row.cells[number].stage is StepStage.DONE)
+    last = next(done, None)
+    if row.hosts != HostsFor.NONE and last is None:
+        return None
+    group = "" if row.hosts == HostsFor.NONE or last is None else group_key(row.id, last.group)
+    try:
+        pictures = await service.ask(workshop_calls.picture, group)
+    except (LabUnavailableError, EngineError, StepLockedError):
+        return None
+    return pictures[1] if pictures is not None else None
+
+
+@require_GET
+@for_instructor
+async def mirror(request: HttpRequest, row: TrainingSession) -> HttpResponse:
+    """The mirrored comparison as participants see it. Selecting a row highlights it for them."""
+    context = {"base": "base.html", "pointing": f"/sessions/{row.id}/console/steer/", "session": row}
+    return await mirrored_page(request, row, context)
