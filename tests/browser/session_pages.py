@@ -27,7 +27,7 @@ class Console:
     @property
     def link(self) -> str:
         """The join link."""
-        return self.page.locator("[data-region=code] .command code").inner_text()
+        return self.page.locator("[data-region=code] .command code").first.inner_text()
 
     def row(self, name: str) -> Locator:
         """A participant's row in the grid."""

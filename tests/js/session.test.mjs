@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { followTo, isOutdated, formatLeft, share, spread } from "../../static/dashboard/js/core/training/session.js";
+import { followTo, formatLeft, hintsToShow, isOutdated, newestAt, share, spread } from "../../static/dashboard/js/core/training/session.js";
 
 test("a timer shows minutes and seconds, and ends at 0:00", () => {
   const table = [[245, "4:05"], [60, "1:00"], [0.2, "0:01"], [0, "0:00"], [-90, "0:00"], [3661, "1:01:01"]];
@@ -43,4 +43,19 @@ test("a step is fetched again after a change", () => {
 test("a bar's width is its share of 100", () => {
   assert.equal(share(1, 3), 33);
   assert.equal(share(0, 0), 0);
+});
+
+const said = (at, more = {}) => ({ at, text: `at ${at}`, from_instructor: true, to_all: false, ...more });
+
+test("hints are shown until they are dismissed, the newest three", () => {
+  const messages = [said(1), said(2, { from_instructor: false }), said(3), said(4, { to_all: true }), said(5)];
+  assert.deepEqual(hintsToShow(messages, 0).map((hint) => hint.at), [3, 4, 5]);
+  assert.deepEqual(hintsToShow(messages, 3).map((hint) => hint.at), [4, 5]);
+  assert.deepEqual(hintsToShow(messages, newestAt(messages)), []);
+  assert.deepEqual(hintsToShow([], 0), []);
+});
+
+test("without messages the newest is at no time", () => {
+  assert.equal(newestAt([]), 0);
+  assert.equal(newestAt([said(3), said(9), said(4)]), 9);
 });

@@ -99,8 +99,8 @@ HELP: tuple[Help, ...] = (
         "session-people-console",
         _("the participants"),
         _(
-            "Who needs help stands first: a raised hand, failed checks, or a long time in a step. The state is that of the "
-            "step that the participant opened last."
+            "Who needs help stands first: a raised hand, failed checks, or a long time in a step. The state is that of "
+            "the step that the participant opened last."
         ),
         _PAGE,
     ),

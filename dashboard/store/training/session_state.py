@@ -152,7 +152,7 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
         gate=row.gate,
         open_until=pacing(row, workshop).until,
         locked=row.locked,
-        timer_ends_at=row.timer_ends_at,
+        timer_ends_at=0.0 if row.closed_at else row.timer_ends_at,
         closed=bool(row.closed_at),
         mirror=row.mirror_id is not None,
         pointer=row.pointed_row,

@@ -152,6 +152,8 @@ async def live(request: HttpRequest, row: TrainingSession, participant: str, run
 async def change(request: HttpRequest, row: TrainingSession, participant: str, what: str) -> HttpResponse:
     """Renames, removes, admits or answers a participant, lowers the hand, or creates the link to another device."""
     found, now = await in_database(find_participant, row, participant), time.time()
+    if row.closed_at and what in {"say", "admit"}:
+        return await _page(request, row, participant, 409, problem=_("This session is over and cannot be changed."))
     try:
         match what:
             case "rename":

@@ -102,7 +102,7 @@ def test_a_session_pages_with_hosts_of_their_own(visitor: Visitor, visit: Visit,
     assert console.code.replace("-", "") in link
     people = {name: join(visit, link, name, **(PHONE if name in {"Bob", "Eve"} else {})) for name in NAMES}
     expect(console.page.locator("table.grid tbody tr")).to_have_count(6)
-    expect(console.page.locator("[data-region=presence]")).to_contain_text("6 of 6 present")
+    expect(console.page.locator("[data-region=people]")).to_contain_text("6 of 6 present")
     late = visit(signed_in=False)
     late.expect("409")
     full = late.open(link)

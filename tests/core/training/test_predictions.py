@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dashboard.core.training.predictions import Score, histogram, score_of, session_truth
+import pytest
+
+from dashboard.core.training.predictions import Score, has_everyone_answered, histogram, score_of, session_truth
 from dashboard.core.workshops.progress import StepRecord
 from tests.core.workshops.test_progress import WORKSHOP
 
@@ -50,3 +52,17 @@ def test_scores_count_what_is_known() -> None:
     assert score_of(WORKSHOP.steps, records, frozenset()) == Score(1, 1)
     assert score_of(WORKSHOP.steps, records, frozenset({"c"})) == Score(1, 2)
     assert score_of(WORKSHOP.steps, {"c": StepRecord(prediction=0, passed_at=1.0)}, frozenset()) == Score(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("people", "answered", "everyone"),
+    [
+        ({"ada", "bob"}, {"ada", "bob"}, True),
+        ({"ada", "bob"}, {"ada"}, False),
+        ({"ada"}, {"ada", "removed"}, True),
+        ({"ada"}, {"removed"}, False),
+        (set(), set(), False),
+    ],
+)
+def test_when_everyone_has_answered(people: set[str], answered: set[str], everyone: bool) -> None:
+    assert has_everyone_answered(people, answered) is everyone

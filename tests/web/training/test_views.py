@@ -505,3 +505,59 @@ async def test_participants_are_sent_to_an_address_that_other_devices_can_open(
         await post(f"/sessions/{sessions.row.id}/device/", sessions.ada),
     ):
         assert "http://192.0.2.2:8000/seat/" in link.text
+
+
+async def test_a_closed_session_has_no_timer_and_its_forms_are_off(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    steer, person_page = f"{home}console/steer", f"{home}console/seats/{sessions.ada_id}/"
+    await post(f"{steer}/step/", sessions.owner, by="next")
+    await post(f"{steer}/timer/", sessions.owner, minutes="5")
+    launch = f"{home}steps/launch/"
+    assert "data-session-forms>" in (await get(launch, sessions.ada)).text
+    assert (await post(f"{steer}/close/", sessions.owner)).status == 302
+    shown = (await get(launch, sessions.ada)).text
+    assert "data-session-forms disabled>" in shown
+    assert "nothing can be predicted or run any more" in shown
+    assert 'data-ends="0.000"' in shown
+    console = (await get(f"{home}console/", sessions.owner)).text
+    assert "This session is over and cannot be changed." in console
+    assert not re.findall(r"/steer/(?!notes)\w+/", console)
+    assert "data-ends" not in console
+    assert f'action="{person_page}say/"' not in (await get(person_page, sessions.owner)).text
+    for path in (f"{steer}/say/", f"{person_page}say/", f"{steer}/mirror/"):
+        assert (await post(path, sessions.owner, text="too late", experiment="")).status == 409, path
+    assert "too late" not in (await get(home, sessions.ada)).text
+
+
+async def test_the_projector_says_when_everyone_has_answered_and_then_why(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    steer, wall, launch = f"{home}console/steer", f"{home}console/projector/", f"{home}steps/launch/"
+    await post(f"{steer}/step/", sessions.owner, by="next")
+
+    async def projected() -> str:
+        return (await get(wall, sessions.owner)).text
+
+    await post(f"{launch}predict/", sessions.ada, choice="1")
+    assert "Everyone has answered." not in await projected()
+    await post(f"{launch}predict/", sessions.bob, choice="0")
+    waiting = await projected()
+    assert "Everyone has answered." in waiting
+    assert "A network namespace has a number" not in waiting, "the explanation waits for the reveal"
+    await post(f"{steer}/reveal/", sessions.owner, step="launch")
+    revealed = await projected()
+    assert "A network namespace has a number" in revealed
+    assert "Ada" not in revealed
+    assert sessions.row.code[:4] in revealed, "latecomers can still join"
+    await post(f"{steer}/close/", sessions.owner)
+    assert sessions.row.code[:4] not in await projected()
+
+
+async def test_the_comparison_for_all_is_on_the_projector(sessions: TwoSessions) -> None:
+    steer = f"/sessions/{sessions.row.id}/console/steer"
+    wall = f"/sessions/{sessions.row.id}/console/projector/"
+    assert 'data-slot="comparison"' not in (await get(wall, sessions.owner)).text
+    experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "none"))
+    await post(f"{steer}/mirror/", sessions.owner, experiment=experiment)
+    assert 'data-slot="comparison"' in (await get(wall, sessions.owner)).text
+    await post(f"{steer}/pointer/", sessions.owner, row="no/such/row")
+    assert 'data-slot="comparison"' in (await get(wall, sessions.owner)).text

@@ -135,7 +135,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     context = await in_database(read)
     if context["is_revealed"] and context["snapshot"] is None:
         context["picture"] = await _picture(row, context["grid"], context["number"] - 1)
-    return await private_page(request, "training/console/projector.html", context)
+    return await private_page(request, "training/projector/projector.html", context)
 
 
 def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:

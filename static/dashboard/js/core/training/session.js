@@ -35,3 +35,13 @@ export function isOutdated(before, state, step) {
 export function share(count, all) {
   return all > 0 ? Math.round((100 * count) / all) : 0;
 }
+
+/** The hints to show until they are dismissed: the instructor's newest `most` after the time `dismissedAt`, oldest first. */
+export function hintsToShow(messages, dismissedAt, most = 3) {
+  return messages.filter((message) => message.from_instructor && message.at > dismissedAt).slice(-most);
+}
+
+/** The time of the newest message, 0 without any. */
+export function newestAt(messages) {
+  return messages.reduce((newest, message) => Math.max(newest, message.at), 0);
+}

@@ -6,6 +6,7 @@ import { connect } from "../../io/socket.js";
 import { drawHistogram } from "../measurements/histogram.js";
 import { announce, keepDetailsOpen, setHidden, setText, slot, words } from "../dom.js";
 import { createTimers } from "./timer.js";
+import { createToast } from "./toast.js";
 
 const STEP_PARTS = ["problem", "predict", "run", "reveal", "steps"];
 
@@ -17,6 +18,8 @@ export function createSession(main) {
   let state = null;
   let own = null;
   let asking = null;
+  let messages = null;
+  const showToast = createToast(bar, messageItem);
 
   function connection(kind) {
     const chip = slot(bar, "connection");
@@ -61,6 +64,7 @@ export function createSession(main) {
       setHidden(slot(bar, "mirror"), !next.mirror);
     }
     setHidden(slot(bar, "closed"), !next.closed);
+    if (next.closed) close();
     setText(slot(main, "present"), String(next.present));
     setText(slot(main, "participants"), String(next.participants));
     const go = slot(main, "go");
@@ -71,7 +75,7 @@ export function createSession(main) {
       if (card.hidden) announce(says.revealed);
       setHidden(card, false);
     }
-    if (before && before.hint?.at !== next.hint?.at && next.hint) addHint(next.hint);
+    if (before && before.hint?.at !== next.hint?.at && next.hint && messages) drawMessages([...messages, next.hint]);
     if (before?.mirror === false && next.mirror) announce(says.mirrorShown);
     point(next.pointer);
     const busy = main.querySelector('form:not(.help-form) input[type="radio"]:checked, .help-form input:focus') !== null;
@@ -83,7 +87,7 @@ export function createSession(main) {
       link.href = now.href;
       setText(link, `${next.number}. ${next.step_title}`);
       setHidden(moved, next.step === step);
-    } else if (isOutdated(before, next, step)) later(fetchStep);
+    } else if (!next.closed && isOutdated(before, next, step)) later(fetchStep);
   }
 
   function point(pointer) {
@@ -102,10 +106,16 @@ export function createSession(main) {
     return line;
   }
 
-  function addHint(hint) {
-    const list = slot(bar, "said");
-    list.append(messageItem(hint));
-    while (list.childElementCount > 3) list.firstElementChild.remove();
+  function drawMessages(next) {
+    messages = next;
+    slot(bar, "said")?.replaceChildren(...messages.slice(-3).map(messageItem));
+    showToast(messages);
+  }
+
+  /** Nothing can be done any more: forms are off and timers stand. */
+  function close() {
+    for (const forms of main.querySelectorAll("[data-session-forms]")) forms.disabled = true;
+    for (const name of ["help", "host-forms", "timer", "locked"]) setHidden(slot(bar, name), true);
   }
 
   function drawOwn(next) {
@@ -115,8 +125,7 @@ export function createSession(main) {
     }
     own = next;
     setText(slot(document, "my-name"), next.name);
-    const list = slot(bar, "said");
-    list?.replaceChildren(...next.messages.slice(-3).map(messageItem));
+    drawMessages(next.messages);
     const hand = slot(bar, "hand-word");
     if (hand) setText(hand, next.hand ? says.handUp : says.askHelp);
     const host = slot(bar, "host");
@@ -138,7 +147,7 @@ export function createSession(main) {
   }
 
   createTimers();
-  if (step && bar.dataset.admitted === "yes") {
+  if (step && bar.dataset.admitted === "yes" && slot(bar, "closed").hidden) {
     const token = main.querySelector('[name="csrfmiddlewaretoken"]')?.value ?? "";
     fetch(`${bar.dataset.home}steps/${step}/opened/`, { method: "POST", headers: { "X-CSRFToken": token } }).catch(() => {});
   }

@@ -97,7 +97,7 @@ export function createWorkshopStep(main) {
 
   function scheduleCheck(delay) {
     clearTimeout(timer);
-    if (step.dataset.stage === "done" || unchanged > STOP_AFTER) return;
+    if (step.dataset.stage === "done" || unchanged > STOP_AFTER || step.querySelector("[data-session-forms]:disabled")) return;
     timer = setTimeout(async () => {
       await check();
       scheduleCheck(unchanged > SLOW_AFTER ? SLOW_CHECK_MS : FAST_CHECK_MS);

@@ -1,0 +1,57 @@
+// Hints of the instructor over the page, so that nobody scrolls for them. They stay, also on the next page, until they
+// are dismissed; the browser remembers the time of the newest dismissed one.
+
+import { hintsToShow, newestAt } from "../../core/training/session.js";
+import { cloneTemplate, slot } from "../dom.js";
+
+function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null; // the browser stores nothing: hints are dismissed on this page only
+  }
+}
+
+function remember(key, at) {
+  try {
+    localStorage.setItem(key, String(at));
+  } catch {
+    // As above.
+  }
+}
+
+/** `itemOf` makes the list item of a message. */
+export function createToast(bar, itemOf) {
+  const toast = slot(bar, "toast");
+  const key = `netmodes-hints:${bar.dataset.session}`;
+  let dismissedAt = null;
+  let shown = "";
+
+  function dismiss(messages) {
+    dismissedAt = newestAt(messages);
+    remember(key, dismissedAt);
+    shown = "";
+    toast.replaceChildren();
+  }
+
+  return function show(messages) {
+    if (!toast) return;
+    if (dismissedAt === null) {
+      // What was said before the first page was opened is in the list of messages.
+      dismissedAt = Number(remembered(key) ?? newestAt(messages));
+      if (remembered(key) === null) remember(key, dismissedAt);
+    }
+    const hints = hintsToShow(messages, dismissedAt);
+    const now = hints.map((hint) => `${hint.at} ${hint.text}`).join("\n");
+    if (now === shown) return;
+    shown = now;
+    if (hints.length === 0) {
+      toast.replaceChildren();
+      return;
+    }
+    const content = cloneTemplate("template-toast");
+    slot(content, "toast-hints").append(...hints.map(itemOf));
+    slot(content, "dismiss").addEventListener("click", () => dismiss(messages));
+    toast.replaceChildren(content);
+  };
+}
