@@ -1,6 +1,7 @@
 // Starts the parts of a page. State enters through data attributes and messages, markup only through templates. Modules
 // that only one page needs are loaded by that page; its template names them (templatetags/modules.py).
 
+import { createFormGuard } from "./ui/server_away.js";
 import { createCopyButtons, createLocalTimes, createMenu, createThemeButton } from "./ui/site_header.js";
 
 async function loadRecording() {
@@ -13,6 +14,7 @@ createThemeButton();
 createMenu();
 createCopyButtons();
 createLocalTimes();
+createFormGuard();
 if (main.querySelector("[data-launch]")) (await import("./ui/experiments/launch_form.js")).createLaunchForm(main);
 if (main.dataset.page === "experiment") (await import("./ui/experiments/experiment.js")).createExperiment(main);
 if (main.dataset.page === "step") (await import("./ui/workshops/workshop.js")).createWorkshopStep(main);

@@ -1,6 +1,20 @@
 // Requests of pages. Commands are POSTs of a form, with its CSRF token.
 
+import { noteAnswer, serverAnswers } from "./contact.js";
+
 export class Refused extends Error {}
+
+/** `fetch`; if the server does not answer, an error with the sentence that the page has for that. */
+async function send(address, options) {
+  try {
+    const response = await fetch(address, options);
+    noteAnswer();
+    return response;
+  } catch (error) {
+    if (error.name === "AbortError" || (await serverAnswers())) throw error;
+    throw new Refused(document.getElementById("server-away").textContent.trim());
+  }
+}
 
 async function errorText(response) {
   const type = response.headers.get("content-type") ?? "";
@@ -16,7 +30,7 @@ async function errorText(response) {
 }
 
 async function post(form, accept, signal) {
-  const response = await fetch(form.action, {
+  const response = await send(form.action, {
     method: "POST",
     body: new FormData(form),
     headers: { Accept: accept },
@@ -34,7 +48,7 @@ export async function postForJson(form, signal) {
 
 /** A command whose response is not shown; a refusal throws its reason. */
 export async function postQuietly(form, submitter) {
-  const response = await fetch(form.action, {
+  const response = await send(form.action, {
     method: "POST",
     body: new FormData(form, submitter ?? undefined),
     headers: { "X-Netmodes-Part": "1" },
@@ -60,7 +74,7 @@ export async function postForText(form, signal, onText) {
 export async function postForPage(form, signal, extra, selector) {
   const body = new FormData(form);
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
-  const response = await fetch(form.action, {
+  const response = await send(form.action, {
     method: "POST",
     body,
     headers: { Accept: "text/html", "X-Netmodes-Part": "1" },
@@ -76,7 +90,7 @@ export async function postForPage(form, signal, extra, selector) {
 }
 
 async function get(address, accept, headers = {}) {
-  const response = await fetch(address, { headers: { Accept: accept, ...headers }, credentials: "same-origin" });
+  const response = await send(address, { headers: { Accept: accept, ...headers }, credentials: "same-origin" });
   if (!response.ok) throw new Refused(await errorText(response));
   return response;
 }

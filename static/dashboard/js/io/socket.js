@@ -1,5 +1,6 @@
 // A read-only websocket that reconnects; commands go by POST.
 
+import { noteAnswer, noteLoss } from "./contact.js";
 import { finalReason, isSilent, retryDelay } from "../core/backoff.js";
 
 const CHECK_MS = 5000;
@@ -26,6 +27,7 @@ export function connect(path, handlers) {
     current.addEventListener("message", (event) => {
       if (current !== socket) return;
       lastMessageAt = performance.now();
+      noteAnswer();
       let message;
       try {
         message = JSON.parse(event.data);
@@ -51,6 +53,7 @@ export function connect(path, handlers) {
 
   function reconnectLater() {
     socket = null;
+    noteLoss();
     handlers.lost();
     timer = setTimeout(open, retryDelay(attempt, Math.random()));
     attempt += 1;

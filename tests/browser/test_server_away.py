@@ -1,0 +1,58 @@
+"""Forms while the server does not answer."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.server import Server
+from tests.browser.visitor import Show, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+AWAY = "The server does not answer; nothing was sent. Try again when it is back."
+
+
+@pytest.fixture
+def tolerant(visitor: Visitor) -> Visitor:
+    """A visitor whose requests may fail."""
+    visitor.expect(r"WebSocket connection to .* failed")
+    visitor.expect(r"ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE")
+    return visitor
+
+
+def test_a_button_of_an_experiment_keeps_the_page_and_works_once_the_server_is_back(
+    tolerant: Visitor, show: Show, server: Server
+) -> None:
+    shown = show(server.launch(modes=["none"]))
+    page, address = shown.page, shown.page.url
+    server.kill()
+    expect(page.locator("[data-slot=stale]")).to_be_visible()
+    shown.press("Stop")
+    notice = page.locator("#server-away")
+    expect(notice).to_have_text(AWAY)
+    expect(notice).to_be_visible()
+    expect(notice).to_be_in_viewport()
+    assert page.url == address
+    page.locator("[data-open-panel=try]").click()
+    page.locator("[data-panel=try]").get_by_role("button").first.click()
+    expect(page.locator("[data-panel=try]")).to_contain_text(AWAY)
+    server.start()
+    expect(notice).to_be_hidden()
+    shown.press("Stop")
+    shown.wait_for("stopped")
+
+
+def test_the_launch_form_keeps_what_was_typed(tolerant: Visitor, server: Server) -> None:
+    page = tolerant.open(server.url)
+    page.locator("[name=names]").fill("db.internal")
+    server.kill()
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    page.get_by_role("button", name="Launch", exact=True).click()
+    expect(page.locator("#server-away")).to_be_visible()
+    expect(page.locator("[name=names]")).to_have_value("db.internal")
+    server.start()
+    expect(page.locator("#server-away")).to_be_hidden()
+    page.locator("#mode-host").uncheck()
+    page.get_by_role("button", name="Launch", exact=True).click()
+    page.wait_for_url("**/experiments/*/")
+    server.forget_everything()
