@@ -133,7 +133,10 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
         return context
 
     context = await in_database(read)
-    if context["is_revealed"] and context["snapshot"] is None:
+    context["shows_result"] = context["is_revealed"] or context["snapshot"] is not None
+    if context["snapshot"] is not None:
+        context["picture"] = context["snapshot"].narrow
+    elif context["is_revealed"]:
         context["picture"] = await _picture(row, context["grid"], context["number"] - 1)
     return await private_page(request, "training/projector/projector.html", context)
 
