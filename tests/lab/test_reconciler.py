@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.messages import ArmStatus, LaunchStep, Phase
 from dashboard.core.experiments.networks import network_name
 from dashboard.core.modes import Mode
 from dashboard.lab import reconciler
@@ -243,6 +243,41 @@ async def test_a_launch_that_hangs_can_be_stopped(fake_lab: LabHarness, fake: Fa
     head = await fake_lab.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
     assert fake.made == {}
+
+
+async def test_a_stop_does_not_wait_for_an_image(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    fake.hold["image"] = asyncio.Event()  # for ever, as a pull over a slow line
+    identity = await fake_lab.launch("host", "bridge")
+    await eventually(lambda: "image" in fake.calls)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await fake_lab.reaches(identity, Phase.STOPPED)
+    assert "create_container" not in fake.calls
+
+
+async def test_a_launch_records_its_steps(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    fake.hold = {call: asyncio.Event() for call in ("create_network", "create_container", "start_container")}
+    identity = await fake_lab.launch("user-bridge")
+
+    async def step() -> tuple[str, LaunchStep | None]:
+        column = await fake_lab.column(identity, "user-bridge")
+        return str(column.status), column.step
+
+    async def reaches(status: str, expected: LaunchStep | None) -> None:
+        async def is_reached() -> bool:
+            return await step() == (status, expected)
+
+        await eventually(is_reached)
+
+    await reaches("waiting", LaunchStep.NETWORK)
+    fake.hold.pop("create_network").set()
+    await reaches("waiting", LaunchStep.CREATE)
+    fake.hold.pop("create_container").set()
+    await reaches("created", None)
+    fake.hold["inspect_container"] = asyncio.Event()
+    fake.hold.pop("start_container").set()
+    await reaches("created", LaunchStep.READ)
+    fake.hold.pop("inspect_container").set()
+    await reaches("running", None)
 
 
 async def test_no_container_is_made_after_a_stop(fake_lab: LabHarness, fake: FakeEngine) -> None:

@@ -36,6 +36,16 @@ class ArmStatus(StrEnum):
     LOST = "lost"  # removed outside Netmodes
 
 
+class LaunchStep(StrEnum):
+    """What a launch does for an arm, in this order."""
+
+    IMAGE = "image"
+    NETWORK = "network"
+    CREATE = "create"
+    START = "start"
+    READ = "read"  # the first observation of its namespace
+
+
 @dataclass(frozen=True, slots=True)
 class EngineRef:
     """An engine. ``private`` is true for a host that Netmodes started."""
@@ -75,7 +85,8 @@ class Column:
     """A column, without its state. The machine's column has the key ``machine``, no container, and the kind of engine.
 
     ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
-    ``invisible`` is the reason if the network stack of a running column cannot be read from here.
+    ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is what its
+    launch does now, as far as its status does not tell.
     """
 
     key: str
@@ -96,6 +107,7 @@ class Column:
     port: int | None = None
     engine_kind: EngineKind = EngineKind.DOCKER
     invisible: str = ""
+    step: LaunchStep | None = None
 
 
 @dataclass(frozen=True, slots=True)

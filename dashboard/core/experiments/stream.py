@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from dashboard.core.experiments.launching.progress import ArmProgress
 from dashboard.core.experiments.messages import NO_ANSWER, Answer, Column, ExperimentHead, Relation, Row, TimelineItem
 from dashboard.core.experiments.picture import DrawnPath, Picture
 
@@ -30,6 +31,7 @@ class Snapshot:
     timeline: tuple[TimelineItem, ...]
     paths: tuple[DrawnPath, ...] = ()
     answer: Answer = NO_ANSWER
+    launching: tuple[ArmProgress, ...] = ()
     type: Literal["snapshot"] = "snapshot"
     v: int = PROTOCOL_VERSION
 
@@ -65,6 +67,7 @@ class Patch:
     timeline: tuple[TimelineItem, ...] = ()
     paths: tuple[DrawnPath, ...] | None = None
     answer: Answer | None = None
+    launching: tuple[ArmProgress, ...] | None = None
     type: Literal["patch"] = "patch"
     v: int = PROTOCOL_VERSION
 

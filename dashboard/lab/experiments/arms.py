@@ -21,13 +21,19 @@ from dashboard.core.experiments.lifecycle import (
     container_name,
     launch_order,
 )
-from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef
+from dashboard.core.experiments.messages import ArmStatus, ContainerRef, LaunchStep
 from dashboard.core.experiments.networks import attached_networks, own_network
 from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_ROUND, Context
 from dashboard.lab.experiments.concurrency import gather_all
-from dashboard.lab.experiments.containers import create_container, remove_container
+from dashboard.lab.experiments.containers import (
+    assigned_addresses,
+    create_container,
+    describe_start,
+    remove_container,
+    running_column,
+)
 from dashboard.lab.experiments.images import Images, prepare_images
 from dashboard.lab.experiments.networks import ExperimentNetworks, MissingFeature
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
@@ -41,6 +47,7 @@ LOG_LINES = 20
 EXIT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.0)
 NOT_FOUND = 404
 NETWORK_CREATED = Cause(Source.LAB, "network create")
+STARTED = Cause(Source.ENGINE, "start")
 #: Moby, ``container/state.go``: a forced removal sets this state before it kills; Netmodes did not ask for it.
 BEING_REMOVED = frozenset({"removing", "dead"})
 NOT_ISOLATED = (
@@ -75,7 +82,9 @@ class Arms:
         """Creates the networks, and runs and observes all arms, in parallel unless one depends on another."""
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
-            self._networks.create(lambda arm, lines: self._recorder.set_column(arm, NETWORK_CREATED, setup=lines))
+            self._networks.create(
+                lambda arm, lines: self._recorder.set_column(arm, NETWORK_CREATED, setup=lines, step=LaunchStep.NETWORK)
+            )
         )
         await gather_all(self._creating_networks, self._launch_waves(by_arm))
 
@@ -86,6 +95,7 @@ class Arms:
     async def _launch_arm(self, arm: ArmSpec, action: Action) -> None:
         if arm.mode in NETWORK_DRIVERS and self._creating_networks is not None:
             await asyncio.shield(self._creating_networks)
+            self._recorder.set_column(arm.key, NETWORK_CREATED, step=LaunchStep.CREATE)
         if self._stopping():
             return
         began = time.monotonic()
@@ -120,7 +130,13 @@ class Arms:
         missing = isinstance(error, MissingFeature)
         text = f"{arm.key} cannot be launched: {error}" if missing else f"The Engine refuses {arm.key}: {error}"
         self._recorder.set_column(
-            arm.key, Cause(Source.ENGINE, "refused"), text, status=ArmStatus.REFUSED, error=str(error), forget=True
+            arm.key,
+            Cause(Source.ENGINE, "refused"),
+            text,
+            status=ArmStatus.REFUSED,
+            error=str(error),
+            step=None,
+            forget=True,
         )
         container = self._recorder.column(arm.key).container
         if container is not None:
@@ -153,6 +169,7 @@ class Arms:
             status=ArmStatus.CREATED,
             warnings=warnings,
             container=ContainerRef(created.id, name, reference),
+            step=None,
         )
         return created.id
 
@@ -161,6 +178,7 @@ class Arms:
 
     async def _start(self, arm: ArmSpec, container: str) -> None:
         await self._context.engine.start_container(container)
+        self._recorder.set_column(arm.key, STARTED, step=LaunchStep.READ)
         database, experiment = self._context.database, self._record.id
         await gather_all(
             database.run(experiment_store.remember_container, experiment, arm.key, container),
@@ -210,20 +228,20 @@ class Arms:
                 raise OSError(f"{arm.key} was restarted while it was read")
             return
         isolated = arm.mode in {Mode.HOST, Mode.CONTAINER} or state.netns != self._observer.inode(MACHINE)
-        column = _running(self._recorder.column(arm.key), again, error=None if isolated else NOT_ISOLATED)
+        column = running_column(self._recorder.column(arm.key), again, error=None if isolated else NOT_ISOLATED)
         if self._context.info.kind is EngineKind.PODMAN:
             column = replace(column, asked=requested_ports(arm))
         if known is not None:
             self._recorder.observed(column, state, Cause(Source.LAB, "observe"), f"{arm.key} is observed again")
             return
-        self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), _started(column))
+        self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), describe_start(column))
 
     def _show_without_state(self, key: str, facts: ContainerFacts) -> None:
         """Records what the Engine's API says of a running arm whose network stack cannot be read from here."""
         before = self._recorder.column(key)
-        column = replace(_running(before, facts), invisible=self._context.info.invisible)
+        column = replace(running_column(before, facts), invisible=self._context.info.invisible)
         if column != before:
-            text = _started(column) if before.status is not ArmStatus.RUNNING else ""
+            text = describe_start(column) if before.status is not ArmStatus.RUNNING else ""
             self._recorder.show(column, Cause(Source.ENGINE, "start"), text)
 
     async def reread_networks(self, key: str, container: str) -> None:
@@ -234,7 +252,7 @@ class Arms:
             raise
         except EngineError:
             return
-        column, networks = self._recorder.column(key), _assigned_addresses(facts)
+        column, networks = self._recorder.column(key), assigned_addresses(facts)
         if facts.running and (networks, facts.published) != (column.networks, column.published):
             self._recorder.set_column(
                 key, Cause(Source.ENGINE, "inspect"), networks=networks, published=facts.published
@@ -270,31 +288,8 @@ class Arms:
             logs=logs,
             error=facts.error or None,
             published=(),
+            step=None,
             forget=True,
         )
         await remove_container(engine, container)
         return True
-
-
-def _running(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:
-    """The column of a running container."""
-    return replace(
-        column,
-        status=ArmStatus.RUNNING,
-        error=error,
-        container=ContainerRef(facts.id, facts.name, facts.image),
-        published=facts.published,
-        asked=facts.asked,
-        networks=_assigned_addresses(facts),
-        invisible="",
-    )
-
-
-def _started(column: Column) -> str:
-    addresses = ", ".join(address for address in column.networks.values() if address)
-    return f"{column.key} started" + (f" and got {addresses}" if addresses else "")
-
-
-def _assigned_addresses(facts: ContainerFacts) -> dict[str, str]:
-    """Addresses by network; the network of host mode has none."""
-    return {name: address for name, address in facts.networks.items() if name != "host"}

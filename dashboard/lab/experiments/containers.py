@@ -1,13 +1,15 @@
-"""Creates and removes containers whatever state an interrupted launch has left."""
+"""Creates and removes containers whatever state an interrupted launch has left, and describes those that run."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from dashboard.core.experiments.lifecycle import removal_waves
+from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef
 from dashboard.engine.protocol import ContainerFacts, Created, Engine, EngineError, EngineUnreachable
 
 log = logging.getLogger(__name__)
@@ -61,3 +63,29 @@ async def remove_all(engine: Engine, labels: dict[str, str]) -> None:
             raise
         except EngineError as error:
             log.warning("network %s could not be removed: %s", network.name, error)
+
+
+def running_column(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:
+    """The column of a running container."""
+    return replace(
+        column,
+        status=ArmStatus.RUNNING,
+        error=error,
+        container=ContainerRef(facts.id, facts.name, facts.image),
+        published=facts.published,
+        asked=facts.asked,
+        networks=assigned_addresses(facts),
+        invisible="",
+        step=None,
+    )
+
+
+def describe_start(column: Column) -> str:
+    """The text of the timeline for an arm that has started."""
+    addresses = ", ".join(address for address in column.networks.values() if address)
+    return f"{column.key} started" + (f" and got {addresses}" if addresses else "")
+
+
+def assigned_addresses(facts: ContainerFacts) -> dict[str, str]:
+    """Addresses by network; the network of host mode has none."""
+    return {name: address for name, address in facts.networks.items() if name != "host"}

@@ -43,6 +43,7 @@ class ExperimentDriver:
         self._round = view.head.round if view.head is not None else 0
         self._launched = False
         self._stopping = False
+        self._preparing: asyncio.Future[str] | None = None
         #: The reason if the Engine's event stream ended during the current pass.
         self._engine_lost = ""
         #: Whether it has ended since the last pass: the Engine may have been restarted.
@@ -75,6 +76,8 @@ class ExperimentDriver:
         """One pass: brings the real state nearer to the wanted one. Repeating it changes nothing."""
         if record.wanted is not Wanted.RUNNING:
             self._stopping = True
+            if self._preparing is not None:
+                self._preparing.cancel()
         async with self._lock:
             self._engine_lost = ""
             try:
@@ -169,8 +172,8 @@ class ExperimentDriver:
 
     async def _launch(self) -> None:
         actions = asyncio.ensure_future(self._remove_leftovers())
-        notice = asyncio.ensure_future(self._arms.prepare_images(self._show_progress))
-        await gather_all(actions, notice, self._observe_machine())
+        notice = self._preparing = asyncio.ensure_future(self._arms.prepare_images(self._show_progress))
+        await gather_all(actions, self._until_prepared(notice), self._observe_machine())
         if self._stopping:
             return
         cause = Cause(Source.LAB, "launch")
@@ -191,6 +194,14 @@ class ExperimentDriver:
         await self._recorder.journal.flush()
         await self.observer.refresh_firewall()
         self._look_up()
+
+    async def _until_prepared(self, images: asyncio.Future[str]) -> None:
+        """Waits for the images; a stop cancels that, however long a pull takes."""
+        try:
+            await images
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
 
     def _show_progress(self, text: str, fraction: float | None) -> None:
         self._recorder.set_head(Cause(Source.LAB, "prepare"), progress=text, fraction=fraction)

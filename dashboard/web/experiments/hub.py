@@ -11,6 +11,7 @@ from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, Source, View, replay
 from dashboard.core.experiments.launching.ports import PortUser
+from dashboard.core.experiments.launching.progress import ArmProgress, launch_progress
 from dashboard.core.experiments.messages import NO_ANSWER, Answer, ExperimentHead, Phase, Row, TimelineItem, encode
 from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
@@ -34,6 +35,7 @@ class ExperimentFeed(Feed):
     pictures: tuple[Picture, Picture] = (Picture(0, 0), Picture(0, 0))
     paths: tuple[DrawnPath, ...] = ()
     answer: Answer = NO_ANSWER
+    launching: tuple[ArmProgress, ...] = ()
     timeline: tuple[TimelineItem, ...] = ()
     first_at: float | None = None
     problem: str = ""
@@ -107,6 +109,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             feed.pictures = draw(view.columns, view.states)
             feed.paths = draw_paths(view.columns, view.states, feed.pictures)
             feed.answer = write_answer(view.columns, feed.rows, view.states, others)
+        feed.launching = launch_progress(feed.head, view.columns)
         if feed.first_at is None and entries:
             feed.first_at = entries[0].at
         items = tuple(timeline_item(entry, feed.first_at or entry.at) for entry in entries if entry.text)
@@ -128,6 +131,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             timeline=items,
             paths=feed.paths if feed.paths != before.paths else None,
             answer=feed.answer if feed.answer != before.answer else None,
+            launching=feed.launching if feed.launching != before.launching else None,
         )
         text = encode(patch).decode()
         self.encoded += 1
@@ -140,7 +144,16 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
     def _encode_snapshot(self, feed: ExperimentFeed) -> str:
         view, (wide, narrow) = feed.view, feed.pictures
         message = Snapshot(
-            view.seq, feed.head, view.columns, feed.rows, wide, narrow, feed.timeline, feed.paths, feed.answer
+            view.seq,
+            feed.head,
+            view.columns,
+            feed.rows,
+            wide,
+            narrow,
+            feed.timeline,
+            feed.paths,
+            feed.answer,
+            feed.launching,
         )
         return encode(message).decode()
 

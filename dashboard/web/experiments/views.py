@@ -27,6 +27,7 @@ from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.launching.ports import PortHolder
+from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentHead, ModeReport, Phase
 from dashboard.core.experiments.stream import Snapshot
@@ -170,7 +171,9 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     stopped = any(column.status in NOT_RUNNING for column in shown.columns)
     others = experiment_store.other_port_users(identity) if stopped else ()
     answer = write_answer(shown.columns, rows, shown.states, others)
-    return Snapshot(view.seq, head, shown.columns, rows, wide, narrow, items, paths, answer)
+    return Snapshot(
+        view.seq, head, shown.columns, rows, wide, narrow, items, paths, answer, launch_progress(head, shown.columns)
+    )
 
 
 @require_GET

@@ -11,6 +11,7 @@ export function nothingDirty() {
     columns: false,
     pictures: false,
     answer: false,
+    launching: false,
     rows: new Set(),
     removed: new Set(),
     cells: new Map(),
@@ -20,7 +21,7 @@ export function nothingDirty() {
 
 export function isClean(dirty) {
   return (
-    !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures && !dirty.answer &&
+    !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures && !dirty.answer && !dirty.launching &&
     dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
   );
 }
@@ -34,6 +35,7 @@ export function mergeDirty(earlier, later) {
     columns: earlier.columns || later.columns,
     pictures: earlier.pictures || later.pictures,
     answer: earlier.answer || later.answer,
+    launching: earlier.launching || later.launching,
     rows: new Set(earlier.rows),
     removed: new Set(earlier.removed),
     cells: new Map(earlier.cells),
@@ -90,6 +92,7 @@ function fromSnapshot(message) {
     timeline: message.timeline,
     paths: message.paths ?? [],
     answer: message.answer ?? null,
+    launching: message.launching ?? [],
   };
 }
 
@@ -164,6 +167,10 @@ export function receive(model, message) {
   if (message.answer) {
     next.answer = message.answer;
     dirty.answer = true;
+  }
+  if (message.launching) {
+    next.launching = message.launching;
+    dirty.launching = true;
   }
   dirty.pictures = Boolean(message.wide || message.narrow || message.paths);
   if (message.timeline.length > 0) {

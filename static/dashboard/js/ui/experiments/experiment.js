@@ -8,6 +8,7 @@ import { createColumns } from "../comparison/columns.js";
 import { createAnswer } from "./answer.js";
 import { createConnection } from "./connection.js";
 import { createExperimentHeader } from "./experiment_header.js";
+import { createLaunching } from "./launching.js";
 import { createInspect } from "./inspect.js";
 import { announce, words } from "../dom.js";
 import { createPathList } from "../paths/paths.js";
@@ -27,6 +28,7 @@ export function createExperiment(main) {
   const table = createTable(main.querySelector("#comparison"));
   const answer = createAnswer(main, table.show);
   const timeline = createTimeline(main);
+  const launching = createLaunching(main);
   const connection = createConnection(main);
   const readOnly = main.dataset.readOnly !== undefined;
   if (!readOnly) {
@@ -76,6 +78,7 @@ export function createExperiment(main) {
       head.draw(model.experiment);
       connection.live(model.experiment.phase);
     }
+    if (dirty.everything || dirty.launching) launching.draw(model.launching);
     drawFacts(model, dirty);
     timeline.draw(model, dirty);
     if (dirty.cells.size > 0) announceChanges(dirty.cells.size);

@@ -67,11 +67,6 @@ export function createExperimentHeader(main) {
       setHidden(past, !head.as_it_was);
       setHidden(slot(main, "afterwards"), head.phase !== "stopped" || Boolean(head.as_it_was));
       drawProof(head.proof ?? []);
-      setText(slot(main, "progress"), head.progress);
-      setHidden(slot(main, "progress-box"), !head.progress);
-      const bar = main.querySelector("#progress");
-      if (head.fraction === null) bar.removeAttribute("value");
-      else bar.value = head.fraction;
     },
   };
 }

@@ -1,0 +1,73 @@
+"""How far the launch of each arm is, from the phase of its experiment and what the lab has recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, LaunchStep, Phase
+from dashboard.core.modes import MACHINE, NETWORK_DRIVERS
+
+_LAUNCHES = frozenset({Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING})
+_TEXTS = {
+    LaunchStep.IMAGE: "getting the image",
+    LaunchStep.NETWORK: "creating the network",
+    LaunchStep.CREATE: "creating the container",
+    LaunchStep.START: "starting the container",
+    LaunchStep.READ: "waiting for the first reading",
+}
+_ENDED = {
+    ArmStatus.RUNNING: "running",
+    ArmStatus.REFUSED: "refused: the reason is below",
+    ArmStatus.EXITED: "exited: the reason is below",
+    ArmStatus.LOST: "removed outside Netmodes",
+    ArmStatus.GONE: "removed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmProgress:
+    """The progress of one arm. ``fraction`` is None where it is not known how long a step takes as a whole."""
+
+    key: str
+    title: str
+    mode: str
+    text: str
+    fraction: float | None = None
+
+
+def launch_progress(head: ExperimentHead, columns: Sequence[Column]) -> tuple[ArmProgress, ...]:
+    """The progress of every arm while the experiment is launched; nothing before and after."""
+    if head.phase not in _LAUNCHES:
+        return ()
+    return tuple(_arm_progress(head, column) for column in columns if column.key != MACHINE)
+
+
+def _arm_progress(head: ExperimentHead, column: Column) -> ArmProgress:
+    text, fraction = _describe(head, column)
+    return ArmProgress(column.key, column.title, column.mode, text, fraction)
+
+
+def _describe(head: ExperimentHead, column: Column) -> tuple[str, float | None]:
+    if column.status in _ENDED:
+        return _ENDED[column.status], 1.0
+    if head.problem:
+        return "waits: the reason is above", None
+    if head.phase is Phase.WAITING:
+        return "waits for the lab", None
+    steps = [step for step in LaunchStep if step is not LaunchStep.NETWORK or column.mode in NETWORK_DRIVERS]
+    step = _step_of(head, column)
+    place = steps.index(step)
+    text = f"{place + 1} of {len(steps)}: {_TEXTS[step]}"
+    if step is not LaunchStep.IMAGE:
+        return text, place / len(steps)
+    within = f" ({head.progress})" if head.progress else ""
+    return f"{text}{within}", None if head.fraction is None else head.fraction / len(steps)
+
+
+def _step_of(head: ExperimentHead, column: Column) -> LaunchStep:
+    if head.phase is Phase.PREPARING:
+        return LaunchStep.IMAGE
+    if column.step is not None:
+        return column.step
+    return LaunchStep.START if column.status is ArmStatus.CREATED else LaunchStep.CREATE
