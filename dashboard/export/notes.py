@@ -1,11 +1,13 @@
 """Renders notes, which are Markdown from users and from imported reports, as safe HTML."""
 
+from functools import lru_cache
+
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
 #: Longer notes are shown as plain text, since rendering would take too long.
-MAX_TEXT = 100_000
+MAX_TEXT = 20_000
 #: Nothing that loads resources: no images, styles or forms.
 TAGS = {
     *("p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"),
@@ -27,6 +29,7 @@ _cleaner = nh3.Cleaner(
 )
 
 
+@lru_cache(maxsize=64)
 def render_notes(text: str) -> SafeString:
     """The safe HTML of Markdown; headings start at level 3, below those of the page."""
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -6,7 +6,7 @@ import time
 
 from django.db import models, transaction
 
-LIFETIME_S = 24 * 3600
+LIFETIME_S = 3600
 
 
 class SignInLink(models.Model):

@@ -233,7 +233,7 @@ class FetchSiteMiddleware:
 
 class SignInRequiredMiddleware:
     """Requires a session for everything but ``OPEN_PATHS`` and ``LINK_PATH``. A participant reaches the pages of their
-    training session only, without those of the instructor."""
+    training session only, without those of the instructor. Caches store none of these pages."""
 
     sync_capable = True
     async_capable = False
@@ -246,6 +246,11 @@ class SignInRequiredMiddleware:
         path = request.path_info
         if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or LINK_PATH.fullmatch(path):
             return self.get_response(request)
+        response = self._respond(request, path)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    def _respond(self, request: HttpRequest, path: str) -> HttpResponse:
         if request.user.is_authenticated:
             return self.get_response(request)
         if tokens := tokens_of(request.session):

@@ -14,7 +14,7 @@ from django.urls.resolvers import RoutePattern
 
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments import views as experiment_views
-from dashboard.web.http.guards import is_allowed_host
+from dashboard.web.http.guards import LINK_PATH, OPEN_PATHS, is_allowed_host
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, NOBODY, ORIGIN, Answer, Person, http, is_strict, websocket
 from tests.web.http.test_guards import FOREIGN_HOSTS
@@ -236,6 +236,15 @@ async def test_every_response_has_the_strict_policies(me: Person, identity: str)
             continue  # public files, never pages
         assert headers.get("x-frame-options") == "DENY", name
         assert is_strict(answer), (name, headers.get("content-security-policy"))
+
+
+async def test_caches_store_no_personal_page(me: Person, identity: str) -> None:
+    open_paths = {*OPEN_PATHS, *OPEN_FORMS}
+    for path in routes(identity):
+        if path in open_paths or LINK_PATH.fullmatch(path):
+            continue
+        answer = await http("GET", path, who=me)
+        assert answer["cache-control"] in {"private, no-store", "no-store", "private, no-cache"}, path
 
 
 async def test_no_page_has_inline_scripts_or_styles_or_foreign_urls(me: Person, identity: str) -> None:
