@@ -27,6 +27,7 @@ def test_a_host_is_created_listed_used_and_removed(nowhere: Terminal) -> None:
     assert listed.json["hosts"] == [host]
     images = subprocess.check_output(["docker", "-H", f"unix://{host['socket']}", "images", "-q", "nginx"], text=True)
     assert images.strip()
+    assert nowhere.run("hosts", "enter", host["id"]).code == 0, "the shell ends at the end of its input"
     nowhere.environment["DOCKER_HOST"] = f"unix://{host['socket']}"
     doctor = nowhere.run("doctor", "--json")
     assert doctor.json["engine"]["private"] is True
@@ -49,17 +50,21 @@ def test_an_invalid_number_is_exit_2(capsys: pytest.CaptureFixture[str], count: 
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("arguments", [(), ("explode",), ("remove",), ("remove", "--all", "abc"), ("list", "abc")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("explode",), ("remove",), ("remove", "--all", "abc"), ("list", "abc"), ("enter",)]
+)
 def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     done = run_here(capsys, "hosts", *arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err
 
 
-def test_an_unknown_host_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
-    done = run_here(capsys, "hosts", "remove", "nobody", "--json")
+@pytest.mark.parametrize("arguments", [("remove", "nobody", "--json"), ("enter", "nobody")])
+def test_an_unknown_host_is_exit_1(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    done = run_here(capsys, "hosts", *arguments)
     assert (done.code, done.out) == (1, "")
     assert "Unknown private host nobody" in done.err
+    assert "hosts list" in done.err
 
 
 def test_removing_all_without_hosts_is_no_error(nowhere: Terminal) -> None:

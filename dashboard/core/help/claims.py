@@ -83,6 +83,15 @@ HELP: tuple[Help, ...] = (
         "sock_diag(7); docs/workshops.md",
     ),
     Help(
+        "step-measure",
+        _("measuring in a step"),
+        _(
+            "Launches a container in each of these modes, times small requests on every path between them in short "
+            "alternating blocks, and removes them. What the step launched is not touched."
+        ),
+        "docs/measuring.md",
+    ),
+    Help(
         "result",
         _("the result"),
         _("Your predictions and the truth, failed attempts, and the time of each step."),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dashboard.core.modes import Mode
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
 from dashboard.core.workshops.commands import LABELS, Action, Launch, TypeIt
@@ -62,7 +63,8 @@ class CommonMistake:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. ``text`` and ``reveal`` are Markdown; ``reveal`` is shown once the step is done. ``folded`` hides the
-    commands until the participant opens them: a challenge."""
+    commands until the participant opens them: a challenge. ``measure`` are the modes whose paths the step's button
+    measures; empty for a step without one."""
 
     slug: str
     title: str
@@ -74,6 +76,7 @@ class Step:
     hints: tuple[str, ...] = ()
     mistakes: tuple[CommonMistake, ...] = ()
     folded: bool = False
+    measure: tuple[Mode, ...] = ()
 
     @property
     def lookups(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.core.modes import Mode
 from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
 from dashboard.core.workshops.commands import parse_command
@@ -30,7 +31,9 @@ _IMAGE = re.compile(r"!\[")
 #: Addresses of other pages of a workshop.
 RESERVED = frozenset({"start", "again", "result"})
 _TABLES = {"predict", "check", "wrong"}
-_STEP_KEYS = {"title", "run", "folded", "hints", *_TABLES}
+_STEP_KEYS = {"title", "run", "folded", "hints", "measure", *_TABLES}
+#: The modes whose paths a step can measure: a container of its own answers in each.
+_MEASURABLE = (Mode.HOST, Mode.BRIDGE, Mode.USER_BRIDGE)
 _HEAD_KEYS = {"format", "title", "summary", "minutes", "order", "slug"}
 
 
@@ -144,6 +147,10 @@ def _step(file: str, slug: str, content: str) -> tuple[Step | None, list[Problem
     mistakes = [_mistake(reader, table, number) for number, table in enumerate(reader.tables(values, "wrong", 12))]
     predict = _prediction(reader, values["predict"]) if "predict" in values else None
     hints = reader.texts(values, "hints", max_items=6, max_chars=500)
+    measure = reader.texts(values, "measure", max_items=len(_MEASURABLE))
+    if len(set(measure)) != len(measure) or len(measure) == 1 or not set(measure) <= set(_MEASURABLE):
+        reader.add_problem(f"“measure” must list at least two of {', '.join(_MEASURABLE)}, each once.", "measure")
+        measure = ()
     text, reveal = _body(reader, body, first_line)
     folded = values.get("folded", False)
     if not isinstance(folded, bool):
@@ -159,6 +166,7 @@ def _step(file: str, slug: str, content: str) -> tuple[Step | None, list[Problem
         hints=hints,
         mistakes=tuple(mistake for mistake in mistakes if mistake is not None),
         folded=folded is True,
+        measure=tuple(Mode(mode) for mode in measure),
     )
     return (None if reader.problems else step), reader.problems
 

@@ -149,8 +149,8 @@ _FUNCTIONS = (
     actions.inspect,
     actions.try_paths,
     workshop_calls.act,
-    workshop_calls.images,
     workshop_calls.picture,
+    workshop_calls.view_host,
     workshop_calls.prepare_images,
     workshop_calls.truth,
 )

@@ -18,7 +18,7 @@ from dashboard.lab.workshops.files import Library
 from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from dashboard.lab.workshops.step import CheckResult, SharedObservations, StepLockedError, StepRunner
 
-IMAGES_S = 1.0
+VIEW_S = 1.5
 observations = SharedObservations()
 _preparing: set[asyncio.Task[str]] = set()
 
@@ -40,6 +40,14 @@ class StepAccess:
     group: str = ""
     until: int | None = None
     free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """What a step shows of the host before it is checked. ``picture`` is the wide and the narrow diagram, None if the machine could not be read."""
+
+    images: tuple[str, ...] = ()
+    picture: tuple[Picture, Picture] | None = None
 
 
 class StepAction(StrEnum):
@@ -113,11 +121,11 @@ async def act(
             return ActionResult()
 
 
-async def images(supervisor: Supervisor, group: str = "") -> tuple[str, ...]:
-    """The images of the engine that runs the commands. Raises TimeoutError if the engine is slow."""
-    async with asyncio.timeout(IMAGES_S):
-        host = await _host(supervisor, group)
-        return tuple(sorted({tag for image in await host.engine.images() for tag in image.tags}))
+async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
+    """The images and the diagram of the host that runs the commands. Raises TimeoutError if it is slow."""
+    async with asyncio.timeout(VIEW_S):
+        observation = await observe_host(await _host(supervisor, group), time.time())
+        return HostView(tuple(sorted(observation.images)), draw_engine(observation))
 
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from dashboard.core.diagram.observed_engine import draw_engine
+from dashboard.core.experiments.picture import Picture
 from dashboard.core.workshops.advice import advise
 from dashboard.core.workshops.model import Step, StepJudgement, Workshop, judge_step
 from dashboard.core.workshops.observation import Observation
@@ -23,7 +25,7 @@ class StepLockedError(Exception):
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """The result of checking a step. ``advice`` helps if it is not done; ``passed``: it is done now; ``images`` are
-    those of the engine."""
+    those of the engine; ``picture`` is the wide and the narrow diagram, None if the machine could not be read."""
 
     judgement: StepJudgement
     record: StepRecord
@@ -31,6 +33,7 @@ class CheckResult:
     passed: bool = False
     problem: str = ""
     images: frozenset[str] = frozenset()
+    picture: tuple[Picture, Picture] | None = None
 
 
 @dataclass(slots=True)
@@ -119,8 +122,9 @@ class StepRunner:
         observation = await self._observe(step, fresh=pressed or fresh)
         judgement = judge_step(step, observation, dict(before.noted), before.truth)
         advice = advise(step, observation, judgement, self.workshop.steps[: self.workshop.index(slug)])
+        picture = draw_engine(observation)
         if stage is StepStage.DONE:
-            return CheckResult(judgement, before, advice, True, observation.problem, observation.images)
+            return CheckResult(judgement, before, advice, True, observation.problem, observation.images, picture)
         now = self.clock()
         failing = judgement.findings[judgement.failing].expected if judgement.failing is not None else ""
         passed = is_done(step, before, judgement, pressed=pressed)
@@ -143,7 +147,7 @@ class StepRunner:
         record = await self._update(slug, decide, *events)
         if passed:
             await self._finish(now)
-        return CheckResult(judgement, record, advice, passed, observation.problem, observation.images)
+        return CheckResult(judgement, record, advice, passed, observation.problem, observation.images, picture)
 
     async def hint(self, slug: str, number: int) -> None:
         """Records that a hint was opened."""

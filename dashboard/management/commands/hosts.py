@@ -1,12 +1,15 @@
 """``./netmodes hosts``: private Docker hosts to practise on."""
 
 import asyncio
-from typing import Any
+import os
+import sys
+from typing import Any, NoReturn
 
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.enter import enter_command, enter_environment
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, require_root
@@ -20,16 +23,18 @@ def host_json(host: PrivateHost) -> dict[str, Any]:
 
 
 class Command(NetmodesCommand):
-    """Creates, lists and removes private hosts."""
+    """Creates, lists, enters and removes private hosts."""
 
-    help = "Creates, lists and removes private Docker hosts."
+    help = "Creates, lists, enters and removes private Docker hosts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Create [N], list, remove ID…|--all."""
-        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove")
+        """Create [N], list, enter ID, remove ID…|--all."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|enter|remove")
         create = actions.add_parser("create", help="start N private hosts (default 1) with the lab image as nginx")
         create.add_argument("count", nargs="?", default="1", metavar="N", help="how many (default 1)")
         listing = actions.add_parser("list", help="list running private hosts")
+        enter = actions.add_parser("enter", help="open a shell as root in a private host's namespaces")
+        enter.add_argument("id", metavar="ID", help="an id from the list")
         remove = actions.add_parser("remove", help="stop and remove private hosts")
         remove.add_argument("ids", nargs="*", metavar="ID", help="ids from the list")
         remove.add_argument("--all", action="store_true", help="remove all private hosts")
@@ -41,6 +46,8 @@ class Command(NetmodesCommand):
         action = options["action"]
         if action != "list":
             require_root("A private host")
+        if action == "enter":
+            self._enter(options["id"])
         hosts = self.run(lambda: getattr(self, f"_{action}")(options))
         if options["json"]:
             self.print_json({"schema": "hosts/1", "hosts": [host_json(host) for host in hosts]})
@@ -72,6 +79,19 @@ class Command(NetmodesCommand):
 
     async def _list(self, _options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         return private_host.list_hosts(configuration.data_dir())
+
+    def _enter(self, identity: str) -> NoReturn:
+        """Replaces this process with a shell on the host, so that the terminal belongs to the shell alone."""
+        host = next((host for host in private_host.list_hosts(configuration.data_dir()) if host.id == identity), None)
+        if host is None:
+            raise CommandError(f"Unknown private host {identity}: see {configuration.COMMAND} hosts list.")
+        if sys.stdin.isatty():
+            self.say(f"A shell on private host {identity}. It isolates a classroom, it is not a security boundary.")
+            self.say("Type exit to leave it.")
+        try:
+            os.execvpe("nsenter", enter_command(host), enter_environment(host, os.environ))  # noqa: S606 - nsenter needs no shell
+        except OSError as error:
+            raise CommandError(f"Cannot run nsenter: {error.strerror}. Install util-linux.") from None
 
     async def _remove(self, options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         hosts = private_host.list_hosts(configuration.data_dir())

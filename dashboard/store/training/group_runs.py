@@ -28,7 +28,7 @@ from dashboard.core.training.group_quota import (
 )
 from dashboard.core.training.host_plan import HostStage
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
-from dashboard.store import claim_runs
+from dashboard.store import claim_runs, step_measurements
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training.hosts import NoHostError, QuotaError, touch
@@ -141,6 +141,14 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
             source = experiment
         seed = secrets.randbits(32)
         return measurement_store.create_run(target, row.title, probes, options, seed, twin=twin, source=source)
+
+
+def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:
+    """Queues the measurement of a workshop's step and returns its id. Raises NoHostError or QuotaError."""
+    with _locked_host(group) as host:
+        load = _with_kept(_load(host), RunKind.MEASUREMENT, group)
+        _check(refuse_measurement(load, len(spec.arms), options.seconds))
+        return step_measurements.request_run(spec, options, owner_id, host=host, group=group)
 
 
 def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:

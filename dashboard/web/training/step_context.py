@@ -70,6 +70,7 @@ def place_of(
         until=pacing.until,
         free=pacing.free,
         closed=closed_reason(row),
+        owner=row.owner_id,
         records=lambda walk: session_state.records_of(row, walk, time.time()),
         extra=extra or {},
     )

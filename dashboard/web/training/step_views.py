@@ -104,3 +104,11 @@ def _action(read: Callable[[HttpRequest], step_context.StepForm]) -> View:
 run = _action(step_context.run_form)
 check = _action(step_context.check_form)
 hint = _action(step_context.hint_form)
+
+
+@require_POST
+@for_admitted
+async def measure(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
+    """Measures the paths of the step's modes on the group's host."""
+    place = await _place(row, participant, step, whole_page=step_context.PART_HEADER not in request.headers)
+    return await step_context.measure(request, *place)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -9,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from dashboard import configuration
 from dashboard.core.workshops.commands import with_image
 from dashboard.core.workshops.model import Step, Workshop
 from dashboard.core.workshops.progress import (
@@ -22,14 +24,16 @@ from dashboard.core.workshops.progress import (
 )
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
-from dashboard.lab.remote.workshop_calls import ActionResult, StepAccess, StepAction
+from dashboard.lab.remote.workshop_calls import ActionResult, HostView, StepAccess, StepAction
 from dashboard.lab.workshops.step import StepLockedError
 from dashboard.store import workshops as store
+from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.store.workshops import Progress
 from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
-from dashboard.web.workshops.views import list_steps, render_page, require_workshop
+from dashboard.web.workshops import step_measurement
+from dashboard.web.workshops.views import list_steps, person_of, render_page, require_workshop
 
 #: A request with this header gets only the step, without the page around it.
 PART_HEADER = "X-Netmodes-Part"
@@ -41,7 +45,8 @@ class WorkshopPlace:
 
     ``home`` is the URL of the overview, ``front`` the prefix of a step's URL, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine; with ``runs`` False the person has no host and
-    only watches. ``closed`` is why nothing can be done now. ``records`` reads the records from the progress.
+    only watches. ``closed`` is why nothing can be done now. ``owner`` is the user who owns what a step launches.
+    ``records`` reads the records from the progress.
     """
 
     person: str
@@ -54,6 +59,7 @@ class WorkshopPlace:
     until: int | None = None
     free: bool = False
     closed: str = ""
+    owner: int | None = None
     records: Callable[[Progress], Records] = lambda progress: progress.records
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -70,20 +76,29 @@ class WorkshopPlace:
         return self.stage(workshop, self.records(progress), workshop.index(step.slug) or 0) is StepStage.LOCKED
 
 
-def own_place(person: str, workshop: str) -> WorkshopPlace:
+async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
     """The place of a user who works alone."""
     home = f"/workshop/{workshop}/"
-    return WorkshopPlace(person, home, home, f"{home}result/")
+    return WorkshopPlace(await person_of(request), home, home, f"{home}result/", owner=(await request.auser()).pk)
 
 
-async def _images(place: WorkshopPlace) -> frozenset[str]:
-    """The images of the engine, so that the shown commands work as typed; none if it does not answer."""
+async def _view_host(place: WorkshopPlace) -> HostView:
+    """The images of the engine, so that the shown commands work as typed, and the diagram; empty if it does not
+    answer."""
     if not place.runs:
-        return frozenset()
+        return HostView()
     try:
-        return frozenset(await service.ask(workshop_calls.images, place.group))
+        return await service.ask(workshop_calls.view_host, place.group)
     except (LabUnavailableError, EngineError, StepLockedError, TimeoutError):
-        return frozenset()
+        return HostView()
+
+
+def _enter_line(place: WorkshopPlace) -> str:
+    """The line that opens a shell on the server's private host; empty for a group, and on any other engine."""
+    engine = service.engine
+    if place.group or not place.runs or engine is None or not engine.private:
+        return ""
+    return f"{configuration.COMMAND} hosts enter {Path(engine.endpoint).parent.name}"
 
 
 async def render_step(
@@ -104,7 +119,8 @@ async def render_step(
     checked = result.checked
     number, records = workshop.index(step.slug) or 0, await in_database(place.records, progress)
     record = records.get(step.slug, EMPTY)
-    images = checked.images if checked is not None else await _images(place)
+    view = HostView(tuple(checked.images), checked.picture) if checked is not None else await _view_host(place)
+    images = frozenset(view.images)
     stage = place.stage(workshop, records, number)
     following = workshop.steps[number + 1] if number + 1 < len(workshop.steps) else None
     locked = following is not None and place.stage(workshop, records, number + 1) is StepStage.LOCKED
@@ -137,6 +153,9 @@ async def render_step(
         "is_last": following is None,
         "previous": place.address(workshop.steps[number - 1].slug) if number else "",
         "url": place.address(step.slug),
+        "picture": view.picture,
+        "enter_line": _enter_line(place),
+        "measurement": await in_database(step_measurement.show, place, workshop, step),
         **place.extra,
     }
     if stage is StepStage.DONE:
@@ -226,6 +245,27 @@ async def perform(
     if PART_HEADER not in request.headers and result.checked is None:
         return redirect(place.address(step.slug))
     return await render_step(request, place, workshop, step, result=result)
+
+
+async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step) -> HttpResponse:
+    """Requests the measurement of a step and renders the updated step."""
+    refusal = await refuse_locked(request, place, workshop, step)
+    if refusal is not None:
+        return refusal
+    problem = place.closed
+    if not step.measure or not place.runs:
+        problem = problem or _("Nothing can be measured in this step.")
+    if not problem:
+        try:
+            await in_database(step_measurement.request, place, workshop, step)
+        except (NoHostError, QuotaError) as error:
+            problem = str(error)
+    if problem:
+        return await render_step(request, place, workshop, step, problem=problem, status=409)
+    service.wake()
+    if PART_HEADER not in request.headers:
+        return redirect(f"{place.address(step.slug)}#measure-title")
+    return await render_step(request, place, workshop, step)
 
 
 def parse_number(request: HttpRequest, name: str) -> int:

@@ -7,14 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.web.workshops import step_context
-from dashboard.web.workshops.views import person_of
 
 
 @require_GET
 async def step_page(request: HttpRequest, workshop: str, step: str) -> HttpResponse:
     """One step. A GET observes and records nothing."""
     found, found_step = await step_context.require_step(workshop, step)
-    place = step_context.own_place(await person_of(request), found.slug)
+    place = await step_context.own_place(request, found.slug)
     return await step_context.refuse_locked(request, place, found, found_step) or await step_context.render_step(
         request, place, found, found_step
     )
@@ -27,7 +26,7 @@ def _action(
     @require_POST
     async def view(request: HttpRequest, workshop: str, step: str) -> HttpResponse:
         found, found_step = await step_context.require_step(workshop, step)
-        place = step_context.own_place(await person_of(request), found.slug)
+        place = await step_context.own_place(request, found.slug)
         return await step_context.perform(request, place, found, found_step, parse(request))
 
     return view
@@ -37,3 +36,11 @@ predict = _action(step_context.predict_form)
 run = _action(step_context.run_form)
 check = _action(step_context.check_form)
 hint = _action(step_context.hint_form)
+
+
+@require_POST
+async def measure(request: HttpRequest, workshop: str, step: str) -> HttpResponse:
+    """Measures the paths of the step's modes."""
+    found, found_step = await step_context.require_step(workshop, step)
+    place = await step_context.own_place(request, found.slug)
+    return await step_context.measure(request, place, found, found_step)

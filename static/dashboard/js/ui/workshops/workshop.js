@@ -1,7 +1,7 @@
 // A step of a workshop: each form returns the updated step, which replaces the changed regions of the page. Until the
 // step is done the page checks it automatically.
 
-import { postForPage } from "../../io/http.js";
+import { getPart, postForPage } from "../../io/http.js";
 import { announce, keepDetailsOpen, setHidden, words } from "../dom.js";
 
 const FIRST_CHECK_MS = 300;
@@ -10,7 +10,8 @@ const SLOW_CHECK_MS = 5000;
 /** Automatic checks without a change after which the page checks less often, and after which it stops. */
 const SLOW_AFTER = 120;
 const STOP_AFTER = 600;
-const REGIONS = ["problem", "predict", "run", "findings", "reveal", "steps"];
+const MEASURED_MS = 1000;
+const REGIONS = ["problem", "predict", "run", "findings", "reveal", "picture", "measure", "status", "next", "steps"];
 
 /** A region's markup without the parts that differ in every response. */
 function markupOf(region) {
@@ -27,13 +28,13 @@ function region(root, name) {
 
 export function createWorkshopStep(main) {
   const step = main.querySelector("[data-step]");
-  const card = step.querySelector("[data-check-card]");
   const checkForm = step.querySelector('[data-act="check"]');
   let checking = null;
   let pending = 0;
   let queue = Promise.resolve();
   let timer = 0;
   let unchanged = 0;
+  let measuring = 0;
 
   /** Updates the page; returns whether anything has changed. Outputs of commands are kept. */
   function update(response) {
@@ -53,21 +54,25 @@ export function createWorkshopStep(main) {
       keepDetailsOpen(old, updated);
       old.replaceChildren(...updated.childNodes);
       if (unfolded) old.querySelector("details.folded")?.setAttribute("open", "");
-      if (focused) old.querySelector('h2[tabindex="-1"], a[href]')?.focus();
+      if (focused) (old.querySelector("button") ?? old.querySelector('h2[tabindex="-1"], a[href]'))?.focus();
     }
     const before = step.dataset.stage;
     step.dataset.stage = fresh.dataset.stage;
-    setHidden(card, step.dataset.stage === "predict");
+    const onCheck = checkForm.contains(document.activeElement);
+    setHidden(checkForm, step.dataset.stage !== "run");
     if (before !== step.dataset.stage) {
       if (step.dataset.stage === "run") (step.querySelector("#run-title") ?? checkForm.querySelector("button")).focus();
-      if (step.dataset.stage === "done") announce(words.stepDone);
+      if (step.dataset.stage === "done") {
+        announce(words.stepDone);
+        if (onCheck) step.querySelector("[data-next]")?.focus();
+      }
     }
     return changed;
   }
 
   /** Checks automatically, unless a form was submitted: forms abort a running check and are sent one after another. */
   async function check() {
-    if (document.hidden || pending > 0 || step.dataset.stage !== "run" || !card.querySelector("[data-auto]")) return;
+    if (document.hidden || pending > 0 || step.dataset.stage !== "run" || !checkForm.matches("[data-auto]")) return;
     checking = new AbortController();
     try {
       const changed = update(await postForPage(checkForm, checking.signal, { auto: "1" }, "[data-step]"));
@@ -75,6 +80,24 @@ export function createWorkshopStep(main) {
     } catch (error) {
       if (error.name !== "AbortError") unchanged += 5;
     }
+  }
+
+  /** Replaces what has changed until the measurement of this step has ended. */
+  async function followMeasurement() {
+    clearTimeout(measuring);
+    if (!step.querySelector("[data-measuring]")) return;
+    try {
+      if (!document.hidden && pending === 0) update(await getPart(location.pathname));
+    } catch {
+      // The next request tells.
+    }
+    if (step.querySelector("[data-measuring]")) measuring = setTimeout(followMeasurement, MEASURED_MS);
+    else announce(step.querySelector(".headline")?.textContent ?? "");
+  }
+
+  /** Scrolls a result into the part of the window that the bar leaves free. */
+  function reveal(element) {
+    element?.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 
   function submit(form) {
@@ -119,10 +142,16 @@ export function createWorkshopStep(main) {
       const outcome = response.querySelector(".outcome:has(*)");
       update(response);
       if (outcome) step.querySelector(`[data-outcome="${outcome.dataset.outcome}"]`)?.replaceChildren(...outcome.childNodes);
-      if (form.dataset.act === "check" && step.dataset.stage !== "done") {
-        announce(step.querySelector("#advice")?.textContent ?? "");
+      if (form.dataset.act === "check") {
+        if (step.dataset.stage !== "done") announce(step.querySelector("#advice")?.textContent ?? "");
+        reveal(region(step, step.dataset.stage === "done" ? "reveal" : "findings"));
       } else if (form.dataset.act === "run") {
-        announce(step.querySelector(`[data-outcome="${form.elements.number.value}"]`)?.textContent.trim().slice(0, 300) ?? "");
+        const shown = step.querySelector(`[data-outcome="${form.elements.number.value}"]`);
+        announce(shown?.textContent.trim().slice(0, 300) ?? "");
+        reveal(shown);
+      } else if (form.dataset.act === "measure") {
+        reveal(region(step, "measure"));
+        followMeasurement();
       }
     } catch (error) {
       showProblem(error.message);
@@ -150,6 +179,7 @@ export function createWorkshopStep(main) {
     if (!document.hidden) scheduleCheck(FIRST_CHECK_MS);
   });
   scheduleCheck(FIRST_CHECK_MS);
+  followMeasurement();
 }
 
 export function createPrinting(main) {

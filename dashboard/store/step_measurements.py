@@ -1,0 +1,27 @@
+"""Measurements that a step of a workshop requests. Their experiment is launched for them alone and ends with them."""
+
+import secrets
+
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.responder_experiment import responder_experiment
+from dashboard.core.modes import ExperimentSpec
+from dashboard.models import MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+
+
+def request_run(
+    spec: ExperimentSpec, options: Options, owner_id: int | None, *, host: str = "", group: str = ""
+) -> str:
+    """Requests a run and returns its id; it starts once its experiment runs."""
+    twin = experiment_store.create_experiment(responder_experiment(spec), owner_id, host=host, group=group)
+    seed = secrets.randbits(32)
+    return measurement_store.create_run(twin, spec.title, [Probe.TCP_RR], options, seed, twin=True)
+
+
+def newest_run(title: str, owner_id: int | None, group: str = "") -> MeasurementRun | None:
+    """The newest run of this title that was requested for the owner or the group; None without one."""
+    rows = MeasurementRun.objects.filter(title=title[:200], twin=True, source=None, group=group)
+    if not group:
+        rows = rows.filter(experiment__owner_id=owner_id)
+    return rows.order_by("-created_at").first()

@@ -1,0 +1,59 @@
+"""The measurement of a step that claims something about speed: requested by a button, shown in the step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.core.measurements.measurement import Options
+from dashboard.core.modes import ArmSpec, ExperimentSpec
+from dashboard.core.workshops.model import Step, Workshop
+from dashboard.store import step_measurements
+from dashboard.store.measurements import FINISHED, LIVE
+from dashboard.store.training import group_runs
+from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
+
+if TYPE_CHECKING:
+    from dashboard.web.workshops.step_context import WorkshopPlace
+
+#: Long enough for intervals that separate a bridge from docker-proxy, short enough to wait for.
+SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepMeasurement:
+    """The newest measurement of a step: its headline, or why there is none. ``live``: it has not ended."""
+
+    url: str
+    live: bool
+    headline: str = ""
+    problem: str = ""
+
+
+def title_of(workshop: Workshop, step: Step) -> str:
+    """The title of the step's measurements."""
+    return f"{workshop.title}: {step.title}"
+
+
+def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
+    """Requests a measurement and returns its id; the one that has not ended, if there is one. Raises NoHostError or
+    QuotaError."""
+    title = title_of(workshop, step)
+    newest = step_measurements.newest_run(title, place.owner, place.group)
+    if newest is not None and newest.state in LIVE:
+        return str(newest.pk)
+    arms = tuple(ArmSpec(mode.value, mode) for mode in step.measure)
+    spec, options = ExperimentSpec(title, "nginx", 80, arms), Options(seconds=SECONDS)
+    if place.group:
+        return group_runs.measure_step(spec, place.group, options, place.owner)
+    return step_measurements.request_run(spec, options, place.owner)
+
+
+def show(place: WorkshopPlace, workshop: Workshop, step: Step) -> StepMeasurement | None:
+    """The newest measurement of the step; None without one."""
+    run = step_measurements.newest_run(title_of(workshop, step), place.owner, place.group) if step.measure else None
+    if run is None:
+        return None
+    scope = UrlScope(f"{place.home}lab/", group=place.group) if place.group else SERVER_SCOPE
+    problem = "" if run.state == FINISHED or run.state in LIVE else run.stop_reason
+    return StepMeasurement(scope.measurement(str(run.pk)), run.state in LIVE, run.headline, problem)
