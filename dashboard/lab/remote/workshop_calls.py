@@ -44,7 +44,8 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """What a step shows of the host before it is checked. ``picture`` is the wide and the narrow diagram, None if the machine could not be read."""
+    """What a step shows of the host before it is checked. ``picture`` is the wide and the narrow diagram, None if the
+    machine could not be read."""
 
     images: tuple[str, ...] = ()
     picture: tuple[Picture, Picture] | None = None

@@ -101,6 +101,8 @@ def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
         (changed('reading = {kind = "namespace", mode = "host"}', "answer = 3"), "01-launch.md:10", "from 1 to 2"),
         (changed('choices = ["The machine\'s", "Its own"]', 'choices = ["x"]'), "01-launch.md:8", "at least two"),
         (changed("[predict]", "[[predict]]"), "01-launch.md:6", "as a table"),
+        (changed("hints = [", 'measure = ["host"]\nhints = ['), "01-launch.md:4", "at least two of host, bridge"),
+        (changed("hints = [", 'measure = ["host", "none"]\nhints = ['), "01-launch.md:4", "at least two of host"),
         (changed("[[check]]", "[check]"), "01-launch.md", "not valid TOML"),
         (changed('when = {kind = "container-running", mode = "bridge"}', ""), "01-launch.md:21", "must be a check"),
         (changed('hints = ["Look', 'hints = ["a", "b", "c", "d", "e", "f", "Look'), "01-launch.md:4", "at most 6"),

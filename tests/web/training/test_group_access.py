@@ -98,6 +98,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/workshop/<workshop>/<step>/run/",
         "/workshop/<workshop>/<step>/check/",
         "/workshop/<workshop>/<step>/hint/",
+        "/workshop/<workshop>/<step>/measure/",
         "/sessions/",
         "/sessions/new/",
         API,
@@ -132,7 +133,10 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/sessions/<identity>/device/",
         "/sessions/<identity>/mirror/",
         "/sessions/<identity>/results/link/",
-        *(f"/sessions/<identity>/steps/<step>/{one}" for one in ("", "opened/", "predict/", "run/", "check/", "hint/")),
+        *(
+            f"/sessions/<identity>/steps/<step>/{one}"
+            for one in ("", "opened/", "predict/", "run/", "check/", "hint/", "measure/")
+        ),
         LAB,
         f"{LAB}experiments/",
         f"{LAB}claims/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from channels.db import database_sync_to_async
 from dashboard.core.experiments.docker_run import parse_run
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library
+from dashboard.models import MeasurementRun
 from dashboard.store import workshops as store
 from dashboard.store.workshops import Progress
 from dashboard.templatetags.workshops import duration, markdown
@@ -122,6 +124,18 @@ Read *this*.
 
 So.
 """
+
+
+async def start_own(me: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str) -> str:
+    """Starts a workshop of one step, which has this ``line`` in its head; returns the step after the prediction."""
+    folder = tmp_path / "own" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "workshop.toml").write_text(GOOD["workshop.toml"].replace("A workshop", "Mine"))
+    (folder / "01-read.md").write_text(READ.replace("[predict]", f"{line}\n[predict]", 1))
+    monkeypatch.setattr(workshop_calls, "library", lambda: Library(tmp_path / "own"))
+    url = await start(me, "/workshop/mine/")
+    await post(f"{url}predict/", me, "choice=0")
+    return url
 
 
 async def test_a_walk_to_the_end_has_a_result(
@@ -245,3 +259,48 @@ def test_markdown_is_text_emphasis_code_lists_and_links(text: str, markup: str) 
 )
 def test_times_are_said_in_words(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+async def test_a_measurement_is_requested_once_and_its_headline_is_shown(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = await start_own(me, monkeypatch, tmp_path, "measure = ['host', 'bridge']")
+    assert "Measure it here" in text_of(await get(url, me))
+    assert (await post(f"{url}measure/", me))["location"] == f"{url}#measure-title"
+    shown = await post(f"{url}measure/", me, part=True)
+    assert shown.status == 200
+    assert "data-measuring" in shown.text
+    run = await database_sync_to_async(MeasurementRun.objects.get)()
+    assert run.title == "Mine: Read"
+    await database_sync_to_async(MeasurementRun.objects.update)(state="finished", headline="No path is slower.")
+    ended = await get(url, me)
+    assert "data-measuring" not in ended.text
+    assert "No path is slower." in text_of(ended)
+    assert f"/measurements/{run.pk}/" in ended.text
+
+
+async def test_a_step_without_a_claim_about_speed_measures_nothing(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = await start_own(me, monkeypatch, tmp_path, "")
+    assert f"{url}measure/" not in (await get(url, me)).text
+    refused = await post(f"{url}measure/", me)
+    assert refused.status == 409
+    assert "Nothing can be measured in this step." in text_of(refused)
+
+
+async def test_only_a_private_host_has_a_line_that_enters_it(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(me, HOME)
+    url = f"{HOME}prepare/"
+    reference = lab_harness.context.ref
+    for private, endpoint in (
+        (False, "unix:///var/run/docker.sock"),
+        (True, "unix:///run/netmodes/abc123/docker.sock"),
+    ):
+        engine = replace(reference, private=private, endpoint=endpoint)
+        monkeypatch.setattr(type(service), "engine", property(lambda _service, engine=engine: engine))
+        shown = text_of(await get(url, me))
+        assert ("hosts enter" in shown) is private
+    assert "./netmodes hosts enter abc123" in shown
