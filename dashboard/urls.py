@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dashboard.web.claims import views as claims_views
-from dashboard.web.experiments import command_views, replay_views, trace_views
+from dashboard.web.experiments import command_views, launch_views, replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.api import api
 from dashboard.web.http import sign_in
@@ -56,11 +56,13 @@ console_patterns = [
     path("seats/<str:participant>/<str:what>/", participant_views.change, name="person-change"),
 ]
 urlpatterns = [
-    path("", experiment_views.home, name="home"),
+    path("", launch_views.home, name="home"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
-    path("experiments/", experiment_views.launch, name="launch"),
+    path("experiments/", launch_views.launch, name="launch"),
+    path("presets/", launch_views.launch_preset, name="launch-preset"),
     path("experiments/<str:identity>/", experiment_views.experiment, name="experiment"),
+    path("experiments/<str:identity>/rename/", command_views.rename, name="rename"),
     path("experiments/<str:identity>/stop/", command_views.stop, name="stop"),
     path("experiments/<str:identity>/restart/", command_views.launch_again, name="restart"),
     path("experiments/<str:identity>/again/", command_views.launch_again, name="again"),

@@ -3,13 +3,14 @@
 import os
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import psutil
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from dashboard.core.experiments.drafts import default_title
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
 from dashboard.core.experiments.launching.ports import PUBLISHING, PortUser, needed_ports
@@ -106,6 +107,20 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
             row.round += 1
             row.arms.update(container_id="")
         row.save(update_fields=["wanted", "round"])
+    return True
+
+
+def rename(experiment: str, title: str) -> bool:
+    """Writes the name, also for reports of the experiment; an empty one is the default. False if the experiment does
+    not exist or is being removed."""
+    with transaction.atomic():
+        row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
+        if row is None:
+            return False
+        spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
+        spec = replace(spec, title=title or default_title(spec.image, spec.port))
+        row.title, row.spec = spec.title, msgspec.json.encode(spec).decode()
+        row.save(update_fields=["title", "spec"])
     return True
 
 

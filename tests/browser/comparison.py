@@ -39,7 +39,7 @@ class ExperimentPage:
     @property
     def identity(self) -> str:
         """The experiment's id."""
-        return self.page.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+        return self.page.url.partition("#")[0].partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
 
     def wait_for(self, phase: str) -> None:
         """Waits until the page shows the experiment."""

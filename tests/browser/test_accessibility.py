@@ -64,7 +64,8 @@ def test_a_past_moment_of_an_experiment(running: str, visitor: Visitor, server: 
 def test_the_start_page_with_a_running_experiment(running: str, visitor: Visitor, server: Server) -> None:
     page = visitor.open(server.url)
     expect(page.get_by_role("region", name="Running").get_by_role("listitem")).to_have_count(1)
-    page.locator("details.options summary").click()
+    for fold in page.locator("details.options > summary").all():
+        fold.click()
     assert violations(page, ALL_VIEWS) == []
 
 

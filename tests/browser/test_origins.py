@@ -16,7 +16,7 @@ def test_the_sign_in_link_works_once_and_leaves_no_token_in_the_address(visit: V
     first = visit(signed_in=False)
     page = first.open(link)
     assert page.url == f"{server.url}/"
-    expect(page.get_by_role("heading", level=1)).to_have_text("Launch one container in several network modes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Host or bridge for my service?")
     page.reload()
     assert page.url == f"{server.url}/"
     assert page.evaluate("document.referrer") == ""

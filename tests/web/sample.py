@@ -25,6 +25,8 @@ from dashboard.core.experiments.messages import (
     PublishedPort,
     TimelineItem,
 )
+from dashboard.core.experiments.presets.catalogue import PRESETS
+from dashboard.core.experiments.presets.preset import prepare
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.namespaces.state import (
     Address,
@@ -443,7 +445,8 @@ def home_context(**more: Any) -> dict[str, Any]:
         "modes": list(make_doctor().modes),
         "engine_problem": "",
         "images": ["nginx", "nginx:1.28", "busybox:latest"],
-        "form": LaunchForm(publish="8080:80"),
+        "form": LaunchForm(free_port=8080),
+        "presets": [prepare(preset, ("nginx:latest",), 8080) for preset in PRESETS],
     }
     return base_context(**(fields | more))
 

@@ -43,6 +43,11 @@ class Draft:
     problems: tuple[Problem, ...]
 
 
+def default_title(image: str, port: int) -> str:
+    """The name of an experiment that was not given one."""
+    return f"{image[:180]} on port {port}"
+
+
 def parse_mode(text: str) -> tuple[Mode, str | None]:
     """``bridge`` or ``container:ARM``; ValueError with a sentence."""
     name, colon, target = str(text).strip().partition(":")
@@ -269,7 +274,7 @@ def parse_draft(data: Mapping[str, Any]) -> Draft:
         arms.append(arm)
         found += arm_problems
     arms = [_resolve_target(arm, arms) for arm in _spread_ports(arms, publish)]
-    title = read("title", _text, "") or f"{image[:180]} on port {port}"
+    title = read("title", _text, "") or default_title(image, port)
     spec = ExperimentSpec(title, image, port, tuple(arms), names)
     reported = {(problem.arm, problem.field) for problem in found}
     found += [problem for problem in problems(spec) if (problem.arm, problem.field) not in reported]

@@ -17,6 +17,7 @@ from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 
 MAX_ARMS = 50
 MAX_TEXT = 4096
+MAX_TITLE = 200
 MAX_ITEMS = 100
 PROTOCOLS = ("tcp", "udp", "sctp")
 
@@ -244,11 +245,17 @@ def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:
     return None
 
 
+def title_problem(title: str) -> str:
+    """Why an experiment cannot have this name; empty if it can."""
+    valid = len(title) <= MAX_TITLE and "\0" not in title and _is_unicode(title)
+    return "" if valid else f"The title must have at most {MAX_TITLE} valid characters without NUL."
+
+
 def problems(experiment: ExperimentSpec) -> tuple[Problem, ...]:
     """All problems that must be fixed before a launch, in the order of the form."""
     found: list[Problem] = []
-    if len(experiment.title) > 200 or "\0" in experiment.title or not _is_unicode(experiment.title):
-        found.append(Problem(None, "title", "The title must have at most 200 valid characters without NUL."))
+    if sentence := title_problem(experiment.title):
+        found.append(Problem(None, "title", sentence))
     if not 0 < experiment.port < 65536:
         found.append(Problem(None, "port", f"The port must be from 1 to 65535, not {experiment.port}."))
     if not experiment.arms:

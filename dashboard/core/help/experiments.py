@@ -15,6 +15,15 @@ HELP: tuple[Help, ...] = (
         "Docker documentation, “Network drivers”; docs/modes.md",
     ),
     Help(
+        "presets",
+        _("presets"),
+        _(
+            "Prepared experiments, each with a difference that its page shows. A preset runs a well-known image if the "
+            "Engine has it, and otherwise the lab image. “change” fills in the form with its options."
+        ),
+        "docs/tutorial.md",
+    ),
+    Help(
         "running",
         _("the running experiments"),
         _(

@@ -8,9 +8,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.validation import title_problem
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.port_check import show_held_ports
+from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.service import LabUnavailableError, service
@@ -62,3 +64,15 @@ def remove(_request: HttpRequest, identity: str) -> HttpResponse:
     """Stops the experiment and deletes it."""
     _set_wanted(identity, Wanted.REMOVED)
     return redirect("/")
+
+
+@require_POST
+def rename(request: HttpRequest, identity: str) -> HttpResponse:
+    """Gives the experiment another name; an empty one is that of its image and port."""
+    title = request.POST.get("title", "").strip()
+    url = SERVER_SCOPE.experiment(identity)
+    if sentence := title_problem(title):
+        return refuse(request, 400, _("This name cannot be used"), sentence, back=url)
+    if not experiment_store.rename(identity, title):
+        raise Http404(_("No experiment has this id."))
+    return redirect(url)

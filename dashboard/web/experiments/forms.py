@@ -5,7 +5,7 @@ Django keeps what was typed and shows errors at the fields; the rules are in ``c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -19,7 +19,10 @@ from dashboard.core.modes import ExperimentSpec, IPv6, Mode
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-SHARED_FIELDS = ("image", "port", "publish", "names")
+SHARED_FIELDS = ("image", "port", "title", "publish", "names")
+DEFAULT_MODES = [Mode.HOST, Mode.BRIDGE]
+#: What a user writes to publish no port; an empty field publishes the port at a free one.
+PUBLISH_NOTHING = "none"
 #: Arms that the page shows without JavaScript.
 BLANK_ARMS = 2
 
@@ -50,6 +53,7 @@ class ArmForm(forms.Form):
         required=False,
         widget=forms.Select(choices=[("", _("— not used")), *((str(mode), str(mode)) for mode in Mode)]),
     )
+    key = OptionField(_("Name"), _("defaults to the mode"), "web")
     image = OptionField(_("Image"), _("defaults to the image above"), list="images")
     command = OptionField(_("Command"), _("defaults to the image's command"), "nginx -g 'daemon off;'")
     port = OptionField(_("Port it listens on"), _("defaults to the port above"), inputmode="numeric")
@@ -87,19 +91,30 @@ ArmFormSet = forms.formset_factory(ArmForm, extra=BLANK_ARMS, max_num=MAX_ARMS, 
 
 
 class LaunchForm(forms.Form):
-    """The whole form. ``arms`` is the formset of arms with their own options."""
+    """The whole form. ``arms`` is the formset of arms with their own options.
+
+    ``free_port`` is a port of the machine at which the container's port is published unless the user writes otherwise.
+    """
 
     image = OptionField(_("Image"), _("any tag or digest; local images are suggested"), "nginx", list="images")
     port = OptionField(_("Port it listens on"), _("inside the container"), "80", inputmode="numeric")
-    publish = OptionField(_("Publish (-p)"), _("host:container; separate several with spaces"), "8080:80")
+    title = OptionField(_("Name of the experiment"), _("defaults to the image and the port"), "Shop on the new server")
+    publish = OptionField(
+        _("Publish (-p)"),
+        _("host:container; separate several with spaces; empty: a free port of the machine; none: no port"),
+        "8080:80",
+    )
     names = OptionField(_("Names to look up"), _("separate with spaces; in addition to the defaults"), "db.internal")
     mode = ModesField(required=False)
+    free_port = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, data: QueryDict | None = None, **initial: Any) -> None:
-        initial = {"image": DEFAULT_IMAGE, "port": DEFAULT_PORT, "mode": [Mode.HOST, Mode.BRIDGE], **initial}
+    def __init__(
+        self, data: QueryDict | None = None, *, arms: Sequence[Mapping[str, str]] = (), **initial: Any
+    ) -> None:
+        initial = {"image": DEFAULT_IMAGE, "port": DEFAULT_PORT, "mode": DEFAULT_MODES, **initial}
         super().__init__(data, auto_id="field-%s", initial=initial)
         has_arms = data is not None and "arms-TOTAL_FORMS" in data
-        self.arms = ArmFormSet(data if has_arms else None, prefix="arms", auto_id="%s")
+        self.arms = ArmFormSet(data if has_arms else None, prefix="arms", auto_id="%s", initial=arms)
         self._ticked: list[str] = []
         self._used: list[ArmForm] = []
 
@@ -110,6 +125,7 @@ class LaunchForm(forms.Form):
         options = [(arm, arm.options()) for arm in self.arms]
         self._used = [arm for arm, values in options if "mode" in values]
         shared = {name: self.cleaned_data.get(name, "") for name in SHARED_FIELDS}
+        shared["publish"] = self._publish(shared["publish"].strip(), shared["port"].strip() or str(DEFAULT_PORT))
         arms = [values for _arm, values in options if "mode" in values]
         draft = parse_draft({**shared, "modes": self._ticked, "arms": arms})
         self.add_problems(draft.problems, draft.spec)
@@ -118,6 +134,13 @@ class LaunchForm(forms.Form):
                 sentence = _("Arm %d has options but no mode: choose a mode or clear the options.") % number
                 arm.add_error("mode", sentence)
         return None if self.problems else draft.spec
+
+    def _publish(self, text: str, port: str) -> str:
+        """The published ports: those that the user wrote, or the container's port at the free port of the machine."""
+        if text.lower() == PUBLISH_NOTHING:
+            return ""
+        free_port = self.cleaned_data["free_port"]
+        return f"{free_port}:{port}" if free_port and not text and port.isdigit() else text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
         """Adds errors at the fields that they are about; a problem without a field is shown at the modes."""
@@ -144,6 +167,13 @@ class LaunchForm(forms.Form):
         ]
 
     @property
-    def has_options(self) -> bool:
+    def has_arms(self) -> bool:
         """Whether the options of arms are shown unfolded."""
         return any(arm.errors or arm["mode"].value() for arm in self.arms)
+
+    @property
+    def has_options(self) -> bool:
+        """Whether anything but the image and the port is filled in or wrong: shown unfolded."""
+        fields = ("title", "publish", "names")
+        changed = any(self.errors.get(name) or self[name].value() for name in fields) or "mode" in self.errors
+        return changed or self.has_arms or sorted(self["mode"].value() or ()) != sorted(DEFAULT_MODES)

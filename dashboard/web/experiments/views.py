@@ -15,7 +15,7 @@ from django.http import (
     JsonResponse,
     StreamingHttpResponse,
 )
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -26,32 +26,25 @@ from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import replay
-from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ExperimentHead, ModeReport, Phase
+from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
-from dashboard.core.reports.view import ReportView
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.protocol import EngineError
-from dashboard.export import example as example_report
 from dashboard.lab.bootstrap import endpoint
 from dashboard.lab.doctor import examine, unavailable_report
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
-from dashboard.models import Experiment, Report
+from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
-from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.hub import SHOWN_ITEMS
-from dashboard.web.experiments.port_check import find_holders
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
 ENDED = {Phase.STOPPED, Phase.FAILED}
-PAST = 20
 
 
 def refuse(
@@ -77,72 +70,6 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE) -> dict[str
     }
 
 
-async def _launch_options() -> tuple[tuple[ModeReport, ...], tuple[str, ...], int, str]:
-    """Modes, local images, a free port to publish, and the engine's problem."""
-    try:
-        options = await service.ask(experiment_calls.launch_options)
-    except (LabUnavailableError, EngineError) as error:
-        return (), (), 8080, str(error)
-    return options.modes, options.images, options.port, ""
-
-
-def _example() -> ReportView | None:
-    """The example report that is shown before the first experiment."""
-    return example_report.load()[0].view if example_report.is_there() else None
-
-
-async def _home(
-    request: HttpRequest,
-    form: LaunchForm | None = None,
-    status: int = 200,
-    holders: tuple[PortHolder, ...] = (),
-) -> HttpResponse:
-    modes, images, port, problem = await _launch_options()
-
-    def page() -> HttpResponse:
-        rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
-        shown = rows.exclude(measurements__twin=True)
-        running = shown.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
-        # Experiments that were launched only for a measurement are shown on its page.
-        past = shown.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
-        context = {
-            "running": [experiment_item(row) for row in running],
-            "past": [experiment_item(row) for row in past],
-            "modes": modes,
-            "images": images,
-            "engine_problem": problem,
-            "form": form or LaunchForm(publish=f"{port}:80"),
-            "holders": holders,
-            "example": None if running or past or Report.objects.exists() else _example(),
-        }
-        return render(request, "experiments/home.html", context, status=status)
-
-    return await in_database(page)
-
-
-@require_GET
-async def home(request: HttpRequest) -> HttpResponse:
-    """The start page: launch, running and past experiments."""
-    return await _home(request)
-
-
-@require_POST
-async def launch(request: HttpRequest) -> HttpResponse:
-    """Writes a new experiment; a form with errors comes back with everything that was typed, also if the ports that it
-    needs are in use."""
-    form = LaunchForm(request.POST)
-    spec = form.parse()
-    if spec is None:
-        return await _home(request, form, 400)
-    holders = await find_holders(request, spec.arms)
-    if holders:
-        return await _home(request, form, 409, holders)
-    user = await request.auser()
-    identity = await in_database(experiment_store.create_experiment, spec, user.pk)
-    service.wake()
-    return redirect(f"/experiments/{identity}/")
-
-
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     """The experiment now, or after journal entry ``at``; a stopped one in its state before the stop. Http404 if it does
     not exist."""
@@ -157,6 +84,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     if 0 < head.round < row.round:
         # The lab has not started the requested round yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
+    head = replace(head, title=row.title)
     shown = view if entries else replace(view, columns=initial_columns(row.id, spec.arms))
     until = at if at is not None else (row.shown_seq or None)
     if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):

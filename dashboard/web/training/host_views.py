@@ -71,7 +71,7 @@ async def _home(
             "unavailable": "" if available is not None else (getattr(state, "message", "") or problem),
             "modes": available.modes if available is not None else (),
             "images": available.images if available is not None else (),
-            "form": LaunchForm(publish=f"{available.port if available is not None else 8080}:80"),
+            "form": LaunchForm(free_port=available.port if available is not None else 8080),
             "launch_url": f"{scope.front}experiments/",
             **extra,
         }

@@ -24,9 +24,9 @@ def _leave_nothing(server: Server) -> Iterator[None]:
 
 def _arm(page: Page, number: int, **fields: str) -> None:
     """Fills in the options of an arm."""
-    fold = page.locator("details.options")
-    if fold.get_attribute("open") is None:
-        fold.locator("summary").first.click()
+    for fold in page.locator("details.options").all():
+        if fold.get_attribute("open") is None:
+            fold.locator("summary").first.click()
     while page.locator(f"#arms-{number - 1}-mode").count() == 0:
         page.get_by_role("button", name="Add an arm").click()
     page.locator(f"#arms-{number - 1}-mode").select_option(fields.pop("mode"))
@@ -39,12 +39,13 @@ def test_an_invalid_port_is_shown_at_its_field_and_all_input_is_kept(visitor: Vi
     page = visitor.open(server.url)
     page.get_by_label("Image", exact=True).first.fill("nginx:1.27")
     page.get_by_label("Port it listens on").first.fill("eighty")
+    page.get_by_text("More options").click()
     page.get_by_label("Names to look up").fill("db.internal")
     page.locator("#mode-none").check()
     page.locator("#mode-host").uncheck()
     _arm(page, 3, mode="bridge", hostname="web", environment="A=1\nB=two words")
     with page.expect_response(lambda response: response.request.method == "POST") as answer:
-        page.get_by_role("button", name="Launch").click()
+        page.get_by_role("button", name="Launch", exact=True).click()
     assert answer.value.status == 400
     expect(page.locator("#problems")).to_be_focused()
     expect(page.locator("#problems")).to_contain_text("1 problem to fix before launch")
@@ -70,7 +71,7 @@ def test_every_error_links_to_its_field_also_in_an_arm(visitor: Visitor, server:
     visitor.expect(r"Failed to load resource: .* 400 .*/experiments/")
     page = visitor.open(server.url)
     _arm(page, 2, mode="bridge", dns="nobody", environment="no value", command="sh -c 'open")
-    page.get_by_role("button", name="Launch").click()
+    page.get_by_role("button", name="Launch", exact=True).click()
     expect(page.locator("#problems li")).to_have_count(3)
     invalid = page.locator(".arm [aria-invalid=true]")
     expect(invalid).to_have_count(3)
@@ -86,9 +87,10 @@ def test_every_option_of_an_arm_reaches_docker_and_is_in_its_line(
     visitor: Visitor, server: Server, engine_host: PrivateEngine
 ) -> None:
     page = visitor.open(server.url)
+    page.get_by_text("More options").click()
     for mode in ("host", "bridge"):
         page.locator(f"#mode-{mode}").uncheck()
-    page.locator("#field-publish").fill("")
+    page.locator("#field-publish").fill("none")
     _arm(
         page,
         1,
@@ -104,7 +106,7 @@ def test_every_option_of_an_arm_reaches_docker_and_is_in_its_line(
         sysctls="net.core.somaxconn=512",
     )
     _arm(page, 2, mode="container", target="bridge", command="sleep 600")
-    page.get_by_role("button", name="Launch").click()
+    page.get_by_role("button", name="Launch", exact=True).click()
     shown = ExperimentPage(page)
     shown.wait_for("running")
     assert shown.columns() == ["machine", "bridge", "container"]

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.core.experiments.drafts import ARM_FIELDS
+from dashboard.core.modes import Publish
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.forms import SHARED_FIELDS, LaunchForm
@@ -52,6 +53,55 @@ def test_a_form_is_read_as_the_api_would_read_it() -> None:
     assert spec.port == 81
 
 
+def published(**fields: str | list[str]) -> list[Publish]:
+    """The ports that bridge publishes."""
+    spec = LaunchForm(query(mode="bridge", **fields)).parse()
+    assert spec is not None
+    return list(spec.arms[0].publish)
+
+
+def test_an_empty_mapping_publishes_the_port_at_the_free_port_of_the_machine() -> None:
+    assert published(port="3000", free_port="8081") == [Publish(3000, 8081)]
+    assert published(port="3000", free_port="8081", publish="9000:3000") == [Publish(3000, 9000)]
+    assert published(port="3000", free_port="8081", publish="none") == []
+    assert published(port="3000", publish="") == []
+
+
+def test_an_invalid_port_is_one_error_and_not_one_of_the_mapping_too() -> None:
+    form = LaunchForm(query(mode="bridge", port="eighty", free_port="8081"))
+    assert form.parse() is None
+    assert [problem["target"] for problem in form.problems] == ["field-port"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_open"),
+    [
+        ({"mode": ["host", "bridge"], "free_port": "8080"}, False),
+        ({"mode": ["host", "bridge"], "port": "eighty"}, False),
+        ({"mode": ["host", "bridge"], "title": "Shop"}, True),
+        ({"mode": ["host", "bridge"], "publish": "99999:1"}, True),
+        ({"mode": ["host", "bridge"], "names": "db"}, True),
+        ({"mode": ["host"]}, True),
+        ({}, True),
+    ],
+)
+def test_more_options_are_open_if_they_hold_a_value_or_an_error(fields: dict[str, str], is_open: bool) -> None:
+    form = LaunchForm(query(**fields))
+    form.parse()
+    assert form.has_options is is_open
+
+
+def test_a_new_form_is_folded() -> None:
+    assert not LaunchForm(free_port=8080).has_options
+
+
+def test_an_experiment_and_its_arms_have_names() -> None:
+    spec = LaunchForm(query(title="Shop", **arms({"mode": "bridge", "key": "web"}))).parse()
+    assert spec is not None
+    assert spec.title == "Shop"
+    assert [arm.key for arm in spec.arms] == ["web"]
+
+
 def test_arms_without_a_mode_are_not_used() -> None:
     spec = LaunchForm(query(mode="host", **arms({"mode": "", "command": ""}, {"mode": "  "}))).parse()
     assert spec is not None
@@ -70,7 +120,7 @@ def test_an_arm_with_options_and_no_mode_is_an_error_at_its_mode_and_nothing_is_
 
 
 def test_fields_that_the_form_does_not_have_are_ignored() -> None:
-    form = LaunchForm(query(mode="host", surprise="1", csrfmiddlewaretoken="x", **arms({"key": "x", "surprise": "1"})))
+    form = LaunchForm(query(mode="host", surprise="1", csrfmiddlewaretoken="x", **arms({"surprise": "1"})))
     assert form.parse() is not None
     assert form.problems == []
 

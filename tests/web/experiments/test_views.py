@@ -69,7 +69,7 @@ async def test_the_start_page_shows_the_engine(me: Person, lab_harness: LabHarne
     assert "Engine 26.1.5" in page
     assert "private host" in page
     assert '<option value="busybox:1.36">' in page
-    assert 'value="8080:80"' in page
+    assert 'name="free_port" value="8080"' in page
 
 
 async def test_the_start_page_shows_the_engine_s_problem(

@@ -43,7 +43,6 @@ export function createExperimentHeader(main) {
       head = next;
       then = at;
       main.dataset.phase = phase;
-      setText(slot(main, "experiment-title"), head.title);
       const chip = slot(main, "phase-chip");
       chip.dataset.phase = head.phase;
       setText(slot(chip, "phase"), words.phases[head.phase] ?? head.phase);

@@ -19,14 +19,13 @@ export function createLaunchForm(main) {
     arms.append(arm);
     arm.querySelector("select").focus();
   });
-  // The field of a problem may be in a closed <details>.
+  // The field of a problem may be in closed <details>.
   main.querySelector("#problems")?.addEventListener("click", (event) => {
     const link = event.target.closest("a");
     const field = link && document.getElementById(link.hash.slice(1));
     if (!field) return;
     event.preventDefault();
-    const fold = field.closest("details");
-    if (fold) fold.open = true;
+    for (let fold = field.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     field.focus();
   });
   main.querySelector("#problems")?.focus();

@@ -1,0 +1,133 @@
+"""The start page: the form of a new experiment, presets, and the experiments of this engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.core.experiments.drafts import parse_draft
+from dashboard.core.experiments.launching.ports import PortHolder
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.presets.catalogue import PRESETS, find_preset
+from dashboard.core.experiments.presets.preset import PreparedPreset, Preset, prepare
+from dashboard.core.reports.view import ReportView
+from dashboard.engine.protocol import EngineError
+from dashboard.export import example as example_report
+from dashboard.lab.remote import experiment_calls
+from dashboard.lab.remote.experiment_calls import LaunchOptions
+from dashboard.models import Experiment, Report
+from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
+from dashboard.web.experiments.port_check import find_holders
+from dashboard.web.experiments.views import ENDED, experiment_item
+from dashboard.web.http.database import in_database
+from dashboard.web.service import LabUnavailableError, service
+
+PAST = 20
+NO_OPTIONS = LaunchOptions((), (), 8080)
+
+
+async def _launch_options() -> tuple[LaunchOptions, str]:
+    """Modes, local images and a free port to publish, and the engine's problem."""
+    try:
+        return await service.ask(experiment_calls.launch_options), ""
+    except (LabUnavailableError, EngineError) as error:
+        return NO_OPTIONS, str(error)
+
+
+def _example() -> ReportView | None:
+    """The example report that is shown before the first experiment."""
+    return example_report.load()[0].view if example_report.is_there() else None
+
+
+def form_of(prepared: PreparedPreset, free_port: int) -> LaunchForm:
+    """The launch form, filled in with a preset."""
+    values = {"publish": PUBLISH_NOTHING, "modes": [], **prepared.values}
+    modes: Sequence[str] = values.pop("modes")
+    return LaunchForm(mode=modes, free_port=free_port, **values)
+
+
+async def _home(
+    request: HttpRequest,
+    form: LaunchForm | None = None,
+    *,
+    preset: Preset | None = None,
+    status: int = 200,
+    holders: tuple[PortHolder, ...] = (),
+) -> HttpResponse:
+    options, problem = await _launch_options()
+
+    def page() -> HttpResponse:
+        rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
+        shown = rows.exclude(measurements__twin=True)
+        running = shown.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
+        # Experiments that were launched only for a measurement are shown on its page.
+        past = shown.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
+        prepared = form_of(prepare(preset, options.images, options.port), options.port) if preset else None
+        context: dict[str, Any] = {
+            "running": [experiment_item(row) for row in running],
+            "past": [experiment_item(row) for row in past],
+            "modes": options.modes,
+            "images": options.images,
+            "engine_problem": problem,
+            "form": form or prepared or LaunchForm(free_port=options.port),
+            "chosen": preset,
+            "holders": holders,
+            "presets": [prepare(one, options.images, options.port) for one in PRESETS],
+            "example": None if running or past or Report.objects.exists() else _example(),
+        }
+        return render(request, "experiments/home.html", context, status=status)
+
+    return await in_database(page)
+
+
+def _preset_named(key: str) -> Preset:
+    preset = find_preset(key)
+    if preset is None:
+        raise Http404(_("No preset has this name."))
+    return preset
+
+
+@require_GET
+async def home(request: HttpRequest) -> HttpResponse:
+    """The start page; ``?preset=KEY`` fills in the form with a preset."""
+    key = request.GET.get("preset", "")
+    return await _home(request, preset=_preset_named(key) if key else None)
+
+
+@require_POST
+async def launch(request: HttpRequest) -> HttpResponse:
+    """Writes a new experiment; a form with errors comes back with everything that was typed, also if the ports that it
+    needs are in use."""
+    form = LaunchForm(request.POST)
+    spec = form.parse()
+    if spec is None:
+        return await _home(request, form, status=400)
+    holders = await find_holders(request, spec.arms)
+    if holders:
+        return await _home(request, form, status=409, holders=holders)
+    user = await request.auser()
+    identity = await in_database(experiment_store.create_experiment, spec, user.pk)
+    service.wake()
+    return redirect(f"/experiments/{identity}/")
+
+
+@require_POST
+async def launch_preset(request: HttpRequest) -> HttpResponse:
+    """Launches a preset and opens the part of the page in which its difference is shown; if the ports that it needs are
+    in use, shows the form instead."""
+    preset = _preset_named(request.POST.get("preset", ""))
+    options, _problem = await _launch_options()
+    draft = parse_draft(prepare(preset, options.images, options.port).values)
+    holders = await find_holders(request, draft.spec.arms)
+    if holders:
+        return await _home(request, preset=preset, status=409, holders=holders)
+    user = await request.auser()
+    identity = await in_database(experiment_store.create_experiment, draft.spec, user.pk)
+    service.wake()
+    return redirect(f"/experiments/{identity}/#{preset.tab}")

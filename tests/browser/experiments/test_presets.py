@@ -1,0 +1,64 @@
+"""One click launches a preset, and the row that it promises differs; “change” fills in the form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from dashboard.core.experiments.presets.catalogue import PRESETS
+from dashboard.core.experiments.presets.preset import Preset
+from tests.browser.comparison import ExperimentPage
+from tests.browser.server import Server
+from tests.browser.visitor import Visit, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+by_preset = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing(server: Server) -> Iterator[None]:
+    yield
+    server.forget_everything()
+
+
+@by_preset
+def test_one_click_launches_and_the_promised_row_differs(preset: Preset, visitor: Visitor, server: Server) -> None:
+    page = visitor.open(server.url)
+    page.get_by_role("button", name=f"Launch: {preset.title}").click()
+    shown = ExperimentPage(page)
+    shown.wait_for("running")
+    assert page.url.endswith(f"#{preset.tab}")
+    expect(page.locator("h1")).to_contain_text(preset.title)
+    expect(page.locator("[data-slot=phase-chip]")).to_contain_text("running")
+    row = shown.row(preset.row)
+    expect(row).to_have_attribute("data-relation", re.compile(r"^(?!same)"))
+    host, bridge = shown.text(preset.row, "host"), shown.text(preset.row, "bridge")
+    assert host != bridge
+
+
+def test_nothing_answers_at_the_published_port_of_a_program_on_localhost(visitor: Visitor, server: Server) -> None:
+    page = visitor.open(server.url)
+    page.locator("button[value=database]").click()
+    shown = ExperimentPage(page)
+    shown.wait_for("running")
+    attempts = server.api(f"experiments/{shown.identity}/try", {})["attempts"]
+    status = {(one["server"], one["path"]): one["status"] for one in attempts if one["url"]}
+    assert status["host", "loopback"] == 200
+    assert {code for (column, path), code in status.items() if column == "bridge" and path != "inside"} == {None}
+
+
+@by_preset
+def test_change_fills_in_the_form_without_javascript(preset: Preset, visit: Visit, server: Server) -> None:
+    visitor = visit(java_script_enabled=False)
+    page = visitor.open(server.url)
+    page.get_by_role("link", name=f"change: {preset.title}").click()
+    expect(page.get_by_label("Name of the experiment")).to_have_value(preset.title)
+    expect(page.locator("details.more")).to_have_attribute("open", "")
+    page.get_by_role("button", name="Launch with these options").click()
+    expect(page.locator("h1")).to_contain_text(preset.title)
+    (launched,) = server.api("experiments")
+    assert launched["title"] == preset.title
+    assert {"host", "bridge"} <= set(launched["modes"])
