@@ -262,3 +262,29 @@ async def test_readiness_needs_engine_and_database(lab_harness: LabHarness, monk
     answer = await http("GET", "/readyz")
     assert (answer.status, answer.text) == (503, "missing: database\nThe database does not answer.\n")
     assert (await http("GET", "/healthz")).status == 200
+
+
+async def test_an_experiment_is_renamed_on_its_page_and_in_lists(me: Person, lab_harness: LabHarness) -> None:
+    identity = await make_past()
+    answer = await post(f"/experiments/{identity}/rename/", me, "title=Shop+%26+blog")
+    assert (answer.status, answer.headers["location"]) == (302, f"/experiments/{identity}/")
+    for page in ("/", f"/experiments/{identity}/"):
+        assert "Shop &amp; blog" in (await http("GET", page, who=me)).text
+
+
+async def test_a_name_that_is_too_long_is_refused(me: Person, lab_harness: LabHarness) -> None:
+    identity = await make_past()
+    answer = await post(f"/experiments/{identity}/rename/", me, f"title={'x' * 201}")
+    assert answer.status == 400
+    assert "at most 200 valid characters" in answer.text
+    assert (await post("/experiments/nothing/rename/", me, "title=x")).status == 404
+
+
+async def test_a_preset_is_launched_by_one_request(me: Person, lab_harness: LabHarness) -> None:
+    answer = await post("/presets/", me, "preset=web")
+    assert answer.status == 302
+    assert answer.headers["location"].endswith("/#answer")
+    assert (await post("/presets/", me, "preset=nonsense")).status == 404
+    page = (await http("GET", "/?preset=names", who=me)).text
+    assert 'value="Service that finds another by its name"' in page
+    assert (await http("GET", "/?preset=nonsense", who=me)).status == 404
