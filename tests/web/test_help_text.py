@@ -47,6 +47,8 @@ NO_SECTIONS = {
 #: Headings that need none: by template, and what stands in them.
 NONE_NEEDED = {
     ("experiments/_launch_problems.html", "to fix before launch"): "a list of problems",
+    ("experiments/_launch_problems.html", "ports in use"): "a problem",
+    ("experiments/trouble/ports_held.html", "Not launched yet"): "a problem",
     ("measurements/measure.html", "to fix"): "a list of problems",
     ("reports/save.html", "The report was not saved"): "a problem",
     ("claims/claims.html", "group.topic"): "a group of claims; the page's heading says what they are",

@@ -267,7 +267,7 @@ async def test_readiness_needs_engine_and_database(lab_harness: LabHarness, monk
 async def test_an_experiment_is_renamed_on_its_page_and_in_lists(me: Person, lab_harness: LabHarness) -> None:
     identity = await make_past()
     answer = await post(f"/experiments/{identity}/rename/", me, "title=Shop+%26+blog")
-    assert (answer.status, answer.headers["location"]) == (302, f"/experiments/{identity}/")
+    assert (answer.status, answer["location"]) == (302, f"/experiments/{identity}/")
     for page in ("/", f"/experiments/{identity}/"):
         assert "Shop &amp; blog" in (await http("GET", page, who=me)).text
 
@@ -283,7 +283,7 @@ async def test_a_name_that_is_too_long_is_refused(me: Person, lab_harness: LabHa
 async def test_a_preset_is_launched_by_one_request(me: Person, lab_harness: LabHarness) -> None:
     answer = await post("/presets/", me, "preset=web")
     assert answer.status == 302
-    assert answer.headers["location"].endswith("/#answer")
+    assert answer["location"].endswith("/#answer")
     assert (await post("/presets/", me, "preset=nonsense")).status == 404
     page = (await http("GET", "/?preset=names", who=me)).text
     assert 'value="Service that finds another by its name"' in page
