@@ -169,3 +169,15 @@ def test_rules_of_iptables_are_not_read_twice() -> None:
     table = '{"nftables": [{"rule": {"family": "ip", "table": "nat", "chain": "DOCKER", "expr": []}}]}'
     saved = {Family.INET: (listing("docker-26.1-default.iptables"),)}
     assert set(map(describe, read_listings(Listings(saved, Listing(table)), {}).translations)) == INET
+
+
+def test_rules_of_iptables_that_were_read_need_no_other_tool() -> None:
+    of_iptables = Listing(
+        '{"nftables": [{"rule": {"family": "ip", "table": "nat", "chain": "DOCKER", '
+        '"expr": [{"xt": {"type": "target", "name": "DNAT"}}]}}]}'
+    )
+    legacy = Listing(error="iptables-legacy-save: Permission denied")
+    saved = {Family.INET: (listing("docker-26.1-default.iptables"), legacy)}
+    assert read_listings(Listings(saved, of_iptables), {}).unread == ()
+    unread = read_listings(Listings({Family.INET: (legacy,)}, of_iptables), {}).unread
+    assert unread == (UnreadRules(Family.INET, legacy.error),)

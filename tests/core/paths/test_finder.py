@@ -11,7 +11,6 @@ from dashboard.core.experiments.messages import ArmStatus, PublishedPort
 from dashboard.core.namespaces.state import Family, Interface, Listener, NamespaceState, Protocol, Resolver
 from dashboard.core.paths.finder import cause_between, find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import Path, PathKind
-from dashboard.core.paths.published import userland_proxy
 from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports, make_scene
 
 
@@ -90,30 +89,6 @@ def test_docker_proxy_is_a_path_only_if_it_was_seen_to_listen() -> None:
     )
     states[MACHINE] = replace(states[MACHINE], listeners=taken)
     assert "dockerd holds the port" in paths_by_key(columns, states)["bridge/published-proxy"].unavailable
-
-
-@pytest.mark.parametrize(
-    ("ports", "listeners", "expected"),
-    [
-        (make_ports(8080), (make_listener(8080, "docker-proxy"),), True),
-        (make_ports(8080), (make_listener(9090, "docker-proxy"),), True),  # of another container
-        ((), (make_listener(9090, "docker-proxy"),), True),
-        (make_ports(8080), (make_listener(8080, "dockerd"),), False),
-        (make_ports(8080), (), False),  # Engine 28 with --userland-proxy=false binds, but does not listen
-        (make_ports(8080), (make_listener(8080, "conmon"),), None),
-        (make_ports(8080), (make_listener(8080, None),), None),
-        ((), (), None),
-        (make_ports(0), (), None),  # a routed network
-        ((PublishedPort(80, "udp", "0.0.0.0", 8080),), (), None),
-    ],
-)
-def test_whether_docker_proxy_is_used_is_proved_by_a_published_port(
-    ports: tuple[PublishedPort, ...], listeners: tuple[Listener, ...], expected: bool | None
-) -> None:
-    columns, states = make_scene(("bridge",))
-    columns = tuple(replace(column, published=ports if column.key == "bridge" else ()) for column in columns)
-    assert userland_proxy(columns, replace(states[MACHINE], listeners=listeners)) is expected
-    assert userland_proxy(columns, None) is None
 
 
 def test_a_port_published_on_loopback_has_no_dnat() -> None:

@@ -11,6 +11,7 @@ from dashboard.core.namespaces.state import (
     Family,
     FirewallRules,
     IsolatedBridge,
+    Listener,
     NamespaceState,
     Protocol,
     Translation,
@@ -18,6 +19,7 @@ from dashboard.core.namespaces.state import (
 )
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.published import userland_proxy
 from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, make_scene
 
 DOCKER = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80, "", ("127.0.0.0/8",))
@@ -172,3 +174,27 @@ def test_a_bridge_without_an_address_leads_nowhere() -> None:
     states[MACHINE] = replace(states[MACHINE], interfaces=links)
     reasons = [path.unavailable for path in find_paths(columns, states) if path.kind is PathKind.BRIDGE_ADDRESS]
     assert reasons == ["the bridge docker0 has no address in the subnet of bridge: the machine has no route to it"]
+
+
+@pytest.mark.parametrize(
+    ("ports", "listeners", "expected"),
+    [
+        (make_ports(8080), (make_listener(8080, "docker-proxy"),), True),
+        (make_ports(8080), (make_listener(9090, "docker-proxy"),), True),  # of another container
+        ((), (make_listener(9090, "docker-proxy"),), True),
+        (make_ports(8080), (make_listener(8080, "dockerd"),), False),
+        (make_ports(8080), (), False),  # Engine 28 with --userland-proxy=false binds, but does not listen
+        (make_ports(8080), (make_listener(8080, "conmon"),), None),
+        (make_ports(8080), (make_listener(8080, None),), None),
+        ((), (), None),
+        (make_ports(0), (), None),  # a routed network
+        ((PublishedPort(80, "udp", "0.0.0.0", 8080),), (), None),
+    ],
+)
+def test_whether_docker_proxy_is_used_is_proved_by_a_published_port(
+    ports: tuple[PublishedPort, ...], listeners: tuple[Listener, ...], expected: bool | None
+) -> None:
+    columns, states = make_scene(("bridge",))
+    columns = tuple(replace(column, published=ports if column.key == "bridge" else ()) for column in columns)
+    assert userland_proxy(columns, replace(states[MACHINE], listeners=listeners)) is expected
+    assert userland_proxy(columns, None) is None
