@@ -13,8 +13,9 @@ from dashboard import configuration
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.programs import engine_root
+from dashboard.engine.hosts.variants import Variant
 from tests.support import workers
-from tests.support.private_engine import PrivateEngine, newest_root, private_engine, share_lab_image
+from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,7 +66,7 @@ def engine_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEng
 @pytest.fixture(scope="session")
 def newest_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
     """A private host per worker with the newest engine, whose root is made once and kept."""
-    with private_engine(tmp_path_factory.mktemp("newest-host"), root=newest_root()) as host:
+    with private_engine(tmp_path_factory.mktemp("newest-host"), variant=Variant()) as host:
         yield host
 
 

@@ -17,6 +17,7 @@ from tests.support.private_engine import PrivateEngine
 async def lab_harness(engine_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on the suite's engine; stopped and cleaned up at the end."""
     made = await open_lab_harness(DockerEngine(engine_host.endpoint), tmp_path)
+    made.skips_missing_modes = True
     yield made
     await close_lab_harness(made)
 
@@ -25,6 +26,7 @@ async def lab_harness(engine_host: PrivateEngine, tmp_path: Path, transactional_
 async def any_lab(any_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on the suite's engine, then one on the newest; stopped and cleaned up at the end."""
     made = await open_lab_harness(DockerEngine(any_host.endpoint), tmp_path)
+    made.skips_missing_modes = True
     yield made
     await close_lab_harness(made)
     any_host.leave_nothing()

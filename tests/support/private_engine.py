@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.debian_root import DebianRootError, debian_root
 from dashboard.engine.hosts.private_host import PrivateHost
-from dashboard.engine.hosts.variants import NEWEST
+from dashboard.engine.hosts.variants import Variant
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
 from tests.support import engine_api
@@ -34,7 +35,8 @@ class PrivateEngine:
         self.data_dir = data_dir
         self.socket = host.socket
         self.endpoint = host.endpoint
-        self.pid = host.pid
+        #: The daemon's, whose namespaces take the place of the machine's: with RootlessKit not those of the host.
+        self.pid = find_daemon(host.endpoint) or host.pid
 
     def docker(self, *arguments: str, timeout_s: float = 60.0) -> str:
         """stdout of the docker command on this host; AssertionError with its stderr if it fails."""
@@ -83,14 +85,14 @@ def build_lab_image() -> Path:
         return lab_image_archive(CACHE)
 
 
-def newest_root() -> Path:
-    """The root with the newest engine, made at the first call and kept. The test fails without mmdebstrap, and is
-    skipped with the reason where no archive answers."""
+def root_of(variant: Variant) -> Path:
+    """The root of an engine, made at the first call and kept. The test fails without mmdebstrap, and is skipped with
+    the reason where no archive answers."""
     if shutil.which("mmdebstrap") is None:
         pytest.fail("mmdebstrap is not here: ./netmodes test installs it")
     try:
         with outside():
-            return debian_root(NEWEST, CACHE, lambda _text: None)
+            return debian_root(variant.suite, CACHE, lambda _text: None, variant.packages)
     except DebianRootError as error:
         pytest.skip(str(error))
 
@@ -114,12 +116,14 @@ async def load_lab_image(host: PrivateHost) -> None:
 
 @contextmanager
 def private_engine(
-    data_dir: Path, daemon: Mapping[str, Any] | None = None, root: Path | None = None
+    data_dir: Path, daemon: Mapping[str, Any] | None = None, variant: Variant | None = None
 ) -> Iterator[PrivateEngine]:
-    """A private host with the lab image, of the engine in ``root`` if there is one; ``daemon`` is merged into its
+    """A private host with the lab image, of the engine ``variant`` if it is given; ``daemon`` is merged into its
     daemon.json. It is removed completely at the end, even if the tests are killed."""
     build_lab_image()
-    host = asyncio.run(private_host.start(data_dir, die_with_parent=True, daemon=daemon, root=root))
+    root, setup = (root_of(variant), variant.setup) if variant is not None else (None, None)
+    daemon = {**(variant.options if variant is not None else {}), **(daemon or {})}
+    host = asyncio.run(private_host.start(data_dir, die_with_parent=True, daemon=daemon, root=root, setup=setup))
     try:
         asyncio.run(load_lab_image(host))
         yield PrivateEngine(host, data_dir)

@@ -22,8 +22,12 @@ def engine_settings(name: str, data_dir: Path, say: Callable[[str], None]) -> di
     if name not in VARIANTS:
         raise KeyError(f"There is no engine {name}: choose from {', '.join(VARIANTS)}.")
     variant = VARIANTS[name]
-    root = debian_root(variant.suite, data_dir, say)
-    return {"NETMODES_ENGINE_ROOT": str(root), "NETMODES_ENGINE_OPTIONS": variant.options_json}
+    root = debian_root(variant.suite, data_dir, say, variant.packages)
+    return {
+        "NETMODES_ENGINE_ROOT": str(root),
+        "NETMODES_ENGINE_OPTIONS": variant.options_json,
+        "NETMODES_ENGINE_SETUP": variant.setup,
+    }
 
 
 def say(text: str) -> None:

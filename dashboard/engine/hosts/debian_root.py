@@ -23,26 +23,28 @@ class DebianRootError(Exception):
     """A root cannot be made; ``str()`` tells why and what to do."""
 
 
-def debian_root(suite: str, data_dir: Path, say: Callable[[str], None]) -> Path:
-    """The root of this release, made in about half a minute if it is missing. Raises DebianRootError."""
-    folder = data_dir.absolute() / "engines" / suite
-    if _is_finished(folder):
+def debian_root(suite: str, data_dir: Path, say: Callable[[str], None], more: tuple[str, ...] = ()) -> Path:
+    """The root of this release with ``more`` packages, made in about half a minute if it is missing. Raises
+    DebianRootError."""
+    folder = data_dir.absolute() / "engines" / "-".join((suite, *more[:1]))
+    packages = (*PACKAGES, *more)
+    if _is_finished(folder, packages):
         return folder
     folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
-        if not _is_finished(folder):
-            _make(suite, folder, say)
+        if not _is_finished(folder, packages):
+            _make(suite, folder, packages, say)
     return folder
 
 
-def _is_finished(folder: Path) -> bool:
+def _is_finished(folder: Path, packages: tuple[str, ...]) -> bool:
     try:
-        return (folder / MARK).read_text().split() == list(PACKAGES)
+        return (folder / MARK).read_text().split() == list(packages)
     except OSError:
         return False
 
 
-def _make(suite: str, folder: Path, say: Callable[[str], None]) -> None:
+def _make(suite: str, folder: Path, packages: tuple[str, ...], say: Callable[[str], None]) -> None:
     if os.geteuid() != 0:
         raise DebianRootError("A root file system needs root to be made: run Netmodes with sudo.")
     if shutil.which("mmdebstrap") is None:
@@ -53,7 +55,7 @@ def _make(suite: str, folder: Path, say: Callable[[str], None]) -> None:
     unfinished = folder.with_suffix(".new")
     for old in (unfinished, folder):
         shutil.rmtree(old, ignore_errors=True)
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
     # A mirror that is no longer updated still has valid packages.
     command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(unfinished)]
     log = folder.with_suffix(".log")
@@ -69,7 +71,7 @@ def _make(suite: str, folder: Path, say: Callable[[str], None]) -> None:
         raise DebianRootError(
             f"mmdebstrap {problem} for a root of Debian {suite}: check the network. {_last_lines(log)}"
         ) from None
-    (unfinished / MARK).write_text("\n".join(PACKAGES))
+    (unfinished / MARK).write_text("\n".join(packages))
     unfinished.rename(folder)
 
 

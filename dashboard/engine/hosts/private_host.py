@@ -31,7 +31,14 @@ from dashboard.engine.hosts.cleanup import (
     start_ticks,
 )
 from dashboard.engine.hosts.limits import make_cgroups
-from dashboard.engine.hosts.programs import SEARCH_PATH, engine_options, engine_root, missing_requirement
+from dashboard.engine.hosts.programs import (
+    SEARCH_PATH,
+    engine_options,
+    engine_root,
+    engine_setup,
+    missing_requirement,
+    setup_script,
+)
 from dashboard.engine.hosts.registry import PrivateHost, list_hosts
 
 if TYPE_CHECKING:
@@ -65,16 +72,19 @@ async def start(
     template: HostTemplate | None = None,
     group: str = "",
     root: Path | None = None,
+    setup: str | None = None,
 ) -> PrivateHost:
     """Start a private host; returns when its engine answers, in one to two seconds.
 
     ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
     ``die_with_parent`` its dockerd receives SIGTERM when the calling *thread* ends for any reason (PR_SET_PDEATHSIG,
     prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
-    session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT). Raises
-    PrivateHostError with a sentence and leaves nothing behind if it fails."""
+    session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
+    started (default: NETMODES_ENGINE_SETUP). Raises PrivateHostError with a sentence and leaves nothing behind if it
+    fails."""
     root = root or engine_root()
-    if problem := await asyncio.to_thread(missing_requirement, root):
+    setup = engine_setup() if setup is None else setup
+    if problem := await asyncio.to_thread(missing_requirement, root, setup):
         raise PrivateHostError(problem)
     identity = secrets.token_hex(3) if id is None else id
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
@@ -83,6 +93,7 @@ async def start(
     host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
     try:
         await asyncio.to_thread(_prepare, host, root, engine_options() | dict(daemon or {}), resolv_conf, template)
+        (folder / "setup").write_text(f"{setup_script(setup)} {setup}\n" if setup else "")
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [folder, run]))
@@ -246,7 +257,7 @@ def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> 
     return os.posix_spawn(
         "/usr/bin/env",
         command,
-        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: f"netmodes-{identity}"},
+        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: f"netmodes-{identity}", "TIE": " ".join(tie[1:-1])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(folder / "dockerd.log"), flags, 0o600),

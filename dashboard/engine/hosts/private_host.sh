@@ -79,6 +79,11 @@ nsenter --net="$run/lan" sh -c '
     iptables -w 5 -A FORWARD -j REJECT --reject-with icmp-admin-prohibited || true
     ip -6 address add 2001:db8::1/64 dev uplink nodad 2>/dev/null || true'
 
+# Programs that the engine needs, or another way to start it: a script and its name with parameters.
+setup=
+read -r script setup < "$folder/setup" || :
+[ -z "$setup" ] || . "$script"
+
 exec dockerd \
     --config-file "$folder/daemon.json" \
     --data-root "$data" \

@@ -17,6 +17,8 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
 #: Executed after another root is mounted, so they must be in it.
 ENGINE_TOOLS = ("dockerd", "containerd", "ip", "iptables")
+#: Scripts that private_host.sh runs before the engine, or that start it in another way.
+SETUPS = Path(__file__).with_name("setups")
 
 
 def engine_root() -> Path | None:
@@ -34,6 +36,16 @@ def engine_options() -> dict[str, Any]:
     return options
 
 
+def engine_setup() -> str:
+    """How private hosts start the engine: a script of ``SETUPS``, empty for dockerd alone."""
+    return configuration.value("NETMODES_ENGINE_SETUP")
+
+
+def setup_script(setup: str) -> Path:
+    """The script; what follows the first hyphen of ``setup`` is for the script."""
+    return SETUPS / f"{setup.partition('-')[0]}.sh"
+
+
 def engine_version(root: Path | None) -> str:
     """What ``dockerd --version`` of the root prints; empty if it cannot be executed or does not end."""
     command = ["dockerd", "--version"] if root is None else ["chroot", str(root), "dockerd", "--version"]
@@ -43,8 +55,8 @@ def engine_version(root: Path | None) -> str:
         return ""
 
 
-def missing_requirement(root: Path | None = None) -> str:
-    """Why no private host can be started with the programs of this root; empty if one can."""
+def missing_requirement(root: Path | None = None, setup: str = "") -> str:
+    """Why no private host can be started in this way with the programs of this root; empty if one can."""
     if os.geteuid() != 0:
         return "A private host needs root to create namespaces: run Netmodes with sudo."
     own = [tool for tool in TOOLS if root is None or tool not in ENGINE_TOOLS]
@@ -57,6 +69,8 @@ def missing_requirement(root: Path | None = None) -> str:
     absent = [tool for tool in ENGINE_TOOLS if _lacks(tool, root)] if root is not None else []
     if absent:
         return f"{root} lacks {', '.join(absent)}: NETMODES_ENGINE_ROOT must name a root file system with an engine."
+    if setup and not setup_script(setup).is_file():
+        return f"NETMODES_ENGINE_SETUP names {setup}: there is no {setup_script(setup)}."
     try:
         engine_options()
     except ValueError as error:

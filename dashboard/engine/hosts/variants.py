@@ -12,10 +12,13 @@ NEWEST = "forky"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One engine: the Debian release of its root, and options for its daemon.json."""
+    """One engine: the Debian release of its root, options for its daemon.json, packages that its root has in addition,
+    and how private hosts start it (a script of ``setups``)."""
 
     suite: str = NEWEST
     options: Mapping[str, Any] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    setup: str = ""
 
     @property
     def options_json(self) -> str:
@@ -24,6 +27,7 @@ class Variant:
 
 
 _ROUTED = {f"com.docker.network.bridge.gateway_mode_{family}": "routed" for family in ("ipv4", "ipv6")}
+_ROOTLESS = ("rootlesskit", "slirp4netns", "passt", "uidmap")
 
 VARIANTS: Mapping[str, Variant] = {
     "debian-bookworm": Variant("bookworm"),
@@ -38,4 +42,7 @@ VARIANTS: Mapping[str, Variant] = {
     "userns-remap": Variant(options={"userns-remap": "nobody:nogroup"}),
     "containerd-store": Variant(options={"features": {"containerd-snapshotter": True}}),
     "live-restore": Variant(options={"live-restore": True}),
+    "firewalld": Variant(packages=("firewalld", "dbus"), setup="firewalld"),
+    "rootless-slirp4netns": Variant(packages=_ROOTLESS, setup="rootless-slirp4netns"),
+    "rootless-pasta": Variant(packages=_ROOTLESS, setup="rootless-pasta"),
 }

@@ -16,10 +16,16 @@ MODULE = "dashboard.bench.operations.chosen_engine"
 
 
 def test_an_engine_is_a_root_and_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(chosen_engine, "debian_root", lambda suite, data_dir, _say: data_dir / suite)
+    monkeypatch.setattr(
+        chosen_engine, "debian_root", lambda suite, data_dir, _say, more: data_dir.joinpath(suite, *more)
+    )
     settings = engine_settings("icc=false", tmp_path, lambda _text: None)
     assert settings["NETMODES_ENGINE_ROOT"] == str(tmp_path / "forky")
     assert json.loads(settings["NETMODES_ENGINE_OPTIONS"]) == {"icc": False}
+    assert settings["NETMODES_ENGINE_SETUP"] == ""
+    firewalld = engine_settings("firewalld", tmp_path, lambda _text: None)
+    assert firewalld["NETMODES_ENGINE_ROOT"] == str(tmp_path / "forky" / "firewalld" / "dbus")
+    assert firewalld["NETMODES_ENGINE_SETUP"] == "firewalld"
     # Empty, so that options of the caller's environment do not stay.
     assert engine_settings("debian-bookworm", tmp_path, lambda _text: None)["NETMODES_ENGINE_OPTIONS"] == ""
 

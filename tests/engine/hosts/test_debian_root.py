@@ -64,6 +64,17 @@ def test_a_root_with_other_packages_is_made_again(
     assert len(log.read_text().splitlines()) == 2
 
 
+def test_a_root_with_more_packages_is_beside_the_plain_one(mmdebstrap: Callable[[str], Path], tmp_path: Path) -> None:
+    log = mmdebstrap(MAKES_A_ROOT)
+    debian_root("forky", tmp_path, lambda _text: None)
+    assert debian_root("forky", tmp_path, lambda _text: None, ("rootlesskit", "uidmap")) == (
+        tmp_path / "engines" / "forky-rootlesskit"
+    )
+    plain, other = log.read_text().splitlines()
+    assert "rootlesskit" not in plain
+    assert f"--include={','.join(PACKAGES)},rootlesskit,uidmap " in other
+
+
 def test_a_failure_names_the_last_message_and_leaves_no_half_of_a_root(
     mmdebstrap: Callable[[str], Path], tmp_path: Path
 ) -> None:

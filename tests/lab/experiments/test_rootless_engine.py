@@ -13,21 +13,21 @@ from dashboard.core.diagram.topology import draw
 from dashboard.core.modes import MACHINE
 from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.programs import engine_root, engine_setup
+from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.lab.doctor import examine
 from dashboard.lab.experiments.actions import try_paths
-from tests.support.engines import rootless
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
-from tests.support.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine, private_engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module", params=["slirp4netns", "pasta"])
+@pytest.fixture(scope="module", params=["rootless-slirp4netns", "rootless-pasta"])
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
-    missing = rootless.missing_tools(request.param)
-    if missing:
-        pytest.skip(f"no {missing} here: apt-get install rootlesskit slirp4netns passt uidmap")
-    with rootless.rootless_engine(tmp_path_factory.mktemp("rootless"), request.param) as engine:
+    if engine_root() is not None and engine_setup() != request.param:
+        pytest.skip("--engine chose another engine")
+    with private_engine(tmp_path_factory.mktemp("rootless"), variant=VARIANTS[request.param]) as engine:
         yield engine
 
 
@@ -47,9 +47,10 @@ def test_the_peer_of_the_socket_is_the_daemon(host: PrivateEngine) -> None:
 
 async def test_the_column_of_the_machine_is_rootlesskits_namespace(lab: LabHarness, host: PrivateEngine) -> None:
     identity = await lab.running("host", "bridge", "user-bridge", publish=["8080:80"])
+    inode = int(host.on_machine("stat", "-L", "-c", "%i", "/proc/self/ns/net"))
     view = await lab.view(identity)
     assert view.columns[0].title == "RootlessKit's namespace"
-    assert view.states[MACHINE].netns == host.host.netns
+    assert view.states[MACHINE].netns == inode
     assert view.head is not None
     assert view.head.notice.startswith("The engine is rootless: RootlessKit's namespace (")
     rows = compare(view.columns, view.states)
@@ -60,7 +61,7 @@ async def test_the_column_of_the_machine_is_rootlesskits_namespace(lab: LabHarne
     texts += [picture.summary for picture in draw(view.columns, view.states)]
     assert [text for text in texts if "machine" in text] == []
     netns = next(row for row in rows if row.key == "netns")
-    assert netns.cells[MACHINE] == netns.cells["host"] == str(host.host.netns)
+    assert netns.cells[MACHINE] == netns.cells["host"] == str(inode)
 
 
 async def test_every_path_that_is_offered_answers(lab: LabHarness) -> None:
@@ -86,18 +87,10 @@ def test_rootlesskit_binds_published_ports_on_the_machine_itself(host: PrivateEn
         pytest.skip("with pasta the kernel shows no listener of the port before it is used")
     host.docker("run", "-d", "--name", "web", "-p", "8090:80", "nginx")
     try:
-        owner = _rootlesskit(host.pid)
-        command = ["nsenter", "-t", str(owner), "--net", "--", "ss", "-Hltnp", "sport = :8090"]
+        # The host itself is RootlessKit; dockerd runs in its namespaces.
+        command = ["nsenter", "-t", str(host.host.pid), "--net", "--", "ss", "-Hltnp", "sport = :8090"]
         lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         assert lines
         assert all("rootlesskit" in line for line in lines)
     finally:
         host.docker("rm", "-f", "web")
-
-
-def _rootlesskit(pid: int) -> int:
-    """The process of RootlessKit in the namespaces of the machine: the parent of the one beside dockerd."""
-    for _ in range(2):
-        status = Path(f"/proc/{pid}/status").read_text().splitlines()
-        pid = int(next(line.split()[1] for line in status if line.startswith("PPid:")))
-    return pid

@@ -93,6 +93,9 @@ async def serving(lab_harness: LabHarness) -> str:
         return [attempt.status for attempt in attempts if attempt.url] == [200] * 6
 
     await eventually(all_answer)
+    driver = lab_harness.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()  # requests succeed before the new nat rules are read
     return identity
 
 

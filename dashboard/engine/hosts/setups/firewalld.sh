@@ -1,0 +1,36 @@
+# shellcheck shell=sh
+# Sourced by private_host.sh: starts firewalld on a D-Bus of the host. The engine finds it there when it starts and adds
+# its bridges to a zone.
+DBUS_SYSTEM_BUS_ADDRESS=unix:path=$run/bus
+export DBUS_SYSTEM_BUS_ADDRESS
+cat > "$folder/bus.conf" <<XML
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>$DBUS_SYSTEM_BUS_ADDRESS</listen>
+  <policy context="default">
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+XML
+dbus-daemon --config-file="$folder/bus.conf" --fork --nopidfile
+mkdir -p "$folder/firewalld"
+# It makes a folder in /run, which would stay on the machine.
+unshare --mount sh -c '
+    mount --bind "$1" /mnt
+    mount -t tmpfs netmodes-run /run
+    mkdir -p "$1"
+    mount --move /mnt "$1"
+    exec firewalld --nofork --nopid --system-config "$2/firewalld" --log-file "$2/firewalld.log"' sh "$run" "$folder" &
+tries=100
+until firewall-cmd --state > /dev/null 2>&1; do
+    tries=$((tries - 1))
+    if [ "$tries" -eq 0 ]; then
+        tail -n 1 "$folder/firewalld.log" >&2
+        exit 1
+    fi
+    sleep 0.1
+done

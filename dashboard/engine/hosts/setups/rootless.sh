@@ -1,0 +1,50 @@
+# shellcheck shell=sh
+# Sourced by private_host.sh: becomes RootlessKit and dockerd as an ordinary user of the host (dockerd-rootless.sh of
+# Moby). What follows rootless- in $setup is the driver of RootlessKit's network.
+user=64100
+network=${setup#rootless-}
+case $network in
+    pasta) ports=implicit ;;
+    *) ports=builtin ;;
+esac
+
+for file in passwd group; do
+    cp "/etc/$file" "$folder/etc/$file"
+done
+echo "rootless:x:$user:$user::/nonexistent:/bin/sh" >> "$folder/etc/passwd"
+echo "rootless:x:$user:" >> "$folder/etc/group"
+for file in subuid subgid; do
+    echo "rootless:1100000:65536" > "$folder/etc/$file"
+done
+# RootlessKit replaces /etc and /run by a tmpfs with links to the real ones.
+for file in passwd group subuid subgid; do
+    [ -e "/etc/$file" ] || : > "/etc/$file"
+    mount --bind "$folder/etc/$file" "/etc/$file"
+done
+
+# slirp4netns and pasta open this device as the user.
+mkdir -p /dev/net
+mount -t tmpfs -o mode=0755 netmodes-net /dev/net
+mknod -m 0666 /dev/net/tun c 10 200
+
+# The user cannot reach a folder below one of root's, but a mount of it. RootlessKit replaces /run by links, which runc
+# does not accept.
+home=/mnt/home
+mount -t tmpfs -o mode=0755 netmodes-home /mnt
+mkdir -p "$home" "$folder/home"
+mount --bind "$folder/home" "$home"
+cp "$folder/daemon.json" "$home/daemon.json"
+chown "$user:$user" "$run" "$home"
+chmod 0700 "$run"
+
+# A change of the user clears the signal that ends it with its parent, so it is set again.
+# shellcheck disable=SC2086 - words of options
+exec setpriv $TIE --reuid "$user" --regid "$user" --clear-groups -- env -i \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+    "NETMODES_PRIVATE_HOST=$name" HOME="$home" XDG_RUNTIME_DIR="$run" \
+    rootlesskit --state-dir="$run/kit" --net="$network" --mtu=1500 --port-driver="$ports" \
+    --slirp4netns-sandbox=auto --slirp4netns-seccomp=auto --disable-host-loopback \
+    --copy-up=/etc --copy-up=/run --propagation=rslave -- \
+    /bin/sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock; exec dockerd "$@"' dockerd \
+    --rootless --config-file "$home/daemon.json" --data-root "$home/data" --exec-root "$run/exec" \
+    --pidfile "$run/docker.pid" -H "unix://$run/docker.sock"
