@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.hosts import programs
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import (
     MARKER,
@@ -31,14 +32,6 @@ from dashboard.engine.hosts.cleanup import (
     start_ticks,
 )
 from dashboard.engine.hosts.limits import make_cgroups
-from dashboard.engine.hosts.programs import (
-    SEARCH_PATH,
-    engine_options,
-    engine_root,
-    engine_setup,
-    missing_requirement,
-    setup_script,
-)
 from dashboard.engine.hosts.registry import PrivateHost, list_hosts
 
 if TYPE_CHECKING:
@@ -80,20 +73,20 @@ async def start(
     ``die_with_parent`` its dockerd receives SIGTERM when the calling *thread* ends for any reason (PR_SET_PDEATHSIG,
     prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
-    started (default: NETMODES_ENGINE_SETUP). Raises PrivateHostError with a sentence and leaves nothing behind if it
-    fails."""
-    root = root or engine_root()
-    setup = engine_setup() if setup is None else setup
-    if problem := await asyncio.to_thread(missing_requirement, root, setup):
+    started (default: NETMODES_ENGINE_SETUP). Raises PrivateHostError with a sentence and leaves nothing if it fails."""
+    root = root or programs.engine_root()
+    setup = programs.engine_setup() if setup is None else setup
+    if problem := await asyncio.to_thread(programs.missing_requirement, root, setup):
         raise PrivateHostError(problem)
-    identity = secrets.token_hex(3) if id is None else id
-    if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
+    if not re.fullmatch(r"[a-z0-9]{1,12}", identity := secrets.token_hex(3) if id is None else id):
         raise PrivateHostError("The id of a private host must have 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
     host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
     try:
-        await asyncio.to_thread(_prepare, host, root, engine_options() | dict(daemon or {}), resolv_conf, template)
-        (folder / "setup").write_text(f"{setup_script(setup)} {setup}\n" if setup else "")
+        await asyncio.to_thread(
+            _prepare, host, root, programs.engine_options() | dict(daemon or {}), resolv_conf, template
+        )
+        (folder / "setup").write_text(programs.setup_line(setup))
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [folder, run]))
@@ -257,7 +250,7 @@ def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> 
     return os.posix_spawn(
         "/usr/bin/env",
         command,
-        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: f"netmodes-{identity}", "TIE": " ".join(tie[1:-1])},
+        {"PATH": programs.SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: f"netmodes-{identity}", "TIE": " ".join(tie[1:-1])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(folder / "dockerd.log"), flags, 0o600),

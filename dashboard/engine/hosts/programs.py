@@ -46,6 +46,11 @@ def setup_script(setup: str) -> Path:
     return SETUPS / f"{setup.partition('-')[0]}.sh"
 
 
+def setup_line(setup: str) -> str:
+    """What private_host.sh reads: the script and ``setup``; empty for dockerd alone."""
+    return f"{setup_script(setup)} {setup}\n" if setup else ""
+
+
 def engine_version(root: Path | None) -> str:
     """What ``dockerd --version`` of the root prints; empty if it cannot be executed or does not end."""
     command = ["dockerd", "--version"] if root is None else ["chroot", str(root), "dockerd", "--version"]
