@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.contrib.staticfiles import finders
-from django.templatetags.static import static
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -15,6 +13,7 @@ from dashboard.core.measurements import axes, formatting
 from dashboard.core.measurements import charts as measurement_charts
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe
+from dashboard.core.measurements.series_labels import label_signatures
 from dashboard.core.reports.view import environment_facts
 from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements import presenters as measurement_presenters
@@ -99,6 +98,12 @@ def dot(value: float | None) -> str:
 
 
 @register.filter
+def plain(value: float) -> str:
+    """A number for an attribute with all digits, independent of the locale."""
+    return repr(float(value))
+
+
+@register.filter
 def mode_of(column: str, modes: Any = None) -> str:
     """The mode of a column, from its key if ``modes`` is missing."""
     return formatting.mode_of(column, modes or None)
@@ -156,6 +161,7 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
         if not ticks or at - float(ticks[-1].at.rstrip("%")) / 100 > 0.2:
             ticks.append(axes.Tick(axes.place(at), dated[number][0].strftime(said)))
     column, _space, _rest = signature.partition(" ")
+    look = label_signatures([signature])[signature]
     one = measurement_charts.Times(
         "history",
         signature,
@@ -163,6 +169,9 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
         "",
         tuple(point["p50_us"] for _at, point in dated),
         tuple(point["p99_us"] for _at, point in dated),
+        look.mark,
+        look.words,
+        look.short,
     )
     return measurement_charts.draw_times(moments, [one], ticks)
 
@@ -171,15 +180,6 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
 def environment_rows(environment: Environment) -> list[tuple[str, str]]:
     """The known facts of the environment as text."""
     return [(_(fact.label), fact.text) for fact in environment_facts(environment)]
-
-
-@register.simple_tag
-def chart_library() -> dict[str, str]:
-    """The addresses of the chart library; empty if it is not installed."""
-    names = {"script": "vendor/uplot/uPlot.iife.min.js", "style": "vendor/uplot/uPlot.min.css"}
-    if any(finders.find(name) is None for name in names.values()):
-        return {}
-    return {key: static(name) for key, name in names.items()}
 
 
 @register.simple_tag
@@ -194,11 +194,7 @@ def measure_words() -> dict[str, Any]:
         "begun": _("The measurement has started."),
         "soFar": _("so far"),
         "measuring": _("Measuring: intervals and verdicts appear when the run ends."),
-        "seconds": _("seconds since the start"),
-        "micros": _("µs"),
-        "share": _("share of requests"),
         "loading": _("Reading the histograms…"),
         "noDistribution": _("The distribution could not be read: {reason}"),
-        "noLibrary": _("The curve needs uPlot, which is not installed here; the table has the same percentiles."),
         "nothing": _("Nothing has been measured yet."),
     }

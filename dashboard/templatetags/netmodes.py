@@ -26,6 +26,7 @@ from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
 from dashboard.templatetags.training import session_words
+from dashboard.templatetags.words import CHART_WORDS
 from dashboard.web.experiments import picture_presenter, table_presenter
 
 register = template.Library()
@@ -243,6 +244,7 @@ def interface_words() -> dict[str, Any]:
         "statuses": {status.value: status_word(status) for status in ArmStatus},
         "relations": {relation.value: relation_word(relation) for relation in Relation},
         "session": session_words(),
+        "chart": CHART_WORDS,
         "partlyRunning": _("partly running"),
         "counts": _("{differ} differ · {same} same"),
         "noDiagram": _("There is no diagram: {reason}."),

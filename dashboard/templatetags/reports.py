@@ -48,7 +48,7 @@ def unlike(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
     """The line of a row of the table, None if it is not drawn."""
-    return next((one for one in chart.drawing.lines if one.label == row[0]), None)
+    return next((one for one in chart.drawing.lines if one.words == row[0]), None)
 
 
 @register.filter

@@ -111,6 +111,14 @@ SIGNS: dict[str, Mapping[str, str]] = {
     "progress": {StepStage.DONE: "✓", StepStage.RUN: "▶", StepStage.PREDICT: "?", StepStage.LOCKED: "·"},
 }
 
+#: Texts for reading the values of a chart; scripts fill in ``{…}``.
+CHART_WORDS = {
+    "read": _("Read the values of the chart"),
+    "hint": _("Point at the chart or use the arrow keys on the slider to read values."),
+    "seconds": _("{value} s"),
+    "within": _("within {value} µs"),
+}
+
 
 @register.filter
 def word(value: str | None, subject: str) -> str | Promise:

@@ -80,7 +80,7 @@ def test_every_figure_has_an_alternative_text_and_every_table_headers() -> None:
     figures = [one for one in found if one["/S"] == "/Figure"]
     assert len(figures) == 4, "topology, differences, distribution, block by block"
     assert all(len(str(one["/Alt"])) > 20 for one in figures)
-    assert any("bridge/published-proxy" in str(one["/Alt"]) for one in figures)
+    assert any("published port (docker-proxy)" in str(one["/Alt"]) for one in figures)
     count = Counter(str(one["/S"]) for one in found)
     assert count["/Table"] == count["/THead"] >= 8
     heads = [one for one in found if one["/S"] == "/TH"]

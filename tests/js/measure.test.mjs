@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { chooseTicks, createBlocks, isRoundTick, joinCurves, layOutAxis, logRange, median, receive, formatMicrosPlain, formatSigned } from "../../static/dashboard/js/core/measurements/measurement.js";
+import { chooseTicks, createBlocks, layOutAxis, median, receive, formatMicrosPlain, formatSigned } from "../../static/dashboard/js/core/measurements/measurement.js";
 
 const vectors = JSON.parse(readFileSync(new URL("./measure_vectors.json", import.meta.url), "utf8"));
 
@@ -67,20 +67,6 @@ test("a missing figure is null, not zero", () => {
   assert.equal(median([3, 1, 2]), 2);
   assert.equal(median([4, 1]), 2.5);
   assert.deepEqual(createBlocks().progress("a"), { count: 0, failed: 0, n: 0, lowest: null, middle: null, highest: null, tail: null });
-});
-
-test("curves share one ascending axis", () => {
-  assert.deepEqual(joinCurves([[[10, 0.5], [20, 1]], [[15, 1], [10, 0.1]]]), { x: [10, 15, 20], y: [[0.5, null, 1], [0.1, 1, null]] });
-  assert.deepEqual(joinCurves([]), { x: [], y: [] });
-});
-
-test("a logarithmic axis begins and ends at round numbers", () => {
-  assert.deepEqual(logRange(34, 8123), [20, 10000]);
-  assert.deepEqual(logRange(20, 20), [20, 200]);
-  assert.deepEqual(logRange(0.3, 4), [0.2, 5]);
-  for (const empty of [[null, null], [0, 5], [NaN, 1]]) assert.deepEqual(logRange(...empty), [1, 100]);
-  assert.deepEqual([1, 0.2, 50, 2000, 3, 40, 150, 0.30000000000000004].map(isRoundTick), [true, true, true, true, false, false, false, false]);
-  assert.equal(isRoundTick(null), false);
 });
 
 test("a start or end fetches the page again, blocks are added, another version reloads", () => {

@@ -5,23 +5,29 @@ vertical axis is logarithmic, because a tail is often a hundred times the median
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard.core.measurements.axes import Tick, choose_ticks, log_ticks, place
-from dashboard.core.measurements.formatting import NOTHING, dash_of, fixed, micros, mode_of
+from dashboard.core.measurements.formatting import NOTHING, fixed, micros, mode_of
 from dashboard.core.measurements.headline import label_of
-from dashboard.core.measurements.measurement import Measurement
+from dashboard.core.measurements.measurement import Measurement, Probe, SeriesResult
+from dashboard.core.measurements.series_labels import SeriesLabel, label_series, spread_labels
 from dashboard.core.measurements.statistics import median
 
 #: Charts with more points are thinned out: a screen cannot show more.
 MAX_POINTS = 400
 MAX_MARKS = 120
+#: Shapes along a line among others, which identify it without its colour.
+MARKS = 6
+#: The height of the drawing area in pixels, in which labels are kept apart.
+HEIGHT_PX = 240
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """One line and its band: p50 and p99 at each x; None without a measurement."""
+    """One line and its band: p50 and p99 at each x; None without a measurement. ``words`` and ``short`` are the texts
+    beside the line, ``mark`` selects its colour and shape."""
 
     key: str
     label: str
@@ -29,6 +35,9 @@ class Times:
     dash: str
     p50: tuple[float | None, ...]
     p99: tuple[float | None, ...]
+    mark: str = ""
+    words: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,8 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of up to ``MAX_POINTS`` points, the area between p50 and p99, and a mark at each isolated point."""
+    """A line of up to ``MAX_POINTS`` points, the area between p50 and p99, and marks. Its label is at the height
+    ``label_at`` beside the chart, the line ends at ``end``: empty without a leader between the two."""
 
     key: str
     label: str
@@ -51,18 +61,35 @@ class LineView:
     points: str
     band: str
     marks: tuple[tuple[str, str], ...] = ()
+    mark: str = ""
+    words: str = ""
+    short: str = ""
+    end: str = ""
+    label_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The values at the two ends of an axis, for reading a chart. ``kind`` is linear, log, or time: seconds since the
+    epoch."""
+
+    first: float
+    last: float
+    kind: str = "log"
 
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """A chart, empty without measurements. ``unit`` follows the highest tick; ``moments`` are vertical lines with
-    labels."""
+    """A chart, without lines if no line has two points. ``unit`` follows the highest tick; ``moments`` are vertical
+    lines with labels. ``x`` and ``y`` are the scales of positions 0 to 1000, y from the bottom."""
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     unit: str = "µs"
     moments: tuple[Tick, ...] = ()
+    x: Scale | None = None
+    y: Scale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,39 @@ class BlocksView:
     middle: str
     highest: str
     tail: str
+    mark: str = ""
+    words: str = ""
+
+
+def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict[str, SeriesLabel]:
+    """The labels of the series that could be measured, by key: of one probe, or of all in one chart."""
+    return label_series(
+        (one.key, one.column, one.path, one.probe)
+        for one in measurement.series
+        if not one.unavailable and probe in {None, one.probe}
+    )
+
+
+def add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:
+    """Every line with about ``MARKS`` shapes, a little further along than those of the line before."""
+    marked = []
+    for number, line in enumerate(lines):
+        points = line.points.split()
+        step = max(1, len(points) // MARKS)
+        first = (number * step // max(1, len(lines))) % step
+        marked.append(replace(line, marks=tuple(_share(point) for point in points[first::step])))
+    return tuple(marked)
+
+
+def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[LineView, ...]:
+    """The lines with their labels beside the last points, apart from each other; without ``leaders`` in the order of
+    the lines."""
+    ends = [float(line.points.rpartition(",")[2] or 0) / 1000 if leaders else 0.0 for line in lines]
+    placed = spread_labels([end * HEIGHT_PX for end in ends], HEIGHT_PX)
+    return tuple(
+        replace(line, end=place(end) if leaders else "", label_at=place(at / HEIGHT_PX))
+        for line, end, at in zip(lines, ends, placed, strict=True)
+    )
 
 
 def align_blocks(
@@ -93,24 +153,19 @@ def align_blocks(
         if not block["error"] and block["n"]:
             values.setdefault(str(block["series"]), {})[number] = (float(block["p50_us"]), float(block["p99_us"]))
     rounds = tuple(sorted(begun))
+    labels = label_measured(measurement)
+
+    def times(one: SeriesResult) -> Times:
+        own, look = values.get(one.key, {}), labels[one.key]
+        p50, p99 = (tuple(round(own[at][which], 3) if at in own else None for at in rounds) for which in (0, 1))
+        label = one.key if "/" in one.key else label_of(one)
+        mode = mode_of(one.column, modes)
+        return Times(one.key, label, mode, look.dash, p50, p99, look.mark, look.words, look.short)
+
     return Columns(
         rounds,
         tuple(round(begun[one], 3) for one in rounds),
-        tuple(
-            Times(
-                one.key,
-                one.key if "/" in one.key else label_of(one),
-                mode_of(one.column, modes),
-                dash_of(one.path),
-                *(
-                    tuple(round(own[at][which], 3) if at in own else None for at in rounds)
-                    for own in (values.get(one.key, {}),)
-                    for which in (0, 1)
-                ),
-            )
-            for one in measurement.series
-            if not one.unavailable
-        ),
+        tuple(times(one) for one in measurement.series if not one.unavailable),
     )
 
 
@@ -133,8 +188,8 @@ def _share(spot: str) -> tuple[str, str]:
 def draw_times(
     x: Sequence[float], series: Sequence[Times], across: Sequence[Tick] = (), *, banded: bool = True
 ) -> ChartView:
-    """The chart of all series. ``across`` are the ticks of x as fractions of its range, seconds by default. Without
-    bands the vertical axis fits the medians only."""
+    """The chart of all series, without lines if none has two points. ``across`` are the ticks of x as fractions of its
+    range, which is then time; seconds by default. Without bands the vertical axis fits the medians only."""
     drawn = {one.key: _thinned(x, one) for one in series}
     times = [
         value
@@ -142,7 +197,7 @@ def draw_times(
         for _at, p50, p99 in points
         for value in (p50, max(p50, p99) if banded else p50)
     ]
-    if not times:
+    if max(map(len, drawn.values()), default=0) < 2:
         return ChartView((), (), ())
     up = log_ticks(min(times), max(times))
     bottom, height = math.log10(up[0]), math.log10(up[-1]) - math.log10(up[0])
@@ -160,12 +215,17 @@ def draw_times(
         tail = [spot(at, max(p50, p99)) for at, p50, p99 in reversed(points)]
         band = " ".join([*middle, *tail]) if banded and len(points) > 1 else ""
         marks = tuple(_share(spotted) for spotted in middle) if len(series) == 1 and len(points) <= MAX_MARKS else ()
-        lines.append(LineView(one.key, one.label, one.mode, one.dash, " ".join(middle), band, marks))
+        if not middle:
+            continue
+        look = (one.mark, one.words or one.label, one.short or one.label)
+        lines.append(LineView(one.key, one.label, one.mode, one.dash, " ".join(middle), band, marks, *look))
     seconds = [Tick(place(value / width), fixed(value, 0 if ticks[1] >= 1 else 1)) for value in ticks]
     return ChartView(
-        tuple(lines),
+        place_labels(lines if len(series) == 1 else add_marks(lines)),
         tuple(across or seconds),
         tuple(Tick(place(1 - (math.log10(value) - bottom) / height), f"{value:g}") for value in up),
+        x=Scale(left, left + width, "time" if across else "linear"),
+        y=Scale(up[0], up[-1]),
     )
 
 
@@ -174,6 +234,7 @@ def count_blocks(
 ) -> tuple[BlocksView, ...]:
     """The number of blocks of each series, and the range of their medians."""
     found = []
+    labels = label_measured(measurement)
     for one in measurement.series:
         if one.unavailable:
             continue
@@ -182,8 +243,24 @@ def count_blocks(
         middles = [float(block["p50_us"]) for block in good]
         tails = [float(block["p99_us"]) for block in good]
         figures = (min(middles), median(middles), max(middles), median(tails)) if good else (None,) * 4
-        texts = [micros(value) if value is not None else NOTHING for value in figures]
+        lowest, middle, highest, tail = (micros(value) if value is not None else NOTHING for value in figures)
         label = one.key if "/" in one.key else label_of(one)
         mode = mode_of(one.column, modes)
-        found.append(BlocksView(one.key, label, mode, dash_of(one.path), len(own), len(own) - len(good), *texts))
+        look = labels[one.key]
+        found.append(
+            BlocksView(
+                one.key,
+                label,
+                mode,
+                look.dash,
+                len(own),
+                len(own) - len(good),
+                lowest,
+                middle,
+                highest,
+                tail,
+                look.mark,
+                look.words,
+            )
+        )
     return tuple(found)

@@ -6,18 +6,11 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from dashboard.core.modes import Mode
-from dashboard.core.paths.model import PathKind, kind_of
 
 NOTHING = "–"  # noqa: RUF001 - a dash for nothing, as everywhere on the pages
 MINUS = "\N{MINUS SIGN}"
 _LAST_SECOND = 253_402_300_799.0  # the end of the year 9999
 _NUMBERED = re.compile(r"-\d+$")
-#: The dash pattern of a path, since the paths of a column share its colour and symbol.
-_DASHES = {
-    PathKind.PUBLISHED_DNAT: "dnat",
-    PathKind.PUBLISHED_PROXY: "proxy",
-    PathKind.CONTAINER_TO_CONTAINER: "between",
-}
 
 
 def fixed(value: float, digits: int) -> str:
@@ -100,8 +93,3 @@ def format_rate(per_s: float | None) -> str:
     if per_s is None:
         return ""
     return f"{fixed(per_s / 1e9, 2)} GB/s" if per_s >= 1e9 else f"{fixed(per_s / 1e6, 0)} MB/s"
-
-
-def dash_of(path: str) -> str:
-    """The name of a path's dash pattern."""
-    return _DASHES.get(PathKind(kind_of(path)), "") if kind_of(path) in set(PathKind) else ""

@@ -9,16 +9,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.measurements.axes import Tick, lay_out_axis, log_ticks, place
-from dashboard.core.measurements.charts import ChartView, LineView, Times, draw_times
-from dashboard.core.measurements.formatting import NOTHING, dash_of, fixed, format_interval, micros, mode_of, signed
+from dashboard.core.measurements.charts import (
+    ChartView,
+    LineView,
+    Scale,
+    Times,
+    add_marks,
+    draw_times,
+    label_measured,
+    place_labels,
+)
+from dashboard.core.measurements.formatting import NOTHING, fixed, format_interval, micros, mode_of, signed
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
+from dashboard.core.measurements.series_labels import SeriesLabel, label_series
 from dashboard.core.reports.view import RunView
 
 #: The bands of more series cannot be distinguished.
 MAX_BANDS = 4
-#: Shapes along a line, which identify it without its colour.
-MARKS = 6
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -43,6 +51,9 @@ class IntervalRow:
     high: str
     said: str
     verdict: str = ""
+    mark: str = ""
+    words: str = ""
+    dash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +90,11 @@ def draw_intervals(
     differences: Sequence[tuple[str, str, str, float, tuple[float, float], str]],
     table: ChartTable,
     baseline: tuple[str, str, str] | None = None,
+    *,
+    labels: Mapping[str, SeriesLabel],
 ) -> IntervalChart | None:
     """Differences (key, label, mode, value, interval, verdict) on one axis, below the ``baseline`` (key, label, mode)
-    at zero; None without a difference."""
+    at zero; None without a difference. ``labels`` are those of the keys."""
     if not differences:
         return None
     at, zero, ticks = lay_out_axis([end for one in differences for end in one[4]])
@@ -90,7 +103,9 @@ def draw_intervals(
         IntervalRow(key, label, mode, at(ends[0]), at(value), at(ends[1]), describe_difference(value, ends), verdict)
         for key, label, mode, value, ends, verdict in differences
     ]
-    description = "; ".join(f"{row.label} {row.said}" for row in rows)
+    looks = [(row, labels[row.key]) for row in rows]
+    rows = [replace(row, mark=look.mark, words=look.words, dash=look.dash) for row, look in looks]
+    description = "; ".join(f"{row.words} {row.said}" for row in rows)
     return IntervalChart(title, f"{title}: {description}.", tuple(rows), ticks, zero, table)
 
 
@@ -130,8 +145,9 @@ def interval_chart(
     def identity(one: SeriesResult) -> tuple[str, str, str]:
         return one.key, label_of(one), mode_of(one.column, modes)
 
+    labels = label_measured(measurement, probe)
     baseline = next((series[one.baseline] for one in compared if one.baseline in series), None)
-    against = f" to {label_of(baseline)}" if baseline is not None else ""
+    against = f" to {labels[baseline.key].words}" if baseline is not None else ""
     return draw_intervals(
         f"Difference of the medians{against} ({probe})",
         [
@@ -141,19 +157,8 @@ def interval_chart(
         ],
         latency_table(measurement, probe),
         identity(baseline) if baseline is not None else None,
+        labels=labels,
     )
-
-
-def _add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:
-    """Every line with about ``MARKS`` shapes, a little further along than those of the line before."""
-    marked = []
-    for number, line in enumerate(lines):
-        points = [point.split(",") for point in line.points.split()]
-        step = max(1, len(points) // MARKS)
-        first = (number * step // max(1, len(lines))) % step
-        marks = tuple((place(float(x) / 1000), place(float(y) / 1000)) for x, y in points[first::step])
-        marked.append(replace(line, marks=marks))
-    return tuple(marked)
 
 
 def times_chart(run: RunView, probe: Probe) -> LineChart:
@@ -161,11 +166,13 @@ def times_chart(run: RunView, probe: Probe) -> LineChart:
     measured = [one for one in run.series if one.probe is probe]
     moments = sorted({at for one in measured for at in one.at_s})
     series = []
+    labels = label_series((one.key, one.column, one.path, one.probe) for one in measured)
     for one in measured:
+        look = labels[one.key]
         medians = dict(zip(one.at_s, one.p50_us, strict=True))
         tails = dict(zip(one.at_s, one.p99_us, strict=True))
-        lines = (tuple(figures.get(at) for at in moments) for figures in (medians, tails))
-        series.append(Times(one.key, one.label, one.mode, dash_of(one.path), *lines))
+        p50, p99 = (tuple(figures.get(at) for at in moments) for figures in (medians, tails))
+        series.append(Times(one.key, one.label, one.mode, look.dash, p50, p99, look.mark, look.words, look.short))
     banded = len(series) <= MAX_BANDS
     drawn = draw_times(moments, series, banded=banded) if moments else ChartView((), (), ())
     title = f"Medians of blocks over time ({probe})"
@@ -173,14 +180,14 @@ def times_chart(run: RunView, probe: Probe) -> LineChart:
         title,
         f"{title}: the median of each block in microseconds over the seconds of the run"
         f"{', with a band up to its p99' if banded else ''}. The table has the figures.",
-        replace(drawn, lines=_add_marks(drawn.lines)),
+        drawn,
         "seconds since the run began",
         ChartTable(
             "Medians of the blocks in microseconds",
             ("path", "blocks", "failed", "lowest", "median", "highest", "median p99"),
             tuple(
                 (
-                    one.label,
+                    labels[one.key].words,
                     str(one.blocks),
                     str(one.failed),
                     *map(micros, (one.lowest_us, one.median_us, one.highest_us, one.median_p99_us)),
@@ -199,16 +206,21 @@ def time_at(curve: Sequence[tuple[float, float]], share: float) -> float | None:
 def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
     """The share of requests answered within a time, with a logarithmic time axis."""
     series = [one for one in run.series if one.probe is probe and one.ecdf and one.ecdf[0][0] > 0]
+    labels = label_series((one.key, one.column, one.path, one.probe) for one in series)
     title = f"Distribution ({probe})"
     table = ChartTable(
         "Time in microseconds within which a share of the requests was answered",
         ("path", "10 %", "25 %", "50 %", "75 %", "90 %", "99 %", "99.9 %"),
         tuple(
-            (one.label, *(micros(time_at(one.ecdf, share)) for share in (0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)))
+            (
+                labels[one.key].words,
+                *(micros(time_at(one.ecdf, share)) for share in (0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)),
+            )
             for one in series
         ),
     )
     description = f"{title}: the share of requests that were answered within a time. The table has the figures."
+    series = [one for one in series if len(one.ecdf) > 1]
     if not series:
         return LineChart(title, description, ChartView((), (), ()), "", table)
     ticks = log_ticks(min(one.ecdf[0][0] for one in series), max(one.ecdf[-1][0] for one in series))
@@ -223,16 +235,21 @@ def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
             one.key,
             one.label,
             one.mode,
-            dash_of(one.path),
+            labels[one.key].dash,
             " ".join(f"{across(time) * 1000:.1f},{1000 - share * 1000:.1f}" for time, share in one.ecdf),
             "",
+            mark=labels[one.key].mark,
+            words=labels[one.key].words,
+            short=labels[one.key].short,
         )
         for one in series
     ]
     drawn = ChartView(
-        _add_marks(lines),
+        place_labels(add_marks(lines), leaders=False),
         tuple(Tick(place(across(value)), f"{value:g}") for value in ticks),
         tuple(Tick(place(1 - share), f"{fixed(share * 100, 0)} %") for share in _SHARES),
         unit="",
+        x=Scale(ticks[0], ticks[-1]),
+        y=Scale(0.0, 100.0, "linear"),
     )
     return LineChart(title, description, drawn, "microseconds", table)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dashboard.core.measurements.between_runs import DRIFT_SENTENCE, Between, compare_blocks
 from dashboard.core.measurements.formatting import NOTHING, format_interval, micros, signed
+from dashboard.core.measurements.series_labels import label_signatures
 from dashboard.core.measurements.statistics import Interval, median
 from dashboard.core.measurements.verdicts import Inconclusive, name_of
 from dashboard.core.reports.charts import ChartTable, IntervalChart, draw_intervals
@@ -165,7 +166,8 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
         "drift within a run", "verdict",
     )  # fmt: skip
     table = ChartTable(f"Medians of A and {letter} in microseconds, and their unpaired difference", head, tuple(lines))
-    return draw_intervals(f"Difference of the medians, {letter} to A (unpaired)", drawn, table)
+    labels = label_signatures(row.signature for row in rows)
+    return draw_intervals(f"Difference of the medians, {letter} to A (unpaired)", drawn, table, labels=labels)
 
 
 def _compare_claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.measurements.axes import Tick, log_ticks, place
-from dashboard.core.measurements.charts import ChartView, LineView
-from dashboard.core.measurements.formatting import NOTHING, dash_of, micros, moment_of
+from dashboard.core.measurements.charts import ChartView, LineView, Scale, place_labels
+from dashboard.core.measurements.formatting import NOTHING, micros, moment_of
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.measurements.series_key import series_signature
+from dashboard.core.measurements.series_labels import label_signatures
 from dashboard.core.measurements.statistics import median, rank_interval
 from dashboard.core.reports.charts import ChartTable, LineChart
 from dashboard.core.reports.environment import compare_environments
@@ -146,8 +147,10 @@ def _chart(probe: Probe, entries: Sequence[TrendEntry], series: dict[str, _Point
         return 1 - (math.log10(value) - bottom) / (top - bottom)
 
     lines = []
+    first_of = {key: next(iter(own.values()))[0] for key, own in series.items()}
+    labels = label_signatures(series)
     for key, own in series.items():
-        figures = next(iter(own.values()))[0]
+        figures, look = first_of[key], labels[key]
         own_points = [point for _figures, point in own.values()]
         medians = [(x_of(point.saved_at), y_of(point.median)) for point in own_points]
         band = [(x_of(point.saved_at), y_of(point.low)) for point in own_points]
@@ -157,10 +160,13 @@ def _chart(probe: Probe, entries: Sequence[TrendEntry], series: dict[str, _Point
                 key,
                 figures.label,
                 figures.mode,
-                dash_of(figures.path),
+                look.dash,
                 _format_points(medians),
                 _format_points(band) if len(own_points) > 1 else "",
                 tuple((place(x), place(y)) for x, y in medians),
+                look.mark,
+                look.words,
+                look.short,
             )
         )
     body = tuple(
@@ -176,14 +182,16 @@ def _chart(probe: Probe, entries: Sequence[TrendEntry], series: dict[str, _Point
         f"{title}: the median of each series in each report with its 95 % interval, in microseconds. Numbers on the "
         "axis mark changes of the environment. The table has the figures.",
         ChartView(
-            tuple(lines),
+            place_labels(lines) if max(map(len, series.values())) > 1 else (),
             date_ticks(times),
             tuple(Tick(place(y_of(value)), f"{value:g}") for value in ticks),
             moments=tuple(Tick(place(x_of(entry.saved_at)), entry.mark) for entry in entries if entry.mark),
+            x=Scale(first, first + width, "time"),
+            y=Scale(ticks[0], ticks[-1]),
         ),
         "when the report was saved (UTC)",
         ChartTable(
-            "Median and its 95 % interval in microseconds", ("saved (UTC)", *(line.label for line in lines)), body
+            "Median and its 95 % interval in microseconds", ("saved (UTC)", *(line.words for line in lines)), body
         ),
     )
 

@@ -13,6 +13,7 @@ from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.formatting import NOTHING, format_interval, format_rate, micros, mode_of, signed
 from dashboard.core.measurements.headline import Headline, label_of, probes_of, write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Options, Probe, SeriesResult
+from dashboard.core.measurements.series_labels import label_series
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class RowView:
     at: str = ""
     high: str = ""
     said: str = ""
+    mark: str = ""
+    words: str = ""
+    dash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +134,24 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
     compared = {one.other: one for one in measurement.comparisons if one.probe is probe}
     baseline = next((one.baseline for one in compared.values()), "")
     own = [one for one in measurement.series if one.probe is probe]
+    known = [one for one in own if not one.unavailable]
+    labels = label_series((one.key, one.column, one.path, one.probe) for one in known)
+    labels |= label_series((one.key, one.column, one.path, one.probe) for one in own if one.unavailable)
     rows = [_series_row(one, compared.get(one.key), one.key == baseline, modes) for one in own]
+    rows = [
+        replace(row, mark=look.mark, words=look.words, dash=look.dash) for row in rows for look in [labels[row.key]]
+    ]
     ends = [one.ci95_us for one in compared.values() if one.ci95_us is not None]
     ticks: tuple[Tick, ...] = ()
     zero = ""
     if ends:
         at, zero, ticks = lay_out_axis([value for pair in ends for value in pair])
         rows = [_placed(row, compared.get(row.key), row.key == baseline, at) for row in rows]
-    names = {one.key: label_of(one) for one in own}
     return GroupView(
         str(probe),
         write_headline(measurement, probe),
         say_options(measurement.options, probe, max([one.rounds for one in compared.values()], default=0)),
-        names.get(baseline, ""),
+        labels[baseline].words if baseline in labels else "",
         baseline,
         tuple(rows),
         ticks,

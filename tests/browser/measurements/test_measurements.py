@@ -58,7 +58,7 @@ def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show)
         ".textContent.replace(/\\D/g, '')) > before",
         arg=before,
     )
-    assert page.locator('[data-chart="over-time"] canvas').count() == 1
+    expect(page.locator('[data-chart="over-time"] polyline')).to_have_count(page.locator("[data-blocks]").count())
     assert violations(page) == []
     walk_to(page, "Cancel")
     page.keyboard.press("Enter")
@@ -96,7 +96,7 @@ def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_histor
     expect(page.locator("[data-part=method]")).to_contain_text("The time of 2 s is up.")
     assert not scrolls_sideways(page)
     page.locator("[data-distribution] > summary").tap()
-    expect(page.locator('[data-chart="distribution"] canvas')).to_have_count(1)
+    expect(page.locator('[data-chart="distribution"] polyline')).to_have_count(page.locator("[data-blocks]").count())
     assert violations(page) == []
 
     page.get_by_text("Menu", exact=True).tap()
@@ -105,6 +105,41 @@ def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_histor
     assert violations(page) == []
     page.get_by_role("link", name="bridge published-proxy http").click()
     expect(page.get_by_role("link", name="nginx on port 80")).to_have_attribute("href", run.removeprefix(server.url))
+    assert violations(page) == []
+
+
+def test_the_keyboard_and_the_pointer_read_the_values_of_a_chart(
+    running: str, server: Server, visitor: Visitor
+) -> None:
+    page = visitor.open(f"{server.url}/experiments/{running}/#measure")
+    page.locator("#measure > summary").click()
+    form = page.locator(".measure-form")
+    form.get_by_label("tcp-rr").uncheck()
+    form.get_by_label("http", exact=True).check()
+    form.get_by_label("ordinary").check()
+    form.get_by_label("Time limit (s)").fill("1.5")
+    form.get_by_role("button", name="Measure").click()
+    page.wait_for_url("**/measurements/*/")
+    state(page, "finished")
+    expect(page.locator("[data-part=method]")).to_contain_text("ordinary: normal priority")
+    chart = page.locator('[data-chart="over-time"]')
+    slider = chart.get_by_role("slider", name="Read the values of the chart")
+    words = chart.locator("[data-label] .full").all_text_contents()
+    assert "127.0.0.1 → published port (docker-proxy)" in words
+    slider.focus()
+    page.keyboard.press("Home")
+    first = slider.get_attribute("aria-valuetext") or ""
+    assert all(f"{one} " in first for one in words)
+    assert re.search(r"\(docker-proxy\) \d+\.\d µs", first)
+    page.keyboard.press("ArrowRight")
+    second = slider.get_attribute("aria-valuetext") or ""
+    assert second.partition(":")[0] != first.partition(":")[0]
+    expect(chart.locator("output")).to_contain_text(second.partition(":")[0])
+    expect(chart.locator(".cursor")).to_have_attribute("visibility", "visible")
+    box = chart.locator("svg.chart").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    expect(slider).not_to_have_attribute("aria-valuetext", second)
     assert violations(page) == []
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dashboard.core.measurements import charts as measurement_charts
 from dashboard.core.measurements.axes import Tick
+from dashboard.core.measurements.charts import Scale
 from dashboard.core.measurements.formatting import NOTHING
 from tests.core.report_builders import light, make_run
+
+VECTORS = json.loads((Path(__file__).resolve().parents[2] / "js/chart_vectors.json").read_text())
 
 
 def test_a_failed_block_leaves_a_gap_and_is_counted() -> None:
@@ -62,7 +68,8 @@ def test_without_bands_the_axis_fits_the_medians_alone() -> None:
 
 
 def test_one_block_has_no_band_and_a_tail_below_the_median_is_drawn_at_the_median() -> None:
-    assert measurement_charts.draw_times((3.0,), [line("a", (10.0,), (100.0,))]).lines[0].band == ""
+    both = [line("a", (10.0, None), (100.0, None)), line("b", (10.0, 20.0), (100.0, 100.0))]
+    assert measurement_charts.draw_times((3.0, 4.0), both).lines[0].band == ""
     chart = measurement_charts.draw_times((0.0, 1.0), [line("a", (100.0, 100.0), (10.0, 10.0))])
     assert chart.lines[0].band == "0.0,1000.0 1000.0,1000.0 1000.0,1000.0 0.0,1000.0"
 
@@ -70,7 +77,9 @@ def test_one_block_has_no_band_and_a_tail_below_the_median_is_drawn_at_the_media
 def test_what_was_not_measured_or_took_no_time_is_left_out() -> None:
     x = (0.0, 1.0, 2.0, 3.0)
     chart = measurement_charts.draw_times(x, [line("a", (None, 0.0, 10.0, 10.0), (None, 10.0, None, 10.0))])
-    assert [one.points for one in chart.lines] == ["1000.0,1000.0"]
+    assert chart.lines == ()
+    both = [line("a", (None, 0.0, 10.0, 10.0), (None, 10.0, None, 10.0)), line("b", (10.0,) * 4, (10.0,) * 4)]
+    assert measurement_charts.draw_times(x, both).lines[0].points == "1000.0,1000.0"
     assert measurement_charts.draw_times(x, [line("a", (None,) * 4, (None,) * 4)]) == measurement_charts.ChartView(
         (), (), ()
     )
@@ -82,8 +91,35 @@ def test_ticks_that_are_given_span_the_range_of_x() -> None:
     chart = measurement_charts.draw_times((5.0, 6.0, 7.0), [line("a", (10.0,) * 3, (10.0,) * 3)], given)
     assert chart.across == given
     assert chart.lines[0].points == "0.0,1000.0 500.0,1000.0 1000.0,1000.0"
-    alone = measurement_charts.draw_times((5.0,), [line("a", (10.0,), (10.0,))], given)
-    assert alone.lines[0].points == "0.0,1000.0"
+    assert (chart.x, chart.y) == (Scale(5.0, 7.0, "time"), Scale(10.0, 20.0))
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_chart_is_not_drawn_from_one_point(count: int) -> None:
+    x = tuple(float(number) for number in range(count))
+    lines = [line("a", (10.0,) * count, (20.0,) * count), line("b", (None,) * count, (None,) * count)]
+    assert measurement_charts.draw_times(x, lines).lines == ()
+
+
+def test_labels_are_beside_the_ends_of_their_lines_and_apart() -> None:
+    lines = [line(key, (10.0, value), (10.0, value)) for key, value in (("a", 10.0), ("b", 10.2), ("c", 1000.0))]
+    drawn = {one.key: one for one in measurement_charts.draw_times((0.0, 1.0), lines).lines}
+    heights = [float(drawn[key].label_at.rstrip("%")) * 2.4 for key in ("c", "b", "a")]
+    assert heights[0] == float(drawn["c"].end.rstrip("%")) * 2.4 == 0
+    assert heights[2] - heights[1] >= 17.9
+    assert heights[2] <= 240
+
+
+@pytest.mark.parametrize("case", VECTORS["times"])
+def test_the_browser_draws_the_same_lines_and_labels(case: Any) -> None:
+    series = [
+        measurement_charts.Times(one["key"], one["key"], "host", "", tuple(one["p50"]), tuple(one["p99"]))
+        for one in case["series"]
+    ]
+    chart = measurement_charts.draw_times(case["x"], series, banded=case["banded"])
+    assert [[one.key, one.points, one.band, one.end, one.label_at] for one in chart.lines] == case["lines"]
+    assert [[tick.at, tick.text] for tick in chart.across] == case["across"]
+    assert [[tick.at, tick.text] for tick in chart.up] == case["up"]
 
 
 def test_whole_seconds_have_no_decimals() -> None:
@@ -106,9 +142,11 @@ def test_a_long_line_has_no_marks_and_a_longer_one_fewer_points(count: int, poin
     assert (len(drawn.points.split()), len(drawn.marks)) == (points, marks)
 
 
-def test_lines_beside_others_have_no_marks() -> None:
+def test_lines_beside_others_have_some_marks() -> None:
     both = [line("a", (10.0, 20.0), (20.0, 20.0)), line("b", (10.0, 20.0), (20.0, 20.0))]
-    assert [one.marks for one in measurement_charts.draw_times((0.0, 1.0), both).lines] == [(), ()]
+    assert [one.marks for one in measurement_charts.draw_times((0.0, 1.0), both).lines] == [
+        (("0.00%", "100.00%"), ("100.00%", "0.00%"))
+    ] * 2
 
 
 def test_a_round_begins_with_its_first_block_and_series_without_a_path_are_left_out() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from dashboard.core.measurements.formatting import (
     NOTHING,
-    dash_of,
     fixed,
     format_duration,
     format_interval,
@@ -62,20 +61,6 @@ def test_a_half_goes_up_and_nonsense_is_survived(value: float, text: str) -> Non
 def test_an_interval_has_signs() -> None:
     assert format_interval((-1.0, 2.0)) == "[\N{MINUS SIGN}1.0, +2.0]"
     assert format_interval(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("path", "dash"),
-    [
-        ("published-proxy-ipv6", "proxy"),
-        ("published-dnat", "dnat"),
-        ("container-to-container", "between"),
-        ("loopback", ""),
-        ("what is it", ""),
-    ],
-)
-def test_a_way_has_a_dash_of_its_own(path: str, dash: str) -> None:
-    assert dash_of(path) == dash
 
 
 @pytest.mark.parametrize(

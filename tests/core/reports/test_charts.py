@@ -10,6 +10,7 @@ import pytest
 
 from dashboard.core.measurements.formatting import NOTHING, micros, signed
 from dashboard.core.measurements.measurement import Probe
+from dashboard.core.measurements.series_labels import SeriesLabel
 from dashboard.core.reports.charts import (
     ChartTable,
     LineChart,
@@ -42,7 +43,7 @@ def test_differences_have_one_axis_with_zero() -> None:
     assert (chart.rows[0].label, chart.rows[0].at, chart.rows[0].mode) == ("host/loopback", chart.zero, "host")
     for row in chart.rows[1:]:
         assert 0 <= at(row.low) <= at(row.at) <= at(row.high) <= 100
-        assert row.label in chart.description
+        assert row.words in chart.description
         assert row.said in chart.description
     proxy = next(row for row in chart.rows if row.label == "bridge/published-proxy")
     assert at(proxy.low) > at(chart.zero) + 50
@@ -68,15 +69,14 @@ def test_nothing_is_drawn_without_an_interval() -> None:
 def test_each_line_has_a_distinct_shape_or_dash(draw: object) -> None:
     chart = draw(run_view(), Probe.TCP_RR)  # type: ignore[operator]
     assert isinstance(chart, LineChart)
-    looks = {(one.mode, one.dash) for one in chart.drawing.lines}
-    families = {one.key.removesuffix("-ipv6") for one in chart.drawing.lines}
-    assert len(looks) >= len(families) - 1
+    looks = {(one.mark, one.dash) for one in chart.drawing.lines}
+    assert len(looks) == len({one.words for one in chart.drawing.lines}) == len(chart.drawing.lines)
     for one in chart.drawing.lines:
         assert 4 <= len(one.marks) <= 9
         spots = [float(value) for spot in one.points.split() for value in spot.split(",")]
         assert min(spots) >= 0
         assert max(spots) <= 1000
-    assert [line[0] for line in chart.table.body] == [one.label for one in chart.drawing.lines]
+    assert [line[0] for line in chart.table.body] == [one.words for one in chart.drawing.lines]
     assert all(len(line) == len(chart.table.head) for line in chart.table.body)
 
 
@@ -117,7 +117,8 @@ def test_a_distribution_is_a_curve_over_a_logarithmic_axis_of_time() -> None:
     curve = ((10.0, 0.0), (100.0, 0.5), (1000.0, 1.0))
     chart = ecdf_chart(run_of(shape(ecdf=curve)), Probe.TCP_RR)
     (line,) = chart.drawing.lines
-    assert (line.key, line.label, line.mode, line.dash) == ("a", "A", "bridge", "dnat")
+    assert (line.key, line.label, line.mode, line.dash) == ("a", "A", "bridge", "")
+    assert (line.mark, line.words) == ("published-dnat", "machine's address → published port (DNAT)")
     assert line.points == "0.0,1000.0 500.0,500.0 1000.0,0.0"
     assert line.marks == (("0.00%", "100.00%"), ("50.00%", "50.00%"), ("100.00%", "0.00%"))
     assert [tick.text for tick in chart.drawing.across] == ["10", "20", "50", "100", "200", "500", "1000"]
@@ -145,7 +146,8 @@ def test_a_series_without_a_curve_or_of_another_probe_is_left_out() -> None:
     shapes = (
         shape(),
         shape("zero", ecdf=((0.0, 0.5), (10.0, 1.0))),
-        replace(shape("http", ecdf=((10.0, 1.0),)), probe=Probe.HTTP),
+        replace(shape("http", ecdf=((10.0, 0.5), (20.0, 1.0))), probe=Probe.HTTP),
+        replace(shape("point", ecdf=((10.0, 1.0),)), probe=Probe.HTTP),
     )
     chart = ecdf_chart(run_of(*shapes), Probe.TCP_RR)
     assert (chart.drawing.lines, chart.table.body) == ((), ())
@@ -186,7 +188,7 @@ def test_bands_are_drawn_for_at_most_four_series(count: int, banded: bool) -> No
     [
         (3, 1, [[0, 1, 2]]),
         (11, 1, [list(range(11))]),
-        (12, 1, [[0, 2, 4, 6, 8, 10]]),
+        (12, 1, [list(range(12))]),
         (12, 2, [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]),
     ],
 )
@@ -206,13 +208,14 @@ def test_an_interval_is_described_with_signs() -> None:
 
 def test_differences_without_a_baseline_have_no_row_for_it() -> None:
     table = ChartTable("", (), ())
-    chart = draw_intervals("Title", [("a", "A", "host", 1.0, (0.5, 2.0), "slower")], table)
+    labels = {"a": SeriesLabel("loopback", "", "127.0.0.1 → host", "127.0.0.1")}
+    chart = draw_intervals("Title", [("a", "A", "host", 1.0, (0.5, 2.0), "slower")], table, labels=labels)
     assert chart is not None
-    assert chart.description == "Title: A +1.0 µs, 95 % interval [+0.5, +2.0]."
+    assert chart.description == "Title: 127.0.0.1 → host +1.0 µs, 95 % interval [+0.5, +2.0]."
     assert [(row.low, row.at, row.high, row.verdict) for row in chart.rows] == [
         ("25.00%", "50.00%", "100.00%", "slower")
     ]
-    assert draw_intervals("Title", [], table) is None
+    assert draw_intervals("Title", [], table, labels={}) is None
 
 
 def test_a_series_that_was_not_compared_has_a_dash_for_its_difference() -> None:

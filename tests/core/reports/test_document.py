@@ -56,7 +56,12 @@ def test_the_document_is_json_and_has_every_chapter() -> None:
     probe = data["runs"][0]["probes"][0]
     assert len(probe["lines"]) == 2
     assert probe["missing"]
-    assert {row["mode"] for row in probe["intervals"]["rows"]} == {"host", "bridge"}
+    assert {row["mark"] for row in probe["intervals"]["rows"]} >= {"loopback", "published-proxy"}
+    for line in probe["lines"][1]["chart"]["lines"]:
+        assert 0 <= line["label_at"] <= 1
+        assert line["label"].replace(BREAK, "") in {
+            row["label"].replace(BREAK, "") for row in probe["intervals"]["rows"]
+        }
 
 
 def test_charts_and_pictures_stay_within_their_bounds() -> None:

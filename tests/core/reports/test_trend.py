@@ -44,8 +44,8 @@ def test_points_are_placed_by_time_with_their_intervals() -> None:
             high <= y <= low for (_x, y), (_l, low), (_h, high) in zip(spots, band, reversed(band), strict=False)
         )
         assert len(line.marks) == 3
-    assert {(line.mode, line.dash) for line in chart.drawing.lines} >= {("host", ""), ("bridge", "proxy")}
-    assert chart.table.head == ("saved (UTC)", *(line.label for line in chart.drawing.lines))
+    assert {line.mark for line in chart.drawing.lines} >= {"loopback", "published-proxy"}
+    assert chart.table.head == ("saved (UTC)", *(line.words for line in chart.drawing.lines))
     assert len(chart.table.body) == 3
     assert all("[" in cell for line in chart.table.body for cell in line[1:])
 
@@ -87,13 +87,14 @@ def test_a_series_that_one_report_lacks_has_a_gap_in_the_table() -> None:
             make_trend_report(2, RUNS[1]),
         ]
     )
-    column = trend.charts[0].table.head.index("bridge/published-proxy tcp-rr")
+    column = trend.charts[0].table.head.index("127.0.0.1 → published port (docker-proxy)")
     assert [("[" in line[column]) for line in trend.charts[0].table.body] == [True, False, True]
 
 
 def test_a_trend_may_have_one_report_or_no_measurement() -> None:
     alone = build_trend([make_trend_report(0, RUNS[0])])
-    assert len(alone.charts[0].drawing.lines[0].points.split()) == 1
+    assert alone.charts[0].drawing.lines == (), "a chart is not drawn from one point"
+    assert len(alone.charts[0].table.body) == 1
     assert build_trend([make_trend_report(0), make_trend_report(1)]).charts == ()
     assert build_trend([]).entries == ()
 

@@ -108,33 +108,6 @@ export function layOutAxis(values) {
   return { zero: at(0), at, ticks: ticks.map((value) => ({ at: at(value), text: formatSigned(value, digits) })) };
 }
 
-/** A logarithmic axis around low to high: from and to 1, 2 or 5 times a power of ten. */
-export function logRange(low, high) {
-  if (low === null || !(low > 0)) return [1, 100];
-  const down = 10 ** Math.floor(Math.log10(low));
-  const up = 10 ** Math.floor(Math.log10(high));
-  const first = [5, 2, 1].find((factor) => factor * down <= low) * down;
-  const last = [1, 2, 5, 10].find((factor) => factor * up >= high) * up;
-  return last > first ? [first, last] : [first, first * 10];
-}
-
-/** Whether a logarithmic axis has a line at this value. */
-export function isRoundTick(value) {
-  return value !== null && ["1", "2", "5"].includes(String(Number(value.toPrecision(6))).replace(/[0.]/g, ""));
-}
-
-/** The steps of several curves with one ascending x: {x, y: [[share or null]]}, as uPlot needs them. */
-export function joinCurves(curves) {
-  const x = [...new Set(curves.flatMap((points) => points.map(([us]) => us)))].sort((one, other) => one - other);
-  const place = new Map(x.map((us, number) => [us, number]));
-  const y = curves.map((points) => {
-    const values = new Array(x.length).fill(null);
-    for (const [us, share] of points) values[place.get(us)] = share;
-    return values;
-  });
-  return { x, y };
-}
-
 /** The effect of a message: `refresh` if the whole page must be fetched, `add` for new blocks. */
 export function receive(state, message) {
   if (message === null || typeof message !== "object") return "ignore";

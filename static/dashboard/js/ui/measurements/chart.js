@@ -1,176 +1,91 @@
-// Charts drawn by uPlot, if it is installed: blocks over time with their bands, and distributions.
-// Without it the page keeps the charts that the server rendered.
+// Charts as SVG: the same elements as templates/measurements/_chart.html.
 
-import { isRoundTick, joinCurves, logRange } from "../../core/measurements/measurement.js";
+import { drawCurves, drawTimes } from "../../core/measurements/chart.js";
+import { svgElement } from "../dom.js";
 
-const HEIGHT = 300;
-const DASHES = { dnat: [7, 4], proxy: [2, 3], between: [9, 3, 2, 3] };
-const POINTS_UP_TO = 120;
-
-export function hasLibrary() {
-  return typeof globalThis.uPlot === "function";
+function textAt(attributes, text) {
+  const element = svgElement("text", attributes);
+  element.textContent = text;
+  return element;
 }
 
-/** The current value of a CSS variable, because a canvas cannot use variables. */
-function colourOf(mode, name = "--mode") {
-  const probe = document.createElement("span");
-  probe.dataset.mode = mode;
-  probe.className = "colour-probe";
-  document.getElementById("main").append(probe);
-  probe.style.color = `var(${name})`;
-  const colour = getComputedStyle(probe).color;
-  probe.remove();
-  return colour;
+export function drawMark(mark, size, attributes) {
+  const spot = svgElement("svg", { class: "dot-mark", width: 1, height: 1, ...attributes });
+  spot.append(svgElement("use", { href: `#mark-${mark}`, x: -size / 2, y: -size / 2, width: size, height: size }));
+  return spot;
 }
 
-function faint(colour, share) {
-  const parts = /^rgba?\(([^)]+)\)$/.exec(colour);
-  if (parts === null) return colour;
-  const [r, g, b] = parts[1].split(/[,\s]+/);
-  return `rgba(${r}, ${g}, ${b}, ${share})`;
+function groupOf({ mode, mark, dash }) {
+  return svgElement("g", { "data-mode": mode, "data-mark": mark, "data-dash": dash });
 }
 
-/** The mode's marker as a path of 12 by 12 units around the origin. */
-function markOf(mode) {
-  const symbol = document.getElementById(`shape-${mode}`);
-  const drawn = symbol?.firstElementChild;
-  const mark = new Path2D();
-  if (drawn?.hasAttribute("d")) mark.addPath(new Path2D(drawn.getAttribute("d")), new DOMMatrix([1, 0, 0, 1, -6, -6]));
-  else mark.arc(0, 0, 5, 0, 2 * Math.PI);
-  return mark;
-}
-
-/** Draws points in the shape of their mode. */
-function drawMarks(mode, size) {
-  const mark = markOf(mode);
-  return (u, number, first, last, filtered) => {
-    const fill = new Path2D();
-    const scale = (size * devicePixelRatio) / 12;
-    const y = u.series[number].scale;
-    const draw = (place) => {
-      const value = u.data[number][place];
-      if (value === null || value === undefined) return;
-      fill.addPath(mark, new DOMMatrix([scale, 0, 0, scale, u.valToPos(u.data[0][place], "x", true), u.valToPos(value, y, true)]));
-    };
-    if (filtered) filtered.forEach(draw);
-    else for (let place = first; place <= last; place += 1) draw(place);
-    return { stroke: null, fill, clip: null, flags: 3 };
-  };
-}
-
-function axes(texts) {
-  const ink = colourOf("machine", "--soft");
-  const line = { stroke: colourOf("machine", "--line"), width: 1 };
-  const font = "12px ui-monospace, monospace";
-  const common = { stroke: ink, grid: line, ticks: line, font, labelFont: font, labelSize: 18 };
-  return texts.map(({ log, ...one }) => ({ ...common, ...(log ? { ...ROUND, grid: { ...line, ...ROUND }, ticks: { ...line, ...ROUND } } : {}), ...one }));
-}
-
-const LOG = { distr: 3, log: 10, range: (u, low, high) => logRange(low, high) };
-const ROUND = { filter: (u, splits) => splits.map((value) => (isRoundTick(value) ? value : null)) };
-const formatTicks = (u, values) => values.map((value) => (value === null ? "" : String(Number(value.toPrecision(6)))));
-
-function plot(box, options, data) {
-  const chart = new globalThis.uPlot({
-    width: Math.max(240, box.clientWidth),
-    height: HEIGHT,
-    legend: { show: false },
-    cursor: { drag: { x: true, y: false }, points: { show: false } },
-    ...options,
-  }, data, box);
-  chart.root.setAttribute("role", "img");
-  return chart;
-}
-
-/** Redraws the chart after a change of its width or of the theme. Returns {redraw, destroy}. */
-function keepFitting(box, make) {
-  let chart = null;
-  function redraw() {
-    chart?.destroy();
-    chart = make();
+function drawPlot(view, name) {
+  const plot = svgElement("svg", { class: "chart", width: "100%", height: 280, role: "img", "aria-label": name, "data-drawing": "" });
+  const area = svgElement("svg", { x: 0, y: 8, width: "100%", height: 240, class: "chart-lines" });
+  area.append(...view.up.map((tick) => svgElement("line", { class: "grid", x1: 0, x2: "100%", y1: tick.at, y2: tick.at })));
+  const stretched = svgElement("svg", { viewBox: "0 0 1000 1000", width: "100%", height: "100%", preserveAspectRatio: "none" });
+  for (const line of view.lines) {
+    const group = groupOf(line);
+    group.dataset.line = line.key;
+    group.dataset.words = line.words;
+    if (line.band) group.append(svgElement("polygon", { class: "band", points: line.band }));
+    group.append(svgElement("polyline", { class: "line", points: line.points, "vector-effect": "non-scaling-stroke" }));
+    stretched.append(group);
   }
-  const sizes = new ResizeObserver(() => {
-    if (chart !== null && box.clientWidth > 0) chart.setSize({ width: Math.max(240, box.clientWidth), height: HEIGHT });
-  });
-  const themes = new MutationObserver(redraw);
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  sizes.observe(box);
-  themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  scheme.addEventListener("change", redraw);
-  redraw();
-  return {
-    get chart() {
-      return chart;
-    },
-    redraw,
-    destroy() {
-      sizes.disconnect();
-      themes.disconnect();
-      scheme.removeEventListener("change", redraw);
-      chart?.destroy();
-    },
-  };
+  area.append(stretched);
+  for (const line of view.lines) {
+    const group = groupOf(line);
+    group.append(...line.marks.map(([x, y]) => drawMark(line.mark, 10, { x, y })));
+    area.append(group);
+  }
+  view.up.forEach((tick, number) => area.append(textAt({ x: 2, y: tick.at, dy: -3 }, number === view.up.length - 1 && view.unit ? `${tick.text} ${view.unit}` : tick.text)));
+  area.append(svgElement("line", { class: "cursor", x1: 0, x2: 0, y1: 0, y2: "100%", visibility: "hidden" }));
+  const last = view.across.length - 1;
+  plot.append(area, ...view.across.map((tick, number) => textAt({ x: tick.at, y: 266, class: number === 0 ? "first" : number === last ? "last" : "middle" }, tick.text)));
+  return plot;
 }
 
-/** lines: [{key, label, mode, dash}]. columns(): {x, series: Map}. `shown(key)` and `banded()`: whether it is ticked. */
-export function createTimeChart(box, { lines, columns, shown, banded, said, name }) {
-  function data() {
+function drawLabels(view) {
+  const outer = svgElement("svg", { class: "chart-labels", width: "100%", height: 280, "aria-hidden": "true" });
+  const area = svgElement("svg", { y: 8, width: "100%", height: 240, class: "chart-lines" });
+  for (const line of view.lines) {
+    const group = groupOf(line);
+    if (line.end) group.append(svgElement("line", { class: "leader", x1: 0, x2: 12, y1: line.end, y2: line.labelAt }));
+    group.append(
+      drawMark(line.mark, 10, { x: 20, y: line.labelAt }),
+      textAt({ class: "full", x: 30, y: line.labelAt, dy: 4 }, line.words),
+      textAt({ class: "brief", x: 30, y: line.labelAt, dy: 4 }, line.short),
+    );
+    area.append(group);
+  }
+  outer.append(area);
+  return outer;
+}
+
+function show(box, view, name) {
+  if (view.lines.length === 0) return;
+  const chart = document.createElement("div");
+  chart.className = "chart-box";
+  chart.dataset.reading = "";
+  for (const axis of ["x", "y"]) {
+    for (const [key, value] of Object.entries(view[axis])) chart.setAttribute(`data-${axis}-${key}`, value);
+  }
+  chart.append(drawPlot(view, name), drawLabels(view));
+  (box.querySelector(".chart-box, [data-drawing]") ?? box.appendChild(document.createElement("div"))).replaceWith(chart);
+}
+
+/** lines: [{key, mode, mark, dash, words, short}]. columns(): {x, series: Map}. `shown(key)` and `banded()`: whether it is ticked. */
+export function createTimeChart(box, { lines, columns, shown, banded, name }) {
+  function redraw() {
     const { x, series } = columns();
     const blank = x.map(() => null);
-    const rows = [x];
-    for (const { key } of lines) {
-      const own = series.get(key);
-      rows.push(own?.p50 ?? blank, banded() ? own?.p99 ?? blank : blank);
-    }
-    return rows;
+    const chosen = lines.filter(({ key }) => shown(key)).map((line) => ({ ...line, p50: series.get(line.key)?.p50 ?? blank, p99: series.get(line.key)?.p99 ?? blank }));
+    show(box, drawTimes(x, chosen, banded()), name);
   }
-
-  function make() {
-    box.replaceChildren();
-    const series = [{ label: said.seconds }];
-    const bands = [];
-    lines.forEach(({ key, label, mode, dash }, place) => {
-      const colour = colourOf(mode);
-      const few = (u) => u.data[0].length <= POINTS_UP_TO;
-      series.push(
-        { label, stroke: colour, width: 1.8, dash: DASHES[dash], spanGaps: true, show: shown(key), points: { show: few, fill: colour, paths: drawMarks(mode, 7) } },
-        { label: `${label} p99`, stroke: faint(colour, 0.25), width: 1, spanGaps: true, show: shown(key), points: { show: false } },
-      );
-      bands.push({ series: [2 * place + 2, 2 * place + 1], fill: faint(colour, 0.1) });
-    });
-    const chart = plot(box, {
-      series,
-      bands: banded() ? bands : [],
-      scales: { x: { time: false }, y: LOG },
-      axes: axes([{ label: said.seconds }, { label: said.micros, size: 58, log: true, values: formatTicks }]),
-    }, data());
-    chart.root.setAttribute("aria-label", name);
-    return chart;
-  }
-
-  const kept = keepFitting(box, make);
-  return {
-    update: () => kept.chart.setData(data()),
-    toggle(key, show) {
-      const place = lines.findIndex((line) => line.key === key);
-      if (place >= 0) for (const number of [2 * place + 1, 2 * place + 2]) kept.chart.setSeries(number, { show });
-    },
-    redraw: kept.redraw,
-    destroy: kept.destroy,
-  };
+  return { redraw };
 }
 
-/** curves: [{label, mode, dash, points: [[us, share]]}]. */
-export function createDistributionChart(box, { curves, said, name }) {
-  const { x, y } = joinCurves(curves.map((one) => one.points));
-  return keepFitting(box, () => {
-    box.replaceChildren();
-    const chart = plot(box, {
-      series: [{ label: said.micros }, ...curves.map(({ label, mode, dash }) => ({ label, stroke: colourOf(mode), width: 1.8, dash: DASHES[dash], spanGaps: true, points: { show: false } }))],
-      scales: { x: { time: false, ...LOG }, y: { range: [0, 1] } },
-      axes: axes([{ label: said.micros, log: true, values: formatTicks }, { label: said.share, size: 58 }]),
-    }, [x, ...y]);
-    chart.root.setAttribute("aria-label", name);
-    return chart;
-  });
+/** curves: [{key, mode, mark, dash, words, short, points: [[us, share]]}]. */
+export function drawDistribution(box, curves, name) {
+  show(box, drawCurves(curves), name);
 }

@@ -7,8 +7,9 @@ import { getJson, getPage } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
 import { createConnection } from "../experiments/connection.js";
 import { createLocalTimes } from "../site_header.js";
-import { createDistributionChart, createTimeChart, hasLibrary } from "./chart.js";
-import { announce, keepDetailsOpen, setText, modeIcon, slot, svgElement } from "../dom.js";
+import { createTimeChart, drawDistribution, drawMark } from "./chart.js";
+import { createReading } from "./reading.js";
+import { announce, keepDetailsOpen, setText, slot, svgElement } from "../dom.js";
 
 const LIVE = new Set(["waiting", "running"]);
 const TICK_MS = 250;
@@ -27,20 +28,19 @@ function isHidden(main, key) {
 function createOverTime(main, blocks, said) {
   const box = main.querySelector('[data-chart="over-time"]');
   const data = readJson("chart-data");
-  if (box === null || !hasLibrary() || data.series.length === 0) return null;
+  if (box === null || data.series.length === 0) return null;
   const band = main.querySelector("[data-band]");
   const chart = createTimeChart(box, {
     lines: data.series,
     columns: () => blocks().columns(),
     shown: (key) => !isHidden(main, key),
     banded: () => band.checked,
-    said,
-    name: box.querySelector("[aria-label]")?.getAttribute("aria-label") ?? "",
+    name: box.dataset.name,
   });
+  createReading(box);
   main.querySelector("[data-chart-tools]").hidden = false;
-  main.querySelector("[data-axis-name]").hidden = true;
   band.addEventListener("change", () => chart.redraw());
-  for (const one of main.querySelectorAll("[data-toggle]")) one.addEventListener("change", () => chart.toggle(one.dataset.toggle, one.checked));
+  for (const one of main.querySelectorAll("[data-toggle]")) one.addEventListener("change", () => chart.redraw());
   return chart;
 }
 
@@ -51,10 +51,6 @@ function createDistribution(main, said) {
   const box = details.querySelector('[data-chart="distribution"]');
   details.addEventListener("toggle", async () => {
     if (!details.open || details.dataset.read) return;
-    if (!hasLibrary()) {
-      setText(state, said.noLibrary);
-      return;
-    }
     details.dataset.read = "yes";
     setText(state, said.loading);
     try {
@@ -62,7 +58,10 @@ function createDistribution(main, said) {
       const known = new Map(readJson("chart-data").series.map((one) => [one.key, one]));
       const curves = series.filter((one) => one.points.length > 0 && known.has(one.key)).map((one) => ({ ...known.get(one.key), points: one.points }));
       setText(state, curves.length > 0 ? "" : said.nothing);
-      if (curves.length > 0) createDistributionChart(box, { curves, said, name: details.querySelector("summary").textContent.trim() });
+      if (curves.length > 0) {
+        drawDistribution(box, curves, details.querySelector("summary").textContent.trim());
+        createReading(box);
+      }
     } catch (error) {
       delete details.dataset.read;
       setText(state, fill(said.noDistribution, { reason: error.message }));
@@ -114,12 +113,8 @@ function drawDots(group, differences) {
     grid.append(...axis.ticks.map((tick) => lineAt(tick.at)));
     const drawn = [grid, lineAt(axis.zero, "zero")];
     if (delta !== null) {
-      const spot = svgElement("svg", { class: "dot-mark", x: axis.at(delta), y: "50%", width: 1, height: 1 });
-      const use = modeIcon(strip.dataset.mode).firstElementChild;
-      for (const [name, value] of Object.entries({ x: -6, y: -6, width: 12, height: 12 })) use.setAttribute(name, value);
-      spot.append(use);
-      drawn.push(spot);
-      strip.setAttribute("aria-label", `${item.dataset.series}: ${formatSigned(delta)} µs`);
+      drawn.push(drawMark(strip.dataset.mark, 12, { x: axis.at(delta), y: "50%" }));
+      strip.setAttribute("aria-label", `${item.querySelector(".path-words").textContent}: ${formatSigned(delta)} µs`);
     }
     strip.replaceChildren(...drawn);
   }
@@ -174,7 +169,7 @@ export function createMeasurement(main) {
     scheduled = false;
     if (!LIVE.has(state)) return;
     drawSoFar(main, blocks, said);
-    chart?.update();
+    chart?.redraw();
   }
 
   function schedule() {
@@ -190,7 +185,6 @@ export function createMeasurement(main) {
     const hidden = new Set([...main.querySelectorAll("[data-toggle]:not(:checked)")].map((one) => one.dataset.toggle));
     const opened = main.querySelector("[data-distribution]")?.open ?? false;
     const focused = document.activeElement;
-    chart?.destroy();
     for (const part of main.querySelectorAll("[data-part]")) {
       const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
       if (fresh === null) continue;

@@ -1,0 +1,66 @@
+"""How the series of a measurement look in charts: one colour and shape for each kind of path, and a label in words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dashboard.core.paths.words import IPV6_SUFFIX, describe_path, shorten_path
+
+#: Dash patterns of further series over the same path: other columns, other probes.
+_FURTHER = ("second", "third", "fourth")
+#: The height of one label beside a chart, in pixels.
+LABEL_PX = 18
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesLabel:
+    """``mark`` selects colour and shape: the name of the path, whose shape is hollow over IPv6; ``dash`` the pattern of
+    the line: empty, ``six`` for IPv6, or the number among several series over the same path. ``short`` fits into narrow
+    charts."""
+
+    mark: str
+    dash: str
+    words: str
+    short: str
+
+
+def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, SeriesLabel]:
+    """Labels by key for series (key, column, path, variant such as the probe) of one chart. Columns, and the words in
+    which variants differ, are named where paths alone do not tell the series apart."""
+    listed = list(series)
+    labels: dict[str, SeriesLabel] = {}
+    seen: dict[str, int] = {}
+    for key, column, path, variant in listed:
+        like = [one for one in listed if one[2] == path]
+        parts = [column] if len({one[1] for one in like}) > 1 else []
+        common = set.intersection(*(set(one[3].split()) for one in like))
+        parts += [word for word in variant.split() if word not in common]
+        place = seen.get(path, 0)
+        seen[path] = place + 1
+        dash = _FURTHER[min(place, len(_FURTHER)) - 1] if place else "six" if path.endswith(IPV6_SUFFIX) else ""
+        words, short = (", ".join((text, *parts)) for text in (describe_path(path), shorten_path(path)))
+        labels[key] = SeriesLabel(path, dash, words, short)
+    return labels
+
+
+def label_signatures(signatures: Iterable[str]) -> dict[str, SeriesLabel]:
+    """Labels of series of several runs, by signature (``series_key.series_signature``)."""
+    listed = []
+    for signature in signatures:
+        mode, path, *rest = [*signature.split(" ", 2), "", ""]
+        listed.append((signature, mode, path, rest[0]))
+    return label_series(listed)
+
+
+def spread_labels(ends: Iterable[float], height: float, gap: float = LABEL_PX) -> tuple[float, ...]:
+    """Positions for labels of lines that end at ``ends``, in the same order: at least ``gap`` apart, within ``height``
+    if they fit, and as near to their ends as that allows."""
+    wanted = list(ends)
+    ranked = sorted(range(len(wanted)), key=lambda number: wanted[number])
+    placed: list[float] = []
+    for rank, number in enumerate(ranked):
+        placed.append(max(wanted[number], placed[-1] + gap if rank else 0.0))
+    limit = height
+    for rank in reversed(range(len(placed))):
+        placed[rank] = max(0.0, min(placed[rank], limit))
+        limit = placed[rank] - gap
+    return tuple(placed[ranked.index(number)] for number in range(len(wanted)))

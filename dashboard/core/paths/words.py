@@ -1,0 +1,37 @@
+"""A path in the words of a person: ``127.0.0.1 → published port (docker-proxy)``."""
+
+from dashboard.core.paths.model import PathKind, kind_of
+
+IPV6_SUFFIX = "-ipv6"
+#: Each kind in words, and shorter for narrow charts. ``{loopback}`` is the loopback address of the family.
+_WORDS: dict[str, tuple[str, str]] = {
+    PathKind.LOOPBACK: ("{loopback} → host", "{loopback}"),
+    PathKind.BRIDGE_ADDRESS: ("machine → container's address", "container's address"),
+    PathKind.PUBLISHED_DNAT: ("machine's address → published port (DNAT)", "DNAT"),
+    PathKind.PUBLISHED_PROXY: ("{loopback} → published port (docker-proxy)", "docker-proxy"),
+    PathKind.CONTAINER_TO_CONTAINER: ("container → another container", "container → container"),
+    PathKind.SHARED_NAMESPACE: ("{loopback} in the shared namespace", "shared namespace"),
+    PathKind.RESOLVER: ("container → its resolver", "resolver"),
+    PathKind.MACHINE_ADDRESS: ("machine's address → host", "machine's address"),
+    PathKind.INSIDE: ("{loopback} inside the container", "inside"),
+}
+
+
+def _describe(name: str, which: int) -> str:
+    words = _WORDS.get(kind_of(name), (name, name))[which]
+    if not name.endswith(IPV6_SUFFIX):
+        return words.replace("{loopback}", "127.0.0.1")
+    if "{loopback}" in words:
+        return words.replace("{loopback}", "[::1]")
+    return f"{words}, IPv6"
+
+
+def describe_path(name: str) -> str:
+    """The path with this name (``published-proxy``) in words; an unknown name itself."""
+    return _describe(name, 0)
+
+
+def shorten_path(name: str) -> str:
+    """The same in at most 25 characters, without what the longer words explain."""
+    short = _describe(name, 1)
+    return f"{short}, IPv6" if name.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else short
