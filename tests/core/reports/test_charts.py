@@ -105,6 +105,9 @@ def test_a_run_without_blocks_is_an_empty_drawing() -> None:
     assert ecdf_chart(run, Probe.TCP_RR).drawing.lines == ()
 
 
+DNAT = "machine's address → published port (DNAT)"
+
+
 def shape(key: str = "a", **fields: Any) -> SeriesSummary:
     return SeriesSummary(key, key.title(), "bridge", "published-dnat", Probe.TCP_RR, "bridge", **fields)
 
@@ -131,7 +134,7 @@ def test_a_distribution_is_a_curve_over_a_logarithmic_axis_of_time() -> None:
         ("0.00%", "100 %"),
     ]
     nothing = ["1000.0"] * 4
-    assert chart.table.body == (("A", "100.0", "100.0", "100.0", *(micros(1000.0) for _ in nothing)),)
+    assert chart.table.body == ((DNAT, "100.0", "100.0", "100.0", *(micros(1000.0) for _ in nothing)),)
 
 
 def test_curves_share_an_axis_from_the_shortest_to_the_longest_time() -> None:
@@ -169,8 +172,8 @@ def test_blocks_of_several_series_are_drawn_over_their_common_moments() -> None:
         "500.0,1000.0 1000.0,1000.0",
     ]
     assert chart.table.body == (
-        ("A", "3", "1", "10.0", "20.0", "1000", NOTHING),
-        ("B", "0", "0", NOTHING, NOTHING, NOTHING, NOTHING),
+        (DNAT, "3", "1", "10.0", "20.0", "1000", NOTHING),
+        (DNAT, "0", "0", NOTHING, NOTHING, NOTHING, NOTHING),
     )
     assert "with a band up to its p99" in chart.description
 
