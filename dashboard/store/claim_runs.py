@@ -187,6 +187,14 @@ def newest_outcomes(group: str = "") -> dict[str, Outcome]:
     return {row.claim: _outcome(row) for row in rows}
 
 
+def recorded_seconds() -> dict[str, float]:
+    """How long each claim took when it was executed last."""
+    done = ClaimOutcome.objects.filter(step=ClaimState.DONE).exclude(executed="")
+    newest = [row["last"] for row in done.values("claim").annotate(last=Max("pk"))]
+    rows = ClaimOutcome.objects.filter(pk__in=newest).values_list("claim", "executed")
+    return {claim: msgspec.json.decode(text, type=ExecutedClaim).seconds for claim, text in rows}
+
+
 def results(run: str) -> tuple[ClaimResult, ...]:
     """The results of a run as a report stores them."""
     return tuple(outcome.executed.result for outcome in outcomes(run) if outcome.executed is not None)

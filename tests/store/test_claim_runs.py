@@ -109,3 +109,14 @@ def test_a_run_with_results_can_be_saved_as_a_report() -> None:
     )
     assert content is not None
     assert (content.title, content.origin, len(content.claims)) == ("Claims of today", "claims", 2)
+
+
+def test_the_recorded_duration_of_a_claim_is_the_newest() -> None:
+    first = all_claims()[0]
+    for seconds in (5.0, 2.5):
+        run = claim_runs.create_run([first.id])
+        executed = ExecutedClaim.from_judgement(first, holds("x"), seconds=seconds)
+        claim_runs.record_state(run, first.id, ClaimState.DONE, executed)
+        claim_runs.finish(run, claim_runs.FINISHED, 6.0)
+    claim_runs.create_run([first.id])
+    assert claim_runs.recorded_seconds() == {first.id: 2.5}

@@ -12,6 +12,8 @@ from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 
 #: Needs that require a private host: the claim uses ports that the reader's own programs may hold, or changes files.
 NOT_HARMLESS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE})
+#: Claims that run at the same time.
+MAX_CONCURRENT = 3
 #: A symbol for each verdict: neither colour nor the word alone carries it.
 SYMBOLS = {ClaimVerdict.HOLDS: "✓", ClaimVerdict.DIFFERS: "≠", ClaimVerdict.NOT_TESTABLE: "?"}
 

@@ -14,7 +14,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from dashboard.core.claims.model import Claim, Judgement, Need, not_testable
-from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim, exclusive_ports, make_plan
+from dashboard.core.claims.run import (
+    MAX_CONCURRENT,
+    ClaimsRun,
+    ClaimState,
+    ExecutedClaim,
+    exclusive_ports,
+    make_plan,
+)
 from dashboard.core.claims.testbed import NotTestableError
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError
@@ -31,7 +38,6 @@ from dashboard.lab.context import LABEL, LABEL_ARM, LABEL_EXPERIMENT, Context
 from dashboard.netns.namespace import NamespaceGone
 
 log = logging.getLogger(__name__)
-MAX_CONCURRENT = 3
 TIMEOUT_S = 30.0
 MEASURE_TIMEOUT_S = 60.0
 

@@ -1,6 +1,6 @@
 """Pages of claims and misconceptions: read, run, follow, cancel, save."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.estimate import describe_seconds, run_seconds
 from dashboard.core.claims.misconception import Misconception, compare_prediction
 from dashboard.core.claims.misconceptions import all_misconceptions, find_misconception
-from dashboard.core.claims.run import choose
+from dashboard.core.claims.run import ClaimState, choose
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.store import claim_runs
 from dashboard.store.claim_runs import RunSummary
@@ -65,7 +66,11 @@ def require_misconception(name: str) -> Misconception:
 def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any]:
     """The context of the page that lists all claims. ``group``: of a training session."""
     live = claim_runs.live_run(group)
+    recorded = claim_runs.recorded_seconds()
+    runnable = {claim.id for claim in shown if not claim.unavailable}
     return {
+        "estimate": describe_seconds(run_seconds([one for one in all_claims() if one.id in runnable], recorded)),
+        "remaining": _remaining(live, recorded),
         "groups": group_by_topic(shown),
         "total": len(shown),
         "private_total": sum(claim.private for claim in shown),
@@ -78,7 +83,23 @@ def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any
 def run_context(run: RunSummary) -> dict[str, Any]:
     """The context of the page of one run."""
     shown = show_run(claim_runs.outcomes(run.id))
-    return {"groups": group_by_topic(shown), "total": len(shown), "run": run, "live": run.live, "past": True}
+    return {
+        "groups": group_by_topic(shown),
+        "total": len(shown),
+        "run": run,
+        "live": run.live,
+        "past": True,
+        "remaining": _remaining(run, claim_runs.recorded_seconds()),
+    }
+
+
+def _remaining(run: RunSummary | None, recorded: Mapping[str, float]) -> str:
+    """How long a run still takes; empty if it is over."""
+    if run is None or not run.live:
+        return ""
+    outcomes = claim_runs.outcomes(run.id)
+    asked, done = ({one.claim for one in outcomes}, {one.claim for one in outcomes if one.step is ClaimState.DONE})
+    return describe_seconds(run_seconds([claim for claim in all_claims() if claim.id in asked], recorded, done))
 
 
 @require_GET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -282,3 +283,21 @@ def test_the_api_refuses_with_a_reason(owner: Client, path: str, body: object, s
     assert answer.status_code == status
     assert answer.json()["detail"]
     assert owner.get("/api/claims/runs/nobody", **HERE).status_code == 404
+
+
+@pytest.mark.usefixtures("_lab")
+def test_the_page_says_how_long_a_run_takes_and_how_long_it_still_takes(owner: Client) -> None:
+    page = owner.get("/claims/", **HERE).content.decode()
+    assert re.search(r"Running all of them takes about [\d.]+ (s|min)\.", page)
+    run = claim_runs.create_run([FIRST.id, SECOND.id])
+    claim_runs.mark_running(run)
+    slow = ExecutedClaim.from_judgement(FIRST, holds("x"), seconds=1.0)
+    claim_runs.record_state(run, FIRST.id, ClaimState.DONE, slow)
+    page = owner.get(f"/claims/runs/{run}/", **HERE).content.decode()
+    assert re.search(r"1 of 2 done,\s+about \d+ s left", page)
+    assert "Running all of them takes" not in owner.get("/claims/", **HERE).content.decode()
+    claim_runs.finish(run, claim_runs.CANCELLED, 1.0)
+    assert (
+        " left"
+        not in owner.get(f"/claims/runs/{run}/", **HERE).content.decode().partition('data-part="progress"')[2][:900]
+    )
