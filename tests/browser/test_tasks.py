@@ -1,0 +1,28 @@
+"""Each task of a first visit ends with its answer in view. How long they take is printed by tests/browser/tasks.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.server import Server
+from tests.browser.tasks import TASKS, VIEWPORT, Task, Walk, perform
+from tests.browser.visitor import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing(server: Server) -> Iterator[None]:
+    yield
+    server.forget_everything()
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.do.__name__)
+def test_a_task_ends_with_its_answer_in_view(task: Task, visit: Visit, server: Server) -> None:
+    if task.prepared:
+        server.launch(modes=list(task.prepared), publish="8080:80")
+    visitor = visit(viewport=VIEWPORT)
+    visitor.expect(r"Failed to load resource: .* 409 .*/experiments/")
+    perform(task, Walk(visitor.open(server.url)), server)
