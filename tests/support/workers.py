@@ -44,6 +44,8 @@ SECONDS: dict[str, int] = {
     "tests/browser/experiments/test_live.py": 40,
     "tests/browser/training/test_sessions.py": 35,
     "tests/browser/test_accessibility.py": 30,
+    "tests/browser/test_tasks.py": 40,
+    "tests/browser/experiments/test_presets.py": 40,
     "tests/browser/training/": 30,
     "tests/browser/workshops/test_workshop.py": 30,
     "tests/browser/measurements/": 30,
