@@ -109,6 +109,8 @@ async def test_the_docker_command_makes_of_the_line_what_we_made_of_the_arm(
     typed, ours = json.loads(engine_host.docker("inspect", "typed", "ours"))
     for facts in (typed, ours):  # the command line sends the name that was typed, the Engine keeps an id
         mode = facts["HostConfig"]["NetworkMode"]
+        if mode == "default":  # what the command sends to an API before 1.42 if --network is missing
+            facts["HostConfig"]["NetworkMode"] = "bridge"
         if mode.startswith("container:"):
             owner = engine_host.inspect(mode.removeprefix("container:"), "{{.Name}}")
             facts["HostConfig"]["NetworkMode"] = f"container:{owner}"

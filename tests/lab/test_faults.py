@@ -112,7 +112,7 @@ async def test_an_engine_that_hangs_during_a_launch_is_shown_and_the_launch_fini
     await lab_harness.reaches(identity, Phase.RUNNING)
     await healed(lab_harness, identity)
     columns = (await lab_harness.view(identity)).columns
-    assert {one.status for one in columns} == {ArmStatus.RUNNING}, [one.error for one in columns]
+    assert {one.status for one in columns} == {ArmStatus.RUNNING}, [one.error for one in columns if one.error]
     assert len(own_host.docker("ps", "-q").split()) == 7
     assert any(entry.text == "The Engine answers again" for entry in await lab_harness.entries(identity))
 
@@ -238,6 +238,8 @@ async def test_an_engine_that_is_killed_and_started_again(
     doomed: LabHarness, mortal: tuple[PrivateEngine, Daemon]
 ) -> None:
     host, process = mortal
+    if doomed.context.info.version.startswith("20.10"):
+        pytest.skip("Engine 20.10 does not start again beside a containerd that it lost")
     identity = await doomed.running("host", "bridge", "user-bridge")
     process.kill()
     head = await troubled(doomed, identity)

@@ -48,6 +48,9 @@ if [ -n "$root" ]; then
     for place in etc/alternatives etc/ld.so.cache usr; do
         [ ! -e "$root/$place" ] || mount --bind "$root/$place" "/$place"
     done
+    # Engine 20.10 keeps a key there, which would be that of every host.
+    mkdir -p /etc/docker "$folder/etc/docker"
+    mount --bind "$folder/etc/docker" /etc/docker
 fi
 
 # A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, and a router that rejects

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.experiments.messages import Column
+from dashboard.core.measurements.measurement import Probe
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.state import Listener, NamespaceState
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import LOOPBACK_ADDRESSES, Path, PathKind, family_of
 from dashboard.core.reports.model import ClaimVerdict
+from dashboard.engine.hosts.programs import engine_root
 from dashboard.lab.claims.engines import open_engine
 from dashboard.lab.claims.executor import ClaimEngines, ClaimRunner
+from dashboard.lab.doctor import modes_of
 from dashboard.lab.experiments.actions import column_namespace
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.measurements.run import plan_series
 from dashboard.netns.request import request
 from tests.netns.namespaces import parse_listener
 from tests.support.lab_harness import LabHarness
@@ -26,8 +31,9 @@ from tests.support.polling import eventually
 from tests.support.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
-LAUNCHES = 3
-ARMS = [
+#: ``--engine`` takes its time; without it the tests run on two engines.
+LAUNCHES, PLANS = (10, 20) if engine_root() is not None else (2, 3)
+ARMS = (
     {
         "mode": "bridge",
         "publish": ["18080:80", "18081:53/udp", "127.0.0.1:18082:80", "127.0.0.1:18083:53/udp"],
@@ -35,9 +41,18 @@ ARMS = [
     {"mode": "bridge", "key": "all", "publish_all": True},
     {"mode": "bridge", "key": "loopback", "publish": ["127.0.0.1:18086:80"]},
     {"mode": "user-bridge", "publish": ["18084:80", "18085:80/tcp"]},
+    {"mode": "macvlan"},
     {"mode": "host"},
     {"mode": "none"},
-]
+    {"mode": "container:user-bridge", "command": "sleep 600"},
+)
+
+
+async def launched(lab: LabHarness, arms: Iterable[dict[str, Any]] = ARMS) -> str:
+    """A running experiment of those arms whose modes the engine offers."""
+    reports = await modes_of(lab.context.engine, lab.context.info)
+    lacking = {report.mode for report in reports if not report.available}
+    return await lab.running(arms=[arm for arm in arms if arm["mode"].partition(":")[0] not in lacking])
 
 
 async def settled(lab: LabHarness, identity: str) -> ExperimentDriver:
@@ -53,30 +68,29 @@ def rules_of(host: PrivateEngine) -> str:
     return "\n".join(host.on_machine(tool, "-t", "nat") for tool in ("iptables-save", "ip6tables-save"))
 
 
-async def test_the_owner_of_each_listener_is_the_one_that_ss_names(
-    any_lab: LabHarness, any_host: PrivateEngine
-) -> None:
+def owners(listeners: Iterable[Listener]) -> set[tuple[str, ...]]:
+    return {(x.protocol, x.family, x.address, str(x.port), x.process or "") for x in listeners}
+
+
+def listening(host: PrivateEngine) -> list[Listener]:
+    """What ss shows in the namespaces of the machine."""
+    return [parse_listener(line) for line in host.on_machine("ss", "-Hltnupe").encode().splitlines()]
+
+
+async def assert_owners_are_those_of_ss(lab: LabHarness, host: PrivateEngine, identity: str) -> None:
     """Since Engine 28 the socket of a published port is dockerd's for some milliseconds, then docker-proxy's."""
 
-    def owners(listeners: Iterable[Listener]) -> list[tuple[str, ...]]:
-        return sorted((x.protocol, x.family, x.address, str(x.port), x.process or "") for x in listeners)
+    async def difference() -> set[tuple[str, ...]]:
+        machine = (await settled(lab, identity)).view.states[MACHINE]
+        return owners(machine.listeners) ^ owners(listening(host))
 
-    for _ in range(LAUNCHES):
-        identity = await any_lab.running(arms=ARMS)
+    async def both_agree() -> bool:
+        """Programs of containers begin to listen at any time."""
+        return not await difference()
 
-        async def difference() -> set[tuple[str, ...]]:
-            machine = (await settled(any_lab, identity)).view.states[MACHINE]  # noqa: B023
-            told = any_host.on_machine("ss", "-Hltnupe").encode()
-            return set(owners(machine.listeners)) ^ set(owners(map(parse_listener, told.splitlines())))
-
-        async def both_agree() -> bool:
-            """Programs of containers begin to listen at any time."""
-            return not await difference()
-
-        with suppress(AssertionError):
-            await eventually(both_agree)
-        assert await difference() == set()
-        await any_lab.stop(identity)
+    with suppress(AssertionError):
+        await eventually(both_agree)
+    assert await difference() == set()
 
 
 def addresses_to_ask(machine: NamespaceState) -> list[str]:
@@ -101,23 +115,18 @@ async def answers(lab: LabHarness, driver: ExperimentDriver, client: str, addres
     return (await request(namespace, address, port)).status == 200
 
 
-async def test_every_path_that_is_offered_answers_and_every_address_that_is_not_offered_does_not(
-    any_lab: LabHarness, any_host: PrivateEngine
-) -> None:
-    identity = await any_lab.running(arms=ARMS)
-    driver = await settled(any_lab, identity)
+async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDriver) -> None:
     machine = driver.view.states[MACHINE]
     paths = [path for path in find_paths(driver.view.columns, driver.view.states) if path.address]
-    assert {PathKind.BRIDGE_ADDRESS, PathKind.LOOPBACK, PathKind.INSIDE} <= {path.kind for path in paths}
-    silent = [path for path in paths if not await answers(any_lab, driver, path.client, path.address, path.port)]
+    assert {PathKind.BRIDGE_ADDRESS, PathKind.INSIDE} <= {path.kind for path in paths}
+    silent = [path for path in paths if not await answers(lab, driver, path.client, path.address, path.port)]
     assert [f"{path.kind} {path.target}" for path in silent] == []
     offered = {(path.address, path.port) for path in paths if path.client == MACHINE}
     # Of several ports for one program, the paths use the first.
     ports = {path.port for path in paths if path.fixed} | {18086} & host_ports(driver.view.columns)
     asked = {(address, port) for address in addresses_to_ask(machine) for port in ports}
-    answering = {each for each in asked if await answers(any_lab, driver, MACHINE, *each)}
+    answering = {each for each in asked if await answers(lab, driver, MACHINE, *each)}
     assert answering == offered & asked
-    await any_lab.stop(identity)
 
 
 def dnat_rule(path: Path, columns: Iterable[Column]) -> tuple[str, str]:
@@ -127,14 +136,9 @@ def dnat_rule(path: Path, columns: Iterable[Column]) -> tuple[str, str]:
     return f"--dport {path.port} ", f"--to-destination {inner}:{path.server_port}"
 
 
-async def test_dnat_is_claimed_where_a_rule_translates_and_docker_proxy_where_one_listens(
-    any_lab: LabHarness, any_host: PrivateEngine
-) -> None:
-    identity = await any_lab.running(arms=ARMS)
-    driver = await settled(any_lab, identity)
-    rules = [line for line in rules_of(any_host).splitlines() if "-j DNAT" in line]
-    listeners = [parse_listener(line) for line in any_host.on_machine("ss", "-Hltnupe").encode().splitlines()]
-    proxied = {x.port for x in listeners if (x.protocol, x.process) == ("tcp", "docker-proxy")}
+def assert_dnat_is_a_rule_and_a_proxy_listens(host: PrivateEngine, driver: ExperimentDriver) -> None:
+    rules = [line for line in rules_of(host).splitlines() if "-j DNAT" in line]
+    proxied = {x.port for x in listening(host) if (x.protocol, x.process) == ("tcp", "docker-proxy")}
     paths = [path for path in find_paths(driver.view.columns, driver.view.states) if path.address]
     translated = [path for path in paths if path.kind is PathKind.PUBLISHED_DNAT]
     unproved = [
@@ -147,7 +151,40 @@ async def test_dnat_is_claimed_where_a_rule_translates_and_docker_proxy_where_on
     through_proxy = {path.port for path in paths if path.kind is PathKind.PUBLISHED_PROXY}
     assert through_proxy <= proxied
     assert bool(through_proxy) == bool(proxied)
-    await any_lab.stop(identity)
+
+
+async def test_owners_are_those_of_ss_dnat_is_a_rule_and_only_offered_paths_answer(
+    any_lab: LabHarness, any_host: PrivateEngine
+) -> None:
+    for _ in range(LAUNCHES):
+        identity = await launched(any_lab)
+        await assert_owners_are_those_of_ss(any_lab, any_host, identity)
+        driver = await settled(any_lab, identity)
+        await assert_only_offered_paths_answer(any_lab, driver)
+        assert_dnat_is_a_rule_and_a_proxy_listens(any_host, driver)
+        await any_lab.stop(identity)
+
+
+async def test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs(
+    any_lab: LabHarness, any_host: PrivateEngine
+) -> None:
+    """What ``measure host bridge --publish 9080:8080`` measures: its plan, made as it makes it."""
+    planned: list[bool] = []
+    running: list[bool] = []
+    arms = [
+        {"mode": mode, "command": "sleep 600", "port": 8080, "publish": ["9080:8080"]} for mode in ("host", "bridge")
+    ]
+    for _ in range(PLANS):
+        identity = await launched(any_lab, arms)
+        driver = any_lab.lab.driver_of(identity)
+        assert driver is not None
+        await driver.observer.settle()
+        plan = plan_series(driver, [Probe.TCP_RR])
+        planned.append(PathKind.PUBLISHED_PROXY in {each.path.kind for each in plan.series})
+        running.append(any((x.port, x.process) == (9080, "docker-proxy") for x in listening(any_host)))
+        await any_lab.stop(identity)
+    assert planned == running
+    assert len(set(running)) == 1
 
 
 async def test_the_claims_about_the_default_bridge_hold(any_lab: LabHarness, any_host: PrivateEngine) -> None:
