@@ -234,8 +234,9 @@ class ExperimentHead:
 
     ``problem`` is the current problem (engine unavailable, disk full); ``proof`` the cleanup check; ``as_it_was`` is
     set if a stopped experiment is shown in an earlier state. ``round`` counts the requested launches from 1.
-    ``measured`` is the headline of the newest measurement of this round, and ``measurement`` its id. ``engine_away``:
-    the engine does not answer; ``startable``: Netmodes can start it when the user wants it.
+    ``measured`` is the headline of the newest measurement of this round, and ``measurement`` its id; ``tried`` is what
+    the requests over every path last found in this round. ``engine_away``: the engine does not answer; ``startable``:
+    Netmodes can start it when the user wants it.
     """
 
     id: str
@@ -261,6 +262,7 @@ class ExperimentHead:
     measurement: str = ""
     engine_away: bool = False
     startable: bool = False
+    tried: str = ""
 
 
 @dataclass(frozen=True, slots=True)

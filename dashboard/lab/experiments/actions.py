@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from dashboard.core.experiments.inspect_commands import argv_for
+from dashboard.core.paths.attempts import describe_attempts
 from dashboard.core.paths.model import Path
 from dashboard.core.paths.requests import Attempt, new_attempt, requested_paths
 from dashboard.lab.experiments.driver import ExperimentDriver
@@ -37,7 +38,9 @@ async def try_paths(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
     """Requests the service over every path, one after the other so that they do not disturb each other."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
-    return tuple([await _attempt(lab, driver, path) for path in paths])
+    attempts = tuple([await _attempt(lab, driver, path) for path in paths])
+    driver.record_attempts(describe_attempts(attempts, driver.view.columns))
+    return attempts
 
 
 def column_namespace(lab: Lab, driver: ExperimentDriver, key: str) -> Namespace | None:

@@ -109,6 +109,12 @@ class ExperimentDriver:
         if not self._recorder.ended and headline:
             self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=headline, measurement=run)
 
+    def record_attempts(self, tried: str) -> None:
+        """Shows what the requests over every path found in the answer and in the timeline, unless it is known or the
+        round is over."""
+        if not self._recorder.ended and tried and tried != self._recorder.head.tried:
+            self._recorder.set_head(Cause(Source.PERSON, "try"), tried, tried=tried)
+
     async def close(self) -> None:
         """Closes everything that is open here; containers stay as they are."""
         for task in self._event_tasks:
@@ -154,6 +160,7 @@ class ExperimentDriver:
             notice="",
             measured="",
             measurement="",
+            tried="",
             engine=self._context.info.version,
             engine_kind=self._context.info.kind,
             private=self._context.private,

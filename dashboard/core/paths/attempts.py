@@ -1,0 +1,65 @@
+"""What “Try it” found, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dashboard.core.experiments.messages import Column
+from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.requests import Attempt
+
+#: How a request reached a published port.
+_THROUGH = {PathKind.PUBLISHED_PROXY: "docker-proxy", PathKind.PUBLISHED_DNAT: "DNAT"}
+_PLACES = {
+    PathKind.LOOPBACK: "over loopback",
+    PathKind.MACHINE_ADDRESS: "at the machine's address",
+    PathKind.BRIDGE_ADDRESS: "at its own address",
+    PathKind.INSIDE: "inside its namespace",
+    PathKind.PUBLISHED_PROXY: "through docker-proxy",
+    PathKind.PUBLISHED_DNAT: "through DNAT",
+}
+
+
+def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) -> str:
+    """How many paths answered, which did not, and which client IP the published services saw. Empty if nothing was
+    requested."""
+    requested = [attempt for attempt in attempts if not attempt.unavailable]
+    if not requested:
+        return ""
+    titles = {column.key: column.title for column in columns}
+    failed = [attempt for attempt in requested if attempt.error or attempt.status is None]
+    found = f"{_count(len(requested), len(failed))}{_describe_failures(failed, titles, len(requested))}"
+    return f"{'; '.join((found, *_describe_clients(requested, titles)))}."
+
+
+def _count(requested: int, failed: int) -> str:
+    if failed == 0:
+        return "Every path answered" if requested > 1 else "The only path answered"
+    if failed == requested:
+        return "No path answered"
+    return f"{requested - failed} of {requested} paths answered"
+
+
+def _describe_failures(failed: Sequence[Attempt], titles: Mapping[str, str], requested: int) -> str:
+    if not failed:
+        return ""
+    places = dict.fromkeys(
+        f"{titles.get(attempt.server, attempt.server)} {_PLACES.get(PathKind(attempt.path), f'over {attempt.path}')}"
+        for attempt in failed
+    )
+    reasons = dict.fromkeys(attempt.error.rstrip(".") for attempt in failed if attempt.error)
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{':' if len(failed) == requested else ', not'} {', '.join(places)}{why}"
+
+
+def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
+    """The client IP that each published service saw, by the way the request took."""
+    seen: dict[str, dict[str, str]] = {}
+    for attempt in requested:
+        through = _THROUGH.get(PathKind(attempt.path))
+        client = attempt.client_seen.rpartition(":")[0].strip("[]")
+        if through and client:
+            seen.setdefault(attempt.server, {}).setdefault(through, client)
+    for server, clients in seen.items():
+        parts = [f"{client} through {through}" for through, client in clients.items()]
+        yield f"{titles.get(server, server)} saw the client {' and '.join(parts)}"
