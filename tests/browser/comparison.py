@@ -116,11 +116,9 @@ class ExperimentPage:
         return found
 
     def open_panel(self, name: str) -> None:
-        """Opens the panel Try it or Inspect."""
-        panel = self.page.locator(f'[data-panel="{name}"]')
-        if panel.get_attribute("open") is None:
-            panel.locator(":scope > summary").click()
-        expect(panel).to_have_attribute("open", "")
+        """Opens the view Try or Inspect."""
+        self.page.locator(f'[data-view="{name}"]').click()
+        expect(self.page.locator(f"#{name}")).to_be_visible()
 
 
 def scrolls_sideways(page: Page) -> bool:

@@ -8,7 +8,7 @@ from dashboard.core.experiments.picture import Box, Edge, around, curve, left_of
 #: Lanes left of the boxes of the narrow diagram, the nearest first.
 LANES = (21.0, 16.5, 12.0, 7.5, 3.0)
 #: In the wide diagram: where the other stacks begin, and where their second column begins.
-NEAR, FAR = 880.0, 1200.0
+NEAR, FAR = 800.0, 1000.0
 MAPPING_OFFSETS = {"proxy": -3.0, "dnat": 3.0}
 
 

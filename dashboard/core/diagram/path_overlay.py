@@ -16,6 +16,7 @@ from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path, PathKind
+from dashboard.core.paths.requests import request_key, requested_paths
 
 #: The position of docker-proxy or DNAT among the hops.
 MAPPING_HOPS = {PathKind.PUBLISHED_PROXY: (1, "proxy"), PathKind.PUBLISHED_DNAT: (0, "dnat")}
@@ -76,7 +77,9 @@ def draw_paths(
 ) -> tuple[DrawnPath, ...]:
     """All paths to running arms, in the order of the columns; paths that do not exist have the reason."""
     index = index_pictures(columns, states, pictures)
-    return tuple(draw_path(index, path) for path in measured_paths(columns, states))
+    traceable = {request_key(path) for path in requested_paths(columns, states) if path.address}
+    drawn = ((draw_path(index, path), request_key(path)) for path in measured_paths(columns, states))
+    return tuple(replace(path, request=key) if key in traceable else path for path, key in drawn)
 
 
 def draw_path(index: PictureIndex, path: Path) -> DrawnPath:

@@ -155,13 +155,11 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
     stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
-        return Picture(1400, 120, summary=describe_namespaces(stacks, None))
-    boxes, low, aisle = _machine_boxes(machine, stacks, 12, 12, (32, 272, 548), 746)
+        return Picture(1188, 120, summary=describe_namespaces(stacks, None))
+    boxes, low, aisle = _machine_boxes(machine, stacks, 12, 12, (32, 266, 524), 722)
     others = [one for one in stacks if one is not machine]
-    x, y, width, row_low = NEAR, 12.0, 508.0, 12.0
+    x, y, width, row_low = NEAR, 12.0, 376.0, 12.0
     two = len(others) > 4
-    if two:
-        width = 340.0
     for number, stack in enumerate(others):
         left = x + (number % 2) * (width + 24) if two else x
         mode = stack.columns[0].mode
@@ -173,7 +171,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
     total = max(low, row_low) + 12
     index = {box.id: box for box in boxes}
     edges = _edges(machine, stacks, index, aisle)
-    return Picture(1400 if not two else 1600, total, tuple(boxes), edges, describe_namespaces(stacks, machine))
+    return Picture(1188 if not two else 1588, total, tuple(boxes), edges, describe_namespaces(stacks, machine))
 
 
 def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 LINE = 17
 CHAR = 7.3
-WIDE_LANE = 770.0
+WIDE_LANE = 746.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class DrawnHop:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPath:
-    """How a request travels from the client's stack to the program; without hops if there is no such path."""
+    """How a request travels from the client's stack to the program; without hops if there is no such path. ``request``
+    is the key by which the path can be traced, empty if it cannot."""
 
     key: str
     mode: str
@@ -64,6 +65,7 @@ class DrawnPath:
     target: str = ""
     hops: tuple[DrawnHop, ...] = ()
     unavailable: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,9 @@ def test_a_launch_ends_with_the_cleanup_check(
 
 
 def _nothing_can_be_asked(page: Page) -> None:
-    for name in ("Try it", "Inspect"):
-        expect(page.locator(".actions").get_by_role("link", name=name)).to_be_hidden()
-    page.evaluate("document.querySelectorAll('details.panel').forEach(one => { one.open = true; })")
-    expect(page.locator("#try").get_by_text("No container is running.")).to_be_visible()
-    expect(page.locator("#inspect").get_by_text("No container is running.")).to_be_visible()
+    for name in ("try", "inspect", "trace", "measure"):
+        page.locator(f"[data-view={name}]").click()
+        expect(page.locator(f"#{name}").get_by_text("No container is running.")).to_be_visible()
     expect(page.get_by_role("button", name="Request over every path")).to_be_hidden()
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
 

@@ -30,7 +30,7 @@ def scrubber(page: Page) -> Locator:
 
 def open_replay(page: Page) -> Locator:
     """Opens the replay; the slider has the focus."""
-    page.get_by_role("button", name="Replay", exact=True).click()
+    page.get_by_role("link", name="Replay", exact=True).click()
     expect(scrubber(page)).to_be_focused()
     return scrubber(page)
 
@@ -73,7 +73,7 @@ def test_the_keyboard_selects_any_entry_and_returns_to_now(
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     expect(page.get_by_text("Past state", exact=True)).to_be_visible()
     leave(page)
-    expect(page.get_by_role("button", name="Replay", exact=True)).to_be_focused()
+    expect(page.get_by_role("link", name="Replay", exact=True)).to_be_focused()
     expect(shown.row("listeners/tcp :9006/")).to_have_count(1)
     expect(shown.happened(":9006")).to_have_count(1)
     expect(shown.head("bridge")).to_contain_text("running")
@@ -95,7 +95,7 @@ def test_a_replay_plays_to_the_end_and_a_timeline_item_selects_its_entry(running
     seq = line.get_attribute("data-seq") or ""
     line.locator("a.moment").click()
     expect(page.locator(".log li[aria-current=step]")).to_have_attribute("data-seq", seq)
-    assert page.url.endswith(f"/{running}/")
+    assert page.url.endswith(f"/{running}/#replay")
 
 
 def test_a_past_state_is_recognisable_for_everybody(running: str, show: Show) -> None:
@@ -108,7 +108,7 @@ def test_a_past_state_is_recognisable_for_everybody(running: str, show: Show) ->
 
 def test_without_javascript_timeline_items_link_to_past_states(running: str, visit: Visit, server: Server) -> None:
     page = visit(java_script_enabled=False).open(f"{server.url}/experiments/{running}/")
-    expect(page.get_by_role("button", name="Replay", exact=True)).to_be_hidden()
+    expect(page.get_by_role("link", name="Replay", exact=True)).to_be_hidden()
     page.locator(".log a.moment").first.click()
     expect(page.locator("[data-slot=as-it-was]")).to_contain_text("State at")
     expect(ExperimentPage(page).head("bridge")).to_contain_text("waiting")

@@ -56,7 +56,7 @@ def test_an_experiment_is_saved_with_a_title_and_found_in_the_list(
     server: Server, show: Show, visitor: Visitor
 ) -> None:
     shown = show(server.launch(modes=["host", "bridge"]))
-    shown.page.get_by_role("link", name="Save report").click()
+    shown.page.get_by_role("link", name="Report", exact=True).click()
     shown.page.get_by_label("Title").fill("My first report")
     shown.page.get_by_label("Tags").fill("lab, mine")
     shown.page.get_by_label("Notes").fill("It **works**.")

@@ -43,7 +43,7 @@ def test_an_edge_begins_at_one_box_and_ends_at_the_other() -> None:
     cables = _cables(_stack("bridge", 12), aisle=250)
     cables.connect("veth", "bridge", BRIDGE, _end("bridge", 12), "veth pair")
     [edge] = cables.edges
-    assert edge.path.startswith("M222 325 H758 C")
+    assert edge.path.startswith("M222 325 H734 C")
     assert edge.path.endswith(" 894 81")
     assert (edge.label, edge.label_x, edge.label_y) == ("veth pair", 270, 319)
 
@@ -53,8 +53,8 @@ def test_edges_from_a_parent_use_the_aisle_side_by_side() -> None:
     for key, y in (("a", 12), ("b", 180)):
         cables.connect("parent", "macvlan", PARENT, _end(key, y), "macvlan")
     assert [edge.path.split(" C")[0] for edge in cables.edges] == [
-        "M32 79 H22 V250 H758",
-        "M32 79 H22 V254 H758",
+        "M32 79 H22 V250 H734",
+        "M32 79 H22 V254 H734",
     ]
 
 

@@ -311,22 +311,22 @@ def test_long_names_are_clipped_to_their_box() -> None:
 
 #: Where each box of host, bridge and macvlan is: x, y, width, height.
 WIDE: dict[str, tuple[float, ...]] = {
-    "machine:stack": (12, 12, 746, 252),
+    "machine:stack": (12, 12, 722, 252),
     "machine:if:2": (32, 54, 190, 50),
     "machine:if:1": (32, 114, 190, 50),
     "machine:if:3": (32, 198, 190, 50),
-    "host:stack": (272, 54, 236, 120),
-    "host:listen:tcp:80": (286, 110, 208, 50),
-    "bridge:proxy:tcp:8081:80": (548, 54, 190, 50),
-    "bridge:dnat:tcp:8081:80": (548, 114, 190, 50),
-    "bridge:stack": (880, 12, 508, 170),
-    "bridge:if:32": (896, 56, 233, 50),
-    "bridge:if:1": (896, 116, 233, 50),
-    "bridge:listen:tcp:80": (1139, 56, 233, 50),
-    "macvlan:stack": (880, 200, 508, 170),
-    "macvlan:if:22": (896, 244, 233, 50),
-    "macvlan:if:1": (896, 304, 233, 50),
-    "macvlan:listen:tcp:80": (1139, 244, 233, 50),
+    "host:stack": (266, 54, 236, 120),
+    "host:listen:tcp:80": (280, 110, 208, 50),
+    "bridge:proxy:tcp:8081:80": (524, 54, 190, 50),
+    "bridge:dnat:tcp:8081:80": (524, 114, 190, 50),
+    "bridge:stack": (800, 12, 376, 170),
+    "bridge:if:32": (816, 56, 167, 50),
+    "bridge:if:1": (816, 116, 167, 50),
+    "bridge:listen:tcp:80": (993, 56, 167, 50),
+    "macvlan:stack": (800, 200, 376, 170),
+    "macvlan:if:22": (816, 244, 167, 50),
+    "macvlan:if:1": (816, 304, 167, 50),
+    "macvlan:listen:tcp:80": (993, 244, 167, 50),
 }
 NARROW: dict[str, tuple[float, ...]] = {
     "machine:stack": (26, 12, 326, 474),
@@ -350,7 +350,7 @@ NARROW: dict[str, tuple[float, ...]] = {
 
 def test_boxes_of_three_modes_are_where_the_layout_puts_them() -> None:
     wide, narrow = draw(*make_scene(("host", "bridge", "macvlan")))
-    for picture, places, size in ((wide, WIDE, (1400, 382)), (narrow, NARROW, (360, 878))):
+    for picture, places, size in ((wide, WIDE, (1188, 382)), (narrow, NARROW, (360, 878))):
         assert (picture.width, picture.height) == size
         assert {box.id: (box.x, box.y, box.w, box.h) for box in picture.boxes} == places
 
@@ -358,12 +358,12 @@ def test_boxes_of_three_modes_are_where_the_layout_puts_them() -> None:
 def test_edges_of_three_modes_run_where_the_layout_puts_them() -> None:
     wide, narrow = draw(*make_scene(("host", "bridge", "macvlan")))
     assert {edge.id: (edge.path, edge.label, edge.label_x, edge.label_y) for edge in wide.edges} == {
-        "shares:machine:if:1>host:stack": ("M222 139 C247 139 247 114 272 114", "", 0, 133),
-        "shares:machine:if:2>host:stack": ("M222 79 C247 79 247 114 272 114", "", 0, 73),
-        "veth:machine:if:3>bridge:if:32": ("M222 223 H758 C827 223 827 81 896 81", "veth pair", 270, 217),
-        "proxy:bridge:proxy:tcp:8081:80>bridge:if:32": ("M738 79 H758 C827 79 827 81 896 81", "", 0, 73),
-        "dnat:bridge:dnat:tcp:8081:80>bridge:if:32": ("M738 139 H758 C827 139 827 81 896 81", "", 0, 133),
-        "parent:machine:if:2>macvlan:if:22": ("M32 79 H22 V184 H758 C827 184 827 269 896 269", "macvlan", 247, 179),
+        "shares:machine:if:1>host:stack": ("M222 139 C246 139 242 114 266 114", "", 0, 133),
+        "shares:machine:if:2>host:stack": ("M222 79 C246 79 242 114 266 114", "", 0, 73),
+        "veth:machine:if:3>bridge:if:32": ("M222 223 H734 C775 223 775 81 816 81", "veth pair", 270, 217),
+        "proxy:bridge:proxy:tcp:8081:80>bridge:if:32": ("M714 79 H734 C775 79 775 81 816 81", "", 0, 73),
+        "dnat:bridge:dnat:tcp:8081:80>bridge:if:32": ("M714 139 H734 C775 139 775 81 816 81", "", 0, 133),
+        "parent:machine:if:2>macvlan:if:22": ("M32 79 H22 V184 H734 C775 184 775 269 816 269", "macvlan", 247, 179),
     }
     assert {edge.id: edge.path for edge in narrow.edges} == {
         "shares:machine:if:1>host:stack": "M40 195 H21 V292 H40",
@@ -378,8 +378,8 @@ def test_edges_of_three_modes_run_where_the_layout_puts_them() -> None:
 @pytest.mark.parametrize(
     ("arms", "size", "places"),
     [
-        (6, (1400, 698), [(880, 12, 508), (880, 200, 508), (880, 388, 508), (880, 516, 508)]),
-        (7, (1600, 570), [(880, 12, 340), (1244, 12, 340), (880, 200, 340), (1244, 200, 340), (880, 388, 340)]),
+        (6, (1188, 698), [(800, 12, 376), (800, 200, 376), (800, 388, 376), (800, 516, 376)]),
+        (7, (1588, 570), [(800, 12, 376), (1200, 12, 376), (800, 200, 376), (1200, 200, 376), (800, 388, 376)]),
     ],
 )
 def test_more_than_four_stacks_stand_in_two_columns(
@@ -389,7 +389,7 @@ def test_more_than_four_stacks_stand_in_two_columns(
     assert (picture.width, picture.height) == size
     assert [(box.x, box.y, box.w) for box in picture.boxes if box.kind == "stack"] == places
     hosts = [(box.x, box.y, box.w, box.h) for box in picture.boxes if box.kind == "host-stack"]
-    assert hosts == [(272, 54, 236, 58), (272, 126, 236, 58)]
+    assert hosts == [(266, 54, 236, 58), (266, 126, 236, 58)]
 
 
 def test_traffic_arrives_at_the_interface_of_the_default_route() -> None:
@@ -414,6 +414,6 @@ def test_without_the_machine_the_pictures_are_empty() -> None:
     columns, states = make_scene(("bridge",))
     wide, narrow = draw(columns, without(states, MACHINE))
     assert [(one.width, one.height, one.boxes, one.edges) for one in (wide, narrow)] == [
-        (1400, 120, (), ()),
+        (1188, 120, (), ()),
         (360, 120, (), ()),
     ]

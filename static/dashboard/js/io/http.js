@@ -29,10 +29,12 @@ async function errorText(response) {
   return `${response.status} ${response.statusText}`.trim();
 }
 
-async function post(form, accept, signal) {
+async function post(form, accept, signal, extra = {}) {
+  const body = new FormData(form);
+  for (const [name, value] of Object.entries(extra)) body.set(name, value);
   const response = await send(form.action, {
     method: "POST",
-    body: new FormData(form),
+    body,
     headers: { Accept: accept },
     credentials: "same-origin",
     redirect: "error",
@@ -57,9 +59,9 @@ export async function postQuietly(form, submitter) {
   if (!response.ok) throw new Refused(await errorText(response));
 }
 
-/** Calls `onText` with each chunk as it arrives; bytes that are not UTF-8 are replaced. */
-export async function postForText(form, signal, onText) {
-  const response = await post(form, "text/plain", signal);
+/** Calls `onText` with each chunk as it arrives; bytes that are not UTF-8 are replaced. `extra` replaces fields of the form. */
+export async function postForText(form, signal, onText, extra = {}) {
+  const response = await post(form, "text/plain", signal, extra);
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   for (;;) {

@@ -222,7 +222,9 @@ export function createTable(root) {
   });
   search.addEventListener("input", () => {
     const query = search.value.trim();
-    history.replaceState(null, "", query ? `#${new URLSearchParams({ find: query })}` : location.pathname + location.search);
+    const view = location.hash.slice(1).split("&").filter((part) => part && !part.startsWith("find=")).slice(0, 1);
+    const parts = query ? [...view, new URLSearchParams({ find: query })] : view;
+    history.replaceState(null, "", parts.length > 0 ? `#${parts.join("&")}` : location.pathname + location.search);
     select();
   });
   table.addEventListener("click", (event) => {

@@ -32,6 +32,7 @@ export function createAnswer(main, showRow) {
   const list = slot(box, "answer-differences");
   const highlight = createHighlight();
   let drawn = null;
+  let started = false;
 
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
@@ -65,6 +66,15 @@ export function createAnswer(main, showRow) {
     slot(box, "answer-trouble").replaceChildren(...trouble.map((sentence, n) => makeTrouble(sentence, holders[n])));
   }
 
+  /** Marks a sentence that changes while the page is open. */
+  function drawSentence(name, sentence) {
+    const line = slot(box, `answer-${name}`);
+    const changes = started && sentence && slot(line, name).textContent !== sentence;
+    setText(slot(line, name), sentence);
+    setHidden(line, !sentence);
+    if (changes) highlight.mark([line]);
+  }
+
   /** A running experiment in which an arm does not run is partly running. */
   function drawPhase(phase, trouble) {
     const chip = slot(main, "phase-chip");
@@ -87,10 +97,11 @@ export function createAnswer(main, showRow) {
         setHidden(slot(box, "answer-empty"), answer.differences.length + answer.trouble.length > 0);
         drawn = answer;
       }
-      setText(slot(box, "measured"), experiment.measured);
+      drawSentence("measured", experiment.measured);
+      drawSentence("tried", experiment.tried);
+      started = true;
       const link = slot(box, "measurement");
       if (link && experiment.measurement) link.href = `${link.dataset.measurements}${experiment.measurement}/`;
-      setHidden(slot(box, "answer-measured"), !experiment.measured);
     },
   };
 }

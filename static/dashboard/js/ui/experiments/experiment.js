@@ -16,7 +16,9 @@ import { createPictures } from "../diagram/picture.js";
 import { offerReplay } from "../reports/replay.js";
 import { createTable } from "../comparison/table.js";
 import { createTimeline } from "./timeline.js";
+import { createTraceChoices } from "../paths/trace_choices.js";
 import { createTryIt } from "../paths/try_it.js";
+import { createViews } from "./views.js";
 
 const ANNOUNCE_MS = 4000;
 
@@ -33,9 +35,9 @@ export function createExperiment(main) {
   const readOnly = main.dataset.readOnly !== undefined;
   if (!readOnly) {
     createTryIt(main);
-    createInspect(main, table);
-    openPanels(main);
+    createInspect(main, { ...table, reveal: showSection });
   }
+  const traces = readOnly ? null : createTraceChoices(main);
 
   let model = null; // the current state
   let shown = null; // what is drawn: the current state or a past one
@@ -54,8 +56,14 @@ export function createExperiment(main) {
     }, ANNOUNCE_MS);
   }
 
+  function showSection(section) {
+    views.reveal(main.querySelector("#comparison"));
+    table.reveal(section);
+  }
+
   function drawPictures() {
     paths.draw(shown);
+    traces?.draw(shown.paths);
     pictures.draw(shown, paths.chosen(shown));
   }
 
@@ -94,7 +102,7 @@ export function createExperiment(main) {
   }
 
   const live = Boolean(main.dataset.ws);
-  if (!readOnly) offerReplay(main, {
+  const replay = readOnly ? null : offerReplay(main, {
     load: () => getJson(`${main.dataset.url}track/`),
     more: live ? () => getJson(`${main.dataset.url}track/`) : null,
     opened() {
@@ -111,10 +119,21 @@ export function createExperiment(main) {
     },
     left() {
       past = false;
-      if (!live) location.assign(main.dataset.url);
-      else if (model !== null) schedule({ ...nothingDirty(), everything: true });
+      const view = views.current() === "replay" ? "answer" : views.current();
+      if (!live) {
+        history.replaceState(null, "", `${main.dataset.url}#${view}`);
+        location.reload();
+        return;
+      }
+      views.show(view);
+      if (model !== null) schedule({ ...nothingDirty(), everything: true });
     },
   });
+  const views = createViews(main, (view) => {
+    if (view === "replay") replay?.open();
+    else if (view !== "table") replay?.close(); // The table of a past moment is a view of its own.
+  });
+  views.start();
   if (!live) return; // A past state: nothing follows.
   const socket = connect(main.dataset.ws, {
     opened() {},
@@ -131,16 +150,4 @@ export function createExperiment(main) {
     lost: () => connection.lost(),
     ended: (reason) => connection.ended(reason),
   });
-}
-
-function openPanels(main) {
-  for (const link of main.querySelectorAll("[data-open-panel]")) {
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
-      const panel = main.querySelector(`[data-panel="${link.dataset.openPanel}"]`);
-      panel.open = true;
-      panel.scrollIntoView({ block: "nearest" });
-      panel.querySelector("form button, form select, form input[type=checkbox], form input[name=title]").focus({ preventScroll: true });
-    });
-  }
 }

@@ -1,19 +1,19 @@
-// "Inspect": runs a command inside a column's namespace and streams its output.
+// "Inspect": runs a command inside a column's namespace, or in all columns at once, and streams the output.
 
 import { fill, formatClock, visibleText } from "../../core/format.js";
 import { postForText } from "../../io/http.js";
-import { setHidden, setText, slot, words } from "../dom.js";
+import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 
 const MAX_OUTPUT = 200_000;
 
 export function createInspect(main, table) {
   const form = main.querySelector("[data-inspect]");
   const command = form.elements.command;
+  const column = form.elements.column;
   const name = form.elements.name;
   const cancel = form.querySelector("[data-cancel]");
   const run = form.querySelector("[data-run]");
   const state = slot(main, "inspect-state");
-  const output = slot(main, "output");
   let running = null;
 
   function fit() {
@@ -43,7 +43,16 @@ export function createInspect(main, table) {
     }));
   }
 
-  function append(text) {
+  function makeOutput(option) {
+    const box = cloneTemplate("template-output").firstElementChild;
+    const output = slot(box, "output");
+    setText(slot(box, "output-title"), option.text);
+    output.setAttribute("aria-label", `${output.getAttribute("aria-label")}: ${option.text}`);
+    slot(main, "outputs").append(box);
+    return output;
+  }
+
+  function append(output, text) {
     // Reading starts at the beginning; follow the output only if it was scrolled to the end.
     const follow = output.scrollTop > 0 && output.scrollHeight - output.scrollTop - output.clientHeight < 30;
     output.append(visibleText(text));
@@ -53,25 +62,44 @@ export function createInspect(main, table) {
     if (follow) output.scrollTop = output.scrollHeight;
   }
 
+  /** A column that refuses the command shows the reason; the others go on. */
+  async function runIn(option, request) {
+    const output = makeOutput(option);
+    const { signal } = request;
+    try {
+      await postForText(form, signal, (text) => {
+        if (running === request) append(output, text);
+      }, { column: option.value });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      output.classList.add("bad");
+      append(output, fill(words.failed, { reason: error.message }));
+      return error;
+    }
+    return null;
+  }
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     running?.abort();
     const request = new AbortController();
     running = request;
-    output.replaceChildren();
+    const chosen = column.selectedOptions[0];
+    const everywhere = chosen.dataset.everyColumn !== undefined;
+    const options = everywhere ? [...column.options].filter((option) => option !== chosen) : [chosen];
+    slot(main, "outputs").replaceChildren();
+    slot(main, "outputs").classList.toggle("many", everywhere);
     setHidden(slot(main, "inspection"), false);
     setHidden(cancel, false);
     setText(state, words.printing);
-    showBeside(command.selectedOptions[0]?.dataset.section, form.elements.column.value);
+    showBeside(everywhere ? "" : command.selectedOptions[0]?.dataset.section, chosen.value);
     try {
-      await postForText(form, request.signal, (text) => {
-        if (running === request) append(text);
-      });
-      if (running === request) setText(state, fill(words.finished, { time: formatClock(new Date()) }));
-    } catch (error) {
-      if (running === request) {
-        setText(state, error.name === "AbortError" ? words.cancelled : fill(words.failed, { reason: error.message }));
-      }
+      const errors = (await Promise.all(options.map((option) => runIn(option, request)))).filter(Boolean);
+      if (running !== request) return;
+      const failed = errors.length === options.length;
+      setText(state, failed ? fill(words.failed, { reason: errors[0].message }) : fill(words.finished, { time: formatClock(new Date()) }));
+    } catch {
+      if (running === request) setText(state, words.cancelled);
     } finally {
       if (running === request) {
         running = null;

@@ -204,8 +204,9 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
 }
 
 /**
- * Opens the replay bar by buttons with data-replay-open. `load` resolves to the recording; an error is shown in place of
- * the bar. `opened()` is called before the first moment is drawn. A button's data-at is the moment that the page shows.
+ * Opens the replay bar by buttons with data-replay-open, or by `open()`. `load` resolves to the recording; an error is shown
+ * in place of the bar. `opened()` is called before the first moment is drawn. A button's data-at is the moment that the page
+ * shows.
  */
 export function offerReplay(root, { load, draw, left, opened = () => {}, more = null, read, between }) {
   const buttons = [...root.querySelectorAll("[data-replay-open]")];
@@ -220,7 +221,7 @@ export function offerReplay(root, { load, draw, left, opened = () => {}, more = 
     setHidden(waiting, !busy);
   }
 
-  async function open(button) {
+  async function open(button = buttons[0]) {
     replay?.focus();
     if (replay !== null || loading) return;
     loading = true;
@@ -253,4 +254,5 @@ export function offerReplay(root, { load, draw, left, opened = () => {}, more = 
   }
 
   for (const button of buttons) button.addEventListener("click", () => open(button));
+  return { open: () => open(), close: () => replay?.close() };
 }
