@@ -8,7 +8,7 @@ import { announce, keepDetailsOpen, setHidden, setText, slot, words } from "../d
 import { createTimers } from "./timer.js";
 import { createToast } from "./toast.js";
 
-const STEP_PARTS = ["problem", "predict", "run", "reveal", "steps"];
+const STEP_PARTS = ["problem", "predict", "run", "reveal", "steps", "status", "next"];
 
 export function createSession(main) {
   const bar = main.querySelector("[data-session]");
@@ -34,6 +34,7 @@ export function createSession(main) {
       return;
     }
     const fresh = await getPage(location.pathname);
+    main.querySelector("[data-step]").dataset.stage = fresh.querySelector("[data-step]")?.dataset.stage ?? "";
     for (const name of STEP_PARTS) {
       const old = main.querySelector(`[data-region="${name}"]`);
       const now = fresh.querySelector(`[data-region="${name}"]`);

@@ -1,0 +1,208 @@
+"""A class of six, two of them on phones, to the end of the workshop, with projector and console open: nobody scrolls for a
+result. ``NETMODES_CLASS_PICTURES=FOLDER`` keeps numbered pictures of every page."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from dashboard.core.workshops.model import Step
+from tests.browser.axe import violations
+from tests.browser.comparison import scrolls_sideways
+from tests.browser.server import Server
+from tests.browser.session_pages import Console, ParticipantPage, join, new_session
+from tests.browser.training.test_sessions import press_together
+from tests.browser.visitor import Visit
+from tests.browser.workshop import StepPage
+from tests.browser.workshops.test_workshop import EXPECTED, HOST, predict
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+LAPTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
+WALL: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}}
+NAMES = ("Ada", "Bob", "Cleo", "Dan", "Eve", "Finn")
+ON_PHONES = {"Bob", "Eve"}
+
+
+@dataclass
+class Pictures:
+    """Numbered pictures of pages, if a folder is given."""
+
+    folder: str = field(default_factory=lambda: os.environ.get("NETMODES_CLASS_PICTURES", ""))
+    number: int = 0
+
+    def take(self, name: str, *pages: tuple[str, Page]) -> None:
+        """One picture of each page as it is on the screen."""
+        if not self.folder:
+            return
+        for who, page in pages:
+            self.number += 1
+            page.screenshot(path=Path(self.folder, f"{self.number:03d}-{name}-{who}.png"))
+
+
+@dataclass
+class Class:
+    """The pages of a class."""
+
+    console: Console
+    wall: Page
+    people: list[ParticipantPage]
+    pictures: Pictures = field(default_factory=Pictures)
+
+    def take(self, name: str) -> None:
+        """Pictures of all pages."""
+        everybody = [(person.name.lower(), person.page) for person in self.people]
+        self.pictures.take(name, ("projector", self.wall), ("console", self.console.page), *everybody)
+
+
+def open_class(visit: Visit, server: Server, **wanted: str) -> Class:
+    """A session with its console, its projector and six participants."""
+    console = new_session(visit(**LAPTOP), server, "A class of six", max_participants="6", **wanted)
+    wall = visit(**WALL).open(f"{console.page.url}projector/")
+    expect(wall.locator("[data-slot=join-address]")).to_be_in_viewport(ratio=1)
+    expect(wall.locator(".wall-code .qr")).to_be_in_viewport(ratio=1)
+    assert wall.locator("[data-slot=code]").inner_text() == console.code
+    people = [join(visit, console.link, name, **(PHONE if name in ON_PHONES else LAPTOP)) for name in NAMES]
+    expect(console.page.locator(".participants li")).to_have_count(len(NAMES))
+    return Class(console, wall, people)
+
+
+def is_on_screen(locator: Locator) -> None:
+    """Waits until the element is visible as a whole, without scrolling."""
+    expect(locator).to_be_in_viewport(ratio=1)
+
+
+def everyone_predicts(group: Class, steps: list[StepPage], expected: Step) -> None:
+    """All predict, the last one after the projector has shown that one is missing."""
+    if expected.predict is None:
+        return
+    for step in steps[:-1]:
+        predict(step)
+    expect(group.wall.locator("[data-slot=answered]")).to_contain_text(str(len(steps) - 1))
+    expect(group.wall.locator("[data-slot=everyone]")).to_have_count(0)
+    predict(steps[-1])
+    is_on_screen(group.wall.get_by_text("Everyone has answered."))
+    expect(group.console.page.locator("[data-region=people]")).to_contain_text("everyone has answered")
+    group.pictures.take(f"{expected.slug}-answered", ("projector", group.wall), ("console", group.console.page))
+
+
+def everyone_sees_the_result(group: Class, steps: list[StepPage], expected: Step) -> None:
+    """Each participant's result is on the screen wherever the participant was."""
+    for step in steps:
+        step.wait_until_done()
+        status = step.page.locator(".step-status")
+        is_on_screen(status)
+        if expected.slug in EXPECTED:
+            expect(status).to_contain_text(EXPECTED[expected.slug][1])
+        assert not scrolls_sideways(step.page), step.slug
+
+
+def the_projector_shows_the_result(group: Class, expected: Step) -> None:
+    """After the reveal: the truth, the explanation and the diagram, on one screen."""
+    if expected.predict is None:
+        return
+    group.console.press("Reveal to all")
+    if expected.slug in EXPECTED:
+        expect(group.wall.locator(".verdict")).to_contain_text(EXPECTED[expected.slug][1])
+    for shown in (".verdict", "[data-slot=explanation]", "[data-slot=picture]", "[data-slot=join]"):
+        is_on_screen(group.wall.locator(shown))
+    for bar in group.wall.locator(".bar").all():
+        is_on_screen(bar)
+    height, visible = group.wall.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+    assert height == visible, f"the projector scrolls in {expected.slug}"
+
+
+def follow(group: Class, expected: Step) -> list[StepPage]:
+    """The participants' pages, which follow the instructor by themselves."""
+    steps = []
+    for person in group.people:
+        person.page.wait_for_url(f"**/steps/{expected.slug}/", wait_until="load")
+        person.live()
+        steps.append(StepPage(person.page))
+    return steps
+
+
+@pytest.mark.slow
+def test_a_class_of_six_to_the_end(visit: Visit, server: Server) -> None:
+    group = open_class(visit, server, hosts="person")
+    group.take("joined")
+    for person in group.people:
+        person.wait_for_host()
+        person.at(HOST.steps[0].slug)
+    for number, expected in enumerate(HOST.steps):
+        if number:
+            group.console.press("Next step")
+        steps = follow(group, expected)
+        everyone_predicts(group, steps, expected)
+        press_together(steps)
+        for step in steps:
+            if not step.is_done() and expected.slug != "interference":
+                step.check()
+        everyone_sees_the_result(group, steps, expected)
+        the_projector_shows_the_result(group, expected)
+        group.take(expected.slug)
+    for name in NAMES:
+        expect(group.console.row(name).locator('td[data-stage="done"]')).to_have_count(len(HOST.steps))
+    it_ends(group)
+    group.take("closed")
+
+
+def it_ends(group: Class) -> None:
+    """The session is closed: everyone sees it, and nothing can be sent any more."""
+    group.console.page.get_by_text("Close the session").click()
+    group.console.page.get_by_role("button", name="Close it now").click()
+    is_on_screen(group.wall.locator("[data-slot=closed]"))
+    for person in group.people:
+        expect(person.page.locator("[data-slot=closed]")).to_be_visible()
+        expect(person.page.locator("[data-session-forms]")).to_have_js_property("disabled", True)
+        expect(person.page.locator("[data-slot=timer]")).to_be_hidden()
+
+
+def test_a_short_class_without_hosts(visit: Visit, server: Server) -> None:
+    group = open_class(visit, server)
+    expected = HOST.steps[1]
+    group.console.press("Next step")
+    for person in group.people:
+        person.at(expected.slug)
+        person.live()
+    steps = [StepPage(person.page) for person in group.people]
+    everyone_predicts(group, steps, expected)
+    group.console.page.locator("#minutes").fill("9")
+    group.console.press("Start")
+    expect(group.people[0].page.locator("[data-slot=timer]")).to_be_visible()
+    a_hint_reaches_a_phone(group)
+    group.console.press("Reveal to all")
+    for shown in ("[data-slot=explanation]", ".bar >> nth=0", ".bar >> nth=-1", "[data-slot=picture]"):
+        is_on_screen(group.wall.locator(shown))
+    for person in group.people:
+        expect(person.page.locator("[data-step]")).to_have_attribute("data-stage", "done")
+    group.take("revealed")
+    found = violations(group.wall) + violations(group.console.page) + violations(group.people[1].page)
+    it_ends(group)
+    found += violations(group.wall) + violations(group.people[1].page)
+    assert found == [], "\n".join(found)
+
+
+def a_hint_reaches_a_phone(group: Class) -> None:
+    """A hint is on the screen of a phone that shows the end of the page; it stays on the next page until dismissed."""
+    phone = group.people[1].page
+    phone.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    group.console.page.locator("[data-region=say] [name=text]").fill("Read the number.")
+    group.console.page.locator("[data-region=say]").get_by_role("button", name="Send").click()
+    toast = phone.locator("[data-slot=toast]")
+    expect(toast).to_contain_text("Read the number.")
+    is_on_screen(toast)
+    assert toast.get_attribute("role") == "status"
+    phone.reload()
+    expect(toast).to_contain_text("Read the number.")
+    toast.get_by_role("button", name="Dismiss").tap()
+    expect(toast).to_be_empty()
+    phone.reload()
+    group.people[1].live()
+    expect(phone.locator("[data-slot=said]")).to_contain_text("Read the number.")
+    expect(toast).to_be_empty()
