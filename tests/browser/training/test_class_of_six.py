@@ -159,7 +159,8 @@ def it_ends(group: Class) -> None:
     is_on_screen(group.wall.locator("[data-slot=closed]"))
     for person in group.people:
         expect(person.page.locator("[data-slot=closed]")).to_be_visible()
-        expect(person.page.locator("[data-session-forms]")).to_have_js_property("disabled", True)
+        expect(person.page.locator("[data-session-forms]:not(:disabled)")).to_have_count(0)
+        expect(person.page.locator("[data-session-forms]:disabled").first).to_be_attached()
         expect(person.page.locator("[data-slot=timer]")).to_be_hidden()
 
 
