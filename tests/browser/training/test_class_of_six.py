@@ -1,5 +1,7 @@
-"""A class of six, two of them on phones, to the end of the workshop, with projector and console open: nobody scrolls for a
-result. ``NETMODES_CLASS_PICTURES=FOLDER`` keeps numbered pictures of every page."""
+"""A class of six, two of them on phones, with projector and console open: nobody scrolls for a result.
+
+``NETMODES_CLASS_PICTURES=FOLDER`` keeps numbered pictures of every page.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +75,11 @@ def open_class(visit: Visit, server: Server, **wanted: str) -> Class:
 
 
 def is_on_screen(locator: Locator) -> None:
-    """Waits until the element is visible as a whole, without scrolling."""
+    """Waits until the element is visible as a whole, without scrolling, and not squeezed to nothing."""
     expect(locator).to_be_in_viewport(ratio=1)
+    box = locator.bounding_box()
+    assert box is not None
+    assert min(box["width"] / 5, box["height"]) >= 8, f"{locator}: {box}"
 
 
 def everyone_predicts(group: Class, steps: list[StepPage], expected: Step) -> None:
@@ -168,6 +173,7 @@ def test_a_short_class_without_hosts(visit: Visit, server: Server) -> None:
     group = open_class(visit, server)
     expected = HOST.steps[1]
     group.console.press("Next step")
+    expect(group.console.page.locator("#step-title")).to_contain_text("Step 2 of")
     for person in group.people:
         person.at(expected.slug)
         person.live()
