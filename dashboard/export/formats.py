@@ -1,6 +1,6 @@
 """The export formats of a report, by the extension of the file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,29 +29,59 @@ class Export:
     """An exported file in parts."""
 
     content_type: str
-    parts: Iterable[bytes]
+    parts: Iterator[bytes]
 
 
-_WRITERS: dict[Format, tuple[str, Callable[[str], Iterable[bytes]]]] = {
-    Format.HTML: (
-        "text/html; charset=utf-8",
-        lambda report: (render_file(load_content(report), load_derived(report), digest=get_report(report).digest),),
-    ),
-    Format.PDF: ("application/pdf", lambda report: (pdf(load_derived(report).view, get_report(report).digest),)),
-    Format.JSON: ("application/json", lambda report: (frame(content_bytes(report)),)),
-    Format.CSV: ("text/csv; charset=utf-8", lambda report: (percentiles(load_content(report)).encode(),)),
-    Format.MARKDOWN: (
-        "text/markdown; charset=utf-8",
-        lambda report: (markdown(load_derived(report).view, get_report(report).digest).encode(),),
-    ),
-    Format.HISTOGRAMS: (
-        "text/csv; charset=utf-8",
-        lambda report: (lines.encode() for lines in histogram_lines(load_content(report))),
-    ),
+type Check = Callable[[], None]
+
+
+def _html(report: str, check: Check) -> Iterator[bytes]:
+    content = load_content(report)
+    check()
+    derived = load_derived(report)
+    check()
+    yield render_file(content, derived, digest=get_report(report).digest)
+
+
+def _pdf(report: str, check: Check) -> Iterator[bytes]:
+    view = load_derived(report).view
+    check()
+    yield pdf(view, get_report(report).digest, check=check)
+
+
+def _json(report: str, _check: Check) -> Iterator[bytes]:
+    yield frame(content_bytes(report))
+
+
+def _csv(report: str, check: Check) -> Iterator[bytes]:
+    content = load_content(report)
+    check()
+    yield percentiles(content).encode()
+
+
+def _markdown(report: str, check: Check) -> Iterator[bytes]:
+    view = load_derived(report).view
+    check()
+    yield markdown(view, get_report(report).digest).encode()
+
+
+def _histograms(report: str, _check: Check) -> Iterator[bytes]:
+    # Only the lines are computed as they are read: that may be in a thread without a database connection.
+    return (lines.encode() for lines in histogram_lines(load_content(report)))
+
+
+_WRITERS: dict[Format, tuple[str, Callable[[str, Check], Iterator[bytes]]]] = {
+    Format.HTML: ("text/html; charset=utf-8", _html),
+    Format.PDF: ("application/pdf", _pdf),
+    Format.JSON: ("application/json", _json),
+    Format.CSV: ("text/csv; charset=utf-8", _csv),
+    Format.MARKDOWN: ("text/markdown; charset=utf-8", _markdown),
+    Format.HISTOGRAMS: ("text/csv; charset=utf-8", _histograms),
 }
 
 
-def export_report(report: str, form: Format) -> Export:
-    """The report in a format; ReportNotFoundError, and NoPdfError if the PDF cannot be made."""
+def export_report(report: str, form: Format, check: Check = lambda: None) -> Export:
+    """The report in a format, whose parts are computed as they are read. They raise ReportNotFoundError, NoPdfError if
+    the PDF cannot be made, and what ``check`` raises, which is called between the steps of the work."""
     content_type, writer = _WRITERS[form]
-    return Export(content_type, writer(report))
+    return Export(content_type, writer(report, check))

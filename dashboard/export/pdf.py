@@ -7,6 +7,8 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -17,6 +19,7 @@ from dashboard.core.reports.view import ReportView
 
 #: Two seconds more than the limit of the process itself.
 SECONDS = 22
+CHECK_EVERY_S = 0.1
 _CHILD = Path(__file__).with_name("typeset.py")
 _KINDS = {"heading_open": "heading", "list_item_open": "item"}
 
@@ -47,8 +50,9 @@ def read_notes(text: str) -> list[tuple[str, str]]:
     return blocks
 
 
-def pdf(view: ReportView, digest: str = "") -> bytes:
-    """The report as PDF; NoPdfError. ``digest`` is the 64 digits of the content's hash."""
+def pdf(view: ReportView, digest: str = "", check: Callable[[], None] = lambda: None) -> bytes:
+    """The report as PDF; NoPdfError. ``digest`` is the 64 digits of the content's hash. What ``check`` raises while the
+    typesetter runs ends it."""
     if not is_available():
         raise NoPdfError(
             "PDF export needs the typesetter typst, which is not installed. Run “pip install 'netmodes[pdf]'” in the "
@@ -58,19 +62,30 @@ def pdf(view: ReportView, digest: str = "") -> bytes:
         "data": document_data(view, read_notes(view.notes), digest),
         "timestamp": int(moment_of(view.saved_at).timestamp()),
     }
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", str(_CHILD)],
-            input=json.dumps(data).encode(),
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-            env={},
-        )
-    except subprocess.TimeoutExpired:
-        raise NoPdfError(f"The PDF took longer than {SECONDS} s. Export as HTML instead.") from None
-    if done.returncode or not done.stdout.startswith(b"%PDF-"):
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
+    status, document, errors = _typeset(json.dumps(data).encode(), check)
+    if status or not document.startswith(b"%PDF-"):
+        lines = errors.decode(errors="replace").strip().splitlines()
         reason = lines[-1][:300] if lines else "it exceeded its limit of time or memory"
         raise NoPdfError(f"The PDF could not be made: {reason}. Export as HTML instead.")
-    return done.stdout
+    return document
+
+
+def _typeset(request: bytes, check: Callable[[], None]) -> tuple[int, bytes, bytes]:
+    """The exit status of the typesetter, its document and its errors. The process ends with this call."""
+    pipe = subprocess.PIPE
+    waiting: bytes | None = request
+    deadline = time.monotonic() + SECONDS
+    with subprocess.Popen([sys.executable, "-I", str(_CHILD)], stdin=pipe, stdout=pipe, stderr=pipe, env={}) as child:
+        try:
+            while True:
+                try:
+                    document, errors = child.communicate(waiting, timeout=CHECK_EVERY_S)
+                except subprocess.TimeoutExpired:
+                    waiting = None  # the first call has taken it
+                    check()
+                    if time.monotonic() > deadline:
+                        raise NoPdfError(f"The PDF took longer than {SECONDS} s. Export as HTML instead.") from None
+                else:
+                    return child.returncode, document, errors
+        finally:
+            child.kill()

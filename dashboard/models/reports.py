@@ -21,6 +21,7 @@ FROZEN = frozenset(
         "size",
         "body",
         "imported_from",
+        "imported_file",
         "saved_at",
         "created_at",
     }
@@ -51,8 +52,8 @@ class Report(models.Model):
     ``view`` (``core.reports.view``) and ``track`` (the recording of ``core.reports.replay.recording``) are derived from
     it and compressed, too; they are computed again if ``derived`` is not the current version. ``line`` is the summary
     in a list, ``words`` the searched text, case-folded. ``signature`` is the same for reports of the same experiment.
-    ``imported_from`` is the other installation, empty for a report of this one. A deleted report is purged after 30
-    days."""
+    ``imported_from`` is the other installation, empty for a report of this one; ``imported_file`` the name of the file
+    that was imported, empty if it is unknown. A deleted report is purged after 30 days."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -70,6 +71,7 @@ class Report(models.Model):
     line = models.TextField(default="", blank=True)
     words = models.TextField(default="", blank=True)
     imported_from = models.CharField(max_length=16, default="", blank=True)
+    imported_file = models.CharField(max_length=200, default="", blank=True)
     saved_at = models.FloatField(db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True)

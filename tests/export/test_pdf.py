@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def test_the_bookmarks_are_the_chapters() -> None:
     outline = PdfReader(io.BytesIO(printed())).outline
     titles = [one.title for one in outline if not isinstance(one, list)]
     assert titles == [
-        "Summary", "Notes", "Columns", "Facts that differ", "Measurement: nginx on port 80", "Claims", "Timeline",
+        "In short", "Notes", "Columns", "Facts that differ", "Measurement: nginx on port 80", "Claims", "Timeline",
         "Environment", "Evidence",
     ]  # fmt: skip
 
@@ -194,28 +195,49 @@ def test_a_missing_typesetter_is_an_error_with_its_remedy(monkeypatch: pytest.Mo
         pdf(view())
 
 
-def test_a_typesetter_that_hangs_or_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS", 0.001)
-    with pytest.raises(NoPdfError, match="took longer"):
-        pdf(view())
+def use_child(monkeypatch: pytest.MonkeyPatch, folder: Path, source: str) -> None:
+    """Replaces the program of the typesetter's process."""
+    child = folder / "child.py"
+    child.write_text(source)
+    monkeypatch.setattr(module, "_CHILD", child)
 
-    def fail(*_given: object, **_more: object) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.CompletedProcess([], 1, b"", b"Traceback\nunknown font\n")
 
-    monkeypatch.setattr("subprocess.run", fail)
+def test_a_typesetter_that_hangs_or_fails_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with monkeypatch.context() as short:
+        short.setattr(module, "SECONDS", 0.001)
+        short.setattr(module, "CHECK_EVERY_S", 0.001)
+        with pytest.raises(NoPdfError, match="took longer"):
+            pdf(view())
+    use_child(monkeypatch, tmp_path, "raise SystemExit('Traceback\\nunknown font')")
     with pytest.raises(NoPdfError, match="could not be made: unknown font"):
         pdf(view())
 
 
-def test_the_typesetter_gets_no_environment_and_no_data_as_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, Any] = {}
+def test_the_typesetter_gets_no_environment_and_no_data_as_arguments(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = "import json, os, sys\nprint('%PDF-' + json.dumps([sys.argv, dict(os.environ), json.load(sys.stdin)]))"
+    use_child(monkeypatch, tmp_path, source)
+    arguments, environment, request = json.loads(pdf(view()).removeprefix(b"%PDF-"))
+    assert len(arguments) == 1
+    assert set(environment) <= {"LC_CTYPE"}  # Python sets it itself (PEP 538)
+    assert request["data"]["title"] == "Host or bridge"
 
-    def run(arguments: list[str], **more: Any) -> subprocess.CompletedProcess[bytes]:
-        seen.update(more, arguments=arguments)
-        return subprocess.CompletedProcess(arguments, 0, b"%PDF-1.7", b"")
 
-    monkeypatch.setattr("subprocess.run", run)
-    pdf(view())
-    assert seen["env"] == {}
-    assert len(seen["arguments"]) == 3
-    assert json.loads(seen["input"])["data"]["title"] == "Host or bridge"
+class GoneError(Exception):
+    """What the check of a cancelled export raises."""
+
+
+def test_a_cancelled_export_ends_the_typesetter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    source = f"import os, signal\nopen({str(pid)!r}, 'w').write(str(os.getpid()) + '\\n')\nsignal.pause()"
+    use_child(monkeypatch, tmp_path, source)
+
+    def check() -> None:
+        if pid.exists() and pid.read_text().endswith("\n"):
+            raise GoneError
+
+    with pytest.raises(GoneError):
+        pdf(view(), check=check)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

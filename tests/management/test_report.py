@@ -74,6 +74,24 @@ def test_a_report_is_imported_from_stdin(capsys: Capture, monkeypatch: pytest.Mo
     assert done.out.strip() == f"Imported “Host or bridge” as report {Report.objects.get().pk}."
 
 
+def test_a_second_import_returns_the_first_report_unless_a_copy_is_requested(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "lab.json"
+    file.write_bytes(FILE)
+    first = run_here(capsys, "report", "import", str(file), "--json").json
+    assert first["existing"] is False
+    again = run_here(capsys, "report", "import", str(file))
+    assert (again.code, again.err) == (0, "")
+    assert again.out.startswith("You already have this report, imported on ")
+    assert again.out.rstrip().endswith(
+        f"from lab.json: “Host or bridge”, report {first['report']}. Add --copy to import it again."
+    )
+    known = run_here(capsys, "report", "import", str(file), "--json").json
+    assert (known["report"], known["existing"]) == (first["report"], True)
+    copy = run_here(capsys, "report", "import", str(file), "--copy", "--json").json
+    assert copy["report"] != first["report"]
+    assert Report.objects.count() == 2
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.asgi import application
+from tests.support.polling import eventually
 
 PORT = 8000
 HOST = f"127.0.0.1:{PORT}"
@@ -128,6 +129,23 @@ async def http(
     start = next(one for one in outgoing if one["type"] == "http.response.start")
     found = tuple((name.decode().lower(), value.decode("latin-1")) for name, value in start["headers"])
     return Answer(start["status"], found, b"".join(one.get("body", b"") for one in outgoing))
+
+
+async def abandon(
+    method: str, path: str, until: Callable[[], Any], *, who: Person, headers: Headers = (), body: bytes = b""
+) -> None:
+    """Sends a request with X-CSRFToken and disconnects as soon as ``until`` is true."""
+    sent = [("host", HOST), *who.header, *headers, ("x-csrftoken", who.token), ("content-length", str(len(body)))]
+    incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
+
+    async def ignore(_message: Any) -> None:
+        return
+
+    task = asyncio.ensure_future(application(_scope("http", path, sent, method=method), incoming.get, ignore))
+    await eventually(until)
+    incoming.put_nowait({"type": "http.disconnect"})
+    await asyncio.wait_for(task, ANSWER_S)
 
 
 async def flood(path: str, size_bytes: int) -> Answer:

@@ -54,11 +54,21 @@ HELP: tuple[Help, ...] = (
         "./netmodes report list",
     ),
     Help(
+        "deleted-reports",
+        _("deleted reports"),
+        _(
+            "A deleted report is kept for 30 days: until then it can be restored with its remarks and links. Then it "
+            "is removed. Delete for ever removes it at once."
+        ),
+        "docs/report-format.md",
+    ),
+    Help(
         "import",
         _("importing"),
         _(
             "Format, limits and hash are checked and the journal is replayed before the report is stored. An imported "
-            "report is marked, since its data comes from another machine."
+            "report is marked with its file and the installation that saved it. A report that you already have is "
+            "offered instead of a second one."
         ),
         "docs/report-format.md",
         "./netmodes report import FILE",

@@ -16,7 +16,7 @@ from dashboard.core.reports.charts import ChartTable, IntervalChart, draw_interv
 from dashboard.core.reports.environment import EnvironmentRow, compare_environments, list_suspects, processor_caveat
 from dashboard.core.reports.figures import ReportFigures, SeriesFigures, series_by_signature
 from dashboard.core.reports.model import Origin
-from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, list_changes, match_arms
+from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, RowDiff, compare_rows, match_arms
 from dashboard.core.reports.view import ReportView
 
 MAX_REPORTS = 8
@@ -78,15 +78,16 @@ class LatencyRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportComparison:
-    """Everything that the page of a comparison shows. ``same_rows`` counts the facts that are the same in all reports;
-    ``unmatched`` are series that cannot be compared."""
+    """Everything that the page of a comparison shows. ``same`` has the facts that are the same in all reports, ``same_count``
+    counts them once per arm; ``unmatched`` are series that cannot be compared."""
 
     reports: tuple[LetteredReport, ...]
     caveats: tuple[str, ...]
     environment: tuple[EnvironmentRow, ...]
     arms: tuple[ArmMatch, ...] = ()
     changes: tuple[ChangedRow, ...] = ()
-    same_rows: int = 0
+    same: tuple[ChangedRow, ...] = ()
+    same_count: int = 0
     claims: tuple[ClaimRow, ...] = ()
     latency: tuple[LatencyRow, ...] = ()
     charts: tuple[IntervalChart, ...] = ()
@@ -198,7 +199,7 @@ def compare_reports(reports: Sequence[ComparedReport]) -> ReportComparison:
     snapshots = [view.snapshot for view in views if view.snapshot is not None]
     complete = len(snapshots) == len(views)
     arms = match_arms(snapshots) if complete else ()
-    changes, same = list_changes(snapshots, arms) if complete else ((), 0)
+    rows = compare_rows(snapshots, arms) if complete else RowDiff()
     latency, unmatched = _compare_latency(reports)
     charts = [_chart(letter, latency) for letter in LETTERS[1 : len(reports)]]
     return ReportComparison(
@@ -209,8 +210,9 @@ def compare_reports(reports: Sequence[ComparedReport]) -> ReportComparison:
         _list_caveats(reports) if latency else (),
         compare_environments([report.figures.made_on for report in reports]),
         arms,
-        changes,
-        same,
+        rows.changes,
+        rows.same,
+        rows.same_count,
         _compare_claims(views),
         latency,
         tuple(chart for chart in charts if chart is not None),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dashboard.core.comparison.weight import weigh_row
 from dashboard.core.experiments.messages import Column, Relation, TimelineItem
 from dashboard.core.experiments.picture import Picture
 from dashboard.core.experiments.stream import Snapshot
@@ -160,8 +161,9 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """A table of the rows that differ or are not visible, with reasons; the numbers of omitted and of equal rows."""
-    differing = [row for row in snapshot.rows if row.relation is not Relation.SAME]
+    """A table of the rows that differ or are not visible, the heaviest first, with reasons; the numbers of omitted and of
+    equal rows."""
+    differing = sorted((row for row in snapshot.rows if row.relation is not Relation.SAME), key=weigh_row)
     body = []
     for row in differing[:MAX_ROWS]:
         texts = []

@@ -7,6 +7,7 @@ notes are Markdown themselves and are left out.
 import re
 from collections.abc import Iterable, Sequence
 
+from dashboard.core.comparison.weight import weigh_row
 from dashboard.core.experiments.messages import Column, Row
 from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import moment_of
@@ -45,7 +46,7 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]], figures: int = 0)
 
 
 def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    differing = [row for row in rows if row.differs]
+    differing = sorted((row for row in rows if row.differs), key=weigh_row)
     if not differing:
         return []
     body = [
@@ -79,10 +80,11 @@ def _latency(title: str, measurement: Measurement) -> list[str]:
 
 
 def markdown(view: ReportView, digest: str = "") -> str:
-    """The summary, the rows that differ, latency, claims, the environment, and the hash (``digest``, 64 digits)."""
+    """The summary with its headlines first, the rows that differ, latency, claims, the environment, and the hash (``digest``, 64 digits)."""
     saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
-    lines = [f"## {escape(view.title)}", "", escape(view.summary.compared, 1000), ""]
+    lines = [f"## {escape(view.title)}", ""]
     lines += [text for one in view.summary.headlines for text in (f"**{escape(one, 500)}**", "")]
+    lines += [escape(view.summary.compared, 1000), ""]
     lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.differences]
     lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.verdicts]
     if view.summary.warnings:

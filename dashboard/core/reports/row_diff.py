@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.comparison.rows import SECTIONS
+from dashboard.core.comparison.weight import weigh
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.modes import MACHINE
 
@@ -104,24 +105,47 @@ def _is_nothing(value: object) -> bool:
     return value is None or isinstance(value, tuple)
 
 
-def list_changes(snapshots: Sequence[Snapshot], arms: Sequence[ArmMatch]) -> tuple[tuple[ChangedRow, ...], int]:
-    """The rows that are not the same in all reports, by section, and the number of those that are. Arms with the same
-    change share a row. Arms that are not in every report are left out."""
+type _Rows = dict[tuple[RowId, tuple[str, ...]], ChangedRow]
+
+
+@dataclass(frozen=True, slots=True)
+class RowDiff:
+    """The facts of several reports, by section and weight. ``same`` has those that all reports share, with the one
+    text that all show, or the text of each; ``same_count`` counts them once per arm."""
+
+    changes: tuple[ChangedRow, ...] = ()
+    same: tuple[ChangedRow, ...] = ()
+    same_count: int = 0
+
+
+def compare_rows(snapshots: Sequence[Snapshot], arms: Sequence[ArmMatch]) -> RowDiff:
+    """Compares the rows of the arms that every report has. Arms with the same texts share a row."""
     reports = [_ComparableRows(snapshot) for snapshot in snapshots]
     compared = [arm for arm in arms if arm.everywhere]
-    changes: dict[tuple[RowId, tuple[str, ...]], ChangedRow] = {}
-    same = 0
+    changes: _Rows = {}
+    same: _Rows = {}
+    same_count = 0
     for identity in dict.fromkeys(identity for report in reports for identity in report.rows):
         label = next(row.label or row.key for report in reports if (row := report.rows.get(identity)) is not None)
         for arm in compared:
             cells = [report.cell(identity, str(key)) for report, key in zip(reports, arm.columns, strict=True)]
-            values = [value for value, _text in cells]
+            values, texts = [value for value, _text in cells], tuple(text for _value, text in cells)
             if all(value == values[0] for value in values):
-                same += 1
+                same_count += 1
+                if not _is_nothing(values[0]):
+                    _add(same, identity, label, arm, tuple(dict.fromkeys(texts)))
             elif None not in values or not all(map(_is_nothing, values)):
-                texts = tuple(text for _value, text in cells)
-                known = changes.get((identity, texts))
-                names = (*known.arms, arm.label) if known is not None else (arm.label,)
-                changes[identity, texts] = ChangedRow(identity[0], label, names, texts)
+                _add(changes, identity, label, arm, texts)
+    return RowDiff(_in_order(changes), _in_order(same), same_count)
+
+
+def _add(rows: _Rows, identity: RowId, label: str, arm: ArmMatch, texts: tuple[str, ...]) -> None:
+    known = rows.get((identity, texts))
+    names = (*known.arms, arm.label) if known is not None else (arm.label,)
+    rows[identity, texts] = ChangedRow(identity[0], label, names, texts)
+
+
+def _in_order(rows: _Rows) -> tuple[ChangedRow, ...]:
     ranks = {section.key: rank for rank, section in enumerate(SECTIONS)}
-    return tuple(sorted(changes.values(), key=lambda row: ranks.get(row.section, len(ranks)))), same
+    items = sorted(rows.items(), key=lambda item: (ranks.get(item[1].section, len(ranks)), weigh(*item[0][0])))
+    return tuple(row for _identity, row in items)

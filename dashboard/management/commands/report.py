@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard.core.comparison.text_table import printable
+from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.reports.parse import MAX_BYTES, InvalidReportError
 from dashboard.export.formats import Format, export_report
 from dashboard.export.pdf import NoPdfError
@@ -17,17 +18,20 @@ from dashboard.management.commanding import FAILED, NetmodesCommand
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, ReportPage
+from dashboard.store.reports.saved import ImportResult
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """An imported report: ``report`` is its id, ``digest`` the SHA-256 of its content."""
+    """The report with the content of an imported file: ``report`` is its id, ``digest`` the SHA-256 of its content.
+    ``existing``: it was there before, and nothing was stored."""
 
     report: str
     title: str
     digest: str
     imported_from: str
     url: str
+    existing: bool = False
 
 
 class Command(NetmodesCommand):
@@ -50,6 +54,7 @@ class Command(NetmodesCommand):
         exporter.add_argument("--output", metavar="FILE", help="write to this file")
         importer = actions.add_parser("import", help="import the JSON export of another installation")
         importer.add_argument("file", metavar="FILE", help="the file, - for stdin")
+        importer.add_argument("--copy", action="store_true", help="import a report that you already have again")
         importer.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -82,15 +87,33 @@ class Command(NetmodesCommand):
         self.say(f"Wrote {options['output']} ({len(document):,} bytes).")
 
     def _import(self, options: dict[str, Any]) -> None:
-        data = _read(options["file"])
+        data, name = _read(options["file"]), "" if options["file"] == "-" else options["file"]
         try:
-            row = report_listing.get_report(saved_reports.import_file(data))
+            if options["copy"]:
+                report = report_listing.get_report(saved_reports.import_file(data, file_name=name))
+                result = ImportResult(report, existing=False)
+            else:
+                result = saved_reports.import_once(data, file_name=name)
         except InvalidReportError as error:
             raise CommandError(f"Nothing was imported. {error}", returncode=FAILED) from None
+        row = result.report
         if options["json"]:
-            self.print_json(Imported(row.id, row.title, row.digest, row.imported_from, row.url))
+            self.print_json(Imported(row.id, row.title, row.digest, row.imported_from, row.url, result.existing))
+        elif result.existing:
+            self.stdout.write(
+                f"You already have this report, {_describe_origin(row)}: “{printable(row.title)}”, report {row.id}. "
+                "Add --copy to import it again."
+            )
         else:
             self.stdout.write(f"Imported “{printable(row.title)}” as report {row.id}.")
+
+
+def _describe_origin(report: ListedReport) -> str:
+    """When the report was imported and from which file, or when it was saved."""
+    if report.imported_at is None:
+        return f"saved on {moment_of(report.saved_at):%Y-%m-%d %H:%M} UTC"
+    file = f" from {printable(report.imported_file)}" if report.imported_file else ""
+    return f"imported on {moment_of(report.imported_at):%Y-%m-%d %H:%M} UTC{file}"
 
 
 def _read(name: str) -> bytes:

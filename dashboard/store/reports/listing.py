@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from dashboard.core.reports.model import normalise_tags
 from dashboard.models import Report, ReportTag
@@ -21,8 +21,9 @@ class ReportNotFoundError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class ListedReport:
-    """A report in a list. ``saved_at`` is in seconds since the epoch; ``imported_from`` is the other installation,
-    empty for a report of this one."""
+    """A report in a list. Times are in seconds since the epoch. ``imported_from`` is the other installation, empty for
+    a report of this one; ``imported_at`` and ``deleted_at`` are None for a report that is not imported or deleted, and
+    ``imported_file`` is empty if the name of the file is unknown."""
 
     id: str
     title: str
@@ -40,6 +41,9 @@ class ListedReport:
     archived: bool
     deleted: bool
     url: str
+    imported_at: float | None = None
+    imported_file: str = ""
+    deleted_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,9 @@ def _to_listed(row: Report) -> ListedReport:
         row.archived_at is not None,
         row.deleted_at is not None,
         f"/reports/{row.pk}/",
+        row.created_at.timestamp() if row.imported_from or row.imported_file else None,
+        row.imported_file,
+        row.deleted_at.timestamp() if row.deleted_at is not None else None,
     )
 
 
@@ -107,10 +114,35 @@ def find_reports(
     total = rows.count()
     pages = max(1, -(-total // PAGE))
     page = min(max(1, page), pages)
-    shown = rows.order_by("-saved_at", "-created_at", "pk").defer(*_LARGE).prefetch_related("tag_rows")
     return ReportPage(
-        tuple(_to_listed(row) for row in shown[(page - 1) * PAGE : page * PAGE]), total, page, pages, tags_in_use()
+        _to_page(rows.order_by("-saved_at", "-created_at", "pk"), page), total, page, pages, tags_in_use()
     )
+
+
+def _to_page(rows: QuerySet[Report], page: int) -> tuple[ListedReport, ...]:
+    shown = rows.defer(*_LARGE).prefetch_related("tag_rows")
+    return tuple(_to_listed(row) for row in shown[(page - 1) * PAGE : page * PAGE])
+
+
+def find_deleted(page: int = 1) -> ReportPage:
+    """A page of the deleted reports that can still be restored, the last deleted first."""
+    rows = Report.objects.exclude(deleted_at=None).order_by("-deleted_at", "pk")
+    total = rows.count()
+    pages = max(1, -(-total // PAGE))
+    page = min(max(1, page), pages)
+    return ReportPage(_to_page(rows, page), total, page, pages)
+
+
+def count_deleted() -> int:
+    """The number of deleted reports that can still be restored."""
+    return Report.objects.exclude(deleted_at=None).count()
+
+
+def find_same(digest: str) -> ListedReport | None:
+    """The oldest report with this content that is not deleted."""
+    rows = Report.objects.filter(digest=digest, deleted_at=None).order_by("created_at", "pk")
+    row = rows.prefetch_related("tag_rows").defer(*_LARGE).first()
+    return None if row is None else _to_listed(row)
 
 
 def tags_in_use() -> tuple[tuple[str, int], ...]:

@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -28,14 +28,15 @@ from dashboard.models import Annotation, Report, ReportTag
 from dashboard.store import claim_runs
 from dashboard.store.experiments import installation_id
 from dashboard.store.reports import snapshot as report_snapshot
-from dashboard.store.reports.listing import NOT_FOUND, ReportNotFoundError, get_report
-from dashboard.store.reports.reading import derive, derived_columns
+from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, find_same, get_report
+from dashboard.store.reports.reading import content_bytes, derive, derived_columns
 from dashboard.store.reports.snapshot import NotSavedError
 
 UNDO_DAYS = 30
 #: Reports that are purged at a time.
 PURGE_BATCH = 500
 MAX_REMARK = 20_000
+MAX_FILE_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ class ReportDetails:
 
 
 NO_DETAILS = ReportDetails()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """The report with the content of an imported file. ``existing``: it was there before, and nothing was stored."""
+
+    report: ListedReport
+    existing: bool
 
 
 def save_experiment(
@@ -123,19 +132,64 @@ def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
         raise NotSavedError(str(error)) from None
 
 
-def import_file(data: bytes, owner_id: int | None = None) -> str:
-    """Validates an exported file and stores it, marked as imported if it is from another installation. Returns the
-    report's id; raises InvalidReportError and writes nothing if the file is not valid. The same content twice makes two
-    reports."""
+def import_file(
+    data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
+) -> str:
+    """Validates an exported file and stores it, marked as imported if it is from another installation or has a
+    ``file_name``. Returns the report's id; raises InvalidReportError and writes nothing if the file is not valid, or
+    what ``check`` raises. The same content twice makes two reports."""
+    return _insert_imported(*validate_file(data), owner_id, file_name, check)
+
+
+def import_once(
+    data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
+) -> ImportResult:
+    """As ``import_file``, but if a report has this content already, nothing is stored."""
     content, body = validate_file(data)
+    same = find_same(digest_of(body))
+    if same is not None:
+        return ImportResult(same, existing=True)
+    return ImportResult(get_report(_insert_imported(content, body, owner_id, file_name, check)), existing=False)
+
+
+def import_copy(report: str, owner_id: int | None = None, *, file_name: str = "") -> str:
+    """Imports the content of a report again. Returns the id of the copy; raises ReportNotFoundError."""
+    return import_file(frame(content_bytes(report)), owner_id, file_name=file_name)
+
+
+def _insert_imported(
+    content: ReportContent, body: bytes, owner_id: int | None, file_name: str, check: Callable[[], None]
+) -> str:
+    check()
     own = content.installation == installation_id()
-    return insert_report(content, body, owner_id, imported_from="" if own else content.installation or "unknown")
+    return insert_report(
+        content,
+        body,
+        owner_id,
+        imported_from="" if own else content.installation or "unknown",
+        imported_file=_clean_file_name(file_name),
+        check=check,
+    )
+
+
+def _clean_file_name(name: str) -> str:
+    """The name in one line, without its folder."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    return " ".join("".join(char if char.isprintable() else " " for char in base).split())[:MAX_FILE_NAME]
 
 
 def insert_report(
-    content: ReportContent, body: bytes, owner_id: int | None, source: str = "", imported_from: str = ""
+    content: ReportContent,
+    body: bytes,
+    owner_id: int | None,
+    *,
+    source: str = "",
+    imported_from: str = "",
+    imported_file: str = "",
+    check: Callable[[], None] = lambda: None,
 ) -> str:
-    """Stores a validated content with what is derived from it; ``body`` is its canonical bytes."""
+    """Stores a validated content with what is derived from it; ``body`` is its canonical bytes. Nothing is stored if
+    ``check`` raises."""
     derived = derive(content)
     with transaction.atomic():
         row = Report.objects.create(
@@ -151,10 +205,12 @@ def insert_report(
             line=derived.view.summary.compared.replace("\0", "")[:500],
             words=_searched_text(content),
             imported_from=imported_from,
+            imported_file=imported_file,
             saved_at=content.saved_at,
             **derived_columns(derived),
         )
         ReportTag.objects.bulk_create(ReportTag(report=row, tag=tag) for tag in content.tags)
+        check()
     return row.pk
 
 
@@ -184,6 +240,12 @@ def delete(report: str) -> None:
 def undelete(report: str) -> None:
     """Restores a deleted report; ReportNotFoundError if it is not deleted, or was purged."""
     _update(report, deleted=True, deleted_at=None)
+
+
+def purge(report: str) -> None:
+    """Removes a deleted report, its remarks and shares for ever. Raises ReportNotFoundError if it is not deleted."""
+    if not Report.objects.filter(pk=report).exclude(deleted_at=None).delete()[0]:
+        raise ReportNotFoundError(NOT_FOUND)
 
 
 def _update(report: str, *, deleted: bool, **values: datetime | None) -> None:

@@ -1,8 +1,10 @@
 """Slow synchronous views in separate threads; asgiref runs all other synchronous views in one thread."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -18,5 +20,50 @@ def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[
         assert isinstance(request, HttpRequest)  # noqa: S101 - the first argument of every view
         await request.auser()
         return await in_database(view, *args, **kwargs)
+
+    return run
+
+
+class ClientGoneError(Exception):
+    """The client has disconnected, so nobody reads the response."""
+
+
+#: Raises ClientGoneError if the client of the request has disconnected.
+type Check = Callable[[], None]
+
+
+async def run_cancellable[T](work: Callable[[Check], T]) -> T:
+    """The result of ``work`` in its own thread. If the client disconnects, the next call of its ``Check`` raises
+    ClientGoneError, which ends the work."""
+    gone = threading.Event()
+
+    def check() -> None:
+        if gone.is_set():
+            raise ClientGoneError
+
+    def run() -> T | None:
+        try:
+            return work(check)
+        except ClientGoneError:
+            return None
+
+    try:
+        result = await in_database(run)
+    except asyncio.CancelledError:
+        gone.set()
+        raise
+    assert result is not None  # noqa: S101 - only without a client
+    return result
+
+
+def cancellable[**P](
+    view: Callable[Concatenate[HttpRequest, Check, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]:
+    """As ``threaded``, for a view with a ``Check`` as its second argument."""
+
+    @wraps(view)
+    async def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        await request.auser()
+        return await run_cancellable(lambda check: view(request, check, *args, **kwargs))
 
     return run

@@ -19,8 +19,10 @@ from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import ListedReport
+from dashboard.store.reports.saved import ImportResult
 from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import in_database
+from dashboard.web.http.threaded_views import Check, run_cancellable
 from dashboard.web.reports.documents import list_replacements, render_report
 from dashboard.web.service import service
 from dashboard.web.training.group_access import may_open
@@ -31,6 +33,7 @@ ACTIONS = {
     "unarchive": saved_reports.unarchive,
     "delete": saved_reports.delete,
     "undelete": saved_reports.undelete,
+    "purge": saved_reports.purge,
 }
 MAX_TREND = 100
 MAX_DAYS = 3650
@@ -50,13 +53,24 @@ class SaveIn(Schema):
 
 
 class Saved(Schema):
-    """A saved report."""
+    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: it was there
+    before its file was imported, and nothing was stored."""
 
     id: str
     url: str
     title: str
     digest: str
     imported_from: str = ""
+    imported_at: float | None = None
+    imported_file: str = ""
+    existing: bool = False
+
+
+class ImportQuery(Schema):
+    """The name of the file, and whether to store a content that a report has already."""
+
+    file: str = Field(default="", max_length=1000)
+    copy_existing: bool = Field(default=False, alias="copy")
 
 
 class RemarkIn(Schema):
@@ -76,24 +90,28 @@ class ShareIn(Schema):
 
 
 class ReportQuery(Schema):
-    """A search for every word of ``query`` and every ``tag``."""
+    """A search for every word of ``query`` and every ``tag``. ``deleted``: the deleted reports, without a search."""
 
     query: str = Field(default="", max_length=1000)
     tag: list[str] = Field(default_factory=list, max_length=12)
     origin: Literal["", "experiment", "measurement", "claims"] = ""
     signature: str = ""
     archived: bool = False
+    deleted: bool = False
     mine: bool = False
     page: int = Field(default=1, ge=1, le=1_000_000)
 
 
-def _saved(row: ListedReport) -> dict[str, str]:
-    return {name: getattr(row, name) for name in ("id", "url", "title", "digest", "imported_from")}
+def _saved(row: ListedReport) -> dict[str, Any]:
+    names = ("id", "url", "title", "digest", "imported_from", "imported_at", "imported_file")
+    return {name: getattr(row, name) for name in names}
 
 
 @router.get("/reports", summary="List saved reports, newest first, 50 per page")
 def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
     """The reports of a page, their total number, and every tag in use."""
+    if search.deleted:
+        return json_response(report_listing.find_deleted(search.page))
     owner = request.user.pk if search.mine else None
     page = report_listing.find_reports(
         search.query,
@@ -128,20 +146,25 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
 
 @router.post(
     "/reports/import",
-    response={201: Saved, 400: Refusal, 413: Refusal},
+    response={200: Saved, 201: Saved, 400: Refusal, 413: Refusal},
     summary="Import a report (report/1 as the body)",
 )
-async def import_report(request: HttpRequest) -> Any:
-    """Validates format, hash, limits and content before anything is stored."""
+async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> Any:
+    """Validates the file before anything is stored. 200 if a report has this content; ``copy=true`` stores it again."""
     data = request.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         return Status(413, {"detail": f"A report has at most {MAX_BYTES:,} bytes. Save a smaller one."})
 
-    def store() -> dict[str, str]:
-        return _saved(report_listing.get_report(saved_reports.import_file(data, request.user.pk)))
+    owner_id = request.user.pk
 
-    # Not in the thread that all pages share: a large report takes seconds.
-    return Status(201, await in_database(store))
+    def store(check: Check) -> ImportResult:
+        if options.copy_existing:
+            made = saved_reports.import_file(data, owner_id, file_name=options.file, check=check)
+            return ImportResult(report_listing.get_report(made), existing=False)
+        return saved_reports.import_once(data, owner_id, file_name=options.file, check=check)
+
+    result = await run_cancellable(store)
+    return Status(200 if result.existing else 201, _saved(result.report) | {"existing": result.existing})
 
 
 @router.get(
@@ -199,12 +222,16 @@ def about(request: HttpRequest, identity: str) -> HttpResponse:
     response={404: Refusal, 501: Refusal},
     summary="html, pdf, json, csv, md or histograms.csv",
 )
-def export(request: HttpRequest, identity: str, ending: str) -> Any:
-    """The report as a download."""
+async def export(request: HttpRequest, identity: str, ending: str) -> Any:
+    """The report as a download. A client that disconnects ends the work."""
     if ending not in set(Format):
         return Status(404, {"detail": f"There is no export as “{ending[:20]}”. Choose from {', '.join(Format)}."})
-    exported = export_report(identity, Format(ending))
-    response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
+
+    def render(check: Check) -> HttpResponse:
+        exported = export_report(identity, Format(ending), check)
+        return HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
+
+    response = await run_cancellable(render)
     response["Content-Disposition"] = f'attachment; filename="report-{identity}.{ending}"'
     response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     return response
@@ -263,10 +290,10 @@ def revoke(request: HttpRequest, identity: str, number: int) -> Any:
 @router.post(
     "/reports/{identity}/{action}",
     response={200: dict, 400: Refusal, 404: Refusal},
-    summary="Archive, unarchive, delete or undelete a report",
+    summary="Archive, unarchive, delete, undelete or purge a report",
 )
 def change(request: HttpRequest, identity: str, action: str) -> Any:
-    """A deleted report can be restored for 30 days."""
+    """A deleted report can be restored for 30 days, unless it is purged: removed for ever."""
     if action not in ACTIONS:
         return Status(400, {"detail": f"There is no action “{action[:40]}”. Choose from {', '.join(ACTIONS)}."})
     ACTIONS[action](identity)

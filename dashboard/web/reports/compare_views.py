@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 from dashboard.core.reports.compare import LETTERS, MAX_REPORTS
 from dashboard.store.reports import comparing as report_comparing
 from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, get_report
-from dashboard.web.reports.presenters import count_changes, group_by_section
+from dashboard.web.reports.presenters import describe_changes, group_by_section, order_parts
 
 
 def _selected(request: HttpRequest) -> list[ListedReport]:
@@ -33,13 +33,14 @@ def compare(request: HttpRequest) -> HttpResponse:
         rows = _selected(request)
     except ReportNotFoundError:
         problem = _("One of these reports does not exist or was deleted. Select others.")
-        return render(request, "reports/compare.html", {"problem": problem}, status=404)
+        return render(request, "reports/compare/compare.html", {"problem": problem}, status=404)
     if not 2 <= len(rows) <= MAX_REPORTS:
         problem = _("%(count)d reports are selected. Select two to %(most)d.") % {
             "count": len(rows),
             "most": MAX_REPORTS,
         }
-        return render(request, "reports/compare.html", {"problem": problem}, status=400)
+        return render(request, "reports/compare/compare.html", {"problem": problem}, status=400)
+    names = {letter: f"{letter} {row.title or row.id}" for letter, row in zip(LETTERS, rows, strict=False)}
     shown = [
         {"letter": letter, "row": row, "baseline_url": _baseline_url(rows, row.id)}
         for letter, row in zip(LETTERS, rows, strict=False)
@@ -48,11 +49,22 @@ def compare(request: HttpRequest) -> HttpResponse:
     context = {
         "comparison": comparison,
         "rows": shown,
-        "letters": [report.letter for report in comparison.reports],
-        "counts": count_changes(comparison),
-        "sections": group_by_section(comparison),
+        "names": list(names.values()),
+        "name_of": names,
+        "sentence": describe_changes(comparison),
+        "parts": order_parts(comparison),
+        "sections": group_by_section(comparison.changes),
+        "same_sections": group_by_section(comparison.same),
+        "claims": {
+            "flipped": [row for row in comparison.claims if row.flipped],
+            "same": [row for row in comparison.claims if not row.flipped],
+        },
+        "environment": {
+            "differing": [row for row in comparison.environment if row.differs],
+            "same": [row for row in comparison.environment if not row.differs],
+        },
     }
-    return render(request, "reports/compare.html", context)
+    return render(request, "reports/compare/compare.html", context)
 
 
 @require_GET
@@ -68,4 +80,4 @@ def trend(request: HttpRequest, signature: str) -> HttpResponse:
         "title": newest.title,
         "compare_url": f"/reports/compare/?{urlencode(pair)}" if len(pair) == 2 else "",
     }
-    return render(request, "reports/trend.html", context)
+    return render(request, "reports/compare/trend.html", context)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from dashboard.export.formats import Format, export_report
 from dashboard.export.pdf import NoPdfError
 from dashboard.web.experiments.views import refuse
-from dashboard.web.http.threaded_views import threaded
+from dashboard.web.http.threaded_views import Check, cancellable
 from dashboard.web.reports.report_views import get_report_or_404
 
 
@@ -22,23 +22,30 @@ async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield part
 
 
+def _refuse_pdf(request: HttpRequest, sentence: str) -> HttpResponse:
+    if request.accepts("text/html"):
+        return refuse(request, 501, _("PDF export is not available"), sentence)
+    return HttpResponse(sentence, status=501, content_type="text/plain; charset=utf-8")
+
+
 @require_safe
-@threaded
-def export(request: HttpRequest, identity: str, ending: str) -> HttpResponseBase:
-    """The file as a download, never shown as a page: its content may come from elsewhere."""
+@cancellable
+def export(request: HttpRequest, check: Check, identity: str, ending: str) -> HttpResponseBase:
+    """The file as a download, never shown as a page: its content may come from elsewhere. A client that disconnects
+    ends the work."""
     row = get_report_or_404(identity)
     if ending not in set(Format):
         raise Http404(_("Reports have no export in this format."))
     form = Format(ending)
-    try:
-        exported = export_report(identity, form)
-    except NoPdfError as error:
-        return refuse(request, 501, _("PDF export is not available"), str(error))
+    exported = export_report(identity, form, check)
     response: HttpResponse | StreamingHttpResponse
     if form is Format.HISTOGRAMS:
-        response = StreamingHttpResponse(_stream(iter(exported.parts)), content_type=exported.content_type)
+        response = StreamingHttpResponse(_stream(exported.parts), content_type=exported.content_type)
     else:
-        response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
+        try:
+            response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
+        except NoPdfError as error:
+            return _refuse_pdf(request, str(error))
     name = slugify(row.title)[:60] or "report"
     response["Content-Disposition"] = f'attachment; filename="{name}-{identity}.{ending}"'
     response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"

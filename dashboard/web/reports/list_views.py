@@ -1,13 +1,14 @@
-"""The list of reports, with search and filters, and the form to import one."""
+"""The list of reports, with search and filters, the form to import one, and the deleted reports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -16,8 +17,18 @@ from dashboard.core.reports.model import Origin, normalise_tags
 from dashboard.core.reports.parse import MAX_BYTES, InvalidReportError
 from dashboard.export import example as example_report
 from dashboard.store.reports import saved as saved_reports
-from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, ReportPage, find_reports, get_report
-from dashboard.web.http.threaded_views import threaded
+from dashboard.store.reports.listing import (
+    NOT_FOUND,
+    ListedReport,
+    ReportNotFoundError,
+    ReportPage,
+    count_deleted,
+    find_deleted,
+    find_reports,
+    get_report,
+)
+from dashboard.store.reports.saved import MAX_FILE_NAME, UNDO_DAYS
+from dashboard.web.http.threaded_views import Check, cancellable, threaded
 
 MAX_QUERY = 200
 SHOWN_TAGS = 40
@@ -88,6 +99,10 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
         "newer_url": query.url(page=page.page - 1) if page.page > 1 else "",
         "older_url": query.url(page=page.page + 1) if page.page < page.pages else "",
         "deleted": _deleted_report(request.GET.get("deleted", "")),
+        "deleted_count": count_deleted(),
+        "undo_days": UNDO_DAYS,
+        "existing": _existing_report(request.GET.get("existing", "")),
+        "file_name": request.GET.get("file", "")[:MAX_FILE_NAME],
         "import_limit": MAX_BYTES >> 20,
         "example_url": "/reports/example/" if example_report.is_there() else "",
         **extra,
@@ -122,15 +137,71 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
     return b"".join(parts)
 
 
+def _existing_report(identity: str) -> ListedReport | None:
+    """The report with the content of the file that was just imported again."""
+    try:
+        return get_report(identity) if identity else None
+    except ReportNotFoundError:
+        return None
+
+
 @require_POST
-@threaded
-def import_report(request: HttpRequest) -> HttpResponse:
-    """Imports a report; an invalid file is refused at the form."""
+@cancellable
+def import_report(request: HttpRequest, check: Check) -> HttpResponse:
+    """Imports a report; an invalid file is refused at the form, and a content that a report has already leads to that
+    report. A client that disconnects ends the import, and nothing is stored."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
-        return _render_list(request, 400, import_problem=_("Choose the JSON export of a report."))
+        return _refuse_import(request, _("Choose the JSON export of a report."))
+    name = file.name or ""
     try:
-        identity = saved_reports.import_file(_read_upload(file), request.user.pk)
+        result = saved_reports.import_once(_read_upload(file), request.user.pk, file_name=name, check=check)
     except InvalidReportError as error:
-        return _render_list(request, 400, import_problem=str(error))
-    return redirect(f"/reports/{identity}/")
+        return _refuse_import(request, str(error))
+    url = result.report.url
+    if result.existing:
+        url = f"/reports/?{urlencode({'existing': result.report.id, 'file': name})}"
+    return redirect(url) if request.accepts("text/html") else JsonResponse({"url": url})
+
+
+def _refuse_import(request: HttpRequest, problem: str) -> HttpResponse:
+    if request.accepts("text/html"):
+        return _render_list(request, 400, import_problem=problem)
+    return JsonResponse({"detail": problem}, status=400)
+
+
+@require_POST
+@threaded
+def import_copy(request: HttpRequest, identity: str) -> HttpResponse:
+    """Imports the content of a report again."""
+    file_name = request.POST.get("file", "")
+    try:
+        copy = saved_reports.import_copy(identity, request.user.pk, file_name=file_name)
+    except ReportNotFoundError:
+        raise Http404(_(NOT_FOUND)) from None
+    return redirect(f"/reports/{copy}/")
+
+
+@require_GET
+def deleted(request: HttpRequest) -> HttpResponse:
+    """The deleted reports that can still be restored."""
+    page = find_deleted(_read_query(request.GET).page)
+    removal = timedelta(days=UNDO_DAYS).total_seconds()
+    context = {
+        "page": page,
+        "rows": [(row, row.deleted_at + removal) for row in page.reports if row.deleted_at is not None],
+        "undo_days": UNDO_DAYS,
+        "newer_url": f"/reports/deleted/?page={page.page - 1}" if page.page > 1 else "",
+        "older_url": f"/reports/deleted/?page={page.page + 1}" if page.page < page.pages else "",
+    }
+    return render(request, "reports/deleted.html", context)
+
+
+@require_POST
+def purge(_request: HttpRequest, identity: str) -> HttpResponse:
+    """Removes a deleted report for ever."""
+    try:
+        saved_reports.purge(identity)
+    except ReportNotFoundError:
+        raise Http404(_(NOT_FOUND)) from None
+    return redirect("/reports/deleted/")

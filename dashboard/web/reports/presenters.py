@@ -1,7 +1,10 @@
 """Prepares measurements and comparisons of reports for their templates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.measurements.measurement import Probe
@@ -38,33 +41,54 @@ class ChangedSection:
     rows: tuple[ChangedRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeCounts:
-    """The numbers of changes in a comparison."""
-
-    changes: int
-    flipped: int
-    slower: int
-    faster: int
-    series: int
-
-
-def group_by_section(comparison: ReportComparison) -> list[ChangedSection]:
-    """The changed rows by section, in reading order."""
+def group_by_section(rows: Iterable[ChangedRow]) -> list[ChangedSection]:
+    """The rows by section, in reading order."""
     rows_of: dict[str, list[ChangedRow]] = {}
-    for row in comparison.changes:
+    for row in rows:
         rows_of.setdefault(row.section, []).append(row)
     titles = {section.key: section.title for section in SECTIONS}
     return [ChangedSection(key, titles.get(key, key), tuple(rows)) for key, rows in rows_of.items()]
 
 
-def count_changes(comparison: ReportComparison) -> ChangeCounts:
-    """The numbers for the first sentence of a comparison."""
+def describe_changes(comparison: ReportComparison) -> str:
+    """What changed between the baseline and the others, in one sentence."""
     verdicts = [change.verdict for row in comparison.latency for change in row.changes]
-    return ChangeCounts(
-        len(comparison.changes),
-        sum(claim.flipped for claim in comparison.claims),
-        verdicts.count("slower"),
-        verdicts.count("faster"),
-        len(verdicts),
-    )
+    flipped = sum(claim.flipped for claim in comparison.claims)
+    differing = [row.label for row in comparison.environment if row.differs]
+    changes = len(comparison.changes)
+    parts = []
+    if comparison.arms:
+        parts.append(ngettext("%(count)d fact changed", "%(count)d facts changed", changes) % {"count": changes})
+    if comparison.claims:
+        parts.append(ngettext("%(count)d claim flipped", "%(count)d claims flipped", flipped) % {"count": flipped})
+    if verdicts:
+        counts = {
+            "count": len(verdicts),
+            "slower": verdicts.count("slower"),
+            "faster": verdicts.count("faster"),
+        }
+        compared = "%(count)d latency compared: %(slower)d slower, %(faster)d faster"
+        parts.append(
+            ngettext(compared, "%(count)d latencies compared: %(slower)d slower, %(faster)d faster", len(verdicts))
+            % counts
+        )
+    if differing:
+        parts.append(_("the environments differ in %(facts)s") % {"facts": ", ".join(differing)})
+    baseline = comparison.reports[0]
+    return _("Compared with “%(report)s”: %(changes)s.") % {
+        "report": baseline.title or baseline.letter,
+        "changes": "; ".join(parts) or _("nothing changed"),
+    }
+
+
+def order_parts(comparison: ReportComparison) -> tuple[str, ...]:
+    """The templates of the parts of a comparison: those with changes first."""
+    verdicts = {change.verdict for row in comparison.latency for change in row.changes}
+    parts = [
+        ("facts", bool(comparison.changes), True),
+        ("claims", any(claim.flipped for claim in comparison.claims), bool(comparison.claims)),
+        ("latency", not verdicts.isdisjoint({"slower", "faster"}), True),
+        ("environment", any(row.differs for row in comparison.environment), True),
+    ]
+    shown = sorted((part for part in parts if part[2]), key=lambda part: not part[1])
+    return tuple(f"reports/compare/_{name}.html" for name, _changed, _shown in shown)

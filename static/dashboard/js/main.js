@@ -22,6 +22,7 @@ if (main.dataset.page === "result") (await import("./ui/workshops/workshop.js"))
 if (main.dataset.page === "claims") (await import("./ui/claims/claims.js")).createClaims(main);
 if (main.dataset.page !== "measurement" && main.querySelector("[data-reading]")) (await import("./ui/measurements/reading.js")).createReadings(main);
 if (main.dataset.page === "report") (await import("./ui/reports/report.js")).createReport(main, loadRecording);
+if (main.querySelector("[data-transfer]")) (await import("./ui/reports/transfer.js")).createTransfers(main);
 if (main.dataset.page === "measurement") (await import("./ui/measurements/measurement.js")).createMeasurement(main);
 if (main.querySelector("[data-session]")) (await import("./ui/training/session.js")).createSession(main);
 if (main.querySelector("[data-terminal]")) (await import("./ui/terminal/terminal.js")).createTerminal(main);

@@ -121,7 +121,7 @@ def test_the_exported_file_opens_and_replays_without_a_network(
     reader = visit(signed_in=False, java_script_enabled=False, offline=True)
     still = reader.open(file.as_uri())
     for part in (
-        "Summary",
+        "In short",
         "Side by side",
         "Medians of blocks over time (tcp-rr)",
         "Claims",

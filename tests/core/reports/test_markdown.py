@@ -46,6 +46,19 @@ def test_markdown_has_the_summary_rows_latency_environment_and_hash() -> None:
     assert not types & {"html_block", "html_inline", "link_open", "image"}
 
 
+def test_the_measured_headline_is_first_and_deciding_rows_are_before_details() -> None:
+    view = plain_view()
+    headed = replace(view, summary=replace(view.summary, headlines=("docker-proxy is the cost.",)))
+    assert markdown(headed, DIGEST).split("\n\n")[1] == "**docker\\-proxy is the cost.**"
+    assert view.snapshot is not None
+    details = [Row("interfaces", f"eth{n}", "mac", {}, Relation.DIFFERS, f"detail {n}") for n in range(40)]
+    deciding = Row("routes", "default", "", {}, Relation.DIFFERS, "decides")
+    snapshot = replace(view.snapshot, rows=(*details, deciding))
+    table = markdown(replace(view, snapshot=snapshot), DIGEST).split("### Differences")[1]
+    assert table.index("decides") < table.index("detail 0")
+    assert "11 more rows differ" in table
+
+
 @pytest.mark.parametrize("nasty", NASTY)
 def test_a_text_of_a_report_never_becomes_markup(nasty: str) -> None:
     assert shape_of(markdown(hostile_view(nasty), DIGEST)) == shape_of(markdown(hostile_view("plain"), DIGEST))

@@ -13,7 +13,7 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.experiments.stream import Snapshot
-from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, list_changes, match_arms
+from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, compare_rows, match_arms
 from tests.core.builders import Columns, States, make_listener, make_scene, with_column
 
 Change = Callable[[Columns, States], tuple[Columns, States]]
@@ -28,14 +28,16 @@ def show(scene: tuple[Columns, States], identity: str = "7f2a9c") -> Snapshot:
 
 
 def changes(*snapshots: Snapshot) -> tuple[ChangedRow, ...]:
-    return list_changes(snapshots, match_arms(snapshots))[0]
+    return compare_rows(snapshots, match_arms(snapshots)).changes
 
 
 def test_a_report_does_not_differ_from_itself() -> None:
     one = show(make_scene(MODES))
-    found, same = list_changes([one, one], match_arms([one, one]))
-    assert found == ()
-    assert same > 60
+    found = compare_rows([one, one], match_arms([one, one]))
+    assert found.changes == ()
+    assert found.same_count > 60
+    assert all(len(row.texts) == 1 for row in found.same)
+    assert len(found.same) <= found.same_count
 
 
 def relaunched(scene: tuple[Columns, States]) -> tuple[Columns, States]:

@@ -32,7 +32,7 @@ def test_two_saved_reports_are_compared() -> None:
     assert {one.suspects for row in found.latency for one in row.changes} == {("kernel",)}
     assert [row.key for row in found.environment if row.differs] == ["kernel"]
     assert found.changes == ()
-    assert found.same_rows > 20
+    assert found.same_count > 20
 
 
 def test_a_missing_report_cannot_be_compared() -> None:

@@ -90,6 +90,56 @@ def test_the_same_content_twice_is_two_reports() -> None:
     assert report_listing.find_reports().total == 2
 
 
+def test_a_content_that_a_report_has_already_is_not_imported_again() -> None:
+    first = saved_reports.import_once(make_file(), file_name="C:\\reports\\monday.json")
+    again = saved_reports.import_once(make_file(), file_name="other.json")
+    assert (first.existing, again.existing) == (False, True)
+    assert again.report == first.report
+    assert first.report.imported_file == "monday.json"
+    assert first.report.imported_at is not None
+    assert Report.objects.count() == 1
+    saved_reports.delete(first.report.id)
+    assert not saved_reports.import_once(make_file()).existing
+
+
+def test_a_copy_has_the_content_and_the_mark_of_the_first() -> None:
+    first = saved_reports.import_file(make_file())
+    copy = saved_reports.import_copy(first, file_name="../a\0b\n.json")
+    assert copy != first
+    assert report_reading.content_bytes(copy) == report_reading.content_bytes(first)
+    row = report_listing.get_report(copy)
+    assert (row.imported_from, row.imported_file) == ("inst234567", "a b .json")
+    with pytest.raises(ReportNotFoundError):
+        saved_reports.import_copy("nobody")
+
+
+def test_nothing_is_stored_if_the_check_fails_at_the_last_moment() -> None:
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if Report.objects.exists():
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        saved_reports.import_file(make_file(), check=check)
+    assert calls > 1
+    assert (Report.objects.count(), ReportTag.objects.count()) == (0, 0)
+
+
+def test_only_a_deleted_report_is_removed_for_ever() -> None:
+    kept = saved_reports.import_file(make_file())
+    with pytest.raises(ReportNotFoundError):
+        saved_reports.purge(kept)
+    saved_reports.annotate(kept, "Seen.")
+    saved_reports.delete(kept)
+    saved_reports.purge(kept)
+    assert not Report.objects.exists()
+    with pytest.raises(ReportNotFoundError):
+        saved_reports.undelete(kept)
+
+
 def test_a_refused_file_does_not_change_the_database() -> None:
     with pytest.raises(InvalidReportError):
         saved_reports.import_file(make_file().replace(b"Ada", b"Eve"))

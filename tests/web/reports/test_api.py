@@ -48,6 +48,31 @@ async def test_an_export_is_imported_as_the_same_bytes(me: Person, report: str) 
     assert (await http("GET", f"/api/reports/{made.json['id']}", who=me)).body == FILE
 
 
+async def test_a_second_import_returns_the_first_report_unless_a_copy_is_requested(me: Person) -> None:
+    async def send(query: str) -> Any:
+        return await http("POST", f"/api/reports/import{query}", who=me, headers=JSON, body=FILE, token=True)
+
+    first, again, copy = [await send(query) for query in ("?file=lab.json", "?file=other.json", "?copy=true")]
+    assert [one.status for one in (first, again, copy)] == [201, 200, 201]
+    assert [one.json["existing"] for one in (first, again, copy)] == [False, True, False]
+    assert first.json["id"] == again.json["id"] != copy.json["id"]
+    assert again.json["imported_file"] == "lab.json"
+    assert again.json["imported_at"] > 0
+
+
+async def test_deleted_reports_are_listed_and_purged(me: Person, report: str) -> None:
+    async def act(action: str) -> int:
+        return (await post_json(f"/api/reports/{report}/{action}", me, {})).status
+
+    assert await act("purge") == 404
+    assert await act("delete") == 200
+    listed = await get(me, "?deleted=true")
+    assert [one["id"] for one in listed["reports"]] == [report]
+    assert listed["reports"][0]["deleted_at"] > 0
+    assert await act("purge") == 200
+    assert (await get(me, "?deleted=true"))["total"] == 0
+
+
 async def test_a_report_and_its_file_fit_the_published_schema(me: Person) -> None:
     schema = (await http("GET", "/api/schemas/report/1", who=me)).json
     assert schema == json.loads(json.dumps(schema_of("report/1")))

@@ -74,6 +74,32 @@ def test_every_verdict_has_a_caveat_if_the_processors_differ(owner: Client) -> N
     assert text_of(page).count("processor") >= 6
 
 
+def save_with_mtu(content: ReportContent, mtu: int) -> str:
+    """Saves the report with another MTU of every interface."""
+    return saved_reports.import_file(frame(canonical(content).replace(b'"mtu":1500', b'"mtu":%d' % mtu)))
+
+
+def test_changes_are_first_and_what_is_the_same_is_folded_with_a_count(owner: Client) -> None:
+    page = get(owner, compare_url(save(BEFORE), save_with_mtu(after(kernel="7.0"), 9000)))
+    text = text_of(page)
+    assert re.search(r"Compared with “before”: [1-9]\d* facts? changed; 1 claim flipped; 3 latencies compared", text)
+    assert "the environments differ in kernel" in text
+    headings = ["Changed facts", "Claims", "Latency", "Environment"]
+    assert [text.index(f"{one} ?") for one in headings] == sorted(text.index(f"{one} ?") for one in headings)
+    assert len(re.findall(r'<details class="same">', page)) == 2
+    assert re.search(r"\d+ facts are the same Inodes", text)
+    assert re.search(r"\d+ facts are the same or unknown", text)
+    heads = re.findall(r'class="report-name"><b class="letter">(\w)</b> (\w+)</th>', page)
+    assert set(heads) == {("A", "before"), ("B", "after")}
+    assert 'data-title="B after"' in page
+
+
+def test_parts_without_a_change_come_after_those_with_one(owner: Client) -> None:
+    text = text_of(get(owner, compare_url(save(BEFORE), save(after()))))
+    assert "0 facts changed" in text
+    assert text.index("Latency ?") < text.index("Changed facts ?")
+
+
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_too_few_or_too_many_reports_are_refused_with_instructions(owner: Client, count: int) -> None:
     identities = [save(replace(BEFORE, title=str(number))) for number in range(count)]

@@ -4,6 +4,7 @@ import { noteAnswer, serverAnswers } from "./contact.js";
 
 export class Refused extends Error {}
 
+<<<<<<< HEAD
 /** `fetch`; if the server does not answer, an error with the sentence that the page has for that. */
 async function send(address, options) {
   try {
@@ -17,6 +18,10 @@ async function send(address, options) {
 }
 
 async function errorText(response) {
+=======
+/** The reason in the response to a failed request. */
+export async function responseError(response) {
+>>>>>>> dbf57a5 (Reports: imports are marked and offered once, deleted reports have a page, exports and imports can be cancelled, comparisons show changes first)
   const type = response.headers.get("content-type") ?? "";
   if (type.includes("application/json")) {
     const answer = await response.json().catch(() => ({}));
@@ -40,7 +45,7 @@ async function post(form, accept, signal, extra = {}) {
     redirect: "error",
     signal,
   });
-  if (!response.ok) throw new Refused(await errorText(response));
+  if (!response.ok) throw new Refused(await responseError(response));
   return response;
 }
 
@@ -56,7 +61,7 @@ export async function postQuietly(form, submitter) {
     headers: { "X-Netmodes-Part": "1" },
     credentials: "same-origin",
   });
-  if (!response.ok) throw new Refused(await errorText(response));
+  if (!response.ok) throw new Refused(await responseError(response));
 }
 
 /** Calls `onText` with each chunk as it arrives; bytes that are not UTF-8 are replaced. `extra` replaces fields of the form. */
@@ -88,12 +93,17 @@ export async function postForPage(form, signal, extra, selector) {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (page.querySelector(selector)) return page;
   }
-  throw new Refused(await errorText(response));
+  throw new Refused(await responseError(response));
 }
 
 async function get(address, accept, headers = {}) {
+<<<<<<< HEAD
   const response = await send(address, { headers: { Accept: accept, ...headers }, credentials: "same-origin" });
   if (!response.ok) throw new Refused(await errorText(response));
+=======
+  const response = await fetch(address, { headers: { Accept: accept, ...headers }, credentials: "same-origin" });
+  if (!response.ok) throw new Refused(await responseError(response));
+>>>>>>> dbf57a5 (Reports: imports are marked and offered once, deleted reports have a page, exports and imports can be cancelled, comparisons show changes first)
   return response;
 }
 
