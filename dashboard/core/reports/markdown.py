@@ -80,7 +80,7 @@ def _latency(title: str, measurement: Measurement) -> list[str]:
 
 
 def markdown(view: ReportView, digest: str = "") -> str:
-    """The summary with its headlines first, the rows that differ, latency, claims, the environment, and the hash (``digest``, 64 digits)."""
+    """The headlines, summary, differing rows, latency, claims, environment and hash (``digest``, 64 digits)."""
     saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"## {escape(view.title)}", ""]
     lines += [text for one in view.summary.headlines for text in (f"**{escape(one, 500)}**", "")]
