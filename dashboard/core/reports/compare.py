@@ -78,8 +78,8 @@ class LatencyRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportComparison:
-    """Everything that the page of a comparison shows. ``same`` has the facts that are the same in all reports, ``same_count``
-    counts them once per arm; ``unmatched`` are series that cannot be compared."""
+    """Everything that the page of a comparison shows. ``same`` has the facts that are the same in all reports,
+    ``same_count`` counts them once per arm; ``unmatched`` are series that cannot be compared."""
 
     reports: tuple[LetteredReport, ...]
     caveats: tuple[str, ...]

@@ -161,8 +161,8 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """A table of the rows that differ or are not visible, the heaviest first, with reasons; the numbers of omitted and of
-    equal rows."""
+    """A table of the rows that differ or are not visible, by weight, with reasons; the numbers of omitted and of equal
+    rows."""
     differing = sorted((row for row in snapshot.rows if row.relation is not Relation.SAME), key=weigh_row)
     body = []
     for row in differing[:MAX_ROWS]:
