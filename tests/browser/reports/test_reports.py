@@ -87,6 +87,51 @@ def test_the_pages_of_reports_are_accessible(visitor: Visitor, server: Server, i
     assert violations(page) == []
 
 
+def test_an_import_of_a_known_report_is_cancelled_or_offers_the_first(
+    visitor: Visitor, server: Server, imported: tuple[str, str]
+) -> None:
+    page = visitor.open(f"{server.url}/reports/")
+    file = {"name": "again.json", "mimeType": "application/json", "buffer": make_file("Before")}
+    page.get_by_label("Report file (JSON)").set_input_files(file)  # type: ignore[arg-type]  # the keys are theirs
+    page.route("**/reports/import/", lambda _route: None)
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.locator("[data-transfer]")).to_contain_text("again.json")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("[data-transfer]")).to_contain_text("Cancelled.")
+    page.unroute("**/reports/import/")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("You already have this report, imported on")).to_be_visible()
+    expect(page.get_by_role("link", name="Open Before")).to_have_attribute("href", imported[0].removeprefix(server.url))
+    assert violations(page) == []
+
+
+def test_an_export_shows_what_is_done_and_is_cancelled(visitor: Visitor, imported: tuple[str, str]) -> None:
+    page = visitor.open(imported[0])
+    page.route("**/export.html", lambda _route: None)
+    page.get_by_role("link", name="HTML").click()
+    expect(page.locator("[data-transfer]")).to_contain_text("Preparing HTML…")
+    assert violations(page) == []
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("[data-transfer]")).to_contain_text("Cancelled.")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Markdown").click()
+    assert download.value.suggested_filename.startswith("before-")
+    expect(page.locator("[data-transfer]")).to_contain_text("Saved before-")
+
+
+def test_a_deleted_report_is_restored_from_the_list_of_deleted_reports(
+    visitor: Visitor, server: Server, imported: tuple[str, str]
+) -> None:
+    page = visitor.open(imported[1])
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("link", name="Deleted reports").first.click()
+    page.locator("summary", has_text="Delete for ever…").first.click()
+    expect(page.get_by_text("cannot be restored").first).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Restore After").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("After")
+
+
 def test_a_link_opens_without_sign_in_until_it_is_revoked(
     visitor: Visitor, visit: Visit, imported: tuple[str, str]
 ) -> None:
