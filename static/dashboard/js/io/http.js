@@ -4,9 +4,8 @@ import { noteAnswer, serverAnswers } from "./contact.js";
 
 export class Refused extends Error {}
 
-<<<<<<< HEAD
 /** `fetch`; if the server does not answer, an error with the sentence that the page has for that. */
-async function send(address, options) {
+export async function send(address, options) {
   try {
     const response = await fetch(address, options);
     noteAnswer();
@@ -17,11 +16,8 @@ async function send(address, options) {
   }
 }
 
-async function errorText(response) {
-=======
 /** The reason in the response to a failed request. */
-export async function responseError(response) {
->>>>>>> dbf57a5 (Reports: imports are marked and offered once, deleted reports have a page, exports and imports can be cancelled, comparisons show changes first)
+export async function errorText(response) {
   const type = response.headers.get("content-type") ?? "";
   if (type.includes("application/json")) {
     const answer = await response.json().catch(() => ({}));
@@ -45,7 +41,7 @@ async function post(form, accept, signal, extra = {}) {
     redirect: "error",
     signal,
   });
-  if (!response.ok) throw new Refused(await responseError(response));
+  if (!response.ok) throw new Refused(await errorText(response));
   return response;
 }
 
@@ -61,7 +57,7 @@ export async function postQuietly(form, submitter) {
     headers: { "X-Netmodes-Part": "1" },
     credentials: "same-origin",
   });
-  if (!response.ok) throw new Refused(await responseError(response));
+  if (!response.ok) throw new Refused(await errorText(response));
 }
 
 /** Calls `onText` with each chunk as it arrives; bytes that are not UTF-8 are replaced. `extra` replaces fields of the form. */
@@ -93,17 +89,12 @@ export async function postForPage(form, signal, extra, selector) {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (page.querySelector(selector)) return page;
   }
-  throw new Refused(await responseError(response));
+  throw new Refused(await errorText(response));
 }
 
 async function get(address, accept, headers = {}) {
-<<<<<<< HEAD
   const response = await send(address, { headers: { Accept: accept, ...headers }, credentials: "same-origin" });
   if (!response.ok) throw new Refused(await errorText(response));
-=======
-  const response = await fetch(address, { headers: { Accept: accept, ...headers }, credentials: "same-origin" });
-  if (!response.ok) throw new Refused(await responseError(response));
->>>>>>> dbf57a5 (Reports: imports are marked and offered once, deleted reports have a page, exports and imports can be cancelled, comparisons show changes first)
   return response;
 }
 

@@ -1,6 +1,6 @@
 // Uploads and downloads with progress, which an AbortSignal cancels: the server then ends its work.
 
-import { Refused, responseError } from "./http.js";
+import { Refused, errorText, send } from "./http.js";
 
 /** Sends a form and resolves to its JSON. `onSent` gets the bytes sent and their number. */
 export function upload(form, signal, onSent) {
@@ -26,8 +26,8 @@ export function upload(form, signal, onSent) {
 /** Resolves to the file at an address: its name and its content. `onReceived` gets the bytes received and their
  * number, 0 if that is unknown. */
 export async function download(address, signal, onReceived) {
-  const response = await fetch(address, { credentials: "same-origin", signal, headers: { Accept: "text/plain;q=0.5, application/octet-stream" } });
-  if (!response.ok) throw new Refused(await responseError(response));
+  const response = await send(address, { credentials: "same-origin", signal, headers: { Accept: "text/plain;q=0.5, application/octet-stream" } });
+  if (!response.ok) throw new Refused(await errorText(response));
   const total = Number(response.headers.get("content-length") ?? 0);
   const parts = [];
   let received = 0;
