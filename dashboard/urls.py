@@ -9,7 +9,7 @@ from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.api import api
 from dashboard.web.http import sign_in
 from dashboard.web.measurements import views as measurement_views
-from dashboard.web.operations import health, metrics
+from dashboard.web.operations import documents, health, metrics
 from dashboard.web.reports import compare_views, exports, list_views, report_views, save_views, sharing
 from dashboard.web.terminal import recording_views
 from dashboard.web.training import claims_views as session_claims_views
@@ -138,6 +138,9 @@ urlpatterns = [
     path("misconceptions/<str:name>/", claims_views.one_misconception, name="misconception"),
     path("misconceptions/<str:name>/run/", claims_views.run_misconception, name="run-misconception"),
     path("engine/start/", command_views.start_engine, name="start-engine"),
+    path("docs/", documents.document, name="documents"),
+    path("docs/<str:name>/", documents.document, name="document"),
+    path("docs/<str:name>", documents.document_file, name="document-file"),
     path("doctor/", experiment_views.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),

@@ -1,4 +1,4 @@
-"""Adds templates, static files and the browser's libraries, which git ignores, to a wheel.
+"""Adds templates, static files, documents and the browser's libraries, which git ignores, to a wheel.
 
 hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so building
 a wheel from it needs no npm; neither does a checkout in which the launcher has installed them."""
@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from dashboard.launcher import browser_assets
 
 #: Top folders of a checkout that go into the package, where ``dashboard.configuration`` expects them.
-BUNDLED = ("templates", "static", "locale")
+BUNDLED = ("templates", "static", "locale", "docs")
 
 
 def fetch_libraries(root: Path) -> None:

@@ -1,16 +1,19 @@
 """``{% what_is "KEY" %}``: the “What is this?” next to a heading. It needs no JavaScript; exported files omit it."""
 
+import re
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
 from dashboard.core.help import HELP
 
 register = template.Library()
+_DOCUMENT = re.compile(r"\bdocs/([\w-]+)\.md\b")
 
 
 @register.simple_tag(takes_context=True)
@@ -19,6 +22,14 @@ def what_is(context: dict[str, Any], key: str) -> str:
     if context.get("one_file") or key not in HELP:
         return ""
     return _render(key, get_language() or "")
+
+
+@register.filter
+def with_documents(text: str) -> SafeString:
+    """Text in which each of our documents (``docs/measuring.md``) is a link to its page."""
+    parts = _DOCUMENT.split(text)
+    links = (format_html('<a href="/docs/{}/">docs/{}.md</a>', name, name) for name in parts[1::2])
+    return format_html_join("", "{}{}", zip_longest(parts[::2], links, fillvalue=""))
 
 
 @lru_cache(maxsize=512)
@@ -34,5 +45,5 @@ def _render(key: str, _language: str) -> SafeString:
         gettext(entry.fact),
         see,
         gettext("Source:"),
-        "; ".join(entry.sources),
+        format_html_join("; ", "{}", ((with_documents(source),) for source in entry.sources)),
     )

@@ -17,6 +17,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
         ("/reports/", "/reports/", gettext_noop("Reports")),
     ),
     "tools": (
+        ("/docs/", "/docs/", gettext_noop("Documentation")),
         ("/doctor/", "/doctor/", gettext_noop("Doctor")),
         ("/api/docs", "/api/docs", gettext_noop("API")),
     ),

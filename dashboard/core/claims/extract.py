@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.namespaces.hosts_file import parse_hosts
@@ -44,6 +45,27 @@ def host_entries(hosts: str) -> dict[str, str]:
         for name in entry.names
         if not entry.address.startswith("127.") and ":" not in entry.address
     }
+
+
+def describe_list(texts: Iterable[str]) -> str:
+    """The texts, separated by semicolons; ``none`` without any."""
+    return "; ".join(texts) or "none"
+
+
+def describe_names(names: Mapping[str, str]) -> str:
+    """``database is 192.0.2.77, other is 192.0.2.7``; ``none`` without any."""
+    return ", ".join(f"{name} is {address}" for name, address in names.items()) or "none"
+
+
+def describe_ports(ports: Any) -> str:
+    """``80/tcp at port 8080`` from the Engine's map of ports; ``none`` without any."""
+    texts = []
+    for inner, bindings in (ports or {}).items():
+        for binding in bindings or ({},):
+            address, port = binding.get("HostIp", ""), binding.get("HostPort", "")
+            place = f"port {port}" if port else "a port that the Engine chooses" if bindings else "no port"
+            texts.append(f"{inner} at {place}" + (f" of {address}" if address else ""))
+    return ", ".join(texts) or "none"
 
 
 def on_one_line(text: str) -> str:

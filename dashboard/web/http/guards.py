@@ -22,9 +22,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Open without a session: sign-in, joining, health checks, static files; and ``/metrics``, which checks access itself.
+#: Open without a session: sign-in, joining, health checks, static files and documents; and ``/metrics``, which checks
+#: access itself.
 OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz", "/metrics")
-OPEN_PREFIXES = ("/static/",)
+OPEN_PREFIXES = ("/static/", "/docs/")
 #: Links with a token, which the view checks: a shared report, a participant's link to resume, and one to their results.
 LINK_PATH = re.compile(r"/(?:r|seat|results)/[^/]+/")
 

@@ -30,6 +30,7 @@ from dashboard.lab.watch_pool import WatchPool
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.private_engine import CACHE, PrivateEngine
+from tests.support.python_values import python_values
 
 pytestmark = pytest.mark.engine
 INSTALLATION = "claims-test"
@@ -142,6 +143,7 @@ def test_a_claim_holds_here(original: Executed, claim: Claim) -> None:
         return
     assert found.verdict is ClaimVerdict.HOLDS, (found.reason, found.evidence)
     assert found.evidence
+    assert python_values((found.reason, *found.evidence)) == []
     assert found.engine.startswith("Docker Engine ")
 
 
@@ -154,6 +156,7 @@ def test_a_mutated_claim_differs(mutated: Executed, claim: Claim) -> None:
         # Without the mode that the mutation uses, it proves nothing.
         return
     assert found.verdict is ClaimVerdict.DIFFERS, (found.reason, found.evidence)
+    assert python_values((found.reason, *found.evidence)) == []
     assert found.reason
     assert found.evidence
 

@@ -68,7 +68,7 @@ def test_the_page_lists_every_claim_by_topic_with_its_newest_verdict(owner: Clie
     page = owner.get("/claims/", **HERE).content.decode()
     assert all(f'id="claim-{claim.id}"' in page for claim in all_claims())
     assert page.count('<h2 id="topic-') == 8
-    assert "net: &lt;4026531840&gt;" in page
+    assert '<th scope="row">net</th><td>&lt;4026531840&gt;</td>' in page
     assert "It differs." in page
     assert 'data-verdict="holds"' in page
     assert 'data-verdict="differs"' in page

@@ -14,7 +14,7 @@ from django.urls.resolvers import RoutePattern
 
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments import views as experiment_views
-from dashboard.web.http.guards import LINK_PATH, OPEN_PATHS, is_allowed_host
+from dashboard.web.http.guards import LINK_PATH, OPEN_PATHS, OPEN_PREFIXES, is_allowed_host
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, NOBODY, ORIGIN, Answer, Person, http, is_strict, websocket
 from tests.web.http.test_guards import FOREIGN_HOSTS
@@ -29,6 +29,9 @@ OPEN = {
     "/healthz": 200,
     "/readyz": 503,
     "/metrics": 401,
+    "/docs/": 200,
+    "/docs/comparison/": 404,
+    "/docs/comparison": 404,
     f"/r/{'t' * 22}/": 404,
     f"/seat/{'t' * 22}/": 404,
     f"/results/{'t' * 22}/": 404,
@@ -241,7 +244,7 @@ async def test_every_response_has_the_strict_policies(me: Person, identity: str)
 async def test_caches_store_no_personal_page(me: Person, identity: str) -> None:
     open_paths = {*OPEN_PATHS, *OPEN_FORMS}
     for path in routes(identity):
-        if path in open_paths or LINK_PATH.fullmatch(path):
+        if path in open_paths or path.startswith(OPEN_PREFIXES) or LINK_PATH.fullmatch(path):
             continue
         answer = await http("GET", path, who=me)
         assert answer["cache-control"] in {"private, no-store", "no-store", "private, no-cache"}, path

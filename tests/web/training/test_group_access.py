@@ -58,6 +58,9 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/results/<token>/",
         "/healthz",
         "/readyz",
+        "/docs/",
+        "/docs/<name>/",
+        "/docs/<name>",
     ),
     "signed-in users": (
         "/",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import host_entries
+from dashboard.core.claims.extract import describe_names, host_entries
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import Files, observe_files
 
@@ -13,7 +13,7 @@ HOSTS = "127.0.0.1 localhost\n192.0.2.77 database.lab.example database\n"
 def judge(files: Files) -> Judgement:
     """Holds if the new name is there and the machine's names are not."""
     machine, inside = (host_entries(text) for text in files)
-    evidence = (f"names of the machine: {machine}", f"names in the container: {inside}")
+    evidence = (f"names of the machine: {describe_names(machine)}", f"names in the container: {describe_names(inside)}")
     kept = sorted(machine.keys() & inside.keys())
     if kept:
         return differs(f"The machine's names are still there: {', '.join(kept)}.", *evidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.extract import describe_ports
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
@@ -16,7 +17,10 @@ def judge(container: Container) -> Judgement:
         container.setting("HostConfig", "PortBindings"),
         container.setting("NetworkSettings", "Ports"),
     )
-    evidence = (f"HostConfig.PortBindings: {requested}", f"NetworkSettings.Ports: {published}")
+    evidence = (
+        f"HostConfig.PortBindings: {describe_ports(requested)}",
+        f"NetworkSettings.Ports: {describe_ports(published)}",
+    )
     if published:
         return differs("The port is published.", *evidence)
     return holds_if(bool(requested), "The mapping is gone from HostConfig.", *evidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.extract import describe_list, describe_ports
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
@@ -15,9 +16,9 @@ def judge(container: Container) -> Judgement:
     """Holds if the create response has the warning and NetworkSettings has no port."""
     published = container.setting("NetworkSettings", "Ports")
     evidence = (
-        f"create response, Warnings: {list(container.warnings)}",
-        f"HostConfig.PortBindings: {container.setting('HostConfig', 'PortBindings')}",
-        f"NetworkSettings.Ports: {published}",
+        f"warnings of the create response: {describe_list(container.warnings)}",
+        f"HostConfig.PortBindings: {describe_ports(container.setting('HostConfig', 'PortBindings'))}",
+        f"NetworkSettings.Ports: {describe_ports(published)}",
     )
     if published:
         return differs("The Engine published the port.", *evidence)

@@ -12,7 +12,7 @@ def judge(states: States) -> Judgement:
     """Holds if the name is the same in another uts namespace."""
     machine, inside = states
     evidence = tuple(
-        f"{place}: host name {state.hostname}, uts namespace {state.namespaces.get('uts')}"
+        f"{place}: host name {state.hostname}, uts namespace {state.namespaces.get('uts', 'unknown')}"
         for place, state in (("machine", machine), ("container", inside))
     )
     if machine.namespaces.get("uts") == inside.namespaces.get("uts"):

@@ -13,7 +13,8 @@ def judge(states: States) -> Judgement:
     """Holds if the values are the same."""
     machine, inside = states
     evidence = tuple(
-        f"{name}: machine {machine.sysctls.get(name)}, container {inside.sysctls.get(name)}" for name in NAMES
+        f"{name}: machine {machine.sysctls.get(name, 'unknown')}, container {inside.sysctls.get(name, 'unknown')}"
+        for name in NAMES
     )
     same = all(machine.sysctls.get(name) == inside.sysctls.get(name) for name in NAMES)
     return holds_if(same, "The container has other values.", *evidence)

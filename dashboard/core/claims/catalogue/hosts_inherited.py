@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import host_entries
+from dashboard.core.claims.extract import describe_names, host_entries
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import Files, observe_files
 
@@ -13,7 +13,7 @@ HOSTS = "127.0.0.1 localhost\n192.0.2.77 database.lab.example database\n"
 def judge(files: Files) -> Judgement:
     """Holds if the container has every name of the machine."""
     machine, inside = (host_entries(text) for text in files)
-    evidence = (f"names of the machine: {machine}", f"names in the container: {inside}")
+    evidence = (f"names of the machine: {describe_names(machine)}", f"names in the container: {describe_names(inside)}")
     return holds_if(machine.items() <= inside.items(), "Names of the machine are missing.", *evidence)
 
 

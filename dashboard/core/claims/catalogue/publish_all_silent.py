@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.extract import describe_list, describe_ports
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
@@ -12,7 +13,10 @@ LINE = "docker run -d --network host -P IMAGE sleep 60"
 def judge(container: Container) -> Judgement:
     """Holds if there is no port and no warning."""
     published = container.setting("NetworkSettings", "Ports")
-    evidence = (f"create response, Warnings: {list(container.warnings)}", f"NetworkSettings.Ports: {published}")
+    evidence = (
+        f"warnings of the create response: {describe_list(container.warnings)}",
+        f"NetworkSettings.Ports: {describe_ports(published)}",
+    )
     if published:
         return differs("The Engine published ports.", *evidence)
     return holds_if(not container.warnings, "The Engine warned.", *evidence)

@@ -36,7 +36,7 @@ def judge(networks: Networks) -> Judgement:
     """Holds if both count the same bytes."""
     owner, guest = networks
     evidence = [
-        f"{name}: {counters.get('eth0', {}).get('rx_bytes')} bytes received"
+        f"{name}: {counters.get('eth0', {}).get('rx_bytes', 'unknown')} bytes received"
         for name, counters in (("owner", owner), ("guest", guest))
     ]
     return holds_if(bool(owner) and owner == guest, "Their counters differ.", *evidence)

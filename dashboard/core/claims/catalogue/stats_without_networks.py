@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard.core.claims.extract import describe_list
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.testbed import Testbed
 
@@ -19,7 +20,7 @@ async def observe(testbed: Testbed) -> Mapping[str, Any]:
 def judge(stats: Mapping[str, Any]) -> Judgement:
     """Holds if it has no networks."""
     networks = stats.get("networks")
-    evidence = f"stats, networks: {sorted(networks) if networks else 'absent'}"
+    evidence = f"networks in the statistics: {describe_list(sorted(networks or ()))}"
     return holds_if(not networks, "There are network statistics.", evidence)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.extract import describe_list
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container
@@ -16,7 +17,10 @@ WORDS = "Published ports are discarded"
 def judge(container: Container) -> Judgement:
     """Holds if the create response has the warning and inspect does not."""
     inspected = WORDS in json.dumps(dict(container.inspected), default=str)
-    evidence = (f"create response, Warnings: {list(container.warnings)}", f"docker inspect shows it: {inspected}")
+    evidence = (
+        f"warnings of the create response: {describe_list(container.warnings)}",
+        f"docker inspect: the warning is {'there' if inspected else 'not there'}",
+    )
     if inspected:
         return differs("docker inspect shows the warning.", *evidence)
     warned = any(WORDS in warning for warning in container.warnings)
