@@ -60,8 +60,9 @@ def describe_names(names: Mapping[str, str]) -> str:
 def describe_ports(ports: Any) -> str:
     """``80/tcp at port 8080`` from the Engine's map of ports; ``none`` without any."""
     texts = []
+    unbound: dict[str, str] = {}
     for inner, bindings in (ports or {}).items():
-        for binding in bindings or ({},):
+        for binding in bindings or (unbound,):
             address, port = binding.get("HostIp", ""), binding.get("HostPort", "")
             place = f"port {port}" if port else "a port that the Engine chooses" if bindings else "no port"
             texts.append(f"{inner} at {place}" + (f" of {address}" if address else ""))

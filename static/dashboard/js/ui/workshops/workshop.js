@@ -19,6 +19,7 @@ function markupOf(region) {
   for (const token of copy.querySelectorAll('[name="csrfmiddlewaretoken"]')) token.remove();
   for (const outcome of copy.querySelectorAll("[data-outcome]")) outcome.replaceChildren();
   for (const details of copy.querySelectorAll("details")) details.removeAttribute("open");
+  for (const button of copy.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
   return copy.innerHTML;
 }
 
@@ -45,7 +46,9 @@ export function createWorkshopStep(main) {
       const updated = region(fresh, name);
       if (!old || !updated || markupOf(old) === markupOf(updated)) continue;
       changed = true;
+      const controls = () => [...old.querySelectorAll("button, a[href], input:not([type=hidden])")];
       const focused = old.contains(document.activeElement);
+      const place = controls().indexOf(document.activeElement);
       for (const outcome of old.querySelectorAll("[data-outcome]")) {
         const target = updated.querySelector(`[data-outcome="${outcome.dataset.outcome}"]`);
         if (target && target.childElementCount === 0) target.replaceChildren(...outcome.childNodes);
@@ -54,7 +57,7 @@ export function createWorkshopStep(main) {
       keepDetailsOpen(old, updated);
       old.replaceChildren(...updated.childNodes);
       if (unfolded) old.querySelector("details.folded")?.setAttribute("open", "");
-      if (focused) (old.querySelector("button") ?? old.querySelector('h2[tabindex="-1"], a[href]'))?.focus();
+      if (focused) (controls()[place] ?? old.querySelector('h2[tabindex="-1"], button, a[href]'))?.focus();
     }
     const before = step.dataset.stage;
     step.dataset.stage = fresh.dataset.stage;
