@@ -11,7 +11,6 @@ from pathlib import Path
 
 from django.core.management import call_command
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
 
 from dashboard import __version__, configuration
 from dashboard.backup import postgresql, sqlite
@@ -19,6 +18,7 @@ from dashboard.backup.archive import BackupError, manifest_entry, read_archive, 
 from dashboard.configuration import KEY_FILE
 from dashboard.core.operations.backup_manifest import Manifest, restore_problem
 from dashboard.lab.lab_lock import LabBusyError, LabLock
+from dashboard.store.operations.applied_migrations import applied_migrations, known_migrations
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 DATABASE = {SQLITE: "database.sqlite3", POSTGRESQL: "database.dump"}
@@ -34,11 +34,6 @@ class Restored:
     migrated: bool = False
     key: bool = False
     only_checked: bool = False
-
-
-def known_migrations() -> frozenset[str]:
-    """All migrations of this version."""
-    return frozenset(f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations)
 
 
 def _vendor() -> str:
@@ -74,7 +69,7 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
             sqlite.copy_database(_database_file(), copy)
             applied = sqlite.migrations(copy)
         else:
-            applied = postgresql.migrations()
+            applied = applied_migrations()
             postgresql.dump(copy)
         files = {copy.name: copy}
         if with_key:

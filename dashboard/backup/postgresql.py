@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
 
 from dashboard import configuration
 from dashboard.backup.archive import BackupError
@@ -59,11 +58,6 @@ def dump(target: Path) -> None:
     """Writes everything that is committed now into a file."""
     configuration.keep_private(target)
     _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
-
-
-def migrations() -> tuple[str, ...]:
-    """The applied migrations."""
-    return tuple(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
 
 
 def is_empty() -> bool:

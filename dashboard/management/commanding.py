@@ -12,11 +12,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from dashboard import configuration
+from dashboard import __version__, configuration
 from dashboard.core.experiments.messages import encode
+from dashboard.core.operations.backup_manifest import newer_database_problem
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
 from dashboard.store.operations import advisory_lock
+from dashboard.store.operations.applied_migrations import applied_migrations, known_migrations
 from dashboard.store.reports.snapshot import NotSavedError
 
 FAILED = 1
@@ -64,13 +66,16 @@ class NetmodesCommand(BaseCommand):
         sys.stdout.flush()
 
     def migrate(self) -> None:
-        """Migrates the database, in one process at a time; makes a database file readable by its owner only."""
+        """Migrates the database, in one process at a time; makes a database file readable by its owner only. A database
+        of a newer version is refused."""
         database = settings.DATABASES["default"]
         try:
             if database["ENGINE"] == "django.db.backends.sqlite3":
                 configuration.keep_private(Path(database["NAME"]))
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             with advisory_lock.exclusive_lock(advisory_lock.MIGRATION), advisory_lock.without_timeout():
+                if problem := newer_database_problem(applied_migrations(), known_migrations(), __version__):
+                    raise CommandError(problem, returncode=FAILED)
                 call_command("migrate", verbosity=0, interactive=False)
         except (DatabaseError, OSError) as error:
             raise CommandError(f"Cannot use the database: {error}.", returncode=FAILED) from None

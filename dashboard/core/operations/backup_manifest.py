@@ -35,6 +35,18 @@ class Manifest:
         return sum(file.size for file in self.files)
 
 
+def newer_database_problem(applied: Collection[str], known: Collection[str], version: str) -> str | None:
+    """Why this ``version`` must not use a database with the migrations ``applied``, None if it may: a newer version,
+    which has migrations that are not ``known``, may store what this one misreads."""
+    newer = sorted(name for name in set(applied) - set(known) if name.startswith("dashboard."))
+    if not newer:
+        return None
+    return (
+        f"The database was used by a newer version of Netmodes: it has the migration {newer[0][:80]}, which this "
+        f"version {version} lacks. Start that version, or restore a backup that was made before the upgrade."
+    )
+
+
 def restore_problem(manifest: Manifest, known: Collection[str], database: str, version: str) -> str | None:
     """Why the backup cannot be restored here, None if it can. ``known`` are the migrations of this ``version``."""
     if manifest.schema != SCHEMA:

@@ -11,6 +11,7 @@ from dashboard.core.operations.backup_manifest import (
     BackupFile,
     Manifest,
     format_size,
+    newer_database_problem,
     restore_problem,
 )
 
@@ -48,3 +49,16 @@ def test_the_size_of_a_backup_is_that_of_its_files() -> None:
 
 def test_a_megabyte_is_a_million_bytes() -> None:
     assert [format_size(size) for size in (1500, 999_499, 1_000_000)] == ["2 kB", "999 kB", "1.0 MB"]
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [((), False), (("dashboard.9999_future",), True), (("auth.9999_future",), False)],
+)
+def test_a_database_of_a_newer_version_is_refused(more: tuple[str, ...], refused: bool) -> None:
+    problem = newer_database_problem((*KNOWN, *more), KNOWN, "0.2.0")
+    assert (problem is not None) is refused
+    if problem:
+        assert "dashboard.9999_future" in problem
+        assert "this version 0.2.0 lacks" in problem
+    assert newer_database_problem((), KNOWN, "0.2.0") is None, "an empty one"
