@@ -9,8 +9,8 @@ from channels.exceptions import StopConsumer
 from dashboard.core.training.group_quota import RunKind
 from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import in_database
+from dashboard.web.http.server.shared_frames import EXTENSION
 from dashboard.web.http.session_connections import add_connection, remove_connection
-from dashboard.web.http.shared_frames import EXTENSION
 from dashboard.web.training.group_access import may_listen
 from dashboard.web.training.hub import hub as sessions
 

@@ -1,7 +1,6 @@
 """Parses the commands of a workshop: a button performs its line, and only the commands listed here.
 
-No shell is involved. A line that cannot be parsed is a ValueError with a sentence. The author of a workshop need not be
-trusted with the machine: a ``docker run`` that gives a container rights beyond its own network has no button.
+No shell is involved. A line that cannot be parsed is a ValueError with a sentence.
 """
 
 import re
@@ -9,22 +8,8 @@ import shlex
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from dashboard.core.experiments.docker_run import RunCommand, UnsupportedOptionError, parse_run
+from dashboard.core.workshops.launches import Launch, TypeIt, parse_launch
 from dashboard.core.workshops.observation import is_image
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """``docker run -d …``."""
-
-    run: RunCommand
-
-
-@dataclass(frozen=True, slots=True)
-class TypeIt:
-    """A line without a button: it is typed in a terminal. ``reason`` is a sentence."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,38 +117,6 @@ LABELS: dict[type, str] = {
     ShowPorts: "Show",
 }
 
-#: Options of ``docker run`` that buttons do not perform: they give a container rights over its machine.
-RIGHTS = frozenset(
-    {
-        "-v",
-        "--volume",
-        "--volumes-from",
-        "--mount",
-        "--tmpfs",
-        "--privileged",
-        "--device",
-        "--device-cgroup-rule",
-        "--gpus",
-        "--security-opt",
-        "--cap-add",
-        "--pid",
-        "--ipc",
-        "--uts",
-        "--userns",
-        "--cgroupns",
-        "--cgroup-parent",
-        "--runtime",
-    }
-)
-#: The fields of HostConfig that these options set, as far as ``parse_run`` supports them.
-_RIGHTS_FIELDS = {
-    "CapAdd": "--cap-add",
-    "PidMode": "--pid",
-    "IpcMode": "--ipc",
-    "UTSMode": "--uts",
-    "UsernsMode": "--userns",
-}
-
 MAX_CHARS = 400
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}", re.ASCII)
 _URL = r"http://[A-Za-z0-9.:\[\]-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?"
@@ -197,32 +150,10 @@ def _names(words: list[str]) -> tuple[str, ...]:
     return tuple(_name(word) for word in words)
 
 
-def _run(words: list[str]) -> Launch | TypeIt:
-    try:
-        run = parse_run(words)
-    except UnsupportedOptionError as error:
-        if error.option not in RIGHTS:
-            raise
-        return _type_it(error.option)
-    host = run.config["HostConfig"]
-    for key, option in _RIGHTS_FIELDS.items():
-        if host.get(key):
-            return _type_it(option)
-    if not all(name.startswith("net.") for name in host["Sysctls"]):
-        return _type_it("--sysctl")
-    if not {"-d", "--detach"} & set(words):
-        raise ValueError("A launch needs -d: without it docker run waits until the container ends.")
-    return Launch(run)
-
-
-def _type_it(option: str) -> TypeIt:
-    return TypeIt(f"Type this command in a terminal: {option} gives a container rights beyond its own network.")
-
-
 def _docker(words: list[str]) -> Action:
     match words:
         case ["run", *rest]:
-            return _run(rest)
+            return parse_launch(rest)
         case ["stop", *names]:
             return Stop(_names(names))
         case ["rm", "-f" | "--force", *names]:

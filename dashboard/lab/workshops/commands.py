@@ -11,6 +11,7 @@ from dashboard.core.comparison.text_table import printable
 from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.training.capacity import refuse_more
 from dashboard.core.workshops import commands
+from dashboard.core.workshops.launches import Launch
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL, Context
@@ -50,7 +51,7 @@ async def run_command(host: WorkshopHost, line: str, action: commands.Action) ->
     """Runs a line. A refusal is a result; EngineUnreachable if the engine does not answer."""
     try:
         match action:
-            case commands.Launch():
+            case Launch():
                 return await _launch(host, line, action)
             case commands.Curl():
                 return await _curl(host, line, action)
@@ -105,7 +106,7 @@ async def _ensure_image(host: WorkshopHost, image: str) -> ImageChoice:
     return await ensure_image(host.engine, image, host.data_dir, lambda _text, _fraction: None, private=host.private)
 
 
-async def _launch(host: WorkshopHost, line: str, action: commands.Launch) -> CommandResult:
+async def _launch(host: WorkshopHost, line: str, action: Launch) -> CommandResult:
     run = action.run
     if host.max_containers:
         present = len(await host.engine.containers({}))

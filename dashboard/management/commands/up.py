@@ -26,8 +26,8 @@ from dashboard.management.serving import (
     served_address,
     sign_in_line,
 )
-from dashboard.web.http.connection_limits import limited_protocol, raise_descriptor_limit
-from dashboard.web.http.shared_frames import SharedFrameProtocol
+from dashboard.web.http.server.connection_limits import limited_protocol, raise_descriptor_limit
+from dashboard.web.http.server.shared_frames import SharedFrameProtocol
 
 
 class Server(uvicorn.Server):

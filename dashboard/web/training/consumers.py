@@ -12,8 +12,8 @@ from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_consumer import READ_ONLY
 from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import in_database
+from dashboard.web.http.server.shared_frames import EXTENSION
 from dashboard.web.http.session_connections import add_connection, remove_connection
-from dashboard.web.http.shared_frames import EXTENSION
 from dashboard.web.training.hub import INSTRUCTOR, hub, mirror_key
 from dashboard.web.training.roles import tokens_of
 

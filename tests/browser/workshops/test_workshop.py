@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.core.workshops.commands import Launch
+from dashboard.core.workshops.launches import Launch
 from tests.browser.axe import violations
 from tests.browser.server import Server
 from tests.browser.typed import NOT_YET

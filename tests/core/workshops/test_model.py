@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.workshops.checks.check_types import Check
-from dashboard.core.workshops.commands import LABELS, Launch, parse_command
+from dashboard.core.workshops.commands import LABELS, parse_command
+from dashboard.core.workshops.launches import Launch
 from dashboard.core.workshops.model import (
     Command,
     CommonMistake,

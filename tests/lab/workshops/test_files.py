@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
-from dashboard.core.workshops.commands import Curl, Inspect, Launch
+from dashboard.core.workshops.commands import Curl, Inspect
+from dashboard.core.workshops.launches import Launch
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.parser import HEAD, MAX_WORDS, count_words
 from dashboard.core.workshops.truth_readings import READINGS

@@ -12,7 +12,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
-from dashboard.web.http.shared_frames import EXTENSION, SharedFrameProtocol, encode_frame
+from dashboard.web.http.server.shared_frames import EXTENSION, SharedFrameProtocol, encode_frame
 from tests.support.polling import eventually, others_run
 
 Write = Callable[[str], bool]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from dashboard.web.http import connection_limits
-from dashboard.web.http.connection_limits import (
+from dashboard.web.http.server import connection_limits
+from dashboard.web.http.server.connection_limits import (
     MAX_CONNECTIONS,
     MAX_HEADER_BYTES,
     LimitedHttpProtocol,

@@ -1,0 +1,79 @@
+"""The ``docker run`` lines of a workshop: what a button performs, and what is typed.
+
+The author of a workshop need not be trusted with the machine: a launch that gives a container rights beyond its own
+network has no button.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.experiments.docker_run import RunCommand, UnsupportedOptionError, parse_run
+
+#: Options of ``docker run`` that buttons do not perform: they give a container rights over its machine.
+RIGHTS = frozenset(
+    {
+        "-v",
+        "--volume",
+        "--volumes-from",
+        "--mount",
+        "--tmpfs",
+        "--privileged",
+        "--device",
+        "--device-cgroup-rule",
+        "--gpus",
+        "--security-opt",
+        "--cap-add",
+        "--pid",
+        "--ipc",
+        "--uts",
+        "--userns",
+        "--cgroupns",
+        "--cgroup-parent",
+        "--runtime",
+    }
+)
+#: The fields of HostConfig that these options set, as far as ``parse_run`` supports them.
+_RIGHTS_FIELDS = {
+    "CapAdd": "--cap-add",
+    "PidMode": "--pid",
+    "IpcMode": "--ipc",
+    "UTSMode": "--uts",
+    "UsernsMode": "--userns",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """``docker run -d …``."""
+
+    run: RunCommand
+
+
+@dataclass(frozen=True, slots=True)
+class TypeIt:
+    """A line without a button: it is typed in a terminal. ``reason`` is a sentence."""
+
+    reason: str
+
+
+def parse_launch(words: Sequence[str]) -> Launch | TypeIt:
+    """The action of ``docker run`` with these words after it; ValueError with a sentence."""
+    try:
+        run = parse_run(words)
+    except UnsupportedOptionError as error:
+        if error.option not in RIGHTS:
+            raise
+        return _type_it(error.option)
+    host = run.config["HostConfig"]
+    for key, option in _RIGHTS_FIELDS.items():
+        if host.get(key):
+            return _type_it(option)
+    if not all(name.startswith("net.") for name in host["Sysctls"]):
+        return _type_it("--sysctl")
+    if not {"-d", "--detach"} & set(words):
+        raise ValueError("A launch needs -d: without it docker run waits until the container ends.")
+    return Launch(run)
+
+
+def _type_it(option: str) -> TypeIt:
+    return TypeIt(f"Type this command in a terminal: {option} gives a container rights beyond its own network.")

@@ -1,0 +1,1 @@
+"""The protocols of uvicorn, the server: limits on connections, shared frames of websockets."""
