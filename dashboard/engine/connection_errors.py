@@ -94,7 +94,9 @@ def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: 
         if isinstance(one, socket.gaierror):
             return f"The host name of the Docker Engine at {endpoint} is unknown. Correct DOCKER_HOST."
         if isinstance(one, ConnectionRefusedError):
-            return f"No Docker Engine answers at {endpoint}. Start it there, or name another one in DOCKER_HOST."
+            return (
+                f"No Docker Engine answers at {endpoint}. Start it on that machine, or name another one in DOCKER_HOST."
+            )
     if is_timeout(error):
         return (
             f"The Docker Engine at {endpoint} did not answer within {deadline_s:g} s: it hangs, or the network drops "
@@ -102,7 +104,10 @@ def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: 
         )
     if any(isinstance(one, OSError) or type(one).__name__ in BROKEN for one in chain):
         tls = "" if endpoint.startswith("ssh") else " If it expects TLS, set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
-        return f"The connection to the Docker Engine at {endpoint} was lost: the engine or the network failed.{tls}"
+        return (
+            f"The connection to the Docker Engine at {endpoint} was lost: the engine or the network failed. "
+            f"If it does not come back, start the engine on that machine.{tls}"
+        )
     return None
 
 

@@ -57,6 +57,17 @@ def test_a_running_experiment_when_it_opens(running: str, show: Show) -> None:
     assert violations(show(running).page) == []
 
 
+@pytest.mark.usefixtures("running")
+def test_a_launch_whose_port_is_in_use(visitor: Visitor, show: Show, server: Server) -> None:
+    visitor.expect(r"409 \(Conflict\)")
+    page = show(server.launch(modes=["host"]), live=False).page
+    expect(page.locator("[data-slot=trouble-box]")).to_contain_text("listens on port 80")
+    assert violations(page) == []
+    page.locator("[data-slot=trouble-box]").get_by_role("button", name="Run again").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Not launched yet")
+    assert violations(page) == []
+
+
 def test_a_past_moment_of_an_experiment(running: str, visitor: Visitor, server: Server) -> None:
     assert violations(visitor.open(f"{server.url}/experiments/{running}/?at=3")) == []
 

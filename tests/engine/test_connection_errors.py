@@ -53,7 +53,7 @@ def test_each_kind_of_silence_has_its_own_sentence(error: BaseException, words: 
         (wrapped(ssl.SSLError(1, "[SSL] certificate verify failed")), "tcp://192.0.2.1:2376", "DOCKER_CERT_PATH"),
         (wrapped(CertificateError("hostname 'a' doesn't match 'b'")), "tcp://a:2376", "failed: hostname 'a' doesn't"),
         (wrapped(socket.gaierror(-2, "unknown")), "tcp://host:2376", "host name"),
-        (wrapped(ConnectionRefusedError(111, "refused")), "tcp://192.0.2.1:2376", "Start it there"),
+        (wrapped(ConnectionRefusedError(111, "refused")), "tcp://192.0.2.1:2376", "Start it on that machine"),
         (TimeoutError(), "ssh://host", "did not answer within 3 s"),
         (wrapped(ConnectionResetError(104, "reset")), "tcp://192.0.2.1:2376", "DOCKER_TLS_VERIFY=1"),
     ],
