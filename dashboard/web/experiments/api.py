@@ -15,6 +15,7 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Comparison, EngineRef
+from dashboard.core.experiments.validation import MAX_TITLE, title_problem
 from dashboard.core.operations.json_schemas import DOCUMENT_TYPES, schema_of
 from dashboard.core.reports.parse import InvalidReportError
 from dashboard.export.pdf import NoPdfError
@@ -244,6 +245,28 @@ async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
     except ValueError as error:
         return Status(400, {"detail": str(error)})
     return Status(200, {"traces": msgspec.to_builtins(traces)})
+
+
+class NameIn(Schema):
+    """The new name of an experiment; an empty one is that of its image and port."""
+
+    title: str = Field("", max_length=MAX_TITLE)
+
+
+@api.post(
+    "/experiments/{identity}/rename",
+    tags=["experiments"],
+    response={200: ExperimentOut, 400: Refusal, 404: Refusal},
+    summary="Rename an experiment",
+)
+def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
+    """Changes the name in lists and in reports that are saved from now on."""
+    title = body.title.strip()
+    if sentence := title_problem(title):
+        return Status(400, {"detail": sentence})
+    if not experiment_store.rename(identity, title):
+        return Status(404, {"detail": "No experiment has this id."})
+    return Status(200, _out(Experiment.objects.get(pk=identity)))
 
 
 @api.post(

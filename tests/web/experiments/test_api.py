@@ -47,6 +47,18 @@ async def test_an_experiment_can_be_created_and_read(me: Person) -> None:
     assert msgspec.json.decode(journal.body, type=tuple[Entry, ...]) == ()
 
 
+async def test_an_experiment_is_renamed(me: Person) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    url = f"/api/experiments/{identity}/rename"
+    assert (await post_json(url, me, {"title": " Shop "})).json["title"] == "Shop"
+    assert (await http("GET", "/api/experiments", who=me)).json[0]["title"] == "Shop"
+    assert (await http("GET", f"/api/experiments/{identity}", who=me)).json["experiment"]["title"] == "Shop"
+    assert (await post_json(url, me, {})).json["title"] == "nginx on port 80"
+    assert (await post_json(url, me, {"title": "a\0b"})).status == 400
+    assert (await post_json(url, me, {"title": "x" * 201})).status == 422
+    assert (await post_json("/api/experiments/nothing/rename", me, {"title": "x"})).status == 404
+
+
 async def test_what_is_wanted_is_written_and_nothing_else(me: Person) -> None:
     identity = (await post_json("/api/experiments", me, {"modes": "host bridge"})).json["id"]
     for action, wanted in (("stop", "stopped"), ("again", "running"), ("remove", "removed")):
