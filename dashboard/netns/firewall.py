@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dashboard.core.namespaces.firewall_listings import Listing, Listings, read_listings
 from dashboard.core.namespaces.state import Family, FirewallRules, UnreadRules
+from dashboard.core.paths.nat_rules import has_nat_rules, listing_commands
 from dashboard.netns.exec_tool import SEARCH_PATH, run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 
@@ -44,6 +45,22 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
     listings = Listings(dict(zip(Family, saved, strict=True)), nft, needs_nft=backend.startswith("nftables"))
     names = tuple(bridges)
     return await asyncio.to_thread(read_listings, listings, dict.fromkeys(facts.bridged, names))
+
+
+async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
+    """The nat rules of one family with their counters, from the first tool that lists any; without one the listing of
+    the last tool."""
+    family = Family.INET6 if ipv6 else Family.INET
+    try:
+        facts = await namespace.arun(_read_facts)
+        listing = Listing()
+        for command in listing_commands(backend, _save_commands(family, legacy=family in facts.legacy)):
+            listing = await _run(namespace, command)
+            if has_nat_rules(listing.text.splitlines()):
+                break
+    except (NamespaceGone, OSError) as error:
+        return Listing(error=str(error))
+    return listing
 
 
 def _read_facts() -> _KernelFacts:

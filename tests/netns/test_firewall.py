@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.core.namespaces.state import Family, FirewallRules
+from dashboard.core.paths.nat_rules import has_nat_rules, packets_to
 from dashboard.netns import firewall
-from dashboard.netns.firewall import read_firewall
+from dashboard.netns.firewall import read_firewall, read_nat_listing
 from dashboard.netns.namespace import Namespace
 from tests.netns.namespaces import Zoo
 
@@ -46,6 +47,17 @@ async def test_both_variants_of_iptables_are_read(zoo: Zoo, variant: str) -> Non
     zoo.run(variant, "-t", "nat", "-A", "ANY-NAME", *DNAT, "172.17.0.2:80")
     zoo.run(variant.replace("ip", "ip6"), "-t", "nat", "-A", "OUTPUT", *DNAT, "[fd00::2]:80")
     assert describe(await read(zoo)) == ["8080 → 172.17.0.2 80 127.0.0.0/8", "8080 → fd00::2 80"]
+
+
+@pytest.mark.parametrize("variant", ["iptables-nft", "iptables-legacy"])
+async def test_the_nat_listing_is_that_of_the_variant_that_has_rules(zoo: Zoo, variant: str) -> None:
+    zoo.run(variant, "-t", "nat", "-A", "OUTPUT", *DNAT, "172.17.0.2:80")
+    with Namespace.of_pid(zoo.pid) as namespace:
+        listing = await read_nat_listing(namespace, "iptables")
+        other = await read_nat_listing(namespace, "iptables", ipv6=True)
+    assert packets_to(listing.text.splitlines(), 8080) == 0
+    assert has_nat_rules(listing.text.splitlines())
+    assert (other.error, has_nat_rules(other.text.splitlines())) == ("", False)
 
 
 async def test_native_rules_are_read_beside_those_of_iptables(zoo: Zoo) -> None:

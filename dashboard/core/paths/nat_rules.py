@@ -69,13 +69,14 @@ def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
     return tuple(rules)
 
 
-def listing_commands(backend: str, *, ipv6: bool = False) -> tuple[tuple[str, ...], ...]:
+def listing_commands(backend: str, saves: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """The commands that list the nat rules of an engine with this firewall backend; the first that lists any is used.
-    Podman names no backend (empty): netavark writes with nftables or with iptables."""
-    nft, save = ("nft", "list", "ruleset"), ("ip6tables-save" if ipv6 else "iptables-save", "-c", "-t", "nat")
+    ``saves`` are the iptables-save of each variant that may have tables. Podman names no backend (empty): netavark
+    writes with nftables or with iptables."""
+    nft, iptables = ("nft", "list", "ruleset"), tuple((save, "-c", "-t", "nat") for save in saves)
     if not backend:
-        return (nft, save)
-    return (nft,) if "nftables" in backend.split("+") else (save,)
+        return (nft, *iptables)
+    return (nft,) if "nftables" in backend.split("+") else iptables
 
 
 def has_nat_rules(lines: Sequence[str]) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 from dashboard.core.claims.testbed import Container, NotTestableError, Place, Response
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Resolver
-from dashboard.core.paths.nat_rules import has_nat_rules, listing_commands
 from dashboard.engine.decoding import container_facts
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import ContainerFacts, EngineError
@@ -22,6 +21,7 @@ from dashboard.lab.claims.testbed_servers import request_abstract
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.files import read_inside
+from dashboard.netns.firewall import read_nat_listing
 from dashboard.netns.lookup import lookup
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.namespace_ids import namespaces
@@ -195,15 +195,11 @@ class TestbedReader:
 
     async def nat_rules(self) -> tuple[str, ...]:
         """Lists the NAT rules with the tool of the backend that the engine reports."""
-        code, output = -1, ""
-        for command in listing_commands(self._target.info.firewall_backend):
-            code, output = await self.execute(MACHINE, " ".join(command))
-            if code == 0 and has_nat_rules(output.splitlines()):
-                break
-        if code != 0:
-            reason = output.strip().rpartition("\n")[2] or f"exit {code}"
-            raise NotTestableError(f"The machine's nat rules cannot be read: {reason}.")
-        return tuple(output.splitlines())
+        async with self._namespace(MACHINE) as namespace:
+            listing = await read_nat_listing(namespace, self._target.info.firewall_backend)
+        if listing.error:
+            raise NotTestableError(f"The machine's nat rules cannot be read: {listing.error}.")
+        return tuple(listing.text.splitlines())
 
     async def stats(self, container: Container) -> Mapping[str, Any]:
         """Asked of the Engine."""

@@ -13,13 +13,13 @@ from dashboard.core.paths.conntrack import read_entries
 from dashboard.core.paths.evidence import PacketCounts, Sample, TraceEvidence
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path, veth_links
-from dashboard.core.paths.nat_rules import has_nat_rules, listing_commands
 from dashboard.core.paths.requests import path_to_compare, request_key, requested_paths
 from dashboard.core.paths.trace import read_trace
 from dashboard.lab.experiments.actions import COLUMN_GONE, column_namespace, running_driver
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
+from dashboard.netns.firewall import read_nat_listing
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.request import request
@@ -149,17 +149,11 @@ class _TracedRequest:
     async def _rules(self) -> tuple[str, ...]:
         if self._evidence.rules_error:
             return ()
-        code = -1
-        lines: tuple[str, ...] = ()
-        for command in listing_commands(self._backend, ipv6=":" in self._path.address):
-            code, lines = await self._run_tool(*command)
-            if code == 0 and has_nat_rules(lines):
-                break
-        if code == 0:
-            return lines
-        reason = lines[-1] if lines else f"exit {code}"
-        self._evidence = replace(self._evidence, rules_error=f"the machine's nat rules cannot be read: {reason}")
-        return ()
+        listing = await read_nat_listing(self._client, self._backend, ipv6=":" in self._path.address)
+        if listing.error:
+            reason = f"the machine's nat rules cannot be read: {listing.error}"
+            self._evidence = replace(self._evidence, rules_error=reason)
+        return tuple(listing.text.splitlines())
 
     async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
         """Runs a tool of the machine in the client's namespace; returns exit code and lines."""

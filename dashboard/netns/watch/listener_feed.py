@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from dashboard.core.namespaces.state import Listener, listener_key
+from dashboard.core.paths.translations import DOCKER_PROXY
 from dashboard.netns.namespace import in_own_thread
 from dashboard.netns.netlink.listeners import ListenerTable, ListeningSocket
 from dashboard.netns.processes import Owner, find_owners, still_held
@@ -24,6 +25,7 @@ Candidates = Callable[[], Iterable[int]]
 _OWNER_WAIT_S = 0.04
 _ATTEMPTS = 3
 _HANDOVER_S = 0.45  # the Engine passes a socket on within 20 ms, on a busy machine later
+_MORE_HANDOVER_S = 1.55  # in addition where docker-proxy runs: then the Engine passes on every socket
 _HANDOVER_POLL_S = 0.03
 #: The Engine keeps the sockets of its resolver in the container's namespace.
 _RESOLVER = "127.0.0.11"
@@ -38,7 +40,8 @@ def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[
 
 class ListenerFeed:
     """Listeners to show. A new socket is held back until its owner is known, for at most 40 ms; then it is shown
-    without one. A new socket of an engine is held back until another process holds it, for at most 450 ms.
+    without one. A new socket of an engine is held back until another process holds it, for at most 450 ms,
+    and where docker-proxy runs, for at most 2 s.
 
     ``candidates`` returns the pids that are searched first, ``engines`` those of engines. ``changed`` is called when
     the listeners may differ."""
@@ -140,10 +143,13 @@ class ListenerFeed:
         inodes = {one.inode for one in self._table.sockets}
         now = self._loop.time()
         held = frozenset(self._held_by_engines(found))
+        owners = (*self._owners.values(), *found.values())
+        proxied = any(owner is not None and owner.process == DOCKER_PROXY for owner in owners)
         for inode in held & self._waiting.keys():
             self._handover.setdefault(inode, now + _HANDOVER_S)
         for inode, owner in found.items():
-            if self._handover.get(inode, now) > now and (owner is None or inode in held):
+            end = self._handover.get(inode, now) + (_MORE_HANDOVER_S if proxied and inode in self._handover else 0)
+            if end > now and (owner is None or inode in held):
                 continue
             self._handover.pop(inode, None)
             self._waiting.pop(inode, None)

@@ -128,13 +128,14 @@ def test_rules_of_netavark_have_no_counters() -> None:
 @pytest.mark.parametrize(
     ("backend", "tools"),
     [
-        ("iptables", ["iptables-save"]),
+        ("iptables", ["iptables-nft-save", "iptables-legacy-save"]),
         ("nftables", ["nft"]),
         ("nftables+firewalld", ["nft"]),
-        ("", ["nft", "iptables-save"]),
+        ("", ["nft", "iptables-nft-save", "iptables-legacy-save"]),
     ],
 )
 def test_both_listings_are_read_where_the_backend_is_unknown(backend: str, tools: list[str]) -> None:
-    assert [command[0] for command in listing_commands(backend)] == tools
+    saves = ("iptables-nft-save", "iptables-legacy-save")
+    assert [command[0] for command in listing_commands(backend, saves)] == tools
     assert has_nat_rules(NETAVARK)
     assert not has_nat_rules(("table inet filter {", "chain INPUT {"))

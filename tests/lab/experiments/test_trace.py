@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import struct
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dashboard.core.paths.hops import Hop, HopKind, HopStatus, Trace
 from dashboard.lab.experiments import trace as tracing
 from dashboard.lab.experiments.actions import NotRunningError, try_paths
 from dashboard.lab.experiments.trace import trace, traceable_paths
+from dashboard.netns import firewall
 from dashboard.netns.namespace import Namespace
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -168,11 +170,12 @@ async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still
     identity = await serving(lab_harness)
     key = next(key for key in traceable_paths(lab_harness.lab, identity) if "/published-dnat/" in key)
     monkeypatch.setattr(tracing, "read_tracked", lambda *_: None)
-    monkeypatch.setattr("shutil.which", lambda _: None)
+    which = shutil.which
+    monkeypatch.setattr("shutil.which", lambda name, **more: None if name == "conntrack" else which(name, **more))
     (traced,) = await trace(lab_harness.lab, identity, key, key)
     assert hop(traced, HopKind.CONNTRACK).seen is HopStatus.UNKNOWN
     assert hop(traced, HopKind.DNAT).seen is HopStatus.TAKEN, "by the rule's counter alone"
-    monkeypatch.setattr(tracing, "listing_commands", lambda *_backend, **_family: (("no-such-tool",),))
+    monkeypatch.setattr(firewall, "listing_commands", lambda *_: (("no-such-tool",),))
     (traced,) = await trace(lab_harness.lab, identity, key, key)
     assert hop(traced, HopKind.DNAT).seen is HopStatus.UNKNOWN
     assert "cannot be read" in hop(traced, HopKind.DNAT).reason

@@ -145,6 +145,19 @@ async def test_a_socket_that_an_engine_keeps_is_its_own_in_the_end(
     assert [one.pid for one in recorded.shown[-1]] == [os.getpid()]
 
 
+async def test_where_docker_proxy_runs_an_engine_has_longer_to_pass_a_socket_on(
+    engine_feed: ListenerFeed, recorded: Recorded, handover: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_feed, "_HANDOVER_S", 0)
+    monkeypatch.setattr(listener_feed, "_MORE_HANDOVER_S", DEADLINE_S)
+    engine_feed.poll()
+    engine_feed._owners[0] = Owner(1, "docker-proxy", None, 1)
+    await eventually(lambda: engine_feed._handover)
+    proxy = handover.pass_on()
+    await engine_feed.settle()
+    assert {one.pid for shown in recorded.shown for one in shown} == {proxy}
+
+
 async def test_a_socket_that_an_engine_held_before_is_shown_at_once_and_searched_again(
     table: ListenerTable, recorded: Recorded, engine_feed: ListenerFeed, handover: Handover
 ) -> None:
