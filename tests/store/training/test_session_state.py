@@ -114,6 +114,8 @@ def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:
         ("hand", (HelpReason.HAND,)),
         ("stuck", (HelpReason.FAILS,)),
     ]
+    assert [one.participant.name for one in found.by_urgency] == ["hand", "stuck", "fine"]
+    assert [one.row.newest.step for one in found.by_urgency] == 3 * ["prepare"]
     assert [one.name for one in found.waiting] == ["late"]
     cell = found.people[1].row.cells[0]
     assert (cell.attempts, cell.failing, cell.seconds) == (2, "a container named web", 60.0)

@@ -82,7 +82,9 @@ def test_only_own_or_ownerless_experiments_can_be_mirrored() -> None:
 def test_a_closed_session_cannot_be_changed_and_its_hosts_are_stopped() -> None:
     row, me = session(hosts="person"), instructor()
     GroupHost.objects.create(group=f"{row.id}-1", session=row)
+    training_sessions.change(row.id, me, NOW, timer_ends_at=NOW + 300)
     assert training_sessions.close(row.id, me, NOW + 5)
+    assert again(row).timer_ends_at == 0.0
     assert not training_sessions.close(row.id, me, NOW + 6)
     assert not training_sessions.go_to(row.id, me, NOW, "launch")
     assert again(row).closed_at == NOW + 5
