@@ -369,6 +369,27 @@ def test_a_measurement_survives_its_way_through_json() -> None:
     assert measurement_charts.align_blocks(again, blocks) == measurement_charts.align_blocks(measurement, blocks)
 
 
+@pytest.mark.parametrize(("count", "drawn"), [(1, False), (2, True)])
+def test_a_chart_of_blocks_needs_two_of_them(count: int, drawn: bool) -> None:
+    page = draw_run(found=make_measurement("host", "bridge", count=count))
+    assert bool(page.find("polyline")) is drawn
+    assert ("A chart needs at least two points on a line." in page.html) is not drawn
+    assert "No difference is drawn: that needs two paths" in page.html
+    assert len(page.find("tr", **{"data-blocks": "host/loopback"})) == 1, "the table has the figures"
+
+
+def test_every_path_of_a_chart_is_labelled_in_words_and_has_the_same_mark_everywhere() -> None:
+    page = draw_run()
+    labels = re.findall(r'<g data-mode="[^"]*" data-mark="([^"]*)"[^>]*data-label="([^"]*)">', page.html)
+    assert len(labels) == len({mark for mark, _key in labels}) == len(page.find("polyline"))
+    assert "127.0.0.1 → published port (docker-proxy)" in page.texts["text"]
+    for mark, key in labels:
+        row = page.html.partition(f'<tr role="row" data-series="{key}"')[2].partition("</tr>")[0]
+        assert f'data-mark="{mark}"' in row
+        assert f'href="#mark-{mark}"' in row
+        assert f'<symbol id="mark-{mark}"' in (ROOT / "templates/diagram/_mode_icons.html").read_text()
+
+
 def test_every_word_that_the_browser_says_is_there() -> None:
     said = set()
     for file in (ROOT / "static/dashboard/js/ui/measurements").glob("*.js"):
