@@ -1,0 +1,115 @@
+"""The views of an experiment's page: Answer, Table, Try, Inspect, Trace, Measure, Replay, Report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.server import Server
+from tests.browser.visitor import Show, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+VIEWS = ["answer", "table", "try", "inspect", "trace", "measure", "replay", "report"]
+
+
+@pytest.fixture(scope="module")
+def running(server: Server) -> Iterator[str]:
+    """Two arms with a published port, shared by the tests of this module; each test leaves them unchanged."""
+    yield server.launch(modes=["host", "bridge"], publish="8080:80")
+    server.forget_everything()
+
+
+def current(page: Page) -> str:
+    """The view that the page marks as the current one; AssertionError if there are several."""
+    (link,) = page.locator("[data-view][aria-current]").all()
+    return link.get_attribute("data-view") or ""
+
+
+def test_the_hash_names_the_view_and_the_back_button_returns(running: str, show: Show) -> None:
+    page = show(running).page
+    assert page.locator("[data-view]").evaluate_all("links => links.map(link => link.dataset.view)") == VIEWS
+    assert current(page) == "answer"
+    page.get_by_role("link", name="Table", exact=True).press("Enter")
+    expect(page.locator("#answer")).to_be_hidden()
+    expect(page.locator("#comparison")).to_be_visible()
+    page.get_by_role("link", name="Try", exact=True).click()
+    expect(page.locator("#try")).to_be_visible()
+    expect(page.locator("#comparison")).to_be_hidden()
+    assert page.url.endswith("#try")
+    page.reload()
+    expect(page.locator("#try")).to_be_visible()
+    assert current(page) == "try"
+    page.go_back()
+    expect(page.locator("#comparison")).to_be_visible()
+    assert current(page) == "table"
+
+
+def test_without_javascript_every_view_is_on_the_page(running: str, visit: Visit, server: Server) -> None:
+    page = visit(java_script_enabled=False).open(f"{server.url}/experiments/{running}/#try")
+    for name in ("answer", "try", "inspect", "trace", "measure", "report", "comparison"):
+        expect(page.locator(f"#{name}")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
+def test_the_answer_is_above_the_fold(running: str, visit: Visit, server: Server, width: int, height: int) -> None:
+    page = visit(viewport={"width": width, "height": height}).open(f"{server.url}/experiments/{running}/")
+    answer = page.locator("#answer").bounding_box()
+    picture = page.locator(".drawing").bounding_box()
+    assert answer is not None
+    assert picture is not None
+    assert answer["y"] + answer["height"] <= height
+    assert (picture["y"] == answer["y"]) == (width >= 1200), "beside it if there is room, below it otherwise"
+
+
+def test_what_was_tried_stands_in_the_answer(running: str, show: Show) -> None:
+    page = show(running).page
+    page.get_by_role("link", name="Try", exact=True).click()
+    page.get_by_role("button", name="Request over every path").click()
+    page.get_by_role("link", name="Answer", exact=True).click()
+    expect(page.locator("#answer")).to_contain_text("saw the client 172.17.0.1 through docker-proxy")
+    page.locator("#answer").get_by_role("link", name="try it").click()
+    expect(page.locator("#try")).to_be_visible()
+
+
+def test_a_trace_is_chosen_in_its_view(running: str, show: Show) -> None:
+    page = show(running).page
+    page.get_by_role("link", name="Trace", exact=True).click()
+    page.locator("[data-slot=trace-choices]").get_by_role("button", name="Trace 127.0.0.1 to host").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Observed hops")
+    assert current(page) == "trace"
+
+
+def test_a_filter_finds_rows_that_are_hidden_as_the_same_or_as_details(running: str, show: Show) -> None:
+    shown = show(running)
+    page = shown.page
+    row = page.locator('tr[data-row="sysctls/net.core.somaxconn/"]')
+    expect(row).to_be_hidden()
+    expect(page.get_by_label("Differences only")).to_be_checked()
+    page.get_by_label("Filter rows").fill("somaxconn")
+    expect(row).to_be_visible()
+    expect(page.locator("#comparison [data-slot=total-counts]")).to_contain_text("1 of all")
+    page.get_by_label("Filter rows").fill("")
+    expect(row).to_be_hidden()
+
+
+def test_details_are_folded_at_first(running: str, show: Show) -> None:
+    page = show(running).page
+    row = page.locator('tr[data-row="interfaces/docker0/mac"]')
+    expect(row).to_be_hidden()
+    button = page.locator("#section-interfaces [data-show-details]")
+    button.click()
+    expect(row).to_be_visible()
+    expect(button).to_have_attribute("aria-expanded", "true")
+
+
+def test_a_command_runs_in_all_columns_at_once(running: str, show: Show) -> None:
+    page = show(running).page
+    page.get_by_role("link", name="Inspect", exact=True).click()
+    page.get_by_label("Column").select_option(label="all columns")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("[data-slot=inspect-state]")).to_contain_text("Finished")
+    assert page.locator("[data-slot=output-title]").all_inner_texts() == ["this machine", "host", "bridge"]
+    for output in page.locator("[data-slot=output]").all():
+        expect(output).to_contain_text("lo")
