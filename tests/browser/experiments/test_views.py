@@ -29,7 +29,7 @@ def current(page: Page) -> str:
 
 def test_the_hash_names_the_view_and_the_back_button_returns(running: str, show: Show) -> None:
     page = show(running).page
-    assert page.locator("[data-view]").evaluate_all("links => links.map(link => link.dataset.view)") == VIEWS
+    assert page.locator(".tabs [data-view]").evaluate_all("links => links.map(link => link.dataset.view)") == VIEWS
     assert current(page) == "answer"
     page.get_by_role("link", name="Table", exact=True).press("Enter")
     expect(page.locator("#answer")).to_be_hidden()
