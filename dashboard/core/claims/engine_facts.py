@@ -28,13 +28,15 @@ class DaemonOptions:
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
     """The facts about an engine that decide what claims expect. ``api`` is the version that requests use;
-    ``bridge_ipv6``: the default bridge has IPv6."""
+    ``bridge_ipv6``: the default bridge has IPv6; ``rootless_network``: RootlessKit's network driver, empty for engines
+    that run as root."""
 
     version: Version = UNKNOWN_VERSION
     api: Version = UNKNOWN_VERSION
     options: DaemonOptions = DaemonOptions()
     bridge_ipv6: bool = False
     kind: EngineKind = EngineKind.DOCKER
+    rootless_network: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class EngineCondition:
     iptables: bool | None = None
     gateway_mode: str | None = None
     bridge_ipv6: bool | None = None
+    rootless_network: str | None = None
 
     def matches(self, facts: EngineFacts) -> bool:
         """Whether the engine belongs to the set."""
@@ -61,6 +64,7 @@ class EngineCondition:
                 self.iptables is None or options.iptables is self.iptables,
                 self.gateway_mode is None or options.gateway_mode == self.gateway_mode,
                 self.bridge_ipv6 is None or facts.bridge_ipv6 is self.bridge_ipv6,
+                self.rootless_network is None or facts.rootless_network == self.rootless_network,
             )
         )
 
@@ -74,6 +78,7 @@ class EngineCondition:
             "before API {}.{}".format(*self.before_api) if self.before_api else "",
             *(f"with {name}={str(value).lower()}" for name, value in options.items() if value is not None),
             f"with gateway mode {self.gateway_mode}" if self.gateway_mode else "",
+            f"on a rootless engine with {self.rootless_network}" if self.rootless_network else "",
             {None: "", True: "with IPv6 on the default bridge", False: "without IPv6 on the default bridge"}[
                 self.bridge_ipv6
             ],
@@ -122,6 +127,14 @@ def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bo
     return value if isinstance(value, bool) else True
 
 
-def facts_of(kind: EngineKind, version: str, api: str, options: DaemonOptions, *, bridge_ipv6: bool) -> EngineFacts:
+def facts_of(
+    kind: EngineKind,
+    version: str,
+    api: str,
+    options: DaemonOptions,
+    *,
+    bridge_ipv6: bool,
+    rootless_network: str = "",
+) -> EngineFacts:
     """The facts, from texts in an engine's responses."""
-    return EngineFacts(parse_version(version), parse_version(api), options, bridge_ipv6, kind)
+    return EngineFacts(parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network)

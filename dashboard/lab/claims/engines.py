@@ -152,7 +152,8 @@ async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
     if info.userland_proxy is not None:
         options = replace(options, userland_proxy=info.userland_proxy)
     ipv6 = any(network.name == "bridge" and network.ipv6 for network in await engine.networks({}))
-    return facts_of(info.kind, info.version, info.api, options, bridge_ipv6=ipv6)
+    network = info.rootlesskit.network_driver if info.rootlesskit is not None else ""
+    return facts_of(info.kind, info.version, info.api, options, bridge_ipv6=ipv6, rootless_network=network)
 
 
 async def open_engine(

@@ -31,6 +31,8 @@ USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat")
         ({"iptables": False}, {"options": DaemonOptions(iptables=False)}, {"options": USUAL}),
         ({"gateway_mode": "routed"}, {"options": DaemonOptions(gateway_mode="routed")}, {"options": USUAL}),
         ({"bridge_ipv6": True}, {"bridge_ipv6": True}, {"bridge_ipv6": False}),
+        ({"rootless_network": "slirp4netns"}, {"rootless_network": "slirp4netns"}, {"rootless_network": "pasta"}),
+        ({"rootless_network": "slirp4netns"}, {"rootless_network": "slirp4netns"}, {}),
         (
             {"bridge_ipv6": True, "before": (25, 0)},
             {"bridge_ipv6": True, "version": (20, 10)},
@@ -55,6 +57,7 @@ def test_an_engine_matches_if_every_given_field_does_and_an_unknown_fact_never_d
         (EngineCondition(userland_proxy=False), "with userland-proxy=false"),
         (EngineCondition(gateway_mode="routed"), "with gateway mode routed"),
         (EngineCondition(bridge_ipv6=True), "with IPv6 on the default bridge"),
+        (EngineCondition(rootless_network="slirp4netns"), "on a rootless engine with slirp4netns"),
         (
             EngineCondition(iptables=False, bridge_ipv6=False),
             "with iptables=false and without IPv6 on the default bridge",

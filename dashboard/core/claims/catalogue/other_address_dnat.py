@@ -30,6 +30,13 @@ def judge_without_iptables(observed: DnatRequest) -> Judgement:
     return holds_if(proved, "It does not answer there through docker-proxy.", *_evidence(observed))
 
 
+def judge_slirp(observed: DnatRequest) -> Judgement:
+    """Holds if nothing answers and no rule counts packets."""
+    before, after, response, _gateway = observed
+    proved = response.status is None and before == after
+    return holds_if(proved, "It answers there.", *_evidence(observed))
+
+
 CLAIM = Claim(
     id="other-address-dnat",
     topic=Topic.PUBLISHING,
@@ -42,6 +49,12 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"{machine}": "127.0.0.1"},
     otherwise=(
+        Expectation(
+            EngineCondition(rootless_network="slirp4netns"),
+            statement="A published port answers at 127.0.0.1 of RootlessKit's namespace only, where RootlessKit "
+            "connects to it: nothing answers at its other address.",
+            judge=judge_slirp,
+        ),
         Expectation(
             EngineCondition(iptables=False),
             statement="A request to a published port goes through docker-proxy at any other address of the machine "
