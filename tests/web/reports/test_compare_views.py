@@ -139,7 +139,7 @@ def test_a_trend_has_points_marks_and_a_table(owner: Client) -> None:
     assert page.count('class="moment" x1') == 1
     assert "kernel: 6.18.44 → 7.0" in text
     assert "the claim dns: holds → differs" in text
-    assert re.search(r"host/loopback tcp-rr.*16\.\d \[", text)
+    assert re.search(r"127\.0\.0\.1 → host.*16\.\d \[", text)
     assert "Compare the last two" in text
 
 
