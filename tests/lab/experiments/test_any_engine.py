@@ -12,7 +12,7 @@ from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.experiments.messages import Column
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.addresses import primary_addresses
+from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
 from dashboard.core.namespaces.state import Listener, NamespaceState
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import LOOPBACK_ADDRESSES, Path, PathKind, family_of
@@ -129,11 +129,11 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     assert answering == offered & asked
 
 
-def dnat_rule(path: Path, columns: Iterable[Column]) -> tuple[str, str]:
-    """The parts of the rule that a DNAT path requires."""
-    column = next(column for column in columns if column.key == path.server)
-    inner = next(address for address in column.networks.values() if family_of(address) is path.family)
-    return f"--dport {path.port} ", f"--to-destination {inner}:{path.server_port}"
+def is_proved(path: Path, server: NamespaceState, rules: Iterable[str]) -> bool:
+    """Whether one of the rules translates as the DNAT path requires."""
+    addresses = [each.address for link in server.interfaces for each in link.addresses]
+    ends = [format_endpoint(each, path.server_port) for each in addresses if family_of(each) is path.family]
+    return any(f"--dport {path.port} " in rule and rule.endswith(tuple(ends)) for rule in rules)
 
 
 def assert_dnat_is_a_rule_and_a_proxy_listens(host: PrivateEngine, driver: ExperimentDriver) -> None:
@@ -141,11 +141,8 @@ def assert_dnat_is_a_rule_and_a_proxy_listens(host: PrivateEngine, driver: Exper
     proxied = {x.port for x in listening(host) if (x.protocol, x.process) == ("tcp", "docker-proxy")}
     paths = [path for path in find_paths(driver.view.columns, driver.view.states) if path.address]
     translated = [path for path in paths if path.kind is PathKind.PUBLISHED_DNAT]
-    unproved = [
-        path.target
-        for path in translated
-        if not any(all(part in rule for part in dnat_rule(path, driver.view.columns)) for rule in rules)
-    ]
+    states = driver.view.states
+    unproved = [path.target for path in translated if not is_proved(path, states[path.server], rules)]
     assert unproved == []
     assert bool(translated) == bool(rules)
     through_proxy = {path.port for path in paths if path.kind is PathKind.PUBLISHED_PROXY}
