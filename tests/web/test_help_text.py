@@ -57,10 +57,11 @@ NONE_NEEDED = {
     ("claims/_revealed.html", "The fix"): "is an explanation itself",
     ("claims/misconceptions.html", "misconception.title"): "an entry of a list",
     ("paths/trace.html", "trace.title"): "one path; the heading of the page explains traces",
+    ("experiments/_notices.html", "Launching"): "progress; its bars have text",
     ("experiments/_header.html", "head.title"): "the heading of a page whose sections are explained",
     ("workshops/workshops.html", "workshop.title"): "an entry of a list",
     ("workshops/workshops.html", "has errors"): "a problem",
-    ("workshops/_reveal.html", "Done"): "is an explanation itself",
+    ("workshops/_reveal.html", "Predicted and observed"): "is an explanation itself",
     ("workshops/step.html", "step.title"): "the sections of a step have theirs",
 }
 #: Sources of facts other than the documents of Netmodes.

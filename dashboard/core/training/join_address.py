@@ -1,4 +1,4 @@
-"""The address with which participants join: one that other devices can open, or what to do if there is none."""
+"""The address with which participants join: one that other devices can open, or what to do without one."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class StepMeasurement:
-    """The newest measurement of a step: its headline, or why there is none. ``live``: it has not ended."""
+    """The newest measurement of a step: its headline, or why it is missing. ``live``: it has not ended."""
 
     url: str
     live: bool

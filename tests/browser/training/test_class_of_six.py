@@ -158,7 +158,7 @@ def test_a_class_of_six_to_the_end(visit: Visit, server: Server) -> None:
 
 
 def it_ends(group: Class) -> None:
-    """The session is closed: everyone sees it, and nothing can be sent any more."""
+    """The session is closed: everyone sees it, and forms are disabled."""
     group.console.page.get_by_text("Close the session").click()
     group.console.page.get_by_role("button", name="Close it now").click()
     is_on_screen(group.wall.locator("[data-slot=closed]"))

@@ -1,4 +1,4 @@
-"""The diagram of a whole engine: its machine and running containers, whoever launched them."""
+"""The diagram of a whole engine: its machine and running containers, launched here or not."""
 
 from __future__ import annotations
 

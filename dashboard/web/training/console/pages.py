@@ -92,7 +92,7 @@ def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
 
 
 def _mirrored(row: TrainingSession) -> Snapshot | None:
-    """The comparison that is shown to all; None if there is none."""
+    """The comparison that is shown to all, if any."""
     try:
         return load_snapshot(row.mirror_id) if row.mirror_id else None
     except Http404:
@@ -142,7 +142,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 
 
 def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
-    """The row that the instructor points at, with the title and the text of each column; None if there is none."""
+    """The row that the instructor points at, with the title and the text of each column, if any."""
     row = next((one for one in snapshot.rows if row_id(one) == pointer), None)
     if row is None:
         return None

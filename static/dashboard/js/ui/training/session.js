@@ -113,7 +113,7 @@ export function createSession(main) {
     showToast(messages);
   }
 
-  /** Nothing can be done any more: forms are off and timers stand. */
+  /** The session is closed: forms are disabled and timers stop. */
   function close() {
     for (const forms of main.querySelectorAll("[data-session-forms]")) forms.disabled = true;
     for (const name of ["help", "host-forms", "timer", "locked"]) setHidden(slot(bar, name), true);
