@@ -85,6 +85,7 @@ nsenter --net="$run/lan" sh -c '
 # Programs that the engine needs, or another way to start it: a script and its name with parameters.
 setup=
 read -r script setup < "$folder/setup" || :
+# shellcheck disable=SC1090  # one of setups/
 [ -z "$setup" ] || . "$script"
 
 exec dockerd \

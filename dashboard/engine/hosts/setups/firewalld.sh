@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154  # $run and $folder are those of private_host.sh
 # Sourced by private_host.sh: starts firewalld on a D-Bus of the host. The engine finds it there when it starts and adds
 # its bridges to a zone.
 DBUS_SYSTEM_BUS_ADDRESS=unix:path=$run/bus
@@ -19,6 +19,7 @@ XML
 dbus-daemon --config-file="$folder/bus.conf" --fork --nopidfile
 mkdir -p "$folder/firewalld"
 # It makes a folder in /run, which would stay on the machine.
+# shellcheck disable=SC2016  # the inner shell expands them
 unshare --mount sh -c '
     mount --bind "$1" /mnt
     mount -t tmpfs netmodes-run /run

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154  # $run, $folder, $name and $setup are those of private_host.sh
 # Sourced by private_host.sh: becomes RootlessKit and dockerd as an ordinary user of the host (dockerd-rootless.sh of
 # Moby). What follows rootless- in $setup is the driver of RootlessKit's network.
 user=64100
@@ -38,7 +38,7 @@ chown "$user:$user" "$run" "$home"
 chmod 0700 "$run"
 
 # A change of the user clears the signal that ends it with its parent, so it is set again.
-# shellcheck disable=SC2086 - words of options
+# shellcheck disable=SC2086,SC2016  # words of options; the inner shell expands "$@"
 exec setpriv $TIE --reuid "$user" --regid "$user" --clear-groups -- env -i \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
     "NETMODES_PRIVATE_HOST=$name" HOME="$home" XDG_RUNTIME_DIR="$run" \
