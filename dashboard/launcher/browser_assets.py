@@ -1,4 +1,4 @@
-"""Packages from npm: the libraries of charts and terminals for the browser, and Lighthouse for one benchmark."""
+"""Packages from npm: the libraries of terminals for the browser, and Lighthouse for one benchmark."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from dashboard.launcher.machine import run
 
 #: What is served, below static/vendor, and where it is in node_modules. Git ignores it.
 SERVED = {
-    "uplot/uPlot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
-    "uplot/uPlot.min.css": "uplot/dist/uPlot.min.css",
-    "uplot/LICENSE": "uplot/LICENSE",
     "xterm/xterm.mjs": "@xterm/xterm/lib/xterm.mjs",
     "xterm/xterm.css": "@xterm/xterm/css/xterm.css",
     "xterm/LICENSE": "@xterm/xterm/LICENSE",
@@ -21,7 +18,7 @@ SERVED = {
 }
 VENDOR = "static/vendor"
 #: Stands for all files.
-STAMP = f"{VENDOR}/uplot/.stamp"
+STAMP = f"{VENDOR}/xterm/.stamp"
 
 
 def are_ready(root: str) -> bool:
@@ -108,7 +105,7 @@ class BrowserAssets:
         return npm_ci(node, source, folder, f"{self.launch.data}/cache/npm", *options)
 
     def install_libraries(self) -> None:
-        """Installs the libraries of charts and terminals. Without them pages are served all the same: a machine that
+        """Installs the libraries of terminals. Without them pages are served all the same: a machine that
         cannot reach npm gets a message."""
         if are_ready(self.launch.root):
             return
@@ -120,8 +117,8 @@ class BrowserAssets:
                 ready = False
         if not ready:
             say(
-                "netmodes: the libraries of charts and terminals could not be installed:\n"
-                "pages show plain drawings and tables instead, and training sessions have no terminal. "
+                "netmodes: the libraries of terminals could not be installed:\n"
+                "pages work, but training sessions have no terminal. "
                 "The next start tries again."
             )
 
@@ -132,7 +129,7 @@ class BrowserAssets:
         if holds(f"{self._modules}/.stamp", digest(root, "node")):
             publish(root, f"{self._modules}/node_modules")
             return True
-        say(f"Installing the libraries of charts and terminals from {LOCKS['node']}")
+        say(f"Installing the libraries of terminals from {LOCKS['node']}")
         folder = f"{self.launch.data}/vendor"
         try:
             node = find_node(self.launch.venv) or self._fetch_node(folder)

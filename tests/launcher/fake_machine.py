@@ -44,8 +44,6 @@ case "$*" in
     *npm-cli.js' ci '*)
         echo "npm ci $PWD ${{*#* ci }}" >>'{log}'
         if [ -e '{broken}' ]; then exit 1; fi
-        mkdir -p node_modules/uplot/dist
-        for file in dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE; do : >"node_modules/uplot/$file"; done
         mkdir -p node_modules/@xterm/xterm/lib node_modules/@xterm/xterm/css node_modules/@xterm/addon-fit/lib
         for file in xterm/lib/xterm.mjs xterm/css/xterm.css xterm/LICENSE addon-fit/lib/addon-fit.mjs; do
             : >"node_modules/@xterm/$file"

@@ -36,7 +36,7 @@ def install_node(folder: Path, script: str) -> Path:
 def test_published_libraries_are_readable_by_everyone_and_stamped(launch: MakeLaunch, tmp_path: Path) -> None:
     root = launch().root
     modules = make_modules(tmp_path / "modules")
-    (modules / "uplot/LICENSE").chmod(0o600)
+    (modules / "@xterm/xterm/LICENSE").chmod(0o600)
     assert not browser_assets.are_ready(root)
     browser_assets.publish(root, str(modules))
     assert browser_assets.are_ready(root)
@@ -51,7 +51,7 @@ def test_published_libraries_are_readable_by_everyone_and_stamped(launch: MakeLa
 def test_a_library_that_is_missing_leaves_no_stamp(launch: MakeLaunch, tmp_path: Path) -> None:
     modules = make_modules(tmp_path / "modules")
     browser_assets.publish(launch().root, str(modules))
-    (modules / "uplot/LICENSE").unlink()
+    (modules / "@xterm/xterm/LICENSE").unlink()
     with pytest.raises(FileNotFoundError):
         browser_assets.publish(launch().root, str(modules))
     assert not browser_assets.are_ready(launch().root)

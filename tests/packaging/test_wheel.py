@@ -120,13 +120,13 @@ def test_an_installed_package_finds_its_files(installed: Path, tmp_path: Path) -
     code = """from django.contrib.staticfiles.finders import find
 from django.template.loader import get_template
 from dashboard.export.html import STATIC
-print(get_template("experiments/home.html").origin.name, find("vendor/uplot/uPlot.min.css"), STATIC, sep="\\n")"""
+print(get_template("experiments/home.html").origin.name, find("vendor/xterm/xterm.css"), STATIC, sep="\\n")"""
     done = run(installed, "shell", "--no-imports", "-c", code, data=tmp_path)
     assert done.returncode == 0, done.stderr
     carried = installed / "dashboard" / "_files"
     assert done.stdout.splitlines() == [
         f"{carried}/templates/experiments/home.html",
-        f"{carried}/static/vendor/uplot/uPlot.min.css",
+        f"{carried}/static/vendor/xterm/xterm.css",
         f"{carried}/static/dashboard",
     ]
 

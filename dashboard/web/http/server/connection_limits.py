@@ -47,8 +47,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     headers_s = HEADERS_S
     body_pause_s = BODY_PAUSE_S
 
-    _in_headers = True
+    #: Where the parser is: in headers or between requests, unless it is in a body.
     _in_body = False
+    #: Whether a request ended, and whether a part of a body began, in the data that is parsed now.
+    _ended = False
+    _progressed = False
+    #: Bytes of headers, or of a body's end, that have been received so far.
     _header_bytes = 0
     _timer: asyncio.TimerHandle | None = None
 
@@ -69,24 +73,30 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return sum(1 for client in clients if client and client[0] == address)
 
     def data_received(self, data: bytes) -> None:
-        """Passes at most ``MAX_HEADER_BYTES`` to the parser until the headers are complete."""
-        if self.transport.is_closing():
-            return
-        if self._in_body:
-            self._wait(self.body_pause_s)
-        rest = b""
-        if self._in_headers:
-            room = MAX_HEADER_BYTES - self._header_bytes
-            data, rest = data[:room], data[room:]
-            self._header_bytes += len(data)
-        super().data_received(data)
-        if not rest or self.transport.is_closing():
-            return
-        protocol = self.transport.get_protocol()
-        if protocol is self and self._in_headers:
-            self._refuse_headers()
-        elif isinstance(protocol, asyncio.Protocol):  # another one after an upgrade
-            protocol.data_received(rest)
+        """Passes data to the parser, in pieces that keep the limits of headers."""
+        while data and not self.transport.is_closing():
+            piece = data[: MAX_HEADER_BYTES - self._header_bytes]
+            data = data[len(piece) :]
+            if self._in_body:
+                self._wait(self.body_pause_s)
+            self._ended = self._progressed = False
+            self._header_bytes += len(piece)
+            super().data_received(piece)
+            protocol = self.transport.get_protocol()
+            if protocol is not self:  # after an upgrade
+                if data and isinstance(protocol, asyncio.Protocol):
+                    protocol.data_received(data)
+                return
+            if self._ended or self._progressed:
+                self._header_bytes = 0
+            elif self._header_bytes >= MAX_HEADER_BYTES:
+                self._refuse_headers()
+        if self._timer is None and not self._in_body and self._is_idle() and not self.transport.is_closing():
+            # Uvicorn has ended its own timer, also for a line break between requests.
+            self._wait(self.headers_s)
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -94,27 +104,37 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._timer is None:
             self._wait(self.headers_s)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Adds a header. Those behind a body are ignored: the application has got the headers."""
+        if not self._in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """The headers are complete; they may have arrived together with those of an earlier request."""
-        self._in_headers = False
+        """Refuses headers that are too large; they may have arrived together with an earlier request."""
         self._stop_waiting()
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > MAX_HEADER_BYTES:
             self._refuse_headers()
             return
+        self._progressed = True
         super().on_headers_complete()
         if not self.parser.should_upgrade():
             self._in_body = True
             self._wait(self.body_pause_s)
 
+    def on_chunk_header(self) -> None:
+        """A part of a body begins."""
+        self._progressed = True
+
     def on_body(self, body: bytes) -> None:
         """A part of the body; none is wanted after a refusal."""
+        self._progressed = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is complete; another one may follow."""
-        self._in_headers, self._in_body, self._header_bytes = True, False, 0
+        self._in_body, self._ended = False, True
         self._stop_waiting()
         if not self.transport.is_closing():
             super().on_message_complete()
@@ -137,17 +157,22 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._timer = None
         if self._in_body and self.flow.read_paused:
             self._wait(self.body_pause_s)  # the application is slow, not the client
-            return
-        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
+        elif not self._in_body and not self._is_idle():
+            self._wait(self.headers_s)  # an earlier request is being answered
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
 
     def _refuse_headers(self) -> None:
         message = f"The headers are too large: the limit is {MAX_HEADER_BYTES} bytes."
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        """Closes the connection, with a response unless one has begun."""
+        """Closes the connection, with a response if the refused request is the next to be answered."""
         self._stop_waiting()
-        if self.cycle is None or (self.cycle.response_complete or not self.cycle.response_started):
+        if self.transport.is_closing():
+            return
+        unanswered = not self._is_idle() and not self.cycle.response_started if self._in_body else self._is_idle()
+        if unanswered and not self.pipeline:
             body = f"{message}\n".encode()
             head = (
                 f"HTTP/1.1 {status.value} {status.phrase}\r\n"
