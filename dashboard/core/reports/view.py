@@ -29,7 +29,7 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.model import ClaimResult, FrozenExperiment, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import Summary, summarise
 
-VERSION = 2
+VERSION = 3
 #: Points of a line in a chart; figures are of all blocks.
 MAX_ROUNDS = 400
 ECDF_POINTS = 120

@@ -139,7 +139,7 @@ class LaunchForm(forms.Form):
         """The published ports: those that the user wrote, or the container's port at the free port of the machine."""
         if text.lower() == PUBLISH_NOTHING:
             return ""
-        free_port = self.cleaned_data["free_port"]
+        free_port = self.cleaned_data.get("free_port", "")
         return f"{free_port}:{port}" if free_port and not text and port.isdigit() else text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:

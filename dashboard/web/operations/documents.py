@@ -109,11 +109,13 @@ class _Renderer(RendererHTML):
 _markdown = MarkdownIt("commonmark", {"html": True}, renderer_cls=_Renderer).enable("table")
 
 
-@cache
 def load(name: str) -> Document | None:
     """A document by its name; None if it does not exist."""
-    if name not in names():
-        return None
+    return _render(name) if name in names() else None
+
+
+@cache
+def _render(name: str) -> Document:
     text = _COMMENT.sub("", (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
     title = next((line[2:].replace("`", "") for line in text.splitlines() if line.startswith("# ")), name)
     return Document(name, title, SafeString(_markdown.render(text)))

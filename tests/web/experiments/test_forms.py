@@ -64,6 +64,7 @@ def test_an_empty_mapping_publishes_the_port_at_the_free_port_of_the_machine() -
     assert published(port="3000", free_port="8081") == [Publish(3000, 8081)]
     assert published(port="3000", free_port="8081", publish="9000:3000") == [Publish(3000, 9000)]
     assert published(port="3000", free_port="8081", publish="none") == []
+    assert LaunchForm(query(mode="bridge", port="3000", free_port="80\0")).parse() is None
     assert published(port="3000", publish="") == []
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.core.help import HELP
 from dashboard.templatetags.help_text import with_documents
-from dashboard.web.operations.documents import load, names, url_of
+from dashboard.web.operations.documents import FIRST, _render, load, names, url_of
 from tests.support.lab_harness import LabHarness
 from tests.web.asgi_client import NOBODY, Person, http
 from tests.web.markup import forbidden_in
@@ -129,3 +129,10 @@ async def test_no_link_of_a_main_page_leads_nowhere(lab_harness: LabHarness, me:
         page = pages[to]
         assert not fragment or page is None or fragment in page.ids, f"{at} links to {to}#{fragment}"
     assert len(pages) > start
+
+
+def test_a_name_that_is_no_document_is_not_kept_in_memory() -> None:
+    assert load(FIRST) is load(FIRST)
+    before = _render.cache_info().currsize
+    assert load("x" * 1000) is None
+    assert _render.cache_info().currsize == before

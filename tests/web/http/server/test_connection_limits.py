@@ -31,9 +31,13 @@ class EchoApplication:
 
     def __init__(self) -> None:
         self.requests = 0
+        self.headers: list[Any] = []
+        self.hold = asyncio.Event()
+        self.hold.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.requests += 1
+        self.headers.append(scope["headers"])
         size = 0
         while True:
             message = await receive()
@@ -42,6 +46,7 @@ class EchoApplication:
             size += len(message["body"])
             if not message["more_body"]:
                 break
+        await self.hold.wait()
         body = str(size).encode()
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -183,6 +188,63 @@ async def test_a_body_that_stops_ends_the_connection() -> None:
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
         assert await response(reader) == "HTTP/1.1 408 Request Timeout"
         assert await closed(reader)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("trailer", [b"a: b\r\n" * 10_000, b"a: " + b"x" * 65536])
+async def test_headers_behind_a_body_have_the_same_limit(trailer: bytes) -> None:
+    async with serving(limited_protocol(4096, lambda _peer: False)) as server:
+        _reader, writer = await server.connect()
+        writer.write(CHUNKED + b"1\r\nx\r\n0\r\n")
+        assert await send_until_refused(writer, trailer, 120 << 20) < 32 << 20
+        assert server.application.headers == [[(b"host", b"a"), (b"transfer-encoding", b"chunked")]]
+
+
+async def test_a_body_in_chunks_of_any_length_is_received() -> None:
+    async with serving(limited_protocol(4096, lambda _peer: False)) as server:
+        reader, writer = await server.connect()
+        writer.write(CHUNKED + b"10000\r\n" + b"x" * 65536 + b"\r\n" + b"1\r\nx\r\n" * 50_000 + b"0\r\na: b\r\n\r\n")
+        assert await response(reader) == "HTTP/1.1 200 OK"
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(6) == b"115536"
+
+
+async def test_many_small_requests_at_once_are_all_answered() -> None:
+    async with serving(limited_protocol(4096, lambda _peer: False)) as server:
+        reader, writer = await server.connect()
+        count = 3 * MAX_HEADER_BYTES // len(REQUEST)
+        writer.write((REQUEST + b"\r\n") * count)
+        async with asyncio.timeout(60):
+            for _ in range(count):
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+                await reader.readexactly(1)
+
+
+async def test_a_line_break_between_requests_keeps_no_connection_open() -> None:
+    async with serving(with_limits(headers_s=0.05)) as server:
+        reader, writer = await server.connect()
+        writer.write(REQUEST + b"\r\n")
+        assert await response(reader) == "HTTP/1.1 200 OK"
+        writer.write(b"\r\n")
+        assert await closed(reader)
+
+
+async def test_an_answer_is_not_interrupted_by_a_refusal() -> None:
+    async with serving(with_limits(headers_s=0.05)) as server:
+        server.application.hold.clear()
+        reader, writer = await server.connect()
+        writer.write(REQUEST + b"\r\n")
+        await eventually(lambda: server.application.requests == 1)
+        writer.write(b"GET /half")
+        other, other_writer = await server.connect()
+        other_writer.write(b"GET /half")
+        assert await response(other) == "HTTP/1.1 408 Request Timeout", "the limit has passed"
+        server.application.hold.set()
+        assert await response(reader) == "HTTP/1.1 200 OK"
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(1) == b"0"
 
 
 async def test_one_address_has_half_of_the_connections_and_others_are_still_accepted() -> None:
