@@ -33,7 +33,7 @@ def test_a_button_of_an_experiment_keeps_the_page_and_works_once_the_server_is_b
     expect(notice).to_be_visible()
     expect(notice).to_be_in_viewport()
     assert page.url == address
-    page.locator("[data-open-panel=try]").click()
+    page.get_by_role("link", name="Try", exact=True).click()
     page.locator("[data-panel=try]").get_by_role("button").first.click()
     expect(page.locator("[data-panel=try]")).to_contain_text(AWAY)
     server.start()

@@ -18,7 +18,7 @@ from tests.support.xss import STRINGS
 #: Fields that are no free text: members of an enumeration, bytes, addresses (a report with others is refused).
 CLOSED = {
     *("mode", "status", "phase", "source", "protocol", "family", "origin", "verdict", "probe", "kind", "stopped"),
-    *("histogram", "schema", "relation", "address", "host_address", "engine_kind"),
+    *("histogram", "schema", "relation", "address", "host_address", "engine_kind", "conditions"),
 }
 #: Empty ones that are worth a text: others would turn what stands beside them off.
 FILLED = {

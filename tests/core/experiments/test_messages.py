@@ -70,6 +70,7 @@ ADDED: dict[type[Any], set[str]] = {
         "setup",
         "asked",
         "status",
+        "step",
         "error",
         "exit_code",
         "logs",
@@ -82,7 +83,7 @@ ADDED: dict[type[Any], set[str]] = {
     NamespaceState: {"namespaces", "lookups", "firewall"},
     Interface: {"master", "peer_netns"},
     Listener: {"v6only", "interface"},
-    Row: {"label", "why", "notes", "absent", "normalised"},
+    Row: {"detail", "label", "why", "notes", "absent", "normalised"},
     ModeReport: {"note"},
 }
 ALSO: dict[type[Any], set[str]] = {

@@ -75,14 +75,14 @@ def test_a_connection_leaves_the_machine_straight_before_it_bends() -> None:
 def test_a_connection_has_its_bends_half_way_and_at_least_24_units_out() -> None:
     assert curve(800, 80, 900, 300) == "M800 80 C850 80 850 300 900 300"
     assert curve(800, 80, 820, 300) == "M800 80 C824 80 796 300 820 300"
-    assert curve(222, 80, 896, 300) == "M222 80 H758 C827 80 827 300 896 300"
-    assert curve(WIDE_LANE, 80, 900, 300) == "M770 80 C835 80 835 300 900 300"
-    assert curve(100, 80, WIDE_LANE, 300) == "M100 80 C435 80 435 300 770 300"
+    assert curve(222, 80, 896, 300) == "M222 80 H734 C815 80 815 300 896 300"
+    assert curve(WIDE_LANE, 80, 900, 300) == "M746 80 C823 80 823 300 900 300"
+    assert curve(100, 80, WIDE_LANE, 300) == "M100 80 C423 80 423 300 746 300"
 
 
 def test_a_connection_around_boxes_goes_left_to_the_aisle_and_along_it() -> None:
-    assert around(200, 80, 400, 896, 300) == "M200 80 H190 V400 H758 C827 400 827 300 896 300"
-    assert around(200, 80, 400, 760, 300) == "M200 80 H190 V400 H758 C782 400 736 300 760 300"
+    assert around(200, 80, 400, 896, 300) == "M200 80 H190 V400 H734 C815 400 815 300 896 300"
+    assert around(200, 80, 400, 760, 300) == "M200 80 H190 V400 H734 C758 400 736 300 760 300"
 
 
 @pytest.mark.parametrize(

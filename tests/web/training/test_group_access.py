@@ -47,7 +47,7 @@ EXPERIMENT = "/experiments/<identity>/"
 LAB = "/sessions/<identity>/lab/"
 CONSOLE = "/sessions/<identity>/console/"
 API = "/api/"
-ACTIONS = ("try", "trace", "inspect", "track", "measure", "save", "again", "restart", "stop", "remove")
+ACTIONS = ("try", "trace", "inspect", "track", "measure", "save", "rename", "again", "restart", "stop", "remove")
 
 TABLE: dict[str, tuple[str, ...]] = {
     "anybody": (
@@ -65,6 +65,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "signed-in users": (
         "/",
         "/experiments/",
+        "/presets/",
+        "/engine/start/",
         "/measurements/",
         "/measurements/history/",
         "/claims/",
@@ -80,6 +82,9 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/reports/example/",
         "/reports/example/track/",
         "/reports/compare/",
+        "/reports/deleted/",
+        "/reports/<identity>/copy/",
+        "/reports/<identity>/purge/",
         "/reports/trends/<signature>/",
         "/reports/<identity>/",
         "/reports/<identity>/export.<ending>",
@@ -173,7 +178,10 @@ TABLE: dict[str, tuple[str, ...]] = {
         *(f"{EXPERIMENT}{one}/" for one in ACTIONS),
         *(f"/measurements/<identity>/{one}" for one in ("", "save/", "cancel/")),
         *(f"/claims/runs/<identity>/{one}" for one in ("", "save/", "cancel/")),
-        *(f"{API}experiments/<identity>{one}" for one in ("", "/comparison", "/journal", "/trace", "/<action>")),
+        *(
+            f"{API}experiments/<identity>{one}"
+            for one in ("", "/comparison", "/journal", "/trace", "/rename", "/<action>")
+        ),
         *(f"{API}measurements/<identity>{one}" for one in ("", "/distribution", "/cancel")),
         *(f"{API}claims/runs/<identity>{one}" for one in ("", "/cancel")),
     ),
