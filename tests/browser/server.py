@@ -70,6 +70,10 @@ class Server:
         assert link is not None, f"the server did not start: {err.read_text()}"
         return link[0]
 
+    def is_running(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """Kills the server with SIGKILL."""
         assert self._process is not None
