@@ -2,12 +2,15 @@
 
 import secrets
 
+from django.contrib.auth import get_user_model
+
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.responder_experiment import responder_experiment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store.write_lock import writing
 
 
 def request_run(
@@ -17,6 +20,20 @@ def request_run(
     twin = experiment_store.create_experiment(responder_experiment(spec), owner_id, host=host, group=group)
     seed = secrets.randbits(32)
     return measurement_store.create_run(twin, spec.title, [Probe.TCP_RR], options, seed, twin=True)
+
+
+def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None) -> str:
+    """Requests a run on the server's own engine and returns its id; the owner's run that has not ended, if there is
+    one, however many requests come at once."""
+    with writing():
+        get_user_model()._default_manager.select_for_update().filter(pk=owner_id).first()
+        return live_run(spec.title, owner_id) or request_run(spec, options, owner_id)
+
+
+def live_run(title: str, owner_id: int | None, group: str = "") -> str:
+    """The id of the newest run of this title if it has not ended; otherwise empty."""
+    newest = newest_run(title, owner_id, group)
+    return str(newest.pk) if newest is not None and newest.state in measurement_store.LIVE else ""
 
 
 def newest_run(title: str, owner_id: int | None, group: str = "") -> MeasurementRun | None:

@@ -12,7 +12,6 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.messages import (
-    Answer,
     ArmStatus,
     Column,
     ExperimentHead,
@@ -147,12 +146,6 @@ def shown_in(action: str, phase: str) -> SafeString:
     return format_html('data-phases="{}"{}', " ".join(phases), "" if phase in phases else mark_safe(" hidden"))
 
 
-@register.simple_tag
-def is_partly_running(head: ExperimentHead, answer: Answer) -> bool:
-    """Whether an arm of a running experiment does not run."""
-    return head.phase is Phase.RUNNING and bool(answer.trouble)
-
-
 @register.filter
 def moment(seconds: float | None) -> datetime | None:
     """Seconds since the epoch as an aware datetime."""
@@ -246,6 +239,7 @@ def interface_words() -> dict[str, Any]:
         "session": session_words(),
         "chart": CHART_WORDS,
         "partlyRunning": _("partly running"),
+        "runningEngineAway": _("running, engine away"),
         "counts": _("{differ} differ · {same} same"),
         "noDiagram": _("There is no diagram: {reason}."),
         "showAll": _("show all {count}"),

@@ -1,6 +1,7 @@
 """Filters of what keeps an experiment from running: ``{% load trouble %}``."""
 
 from django import template
+from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.messages import Answer, ExperimentHead, ExperimentRef, Phase
 
@@ -11,6 +12,17 @@ register = template.Library()
 def with_holders(answer: Answer) -> tuple[tuple[str, ExperimentRef | None], ...]:
     """The sentences of ``trouble``, each with the experiment that holds the port."""
     return tuple(zip(answer.trouble, answer.holders, strict=True))
+
+
+@register.simple_tag
+def running_trouble(head: ExperimentHead, answer: Answer) -> str:
+    """What the phase of a running experiment says if the engine does not answer or an arm does not run; otherwise
+    empty. JavaScript: ``describePhase``."""
+    if head.phase is not Phase.RUNNING:
+        return ""
+    if head.engine_away:
+        return _("running, engine away")
+    return _("partly running") if answer.trouble else ""
 
 
 @register.filter

@@ -106,7 +106,7 @@ async def start_again(
     run = RUN / host.id
 
     def clear() -> None:
-        _note_starter(host)
+        records.note_starter(host)
         remove_everything(host.name, [run])
         run.mkdir(mode=0o711)
 
@@ -209,7 +209,7 @@ def _prepare(
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    _note_starter(host, str(template.folder) if template is not None else "")
+    records.note_starter(host, str(template.folder) if template is not None else "")
     RUN.mkdir(mode=0o711, exist_ok=True)
     run.mkdir(mode=0o711)
     if resolv_conf is None:
@@ -231,14 +231,6 @@ def _prepare(
     (folder / "root").write_text(str(root or ""))
     (folder / "layers").write_text(template.mounts if template is not None else "")
     (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
-
-
-def _note_starter(host: PrivateHost, template: str | None = None) -> None:
-    """Record the starting process before anything is created, so that other processes skip the host."""
-    starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
-    more = {} if template is None else {"template": template}
-    record = records.read(host.folder) | {"id": host.id, "pid": 0, "starter": starter, "ready": False}
-    records.write(host.folder, record | {"group": host.group} | more)
 
 
 def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.engine.hosts.cleanup import is_running
+from dashboard.engine.hosts.cleanup import is_running, start_ticks
 
 RECORD = "host.json"
 
@@ -82,6 +83,14 @@ def read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def note_starter(host: PrivateHost, template: str | None = None) -> None:
+    """Record this process as the one that starts the host, so that other processes keep its files meanwhile."""
+    starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
+    more = {} if template is None else {"template": template}
+    record = read(host.folder) | {"id": host.id, "pid": 0, "starter": starter, "ready": False}
+    write(host.folder, record | {"group": host.group} | more)
 
 
 def remember(host: PrivateHost, *, ready: bool) -> None:

@@ -13,7 +13,7 @@ from dashboard.core.training.host_plan import MAX_ENGINE_EXITS, recent_exits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHostError
-from dashboard.engine.hosts.registry import PrivateHost, left_running
+from dashboard.engine.hosts.registry import PrivateHost, left_running, note_starter
 from dashboard.engine.protocol import EngineError
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ class EngineKeeper:
         self._problem = ""
         self._ends: list[float] = []
         self._asked = asyncio.Event()
-        self._running = asyncio.Event()
-        self._running.set()
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -58,14 +58,13 @@ class EngineKeeper:
         self._asked.set()
 
     async def settled(self) -> None:
-        """Waits while the engine is being started again."""
-        if not self.failed:
-            await self._running.wait()
+        """Waits while the engine is being started again, until it runs or that failed."""
+        await self._settled.wait()
 
     @property
     def starting(self) -> bool:
         """Whether it has ended and is being started again."""
-        return not self._running.is_set() and not self.failed
+        return not self._settled.is_set()
 
     def describe_loss(self) -> str:
         """Why the engine does not answer, and what happens next."""
@@ -78,20 +77,30 @@ class EngineKeeper:
         while True:
             await _exit_of(self.host.pid)
             private_host.reap(self.host.pid)
-            self._running.clear()
+            self._settled.clear()
+            self._keep_files()
             self._ends = [*self._ends[-9:], self._clock()]
             log.warning("the engine of the private host %s ended", self.host.id)
             await self._notify(self.on_end)
             while not await self._start_again():
                 self.failed = True
+                self._settled.set()
                 await self._notify(self.on_end)
                 await self._asked.wait()
                 self._ends.clear()
                 self._ends.append(self._clock())
                 self.failed = False
+                self._settled.clear()
                 await self._notify(self.on_end)
-            self._running.set()
+            self._settled.set()
             await self._notify(self.on_back)
+
+    def _keep_files(self) -> None:
+        """Records at once that the host starts again: what removes the files of ended hosts must skip it."""
+        try:
+            note_starter(self.host)
+        except OSError as error:
+            log.warning("the record of the private host %s cannot be written: %s", self.host.id, error)
 
     async def _start_again(self) -> bool:
         """Starts the engine, then the containers that ran when it ended."""

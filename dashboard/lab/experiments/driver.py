@@ -300,6 +300,8 @@ class ExperimentDriver:
             proof=proof,
             problem="",
             problem_since=None,
+            engine_away=False,
+            startable=False,
         )
         unfinished = (ArmStatus.RUNNING, ArmStatus.CREATED, ArmStatus.WAITING)
         columns = tuple(replace(arm, status=ArmStatus.GONE, published=()) for arm in recorder.arms(*unfinished))

@@ -144,8 +144,11 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
 
 
 def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:
-    """Queues the measurement of a workshop's step and returns its id. Raises NoHostError or QuotaError."""
+    """Queues the measurement of a workshop's step and returns its id; the one that has not ended, if there is one.
+    Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
+        if live := step_measurements.live_run(spec.title, owner_id, group):
+            return live
         load = _with_kept(_load(host), RunKind.MEASUREMENT, group)
         _check(refuse_measurement(load, len(spec.arms), options.seconds))
         return step_measurements.request_run(spec, options, owner_id, host=host, group=group)

@@ -20,11 +20,10 @@ from dashboard.web.service import LabUnavailableError, service
 
 def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
     """The page to show after a command: that of the experiment, or the one that the form came from. ``back`` in the
-    form is the id of another experiment, or ``/`` for the start page."""
+    form is the id of another experiment, or ``/`` for the start page, which is also shown if neither is known."""
     back = request.POST.get("back", "")
-    if back == "/":
-        return scope.front
-    return scope.experiment(back if back.isascii() and back.isalnum() else identity)
+    shown = back if back.isascii() and back.isalnum() else identity
+    return scope.front if back == "/" or not shown else scope.experiment(shown)
 
 
 def _set_wanted(identity: str, wanted: Wanted, *, again: bool = False) -> None:
@@ -56,7 +55,7 @@ async def start_engine(request: HttpRequest) -> HttpResponse:
     """Starts the engine of the server's own private host again, after that failed."""
     with suppress(LabUnavailableError):
         await service.ask(experiment_calls.start_engine)
-    return redirect(url_after(request, "") if request.POST.get("back") else "/")
+    return redirect(url_after(request, ""))
 
 
 @require_POST

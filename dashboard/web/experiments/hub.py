@@ -5,7 +5,7 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 
-from dashboard.core.comparison.answer.answer import NOT_RUNNING, write_answer
+from dashboard.core.comparison.answer.answer import has_taken_port, write_answer
 from dashboard.core.comparison.rows import RowCache, compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
@@ -94,7 +94,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                         feed.view = experiment_store.waiting_view(record)
                 if entries or not feed.loaded:
                     view = replay(entries, feed.view)
-                    self._advance(feed, entries, view, await _other_users(feed.key, view))
+                    others = await _other_users(feed.key, view) if _is_outdated(feed, view) else ()
+                    self._advance(feed, entries, view, others)
             except Exception:
                 log.exception("the journal of experiment %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
@@ -104,7 +105,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
     ) -> None:
         before = replace(feed)
         feed.view = view
-        if view.states is not before.view.states or view.columns is not before.view.columns or not feed.loaded:
+        if _is_outdated(before, view):
             feed.rows = compare(view.columns, view.states, feed.cache)
             feed.pictures = draw(view.columns, view.states)
             feed.paths = draw_paths(view.columns, view.states, feed.pictures)
@@ -158,9 +159,14 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return encode(message).decode()
 
 
+def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
+    """Whether the rows, the diagram and the answer of the feed are not those of ``view``."""
+    return view.states is not feed.view.states or view.columns is not feed.view.columns or not feed.loaded
+
+
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
     """The containers of other experiments, if an arm may not run because one of them holds its port."""
-    if not any(column.status in NOT_RUNNING for column in view.columns):
+    if not has_taken_port(view.columns):
         return ()
     return await in_database(experiment_store.other_port_users, experiment)
 

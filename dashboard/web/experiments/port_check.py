@@ -30,10 +30,13 @@ async def find_holders(
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:
-    """A page on who holds the ports that a launch of this experiment needs; None if it can be launched."""
+    """A page on who holds the ports that a launch of this experiment needs; None if it can be launched. ``host`` is by
+    default the private host on which the experiment ran, if it did."""
     record = await in_database(experiment_store.load, identity)
-    holders = await find_holders(request, record.spec.arms, identity, host) if record is not None else ()
-    if record is None or not holders:
+    if record is None:
+        return None
+    holders = await find_holders(request, record.spec.arms, identity, host or record.host)
+    if not holders:
         return None
     context = {
         "holders": holders,

@@ -19,7 +19,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.comparison.answer.answer import NOT_RUNNING, write_answer
+from dashboard.core.comparison.answer.answer import has_taken_port, write_answer
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
@@ -96,8 +96,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     wide, narrow = draw(shown.columns, shown.states)
     rows = compare(shown.columns, shown.states)
     paths = draw_paths(shown.columns, shown.states, (wide, narrow))
-    stopped = any(column.status in NOT_RUNNING for column in shown.columns)
-    others = experiment_store.other_port_users(identity) if stopped else ()
+    others = experiment_store.other_port_users(identity) if has_taken_port(shown.columns) else ()
     answer = write_answer(shown.columns, rows, shown.states, others)
     return Snapshot(
         view.seq, head, shown.columns, rows, wide, narrow, items, paths, answer, launch_progress(head, shown.columns)

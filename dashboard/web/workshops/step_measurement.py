@@ -38,20 +38,19 @@ def title_of(workshop: Workshop, step: Step) -> str:
 def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
     """Requests a measurement and returns its id; the one that has not ended, if there is one. Raises NoHostError or
     QuotaError."""
-    title = title_of(workshop, step)
-    newest = step_measurements.newest_run(title, place.owner, place.group)
-    if newest is not None and newest.state in LIVE:
-        return str(newest.pk)
     arms = tuple(ArmSpec(mode.value, mode) for mode in step.measure)
-    spec, options = ExperimentSpec(title, "nginx", 80, arms), Options(seconds=SECONDS)
+    spec, options = ExperimentSpec(title_of(workshop, step), "nginx", 80, arms), Options(seconds=SECONDS)
     if place.group:
         return group_runs.measure_step(spec, place.group, options, place.owner)
-    return step_measurements.request_run(spec, options, place.owner)
+    return step_measurements.request_own_run(spec, options, place.owner)
 
 
 def show(place: WorkshopPlace, workshop: Workshop, step: Step) -> StepMeasurement | None:
-    """The newest measurement of the step; None without one."""
-    run = step_measurements.newest_run(title_of(workshop, step), place.owner, place.group) if step.measure else None
+    """The newest measurement of the step; None without one, and in a session without hosts: the instructor's own one is
+    not for participants."""
+    if not step.measure or not place.runs:
+        return None
+    run = step_measurements.newest_run(title_of(workshop, step), place.owner, place.group)
     if run is None:
         return None
     scope = UrlScope(f"{place.home}lab/", group=place.group) if place.group else SERVER_SCOPE

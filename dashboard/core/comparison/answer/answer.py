@@ -52,6 +52,26 @@ def _with_full_stop(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+def _reason(column: Column) -> str:
+    """Why an arm was refused or exited, in the words of the Engine or of the program; empty if nobody said it."""
+    if column.status is ArmStatus.REFUSED:
+        return column.error or ""
+    if column.status is not ArmStatus.EXITED:
+        return ""
+    last = column.logs[-1] if column.logs else ""
+    return next((line for line in column.logs if _says_taken(line)), last)
+
+
+def _says_taken(reason: str) -> bool:
+    return any(words in reason for words in _PORT_TAKEN)
+
+
+def has_taken_port(columns: Sequence[Column]) -> bool:
+    """Whether an arm does not run because its port is taken: only then the answer needs the containers of other
+    experiments."""
+    return any(_says_taken(_reason(column)) for column in columns)
+
+
 def _own_users(columns: Sequence[Column]) -> list[PortUser]:
     arms = [column for column in columns if column.container is not None and column.status is ArmStatus.RUNNING]
     return [
@@ -72,16 +92,13 @@ def _describe_arm(
 ) -> tuple[str, ExperimentRef | None]:
     if column.status is ArmStatus.LOST:
         return f"{column.title}: the container was removed outside Netmodes.", None
+    reason = _reason(column)
     if column.status is ArmStatus.REFUSED:
-        reason = column.error or "the Engine gave no reason"
-        text = f"{column.title}: the Engine refused it: {_with_full_stop(reason)}"
+        text = f"{column.title}: the Engine refused it: {_with_full_stop(reason or 'the Engine gave no reason')}"
     else:
         code = "" if column.exit_code is None else f" with code {column.exit_code}"
-        reason = next((line for line in column.logs if any(words in line for words in _PORT_TAKEN)), "") or (
-            column.logs[-1] if column.logs else ""
-        )
         text = f"{column.title}: the program exited{code}{f': {_with_full_stop(reason)}' if reason else '.'}"
-    if not any(words in reason for words in _PORT_TAKEN):
+    if not _says_taken(reason):
         return text, None
     users = [*_own_users(columns), *others]
     listeners = machine.listeners if machine is not None else ()

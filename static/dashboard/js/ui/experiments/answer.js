@@ -1,5 +1,6 @@
 // The conclusion at the top of an experiment: sentences with links to the rows that prove them.
 
+import { describePhase } from "../../core/experiments/phase_chip.js";
 import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 import { createHighlight } from "../comparison/highlight.js";
 
@@ -75,19 +76,19 @@ export function createAnswer(main, showRow) {
     if (changes) highlight.mark([line]);
   }
 
-  /** A running experiment in which an arm does not run is partly running. */
-  function drawPhase(phase, trouble) {
+  /** The text of the phase; here, because it depends on the answer too. */
+  function drawPhase(experiment, partly) {
     const chip = slot(main, "phase-chip");
-    const partly = phase === "running" && trouble;
-    chip.toggleAttribute("data-trouble", partly);
-    setText(slot(chip, "phase"), partly ? words.partlyRunning : words.phases[phase] ?? phase);
+    const { text, trouble } = describePhase(experiment, partly, words);
+    chip.toggleAttribute("data-trouble", trouble);
+    setText(slot(chip, "phase"), text);
   }
 
   return {
     /** Hides the conclusion while a past moment is replayed: it belongs to the current state. */
     draw({ answer, experiment }) {
       setHidden(box, !answer);
-      drawPhase(experiment.phase, Boolean(answer?.trouble.length));
+      drawPhase(experiment, Boolean(answer?.trouble.length));
       if (!answer) return;
       drawTrouble(answer, experiment.phase);
       if (answer !== drawn) {

@@ -111,9 +111,9 @@ export function createExperiment(main) {
     draw(moment, dirty, { at }) {
       const now = model?.experiment;
       // The current problem is shown, because the buttons act on the running experiment.
-      const { problem = "", problem_since = null } = now ?? {};
+      const { problem = "", problem_since = null, startable = false } = now ?? {};
       if (moment.experiment) {
-        head.draw({ ...moment.experiment, problem, problem_since }, { phase: now?.phase ?? main.dataset.phase, at });
+        head.draw({ ...moment.experiment, problem, problem_since, startable }, { phase: now?.phase ?? main.dataset.phase, at });
       }
       drawFacts(moment, dirty);
     },

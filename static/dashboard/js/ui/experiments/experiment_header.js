@@ -1,11 +1,13 @@
 // The header of an experiment: title, phase, running time, notices, and the buttons of the phase.
 
 import { fill, formatClock, formatDuration } from "../../core/format.js";
+import { followsEngine } from "../../core/experiments/phase_chip.js";
 import { setHidden, setText, slot, words } from "../dom.js";
 
 export function createExperimentHeader(main) {
   let head = null;
   let then = null; // the past moment that is shown, or null
+  let engineAway = false; // what this page has shown in the chip of the engine
 
   function tick() {
     if (head === null || head.started_at === null) return;
@@ -29,6 +31,7 @@ export function createExperimentHeader(main) {
 
   /** The chip of the page's header follows; a page of an engine that has not answered yet has no name for it. */
   function drawEngine(away) {
+    engineAway = Boolean(away);
     const chip = document.querySelector('[data-engine]:not([data-engine=""])');
     if (chip === null || away === undefined) return;
     chip.querySelector(".dot").classList.toggle("bad", away);
@@ -45,7 +48,6 @@ export function createExperimentHeader(main) {
       main.dataset.phase = phase;
       const chip = slot(main, "phase-chip");
       chip.dataset.phase = head.phase;
-      setText(slot(chip, "phase"), words.phases[head.phase] ?? head.phase);
       setHidden(slot(chip, "elapsed"), head.started_at === null);
       tick();
       for (const element of main.querySelectorAll("[data-phases]")) {
@@ -59,7 +61,7 @@ export function createExperimentHeader(main) {
       const since = head.problem_since ? fill(words.since, { time: formatClock(new Date(head.problem_since * 1000)) }) : "";
       setText(slot(problem, "problem-since"), since);
       setHidden(slot(problem, "start-engine"), !head.startable);
-      drawEngine(head.engine_away);
+      if (followsEngine(head, at, engineAway)) drawEngine(head.engine_away);
       setHidden(problem, !head.problem);
       const past = slot(main, "as-it-was");
       if (head.as_it_was) setText(past, fill(words.asItWas, { time: new Date(head.as_it_was * 1000).toLocaleString() }));

@@ -1,0 +1,15 @@
+// What the chips of the phase and of the engine show for the head of an experiment.
+
+/** The text of the phase, and whether it is marked as trouble: the engine is away, or `partly`, an arm does not run. */
+export function describePhase({ phase, engine_away }, partly, words) {
+  if (phase !== "running" || !(engine_away || partly)) return { text: words.phases[phase] ?? phase, trouble: false };
+  return { text: engine_away ? words.runningEngineAway : words.partlyRunning, trouble: true };
+}
+
+/**
+ * Whether the chip of the engine follows the head, shown as of the time `at` (null: now). The head of an experiment that
+ * ended says nothing about the engine now; it only takes back what this page has shown, `away`.
+ */
+export function followsEngine({ phase }, at, away) {
+  return at === null && (away || (phase !== "stopped" && phase !== "failed"));
+}
