@@ -49,6 +49,15 @@ def test_it_is_starting_while_its_starter_lives(tmp_path: Path) -> None:
     assert not records.is_starting(host.folder)
 
 
+def test_a_host_that_starts_again_keeps_its_record_but_is_not_ready(tmp_path: Path) -> None:
+    host = host_in(tmp_path, "again")
+    records.remember(host, ready=True)
+    records.note_starter(host)
+    assert records.list_hosts(tmp_path) == ()
+    assert records.is_starting(host.folder)
+    assert records.read(host.folder)["socket"] == host.socket
+
+
 def test_what_ran_when_the_engine_ended_is_read_in_its_order(tmp_path: Path) -> None:
     host = host_in(tmp_path, "one")
     for name, text in (

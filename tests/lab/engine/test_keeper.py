@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,11 @@ import pytest
 from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.engine.hosts import registry as records
+from dashboard.engine.hosts.cleanup import start_ticks
+from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.lab import reconciler
+from dashboard.lab.engine import keeper as keeper_module
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
@@ -158,3 +162,63 @@ async def test_an_engine_that_ends_again_and_again_is_not_started_for_ever(
     os.kill(keeper.host.pid, signal.SIGKILL)
     await eventually(lambda: keeper.failed, BACK_S)
     assert "it ended 3 times within two minutes" in keeper.describe_loss()
+
+
+@pytest.fixture
+def recorded_host(tmp_path: Path) -> Iterator[PrivateHost]:
+    """A recorded host whose engine is a process that does nothing."""
+    folder = tmp_path / "hosts" / "kept"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as engine:
+        host = PrivateHost("kept", engine.pid, 7, "/nowhere", time.time(), folder, start_ticks(engine.pid) or 0)
+        records.remember(host, ready=True)
+        yield host
+        engine.kill()
+
+
+@pytest.fixture
+async def watched(recorded_host: PrivateHost) -> AsyncIterator[EngineKeeper]:
+    """The keeper of this host."""
+    keeper = EngineKeeper(recorded_host, time.time)
+    keeper.open()
+    yield keeper
+    await keeper.close()
+
+
+async def test_the_files_of_a_host_whose_engine_ended_stay_while_its_keeper_lives(
+    watched: EngineKeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "MAX_ENGINE_EXITS", 1)
+    adopted: list[bool] = []
+
+    async def adopt() -> None:
+        """What a run of claims does first."""
+        await private_host.adopt(tmp_path)
+        adopted.append(watched.host.folder.exists())
+
+    watched.on_end = adopt
+    os.kill(watched.host.pid, signal.SIGKILL)
+    await eventually(lambda: len(adopted) == 2)
+    assert watched.failed
+    assert adopted == [True, True], "right after the end, and while it waits for the button"
+
+
+async def test_who_waits_for_the_engine_goes_on_when_it_cannot_be_started(
+    watched: EngineKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = asyncio.Event()
+
+    async def fail(*_args: object, **_more: object) -> None:
+        await held.wait()
+        raise PrivateHostError("The disk is full: free some space.")
+
+    monkeypatch.setattr(private_host, "start_again", fail)
+    os.kill(watched.host.pid, signal.SIGKILL)
+    await eventually(lambda: watched.starting)
+    waiting = asyncio.create_task(watched.settled())
+    await asyncio.wait({waiting}, timeout=0)
+    assert not waiting.done()
+    held.set()
+    await eventually(waiting.done)
+    assert watched.failed
+    assert not watched.starting

@@ -19,6 +19,7 @@ from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows
 from tests.netns.namespaces import parse_listener
 from tests.support import engine_api
+from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
@@ -398,3 +399,20 @@ async def test_every_recorded_entry_can_be_replayed(lab_harness: LabHarness, eng
     assert len(track) == len(entries) > 10
     for position, entry in enumerate(entries):
         assert_shows(track, position, shown(replay(entries[: position + 1]), entry, entries[0].at))
+
+
+async def test_an_experiment_that_is_stopped_during_an_outage_does_not_keep_the_outage(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    identity = await fake_lab.running("bridge")
+    fake.lose("The engine ended.")
+
+    async def is_away() -> bool:
+        head = (await fake_lab.view(identity)).head
+        return head is not None and head.engine_away
+
+    await eventually(is_away)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    fake.come_back()
+    head = await fake_lab.reaches(identity, Phase.STOPPED)
+    assert (head.problem, head.engine_away, head.startable) == ("", False, False)

@@ -95,6 +95,15 @@ def test_one_short_measurement_at_a_time_on_the_current_host(row: TrainingSessio
         group_runs.measure(experiment, group, RR, Options(seconds=1), None)
 
 
+def test_the_measurement_of_a_step_that_has_not_ended_is_not_requested_twice(row: TrainingSession) -> None:
+    group = host_of(row)
+    spec = make_spec("host", "bridge")
+    run = group_runs.measure_step(spec, group, Options(seconds=1), None)
+    assert group_runs.measure_step(spec, group, Options(seconds=1), None) == run
+    measurement_store.fail_run(run, "Enough.")
+    assert group_runs.measure_step(spec, group, Options(seconds=1), None) != run
+
+
 def test_one_claim_run_at_a_time_and_only_in_the_group_s_history(row: TrainingSession) -> None:
     group = host_of(row)
     run = group_runs.run_claims(["host-shares-netns"], group, None)

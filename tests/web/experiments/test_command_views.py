@@ -96,3 +96,11 @@ async def test_a_new_launch_onto_a_held_port_comes_back_with_what_was_typed(
     anyway = await post("/experiments/", me, f"{LAUNCH}&anyway=1")
     assert anyway.status == 302
     assert anyway["location"] != f"/experiments/{other}/"
+
+
+@pytest.mark.parametrize(
+    ("back", "location"), [("abc", "/experiments/abc/"), ("../reports", "/"), ("", "/"), ("/", "/")]
+)
+async def test_the_start_of_the_engine_leads_back_or_to_the_front_page(me: Person, back: str, location: str) -> None:
+    answer = await post("/engine/start/", me, f"back={back}")
+    assert (answer.status, answer["location"]) == (302, location)

@@ -15,7 +15,7 @@ from django.db import OperationalError
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import Phase, encode
+from dashboard.core.experiments.messages import ArmStatus, Phase, encode
 from dashboard.core.experiments.stream import Patch, Snapshot, apply_rows
 from dashboard.core.namespaces.state import Listener
 from dashboard.store import experiments as experiment_store
@@ -430,3 +430,27 @@ async def test_a_snapshot_has_only_the_newest_items(hub: ExperimentHub, identity
     assert len(shown.timeline) == SHOWN_ITEMS
     assert shown.timeline[-1].seq == SHOWN_ITEMS + 49
     assert shown.timeline[-1].offset_s == pytest.approx(SHOWN_ITEMS + 48)
+
+
+@pytest.mark.parametrize(
+    ("reason", "queries"), [("Bind for 0.0.0.0:8080 failed: port is already allocated", 1), ("no swarm manager", 0)]
+)
+async def test_other_experiments_are_read_only_for_a_new_answer_about_a_port_in_use(
+    hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch, reason: str, queries: int
+) -> None:
+    read: list[str] = []
+
+    def other_port_users(experiment: str) -> tuple[()]:
+        read.append(experiment)
+        return ()
+
+    monkeypatch.setattr(experiment_store, "other_port_users", other_port_users)
+    machine, refused, *others = make_columns()
+    columns = (machine, replace(refused, status=ArmStatus.REFUSED, error=reason), *others)
+    await write(identity, entry(1, head=make_head(), columns=columns, states=make_states()))
+    browser = Browser()
+    await hub.join(identity, browser.send)
+    await settled(browser, 1)
+    await told(hub, identity, entry(2))
+    assert (await settled(browser, 2)).answer.trouble
+    assert len(read) == queries

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from channels.db import database_sync_to_async
 from django.test import RequestFactory
 
 from dashboard.core.modes import ArmSpec, Mode
+from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.port_check import find_holders, show_held_ports
 from dashboard.web.http.url_scope import SERVER_SCOPE
+from dashboard.web.service import service
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ARMS = (ArmSpec("host", Mode.HOST),)
@@ -27,3 +31,19 @@ async def test_without_a_lab_nothing_is_checked() -> None:
 
 async def test_an_experiment_that_does_not_exist_has_no_held_ports() -> None:
     assert await show_held_ports(RequestFactory().post("/"), "nothing", SERVER_SCOPE) is None
+
+
+@pytest.mark.parametrize(("given", "asked"), [("", "h1"), ("h2", "h2")])
+async def test_the_ports_of_a_group_s_run_are_those_of_its_host(
+    given: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"), host="h1")
+    hosts: list[str] = []
+
+    async def ask_of(host: str, *_args: object) -> tuple[()]:
+        hosts.append(host)
+        return ()
+
+    monkeypatch.setattr(service, "ask_of", ask_of)
+    assert await show_held_ports(RequestFactory().post("/"), identity, SERVER_SCOPE, given) is None
+    assert hosts == [asked]

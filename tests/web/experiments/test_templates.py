@@ -242,6 +242,23 @@ def test_buttons_match_the_phase(phase: Phase, expected: set[str]) -> None:
     assert shown == expected
 
 
+@pytest.mark.parametrize(
+    ("phase", "away", "text"),
+    [
+        (Phase.RUNNING, False, "running"),
+        (Phase.RUNNING, True, "running, engine away"),
+        (Phase.STOPPING, True, "stopping"),
+    ],
+)
+def test_a_running_experiment_whose_engine_is_away_is_marked(phase: Phase, away: bool, text: str) -> None:
+    page = draw_page(
+        "experiments/experiment.html", sample.experiment_context(sample.make_snapshot(phase, engine_away=away))
+    )
+    (chip,) = page.find("span", data_slot="phase-chip")
+    assert ("data-trouble" in chip) is (text == "running, engine away")
+    assert f'<span data-slot="phase">{text}</span' in page.html
+
+
 def test_the_page_has_every_row_and_cell() -> None:
     snapshot = sample.make_snapshot()
     page = draw_page("experiments/experiment.html", sample.experiment_context(snapshot))

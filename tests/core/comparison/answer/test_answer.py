@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 
-from dashboard.core.comparison.answer.answer import describe_same, describe_trouble, write_answer
+from dashboard.core.comparison.answer.answer import describe_same, describe_trouble, has_taken_port, write_answer
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.launching.ports import HostPort, PortUser
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentRef
@@ -154,3 +154,14 @@ def test_every_sentence_of_any_scene_ends_with_a_full_stop(scene: tuple[Columns,
     answer = write_answer(columns, compare(columns, states), states)
     sentences = (*answer.trouble, *([answer.same] if answer.same else []))
     assert all(sentence.endswith(".") for sentence in sentences)
+
+
+def test_only_a_reason_that_says_so_means_that_a_port_is_taken() -> None:
+    columns, _states = make_scene(("host", "bridge"))
+    taken = ("nginx starts", "bind() to 0.0.0.0:80 failed (98: Address already in use)", "bye")
+    assert not has_taken_port(columns)
+    assert has_taken_port(_with(columns, "host", status=ArmStatus.EXITED, logs=taken))
+    assert has_taken_port(_with(columns, "host", status=ArmStatus.REFUSED, error="port is already allocated"))
+    assert not has_taken_port(_with(columns, "host", status=ArmStatus.RUNNING, logs=taken))
+    assert not has_taken_port(_with(columns, "host", status=ArmStatus.EXITED, logs=("bye",)))
+    assert not has_taken_port(_with(columns, "host", status=ArmStatus.REFUSED, error=None))

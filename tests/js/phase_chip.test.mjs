@@ -1,0 +1,39 @@
+// What the chips of the phase and of the engine show while the engine is away.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { describePhase, followsEngine } from "../../static/dashboard/js/core/experiments/phase_chip.js";
+
+const words = {
+  phases: { running: "running", stopping: "stopping" },
+  partlyRunning: "partly running",
+  runningEngineAway: "running, engine away",
+};
+
+test("a running experiment says that its engine is away, or that an arm does not run", () => {
+  const table = [
+    ["running", false, false, "running", false],
+    ["running", false, true, "partly running", true],
+    ["running", true, false, "running, engine away", true],
+    ["running", true, true, "running, engine away", true],
+    ["stopping", true, true, "stopping", false],
+    ["other", false, false, "other", false],
+  ];
+  for (const [phase, engine_away, partly, text, trouble] of table) {
+    assert.deepEqual(describePhase({ phase, engine_away }, partly, words), { text, trouble });
+  }
+});
+
+test("the chip of the engine follows experiments that have not ended, as they are now", () => {
+  const table = [
+    ["running", null, false, true],
+    ["stopping", null, false, true],
+    ["running", 1000, false, false],
+    ["running", 1000, true, false],
+    ["stopped", null, false, false],
+    ["failed", null, false, false],
+    ["stopped", null, true, true],
+  ];
+  for (const [phase, at, away, follows] of table) assert.equal(followsEngine({ phase }, at, away), follows);
+});
