@@ -26,7 +26,8 @@ def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None
     """Requests a run on the server's own engine and returns its id; the owner's run that has not ended, if there is
     one, however many requests come at once."""
     with writing():
-        get_user_model()._default_manager.select_for_update().filter(pk=owner_id).first()
+        if owner_id is not None:
+            get_user_model()._default_manager.select_for_update().filter(pk=owner_id).first()
         return live_run(spec.title, owner_id) or request_run(spec, options, owner_id)
 
 
