@@ -111,7 +111,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def rename(experiment: str, title: str) -> bool:
-    """Writes the name, also for reports of the experiment; an empty one is the default. False if the experiment does
+    """Writes the name, which reports saved later use; an empty one restores the default. False if the experiment does
     not exist or is being removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()

@@ -1,4 +1,4 @@
-"""Filters of what keeps an experiment from running: ``{% load trouble %}``."""
+"""Filters and a tag for containers that do not run: ``{% load trouble %}``."""
 
 from django import template
 from django.utils.translation import gettext as _

@@ -44,7 +44,7 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
     },
     "conditions": {
         Conditions.QUIET: _("real-time priority, cores kept awake: what each path costs"),
-        Conditions.ORDINARY: _("normal priority, idle cores may sleep: what a program here waits"),
+        Conditions.ORDINARY: _("normal priority, idle cores may sleep: how long a program on this machine waits"),
     },
     "stop": {
         Stop.NARROW: _("Every interval is as narrow as requested."),

@@ -2,7 +2,7 @@
 
 As a program it does them on a private host of its own and prints the seconds of each beside the limit:
 
-    python -m tests.browser.tasks [--slow MS] [--film FOLDER] [--video FOLDER] [--pictures FOLDER]
+    var/venv/bin/python -m tests.browser.tasks [--slow MS] [--film FOLDER] [--video FOLDER] [--pictures FOLDER]
 
 ``--slow`` waits before every action, so that a person can follow; ``--film`` keeps a numbered picture of each step,
 ``--video`` a video of each task (it needs ``playwright install ffmpeg``); ``--pictures`` writes the pictures of the

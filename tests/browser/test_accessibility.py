@@ -63,7 +63,7 @@ def test_a_launch_whose_port_is_in_use(visitor: Visitor, show: Show, server: Ser
     page = show(server.launch(modes=["host"]), live=False).page
     expect(page.locator("[data-slot=trouble-box]")).to_contain_text("listens on port 80")
     assert violations(page) == []
-    page.locator("[data-slot=trouble-box]").get_by_role("button", name="Run again").click()
+    page.locator("[data-slot=trouble-box]").get_by_role("button", name="Launch again").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Not launched yet")
     assert violations(page) == []
 

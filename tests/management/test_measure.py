@@ -56,7 +56,7 @@ def test_ordinary_conditions_are_in_the_text_the_json_and_the_report(terminal: T
         (("host", "--probe", "icmp"), "choose from tcp-rr"),
         (("host", "--rate", "0"), "A rate is 1 to 100,000 requests per second"),
         (("host", "--probe", "http", "--probe", "tcp-rr"), "measure them separately"),
-        (("host", "--conditions", "loud"), "There are no conditions “loud”: choose quiet or ordinary."),
+        (("host", "--conditions", "loud"), "Unknown conditions “loud”: choose quiet or ordinary."),
         (("nowhere",), "Unknown mode “nowhere”"),
         (("host", "--port", "eighty"), "The port must be a number"),
     ],

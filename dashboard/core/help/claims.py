@@ -86,8 +86,8 @@ HELP: tuple[Help, ...] = (
         "step-measure",
         _("measuring in a step"),
         _(
-            "Launches a container in each of these modes, times small requests on every path between them in short "
-            "alternating blocks, and removes them. What the step launched is not touched."
+            "Launches a container in each of these modes, times small requests on every path to them in short "
+            "alternating blocks, and removes them. Containers that the step launched are left unchanged."
         ),
         "docs/measuring.md",
     ),

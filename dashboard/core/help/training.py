@@ -80,7 +80,7 @@ HELP: tuple[Help, ...] = (
     Help(
         "session-say",
         _("a hint to all"),
-        _("It appears on every participant's page, among their messages."),
+        _("It stays over every participant's page until it is dismissed, and is kept among their messages."),
         _PAGE,
     ),
     Help(
@@ -99,8 +99,8 @@ HELP: tuple[Help, ...] = (
         "session-people-console",
         _("the participants"),
         _(
-            "Who needs help stands first: a raised hand, failed checks, or a long time in a step. The state is that of "
-            "the step that the participant opened last."
+            "Participants who need help come first: a raised hand, failed checks, or a long time in a step. The state is "
+            "that of the step that the participant opened last."
         ),
         _PAGE,
     ),

@@ -16,7 +16,7 @@ def parse_conditions(text: str) -> Conditions:
         return Conditions(text)
     except ValueError:
         shown = text[:40]
-        raise ValueError(f"There are no conditions “{shown}”: choose {' or '.join(Conditions)}.") from None
+        raise ValueError(f"Unknown conditions “{shown}”: choose {' or '.join(Conditions)}.") from None
 
 
 def describe_conditions(conditions: Conditions, cores_awake: bool | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP requests of “Try it” and Trace: which paths are requested, and the result of one attempt."""
+"""The HTTP requests of “Try” and Trace: which paths are requested, and the result of one attempt."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ RETRY_S = 2.0
 
 
 class EngineEvents:
-    """Passes what happens to the engine on to the ``drivers``. ``watch`` knows whether it answers."""
+    """Forwards engine events to the ``drivers``. ``watch`` knows whether it answers."""
 
     def __init__(self, context: Context, drivers: Mapping[str, ExperimentDriver], wake: Callable[[], None]) -> None:
         self._context = context

@@ -47,7 +47,7 @@ class EngineKeeper:
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="engine-keeper")
 
     async def close(self) -> None:
-        """Ends watching, and stops the host."""
+        """Stops watching, and stops the host."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -70,8 +70,8 @@ class EngineKeeper:
         """Why the engine does not answer, and what happens next."""
         ended = f" at {datetime.fromtimestamp(self._ends[-1]).astimezone():%H:%M:%S}" if self._ends else ""
         if self.failed:
-            return f"The engine of the private host ended{ended} and does not run: {self._problem}"
-        return f"The engine of the private host ended{ended}. Netmodes starts it again."
+            return f"The engine of the private host exited{ended} and is not running: {self._problem}"
+        return f"The engine of the private host exited{ended}. Netmodes is restarting it."
 
     async def _watch(self) -> None:
         while True:
@@ -107,7 +107,7 @@ class EngineKeeper:
         self._asked.clear()
         count = recent_exits(self._ends, self._clock())
         if count >= MAX_ENGINE_EXITS:
-            self._problem = f"it ended {count} times within two minutes. Start it again to try once more."
+            self._problem = f"it exited {count} times within two minutes. Press “Start the engine again” to retry."
             return False
         containers = await asyncio.to_thread(left_running, self.host)
         try:

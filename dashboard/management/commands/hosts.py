@@ -86,7 +86,9 @@ class Command(NetmodesCommand):
         if host is None:
             raise CommandError(f"Unknown private host {identity}: see {configuration.COMMAND} hosts list.")
         if sys.stdin.isatty():
-            self.say(f"A shell on private host {identity}. It isolates a classroom, it is not a security boundary.")
+            self.say(
+                f"Shell on private host {identity}. The host separates users from each other, but is not a security boundary."
+            )
             self.say("Type exit to leave it.")
         try:
             os.execvpe("nsenter", enter_command(host), enter_environment(host, os.environ))  # noqa: S606 - nsenter needs no shell

@@ -54,7 +54,7 @@ class Command(NetmodesCommand):
         exporter.add_argument("--output", metavar="FILE", help="write to this file")
         importer = actions.add_parser("import", help="import the JSON export of another installation")
         importer.add_argument("file", metavar="FILE", help="the file, - for stdin")
-        importer.add_argument("--copy", action="store_true", help="import a report that you already have again")
+        importer.add_argument("--copy", action="store_true", help="import the report even if you already have it")
         importer.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *_args: Any, **options: Any) -> None:

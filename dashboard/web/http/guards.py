@@ -184,7 +184,9 @@ class SocketGuard:
             await self._application(scope, receive, send)
             return
         if self._open[participant.id] >= MAX_SOCKETS:
-            message = f"More than {MAX_SOCKETS} live pages are open: close some, then reload this one."
+            message = (
+                f"Too many live connections are open (limit: {MAX_SOCKETS}). Close other tabs, then reload this page."
+            )
             await refuse_connection(scope, receive, send, 429, message)
             return
         self._open[participant.id] += 1

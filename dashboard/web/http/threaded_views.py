@@ -25,7 +25,7 @@ def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[
 
 
 class ClientGoneError(Exception):
-    """The client has disconnected, so nobody reads the response."""
+    """The client has disconnected before the response."""
 
 
 #: Raises ClientGoneError if the client of the request has disconnected.

@@ -67,9 +67,9 @@ def describe_changes(comparison: ReportComparison) -> str:
             "slower": verdicts.count("slower"),
             "faster": verdicts.count("faster"),
         }
-        compared = "%(count)d latency compared: %(slower)d slower, %(faster)d faster"
+        compared = "%(count)d measurement compared: %(slower)d slower, %(faster)d faster"
         parts.append(
-            ngettext(compared, "%(count)d latencies compared: %(slower)d slower, %(faster)d faster", len(verdicts))
+            ngettext(compared, "%(count)d measurements compared: %(slower)d slower, %(faster)d faster", len(verdicts))
             % counts
         )
     if differing:

@@ -14,7 +14,7 @@ def test_names_are_read(conditions: Conditions) -> None:
 
 @pytest.mark.parametrize("text", ["", "Quiet", "loud", "<b>", "x" * 500])
 def test_other_names_are_refused_with_the_choices(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^There are no conditions “.{0,40}”: choose quiet or ordinary\.$"):
+    with pytest.raises(ValueError, match=r"^Unknown conditions “.{0,40}”: choose quiet or ordinary\.$"):
         parse_conditions(text)
 
 

@@ -1,4 +1,4 @@
-"""What “Try it” found, in one sentence."""
+"""What “Try” found, in one sentence."""
 
 from __future__ import annotations
 

@@ -122,8 +122,8 @@ async def test_an_experiment_that_is_launched_while_the_engine_is_away_says_why_
     os.kill(keeper.host.pid, signal.SIGKILL)
     await eventually(lambda: keeper.starting, BACK_S)
     identity = await harness.launch("bridge")
-    head = await head_where(harness, identity, "Netmodes starts it again.")
-    assert head.problem.startswith("The engine of the private host ended at ")
+    head = await head_where(harness, identity, "Netmodes is restarting it.")
+    assert head.problem.startswith("The engine of the private host exited at ")
     assert not head.startable
     held.set()
     await harness.reaches(identity, Phase.RUNNING, deadline_s=BACK_S)
@@ -161,7 +161,7 @@ async def test_an_engine_that_ends_again_and_again_is_not_started_for_ever(
         await eventually(partial(_is_back, keeper, pid), BACK_S)
     os.kill(keeper.host.pid, signal.SIGKILL)
     await eventually(lambda: keeper.failed, BACK_S)
-    assert "it ended 3 times within two minutes" in keeper.describe_loss()
+    assert "it exited 3 times within two minutes" in keeper.describe_loss()
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ async def test_owners_are_those_of_ss_dnat_is_a_rule_and_only_offered_paths_answ
 async def test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs(
     any_lab: LabHarness, any_host: PrivateEngine
 ) -> None:
-    """What ``measure host bridge --publish 9080:8080`` measures: its plan, made as it makes it."""
+    """What ``measure host bridge --publish 9080:8080`` measures: the plan that the command itself makes."""
     planned: list[bool] = []
     running: list[bool] = []
     arms = [

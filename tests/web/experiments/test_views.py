@@ -286,5 +286,5 @@ async def test_a_preset_is_launched_by_one_request(me: Person, lab_harness: LabH
     assert answer["location"].endswith("/#answer")
     assert (await post("/presets/", me, "preset=nonsense")).status == 404
     page = (await http("GET", "/?preset=names", who=me)).text
-    assert 'value="Service that finds another by its name"' in page
+    assert 'value="Service that looks up another by name"' in page
     assert (await http("GET", "/?preset=nonsense", who=me)).status == 404

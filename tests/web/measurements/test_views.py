@@ -91,7 +91,7 @@ def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str
         ({"payload": "9" * 5000}, "The payload must be a whole number, not “9999"),
         ({"payload": "10000000000"}, "A payload has 1 to 1048576 bytes, not 10000000000."),
         ({"payload": "-5"}, "A payload has 1 to 1048576 bytes, not -5."),
-        ({"conditions": "loud"}, "There are no conditions “loud”: choose quiet or ordinary."),
+        ({"conditions": "loud"}, "Unknown conditions “loud”: choose quiet or ordinary."),
         ({"probe": "icmp"}, "There is no probe “icmp”"),
         ({"probe": ["http", "tcp-rr"]}, "measure them separately"),
     ],
@@ -119,7 +119,7 @@ def test_the_api_refuses_unknown_conditions(owner: Client, experiment: str) -> N
     body = {"experiment": experiment, "probe": ["http"], "conditions": "loud"}
     answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
     assert answer.status_code == 400
-    assert answer.json()["problems"] == ["There are no conditions “loud”: choose quiet or ordinary."]
+    assert answer.json()["problems"] == ["Unknown conditions “loud”: choose quiet or ordinary."]
     body["conditions"] = "ordinary"
     assert owner.post("/api/measurements", body, content_type="application/json", **HERE).status_code == 201
 

@@ -54,7 +54,7 @@ def test_the_older_report_is_the_baseline_in_any_order_of_selection(owner: Clien
     old, new = save(BEFORE), save(after())
     page = get(owner, compare_url(new, old, new))
     text = text_of(page)
-    assert "3 latencies compared: 3 slower, 0 faster" in text
+    assert "3 measurements compared: 3 slower, 0 faster" in text
     assert "1 claim flipped" in text
     assert "0 facts changed" in text
     assert text.index("A before") < text.index("B after")
@@ -82,7 +82,7 @@ def save_with_mtu(content: ReportContent, mtu: int) -> str:
 def test_changes_are_first_and_what_is_the_same_is_folded_with_a_count(owner: Client) -> None:
     page = get(owner, compare_url(save(BEFORE), save_with_mtu(after(kernel="7.0"), 9000)))
     text = text_of(page)
-    assert re.search(r"Compared with “before”: [1-9]\d* facts? changed; 1 claim flipped; 3 latencies compared", text)
+    assert re.search(r"Compared with “before”: [1-9]\d* facts? changed; 1 claim flipped; 3 measurements compared", text)
     assert "the environments differ in kernel" in text
     headings = ["Changed facts", "Claims", "Latency", "Environment"]
     assert [text.index(f"{one} ?") for one in headings] == sorted(text.index(f"{one} ?") for one in headings)

@@ -370,7 +370,7 @@ async def test_a_participant_has_a_limited_number_of_websockets(place: Site) -> 
         async with websocket(path, who=place.who["ada"], headers=OWN) as one_more:
             assert one_more.refusal is not None
             assert one_more.refusal.status == 429
-            assert f"More than {MAX_SOCKETS} live pages are open" in one_more.refusal.text
+            assert f"Too many live connections are open (limit: {MAX_SOCKETS})" in one_more.refusal.text
         for name in ("bea", "owner"):
             async with websocket(path, who=place.who[name], headers=OWN) as other:
                 assert other.is_open, name

@@ -517,7 +517,7 @@ async def test_a_closed_session_has_no_timer_and_its_forms_are_off(sessions: Two
     assert (await post(f"{steer}/close/", sessions.owner)).status == 302
     shown = (await get(launch, sessions.ada)).text
     assert "data-session-forms disabled>" in shown
-    assert "predictions and commands are closed" in shown
+    assert "You can no longer predict or run commands" in shown
     assert 'data-ends="0.000"' in shown
     console = (await get(f"{home}console/", sessions.owner)).text
     assert "This session is over and cannot be changed." in console

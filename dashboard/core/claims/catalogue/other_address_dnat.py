@@ -34,7 +34,7 @@ def judge_slirp(observed: DnatRequest) -> Judgement:
     """Holds if nothing answers and no rule counts packets."""
     before, after, response, _gateway = observed
     proved = response.status is None and before == after
-    return holds_if(proved, "It answers there.", *_evidence(observed))
+    return holds_if(proved, "The other address answered, or a rule counted packets.", *_evidence(observed))
 
 
 CLAIM = Claim(

@@ -91,7 +91,7 @@ def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[P
             return None
         sentence = f"The Engine publishes port {port.port} of this machine for {publisher.name}."
         return PortHolder(port, sentence, publisher.experiment)
-    process = f"{listener.process} (pid {listener.pid})" if listener.process else "A process that was not identified"
+    process = f"{listener.process} (pid {listener.pid})" if listener.process else "An unidentified process"
     owner = next((user for user in users if user.container == listener.container), None)
     if owner is not None:
         process = f"{process} of {owner.name}"

@@ -49,8 +49,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "web",
         "Web server",
-        "bridge publishes the port of the machine that -p names; host discards -p and takes port 80 of the machine "
-        "itself.",
+        "In bridge mode -p publishes a port of the machine. In host mode -p is discarded, and the program listens on the "
+        "machine's port 80 itself.",
         "published/80/tcp/published",
         "answer",
         _NGINX,
@@ -60,7 +60,7 @@ PRESETS: tuple[Preset, ...] = (
         "database",
         "Database on localhost",
         "The program listens only on 127.0.0.1. In host mode that is the machine's loopback, and every program on the "
-        "machine reaches it; in bridge mode it is the container's own, and the published port leads to nothing.",
+        "machine reaches it; in bridge mode it is the container's own, and nothing answers at the published port.",
         f"listeners/tcp :{DATABASE_PORT}/",
         "try",
         _DATABASES,
@@ -68,7 +68,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "names",
-        "Service that finds another by its name",
+        "Service that looks up another by name",
         "A container called db runs beside it. Its name resolves only on the user-defined network, where Docker's "
         "resolver answers; host and bridge ask the machine's name servers.",
         "dns/lookup db/",
@@ -89,8 +89,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "multicast",
         "Multicast discovery",
-        "mDNS and SSDP stay on a link. host is on the links of the machine, where they arrive, and sends over its "
-        "default route; the only link of bridge leads to docker0, which passes none of it on.",
+        "mDNS and SSDP do not leave their link. In host mode the container is on the machine's links and receives them; in "
+        "bridge mode its only link is docker0, which does not forward them.",
         "routes/default/inet",
         "table",
         _NGINX,

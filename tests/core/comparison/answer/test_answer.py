@@ -84,7 +84,7 @@ def test_the_holder_of_a_port_may_be_a_container() -> None:
         listener = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 81, 9, "nginx", container)
         assert owner in _trouble(columns, _listening(states, listener))[1]
     unknown = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 81)
-    assert "A process that was not identified listens on port 81" in _trouble(columns, _listening(states, unknown))[1]
+    assert "An unidentified process listens on port 81" in _trouble(columns, _listening(states, unknown))[1]
     datagrams = Listener(Protocol.UDP, Family.INET, "0.0.0.0", 81, 9, "dnsmasq")
     assert "listens on" not in _trouble(columns, _listening(states, datagrams))[1]
 

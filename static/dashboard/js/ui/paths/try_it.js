@@ -1,4 +1,4 @@
-// "Try it": requests the service over every path and shows the results.
+// "Try": requests the service over every path and shows the results.
 
 import { fill, formatClock, formatMicros, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
