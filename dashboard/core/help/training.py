@@ -99,8 +99,8 @@ HELP: tuple[Help, ...] = (
         "session-people-console",
         _("the participants"),
         _(
-            "Participants who need help come first: a raised hand, failed checks, or a long time in a step. The state is "
-            "that of the step that the participant opened last."
+            "Participants who need help come first: a raised hand, failed checks, or a long time in a step. The state "
+            "is that of the step that the participant opened last."
         ),
         _PAGE,
     ),

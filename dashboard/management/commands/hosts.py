@@ -87,7 +87,8 @@ class Command(NetmodesCommand):
             raise CommandError(f"Unknown private host {identity}: see {configuration.COMMAND} hosts list.")
         if sys.stdin.isatty():
             self.say(
-                f"Shell on private host {identity}. The host separates users from each other, but is not a security boundary."
+                f"Shell on private host {identity}. The host separates users from each other, "
+                "but is not a security boundary."
             )
             self.say("Type exit to leave it.")
         try:
