@@ -89,8 +89,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "multicast",
         "Multicast discovery",
-        "mDNS and SSDP do not leave their link. In host mode the container is on the machine's links and receives them; "
-        "in bridge mode its only link is docker0, which does not forward them.",
+        "mDNS and SSDP do not leave their link. In host mode the container is on the machine's links and receives "
+        "them; in bridge mode its only link is docker0, which does not forward them.",
         "routes/default/inet",
         "table",
         _NGINX,
