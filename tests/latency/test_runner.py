@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path as FilePath
 
+import psutil
 import pytest
 
 from dashboard.core.measurements.conditions import Conditions
@@ -64,8 +65,13 @@ async def test_all_helpers_of_an_ordinary_run_are_ordinary_processes(lab: Lab) -
 
     def look(_block: Block) -> None:
         for one in helpers():
-            held = any(FilePath(f"/proc/{one.pid}/fd/{fd}").readlink() == CORE_SLEEP for fd in _fds(one.pid))
-            found.add((one.cmdline()[3].partition("latency.")[2].split()[0], os.sched_getscheduler(one.pid), held))
+            try:
+                held = any(FilePath(f"/proc/{one.pid}/fd/{fd}").readlink() == CORE_SLEEP for fd in _fds(one.pid))
+                policy, command = os.sched_getscheduler(one.pid), one.cmdline()
+            except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                continue  # it has ended; psutil's ZombieProcess is a NoSuchProcess
+            if command:  # a process that is ending has none
+                found.add((command[3].partition("latency.")[2].split()[0], policy, held))
 
     options = {"seconds": 0.6, "under_load": True, "conditions": Conditions.ORDINARY}
     ended = await lab.run(lab.series(Probe.TCP_RR), on_block=look, **options)

@@ -362,11 +362,14 @@ def test_a_report_of_the_old_version_is_imported_and_exported_unchanged(old: Ins
     browser = old.browser("owner")
     browser.ask("GET", "/")
     for file in (REPORT, CLAIMS):
-        imported = browser.post("/api/reports/import", recorded(file.name))
-        assert imported.status == 201, imported.body
-        assert f"sha256:{imported.json['digest']}" == recorded(file.name)["hash"]
-        assert old.open("owner", f"{imported.json['url']}export.json").body == file.read_text()
-        assert recorded(file.name)["content"]["title"] in old.open("owner", imported.json["url"]).body
+        copy = browser.post("/api/reports/import?copy=true", recorded(file.name))
+        first = browser.post("/api/reports/import", recorded(file.name))
+        assert (copy.status, first.status) == (201, 200), (copy.body, first.body)
+        assert first.json["existing"] is True
+        for report in (copy.json, first.json):
+            assert f"sha256:{report['digest']}" == recorded(file.name)["hash"]
+            assert old.open("owner", f"{report['url']}export.json").body == file.read_text()
+            assert recorded(file.name)["content"]["title"] in old.open("owner", report["url"]).body
 
 
 def test_the_commands_import_and_export_a_report_of_the_old_version_unchanged(nowhere: Terminal) -> None:

@@ -77,13 +77,18 @@ def draw_paths(
 ) -> tuple[DrawnPath, ...]:
     """All paths to running arms, in the order of the columns; paths that do not exist have the reason."""
     index = index_pictures(columns, states, pictures)
+    return tuple(draw_path(index, path, request) for path, request in shown_paths(columns, states))
+
+
+def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:
+    """The paths in the diagrams, each with the key by which it can be traced, which is empty if it cannot."""
     traceable = {request_key(path) for path in requested_paths(columns, states) if path.address}
-    drawn = ((draw_path(index, path), request_key(path)) for path in measured_paths(columns, states))
-    return tuple(replace(path, request=key) if key in traceable else path for path, key in drawn)
+    keys = ((path, request_key(path)) for path in measured_paths(columns, states))
+    return tuple((path, key if key in traceable else "") for path, key in keys)
 
 
-def draw_path(index: PictureIndex, path: Path) -> DrawnPath:
-    """One path with the boxes and edges of its hops."""
+def draw_path(index: PictureIndex, path: Path, request: str = "") -> DrawnPath:
+    """One path with the boxes and edges of its hops, and the key by which it can be traced."""
     server, client = index.columns[path.server], index.columns.get(path.client)
     if path.unavailable:
         return DrawnPath(path.key, server.mode, path.title, unavailable=path.unavailable)
@@ -99,7 +104,7 @@ def draw_path(index: PictureIndex, path: Path) -> DrawnPath:
     for hop in hops:
         shown.append(replace(hop, ids=tuple(dict.fromkeys(hop.ids)), shift=taken[hop.spots, hop.cable]))
         taken[hop.spots, hop.cable] += 1
-    return DrawnPath(path.key, server.mode, path.title, path.target, tuple(shown))
+    return DrawnPath(path.key, server.mode, path.title, path.target, tuple(shown), request=request)
 
 
 def _hop(index: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:

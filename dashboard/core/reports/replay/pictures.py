@@ -14,11 +14,10 @@ from dashboard.core.diagram.drawn_namespaces import (
     mapping_items,
     own_listeners,
 )
-from dashboard.core.diagram.path_overlay import draw_path, index_pictures
+from dashboard.core.diagram.path_overlay import draw_path, index_pictures, shown_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip
 from dashboard.core.modes import MACHINE
-from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
@@ -53,7 +52,7 @@ class RecordedPictures:
         self._lists: dict[int, tuple[int, int]] = {NONE: (NONE, NONE)}
         self._ids = Numbers()
         self._ids_of: dict[int, int] = {}
-        self._found: dict[_Key, tuple[Path, ...]] = {}
+        self._found: dict[_Key, tuple[tuple[Path, str], ...]] = {}
         self._paths: dict[_Key, int] = {}
         self._published_listeners_of: dict[_Key, _Key] = {}
         self._items_of: dict[_Key, _Items] = {}
@@ -91,7 +90,7 @@ class RecordedPictures:
             self._paths_key = paths_key
             paths = self._found.get(search_key)
             if paths is None:
-                paths = self._found[search_key] = measured_paths(frame.columns, frame.states)
+                paths = self._found[search_key] = shown_paths(frame.columns, frame.states)
             self._current["paths"] = self._number_paths(frame, paths_key[1:], paths)
             yield "paths", self._current["paths"]
 
@@ -146,17 +145,17 @@ class RecordedPictures:
             _with_lines(layout[1], {identity: lines for one in shown for identity, lines in one.narrow.items()}),
         )
 
-    def _number_paths(self, frame: Frame, about: _Key, paths: tuple[Path, ...]) -> int:
+    def _number_paths(self, frame: Frame, about: _Key, paths: tuple[tuple[Path, str], ...]) -> int:
         """The number of the paths as the pictures show them."""
         drawing = None
         numbers = []
-        for path in paths:
-            inputs_key = (frame.common, about, path)
+        for path, request in paths:
+            inputs_key = (frame.common, about, path, request)
             number = self._paths.get(inputs_key)
             if number is None:
                 pictures = self._values[self._current["wide"]], self._values[self._current["narrow"]]
                 drawing = drawing or index_pictures(frame.columns, frame.states, pictures)
-                number = self._paths[inputs_key] = self.tables["paths"].number(draw_path(drawing, path))
+                number = self._paths[inputs_key] = self.tables["paths"].number(draw_path(drawing, path, request))
             numbers.append(number)
         return self.chains["paths"].number(tuple(numbers), self._current["paths"])
 
