@@ -117,7 +117,7 @@ class ExperimentPage:
 
     def open_panel(self, name: str) -> None:
         """Opens the view Try or Inspect."""
-        self.page.locator(f'[data-view="{name}"]').click()
+        self.page.locator(f'.tabs [data-view="{name}"]').click()
         expect(self.page.locator(f"#{name}")).to_be_visible()
 
 

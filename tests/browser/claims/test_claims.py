@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -23,7 +25,9 @@ def test_a_claim_is_run_and_shows_its_evidence(server: Server, visitor: Visitor)
     expect(page.locator("#main")).to_have_attribute("data-live", "no", timeout=30_000)
     expect(claim.locator(".verdict")).to_have_text("✓confirmed")
     claim.locator("summary").click()
-    expect(claim.locator(".evidence")).to_contain_text("NetworkSettings.Networks.host.IPAddress: empty")
+    expect(claim.locator(".evidence")).to_contain_text(
+        re.compile(r"NetworkSettings\.Networks\.host\.IPAddress\s*empty")
+    )
     runs = page.get_by_role("region", name="Runs").get_by_role("listitem")
     expect(runs).to_have_count(1)
     expect(runs).to_contain_text("1 confirmed")

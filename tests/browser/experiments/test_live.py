@@ -470,7 +470,7 @@ def test_nothing_scrolls_sideways_in_any_window(running: str, show: Show) -> Non
         page.page.set_viewport_size({"width": width, "height": 900})
         wide = page.page.evaluate(
             """() => [...document.querySelectorAll("body *")]
-                .filter(one => one.checkVisibility() && !one.closest(".scroll, .unseen, .sprite, pre, .skip"))
+                .filter(one => one.checkVisibility() && !one.closest(".scroll, .unseen, .sprite, pre, .skip, .tabs"))
                 .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
                 .map(one => one.outerHTML.slice(0, 120))"""
         )

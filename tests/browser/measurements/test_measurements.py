@@ -112,7 +112,6 @@ def test_the_keyboard_and_the_pointer_read_the_values_of_a_chart(
     running: str, server: Server, visitor: Visitor
 ) -> None:
     page = visitor.open(f"{server.url}/experiments/{running}/#measure")
-    page.locator("#measure > summary").click()
     form = page.locator(".measure-form")
     form.get_by_label("tcp-rr").uncheck()
     form.get_by_label("http", exact=True).check()
