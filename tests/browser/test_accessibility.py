@@ -44,6 +44,7 @@ def test_a_running_experiment_with_everything_open(running: str, show: Show) -> 
     shown.open_panel("inspect")
     shown.page.get_by_role("button", name="Run", exact=True).click()
     expect(shown.page.locator("[data-slot=inspect-state]")).to_contain_text("Finished at")
+    shown.open_panel("answer")
     shown.page.get_by_label("Differences only").uncheck()
     shown.page.locator(".paths > summary").click()
     shown.page.get_by_role("link", name="bridge/published-proxy", exact=True).click()
