@@ -120,6 +120,8 @@ class Environment:
             os.execv("/bin/sh", ["sh", f"{launch.root}/netmodes", launch.command, *launch.arguments])
         say(f"Making a Python environment in {launch.venv}")
         write(self._unfinished)
+        if os.path.islink(launch.venv):
+            remove(launch.venv)  # venv would empty the folder that it leads to
         if not run(launch.interpreter, "-m", "venv", "--clear", launch.venv):
             raise LauncherError(f"{launch.interpreter} could not make {launch.venv}")
 

@@ -142,6 +142,18 @@ def test_an_environment_cannot_replace_itself_and_starts_the_shell_again(
     assert bench.calls() == []
 
 
+def test_an_environment_that_is_a_link_is_replaced_and_not_what_it_leads_to(bench: Bench, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    venv = Path(bench.launch.venv)
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    venv.symlink_to(other)
+    bench.environment.require("run")
+    assert not venv.is_symlink()
+    assert [path.name for path in other.iterdir()] == ["kept"]
+
+
 def test_an_interpreter_that_makes_no_environment_is_named(bench: Bench) -> None:
     bench.launch.interpreter = "/bin/false"
     with pytest.raises(LauncherError, match=f"^/bin/false could not make {bench.launch.venv}$"):
