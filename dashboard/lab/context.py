@@ -22,9 +22,8 @@ class Context:
     """The dependencies of a lab.
 
     ``temporary``: the engine is a private host that ends with this process, and ``keeper`` starts it again if it ends
-    before. ``host``: the id of the private host of
-    a training session that the engine is, empty for the server's own engine; the lab drives only experiments of that
-    host.
+    before. ``host``: the id of the private host if the engine is that of a group in a training session, empty for
+    the server's own engine; the lab drives only experiments of that host.
     """
 
     engine: Engine

@@ -61,7 +61,7 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
-    """Pairs of blocks: the replay, and a slider in the same page that changes nothing."""
+    """Milliseconds per movement of the slider, in pairs: with the replay, and with a slider that changes nothing."""
     browser_path = find_program(*CHROMIUM)
     try:
         playwright = importlib.import_module("playwright.async_api")

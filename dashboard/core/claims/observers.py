@@ -45,7 +45,7 @@ def observe_refusal(*lines: str) -> Observe:
 
 
 def observe_container(*lines: str) -> Observe:
-    """The container of the last line."""
+    """Runs the lines and observes the container that the last of them created."""
 
     async def observe(testbed: Testbed) -> Container:
         return (await run_lines(testbed, *lines))[-1]

@@ -70,7 +70,7 @@ def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool 
 
 
 def doctor_text(doctor: Doctor) -> str:
-    """The modes, then the checks."""
+    """The report of the doctor as text: a line per mode, then a line per check."""
     modes = [
         f"{'yes' if one.available else 'no ':3}  {one.mode:12}  {printable(one.reason or one.note)}"
         for one in doctor.modes
