@@ -47,7 +47,6 @@ NO_SECTIONS = {
 #: Headings that need none: by template, and what stands in them.
 NONE_NEEDED = {
     ("experiments/_launch_problems.html", "to fix before launch"): "a list of problems",
-    ("experiments/_launch_problems.html", "ports in use"): "a problem",
     ("experiments/trouble/ports_held.html", "Not launched yet"): "a problem",
     ("measurements/measure.html", "to fix"): "a list of problems",
     ("reports/save.html", "The report was not saved"): "a problem",

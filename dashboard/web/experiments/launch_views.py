@@ -23,7 +23,7 @@ from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
-from dashboard.web.experiments.port_check import find_holders
+from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import ENDED, experiment_item
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
@@ -59,6 +59,7 @@ async def _home(
     preset: Preset | None = None,
     status: int = 200,
     holders: tuple[PortHolder, ...] = (),
+    freed: bool = False,
 ) -> HttpResponse:
     options, problem = await _launch_options()
 
@@ -78,6 +79,7 @@ async def _home(
             "form": form or prepared or LaunchForm(free_port=options.port),
             "chosen": preset,
             "holders": holders,
+            "freed": freed,
             "presets": [prepare(one, options.images, options.port) for one in PRESETS],
             "example": None if running or past or Report.objects.exists() else _example(),
         }
@@ -103,9 +105,15 @@ async def home(request: HttpRequest) -> HttpResponse:
 @require_POST
 async def launch(request: HttpRequest) -> HttpResponse:
     """Writes a new experiment; a form with errors comes back with everything that was typed, also if the ports that it
-    needs are in use."""
+    needs are in use. The form can also stop an experiment that holds one, and then comes back."""
     form = LaunchForm(request.POST)
     spec = form.parse()
+    if STOP in request.POST:
+        record = await in_database(experiment_store.load, request.POST[STOP])
+        if record is None or record.host:
+            raise Http404(_("No experiment has this id."))
+        holders = await stop_holder(request, spec.arms if spec is not None else ())
+        return await _home(request, form, holders=holders, freed=not holders)
     if spec is None:
         return await _home(request, form, status=400)
     holders = await find_holders(request, spec.arms)

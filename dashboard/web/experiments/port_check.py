@@ -1,9 +1,13 @@
 """Checks before a launch whether the ports that it needs are held, and shows by whom."""
 
+import asyncio
+from contextlib import suppress
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from dashboard.core.experiments.launching.ports import PortHolder
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.modes import ArmSpec
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import experiment_calls
@@ -14,6 +18,11 @@ from dashboard.web.service import LabUnavailableError, service
 
 #: The field of a form that launches although ports are held.
 ANYWAY = "anyway"
+#: The field of the launch form that names an experiment to stop, because it holds a port.
+STOP = "stop"
+#: Seconds to wait until a stopped experiment holds no port.
+STOP_TIMEOUT_S = 15.0
+STOP_POLL_S = 0.1
 
 
 async def find_holders(
@@ -27,6 +36,23 @@ async def find_holders(
         return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
     except (LabUnavailableError, EngineError):
         return ()
+
+
+async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...]:
+    """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need;
+    returns who holds them then."""
+    identity = request.POST[STOP]
+    await in_database(experiment_store.set_wanted, identity, Wanted.STOPPED)
+    service.wake()
+    holders: tuple[PortHolder, ...] = ()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            while True:
+                holders = await find_holders(request, arms, host=host)
+                if not any(one.experiment is not None and one.experiment.id == identity for one in holders):
+                    break
+                await asyncio.sleep(STOP_POLL_S)
+    return holders
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.modes import ExperimentSpec
 from dashboard.core.training.group_quota import RunKind, missing_images
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
@@ -24,7 +25,7 @@ from dashboard.web.experiments import replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.command_views import url_after
 from dashboard.web.experiments.forms import LaunchForm
-from dashboard.web.experiments.port_check import show_held_ports
+from dashboard.web.experiments.port_check import STOP, find_holders, show_held_ports, stop_holder
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
@@ -73,6 +74,7 @@ async def _home(
             "images": available.images if available is not None else (),
             "form": LaunchForm(free_port=available.port if available is not None else 8080),
             "launch_url": f"{scope.front}experiments/",
+            "experiments_url": scope.experiments,
             **extra,
         }
         return render(request, "training/host.html", context, status=status)
@@ -90,10 +92,13 @@ async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpRespon
 @require_POST
 @on_group_host()
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """Launches an experiment; a refused form comes back with what was entered."""
+    """Launches an experiment; a refused form comes back with what was entered, also if ports that it needs are in use.
+    The form can also stop an experiment of the group that holds one, and then comes back."""
     form = LaunchForm(request.POST)
     spec = form.parse()
     available, problem = await _launch_options(host.group)
+    if STOP in request.POST:
+        return await _stop_holder(request, host, form, spec, available, problem)
     if available is None:
         return await _home(request, host, None, problem, 409, refused=problem)
     if spec is not None:
@@ -101,11 +106,33 @@ async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResp
     if spec is None or form.problems:
         return await _home(request, host, available, "", 400, form=form)
     try:
+        lab_host = await in_database(group_runs.ready_host, host.group)
+        held = await find_holders(request, spec.arms, host=lab_host)
+        if held:
+            return await _home(request, host, available, "", 409, form=form, holders=held)
         identity = await in_database(group_runs.launch, spec, host.row.owner_id, host.group)
     except (NoHostError, QuotaError) as error:
         return await _home(request, host, available, "", 409, form=form, refused=str(error))
     service.wake()
     return redirect(host.scope.experiment(identity))
+
+
+async def _stop_holder(
+    request: HttpRequest,
+    host: ParticipantHostContext,
+    form: LaunchForm,
+    spec: ExperimentSpec | None,
+    available: LaunchOptions | None,
+    problem: str,
+) -> HttpResponse:
+    if await in_database(group_runs.group_of, RunKind.EXPERIMENT, request.POST[STOP]) != host.group:
+        raise Http404(_("Your group has nothing with this number."))
+    try:
+        lab_host = await in_database(group_runs.ready_host, host.group)
+    except NoHostError as error:
+        return await _home(request, host, available, problem, 409, form=form, refused=str(error))
+    holders = await stop_holder(request, spec.arms if spec is not None else (), lab_host)
+    return await _home(request, host, available, problem, form=form, holders=holders, freed=not holders)
 
 
 @require_POST

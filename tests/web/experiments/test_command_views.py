@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 from channels.db import database_sync_to_async
 
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.models import Experiment
+from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,12 +93,34 @@ async def test_a_new_launch_onto_a_held_port_comes_back_with_what_was_typed(
     other = await publishing(lab_harness, engine)
     answer = await post("/experiments/", me, f"{LAUNCH}&names=db.internal")
     assert answer.status == 409
-    assert f'action="/experiments/{other}/stop/"' in answer.text
+    assert f'name="stop" value="{other}"' in answer.text
     assert 'value="db.internal"' in answer.text
     assert 'name="anyway"' in answer.text
     anyway = await post("/experiments/", me, f"{LAUNCH}&anyway=1")
     assert anyway.status == 302
     assert anyway["location"] != f"/experiments/{other}/"
+
+
+async def test_stopping_the_holder_of_a_port_keeps_what_was_typed(
+    me: Person, lab_harness: LabHarness, engine: FakeEngine
+) -> None:
+    other = await publishing(lab_harness, engine)
+    answer = await post("/experiments/", me, f"{LAUNCH}&names=db.internal&stop={other}")
+    assert answer.status == 200
+    assert 'value="db.internal"' in answer.text
+    assert "the ports are free" in answer.text
+    assert 'name="anyway"' not in answer.text
+    await lab_harness.reaches(other, Phase.STOPPED)
+    assert (await post("/experiments/", me, f"{LAUNCH}&names=db.internal")).status == 302
+
+
+async def test_the_start_form_stops_only_experiments_of_its_own_engine(me: Person, lab_harness: LabHarness) -> None:
+    elsewhere = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"), host="h1")
+    for identity in (elsewhere, "nothing"):
+        assert (await post("/experiments/", me, f"{LAUNCH}&stop={identity}")).status == 404
+    record = await database_sync_to_async(experiment_store.load)(elsewhere)
+    assert record is not None
+    assert record.wanted is Wanted.RUNNING
 
 
 @pytest.mark.parametrize(

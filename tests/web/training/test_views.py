@@ -487,6 +487,7 @@ async def test_the_instructor_is_warned_where_only_this_machine_can_open_the_joi
         assert "participants on other devices cannot join" in page
         assert "NETMODES_ALLOWED_HOSTS=&#x27;192.0.2.2&#x27; ./netmodes up --host 0.0.0.0 --port" in page
         assert "http://192.0.2.2:" in page
+        assert '<a href="/docs/deploying/">' in page
     shown = (await get(f"/sessions/{sessions.row.id}/console/projector/", sessions.owner)).text
     assert "Only this machine can open this address." in shown
 
