@@ -110,18 +110,18 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     return True
 
 
-def rename(experiment: str, title: str) -> bool:
-    """Writes the name, which reports saved later use; an empty one restores the default. False if the experiment does
-    not exist or is being removed."""
+def rename(experiment: str, title: str) -> str | None:
+    """Writes the name, which reports saved later use, and returns it; an empty one restores the default. None if the
+    experiment does not exist or is being removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is None:
-            return False
+            return None
         spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
         spec = replace(spec, title=title or default_title(spec.image, spec.port))
         row.title, row.spec = spec.title, msgspec.json.encode(spec).decode()
         row.save(update_fields=["title", "spec"])
-    return True
+    return spec.title
 
 
 def exists(experiment: str) -> bool:
@@ -248,11 +248,12 @@ def entries(experiment: str, after: int = 0, until: int | None = None) -> tuple[
     return tuple(_entry(row) for row in rows)
 
 
-def newest(experiments: Sequence[str]) -> dict[str, int]:
-    """The number of the newest entry (0 if none) of each of these experiments that exists, in one query."""
+def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The number of the newest entry (0 if none) and the title of each of these experiments that exists, in one
+    query."""
     last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
-    return {key: seq or 0 for key, seq in rows.values_list("pk", "newest").order_by()}
+    return {key: (seq or 0, title) for key, seq, title in rows.values_list("pk", "newest", "title").order_by()}
 
 
 def last_seq(experiment: str) -> int:

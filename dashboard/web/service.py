@@ -157,6 +157,12 @@ class Service(Supervisor):
         else:
             super().wake()
 
+    def renamed(self, experiment: str, title: str) -> None:
+        """Shows another name of an experiment in every browser. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(hub.rename, experiment, title)
+        self.tell("renamed", experiment, title)
+
     def tell(self, *wakeup: str) -> None:
         """Sends a wake-up to the other web processes. From any thread."""
         self.wakeups.send(WEB, *wakeup)

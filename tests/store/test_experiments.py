@@ -186,10 +186,10 @@ def test_concurrent_readers_and_writers_never_find_the_database_locked(identity:
 
 
 def test_another_name_is_in_the_row_and_in_the_specification(identity: str) -> None:
-    assert experiment_store.rename(identity, "Shop")
+    assert experiment_store.rename(identity, "Shop") == "Shop"
     record = experiment_store.load(identity)
     assert record is not None
     assert (record.title, record.spec.title) == ("Shop", "Shop")
     assert experiment_store.rename(identity, "")
     assert Experiment.objects.get(pk=identity).title == "nginx on port 80"
-    assert not experiment_store.rename("nothing", "Shop")
+    assert experiment_store.rename("nothing", "Shop") is None

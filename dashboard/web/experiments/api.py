@@ -264,8 +264,10 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     title = body.title.strip()
     if sentence := title_problem(title):
         return Status(400, {"detail": sentence})
-    if not experiment_store.rename(identity, title):
+    name = experiment_store.rename(identity, title)
+    if name is None:
         return Status(404, {"detail": "No experiment has this id."})
+    service.renamed(identity, name)
     return Status(200, _out(Experiment.objects.get(pk=identity)))
 
 

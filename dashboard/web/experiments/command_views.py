@@ -72,6 +72,8 @@ def rename(request: HttpRequest, identity: str) -> HttpResponse:
     url = SERVER_SCOPE.experiment(identity)
     if sentence := title_problem(title):
         return refuse(request, 400, _("This name cannot be used"), sentence, back=url)
-    if not experiment_store.rename(identity, title):
+    name = experiment_store.rename(identity, title)
+    if name is None:
         raise Http404(_("No experiment has this id."))
+    service.renamed(identity, name)
     return redirect(url)

@@ -27,8 +27,10 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """An experiment as its clients show it. ``problem``: the journal itself cannot be written."""
+    """An experiment as its clients show it. ``title`` is its name, which no journal entry changes. ``problem``: the
+    journal itself cannot be written."""
 
+    title: str = ""
     view: View = field(default_factory=View)
     rows: tuple[Row, ...] = ()
     cache: RowCache = field(default_factory=RowCache)
@@ -43,8 +45,9 @@ class ExperimentFeed(Feed):
 
     @property
     def head(self) -> ExperimentHead:
-        """The head, with the problem that no journal entry could record."""
+        """The head, with the current name and the problem that no journal entry could record."""
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
+        head = replace(head, title=self.title or head.title)
         return replace(head, problem=self.problem, problem_since=self.problem_since) if self.problem else head
 
 
@@ -65,6 +68,15 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self.missed += 1
             feed.dirty.set()
 
+    def rename(self, experiment: str, title: str) -> None:
+        """Shows another name of the experiment."""
+        feed = self._feeds.get(experiment)
+        if feed is None or feed.title == title:
+            return
+        feed.title = title
+        if feed.loaded:
+            self._send_snapshot(feed)
+
     def trouble(self, experiment: str, problem: str) -> None:
         """Shows that the journal cannot be written, or (with an empty text) that it can be again."""
         feed = self._feeds.get(experiment)
@@ -72,10 +84,13 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             return
         feed.problem_since = None if not problem else feed.problem_since or time.time()
         feed.problem = problem
-        # No entry carries it, so no patch has a number for it: a snapshot does not need one.
-        feed.snapshot = ""
         if feed.loaded:
-            self._broadcast(feed, self._snapshot(feed))
+            self._send_snapshot(feed)
+
+    def _send_snapshot(self, feed: ExperimentFeed) -> None:
+        """Sends what no entry carries: no patch has a number for it, and a snapshot does not need one."""
+        feed.snapshot = ""
+        self._broadcast(feed, self._snapshot(feed))
 
     async def _run_feed(self, feed: ExperimentFeed) -> None:
         while True:
@@ -91,6 +106,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                         self._close_feed(feed)
                         return
                     if not feed.loaded:
+                        feed.title = feed.title or record.title
                         feed.view = experiment_store.waiting_view(record)
                 if entries or not feed.loaded:
                     view = replay(entries, feed.view)

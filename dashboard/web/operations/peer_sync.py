@@ -99,6 +99,8 @@ class PeerSync:
                 self._experiments.wake(experiment)
             case ("run", run):
                 self._measurements.wake(run)
+            case ("renamed", experiment, title):
+                self._experiments.rename(experiment, title)
             case ("trouble", experiment, problem):
                 self._experiments.trouble(experiment, problem)
             case ("class", session):
@@ -118,8 +120,11 @@ class PeerSync:
         shown = self._experiments.followed()
         newest = await in_database(experiment_store.newest, list(shown)) if shown else {}
         for experiment, seq in shown.items():
-            if newest.get(experiment, seq + 1) > seq:
+            last, title = newest.get(experiment, (seq + 1, ""))
+            if last > seq:
                 self._experiments.wake_missed(experiment)
+            if title:
+                self._experiments.rename(experiment, title)
         self._measurements.look()
 
     async def check_sessions(self) -> None:

@@ -113,3 +113,36 @@ def test_a_command_runs_in_all_columns_at_once(running: str, show: Show) -> None
     assert page.locator("[data-slot=output-title]").all_inner_texts() == ["this machine", "host", "bridge"]
     for output in page.locator("[data-slot=output]").all():
         expect(output).to_contain_text("lo")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("view", ["try", "trace", "replay", "table", "measure"])
+def test_a_view_opened_by_its_address_begins_at_the_top(
+    running: str, visit: Visit, server: Server, view: str, width: int, height: int
+) -> None:
+    visitor = visit(viewport={"width": width, "height": height})
+    page = visitor.open(f"{server.url}/experiments/{running}/#{view}")
+    for _ in range(2):
+        expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+        if view == "replay":
+            expect(page.locator("[data-replay]")).to_be_visible()
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert page.evaluate("scrollY") == 0
+        page.reload()
+
+
+def test_another_name_appears_in_other_tabs(running: str, visit: Visit, server: Server) -> None:
+    url = f"{server.url}/experiments/{running}/"
+    visitor = visit()
+    first, second, typing = visitor.open(url), visitor.open(url), visitor.open(url)
+    for page in (first, second, typing):
+        expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+        page.get_by_text("rename", exact=True).click()
+    typing.get_by_label("Name of the experiment").fill("My own na")
+    first.get_by_label("Name of the experiment").fill("Shop $& blog")
+    first.get_by_role("button", name="Rename").click()
+    for page in (second, typing):
+        expect(page.locator("h1")).to_have_text("Shop $& blog")
+        expect(page).to_have_title("Shop $& blog · Netmodes")
+    expect(second.get_by_label("Name of the experiment")).to_have_value("Shop $& blog")
+    expect(typing.get_by_label("Name of the experiment")).to_have_value("My own na")

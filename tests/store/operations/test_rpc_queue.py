@@ -107,4 +107,4 @@ def test_wrong_join_codes_are_counted_and_forgiven_with_time() -> None:
 def test_the_newest_entries_of_all_experiments_take_one_query(django_assert_num_queries: Any) -> None:
     identity = experiment_store.create_experiment(make_spec("none", "none"))
     with django_assert_num_queries(1):
-        assert experiment_store.newest([identity, "gone"]) == {identity: 0}
+        assert experiment_store.newest([identity, "gone"]) == {identity: (0, "nginx on port 80")}

@@ -159,7 +159,8 @@ async def test_patches_lead_to_the_same_state_as_a_snapshot(hub: ExperimentHub, 
     assert shown == fresh
     view = await database_sync_to_async(experiment_store.view)(identity)
     assert fresh.rows == compare(view.columns, view.states)
-    assert fresh.experiment == view.head
+    assert view.head is not None
+    assert fresh.experiment == replace(view.head, title="nginx on port 80")
 
 
 async def test_all_browsers_get_the_same_bytes_encoded_once(
@@ -362,6 +363,23 @@ async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(hub: Ex
     await settled(browser, 2)
     assert browser.model().experiment.problem == ""
     assert browser.model() == late.model()
+
+
+async def test_another_name_reaches_every_browser_and_stays(hub: ExperimentHub, identity: str) -> None:
+    await write(identity, first())
+    early, late = Browser(), Browser()
+    await hub.join(identity, early.send)
+    await settled(early, 1)
+    hub.rename(identity, "Shop & blog")
+    await eventually(lambda: len(early.texts) == 2)
+    assert early.model().experiment.title == "Shop & blog"
+    hub.rename(identity, "Shop & blog")
+    await told(hub, identity, entry(2, head=make_head(Phase.STOPPING)))
+    assert (await settled(early, 2)).experiment.title == "Shop & blog"
+    assert len(early.texts) == 3, "the same name again is no news"
+    await hub.join(identity, late.send)
+    assert (await settled(late, 2)).experiment.title == "Shop & blog"
+    hub.rename("nothing", "x")
 
 
 async def test_trouble_of_an_experiment_without_browsers_is_ignored(hub: ExperimentHub, identity: str) -> None:

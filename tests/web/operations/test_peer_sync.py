@@ -74,6 +74,8 @@ async def test_an_entry_without_a_wake_up_is_found(two: tuple[Process, Process])
     experiment_store._recent.pop(identity)  # another process wrote it
     await eventually(lambda: browser.of("patch"))
     assert here.experiments.missed == 1
+    await in_database(experiment_store.rename, identity, "Shop & blog")
+    await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["title"] == "Shop & blog")
     await in_database(experiment_store.delete, identity)
     await eventually(lambda: browser.code == GONE)
 

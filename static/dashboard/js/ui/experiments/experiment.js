@@ -82,10 +82,7 @@ export function createExperiment(main) {
     const dirty = pending;
     pending = nothingDirty();
     if (isClean(dirty)) return;
-    if (dirty.everything || dirty.head) {
-      head.draw(model.experiment);
-      connection.live(model.experiment.phase);
-    }
+    if (dirty.everything || dirty.head) head.draw(model.experiment);
     if (dirty.everything || dirty.launching) launching.draw(model.launching);
     drawFacts(model, dirty);
     timeline.draw(model, dirty);
@@ -110,10 +107,10 @@ export function createExperiment(main) {
     },
     draw(moment, dirty, { at }) {
       const now = model?.experiment;
-      // The current problem is shown, because the buttons act on the running experiment.
-      const { problem = "", problem_since = null, startable = false } = now ?? {};
+      // The current name and problem are shown, because the buttons act on the running experiment.
+      const { title = "", problem = "", problem_since = null, startable = false } = now ?? {};
       if (moment.experiment) {
-        head.draw({ ...moment.experiment, problem, problem_since, startable }, { phase: now?.phase ?? main.dataset.phase, at });
+        head.draw({ ...moment.experiment, title, problem, problem_since, startable }, { phase: now?.phase ?? main.dataset.phase, at });
       }
       drawFacts(moment, dirty);
     },
@@ -140,6 +137,7 @@ export function createExperiment(main) {
     message(message) {
       const result = receive(model, message);
       model = result.model;
+      if (result.dirty.everything || result.dirty.head) connection.live(model.experiment.phase); // also during a replay
       if (result.effect === "draw") schedule(result.dirty);
       else if (result.effect === "resync") socket.resync();
       else if (result.effect === "reload") {

@@ -39,12 +39,26 @@ export function createExperimentHeader(main) {
     setText(slot(chip, "engine-text"), away ? fill(words.engineAway, { engine }) : engine);
   }
 
+  /** The name may be changed in another tab; a name that is being typed here stays. */
+  function drawTitle(title) {
+    const heading = slot(main, "experiment-title");
+    if (!title || heading.textContent === title) return;
+    document.title = document.title.replace(heading.textContent, () => title);
+    heading.textContent = title;
+    const input = document.getElementById("rename-title");
+    if (input === null) return;
+    const typed = input.value !== input.defaultValue;
+    input.defaultValue = title;
+    if (!typed) input.value = title;
+  }
+
   setInterval(tick, 1000);
   return {
     /** `phase` decides which buttons are shown: the current one, also if `next` is a past state, of the time `at`. */
     draw(next, { phase = next.phase, at = null } = {}) {
       head = next;
       then = at;
+      drawTitle(head.title);
       main.dataset.phase = phase;
       const chip = slot(main, "phase-chip");
       chip.dataset.phase = head.phase;
