@@ -31,7 +31,6 @@ from dashboard.web.experiments import picture_presenter, table_presenter
 register = template.Library()
 
 SHOWN_TIMELINE = 200
-SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐", Relation.UNKNOWN: "?"}
 #: The phases in which each button or panel is shown.
 ACTIONS = {
     "stop": (Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING, Phase.RUNNING),
@@ -106,12 +105,6 @@ def columns(*titles: str, role: str = "") -> SafeString:
 def arguments(command: str) -> list[str]:
     """The words of a command, so that lines break at spaces and not after hyphens."""
     return command.split(" ") if command else []
-
-
-@register.filter
-def symbol(relation: Relation) -> str:
-    """The symbol of a relation; empty in the template for JavaScript."""
-    return SYMBOLS.get(relation, "")
 
 
 @register.filter

@@ -7,7 +7,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.core.claims.model import Topic
-from dashboard.core.claims.run import SYMBOLS
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Probe, Stop
@@ -103,12 +102,17 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         "stopped": _("stopped"),
     },
 }
-#: The signs that stand beside words.
+#: The symbols of templates/diagram/_mode_icons.html that stand beside words: ``sign-NAME``.
 SIGNS: dict[str, Mapping[str, str]] = {
-    "verdict": {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"},
-    "claim": {**{str(verdict): mark for verdict, mark in SYMBOLS.items()}, "": "·"},
-    "saved claim": {"holds": "✓", "differs": "✗", "not-testable": "–"},  # noqa: RUF001 - a dash for neither
-    "progress": {StepStage.DONE: "✓", StepStage.RUN: "▶", StepStage.PREDICT: "?", StepStage.LOCKED: "·"},
+    "verdict": {"slower": "up", "faster": "down", "same": "same", "inconclusive": "unknown"},
+    "claim": {ClaimVerdict.HOLDS: "done", ClaimVerdict.DIFFERS: "differs", ClaimVerdict.NOT_TESTABLE: "unknown"},
+    "saved claim": {"holds": "done", "differs": "fails", "not-testable": "absent"},
+    "progress": {
+        StepStage.DONE: "done",
+        StepStage.RUN: "forward",
+        StepStage.PREDICT: "unknown",
+        StepStage.LOCKED: "closed",
+    },
 }
 
 #: Texts for reading the values of a chart; scripts fill in ``{…}``.
@@ -128,5 +132,5 @@ def word(value: str | None, subject: str) -> str | Promise:
 
 @register.filter
 def sign(value: str, subject: str) -> str:
-    """The sign for a value; empty if it has no sign."""
-    return SIGNS[subject].get(value, "")
+    """The symbol for a value; the dot if it has none."""
+    return SIGNS[subject].get(value, "closed")

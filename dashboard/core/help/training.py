@@ -108,7 +108,8 @@ HELP: tuple[Help, ...] = (
         "session-grid",
         _("the progress"),
         _(
-            "A row is a participant, a column is a step: ✓ done, ▶ running, ? predicting, with failed checks and time. "
+            "A row is a participant, a column is a step with failed checks and time. A tick: done; a triangle: "
+            "running; a question mark: predicting. "
             "Participants count as away 12 seconds after their last connection."
         ),
         _PAGE,

@@ -11,8 +11,8 @@ from typing import Any
 from dashboard.core.measurements.axes import Tick, choose_ticks, log_ticks, place
 from dashboard.core.measurements.formatting import NOTHING, fixed, micros, mode_of
 from dashboard.core.measurements.headline import label_of
-from dashboard.core.measurements.measurement import Measurement, Probe, SeriesResult
-from dashboard.core.measurements.series_labels import SeriesLabel, label_series, spread_labels
+from dashboard.core.measurements.measurement import Measurement, SeriesResult
+from dashboard.core.measurements.series_labels import label_measured, spread_labels
 from dashboard.core.measurements.statistics import median
 
 #: Charts with more points are thinned out: a screen cannot show more.
@@ -108,15 +108,6 @@ class BlocksView:
     tail: str
     mark: str = ""
     words: str = ""
-
-
-def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict[str, SeriesLabel]:
-    """The labels of the series that could be measured, by key: of one probe, or of all in one chart."""
-    return label_series(
-        (one.key, one.column, one.path, one.probe)
-        for one in measurement.series
-        if not one.unavailable and probe in {None, one.probe}
-    )
 
 
 def add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
+from dashboard.core.measurements.series_labels import name_series
 from dashboard.core.paths.model import PathKind, kind_of
 
 _CROSSES_BRIDGE = frozenset({PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT})
@@ -23,7 +24,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    series: SeriesResult
+    name: str
     kind: str
     result: ComparisonResult
     low: float
@@ -46,19 +47,20 @@ def write_headline(measurement: Measurement, probe: Probe | None = None) -> Head
         found = [write_headline(measurement, one) for one in probes_of(measurement)]
         return next((one for one in found if one.decided), found[0] if found else _of_nothing(measurement))
     series = {one.key: one for one in measurement.series if one.probe is probe and one.n}
+    names = name_series(measurement, probe)
     if not series:
         return _of_nothing(measurement)
     if len(series) == 1:
-        return Headline(f"Only {label_of(next(iter(series.values())))} was measured: there is nothing to compare with.")
+        return Headline(f"Only {names[next(iter(series))]} was measured: there is nothing to compare with.")
     compared = [
-        _Compared(series[one.other], kind_of(series[one.other].path), one, *one.ci95_us)
+        _Compared(names[one.other], kind_of(series[one.other].path), one, *one.ci95_us)
         for one in measurement.comparisons
         if one.probe is probe and one.other in series and one.baseline in series and one.ci95_us is not None
     ]
     if not compared:
         return Headline("Too few blocks yet: ten pairs are needed for an interval.")
     baseline = series[compared[0].result.baseline]
-    return _of_proxy(baseline, compared) or _of_bridge(baseline, compared) or _of_order(baseline, compared)
+    return _of_proxy(baseline, compared) or _of_bridge(baseline, compared) or _of_order(names[baseline.key], compared)
 
 
 def _of_nothing(measurement: Measurement) -> Headline:
@@ -105,13 +107,12 @@ def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headlin
     return Headline(f"The bridge costs {span} at the median.", "Every interval lies above zero.", decided=True)
 
 
-def _of_order(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline:
-    name = label_of(baseline)
+def _of_order(name: str, compared: Sequence[_Compared]) -> Headline:
     counts = {word: sum(one.result.verdict == word for one in compared) for word in ("slower", "faster", "same")}
     open_ones = len(compared) - sum(counts.values())
     if counts["same"] == len(compared):
         within = max(max(abs(one.low), abs(one.high)) for one in compared)
-        many = "No path differs" if len(compared) > 1 else f"{label_of(compared[0].series)} does not differ"
+        many = "No path differs" if len(compared) > 1 else f"{compared[0].name} does not differ"
         return Headline(f"{many} from {name} by more than {within:.1f} µs.", "95 % intervals.", decided=True)
     moved = [one for one in compared if one.result.verdict in {"slower", "faster"}]
     if not moved:
@@ -119,7 +120,7 @@ def _of_order(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
     if len(moved) == 1:
         one = moved[0]
         low, high = sorted((abs(one.low), abs(one.high)))
-        sentence = f"{label_of(one.series)} is {one.result.verdict} than {name} by {_span(low, high)}."
+        sentence = f"{one.name} is {one.result.verdict} than {name} by {_span(low, high)}."
         return Headline(sentence, f"{one.result.cause[:1].upper()}{one.result.cause[1:]}.".lstrip("."), decided=True)
     said = [f"{counts[word]} {word}" for word in ("slower", "faster", "same") if counts[word]]
     said += [f"{open_ones} not decided"] if open_ones else []
@@ -127,5 +128,5 @@ def _of_order(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
     apart = all(one is slowest or one.high < slowest.low for one in compared)
     evidence = ""
     if apart and slowest.result.verdict == "slower":
-        evidence = f"The slowest is {label_of(slowest.series)}, by {_span(slowest.low, slowest.high)}."
+        evidence = f"The slowest is {slowest.name}, by {_span(slowest.low, slowest.high)}."
     return Headline(f"Of {len(compared)} paths against {name}: {', '.join(said)}.", evidence, decided=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dashboard.core.measurements.measurement import Measurement, Probe
 from dashboard.core.paths.words import IPV6_SUFFIX, describe_path, shorten_path
 
 #: Dash patterns of further series over the same path: other columns, other probes.
@@ -40,6 +41,22 @@ def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, Serie
         words, short = (", ".join((text, *parts)) for text in (describe_path(path), shorten_path(path)))
         labels[key] = SeriesLabel(path, dash, words, short)
     return labels
+
+
+def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict[str, SeriesLabel]:
+    """The labels of the series that could be measured, by key: of one probe, or of all in one chart."""
+    return label_series(
+        (one.key, one.column, one.path, one.probe)
+        for one in measurement.series
+        if not one.unavailable and probe in {None, one.probe}
+    )
+
+
+def name_series(measurement: Measurement, probe: Probe) -> dict[str, str]:
+    """The series of a probe in the words of its charts, by key."""
+    labels = label_measured(measurement, probe)
+    series = (one for one in measurement.series if one.probe is probe)
+    return {one.key: labels[one.key].words if one.key in labels else describe_path(one.path) for one in series}
 
 
 def label_signatures(signatures: Iterable[str]) -> dict[str, SeriesLabel]:

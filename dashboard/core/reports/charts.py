@@ -16,13 +16,12 @@ from dashboard.core.measurements.charts import (
     Times,
     add_marks,
     draw_times,
-    label_measured,
     place_labels,
 )
 from dashboard.core.measurements.formatting import NOTHING, fixed, format_interval, micros, mode_of, signed
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
-from dashboard.core.measurements.series_labels import SeriesLabel, label_series
+from dashboard.core.measurements.series_labels import SeriesLabel, label_measured, label_series, name_series
 from dashboard.core.reports.view import RunView
 
 #: The bands of more series cannot be distinguished.
@@ -115,20 +114,23 @@ def _verdict_cells(one: ComparisonResult | None, *, baseline: bool) -> tuple[str
     return signed(one.delta_us), format_interval(one.ci95_us) or NOTHING, one.verdict
 
 
-def _series_cells(one: SeriesResult, compared: ComparisonResult | None, *, baseline: bool) -> tuple[str, ...]:
+def _series_cells(
+    name: str, one: SeriesResult, compared: ComparisonResult | None, *, baseline: bool
+) -> tuple[str, ...]:
     times = (one.p50_us, one.p90_us, one.p99_us, one.p999_us, one.max_us)
-    return (label_of(one), str(one.n), *map(micros, times), *_verdict_cells(compared, baseline=baseline))
+    return (name, str(one.n), *map(micros, times), *_verdict_cells(compared, baseline=baseline))
 
 
 def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
     """Percentiles of every path of a probe that was measured, and its difference with the interval."""
     compared = {one.other: one for one in measurement.comparisons if one.probe is probe}
     baselines = {one.baseline for one in compared.values()}
+    names = name_series(measurement, probe)
     return ChartTable(
         f"Times of {probe} in microseconds; the difference is that of the medians, with its 95 % interval",
         ("path", "n", "p50", "p90", "p99", "p99.9", "max", "difference", "95 % interval", "verdict"),
         tuple(
-            _series_cells(one, compared.get(one.key), baseline=one.key in baselines)
+            _series_cells(names[one.key], one, compared.get(one.key), baseline=one.key in baselines)
             for one in measurement.series
             if one.probe is probe and one.n
         ),

@@ -12,6 +12,7 @@ from dashboard.core.measurements.formatting import NOTHING, format_interval, mic
 from dashboard.core.measurements.series_labels import label_signatures
 from dashboard.core.measurements.statistics import Interval, median
 from dashboard.core.measurements.verdicts import Inconclusive, name_of
+from dashboard.core.paths.words import describe_path
 from dashboard.core.reports.charts import ChartTable, IntervalChart, draw_intervals
 from dashboard.core.reports.environment import EnvironmentRow, compare_environments, list_suspects, processor_caveat
 from dashboard.core.reports.figures import ReportFigures, SeriesFigures, series_by_signature
@@ -67,10 +68,12 @@ class LatencyChange:
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """A series that at least two reports measured; ``medians`` has the median of each report, None if it has none."""
+    """A series that at least two reports measured, with its ``words``; ``medians`` has the median of each report, None
+    if it has none."""
 
     signature: str
     label: str
+    words: str
     mode: str
     medians: tuple[float | None, ...]
     changes: tuple[LatencyChange, ...]
@@ -79,7 +82,7 @@ class LatencyRow:
 @dataclass(frozen=True, slots=True)
 class ReportComparison:
     """Everything that the page of a comparison shows. ``same`` has the facts that are the same in all reports,
-    ``same_count`` counts them once per arm; ``unmatched`` are series that cannot be compared."""
+    ``same_count`` counts them once per arm; ``unmatched`` are series that cannot be compared, in words."""
 
     reports: tuple[LetteredReport, ...]
     caveats: tuple[str, ...]
@@ -118,10 +121,11 @@ def _compare_series(
 
 
 def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRow, ...], tuple[str, ...]]:
-    """A row for each series of the first report that another has, and the signatures of all other series."""
+    """A row for each series of the first report that another has, and all other series in words."""
     series_of = [series_by_signature(report.figures) for report in reports]
+    labels = label_signatures(dict.fromkeys(signature for series in series_of for signature in series))
     rows, unmatched = [], []
-    for signature in dict.fromkeys(signature for series in series_of for signature in series):
+    for signature, label in labels.items():
         measured = [series.get(signature) for series in series_of]
         first = measured[0]
         changes = tuple(
@@ -130,14 +134,20 @@ def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRo
             if first is not None and one is not None
         )
         if first is None or not changes:
-            unmatched.append(signature)
+            unmatched.append(_describe_unmatched(signature))
             continue
         medians = tuple(
             median(block.center_us for block in one.blocks if block.counts) if one is not None else None
             for one in measured
         )
-        rows.append(LatencyRow(signature, first.label, first.mode, medians, changes))
+        rows.append(LatencyRow(signature, first.label, label.words, first.mode, medians, changes))
     return tuple(rows), tuple(unmatched)
+
+
+def _describe_unmatched(signature: str) -> str:
+    """A series that cannot be compared: mode, path in words, probe and options."""
+    mode, path, options = signature.split(" ", 2)
+    return f"{mode}, {describe_path(path)}, {options}"
 
 
 def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
@@ -149,7 +159,7 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
         ends, tail_ends = _ends(difference.ci95_us), _ends(difference.p99_ci95_us)
         lines.append(
             (
-                row.label,
+                row.words,
                 micros(row.medians[0]),
                 micros(row.medians[LETTERS.index(letter)]),
                 NOTHING if difference.delta_us is None else signed(difference.delta_us),

@@ -6,18 +6,17 @@ words get places where they may be broken.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from dashboard.core.comparison.weight import weigh_row
 from dashboard.core.experiments.messages import Column, Relation, TimelineItem
 from dashboard.core.experiments.picture import Picture
 from dashboard.core.experiments.stream import Snapshot
-from dashboard.core.measurements.charts import label_measured
 from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import format_offset, moment_of
-from dashboard.core.measurements.headline import label_of, probes_of
-from dashboard.core.measurements.measurement import Measurement, Probe
+from dashboard.core.measurements.headline import probes_of
+from dashboard.core.measurements.measurement import Probe
+from dashboard.core.paths.words import describe_path
 from dashboard.core.reports.charts import (
     ChartTable,
     IntervalChart,
@@ -197,29 +196,20 @@ def _timeline(items: Sequence[TimelineItem]) -> Data:
     return {"tables": [table_data(one, 0) for one in tables], "left": max(0, left), "count": len(items)}
 
 
-def _in_words(table: ChartTable, measurement: Measurement, probe: Probe) -> ChartTable:
-    """The table with its paths in words, as in the charts."""
-    labels = label_measured(measurement, probe)
-    words = {
-        label_of(one): labels[one.key].words for one in measurement.series if one.key in labels and one.probe is probe
-    }
-    return replace(table, body=tuple((words.get(line[0], line[0]), *line[1:]) for line in table.body))
-
-
 def _probe(run: RunView, probe: Probe, modes: dict[str, str]) -> Data:
     intervals = interval_chart(run.measurement, probe, modes)
     lines = [(chart, lines_data(chart)) for chart in (ecdf_chart(run, probe), times_chart(run, probe))]
     return {
         "probe": str(probe),
         "intervals": intervals_data(intervals) if intervals is not None else None,
-        "table": table_data(_in_words(latency_table(run.measurement, probe), run.measurement, probe), 8),
+        "table": table_data(latency_table(run.measurement, probe), 8),
         "lines": [
             {"chart": data, "table": table_data(chart.table, len(chart.table.head) - 1)}
             for chart, data in lines
             if data["lines"]
         ],
         "missing": [
-            clean(f"{one.column}/{one.path}: {one.unavailable}")
+            clean(f"{describe_path(one.path)}, {one.column}: {one.unavailable}")
             for one in run.measurement.series
             if one.probe is probe and one.unavailable
         ],

@@ -12,10 +12,12 @@ from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.conditions import Conditions, with_conditions
-from dashboard.core.measurements.headline import label_of, write_headline
-from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, SeriesResult
+from dashboard.core.measurements.headline import write_headline
+from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement
+from dashboard.core.measurements.series_labels import name_series
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.words import describe_path
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, ReportContent
 
 #: A higher load average per core may disturb a measurement.
@@ -90,8 +92,8 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
 
 def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
     """A sentence with the verdict and its interval."""
-    series_of = {series.key: series for series in run.measurement.series}
-    other, baseline = (_label(series_of.get(key), key) for key in (one.other, one.baseline))
+    names = name_series(run.measurement, one.probe)
+    other, baseline = (names.get(key, key) for key in (one.other, one.baseline))
     conditions = run.measurement.options.conditions
     where = "" if conditions is Conditions.QUIET else f", {conditions} conditions"
     probe = f"{one.probe}, {_format_count(one.rounds, 'paired block')}{where}"
@@ -107,10 +109,6 @@ def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
         within = one.within_us if one.within_us is not None else max(abs(low), abs(high))
         return f"{other} does not differ from {baseline} by more than {within:.1f} µs ({interval}; {probe})."
     return _with_full_stop(f"{other} against {baseline} is inconclusive ({interval}; {probe}): {one.reason}")
-
-
-def _label(one: SeriesResult | None, key: str) -> str:
-    return label_of(one) if one is not None else key
 
 
 def _format_signed(value: float) -> str:
@@ -179,7 +177,7 @@ def run_warnings(title: str, measurement: Measurement) -> list[str]:
         reason = _with_full_stop(measurement.stop_reason or "it was ended early")
         warnings.append(f"The measurement “{title}” is incomplete: {reason}")
     for one in measurement.series:
-        name = f"{label_of(one)} ({one.probe})"
+        name = f"{describe_path(one.path)}, {one.column} ({one.probe})"
         if one.failed_blocks:
             error = f": {_with_full_stop(one.errors[0])}" if one.errors else "."
             warnings.append(f"{one.failed_blocks} of {_format_count(one.blocks, 'block')} of {name} failed{error}")

@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.core.measurements.formatting import NOTHING, micros, signed
 from dashboard.core.measurements.measurement import Probe
-from dashboard.core.measurements.series_labels import SeriesLabel
+from dashboard.core.measurements.series_labels import SeriesLabel, name_series
 from dashboard.core.reports.charts import (
     ChartTable,
     LineChart,
@@ -55,7 +55,10 @@ def test_the_table_of_a_chart_has_every_measured_path() -> None:
     chart = interval_chart(measurement, Probe.TCP_RR)
     assert chart is not None
     measured = [one for one in measurement.series if one.n]
-    assert [line[0] for line in chart.table.body] == [f"{one.column}/{one.path}" for one in measured]
+    assert [line[0] for line in chart.table.body] == [
+        name_series(measurement, Probe.TCP_RR)[one.key] for one in measured
+    ]
+    assert chart.table.body[0][0] == "127.0.0.1 → host"
     assert all(len(line) == len(chart.table.head) for line in chart.table.body)
     assert "baseline" in chart.table.body[0]
 
@@ -227,7 +230,7 @@ def test_a_series_that_was_not_compared_has_a_dash_for_its_difference() -> None:
     changed = (replace(first, delta_us=None, ci95_us=None, verdict="open"), replace(second, ci95_us=None))
     table = latency_table(replace(measurement, comparisons=changed), Probe.TCP_RR)
     rows = {line[0]: line[7:] for line in table.body}
-    named = {one.key: f"{one.column}/{one.path}" for one in measurement.series}
+    named = name_series(measurement, Probe.TCP_RR)
     assert rows[named[first.baseline]] == ("baseline", "", "")
     assert rows[named[first.other]] == (NOTHING, "", "open")
     assert second.delta_us is not None

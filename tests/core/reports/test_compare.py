@@ -207,7 +207,7 @@ def test_a_series_that_only_one_report_has_is_unmatched() -> None:
         comparison = compare_reports(two(*order))
         assert {row.label for row in comparison.latency} == {"host/loopback tcp-rr", "host/loopback-ipv6 tcp-rr"}
         assert comparison.unmatched
-        assert all(text.startswith("bridge ") for text in comparison.unmatched)
+        assert all(text.startswith("bridge, ") for text in comparison.unmatched)
     three = compare_reports([compared(one) for one in (CONTENTS[0], alone, CONTENTS[1])])
     row = next(row for row in three.latency if row.label.startswith("bridge/"))
     assert [change.letter for change in row.changes] == ["C"]

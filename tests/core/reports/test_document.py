@@ -203,7 +203,7 @@ def test_a_run_has_the_reason_of_its_end_and_tables_of_figures() -> None:
     probe = run["probes"][0]
     assert (probe["table"]["figures"], [one["table"]["figures"] for one in probe["lines"]]) == (8, [7, 6])
     assert len(probe["missing"]) == 3
-    assert probe["missing"][2].startswith(f"none/bridge-addr{BREAK}ess: none has loopback only")
+    assert probe["missing"][2].startswith("machine → container's address, none: none has loopback only")
     open_run = view().runs[0]
     for stopped, about in (
         (None, f"Not finished. Seed 7, 10.0 s. {quiet}"),

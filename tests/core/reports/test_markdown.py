@@ -188,5 +188,5 @@ def test_figures_of_a_latency_table_are_aligned_to_the_right() -> None:
     (number,) = [number for number, line in enumerate(lines) if line.startswith("| path |")]
     assert lines[number + 1] == "| --- | --- | --- | --- | --- | --- | --- |"
     first = view.runs[0].measurement.series[0]
-    assert lines[number + 2].split(" | ")[0] == f"| {escape(f'{first.column}/{first.path}')}"
+    assert lines[number + 2].split(" | ")[0] == f"| {escape('127.0.0.1 → host')}"
     assert lines[number + 2].endswith(f" {first.n} |")

@@ -179,8 +179,8 @@ def test_failed_blocks_and_incomplete_runs_are_warnings() -> None:
     found = Measurement(Environment(), (one, dead), (), complete=False, stop_reason="Somebody ended it")
     assert run_warnings("nginx", found) == [
         "The measurement “nginx” is incomplete: Somebody ended it.",
-        "2 of 5 blocks of bridge/loopback (tcp-rr) failed: gone.",
-        "none/loopback (tcp-rr): refused.",
+        "2 of 5 blocks of 127.0.0.1 → host, bridge (tcp-rr) failed: gone.",
+        "127.0.0.1 → host, none (tcp-rr): refused.",
     ]
 
 
@@ -241,7 +241,7 @@ def test_the_summary_of_a_whole_report_has_all_parts() -> None:
     assert any("virtual (kvm)" in one for one in found.warnings)
 
 
-@pytest.mark.parametrize(("more", "last"), [(0, f"c{MAX_WARNINGS - 1}/p"), (1, "1 more ")])
+@pytest.mark.parametrize(("more", "last"), [(0, f"p, c{MAX_WARNINGS - 1} "), (1, "1 more ")])
 def test_as_many_warnings_as_are_allowed_are_all_listed(more: int, last: str) -> None:
     series = tuple(
         SeriesResult(f"c{n}", "p", Probe.TCP_RR, 0, *(None,) * 6, errors=("e",)) for n in range(MAX_WARNINGS + more)

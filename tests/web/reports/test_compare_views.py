@@ -68,7 +68,9 @@ def test_the_older_report_is_the_baseline_in_any_order_of_selection(owner: Clien
 def test_every_verdict_has_a_caveat_if_the_processors_differ(owner: Client) -> None:
     page = get(owner, compare_url(save(BEFORE), save(after(cpu_model="Xeon"))))
     caveats = [text for text in re.findall(r'<small class="remark">(.*?)</small>', page) if "processors differ" in text]
-    verdicts = re.findall(r'class="word" data-verdict="slower">\s*<span aria-hidden="true">▲', page)
+    verdicts = re.findall(
+        r'class="word" data-verdict="slower">\s*<svg class="shape sign" aria-hidden="true"><use href="#sign-up"', page
+    )
     assert len(caveats) == len(verdicts) == 3
     assert 'data-fact="cpu_model" class="differs"' in page
     assert text_of(page).count("processor") >= 6

@@ -30,5 +30,3 @@ export function listCells(row, columns) {
     return { ...cell, kind: "namespace", badge: owners.get(inode) };
   });
 }
-
-export const SYMBOLS = { same: "=", differs: "≠", only: "◐", unknown: "?" };

@@ -1,6 +1,6 @@
 // The comparison table: rows are cloned from <template>, kept by id, and updated only where they changed.
 
-import { listCells, SYMBOLS } from "../../core/comparison/cells.js";
+import { listCells } from "../../core/comparison/cells.js";
 import { FOLD_AFTER, makeSearchText, parseQuery, selectRows, totals } from "../../core/comparison/filter.js";
 import { fill } from "../../core/format.js";
 import { recall, remember } from "../../io/storage.js";
@@ -59,7 +59,7 @@ export function createTable(root) {
       signatures: null,
       again: tr.classList.contains("again"),
       why: slot(head, "why").textContent,
-      symbolSlot: head.firstElementChild,
+      symbolSlot: head.querySelector(".relation use"),
       relationSlot: slot(head, "relation"),
       labelSlot: slot(head, "label"),
       whySlot: slot(head, "why"),
@@ -75,7 +75,7 @@ export function createTable(root) {
   function fillHead(entry, row, before) {
     if (before === null || before.relation !== row.relation) {
       entry.tr.dataset.relation = row.relation;
-      setText(entry.symbolSlot, SYMBOLS[row.relation] ?? "");
+      entry.symbolSlot.setAttribute("href", `#sign-${row.relation}`);
       setText(entry.relationSlot, `${words.relations[row.relation]}: `);
     }
     if (before === null || before.label !== row.label) setText(entry.labelSlot, row.label || row.key);

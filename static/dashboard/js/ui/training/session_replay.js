@@ -24,7 +24,7 @@ function createCell(td) {
 
   function show(stage, failed) {
     td.dataset.stage = stage;
-    setText(mark, says.marks[stage]);
+    mark.setAttribute("href", `#sign-${says.marks[stage]}`);
     setText(word, says.stages[stage]);
     setText(fails, failed ? fill(says.failed, { count: failed }) : "");
     setHidden(fails, !failed);
