@@ -31,6 +31,7 @@ class Experiment(models.Model):
     ``driver`` is the command that drives the experiment (``pid:start``); empty: the server does.
     ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.messages.ExperimentHead``.
     ``shown_seq`` is the last entry before it was stopped: what a past experiment shows.
+    ``journal_entries`` and ``journal_bytes`` are the size of its journal.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -46,6 +47,8 @@ class Experiment(models.Model):
     group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     shown_seq = models.PositiveIntegerField(default=0)
+    journal_entries = models.PositiveIntegerField(default=0)
+    journal_bytes = models.PositiveBigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.id} {self.title}"

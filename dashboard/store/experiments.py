@@ -1,25 +1,35 @@
 """Queries of experiments and their journals."""
 
 import os
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 import psutil
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from dashboard.core.experiments.drafts import default_title
 from dashboard.core.experiments.initial_columns import initial_columns
-from dashboard.core.experiments.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
+from dashboard.core.experiments.journal import (
+    Cause,
+    Entry,
+    Source,
+    View,
+    decode_facts,
+    encode_facts,
+    entry_size,
+    replay,
+)
 from dashboard.core.experiments.launching.ports import PUBLISHING, PortUser, needed_ports
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ExperimentHead, ExperimentRef, Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
+from dashboard.store import recent_entries
 
-RING = 512
+#: Entries of one query.
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class Record:
     created_at: float
     launched: dict[str, str]
     host: str = ""
+    journal_entries: int = 0
+    journal_bytes: int = 0
 
 
 def this_process() -> str:
@@ -70,6 +82,8 @@ def _record(row: Experiment) -> Record:
         created_at=row.created_at.timestamp(),
         launched={arm.key: arm.container_id for arm in row.arms.all() if arm.container_id},
         host=row.host,
+        journal_entries=row.journal_entries,
+        journal_bytes=row.journal_bytes,
     )
 
 
@@ -195,7 +209,7 @@ def release(experiment: str) -> None:
 def delete(experiment: str) -> None:
     """Deletes an experiment and its journal."""
     Experiment.objects.filter(pk=experiment).delete()
-    _recent.pop(experiment, None)
+    recent_entries.forget(experiment)
 
 
 def _entry(row: JournalEntry) -> Entry:
@@ -209,43 +223,48 @@ def _entry(row: JournalEntry) -> Entry:
     )
 
 
-#: The newest committed entries of experiments that this process drives, so that readers need no query.
-_recent: dict[str, deque[Entry]] = {}
-
-
-def append(experiment: str, entries: Sequence[Entry]) -> None:
-    """Writes entries in one transaction."""
-    JournalEntry.objects.bulk_create(
-        JournalEntry(
-            experiment_id=experiment,
-            seq=entry.seq,
-            at=entry.at,
-            source=str(entry.cause.source),
-            detail=entry.cause.detail[:200],
-            actor=entry.cause.actor[:200],
-            text=entry.text,
-            about=" ".join(entry.about),
-            facts=encode_facts(entry.facts),
+def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] = ()) -> None:
+    """Writes entries in one transaction, in place of the entries ``replaced``."""
+    sizes = [entry_size(entry) for entry in entries]
+    with transaction.atomic():
+        old = JournalEntry.objects.filter(experiment_id=experiment, seq__in=replaced)
+        gone = [entry_size(_entry(row)) for row in old] if replaced else []
+        if replaced:
+            old.delete()
+        JournalEntry.objects.bulk_create(
+            JournalEntry(
+                experiment_id=experiment,
+                seq=entry.seq,
+                at=entry.at,
+                source=str(entry.cause.source),
+                detail=entry.cause.detail[:200],
+                actor=entry.cause.actor[:200],
+                text=entry.text,
+                about=" ".join(entry.about),
+                facts=encode_facts(entry.facts),
+            )
+            for entry in entries
         )
-        for entry in entries
-    )
-    _recent.setdefault(experiment, deque(maxlen=RING)).extend(entries)
+        Experiment.objects.filter(pk=experiment).update(
+            journal_entries=F("journal_entries") + len(entries) - len(gone),
+            journal_bytes=F("journal_bytes") + sum(sizes) - sum(gone),
+        )
+    recent_entries.remember(experiment, zip(entries, sizes, strict=True), replaced)
 
 
-def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
-    """Entries after ``after`` if this process still has all of them, else None: then use ``entries``."""
-    ring = _recent.get(experiment)
-    if not ring or ring[0].seq > after + 1:
-        return None
-    return tuple(entry for entry in list(ring) if entry.seq > after)
-
-
-def entries(experiment: str, after: int = 0, until: int | None = None) -> tuple[Entry, ...]:
-    """Entries with ``after < seq <= until``, in order."""
+def entries(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> tuple[Entry, ...]:
+    """Entries with ``after < seq <= until``, in order, at most ``limit``."""
     rows = JournalEntry.objects.filter(experiment_id=experiment, seq__gt=after)
     if until is not None:
         rows = rows.filter(seq__lte=until)
-    return tuple(_entry(row) for row in rows)
+    return tuple(_entry(row) for row in rows[:limit])
+
+
+def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[Entry]:
+    """The same entries, read in pages, so that a long journal is never in memory as a whole."""
+    while page := entries(experiment, after, until, PAGE):
+        yield from page
+        after = page[-1].seq
 
 
 def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -266,4 +285,4 @@ def last_seq(experiment: str) -> int:
 
 def view(experiment: str, until: int | None = None) -> View:
     """The view of the experiment after entry ``until``, by default the newest."""
-    return replay(entries(experiment, until=until))
+    return replay(read(experiment, until=until))

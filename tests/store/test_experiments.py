@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import IntegrityError, connections
 
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, entry_size
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
+from dashboard.store import recent_entries
 from tests.support.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_states
 
@@ -25,7 +26,7 @@ CAUSE = Cause(Source.ENGINE, "create", "a person")
 def identity() -> Iterator[str]:
     made = experiment_store.create_experiment(make_spec("host", "bridge", title="One"))
     yield made
-    experiment_store._recent.clear()
+    recent_entries.forget(made)
 
 
 def entry(seq: int, text: str = "", **facts: object) -> Entry:
@@ -120,17 +121,7 @@ def test_an_entry_number_is_unique_and_a_batch_is_atomic(identity: str) -> None:
     with pytest.raises(IntegrityError):
         experiment_store.append(identity, [entry(2), entry(1)])
     assert experiment_store.last_seq(identity) == 1
-    assert [one.seq for one in experiment_store.recent(identity, 0) or ()] == [1]
-
-
-def test_recent_entries_need_no_query_unless_some_are_missing(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment_store, "RING", 3)
-    assert experiment_store.recent(identity, 0) is None
-    experiment_store.append(identity, [entry(number) for number in range(1, 6)])
-    assert [one.seq for one in experiment_store.recent(identity, 4) or ()] == [5]
-    assert [one.seq for one in experiment_store.recent(identity, 2) or ()] == [3, 4, 5]
-    assert experiment_store.recent(identity, 1) is None
-    assert experiment_store.recent(identity, 5) == ()
+    assert [one.seq for one in recent_entries.recent(identity, 0) or ()] == [1]
 
 
 def test_an_experiment_that_is_deleted_is_forgotten_with_its_journal(identity: str) -> None:
@@ -138,7 +129,7 @@ def test_an_experiment_that_is_deleted_is_forgotten_with_its_journal(identity: s
     experiment_store.delete(identity)
     assert experiment_store.load(identity) is None
     assert experiment_store.entries(identity) == ()
-    assert experiment_store.recent(identity, 0) is None
+    assert recent_entries.recent(identity, 0) is None
     experiment_store.delete(identity)
 
 
@@ -193,3 +184,21 @@ def test_another_name_is_in_the_row_and_in_the_specification(identity: str) -> N
     assert experiment_store.rename(identity, "")
     assert Experiment.objects.get(pk=identity).title == "nginx on port 80"
     assert experiment_store.rename("nothing", "Shop") is None
+
+
+def test_replaced_entries_are_deleted_and_the_size_of_the_journal_is_known(identity: str) -> None:
+    experiment_store.append(identity, [entry(1, "one"), entry(2, "two")])
+    experiment_store.append(identity, [entry(5, "five")], [2])
+    assert [one.seq for one in experiment_store.entries(identity)] == [1, 5]
+    record = experiment_store.load(identity)
+    assert record is not None
+    assert record.journal_entries == 2
+    assert record.journal_bytes == sum(map(entry_size, experiment_store.entries(identity)))
+
+
+def test_a_long_journal_is_read_in_pages(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment_store, "PAGE", 3)
+    experiment_store.append(identity, [entry(number) for number in range(1, 9)])
+    assert [one.seq for one in experiment_store.read(identity)] == list(range(1, 9))
+    assert [one.seq for one in experiment_store.read(identity, after=2, until=6)] == [3, 4, 5, 6]
+    assert [one.seq for one in experiment_store.entries(identity, after=2, limit=2)] == [3, 4]

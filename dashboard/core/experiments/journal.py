@@ -114,3 +114,9 @@ def encode_facts(facts: Facts) -> str:
 def decode_facts(text: str | bytes) -> Facts:
     """The facts from JSON text; msgspec.ValidationError if they are malformed."""
     return _decoder.decode(text)
+
+
+def entry_size(entry: Entry) -> int:
+    """The bytes of an entry in the database, without its index."""
+    about = sum(map(len, entry.about))
+    return len(_encoder.encode(entry.facts)) + len(entry.text.encode()) + about + len(entry.cause.detail)

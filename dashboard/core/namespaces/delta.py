@@ -169,7 +169,7 @@ def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
             _replace(state.routes, changes.routes_removed, changes.routes_added, route_key)
         )
     if changes.listeners_added or changes.listeners_removed:
-        listeners = _replace(state.listeners, changes.listeners_removed, changes.listeners_added, _listener_identity)
+        listeners = _replace(state.listeners, changes.listeners_removed, changes.listeners_added, listener_identity)
         updates["listeners"] = sorted_listeners(listeners)
     if changes.sysctls_set or changes.sysctls_removed:
         kept = {name: value for name, value in state.sysctls.items() if name not in changes.sysctls_removed}
@@ -179,5 +179,6 @@ def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
     return replace(state, **updates)
 
 
-def _listener_identity(item: Listener) -> Any:
+def listener_identity(item: Listener) -> Any:
+    """What makes two listeners the same one for a change: their socket and its owner."""
     return (listener_key(item), item.process, item.container)

@@ -21,6 +21,7 @@ from dashboard.lab.experiments.containers import remove_all, remove_containers
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
+from dashboard.store import recent_entries
 from dashboard.store.experiments import Record
 
 FINAL = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
@@ -121,6 +122,7 @@ class ExperimentDriver:
             task.cancel()
         await self.observer.close()
         await self._recorder.journal.close(FLUSH_TIMEOUT_S)
+        recent_entries.forget(self._record.id)
 
     async def settled(self) -> None:
         """Waits until owners of listeners are final, nat rules are read, names are looked up and everything is in the
@@ -281,6 +283,7 @@ class ExperimentDriver:
         recorder, experiment = self._recorder, self._record.id
         if recorder.ended and not await has_leftovers(self._context, experiment):
             return
+        recorder.journal.end_merge()
         shown = self.view.seq
         cause = Cause(Source.PERSON, "stop")
         recorder.set_head(cause, "Stop requested", phase=Phase.STOPPING, progress="", fraction=None)

@@ -1,4 +1,4 @@
-"""Writes one experiment's journal: numbers entries, commits them in batches, then publishes."""
+"""Writes one experiment's journal: commits entries in batches, then publishes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from typing import Protocol
 from django.db import Error as DatabaseError
 from django.db import IntegrityError
 
-from dashboard.core.experiments.journal import Cause, Entry, Facts, View, advance
+from dashboard.core.experiments.budget.pace import Limits, Pace, new_pace
+from dashboard.core.experiments.budget.queue import JournalQueue
+from dashboard.core.experiments.journal import Cause, Entry, Facts, View
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 RETRY_S = (0.05, 0.2, 1.0, 2.0)
+#: The time between two versions of the open entry, and without a change until it becomes final.
+REPLACE_S, CALM_S = 1.0, 3.0
 
 
 class Publisher(Protocol):
@@ -41,43 +45,79 @@ class JournalWriter:
     """The only writer of one experiment's entries. ``view`` is ahead of the database by at most one batch."""
 
     def __init__(
-        self, experiment: str, view: View, database: DatabaseThread, publisher: Publisher, clock: Callable[[], float]
+        self,
+        experiment: str,
+        view: View,
+        database: DatabaseThread,
+        publisher: Publisher,
+        clock: Callable[[], float],
+        pace: Pace | None = None,
     ) -> None:
         self.experiment = experiment
-        self.view = view
+        self._queue = JournalQueue(view, pace or new_pace(Limits(), time.monotonic()))
         self._database = database
         self._publisher = publisher
         self._clock = clock
-        self._queue: list[Entry] = []
-        self._appended_at: list[float] = []
+        self._replaced_at = 0.0
+        self._calm: asyncio.TimerHandle | None = None
+        self._flushes = 0
+        self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def append(self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = ()) -> Entry:
-        """Appends an entry, which is committed in the background; ``flush`` waits for it."""
-        entry = Entry(self.view.seq + 1, self._clock(), cause, facts, text, about)
-        self.view = advance(self.view, entry)
-        self._queue.append(entry)
-        self._appended_at.append(time.monotonic())
-        telemetry.entries_appended += 1
+    @property
+    def view(self) -> View:
+        """The experiment after the newest entry."""
+        return self._queue.view
+
+    def append(
+        self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
+    ) -> Entry:
+        """Appends an entry, which is committed in the background; ``flush`` waits for it. A ``quiet`` one concerns no
+        column: it changes the state, but is not an event of the experiment."""
+        before = self._queue.appended
+        entry = self._queue.append(self._clock(), time.monotonic(), cause, facts, text, about, quiet=quiet)
+        telemetry.entries_appended += self._queue.appended - before
+        if self._calm is not None:
+            self._calm.cancel()
+            self._calm = None
+        if self._queue.is_flooded:
+            self._calm = asyncio.get_running_loop().call_later(CALM_S, self.end_merge)
+        self._start()
+        return entry
+
+    def end_merge(self) -> None:
+        """Makes the open entry of merged changes final."""
+        self._queue.end_merge(self._clock(), time.monotonic())
+        self._start()
+
+    def _start(self) -> None:
+        self._hurry.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._write())
-        return entry
 
     async def flush(self) -> None:
         """Waits until all entries are committed."""
-        while self._task is not None and not self._task.done():
-            await asyncio.shield(self._task)
+        self._flushes += 1
+        self._hurry.set()
+        try:
+            while self._task is not None and not self._task.done():
+                await asyncio.shield(self._task)
+        finally:
+            self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
         """Commits what it can within ``timeout_s``, then stops: entries that were written later could have the
         numbers of the next writer."""
+        if self._calm is not None:
+            self._calm.cancel()
+        self.end_merge()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self.flush()
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
-            telemetry.entries_given_up += len(self._queue)
+            telemetry.entries_given_up += self._queue.drop()
 
     async def _is_gone(self) -> bool:
         """Whether the experiment was removed in the meantime."""
@@ -86,17 +126,30 @@ class JournalWriter:
         except DatabaseError:
             return False
 
+    async def _wait_for_work(self) -> bool:
+        """Waits until there is something to write; False if there is nothing."""
+        while not self._queue.has_final:
+            if not self._queue.has_open:
+                return False
+            left = self._replaced_at + REPLACE_S - time.monotonic()
+            if left <= 0 or self._flushes:
+                break
+            self._hurry.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._hurry.wait()
+        return True
+
     async def _write(self) -> None:
         failures = 0
-        while self._queue:
-            batch = list(self._queue)
+        while await self._wait_for_work():
+            batch = self._queue.next_batch()
             try:
-                await self._database.run(experiment_store.append, self.experiment, batch)
+                await self._database.run(experiment_store.append, self.experiment, batch.entries, batch.replaced)
             except DatabaseError as error:
+                self._queue.failed(batch)
                 if isinstance(error, IntegrityError) and await self._is_gone():
-                    telemetry.entries_given_up += len(self._queue)
-                    self._queue.clear()
-                    self._appended_at.clear()
+                    telemetry.entries_given_up += self._queue.drop()
                     return
                 # Disk full or database locked: nothing is acknowledged; all entries are kept and written again.
                 if failures == 0:
@@ -110,8 +163,9 @@ class JournalWriter:
                 self._publisher.trouble(self.experiment, "")
                 failures = 0
             now = time.monotonic()
-            for appended_at in self._appended_at[: len(batch)]:
-                telemetry.commit_s.add(now - appended_at)
-            del self._queue[: len(batch)], self._appended_at[: len(batch)]
-            telemetry.entries_written += len(batch)
+            for one in batch.waiting:
+                telemetry.commit_s.add(now - one.appended_at)
+            if batch.open is not None:
+                self._replaced_at = now
+            telemetry.entries_written += self._queue.committed(batch)
             self._publisher.wake(self.experiment)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
+from dashboard.core.experiments.budget.pace import Limits, new_pace
+from dashboard.core.experiments.budget.relevance import concerns_columns
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.journal_text import (
     describe_cause,
@@ -29,7 +32,8 @@ class Recorder:
     def __init__(self, context: Context, record: Record, view: View) -> None:
         self._context = context
         self._record = record
-        self.journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock)
+        pace = new_pace(Limits(), time.monotonic(), record.journal_entries, record.journal_bytes)
+        self.journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock, pace)
 
     @property
     def view(self) -> View:
@@ -112,7 +116,8 @@ class Recorder:
         titles = [column.title for column in self.view.columns if column.key in changes]
         text = describe_changes(known[first], changes[first], titles)
         cause = Cause(Source.KERNEL, describe_cause(known[first], changes[first]), listening_process(changes[first]))
-        self.journal.append(cause, Facts(changes=changes), text, tuple(sorted(changes)))
+        quiet = not concerns_columns(self.view, changes)
+        self.journal.append(cause, Facts(changes=changes), text, tuple(sorted(changes)), quiet=quiet)
 
     def mark_removed(self, key: str) -> None:
         """Records that a container was removed, but not by Netmodes."""

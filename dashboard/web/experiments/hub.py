@@ -17,6 +17,7 @@ from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.store import experiments as experiment_store
+from dashboard.store import recent_entries
 from dashboard.web import feed_hub
 from dashboard.web.feed_hub import Feed, FeedHub
 from dashboard.web.http.database import in_database
@@ -97,7 +98,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             await feed.dirty.wait()
             feed.dirty.clear()
             try:
-                entries = experiment_store.recent(feed.key, feed.view.seq)
+                entries = recent_entries.recent(feed.key, feed.view.seq)
                 if entries is None:
                     entries = await in_database(experiment_store.entries, feed.key, feed.view.seq)
                 if not entries or not feed.loaded:

@@ -1,25 +1,31 @@
-"""Journal entries are numbered without gaps, committed in batches, and published after the commit."""
+"""Journal entries are numbered, merged if they are too many, committed in batches, and published after the commit."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 from django.db import OperationalError
 
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View
+from dashboard.core.experiments.budget.pace import MAX_WAITING_ENTRIES, Limits, new_pace
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, replay
 from dashboard.core.experiments.messages import Phase
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.delta import delta
 from dashboard.lab.experiments import journal_writer as module
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
+from dashboard.store.telemetry import telemetry
 from tests.support.lab_harness import RecordingPublisher
-from tests.support.polling import others_run
+from tests.support.polling import eventually, others_run
 from tests.support.specs import make_spec
-from tests.web.sample import make_head
+from tests.web.sample import make_columns, make_head, make_listener, make_states
 
 CAUSE = Cause(Source.LAB, "test")
+KERNEL = Cause(Source.KERNEL, "listener tcp :9000")
 
 
 @pytest.fixture
@@ -63,9 +69,9 @@ async def test_entries_appended_together_are_one_batch_and_published_after_the_c
     batches: list[int] = []
     append = experiment_store.append
 
-    def counted(experiment: str, entries: Sequence[Entry]) -> None:
+    def counted(experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
         assert not publisher.woken
-        append(experiment, entries)
+        append(experiment, entries, replaced)
         batches.append(len(entries))
 
     monkeypatch.setattr(experiment_store, "append", counted)
@@ -94,11 +100,11 @@ async def test_a_failed_write_is_repeated_and_published_as_trouble(
     append = experiment_store.append
     left = iter(range(3))
 
-    def fail(experiment: str, entries: Sequence[Entry]) -> None:
+    def fail(experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
         if next(left, None) is not None:
             assert not publisher.woken
             raise OperationalError("database or disk is full")
-        append(experiment, entries)
+        append(experiment, entries, replaced)
 
     monkeypatch.setattr(experiment_store, "append", fail)
     writer.append(CAUSE, Facts(), "one")
@@ -147,3 +153,67 @@ async def test_entries_of_a_removed_experiment_are_dropped(
     async with asyncio.timeout(5):
         await writer.flush()
     assert publisher.troubles == []
+
+
+async def test_a_flood_is_one_entry_in_the_database_that_stays_current(
+    database: DatabaseThread, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CALM_S", 0.05)
+    identity = await database.run(experiment_store.create_experiment, make_spec("host"))
+    start = View(0, make_head(), make_columns(), make_states())
+    pace = new_pace(Limits(burst_entries=2, entries_per_s=0.0), 0.0)
+    writer = JournalWriter(identity, start, database, publisher, lambda: 1000.0, pace)
+    state = start.states[MACHINE]
+    for number in range(300):
+        after = replace(state, listeners=(make_listener(9000 + number, "python3", 7), *state.listeners))
+        writer.append(KERNEL, Facts(changes={MACHINE: delta(writer.view.states[MACHINE], after)}), f"port {number}")
+        if number % 100 == 0:
+            await writer.flush()
+            stored = await database.run(experiment_store.entries, identity)
+            assert replay(stored, start) == writer.view
+            assert len(stored) <= 3
+
+    async def final() -> tuple[Entry, ...]:
+        await writer.flush()
+        stored = await database.run(experiment_store.entries, identity)
+        return stored if stored[-1].text else ()
+
+    stored = await eventually(final)
+    assert [entry.text for entry in stored] == [
+        "port 0",
+        "port 1",
+        "298 changes within 0 s are merged into this entry (listeners)",
+    ]
+    assert replay(stored, start) == writer.view
+    assert telemetry.metrics().entries_waiting == 0
+    record = await database.run(experiment_store.load, identity)
+    assert record is not None
+    assert record.journal_entries == 3
+
+
+async def test_a_full_disk_fills_neither_memory_nor_the_journal(
+    writer: JournalWriter, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = experiment_store.append
+
+    def fail(*_arguments: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(experiment_store, "append", fail)
+    for number in range(14_000):
+        writer.append(CAUSE, Facts(head=make_head(Phase.RUNNING)), f"entry {number}")
+        if number % 500 == 0:
+            await others_run()
+    assert len(writer._queue._waiting) <= 2 * MAX_WAITING_ENTRIES
+    monkeypatch.setattr(experiment_store, "append", append)
+    await writer.flush()
+    stored = await database.run(experiment_store.entries, writer.experiment)
+    assert any("entries are merged into this one" in entry.text for entry in stored)
+    assert await database.run(experiment_store.view, writer.experiment) == writer.view
+
+
+async def test_a_closed_writer_leaves_nothing_open(writer: JournalWriter, database: DatabaseThread) -> None:
+    writer.append(KERNEL, Facts(), quiet=True)
+    writer.append(KERNEL, Facts(), quiet=True)
+    await writer.close(5.0)
+    assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == [""]

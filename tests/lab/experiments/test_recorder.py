@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.experiments.journal import Cause, Source, View
+from dashboard.core.experiments.journal import Cause, Source, View, replay
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import MACHINE
@@ -17,7 +17,7 @@ from dashboard.store import experiments as experiment_store
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import others_run
 from tests.support.specs import make_spec
-from tests.web.sample import make_columns, make_head, make_listener, make_states
+from tests.web.sample import make_columns, make_head, make_link, make_listener, make_states
 
 CAUSE = Cause(Source.LAB, "test")
 
@@ -123,3 +123,21 @@ async def test_a_first_observation_replaces_the_state(recorder: Recorder) -> Non
     recorder.note(CAUSE, "only words", "bridge")
     assert recorder.view.states["bridge"] == state
     await others_run()
+
+
+async def test_the_links_of_other_containers_are_not_the_history_of_an_untouched_experiment(
+    recorder: Recorder, fake_lab: LabHarness
+) -> None:
+    """Each launch of another experiment changed the machine: an untouched one grew by 850 entries in nine minutes."""
+    machine = recorder.view.states[MACHINE]
+    for number in range(200):
+        link = make_link(f"veth{number}", 100 + number, "veth", peer=f"if{99 + number}", master="br-other")
+        recorder.states_changed({MACHINE: replace(machine, interfaces=(*machine.interfaces, link))})
+        if number % 50 == 0:
+            await recorder.journal.flush()
+    await recorder.journal.flush()
+    entries = await fake_lab.database.run(experiment_store.entries, recorder.journal.experiment)
+    assert [entry.text for entry in entries] == [""]
+    assert recorder.view.states[MACHINE].interfaces[-1].name == "veth199"
+    before = View(0, make_head(), make_columns(), make_states())
+    assert replay(entries, before).states == recorder.view.states

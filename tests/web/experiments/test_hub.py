@@ -19,6 +19,7 @@ from dashboard.core.experiments.messages import ArmStatus, Phase, encode
 from dashboard.core.experiments.stream import Patch, Snapshot, apply_rows
 from dashboard.core.namespaces.state import Listener
 from dashboard.store import experiments as experiment_store
+from dashboard.store import recent_entries
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
@@ -298,7 +299,7 @@ async def test_entries_that_are_not_in_memory_come_from_the_database(hub: Experi
     await hub.join(identity, browser.send)
     await settled(browser, 1)
     await write(identity, listening(2, 9001), listening(3, 9002))
-    experiment_store._recent.pop(identity)
+    recent_entries.forget(identity)
     await told(hub, identity, listening(4, 9003))
     await settled(browser, 4)
     assert isinstance(browser.messages[-1], Patch)
@@ -313,7 +314,7 @@ def listeners(last: int) -> tuple[Listener, ...]:
 async def test_more_entries_than_the_ring_holds_leave_no_gap(
     hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiment_store, "RING", 4)
+    monkeypatch.setattr(recent_entries, "MAX_ENTRIES", 4)
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)

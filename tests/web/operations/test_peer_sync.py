@@ -11,6 +11,7 @@ from dashboard.core.operations.deployment import Role
 from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
+from dashboard.store import recent_entries
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.experiments.hub import ExperimentHub
@@ -71,7 +72,7 @@ async def test_an_entry_without_a_wake_up_is_found(two: tuple[Process, Process])
     await eventually(lambda: browser.of("snapshot"))
     entry = Entry(1, NOW, Cause(Source.LAB, "say"), Facts(), "it was lost", ())
     await in_database(experiment_store.append, identity, [entry])
-    experiment_store._recent.pop(identity)  # another process wrote it
+    recent_entries.forget(identity)  # another process wrote it
     await eventually(lambda: browser.of("patch"))
     assert here.experiments.missed == 1
     await in_database(experiment_store.rename, identity, "Shop & blog")

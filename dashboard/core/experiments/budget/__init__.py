@@ -1,0 +1,1 @@
+"""What a journal may write: its budget, merged entries, changes that concern no column."""

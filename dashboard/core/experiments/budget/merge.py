@@ -1,0 +1,99 @@
+"""Merges successive journal entries into one, for changes that come faster than a journal may grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View
+from dashboard.core.namespaces.composition import compose, size_of_changes, size_of_state
+from dashboard.core.namespaces.delta import Changes
+
+#: What a cause of the kernel begins with, and the plural that a merged entry names.
+KINDS = {"listener": "listeners", "link": "links", "address": "addresses", "route": "routes", "nat": "nat rules"}
+
+
+def is_mergeable(entry: Entry) -> bool:
+    """Whether the entry may be part of a merged one. A removed column may come back at another place."""
+    return not entry.facts.removed
+
+
+def is_replaceable(cause: Cause, facts: Facts, view: View) -> bool:
+    """Whether an entry that would come after ``view`` records what the machine or the Engine does by itself, in any
+    number: not an action of a person, not a phase, not the status of an arm."""
+    status = {column.key: column.status for column in view.columns}
+    return (
+        cause.source in {Source.KERNEL, Source.ENGINE}
+        and facts.head is None
+        and not facts.removed
+        and not facts.forgotten
+        and all(status.get(column.key) is column.status for column in facts.columns)
+    )
+
+
+def merge(entries: Sequence[Entry], view: View) -> Entry:
+    """One entry with the effect of these mergeable ones; ``view`` is the one after the last.
+
+    It also leads to ``view`` from the view after any of ``entries``. Its text is that of the last entry.
+    """
+    last = entries[-1]
+    facts = [entry.facts for entry in entries]
+    columns = {column.key for each in facts for column in each.columns}
+    whole = {key for each in facts for key in (*each.states, *each.forgotten)}
+    changes: dict[str, Changes] = {}
+    for key in {key for each in facts for key in each.changes} - whole:
+        joined = _join(each.changes[key] for each in facts if key in each.changes)
+        if joined is None or key not in view.states or size_of_changes(joined) > size_of_state(view.states[key]):
+            whole.add(key)
+        elif joined:
+            changes[key] = joined
+    merged = Facts(
+        head=view.head if any(each.head is not None for each in facts) else None,
+        columns=tuple(column for column in view.columns if column.key in columns),
+        states={key: view.states[key] for key in sorted(whole) if key in view.states},
+        changes=dict(sorted(changes.items())),
+        forgotten=tuple(sorted(key for key in whole if key not in view.states)),
+    )
+    about = tuple(dict.fromkeys(chain.from_iterable(entry.about for entry in entries)))
+    return replace(last, facts=merged, about=about)
+
+
+def _join(all_changes: Iterable[Changes]) -> Changes | None:
+    joined: Changes | None = Changes()
+    for changes in all_changes:
+        joined = compose(joined, changes) if joined is not None else None
+    return joined
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a merged entry stands for: the number of changes, the time of the first one, and their kinds."""
+
+    count: int = 0
+    since: float = 0.0
+    kinds: tuple[str, ...] = ()
+
+    def add(self, entry: Entry) -> Tally:
+        """With one more change."""
+        kinds = (KINDS.get(part.split(" ", 1)[0], "") for part in entry.cause.detail.split(", "))
+        if entry.cause.source is not Source.KERNEL:
+            kinds = (str(entry.cause.detail),)
+        return Tally(
+            self.count + 1,
+            self.since if self.count else entry.at,
+            tuple(dict.fromkeys((*self.kinds, *filter(None, kinds)))),
+        )
+
+
+def describe_merged(tally: Tally, until: float) -> str:
+    """The text of a merged entry."""
+    seconds = max(0.0, until - tally.since)
+    span = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    kinds = f" ({', '.join(tally.kinds)})" if tally.kinds else ""
+    return f"{tally.count:,} changes within {span} are merged into this entry{kinds}"
+
+
+def describe_unwritten(count: int) -> str:
+    """The text of an entry that replaces those that waited for a database that accepted no writes."""
+    return f"The database accepted no writes: {count:,} entries are merged into this one"

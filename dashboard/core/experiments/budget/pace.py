@@ -1,0 +1,92 @@
+"""How fast and how large a journal may grow.
+
+A journal may write a burst, then at a steady rate: entries and bytes each have an allowance that refills with time.
+Without an allowance, and after the budget is used up, further changes are merged into one entry (``merge``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The budget of one experiment's journal. ``max_…`` holds for the whole journal; a burst may come at once, and
+    refills at the rate.
+
+    One launch of 50 arms writes about 700 entries and 2 MB. 2,000 ports that open and close are 700 kB an entry.
+    """
+
+    max_entries: int = 20_000
+    max_bytes: int = 64 * MIB
+    burst_entries: float = 1_000.0
+    burst_bytes: float = 8.0 * MIB
+    entries_per_s: float = 1.0
+    bytes_per_s: float = 2_048.0
+
+
+#: Entries and bytes that may wait for a database that accepts no writes, before they are merged.
+MAX_WAITING_ENTRIES = 1_000
+MAX_WAITING_BYTES = 4 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The allowance of a journal at the time ``at`` (monotonic, seconds), and its size.
+
+    The last entry may exceed the allowance: then nothing more is allowed until it has refilled.
+    """
+
+    limits: Limits
+    at: float
+    allowed_entries: float
+    allowed_bytes: float
+    entries: int = 0
+    bytes: int = 0
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the whole budget is used up."""
+        return self.entries >= self.limits.max_entries or self.bytes >= self.limits.max_bytes
+
+    def refilled(self, now: float) -> Pace:
+        """The allowance at ``now``."""
+        seconds = max(0.0, now - self.at)
+        limits = self.limits
+        return replace(
+            self,
+            at=now,
+            allowed_entries=min(limits.burst_entries, self.allowed_entries + seconds * limits.entries_per_s),
+            allowed_bytes=min(limits.burst_bytes, self.allowed_bytes + seconds * limits.bytes_per_s),
+        )
+
+    def allows(self, now: float) -> bool:
+        """Whether one more entry may be written."""
+        pace = self.refilled(now)
+        return not self.is_used_up and pace.allowed_entries >= 1.0 and pace.allowed_bytes > 0.0
+
+    def spent(self, size: int, now: float) -> Pace:
+        """After one more entry of this size."""
+        pace = self.refilled(now)
+        return replace(
+            pace,
+            allowed_entries=pace.allowed_entries - 1.0,
+            allowed_bytes=pace.allowed_bytes - size,
+            entries=pace.entries + 1,
+            bytes=pace.bytes + size,
+        )
+
+
+def new_pace(limits: Limits, now: float, entries: int = 0, size: int = 0) -> Pace:
+    """The pace of a journal that has these entries already."""
+    return Pace(limits, now, limits.burst_entries, limits.burst_bytes, entries, size)
+
+
+def describe_used_up(limits: Limits) -> str:
+    """The entry that tells that the budget is used up."""
+    return (
+        f"The journal has reached its limit ({limits.max_entries:,} entries or {limits.max_bytes // MIB} MiB): later"
+        " changes are merged into one entry, which stays current. A new experiment has a new journal."
+    )

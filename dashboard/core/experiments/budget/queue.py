@@ -1,0 +1,210 @@
+"""The entries of a journal that are not committed yet: numbered, merged where they are too many, ready to be written.
+
+Changes that come faster than the journal may grow are merged into one open entry. Each batch replaces its earlier
+version, so that the newest state is in the database and the journal does not grow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from dashboard.core.experiments.budget.merge import (
+    Tally,
+    describe_merged,
+    describe_unwritten,
+    is_mergeable,
+    is_replaceable,
+    merge,
+)
+from dashboard.core.experiments.budget.pace import MAX_WAITING_BYTES, MAX_WAITING_ENTRIES, Pace, describe_used_up
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, advance, entry_size
+
+#: The longest time that one entry stands for, if the journal may grow again.
+MAX_MERGED_S = 60.0
+MERGED = "merged"
+OTHER_CONTAINERS = "other containers"
+
+
+@dataclass(slots=True, eq=False)
+class OpenEntry:
+    """Merged changes: those of ``tally``, and those that concern no column. ``text`` is that of the last change.
+    ``committed`` is the number of the version in the database, 0 if there is none."""
+
+    entry: Entry
+    tally: Tally
+    opened_at: float
+    text: str = ""
+    committed: int = 0
+    is_dirty: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class WaitingEntry:
+    """A final entry; it replaces the open entries ``ended``. ``appended`` is the number of entries that it stands for,
+    ``unwritten`` the number of those that it replaces because the database accepted no writes."""
+
+    entry: Entry
+    size: int
+    appended_at: float
+    appended: int = 1
+    ended: tuple[OpenEntry, ...] = ()
+    unwritten: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries to write in one transaction that deletes the entries ``replaced``."""
+
+    waiting: tuple[WaitingEntry, ...]
+    open: OpenEntry | None
+    entries: tuple[Entry, ...]
+    replaced: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class JournalQueue:
+    """What happened after the last commit; ``view`` is the view after all of it. Times in seconds of any clock that is
+    not set back."""
+
+    view: View
+    pace: Pace
+    appended: int = 0
+    _waiting: list[WaitingEntry] = field(default_factory=list)
+    _open: OpenEntry | None = None
+    #: How many of the first waiting entries are being written: these are not merged.
+    _in_flight: int = 0
+    _told_used_up: bool = False
+
+    def __post_init__(self) -> None:
+        self._told_used_up = self.pace.is_used_up
+
+    @property
+    def has_final(self) -> bool:
+        """Whether an entry waits that is final."""
+        return bool(self._waiting)
+
+    @property
+    def has_open(self) -> bool:
+        """Whether the open entry has changes that are not committed."""
+        return self._open is not None and self._open.is_dirty
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether changes of columns are being merged, and the end of the flood can end that."""
+        return self._open is not None and self._open.tally.count > 0 and not self.pace.is_used_up
+
+    def append(
+        self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
+    ) -> Entry:
+        """The next entry, or the open entry with it."""
+        merging = quiet or (is_replaceable(cause, facts, self.view) and self._must_merge(now))
+        if not merging or (not quiet and self._may_end_merge(now)):
+            self.end_merge(at, now)
+        entry = Entry(self.view.seq + 1, at, cause, facts, text, about)
+        self.view = advance(self.view, entry)
+        if merging:
+            return self._merge(entry, now, quiet=quiet)
+        self._enqueue(entry, now)
+        if self.pace.is_used_up and not self._told_used_up:
+            self._told_used_up = True
+            told = describe_used_up(self.pace.limits)
+            self.append(at, now, Cause(Source.LAB, "budget"), Facts(), told, (), quiet=False)
+        return entry
+
+    def _must_merge(self, now: float) -> bool:
+        return (self._open is not None and self._open.tally.count > 0) or not self.pace.allows(now)
+
+    def _may_end_merge(self, now: float) -> bool:
+        merged = self._open
+        return merged is not None and now - merged.opened_at >= MAX_MERGED_S and self.pace.allows(now)
+
+    def _merge(self, entry: Entry, now: float, *, quiet: bool) -> Entry:
+        merged = self._open
+        tally = Tally() if merged is None else merged.tally
+        if not quiet:
+            tally = tally.add(entry)
+        new = entry if merged is None else merge((merged.entry, entry), self.view)
+        new = replace(new, cause=Cause(Source.KERNEL, MERGED if tally.count else OTHER_CONTAINERS), text="")
+        if merged is None:
+            self.appended += 1
+            self._open = OpenEntry(new, tally, now, "" if quiet else entry.text)
+        else:
+            merged.entry, merged.tally, merged.is_dirty = new, tally, True
+            merged.text = merged.text if quiet else entry.text
+        return new
+
+    def end_merge(self, at: float, now: float) -> None:
+        """Makes the open entry final, with a text that tells what it stands for."""
+        merged, self._open = self._open, None
+        if merged is None:
+            return
+        entry, tally = merged.entry, merged.tally
+        if tally.count:
+            self.view = replace(self.view, seq=self.view.seq + 1)
+            text = merged.text if tally.count == 1 else describe_merged(tally, at)
+            entry = replace(entry, seq=self.view.seq, at=at, text=text)
+        size = entry_size(entry)
+        self.pace = self.pace.spent(size, now)
+        if tally.count or merged.is_dirty:
+            self._waiting.append(WaitingEntry(entry, size, now, 0, (merged,)))
+
+    def _enqueue(self, entry: Entry, now: float) -> None:
+        size = entry_size(entry)
+        self.appended += 1
+        self.pace = self.pace.spent(size, now)
+        self._waiting.append(WaitingEntry(entry, size, now))
+        waiting = self._waiting[self._in_flight :]
+        if len(waiting) > MAX_WAITING_ENTRIES or sum(one.size for one in waiting) > MAX_WAITING_BYTES:
+            self._merge_waiting()
+
+    def _merge_waiting(self) -> None:
+        """Merges what waits for a database that accepts no writes, so that it does not fill the memory."""
+        start = len(self._waiting)
+        while start > self._in_flight and is_mergeable(self._waiting[start - 1].entry):
+            start -= 1
+        merged = self._waiting[start:]
+        if len(merged) < 2:
+            return
+        unwritten = sum(one.unwritten for one in merged)
+        entry = merge([one.entry for one in merged], self.view)
+        entry = replace(entry, cause=Cause(Source.LAB, MERGED), text=describe_unwritten(unwritten))
+        ended = tuple(item for one in merged for item in one.ended)
+        appended = sum(one.appended for one in merged)
+        size = entry_size(entry)
+        self._waiting[start:] = [WaitingEntry(entry, size, merged[0].appended_at, appended, ended, unwritten)]
+
+    def next_batch(self) -> Batch:
+        """All that waits, and the open entry if it has changed."""
+        waiting, open_entry = tuple(self._waiting), self._open if self.has_open else None
+        self._in_flight = len(waiting)
+        opened = [item for one in waiting for item in one.ended] + ([open_entry] if open_entry else [])
+        entries = [one.entry for one in waiting] + ([open_entry.entry] if open_entry else [])
+        if open_entry is not None:
+            open_entry.is_dirty = False
+        return Batch(waiting, open_entry, tuple(entries), tuple(item.committed for item in opened if item.committed))
+
+    def failed(self, batch: Batch) -> None:
+        """The batch was not written."""
+        self._in_flight = 0
+        if batch.open is not None:
+            batch.open.is_dirty = True
+
+    def committed(self, batch: Batch) -> int:
+        """The batch was written; returns how many entries are written now that were not before."""
+        self._in_flight = 0
+        del self._waiting[: len(batch.waiting)]
+        written = sum(one.appended for one in batch.waiting)
+        for item in (item for one in batch.waiting for item in one.ended):
+            written += not item.committed
+        if batch.open is not None:
+            written += not batch.open.committed
+            batch.open.committed = batch.entries[-1].seq
+        return written
+
+    def drop(self) -> int:
+        """Drops everything; returns how many entries were not written."""
+        opened = {item for one in self._waiting for item in one.ended} | ({self._open} if self._open else set())
+        dropped = sum(one.appended for one in self._waiting) + sum(not item.committed for item in opened)
+        self._waiting.clear()
+        self._open = None
+        return dropped

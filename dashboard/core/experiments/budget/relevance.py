@@ -1,0 +1,99 @@
+"""Which changes of the machine concern no column of an experiment: the links, routes, rules and ports of other
+containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from msgspec import UNSET
+
+from dashboard.core.experiments.journal import View
+from dashboard.core.experiments.messages import ArmStatus, Column, Phase
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.delta import NOTHING, Changes, FirewallChanges
+from dashboard.core.namespaces.links import is_cable, veth_ends
+from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Translation
+
+PROXY = "docker-proxy"
+
+
+def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
+    """Whether changes belong to the history of the experiment. While it is launched or stopped, all do."""
+    machine = view.states.get(MACHINE)
+    if machine is None or view.head is None or view.head.phase is not Phase.RUNNING:
+        return True
+    arms = [column for column in view.columns if column.key != MACHINE]
+    if any(column.status is ArmStatus.RUNNING and column.key not in view.states for column in arms):
+        return True
+    if any(key not in view.states or view.states[key].netns != machine.netns for key in changes):
+        return True
+    change = changes.get(MACHINE, next(iter(changes.values())))
+    return not _is_foreign(change, machine, arms, view.states)
+
+
+def _is_foreign(
+    change: Changes, machine: NamespaceState, arms: Iterable[Column], states: Mapping[str, NamespaceState]
+) -> bool:
+    rest = replace(
+        change,
+        interfaces_set=(),
+        interfaces_removed=(),
+        routes_added=(),
+        routes_removed=(),
+        listeners_added=(),
+        listeners_removed=(),
+        firewall=UNSET,
+    )
+    if rest != NOTHING or change.firewall is None:
+        return False
+    links = (*change.interfaces_removed, *change.interfaces_set)
+    own = _own_links(machine, states)
+    if any(link.name in own or link.master in own or not _is_of_containers(link, machine) for link in links):
+        return False
+    foreign = {link.name for link in links} | _bridges(machine.interfaces) - own
+    if any(route.interface not in foreign for route in (*change.routes_added, *change.routes_removed)):
+        return False
+    arms = tuple(arms)
+    ours = {column.container.id for column in arms if column.container is not None}
+    ports = {port.host_port for column in arms for port in column.published}
+    listeners = (*change.listeners_added, *change.listeners_removed)
+    if not all(_is_foreign_listener(listener, ours, ports) for listener in listeners):
+        return False
+    addresses = {
+        address.address for state in states.values() for link in state.interfaces for address in link.addresses
+    }
+    rules = change.firewall if isinstance(change.firewall, FirewallChanges) else FirewallChanges()
+    if rules.unread is not None or {bridge.name for bridge in rules.isolated_bridges or ()} & own:
+        return False
+    return all(_is_foreign_rule(rule, addresses, ports) for rule in (*rules.added, *rules.removed))
+
+
+def _own_links(machine: NamespaceState, states: Mapping[str, NamespaceState]) -> set[str]:
+    """The names of the machine's ends of the veth pairs of the columns, and of the bridges that these have joined."""
+    own: set[str] = set()
+    for state in states.values():
+        if state.netns != machine.netns:
+            for outer, _inner in veth_ends(machine, state):
+                own |= {outer.name, outer.master} if outer.master else {outer.name}
+    return own
+
+
+def _bridges(links: Iterable[Interface]) -> set[str]:
+    return {link.name for link in links if link.kind == "bridge"}
+
+
+def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
+    """Whether containers come with such a link: a veth end, or a bridge."""
+    known = next((one for one in machine.interfaces if one.index == link.index), link)
+    return is_cable(link) or link.kind == "bridge" or known.kind == "veth"
+
+
+def _is_foreign_listener(listener: Listener, ours: set[str], ports: set[int]) -> bool:
+    if listener.container is not None:
+        return listener.container not in ours
+    return listener.process == PROXY and listener.port not in ports
+
+
+def _is_foreign_rule(rule: Translation, addresses: set[str], ports: set[int]) -> bool:
+    return rule.to_address not in addresses and rule.port not in ports

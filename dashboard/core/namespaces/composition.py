@@ -1,0 +1,120 @@
+"""Joins two successive changes of a column into one.
+
+``compose(delta(a, b), delta(b, c))`` leads from ``a`` to ``c`` and also from ``b`` to ``c``: a reader that already has
+the first change may apply the joined one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from dashboard.core.namespaces.delta import Changes, FirewallChanges, listener_identity
+from dashboard.core.namespaces.state import NamespaceState, interface_key, route_key
+
+
+def compose(first: Changes, second: Changes) -> Changes | None:
+    """Both changes as one; None if only the whole state can replace them (the firewall's rules are read again, or no
+    longer)."""
+    firewall = _compose_firewall(first.firewall, second.firewall)
+    if firewall is not UNSET and not isinstance(firewall, FirewallChanges):
+        return None
+    links = _last(
+        interface_key,
+        (first.interfaces_removed, first.interfaces_set),
+        (second.interfaces_removed, second.interfaces_set),
+    )
+    routes = _last(route_key, (first.routes_removed, first.routes_added), (second.routes_removed, second.routes_added))
+    listeners = _last(
+        listener_identity,
+        (first.listeners_removed, first.listeners_added),
+        (second.listeners_removed, second.listeners_added),
+    )
+    set_, unset = dict(first.sysctls_set or {}), dict.fromkeys(first.sysctls_removed)
+    for name in second.sysctls_removed:
+        set_.pop(name, None)
+        unset[name] = None
+    for name, value in (second.sysctls_set or {}).items():
+        set_[name] = value
+        unset.pop(name, None)
+    resolver = second if second.resolver is not None or second.resolver_gone else first
+    return Changes(
+        netns=_newer(first.netns, second.netns),
+        hostname=_newer(first.hostname, second.hostname),
+        namespaces=_newer(first.namespaces, second.namespaces),
+        interfaces_removed=links[0],
+        interfaces_set=links[1],
+        routes_removed=routes[0],
+        routes_added=routes[1],
+        listeners_removed=listeners[0],
+        listeners_added=listeners[1],
+        resolver=resolver.resolver,
+        resolver_gone=resolver.resolver_gone,
+        hosts=_newer(first.hosts, second.hosts),
+        sysctls_set=set_ or None,
+        sysctls_removed=tuple(unset),
+        lookups=_newer(first.lookups, second.lookups),
+        firewall=firewall,
+    )
+
+
+def _newer[T](first: T | None, second: T | None) -> T | None:
+    return first if second is None else second
+
+
+def _last[T](
+    key: Callable[[T], Any], *changes: tuple[tuple[T, ...], tuple[T, ...]]
+) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """What is removed and what is set after all changes, each a pair (removed, set); the last change of an item
+    counts."""
+    removed: dict[Any, T] = {}
+    present: dict[Any, T] = {}
+    for gone, new in changes:
+        for item in gone:
+            present.pop(key(item), None)
+            removed[key(item)] = item
+        for item in new:
+            removed.pop(key(item), None)
+            present[key(item)] = item
+    return tuple(removed.values()), tuple(present.values())
+
+
+def _compose_firewall(
+    first: FirewallChanges | UnsetType | None, second: FirewallChanges | UnsetType | None
+) -> FirewallChanges | UnsetType | None:
+    if isinstance(second, UnsetType):
+        return first
+    if isinstance(first, UnsetType):
+        return second
+    if first is None or second is None:
+        return None
+    removed, added = _last(lambda rule: rule, (first.removed, first.added), (second.removed, second.added))
+    return FirewallChanges(
+        added=added,
+        removed=removed,
+        isolated_bridges=_newer(first.isolated_bridges, second.isolated_bridges),
+        unread=_newer(first.unread, second.unread),
+    )
+
+
+def size_of_changes(changes: Changes) -> int:
+    """The number of items that a change of lists carries."""
+    lists = (
+        changes.interfaces_set,
+        changes.interfaces_removed,
+        changes.routes_added,
+        changes.routes_removed,
+        changes.listeners_added,
+        changes.listeners_removed,
+        changes.sysctls_removed,
+    )
+    rules = changes.firewall if isinstance(changes.firewall, FirewallChanges) else FirewallChanges()
+    return sum(map(len, (*lists, rules.added, rules.removed)))
+
+
+def size_of_state(state: NamespaceState) -> int:
+    """The number of items in the lists of a state."""
+    rules = 0 if isinstance(state.firewall, UnsetType) else len(state.firewall.translations)
+    return len(state.interfaces) + len(state.routes) + len(state.listeners) + len(state.sysctls) + rules

@@ -1,0 +1,226 @@
+"""The entries of a journal that are not committed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.budget import queue as module
+from dashboard.core.experiments.budget.pace import MAX_WAITING_ENTRIES, Limits, new_pace
+from dashboard.core.experiments.budget.queue import MAX_MERGED_S, JournalQueue
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, entry_size, replay
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import NamespaceState
+from tests.core.builders import make_listener
+from tests.web.sample import make_columns, make_head, make_states
+
+START = View(0, make_head(), make_columns(), make_states())
+KERNEL = Cause(Source.KERNEL, "listener tcp :80")
+PERSON = Cause(Source.PERSON, "stop")
+TIGHT = Limits(burst_entries=3, entries_per_s=0.001)
+
+
+@dataclass
+class Journal:
+    """A queue with its database."""
+
+    limits: Limits = field(default_factory=Limits)
+    rows: dict[int, Entry] = field(default_factory=dict)
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.queue = JournalQueue(START, new_pace(self.limits, 0.0))
+
+    def append(self, cause: Cause = KERNEL, text: str = "", *, quiet: bool = False, **facts: Any) -> Entry:
+        return self.queue.append(1000.0 + self.now, self.now, cause, Facts(**facts), text, (), quiet=quiet)
+
+    def open_port(self, port: int, *, quiet: bool = False) -> None:
+        """Changes the machine."""
+        state = self.queue.view.states[MACHINE]
+        listeners = tuple(one for one in state.listeners if one.port != port)
+        after = replace(
+            state, listeners=listeners if len(listeners) < len(state.listeners) else (make_listener(port), *listeners)
+        )
+        self.append(text=f"port {port}", quiet=quiet, changes={MACHINE: delta(state, after)})
+
+    def commit(self) -> int:
+        batch = self.queue.next_batch()
+        for number in batch.replaced:
+            del self.rows[number]
+        assert not {entry.seq for entry in batch.entries} & set(self.rows)
+        self.rows |= {entry.seq: entry for entry in batch.entries}
+        return self.queue.committed(batch)
+
+    def end_merge(self) -> None:
+        self.queue.end_merge(1000.0 + self.now, self.now)
+
+    def stored(self) -> View:
+        return replay(self.rows.values(), START)
+
+    @property
+    def texts(self) -> list[str]:
+        return [entry.text for entry in self.rows.values()]
+
+
+@given(
+    st.lists(st.sampled_from(["port 80", "port 81", "quiet", "person", "commit", "fail", "end", "wait"]), max_size=40)
+)
+def test_what_is_committed_leads_to_the_view_whatever_is_merged(steps: list[str]) -> None:
+    journal = Journal(TIGHT)
+    followed = START
+    for step in steps:
+        match step:
+            case "port 80" | "port 81":
+                journal.open_port(int(step.removeprefix("port ")))
+            case "quiet":
+                journal.open_port(90, quiet=True)
+            case "person":
+                journal.append(PERSON, "person", head=make_head())
+            case "commit":
+                journal.commit()
+                followed = replay((one for one in journal.rows.values() if one.seq > followed.seq), followed)
+            case "fail":
+                journal.queue.failed(journal.queue.next_batch())
+            case "end":
+                journal.end_merge()
+            case "wait":
+                journal.now += MAX_MERGED_S
+    journal.commit()
+    assert journal.stored() == journal.queue.view
+    assert list(journal.rows) == sorted(journal.rows)
+    # A browser that has seen a version of the open entry continues from there.
+    assert replay((one for one in journal.rows.values() if one.seq > followed.seq), followed) == journal.queue.view
+
+
+def test_a_flood_becomes_one_entry_that_tells_what_it_stands_for() -> None:
+    journal = Journal(TIGHT)
+    for number in range(1000):
+        journal.now = number / 100
+        journal.open_port(8000 + number % 7)
+        if number % 50 == 0:
+            journal.commit()
+    assert len(journal.rows) <= 4
+    assert journal.queue.is_flooded
+    journal.end_merge()
+    journal.commit()
+    assert journal.texts == [
+        "port 8000",
+        "port 8001",
+        "port 8002",
+        "997 changes within 10 s are merged into this entry (listeners)",
+    ]
+    assert journal.stored() == journal.queue.view
+
+
+def test_a_long_flood_has_an_entry_a_minute_while_the_journal_may_grow() -> None:
+    journal = Journal(replace(TIGHT, entries_per_s=1.0))
+    for second in range(600):
+        journal.now = float(second)
+        for _ in range(20):
+            journal.open_port(8000)
+        journal.commit()
+    journal.end_merge()
+    journal.commit()
+    assert 12 <= len(journal.rows) <= 25
+    assert journal.stored() == journal.queue.view
+
+
+def test_one_merged_change_keeps_its_text() -> None:
+    journal = Journal(replace(TIGHT, burst_entries=0))
+    journal.open_port(8000)
+    journal.append(PERSON, "stop", head=make_head())
+    journal.commit()
+    assert journal.texts == ["port 8000", "stop"]
+
+
+def test_changes_that_concern_no_column_are_one_entry_without_a_text() -> None:
+    journal = Journal()
+    for number in range(900):
+        journal.open_port(9000 + number % 5, quiet=True)
+        journal.commit()
+    assert journal.texts == [""]
+    journal.append(PERSON, "stop", head=make_head())
+    journal.open_port(9000, quiet=True)
+    journal.commit()
+    assert journal.texts == ["", "stop", ""]
+    assert journal.stored() == journal.queue.view
+    assert not journal.queue.is_flooded
+
+
+def test_a_full_journal_tells_it_once_and_stays_current_without_growing() -> None:
+    journal = Journal(Limits(max_entries=5))
+    for number in range(500):
+        journal.open_port(8000 + number % 2)
+        journal.now += 10.0
+        journal.commit()
+    assert len(journal.rows) == 7
+    assert sum("reached its limit" in text for text in journal.texts) == 1
+    assert journal.stored() == journal.queue.view
+    assert not journal.queue.is_flooded
+    journal.append(PERSON, "stop", head=make_head())
+    journal.commit()
+    assert "merged" in journal.texts[-2]
+
+
+def test_a_journal_that_was_full_before_is_not_announced_again() -> None:
+    journal = Journal(Limits(max_bytes=0))
+    journal.append(PERSON, "stop", head=make_head())
+    journal.commit()
+    assert journal.texts == ["stop"]
+
+
+def test_a_flood_of_2000_ports_stays_within_the_bytes() -> None:
+    journal = Journal()
+    closed = journal.queue.view.states[MACHINE]
+    opened = replace(closed, listeners=tuple(make_listener(port) for port in range(20_000, 22_000)))
+    for number in range(240):
+        state: NamespaceState = journal.queue.view.states[MACHINE]
+        after = closed if state.listeners == opened.listeners else opened
+        journal.append(text="ports", changes={MACHINE: delta(state, after)})
+        journal.now = number / 2
+        journal.commit()
+    journal.end_merge()
+    journal.commit()
+    size = sum(entry_size(entry) for entry in journal.rows.values())
+    assert size < 12 * 1024 * 1024
+    assert journal.stored() == journal.queue.view
+
+
+def test_what_waits_for_the_database_is_merged_and_told() -> None:
+    journal = Journal()
+    journal.append(PERSON, "launch", removed=("none",))
+    for number in range(14_000):
+        journal.append(PERSON, f"person {number}", head=make_head())
+        if number == 100:
+            batch = journal.queue.next_batch()
+    assert len(journal.queue._waiting) <= len(batch.entries) + MAX_WAITING_ENTRIES
+    journal.queue.failed(batch)
+    journal.append(PERSON, "one more", head=make_head())
+    assert len(journal.queue._waiting) <= MAX_WAITING_ENTRIES + 1
+    assert journal.queue.appended == 14_002
+    assert journal.commit() == 14_002
+    assert journal.texts[0] == "launch"
+    assert "accepted no writes" in " ".join(journal.texts)
+    assert journal.stored() == journal.queue.view
+
+
+def test_large_entries_that_wait_are_merged_by_their_bytes() -> None:
+    journal = Journal()
+    for number in range(20):
+        state = replace(journal.queue.view.states[MACHINE], hostname=f"{number}" * 1_000_000)
+        journal.append(PERSON, "large", states={MACHINE: state})
+    assert len(journal.queue._waiting) <= module.MAX_WAITING_BYTES // 1_000_000 + 1
+
+
+def test_dropped_entries_are_counted_once() -> None:
+    journal = Journal(TIGHT)
+    for _ in range(10):
+        journal.open_port(8000)
+    assert journal.queue.appended == 4
+    assert (journal.queue.has_final, journal.queue.has_open) == (True, True)
+    assert journal.queue.drop() == 4
+    assert (journal.queue.has_final, journal.queue.has_open) == (False, False)

@@ -1,0 +1,107 @@
+"""Changes of the machine that concern no column of an experiment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.core.experiments.budget.relevance import concerns_columns
+from dashboard.core.experiments.journal import View
+from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import (
+    Family,
+    FirewallRules,
+    Interface,
+    NamespaceState,
+    Protocol,
+    Translation,
+    UnreadRules,
+)
+from tests.core.builders import make_address, make_route
+from tests.web.sample import make_columns, make_head, make_link, make_listener, make_states
+
+VIEW = View(9, make_head(), make_columns(), make_states())
+MACHINE_STATE = VIEW.states[MACHINE]
+FOREIGN = make_link("vethffff", 70, "veth", peer="if69", master="docker9")
+BRIDGE = make_link("docker9", 60, "bridge", ("172.29.0.1", 16))
+
+
+def concerns(after: NamespaceState, view: View = VIEW, *keys: str) -> bool:
+    return concerns_columns(view, {key: delta(view.states[key], after) for key in keys or (MACHINE,)})
+
+
+def with_links(*links: Interface, **more: Any) -> NamespaceState:
+    kept = tuple(one for one in MACHINE_STATE.interfaces if one.name not in {link.name for link in links})
+    return replace(MACHINE_STATE, interfaces=(*kept, *links), **more)
+
+
+def translation(port: int, address: str) -> Translation:
+    return Translation(Protocol.TCP, Family.INET, port, address, 80)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        with_links(FOREIGN),
+        with_links(BRIDGE, FOREIGN, routes=(*MACHINE_STATE.routes, make_route("172.29.0.0/16", interface="docker9"))),
+        replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(9000, "docker-proxy", 5))),
+        replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(90, "nginx", 5, container="f" * 64))),
+        replace(MACHINE_STATE, firewall=FirewallRules((translation(9000, "172.29.0.2"),))),
+    ],
+    ids=["veth", "bridge with its route", "proxy", "listener in host mode", "nat rule"],
+)
+def test_what_comes_with_other_containers_concerns_no_column(after: NamespaceState) -> None:
+    before = replace(VIEW, states=VIEW.states | {MACHINE: replace(MACHINE_STATE, firewall=FirewallRules())})
+    after = replace(after, firewall=after.firewall or FirewallRules())
+    assert not concerns(after, before)
+    gone = replace(VIEW, states=VIEW.states | {MACHINE: after})
+    assert not concerns(before.states[MACHINE], gone)
+
+
+def own_cable() -> Interface:
+    return next(one for one in MACHINE_STATE.interfaces if one.name == "veth1a2b")
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        with_links(replace(own_cable(), up=False)),
+        with_links(make_link("docker0", 3, "bridge", ("172.17.0.9", 16))),
+        with_links(replace(FOREIGN, master="docker0")),
+        with_links(make_link("eth1", 90, "physical")),
+        with_links(replace(FOREIGN, addresses=(make_address("192.0.2.77"),), kind="dummy")),
+        replace(MACHINE_STATE, routes=(*MACHINE_STATE.routes, make_route("198.51.100.0/24", interface="eth0"))),
+        replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(9000, "sshd", 5))),
+        replace(MACHINE_STATE, listeners=()),
+        replace(MACHINE_STATE, sysctls={}),
+        replace(MACHINE_STATE, hostname="renamed"),
+        with_links(FOREIGN, hostname="renamed"),
+        replace(MACHINE_STATE, firewall=FirewallRules((translation(8080, "172.29.0.2"),))),
+        replace(MACHINE_STATE, firewall=FirewallRules(unread=(UnreadRules(Family.INET, "no iptables"),))),
+    ],
+)
+def test_what_concerns_a_column_is_history(after: NamespaceState) -> None:
+    assert concerns(after)
+
+
+def test_while_arms_come_and_go_everything_is_history() -> None:
+    after = with_links(FOREIGN)
+    for phase in (Phase.PREPARING, Phase.LAUNCHING, Phase.STOPPING):
+        assert concerns(after, replace(VIEW, head=make_head(phase)))
+    states = {key: state for key, state in VIEW.states.items() if key != "bridge"}
+    assert concerns(after, replace(VIEW, states=states))
+    columns = tuple(replace(one, status=ArmStatus.EXITED) if one.key == "bridge" else one for one in VIEW.columns)
+    assert not concerns(after, replace(VIEW, states=states, columns=columns))
+
+
+def test_changes_inside_an_arm_are_history() -> None:
+    after = replace(VIEW.states["bridge"], hostname="renamed")
+    assert concerns_columns(VIEW, {"bridge": delta(VIEW.states["bridge"], after)})
+
+
+def test_an_arm_in_host_mode_shares_the_changes_of_the_machine() -> None:
+    assert not concerns(with_links(FOREIGN), VIEW, MACHINE, "host")
