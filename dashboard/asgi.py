@@ -13,9 +13,13 @@ from dashboard.web.http.asgi_handler import http_application
 http = http_application()
 
 from django.conf import settings  # noqa: E402 - after Django is set up
+from django.db import DatabaseError  # noqa: E402
+from django.db.backends.signals import connection_created  # noqa: E402
 
 from dashboard import configuration  # noqa: E402
+from dashboard.core.operations.database_problems import describe_database_error  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from dashboard.store.database import limit_waiting  # noqa: E402
 from dashboard.web.http.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
 from dashboard.web.http.proxies import ProxyGuard  # noqa: E402
 from dashboard.web.operations.peer_sync import peer_sync  # noqa: E402
@@ -45,12 +49,16 @@ class Lifespan:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                connection_created.connect(limit_waiting)
                 await service.start(configuration.data_dir(), say)
                 await peer_sync.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await peer_sync.close()
-                await sessions.close()
+                try:
+                    await peer_sync.close()
+                    await sessions.close()
+                except DatabaseError as error:
+                    say(describe_database_error(str(error)))
                 await service.stop(say)
                 await send({"type": "lifespan.shutdown.complete"})
                 return

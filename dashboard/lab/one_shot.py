@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+
+from django.db import DatabaseError
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, Phase
@@ -79,7 +81,9 @@ async def launched(
 
 async def _clean_up(lab: Lab, identity: str) -> None:
     await lab.stop_all()
-    await lab.context.database.run(experiment_store.release, identity)
+    # Without a database the server adopts the experiment later: this process has ended by then.
+    with suppress(DatabaseError):
+        await lab.context.database.run(experiment_store.release, identity)
 
 
 async def _launched(lab: Lab, identity: str) -> ExperimentDriver:

@@ -5,6 +5,8 @@ import contextlib
 import logging
 from dataclasses import dataclass, field
 
+from django.db import DatabaseError
+
 from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.heartbeat import Heartbeat, LabStatus
@@ -29,6 +31,8 @@ CANCELS = 3
 CANCEL_S = 2.0
 RETRY_S = 2.0
 LAST_PASSES = 3
+#: How long the end of the server waits for a database that another process holds.
+DATABASE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +119,42 @@ class Lab:
 
     async def stop_all(self, deadline_s: float = 20.0) -> int:
         """Stops every experiment that this lab drives, as Ctrl-C does; returns their number."""
-        database = self.context.database
         if self._measurer is not None:
             await self._measurer.close()
         if self._claim_worker is not None:
             await self._claim_worker.close()
-        mine = {record.id for record in await self._load() if self._is_mine(record)}
-        for experiment in mine:
-            await database.run(experiment_store.set_wanted, experiment, Wanted.STOPPED)
-        records = [record for record in await self._load() if record.id in mine]
+        try:
+            async with asyncio.timeout(DATABASE_S):
+                records = await self._want_stopped()
+        except (DatabaseError, TimeoutError) as error:
+            return await self._stop_unrecorded(str(error) or "it does not answer")
         try:
             async with asyncio.timeout(deadline_s):
                 await asyncio.gather(*(self._settle_repeatedly(record) for record in records))
         except TimeoutError:
             log.warning("not everything was stopped within %s s: ./netmodes reap removes the rest", deadline_s)
-        return len(mine)
+        return len(records)
+
+    async def _want_stopped(self) -> list[Record]:
+        database = self.context.database
+        mine = {record.id for record in await self._load() if self._is_mine(record)}
+        for experiment in mine:
+            await database.run(experiment_store.set_wanted, experiment, Wanted.STOPPED)
+        return [record for record in await self._load() if record.id in mine]
+
+    async def _stop_unrecorded(self, problem: str) -> int:
+        """Removes the containers and networks of every experiment that runs here, without a database."""
+        drivers = [driver for driver in self._drivers.values() if not driver.ended]
+        log.error(
+            "The database cannot be used (%s): the containers of %d experiments are removed, but not recorded.",
+            problem,
+            len(drivers),
+        )
+        stops = await asyncio.gather(*(driver.remove_unrecorded() for driver in drivers), return_exceptions=True)
+        for driver, result in zip(drivers, stops, strict=True):
+            if isinstance(result, Exception):
+                log.error("experiment %s: %s ./netmodes reap removes the rest.", driver.id, result)
+        return len(drivers)
 
     async def _settle_repeatedly(self, record: Record) -> None:
         """Makes several passes, because no later pass can finish what a slow engine has not done yet."""
@@ -152,7 +177,7 @@ class Lab:
                 first = False
                 self._passed_at = self.context.clock()
             except Exception as error:
-                if isinstance(error, EngineError):
+                if isinstance(error, EngineError | DatabaseError):
                     log.warning("a pass of the lab failed: %s; trying again", error)
                 else:
                     log.exception("a pass of the lab failed; trying again")
@@ -212,8 +237,11 @@ class Lab:
             if driver.ended and removed:
                 await self.context.database.run(experiment_store.delete, record.id)
                 self.context.publisher.wake(record.id)
-        except Exception:
-            log.exception("a pass of experiment %s failed; trying again", record.id)
+        except Exception as error:
+            if isinstance(error, DatabaseError):
+                log.warning("a pass of experiment %s failed: %s; trying again", record.id, error)
+            else:
+                log.exception("a pass of experiment %s failed; trying again", record.id)
             asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
     async def _driver_for(self, experiment: str) -> tuple[ExperimentDriver, Record] | None:

@@ -162,7 +162,7 @@ class Supervisor:
             count = await lab.stop_all()
             if count:
                 say(f"Stopped {count} running {'experiment' if count == 1 else 'experiments'}.")
-            with suppress(EngineError, TimeoutError):
+            with suppress(EngineError, DatabaseError, TimeoutError):
                 async with asyncio.timeout(CLEAN_UP_S):
                     await clean_up(workshop_host(lab.context))
         if self._stack is not None:

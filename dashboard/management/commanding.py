@@ -1,6 +1,7 @@
 """The base class of the commands: database setup, JSON output, errors and exit codes."""
 
 import asyncio
+import errno
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,7 @@ from django.db import DatabaseError
 from dashboard import __version__, configuration
 from dashboard.core.experiments.messages import encode
 from dashboard.core.operations.backup_manifest import newer_database_problem
+from dashboard.core.operations.database_problems import describe_database_error
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
 from dashboard.store.operations import advisory_lock
@@ -51,10 +53,20 @@ class NetmodesCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except CommandError as error:
-            if not getattr(self, "_called_from_command_line", False) or options.get("traceback"):
+            if not self._is_on_command_line(options):
                 raise
             self.say(str(error))
             raise SystemExit(error.returncode) from None
+        except (DatabaseError, OSError) as error:
+            full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+            if not self._is_on_command_line(options) or not (full or isinstance(error, DatabaseError)):
+                raise
+            self.say(describe_database_error(str(error)))
+            raise SystemExit(FAILED) from None
+
+    def _is_on_command_line(self, options: dict[str, Any]) -> bool:
+        """Whether an error is to be one sentence."""
+        return getattr(self, "_called_from_command_line", False) and not options.get("traceback")
 
     def say(self, text: str) -> None:
         """Prints a message on stderr, so that stdout stays one document."""
@@ -78,7 +90,7 @@ class NetmodesCommand(BaseCommand):
                     raise CommandError(problem, returncode=FAILED)
                 call_command("migrate", verbosity=0, interactive=False)
         except (DatabaseError, OSError) as error:
-            raise CommandError(f"Cannot use the database: {error}.", returncode=FAILED) from None
+            raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 
     def save(self, create: Callable[..., str], source: str, **details: Any) -> str | None:
         """Creates a report and prints its id; prints the reason and returns None if it cannot be created."""

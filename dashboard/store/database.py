@@ -1,20 +1,36 @@
 """The thread in which a lab queries the database."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from django.db import close_old_connections, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dashboard.store.telemetry import telemetry
+
+THREAD = "lab-database"
+#: How long a page waits for another process that writes to SQLite's file: then it shows the reason. The lab waits
+#: longer, and repeats what failed; a command waits as ``SQLITE_OPTIONS`` tells.
+PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
+
+
+def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
+    """Limits how long a new connection of the server waits for other writers; a receiver of ``connection_created``."""
+    if connection.vendor == "sqlite":
+        wait_s = LAB_WAIT_S if threading.current_thread().name.startswith(THREAD) else PAGE_WAIT_S
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
 
 
 class DatabaseThread:
     """Runs functions of the store, one at a time, in its own thread."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-database")
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD)
 
     async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of ``function``; database errors propagate."""
@@ -32,6 +48,8 @@ class DatabaseThread:
             telemetry.database_s.add(time.monotonic() - began)
 
     def close(self) -> None:
-        """Closes the thread and its connection."""
-        self._pool.submit(connections.close_all).result(5)
-        self._pool.shutdown()
+        """Closes the thread and its connection; a query that waits for another process ends within LAB_WAIT_S."""
+        closing = self._pool.submit(connections.close_all)
+        with suppress(TimeoutError):
+            closing.result(LAB_WAIT_S)
+        self._pool.shutdown(wait=closing.done())

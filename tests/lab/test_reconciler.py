@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted, container_name
@@ -372,3 +372,35 @@ async def test_every_pass_purges_reports_that_were_deleted_long_ago(fake_lab: La
         return not await fake_lab.database.run(Report.objects.exists)
 
     await eventually(is_gone)
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        ("set_wanted", OperationalError("database or disk is full")),
+        ("load_unsettled", DatabaseError("database disk image is malformed")),
+    ],
+)
+async def test_ctrl_c_without_a_database_leaves_no_container(
+    fake_lab: LabHarness,
+    fake: FakeEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    function: str,
+    error: Exception,
+) -> None:
+    await fake_lab.running("host", "user-bridge")
+    assert fake.made
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment_store, function, fail)
+        assert await fake_lab.lab.stop_all() == 1
+    assert fake.made == {}
+    assert [net for net in fake.nets if net not in {"bridge", "host", "none"}] == []
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        f"The database cannot be used ({error}): the containers of 1 experiments are removed, but not recorded."
+    ]
+    assert not any(record.exc_info for record in caplog.records)

@@ -124,6 +124,14 @@ class ExperimentDriver:
         await self._recorder.journal.close(FLUSH_TIMEOUT_S)
         recent_entries.forget(self._record.id)
 
+    async def remove_unrecorded(self) -> None:
+        """Removes containers and networks, although the journal cannot tell it. EngineError if the Engine does not
+        answer."""
+        self._stopping = True
+        if self._preparing is not None:
+            self._preparing.cancel()
+        await remove_all(self._context.engine, self._context.labels(self._record.id))
+
     async def settled(self) -> None:
         """Waits until owners of listeners are final, nat rules are read, names are looked up and everything is in the
         database."""

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 RETRY_S = (0.05, 0.2, 1.0, 2.0)
 #: The time between two versions of the open entry, and without a change until it becomes final.
 REPLACE_S, CALM_S = 1.0, 3.0
+#: How long ``close`` waits for a database that has refused the last write.
+FAILING_S = 1.0
 
 
 class Publisher(Protocol):
@@ -61,6 +63,7 @@ class JournalWriter:
         self._replaced_at = 0.0
         self._calm: asyncio.TimerHandle | None = None
         self._flushes = 0
+        self._failures = 0
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -112,7 +115,7 @@ class JournalWriter:
             self._calm.cancel()
         self.end_merge()
         with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(min(timeout_s, FAILING_S) if self._failures else timeout_s):
                 await self.flush()
         if self._task is not None and not self._task.done():
             self._task.cancel()
@@ -141,7 +144,6 @@ class JournalWriter:
         return True
 
     async def _write(self) -> None:
-        failures = 0
         while await self._wait_for_work():
             batch = self._queue.next_batch()
             try:
@@ -152,16 +154,16 @@ class JournalWriter:
                     telemetry.entries_given_up += self._queue.drop()
                     return
                 # Disk full or database locked: nothing is acknowledged; all entries are kept and written again.
-                if failures == 0:
+                if self._failures == 0:
                     log.error("journal of %s cannot be written: %s", self.experiment, error)  # noqa: TRY400
                 self._publisher.trouble(self.experiment, f"The journal cannot be written: {error}. Trying again.")
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
+                await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
+                self._failures += 1
                 telemetry.write_failures += 1
                 continue
-            if failures:
+            if self._failures:
                 self._publisher.trouble(self.experiment, "")
-                failures = 0
+                self._failures = 0
             now = time.monotonic()
             for one in batch.waiting:
                 telemetry.commit_s.add(now - one.appended_at)

@@ -8,6 +8,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
+from django.db import DatabaseError
+
 from dashboard.core.training.capacity import parallel_starts
 from dashboard.core.training.host_plan import (
     ActionKind,
@@ -68,12 +70,15 @@ class HostActions:
 
     async def stop_all(self) -> None:
         """Stops all hosts and requests them again for the next server."""
-        records = await self._context.database.run(group_host_store.load_all, self._context.clock())
         await asyncio.gather(*map(self.remove, list(self.hosts.values())))
-        for record in records:
-            if record.host:
-                stage = HostStage.QUEUED if record.desired is not DesiredState.STOPPED else HostStage.STOPPED
-                await self._note_end(record, stage, record.desired, SERVER_STOPPED)
+        try:
+            records = await self._context.database.run(group_host_store.load_all, self._context.clock())
+            for record in records:
+                if record.host:
+                    stage = HostStage.QUEUED if record.desired is not DesiredState.STOPPED else HostStage.STOPPED
+                    await self._note_end(record, stage, record.desired, SERVER_STOPPED)
+        except DatabaseError as error:
+            log.warning("the end of the private hosts could not be recorded: %s", error)
 
     def observe(self) -> dict[str, ObservedHost]:
         """The hosts that still have files, by id."""

@@ -16,6 +16,8 @@ from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
+#: A lab that waits for the database does not answer; the launch shall.
+ANSWER_S = 2.0
 #: The field of a form that launches although ports are held.
 ANYWAY = "anyway"
 #: The field of the launch form that names an experiment to stop, because it holds a port.
@@ -33,8 +35,9 @@ async def find_holders(
     if ANYWAY in request.POST:
         return ()
     try:
-        return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
-    except (LabUnavailableError, EngineError):
+        async with asyncio.timeout(ANSWER_S):
+            return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
+    except (LabUnavailableError, EngineError, TimeoutError):
         return ()
 
 

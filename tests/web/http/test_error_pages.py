@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from tests.web.asgi_client import Person, http
 
@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FAILURES = [
     (OperationalError("server closed the connection unexpectedly"), 503, "Database unavailable"),
     (InterfaceError("connection already closed"), 503, "Database unavailable"),
+    (DatabaseError("database disk image is malformed"), 503, "Database unavailable"),
     (ZeroDivisionError("division by zero"), 500, "Server error"),
 ]
 
@@ -43,3 +44,22 @@ async def test_the_api_answers_in_json(failing: tuple[Person, int, str]) -> None
     answer = await http("GET", "/api/experiments", who=me)
     assert answer.status == status
     assert answer.json["detail"].startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OperationalError("database is locked"), "Another process holds the database. Nothing was changed."),
+        (OperationalError("database or disk is full"), "Free space on it"),
+        (DatabaseError("database disk image is malformed"), "restore a backup"),
+    ],
+)
+async def test_the_reason_and_what_to_do_are_stated(
+    me: Person, monkeypatch: pytest.MonkeyPatch, error: Exception, advice: str
+) -> None:
+    def load(_store: SessionStore) -> dict[str, object]:
+        raise error
+
+    monkeypatch.setattr(SessionStore, "load", load)
+    assert advice in (await http("GET", "/", who=me)).text
+    assert advice in (await http("GET", "/api/experiments", who=me)).json["detail"]

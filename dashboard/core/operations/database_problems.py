@@ -1,0 +1,56 @@
+"""Why a database cannot be used, and what to do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseProblem:
+    """A kind of failure: what the error contains, what it means, and what to do about it."""
+
+    signs: tuple[str, ...]
+    reason: str
+    advice: str
+
+
+#: Messages of SQLite (sqlite3, ``sqlite3ErrStr``) and of PostgreSQL.
+PROBLEMS = (
+    DatabaseProblem(
+        ("database or disk is full", "No space left", "Disk quota exceeded"),
+        "The disk of the data folder is full.",
+        "Free space on it, then try again.",
+    ),
+    DatabaseProblem(
+        ("is locked", "lock timeout"),
+        "Another process holds the database.",
+        "Nothing was changed. Try again in a moment.",
+    ),
+    DatabaseProblem(
+        ("malformed", "not a database", "database disk image", "corrupt"),
+        "The database is damaged.",
+        "Stop Netmodes and restore a backup (restore FILE).",
+    ),
+    DatabaseProblem(
+        ("readonly database", "disk I/O error", "unable to open"),
+        "The database file cannot be written.",
+        "Check the disk and the permissions of the data folder.",
+    ),
+)
+
+
+def explain_database_error(error: str) -> str:
+    """The reason and what to do, for a known error; otherwise empty."""
+    for problem in PROBLEMS:
+        if any(sign in error for sign in problem.signs):
+            return f"{problem.reason} {problem.advice}"
+    return ""
+
+
+def is_damaged(error: str) -> bool:
+    """Whether the error means that the file is damaged: SQLite reports it as any kind of error."""
+    return any(sign in error for sign in PROBLEMS[2].signs)
+
+
+def describe_database_error(error: str) -> str:
+    """One sentence for a command that cannot go on."""
+    known = explain_database_error(error)
+    return f"Cannot use the database: {error}. {known}".rstrip()
