@@ -18,6 +18,7 @@ from dashboard.web.training import step_views as session_step_views
 from dashboard.web.training import views as session_views
 from dashboard.web.training.console import commands as console_commands
 from dashboard.web.training.console import pages as console_pages
+from dashboard.web.training.console import removal as console_removal
 from dashboard.web.workshops import step_views as workshop_step_views
 from dashboard.web.workshops import views as workshop_views
 
@@ -49,6 +50,7 @@ console_patterns = [
     path("projector/", console_pages.projector, name="projector"),
     path("mirror/", console_pages.mirror, name="console-mirror"),
     path("delete/", console_commands.delete, name="session-delete"),
+    path("removal/", console_removal.removal, name="session-removal"),
     path("steer/<str:what>/", console_commands.steer, name="steer"),
     path("seats/<str:participant>/", participant_views.overview, name="person"),
     path("seats/<str:participant>/terminal/", recording_views.recording, name="recording"),

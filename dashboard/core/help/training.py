@@ -69,6 +69,15 @@ HELP: tuple[Help, ...] = (
         _PAGE,
     ),
     Help(
+        "session-removal",
+        _("removing participants"),
+        _(
+            "Their links and browsers lose access at once, their answers stay, and hosts that no participant uses are "
+            "stopped. From one network address, forty can join at once and forty a minute after that."
+        ),
+        _PAGE,
+    ),
+    Help(
         "session-code",
         _("how to join"),
         _(

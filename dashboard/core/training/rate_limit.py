@@ -1,7 +1,8 @@
-"""Rate limit of wrong join codes, per client and over all clients. No clock: times in seconds are arguments.
+"""Rate limits of joining: of wrong codes, per client and over all clients, and of new participants per client. No
+clock: times in seconds are arguments.
 
-A correct code costs nothing, so a whole session behind one address can join. A client over the limit is rejected even
-with the correct code, until its bucket has refilled.
+A correct code costs nothing in the first limit, so a whole session behind one address can join. A client over the limit
+is rejected even with the correct code, until its bucket has refilled.
 """
 
 from dataclasses import dataclass, field
@@ -12,29 +13,26 @@ from dashboard.core.token_bucket import Rate, TokenBucket
 #: Forty participants who mistype once each are admitted; a thousand guesses take hours.
 PER_CLIENT = Rate(40, 0.1)
 OVERALL = Rate(200, 0.5)
+#: New participants of one client: forty at once, a class behind one address, then forty a minute.
+JOINS = Rate(40, 40 / 60)
 MAX_CLIENTS = 5000
 
 
 @dataclass(slots=True)
-class JoinRateLimit:
-    """Wrong codes by client and overall."""
+class ClientLimit:
+    """One bucket for each client, bounded in number."""
 
-    per_client: Rate = PER_CLIENT
-    overall: Rate = OVERALL
+    rate: Rate
     _clients: dict[str, TokenBucket] = field(default_factory=dict)
-    _all: TokenBucket | None = None
 
     def wait_s(self, address: str, now: float) -> float:
-        """Seconds until this address may try a code again; 0 if it may now."""
-        buckets = (self._clients.get(client_key(address)), self._all)
-        return max((bucket.wait_s(1.0, now) for bucket in buckets if bucket is not None), default=0.0)
+        """Seconds until this address may act again; 0 if it may now."""
+        bucket = self._clients.get(client_key(address))
+        return bucket.wait_s(1.0, now) if bucket is not None else 0.0
 
-    def record_failure(self, address: str, now: float) -> None:
-        """Counts a wrong code."""
-        client = self._clients.setdefault(client_key(address), TokenBucket.full(self.per_client, now))
-        self._all = self._all or TokenBucket.full(self.overall, now)
-        for bucket in (client, self._all):
-            charge(bucket, now)
+    def record(self, address: str, now: float) -> None:
+        """Counts an action of this address."""
+        charge(self._clients.setdefault(client_key(address), TokenBucket.full(self.rate, now)), now)
         if len(self._clients) > MAX_CLIENTS:
             self._shrink(now)
 
@@ -43,11 +41,45 @@ class JoinRateLimit:
         for bucket in self._clients.values():
             bucket.refill(now)
         emptiest = sorted(self._clients.items(), key=lambda item: item[1].tokens)[: MAX_CLIENTS // 2]
-        self._clients = {key: bucket for key, bucket in emptiest if bucket.tokens < self.per_client.burst}
+        self._clients = {key: bucket for key, bucket in emptiest if bucket.tokens < self.rate.burst}
+
+
+@dataclass(slots=True)
+class JoinRateLimit:
+    """Wrong codes by client and overall, and new participants by client."""
+
+    per_client: Rate = PER_CLIENT
+    overall: Rate = OVERALL
+    joins: Rate = JOINS
+    _wrong: ClientLimit = field(init=False)
+    _joined: ClientLimit = field(init=False)
+    _all: TokenBucket | None = None
+
+    def __post_init__(self) -> None:
+        self._wrong, self._joined = ClientLimit(self.per_client), ClientLimit(self.joins)
+
+    def wait_s(self, address: str, now: float) -> float:
+        """Seconds until this address may try a code again; 0 if it may now."""
+        overall = self._all.wait_s(1.0, now) if self._all is not None else 0.0
+        return max(self._wrong.wait_s(address, now), overall)
+
+    def record_failure(self, address: str, now: float) -> None:
+        """Counts a wrong code."""
+        self._wrong.record(address, now)
+        self._all = self._all or TokenBucket.full(self.overall, now)
+        charge(self._all, now)
+
+    def join_wait_s(self, address: str, now: float) -> float:
+        """Seconds until one more participant may join from this address; 0 if one may now."""
+        return self._joined.wait_s(address, now)
+
+    def record_join(self, address: str, now: float) -> None:
+        """Counts a new participant."""
+        self._joined.record(address, now)
 
 
 def charge(bucket: TokenBucket, now: float) -> None:
-    """Takes one token for a wrong code, if there is one left: a client that keeps trying does not get into debt."""
+    """Takes one token, if there is one left: a client that keeps trying does not get into debt."""
     bucket.refill(now)
     bucket.tokens = max(0.0, bucket.tokens - 1.0)
 

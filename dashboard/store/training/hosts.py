@@ -76,6 +76,12 @@ def request(group: str, now: float) -> None:
             row.save()
 
 
+def request_first(group: str, now: float) -> None:
+    """Requests a host for a group that never had one; NoHostError if it cannot have one."""
+    if not GroupHost.objects.filter(pk=group).exists():
+        request(group, now)
+
+
 def set_desired(group: str, desired: DesiredState) -> bool:
     """Writes the desired state; False if the group has no host."""
     return GroupHost.objects.filter(pk=group).update(wanted=str(desired)) > 0

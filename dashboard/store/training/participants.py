@@ -122,9 +122,21 @@ def rename(session: str, participant: str, name: str) -> None:
 
 
 def remove(session: str, participant: str, now: float) -> bool:
-    """Removes a participant: token and links become invalid, answers stay."""
+    """Removes one participant; False if there is none to remove."""
+    removed, _groups = remove_several(session, [participant], now)
+    return bool(removed)
+
+
+def remove_several(session: str, chosen: Collection[str], now: float) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Removes participants: tokens and links become invalid, answers stay. Returns who was removed, and the groups that
+    have no participant now."""
     changes = {"removed_at": now, "resume_digest": "", "results_digest": "", "hand_raised_at": 0.0}
-    return bool(_active(session, participant).update(**changes))
+    with writing():
+        active = Participant.objects.filter(session_id=session, removed_at=0.0)
+        removed = dict(active.filter(pk__in=chosen).values_list("id", "group"))
+        active.filter(pk__in=removed).update(**changes)
+        kept = set(active.values_list("group", flat=True))
+    return tuple(removed), tuple(sorted(set(removed.values()) - kept))
 
 
 def admit(session: str, participant: str, now: float) -> bool:

@@ -1,12 +1,13 @@
 """Joining a session with a code and a name, and moving a participant to another device with a personal link.
 
+New participants are limited by client (``core.training.rate_limit``). A host starts when its group opens a step.
+
 Typed codes are rate limited by client and overall. The join link and its QR code contain a signature in addition to the
 code, which cannot be guessed: they work while others guess codes.
 """
 
 import math
 import time
-from contextlib import suppress
 from typing import Protocol
 
 from django.core.signing import Signer
@@ -19,9 +20,8 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.core.training.join_codes import format_code, parse_code
 from dashboard.core.training.rate_limit import JoinRateLimit
-from dashboard.core.training.session import HostsFor, group_key, parse_name
+from dashboard.core.training.session import parse_name
 from dashboard.models import TrainingSession
-from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import join_code_attempts, participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import REFUSALS, JoinRefusedError
@@ -38,6 +38,8 @@ rate_limit = JoinRateLimit()
 class _Attempts(Protocol):
     def wait_s(self, address: str, now: float) -> float: ...
     def record_failure(self, address: str, now: float) -> None: ...
+    def join_wait_s(self, address: str, now: float) -> float: ...
+    def record_join(self, address: str, now: float) -> None: ...
 
 
 def _attempts() -> _Attempts:
@@ -95,26 +97,32 @@ def join(request: HttpRequest) -> HttpResponse:
     if row is None:
         _attempts().record_failure(address, now)
         return _page(request, 404, code_problem=_("No session has this code. Check it and try again."))
-    return _join(request, row, now)
+    return _join(request, row, address, now)
 
 
-def _join(request: HttpRequest, row: TrainingSession, now: float) -> HttpResponse:
+def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) -> HttpResponse:
     home = f"/sessions/{row.id}/"
     if participants.by_token(row.id, tokens_of(request.session).get(row.id, "")) is not None:
         return redirect(home)
     if (status := status_of(row, now)) in REFUSALS:
         return _page(request, 410, code_problem=REFUSALS[status])
+    if wait_s := math.ceil(_attempts().join_wait_s(address, now)):
+        sentence = ngettext(
+            "Many participants have joined from your network within a minute. Wait %(count)d second, then press Join "
+            "again.",
+            "Many participants have joined from your network within a minute. Wait %(count)d seconds, then press Join "
+            "again.",
+            wait_s,
+        ) % {"count": wait_s}
+        return _page(request, 429, name_problem=sentence, wait_s=wait_s, title=row.title, shown=format_code(row.code))
     try:
-        participant, token = participants.join(row.id, parse_name(request.POST.get("name", "")), now)
+        _participant, token = participants.join(row.id, parse_name(request.POST.get("name", "")), now)
     except ValueError as error:
         return _page(request, 400, name_problem=str(error), title=row.title, shown=format_code(row.code))
     except JoinRefusedError as error:
         return _page(request, 409, name_problem=str(error), title=row.title)
+    _attempts().record_join(address, now)
     add_token(request, row.id, token)
-    if row.hosts != HostsFor.NONE and participant.admitted:
-        with suppress(group_host_store.NoHostError):
-            group_host_store.request(group_key(row.id, participant.group), now)
-        service.wake()
     hub.wake(row.id)
     return _private(redirect(home))
 

@@ -26,6 +26,7 @@ from dashboard.web.http.own_addresses import join_address
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.measurements.serializers import describe_run
 from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.training.console.removal import remove_participants
 from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import private_page, qr_code
 from dashboard.web.training.roles import for_instructor
@@ -159,8 +160,7 @@ async def change(request: HttpRequest, row: TrainingSession, participant: str, w
             case "rename":
                 await in_database(participants.rename, row.id, found.id, parse_name(request.POST.get("name", "")))
             case "remove":
-                await in_database(participants.remove, row.id, found.id, now)
-                hub.disconnect_participant(row.id, found.id)
+                await remove_participants(row, [found.id])
             case "admit":
                 await in_database(participants.admit, row.id, found.id, now)
             case "lower":

@@ -2,19 +2,24 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.core.training.session import HostsFor, group_key
 from dashboard.core.workshops.model import Step, Workshop
 from dashboard.lab.remote.workshop_calls import StepAction
 from dashboard.models import TrainingSession
 from dashboard.store import workshops as workshop_store
+from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
+from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http.database import in_database
+from dashboard.web.service import service
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import View, for_admitted
 from dashboard.web.training.step_context import page_context, place_of, workshop_in
@@ -47,8 +52,17 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
     walk = await in_database(workshop_store.load_progress, participant.person, row.workshop)
     if walk is not None and not row.closed_at and not await in_database(place.is_locked, workshop, walk, found):
         await in_database(session_state.mark_opened, row, participant.id, step, time.time())
+        if row.hosts != HostsFor.NONE:
+            await _start_host(row, participant)
         hub.wake(row.id)
     return HttpResponse(status=204)
+
+
+async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None:
+    """Requests the group's host when the first step is opened: whoever only joins takes none."""
+    with suppress(NoHostError):
+        await in_database(group_host_store.request_first, group_key(row.id, participant.group), time.time())
+        service.wake()
 
 
 @require_POST

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.core.token_bucket import Rate, TokenBucket
 from dashboard.core.training import rate_limit
-from dashboard.core.training.rate_limit import OVERALL, PER_CLIENT, JoinRateLimit, client_key
+from dashboard.core.training.rate_limit import JOINS, OVERALL, PER_CLIENT, JoinRateLimit, client_key
 
 
 def guess(limit: JoinRateLimit, address: str, now: float) -> bool:
@@ -53,7 +53,7 @@ def test_the_number_of_stored_clients_is_bounded(monkeypatch: pytest.MonkeyPatch
         guess(limit, "attacker", 0.0)
     for number in range(200):
         guess(limit, f"a{number}", 0.0)
-    assert len(limit._clients) <= 10
+    assert len(limit._wrong._clients) <= 10
     assert limit.wait_s("attacker", 0.0) > 0, "the client with the most guesses is kept"
 
 
@@ -107,13 +107,13 @@ def test_clients_with_the_most_tokens_are_dropped_first(monkeypatch: pytest.Monk
     for address, count in (("once", 1), ("thrice", 3), ("twice", 2), ("again", 1)):
         for _ in range(count):
             limit.record_failure(address, 0.0)
-    assert set(limit._clients) == {"once", "thrice", "twice", "again"}
+    assert set(limit._wrong._clients) == {"once", "thrice", "twice", "again"}
     limit.record_failure("fifth", 0.0)
-    assert set(limit._clients) == {"thrice", "twice"}
+    assert set(limit._wrong._clients) == {"thrice", "twice"}
     for address in ("x", "y"):
         limit.record_failure(address, 100.0)
     limit.record_failure("z", 100.0)
-    assert set(limit._clients) == {"x", "y"}, "full buckets are dropped"
+    assert set(limit._wrong._clients) == {"x", "y"}, "full buckets are dropped"
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,21 @@ def test_clients_with_the_most_tokens_are_dropped_first(monkeypatch: pytest.Monk
 )
 def test_a_bucket_is_named_by_the_address_or_its_network(address: str, key: str) -> None:
     assert client_key(address) == key
+
+
+def join(limit: JoinRateLimit, address: str, now: float) -> bool:
+    """One more participant joins from this address; returns whether it may."""
+    if limit.join_wait_s(address, now) > 0:
+        return False
+    limit.record_join(address, now)
+    return True
+
+
+def test_a_class_behind_one_address_joins_at_once_and_a_flood_does_not() -> None:
+    limit = JoinRateLimit()
+    assert all(join(limit, "192.0.2.1", number / 3) for number in range(30))
+    flood = JoinRateLimit()
+    assert sum(join(flood, "192.0.2.1", number / 10) for number in range(600)) <= JOINS.burst + 40
+    assert 0 < flood.join_wait_s("192.0.2.1", 59.9) <= 1.5
+    assert join(flood, "192.0.2.2", 60.0), "other addresses are not limited"
+    assert flood.wait_s("192.0.2.1", 60.0) == 0, "it may still try a code"

@@ -132,3 +132,14 @@ def test_a_raised_hand_keeps_its_time() -> None:
     assert Participant.objects.get().hand_raised_at == 0.0
     participants.mark_seen(row.id, {ada.id}, 77.0)
     assert Participant.objects.get().seen_at == 77.0
+
+
+def test_several_are_removed_at_once_and_empty_groups_are_named() -> None:
+    row, other = session(hosts="team", team_size=2), session()
+    people = [participant(row, name)[0].id for name in ("a", "b", "c", "d", "e")]
+    stranger, _ = participant(other)
+    removed, empty = participants.remove_several(row.id, [people[0], people[2], people[3], stranger.id, "?"], NOW)
+    assert set(removed) == {people[0], people[2], people[3]}
+    assert empty == (2,)
+    assert participants.remove_several(row.id, people[:1], NOW) == ((), ())
+    assert participants.get(other.id, stranger.id).removed_at == 0.0  # type: ignore[union-attr]

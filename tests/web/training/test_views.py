@@ -14,7 +14,7 @@ from django.test import Client
 
 from dashboard.core.training.join_address import JoinAddress
 from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
-from dashboard.models import Answer, Experiment, Participant, SessionEvent, TrainingSession
+from dashboard.models import Answer, Experiment, GroupHost, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
@@ -116,10 +116,11 @@ PARTICIPANT_POSTS = (
     "host/",
     *(f"steps/prepare/{one}/" for one in ("opened", "predict", "run", "check", "hint")),
 )
-CONSOLE_GETS = ("console/", "console/projector/", "console/seats/PARTICIPANT/")
+CONSOLE_GETS = ("console/", "console/projector/", "console/removal/", "console/seats/PARTICIPANT/")
 COMMANDS = ("step", "pace", "lock", "doors", "timer", "reveal", "mirror", "pointer", "notes", "say", "extend", "close")
 CONSOLE_POSTS = (
     "console/delete/",
+    "console/removal/",
     *(f"console/steer/{one}/" for one in COMMANDS),
     *(f"console/seats/PARTICIPANT/{one}/" for one in ("rename", "remove", "admit", "lower", "say", "link")),
 )
@@ -307,6 +308,30 @@ async def test_thirty_participants_behind_one_address_may_mistype_once() -> None
     for number in range(30):
         assert (await join("00000000", "oops"))[0].status == 404
         assert (await join(row.code, f"P{number}"))[0].status == 302
+
+
+async def test_a_flood_of_newcomers_from_one_address_is_limited_and_others_join() -> None:
+    row = await new(max_participants=500)
+    statuses = [(await join(row.code, f"P{number}"))[0].status for number in range(60)]
+    assert statuses[:40] == [302] * 40
+    assert statuses.count(429) >= 15
+    answer, _ = await join(row.code, "Late")
+    if answer.status == 429:
+        assert "have joined from your network" in answer.text
+        assert answer["retry-after"] in {"1", "2"}
+        assert 'value="Late"' in answer.text, "what was typed stays"
+
+
+async def test_a_host_is_requested_with_the_first_step_and_not_by_joining() -> None:
+    row = await new(hosts="person")
+    _, ada = await join(row.code, "Ada")
+    in_rows = database_sync_to_async(lambda: list(GroupHost.objects.values_list("group", "wanted")))
+    assert await in_rows() == []
+    assert (await post(f"/sessions/{row.id}/steps/prepare/opened/", ada)).status == 204
+    assert await in_rows() == [(f"{row.id}-1", "running")]
+    await database_sync_to_async(GroupHost.objects.update)(wanted="stopped", state="stopped")
+    await post(f"/sessions/{row.id}/steps/prepare/opened/", ada)
+    assert await in_rows() == [(f"{row.id}-1", "stopped")], "a host that was stopped is started by hand"
 
 
 async def test_a_participant_moves_to_another_device_once(sessions: TwoSessions) -> None:
