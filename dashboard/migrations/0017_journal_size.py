@@ -1,9 +1,11 @@
+from typing import Any
+
 from django.db import migrations, models
 from django.db.models import Count, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce, Length
 
 
-def measure_journals(apps, _schema_editor):
+def measure_journals(apps: Any, _schema_editor: Any) -> None:
     """The size of journals that were written before."""
     entries = apps.get_model("dashboard", "JournalEntry").objects.filter(experiment=OuterRef("pk"))
     sizes = entries.order_by().values("experiment")

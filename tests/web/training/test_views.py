@@ -325,7 +325,11 @@ async def test_a_flood_of_newcomers_from_one_address_is_limited_and_others_join(
 async def test_a_host_is_requested_with_the_first_step_and_not_by_joining() -> None:
     row = await new(hosts="person")
     _, ada = await join(row.code, "Ada")
-    in_rows = database_sync_to_async(lambda: list(GroupHost.objects.values_list("group", "wanted")))
+
+    @database_sync_to_async
+    def in_rows() -> list[tuple[str, str]]:
+        return list(GroupHost.objects.values_list("group", "wanted"))
+
     assert await in_rows() == []
     assert (await post(f"/sessions/{row.id}/steps/prepare/opened/", ada)).status == 204
     assert await in_rows() == [(f"{row.id}-1", "running")]

@@ -76,9 +76,10 @@ class Tally:
 
     def add(self, entry: Entry) -> Tally:
         """With one more change."""
-        kinds = (KINDS.get(part.split(" ", 1)[0], "") for part in entry.cause.detail.split(", "))
+        details = entry.cause.detail.split(", ")
+        kinds = [KINDS.get(part.split(" ", 1)[0], "") for part in details]
         if entry.cause.source is not Source.KERNEL:
-            kinds = (str(entry.cause.detail),)
+            kinds = details
         return Tally(
             self.count + 1,
             self.since if self.count else entry.at,

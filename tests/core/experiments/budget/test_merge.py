@@ -75,7 +75,7 @@ def test_changes_of_more_than_the_state_has_are_merged_into_the_state() -> None:
     [
         (KERNEL, Facts(), True),
         (Cause(Source.ENGINE, "network connect"), Facts(), True),
-        (Cause(Source.ENGINE, "inspect"), Facts(columns=(replace(BEFORE.columns[2], networks=()),)), True),
+        (Cause(Source.ENGINE, "inspect"), Facts(columns=(replace(BEFORE.columns[2], networks={}),)), True),
         (Cause(Source.ENGINE, "die"), Facts(columns=(replace(BEFORE.columns[2], status=ArmStatus.EXITED),)), False),
         (Cause(Source.ENGINE, "trouble"), Facts(head=make_head(Phase.RUNNING)), False),
         (Cause(Source.PERSON, "stop"), Facts(), False),

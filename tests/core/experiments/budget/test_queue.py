@@ -8,8 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.experiments.budget import queue as module
-from dashboard.core.experiments.budget.pace import MAX_WAITING_ENTRIES, Limits, new_pace
+from dashboard.core.experiments.budget.pace import MAX_WAITING_BYTES, MAX_WAITING_ENTRIES, Limits, new_pace
 from dashboard.core.experiments.budget.queue import MAX_MERGED_S, JournalQueue
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, entry_size, replay
 from dashboard.core.modes import MACHINE
@@ -213,7 +212,7 @@ def test_large_entries_that_wait_are_merged_by_their_bytes() -> None:
     for number in range(20):
         state = replace(journal.queue.view.states[MACHINE], hostname=f"{number}" * 1_000_000)
         journal.append(PERSON, "large", states={MACHINE: state})
-    assert len(journal.queue._waiting) <= module.MAX_WAITING_BYTES // 1_000_000 + 1
+    assert len(journal.queue._waiting) <= MAX_WAITING_BYTES // 1_000_000 + 1
 
 
 def test_dropped_entries_are_counted_once() -> None:
