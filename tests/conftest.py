@@ -14,7 +14,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.variants import Variant
-from tests.support import workers
+from tests.support import selection, workers
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
 
@@ -25,6 +25,12 @@ def pytest_configure(config: pytest.Config) -> None:
         workers.enter_network_namespace()
     else:
         workers.allow_time_to_clean_up()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Marks what runs on a real engine, before ``-m`` selects."""
+    selection.mark_engine_tests(items)
 
 
 @pytest.hookimpl(optionalhook=True)

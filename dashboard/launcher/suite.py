@@ -11,7 +11,8 @@ from dashboard.launcher.launch import Launch
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
-#: The tests of ``--engine`` unless paths are given: engine, lab, claims, and one page.
+#: Where the tests of ``--engine`` are unless paths are given: engine, lab, claims, and one page. Of these it runs the
+#: tests that use a real engine (the mark ``engine``): others cannot differ.
 ENGINE_TESTS = (
     "tests/engine",
     "tests/lab",
@@ -31,13 +32,12 @@ def pytest_command(launch: Launch) -> list[str]:
     parser.add_argument("--engine", default="")
     parser.add_argument("-m", dest="marks", default="")
     options, arguments = parser.parse_known_args(launch.arguments)
-    marks = options.marks
-    if not options.all:
-        marks = f"({marks}) and not slow" if marks else "not slow"
+    marks = [f"({options.marks})"] if options.marks else []
+    marks += ["engine"] * bool(options.engine) + ["not slow"] * (not options.all)
     paths = [] if any(word.startswith("tests") for word in arguments) else ENGINE_TESTS
     # A worker for each core, unless the user asks for another number or for none. One Redis serves one process.
     workers = [] if options.team or "no:xdist" in " ".join(arguments) else ["-n", "auto"]
-    selection = ["-m", marks] if marks else []
+    selection = ["-m", " and ".join(marks)] if marks else []
     cache = ["-o", f"cache_dir={launch.data}/cache/pytest"]
     pytest = [launch.python, "-m", "pytest", *cache, *workers, *selection, *arguments]
     if options.team:

@@ -32,7 +32,7 @@ def test_slow_tests_are_deselected_in_addition_to_what_the_user_selects(
 
 def test_all_runs_the_slow_tests_too(launch: MakeLaunch) -> None:
     command = suite.pytest_command(launch("test", "--all", "-m", "engine", "-x"))
-    assert command[-5:] == ["-n", "auto", "-m", "engine", "-x"]
+    assert command[-5:] == ["-n", "auto", "-m", "(engine)", "-x"]
     assert "--all" not in command
 
 
@@ -49,13 +49,18 @@ def test_another_engine_runs_the_tests_that_meet_an_engine(launch: MakeLaunch, w
     started = launch("test", "-x", *words)
     command = suite.pytest_command(started)
     assert command[:4] == [started.python, "-m", "dashboard.bench.operations.chosen_engine", "debian-forky"]
-    assert command[-8:] == ["-m", "not slow", "-x", *suite.ENGINE_TESTS]
+    assert command[-8:] == ["-m", "engine and not slow", "-x", *suite.ENGINE_TESTS]
     assert not {"--engine", "debian-forky"} & set(command[4:])
 
 
 def test_another_engine_runs_the_tests_that_the_user_names(launch: MakeLaunch) -> None:
     command = suite.pytest_command(launch("test", "--engine", "ipv6", "tests/netns"))
-    assert command[-3:] == ["-m", "not slow", "tests/netns"]
+    assert command[-3:] == ["-m", "engine and not slow", "tests/netns"]
+
+
+def test_the_user_selects_among_the_tests_that_use_an_engine(launch: MakeLaunch) -> None:
+    command = suite.pytest_command(launch("test", "--all", "-m", "browser", "--engine", "ipv6", "tests"))
+    assert command[-3:] == ["-m", "(browser) and engine", "tests"]
 
 
 def test_what_another_engine_runs_exists() -> None:

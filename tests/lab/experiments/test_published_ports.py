@@ -32,6 +32,7 @@ MACHINE_ADDRESSES = ("127.0.0.1", "192.0.2.2", "::1", "2001:db8::2")
 IPV6 = {"ipv6": True, "fixed-cidr-v6": "fd00:17::/64"}
 MODE = "com.docker.network.bridge.gateway_mode_ipv"
 ROUTED = {"default-network-opts": {"bridge": {f"{MODE}4": "routed", f"{MODE}6": "routed"}}}
+pytestmark = pytest.mark.engine
 ARMS = [
     {"key": "host", "mode": "host"},
     {"key": "bridge", "mode": "bridge", "publish": ["8080:80"]},
