@@ -16,7 +16,7 @@ from dashboard.core.reports.model import ClaimVerdict
 from dashboard.engine.hosts.programs import engine_root
 
 LIMIT_S = 1500.0
-RUN_LIMIT_S = 180.0
+RUN_LIMIT_S = 900.0
 
 
 def changed_verdicts(runs: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list[str]]:

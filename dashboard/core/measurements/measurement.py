@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.namespaces.visibility import MACHINE_TITLE
+from dashboard.core.paths.model import without_network
 
 DEFAULT_PAYLOAD_BYTES = 64
 STREAM_PAYLOAD_BYTES = 65_536
@@ -148,7 +150,8 @@ class Block:
 class Environment:
     """A measurement's environment. Values that could not be read are empty or None. ``cores_awake``: idle cores were
     kept from sleeping, so that no time includes the exit from an idle state. ``conditions`` is None without a
-    measurement, and in measurements of versions that had only quiet conditions."""
+    measurement, and in measurements of versions that had only quiet conditions. ``machine_title`` is that of the
+    machine's column: another one on a rootless engine."""
 
     kernel: str = ""
     machine: str = ""
@@ -170,6 +173,7 @@ class Environment:
     load_after: tuple[float, float, float] | None = None
     engine_kind: EngineKind = EngineKind.DOCKER
     conditions: Conditions | None = None
+    machine_title: str = MACHINE_TITLE
 
     @property
     def measured_in(self) -> Conditions | None:
@@ -203,6 +207,11 @@ class SeriesResult:
     notes: tuple[str, ...] = ()
     bytes_per_s: float | None = None
     unavailable: str = ""
+
+    @property
+    def mark(self) -> str:
+        """The symbol of the path in charts."""
+        return without_network(self.path)
 
 
 @dataclass(frozen=True, slots=True)

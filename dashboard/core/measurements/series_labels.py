@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dashboard.core.measurements.measurement import Measurement, Probe
+from dashboard.core.paths.model import without_network
 from dashboard.core.paths.words import IPV6_SUFFIX, describe_path, shorten_path
 
 #: Dash patterns of further series over the same path: other columns, other probes.
@@ -35,11 +36,11 @@ def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, Serie
         parts = [column] if len({one[1] for one in like}) > 1 else []
         common = set.intersection(*(set(one[3].split()) for one in like))
         parts += [word for word in variant.split() if word not in common]
-        place = seen.get(path, 0)
-        seen[path] = place + 1
+        place = seen.get(without_network(path), 0)
+        seen[without_network(path)] = place + 1
         dash = _FURTHER[min(place, len(_FURTHER)) - 1] if place else "six" if path.endswith(IPV6_SUFFIX) else ""
         words, short = (", ".join((text, *parts)) for text in (describe_path(path), shorten_path(path)))
-        labels[key] = SeriesLabel(path, dash, words, short)
+        labels[key] = SeriesLabel(without_network(path), dash, words, short)
     return labels
 
 

@@ -87,11 +87,12 @@ def _bridge_address(
     kind, title = PathKind.BRIDGE_ADDRESS, f"The machine to {column.title}'s address"
     exists = False
     for family in Family:
-        pairs = ((reachable_address(veth, family), veth.hops) for veth in veths)
-        address, hops = next((pair for pair in pairs if pair[0] is not None), (None, ()))
-        if address is not None:
+        pairs = [(address, veth) for veth in veths if (address := reachable_address(veth, family)) is not None]
+        for number, (address, veth) in enumerate(pairs, 1):
             exists = True
-            yield _open_path(kind, title, MACHINE, column, address, hops)
+            where = f" on {veth.bridge.name}" if len(pairs) > 1 else ""
+            path = _open_path(kind, f"{title}{where}", MACHINE, column, address, veth.hops)
+            yield replace(path, network=number)
     if not exists:
         why = _why_no_bridge_address(column, state, machine, veths)
         yield Path(kind, title, MACHINE, column.key, unavailable=why)
@@ -125,6 +126,7 @@ def _hops_between(
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
     """For each network the path from the first other container on it, by name if Docker resolves names there."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
+    found = dict.fromkeys(Family, 0)
     for network, assigned in column.networks.items():
         server_link = _link_with(state, assigned) if assigned else None
         if server_link is None:
@@ -151,7 +153,9 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
             if addresses and (family_of(assigned) is family or global_addresses(client_link, family)):
                 why = _why_dropped(states.get(MACHINE), state, server_link, family)
                 if not why:
-                    yield _open_path(kind, title, peer.key, column, addresses[0], hops, name)
+                    found[family] += 1
+                    path = _open_path(kind, title, peer.key, column, addresses[0], hops, name)
+                    yield replace(path, network=found[family])
                 elif family_of(assigned) is family:
                     yield Path(kind, title, peer.key, column.key, unavailable=why)
 

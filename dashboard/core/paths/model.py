@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,7 +43,8 @@ class Path:
     the port on which the program listens. With ``fixed`` only that port is reachable (it is published); otherwise any
     port of the server's namespace is, and a responder takes a free one. ``hops`` are in the order of the request.
     ``host_name`` is the name that ``client`` resolves to the address, if there is one. ``unavailable`` is the reason
-    why the path does not exist; then there is no address.
+    why the path does not exist; then there is no address. ``network`` is 2 or more for the same kind of path over
+    further networks of the server.
     """
 
     kind: PathKind
@@ -58,11 +60,13 @@ class Path:
     hops: tuple[str, ...] = ()
     host_name: str = ""
     unavailable: str = ""
+    network: int = 1
 
     @property
     def name(self) -> str:
-        """The kind, with the suffix ``-ipv6`` over IPv6."""
-        return f"{self.kind}-ipv6" if self.family is Family.INET6 else str(self.kind)
+        """The kind, with ``.2`` for the second network and the suffix ``-ipv6`` over IPv6."""
+        number = f".{self.network}" if self.network > 1 else ""
+        return f"{self.kind}{number}{'-ipv6' if self.family is Family.INET6 else ''}"
 
     @property
     def key(self) -> str:
@@ -145,6 +149,17 @@ def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple
     return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 
+def without_network(path: str) -> str:
+    """``bridge-address-ipv6`` of ``bridge-address.2-ipv6``."""
+    return re.sub(r"\.\d+(?=-ipv6$|$)", "", path)
+
+
+def network_of(path: str) -> int:
+    """2 of ``bridge-address.2-ipv6``; 1 without a number."""
+    number = re.search(r"\.(\d+)(?:-ipv6)?$", path)
+    return int(number[1]) if number else 1
+
+
 def kind_of(path: str) -> str:
-    """``published-proxy`` of ``published-proxy-ipv6``."""
-    return path.removesuffix("-ipv6")
+    """``published-proxy`` of ``published-proxy-ipv6``, ``bridge-address`` of ``bridge-address.2``."""
+    return without_network(path).removesuffix("-ipv6")

@@ -77,10 +77,10 @@ def requested_paths(columns: Sequence[Column], states: Mapping[str, NamespaceSta
 
 
 def _destination(path: Path) -> Hashable:
-    """The server, and what the client connects to: a published port has two destinations, loopback and the machine's
-    address, and each leads either through docker-proxy or through DNAT."""
+    """The server, and what the client connects to: an address on each network of the server; for a published port
+    loopback and the machine's address, each through docker-proxy or through DNAT."""
     if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT}:
-        return path.server, path.kind
+        return path.server, path.kind, path.network
     if path.address:
         return path.server, is_loopback(path.address)
     return path.server, path.kind is PathKind.PUBLISHED_PROXY

@@ -6,8 +6,10 @@ A hop is ``taken`` or ``not-seen`` only if a counter, a table or a socket proves
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
+from dashboard.core.namespaces.visibility import name_machine
 from dashboard.core.paths.conntrack import ConntrackEntry
 from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, TraceEvidence
 from dashboard.core.paths.hops import Hop, HopKind, Trace
@@ -32,6 +34,15 @@ def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
         evidence.error,
         hops,
     )
+
+
+def name_machine_in(traced: Trace, title: str) -> Trace:
+    """The trace in a comparison whose machine column has this title."""
+    hops = tuple(
+        replace(hop, title=name_machine(hop.title, title), reason=name_machine(hop.reason, title))
+        for hop in traced.hops
+    )
+    return replace(traced, error=name_machine(traced.error, title), hops=hops)
 
 
 def _address(endpoint: str) -> str:

@@ -1,6 +1,6 @@
 """A path in the words of a person: ``127.0.0.1 → published port (docker-proxy)``."""
 
-from dashboard.core.paths.model import PathKind, kind_of
+from dashboard.core.paths.model import PathKind, kind_of, network_of, without_network
 
 IPV6_SUFFIX = "-ipv6"
 #: Each kind in words, and shorter for narrow charts. ``{loopback}`` is the loopback address of the family.
@@ -28,10 +28,17 @@ def _describe(name: str, which: int) -> str:
 
 def describe_path(name: str) -> str:
     """The path with this name (``published-proxy``) in words; an unknown name itself."""
-    return _describe(name, 0)
+    return f"{_describe(without_network(name), 0)}{_describe_network(name)}"
 
 
 def shorten_path(name: str) -> str:
-    """The same in at most 25 characters, without what the longer words explain."""
-    short = _describe(name, 1)
-    return f"{short}, IPv6" if name.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else short
+    """The same in at most 28 characters, without what the longer words explain; longer for a further network."""
+    first = without_network(name)
+    short = _describe(first, 1)
+    family = ", IPv6" if name.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""
+    return f"{short}{family}{_describe_network(name)}"
+
+
+def _describe_network(name: str) -> str:
+    number = network_of(name)
+    return f", network {number}" if number > 1 else ""

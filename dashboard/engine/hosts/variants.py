@@ -28,6 +28,7 @@ class Variant:
 
 _ROUTED = {f"com.docker.network.bridge.gateway_mode_{family}": "routed" for family in ("ipv4", "ipv6")}
 _ROOTLESS = ("rootlesskit", "slirp4netns", "passt", "uidmap")
+_PODMAN = ("podman", "netavark", "aardvark-dns")
 
 VARIANTS: Mapping[str, Variant] = {
     "debian-bookworm": Variant("bookworm"),
@@ -45,4 +46,6 @@ VARIANTS: Mapping[str, Variant] = {
     "firewalld": Variant(packages=("firewalld", "dbus"), setup="firewalld"),
     "rootless-slirp4netns": Variant(packages=_ROOTLESS, setup="rootless-slirp4netns"),
     "rootless-pasta": Variant(packages=_ROOTLESS, setup="rootless-pasta"),
+    "podman-trixie": Variant("trixie", packages=_PODMAN, setup="podman"),
+    "podman": Variant(packages=_PODMAN, setup="podman"),
 }

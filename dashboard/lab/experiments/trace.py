@@ -14,7 +14,7 @@ from dashboard.core.paths.evidence import PacketCounts, Sample, TraceEvidence
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path, veth_links
 from dashboard.core.paths.requests import path_to_compare, request_key, requested_paths
-from dashboard.core.paths.trace import read_trace
+from dashboard.core.paths.trace import name_machine_in, read_trace
 from dashboard.lab.experiments.actions import COLUMN_GONE, column_namespace, running_driver
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
@@ -58,7 +58,8 @@ async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[
         traces = [await _trace(lab, driver, paths[key])]
         if other is not None and other != paths[key]:
             traces.append(await _trace(lab, driver, other))
-    return tuple(traces)
+    title = next((column.title for column in driver.view.columns if column.key == MACHINE), "")
+    return tuple(name_machine_in(each, title) for each in traces)
 
 
 async def _trace(lab: Lab, driver: ExperimentDriver, path: Path) -> Trace:

@@ -68,6 +68,7 @@ async def _environment(
         engine=info.version,
         engine_api=info.api,
         engine_kind=info.kind,
+        machine_title=info.machine_title,
         userland_proxy=observed if info.userland_proxy is None else info.userland_proxy,
         firewall_backend=info.firewall_backend,
         mtu={one.name: one.mtu for one in machine.interfaces} if machine is not None else {},

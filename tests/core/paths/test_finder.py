@@ -316,6 +316,37 @@ def test_a_second_container_is_found_on_every_network() -> None:
     assert (path.client, path.address, path.unavailable) == ("user-bridge", own, "")
 
 
+def two_networks() -> tuple[Columns, States]:
+    """Two containers that are both on two networks, each behind a bridge of its own."""
+    columns, states = make_scene(("bridge", "user-bridge"))
+    machine, first, second = columns
+    (bridge, one), (lan, two) = next(iter(first.networks.items())), next(iter(second.networks.items()))
+    both = merged(states["bridge"], states["user-bridge"])
+    columns = (
+        machine,
+        replace(first, networks={bridge: one, lan: two}),
+        replace(second, networks={bridge: one, lan: two}),
+    )
+    return columns, {**states, "bridge": both, "user-bridge": replace(both, netns=both.netns + 1)}
+
+
+def merged(one: NamespaceState, other: NamespaceState) -> NamespaceState:
+    """A namespace that also has the links of another, under other names."""
+    more = tuple(replace(link, name=f"{link.name}b") for link in other.interfaces if link.kind != "loopback")
+    return replace(one, interfaces=(*one.interfaces, *more))
+
+
+def test_each_network_of_an_arm_has_its_paths() -> None:
+    paths = {key: path for key, path in paths_by_key(*two_networks()).items() if not path.unavailable}
+    addresses = [paths[f"bridge/{name}"].address for name in ("bridge-address", "bridge-address.2")]
+    between = [paths[f"bridge/{name}"].address for name in ("container-to-container", "container-to-container.2")]
+    assert len(set(addresses)) == 2
+    assert addresses == between
+    titles = {paths[f"bridge/{name}"].title for name in ("bridge-address", "bridge-address.2")}
+    assert "The machine to bridge's address on docker0" in titles
+    assert len(titles) == 2
+
+
 def published(*ports: PublishedPort, **machine: Any) -> dict[str, tuple[str, str]]:
     """Target and reason of each path through these ports of a container in bridge mode."""
     columns, states = make_scene(("bridge",))

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.core.namespaces.visibility import MACHINE_TITLE, ROOTLESS_TITLE
 from dashboard.core.paths.conntrack import read_entries
 from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, Sample, TraceEvidence
 from dashboard.core.paths.hops import HopKind, HopStatus
 from dashboard.core.paths.model import Path, PathKind, VethLink
-from dashboard.core.paths.trace import read_trace
+from dashboard.core.paths.trace import name_machine_in, read_trace
 from tests.core.builders import make_interface
 from tests.core.paths.test_nat_rules import IPTABLES, NFT, incremented
 
@@ -306,3 +307,12 @@ def test_a_process_that_answers_itself_is_not_a_proxy() -> None:
     hop = next(hop for hop in read_trace(PATH, nameless).hops if hop.kind is HopKind.PROXY)
     assert "nginx" not in hop.reason
     assert "()" not in hop.reason
+
+
+def test_on_a_rootless_engine_hops_name_rootlesskit_s_namespace() -> None:
+    traced = read_trace(PATH, TraceEvidence(PATH.target, client=CLIENT, rules_error="the machine's nat rules"))
+    assert name_machine_in(traced, MACHINE_TITLE) == traced
+    named = name_machine_in(traced, ROOTLESS_TITLE)
+    reasons = {hop.kind: hop.reason for hop in named.hops}
+    assert reasons[HopKind.PROXY] == f"no process of {ROOTLESS_TITLE} accepted the connection"
+    assert not any("machine" in hop.reason + hop.title for hop in named.hops)

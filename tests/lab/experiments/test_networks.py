@@ -9,6 +9,7 @@ import pytest
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.experiments.networks import missing_feature
+from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.experiments.networks import MAX_CREATIONS
 from tests.support import engine_api
@@ -78,6 +79,8 @@ async def test_arms_have_the_networks_that_this_engine_supports(
     if lacks["two"] is None:
         assert set(columns["two"].networks) == {f"nm-{identity}", back}
         assert gateway.notes["two"] == f"network nm-{identity}"
+        measured = {path.key for path in measured_paths(view.columns, view.states) if path.address}
+        assert measured >= {"two/bridge-address", "two/bridge-address.2", "two/container-to-container.2"}
         assert f"of the 2 networks of two, nm-{identity} provides the gateway: no gateway priority" in gateway.why
         assert columns["two"].setup.splitlines()[-1] == f"docker network create {back}"
     if lacks["first"] is None:

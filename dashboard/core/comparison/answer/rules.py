@@ -73,7 +73,8 @@ def _address(table: ComparisonTable, row: Row) -> str:
         f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} {text}" for text, columns in table.by_text(row)
     ]
     without: dict[str, list[Column]] = {}
-    for column in table.running_without_text(row):
+    missing = table.running_without_text(row)
+    for column in (one for one in missing if not one.invisible):
         if column in table.sharing_machine:
             source = "the machine's"
         else:
@@ -82,6 +83,9 @@ def _address(table: ComparisonTable, row: Row) -> str:
     for source, columns in without.items():
         uses = f" and {verb_for(columns, 'uses', 'use')} {source}" if source else ""
         parts.append(f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} no separate address{uses}")
+    # Only what the Engine assigned is known of a column whose network stack cannot be read.
+    unassigned = [one for one in missing if one.invisible]
+    parts += [f"the Engine assigned none to {join_titles(unassigned)}"] if unassigned else []
     return join_parts(parts)
 
 

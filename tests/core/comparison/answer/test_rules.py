@@ -180,3 +180,10 @@ def test_a_row_without_texts_proves_nothing(identity: tuple[str, str, str]) -> N
     row = Row(*identity, dict.fromkeys(column.key for column in columns), Relation.ONLY)
     table = ComparisonTable(columns, [row], states[MACHINE])
     assert [name for name, rule in RULES if rule(table) is not None] == []
+
+
+def test_of_an_engine_that_is_not_visible_only_assigned_addresses_are_stated() -> None:
+    columns, _states = make_scene(("host", "bridge", "none"))
+    far = tuple(replace(column, invisible="the engine is reached over SSH") for column in columns)
+    address = far[2].networks["bridge"]
+    assert sentences(far, {})["address"] == f"bridge has {address}; the Engine assigned none to host and none."
