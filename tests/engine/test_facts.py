@@ -493,8 +493,8 @@ def test_host_mode_has_no_network_statistics_and_shared_namespaces_have_the_same
     assert not statistics(engine_host, host).get("networks")
 
     def same() -> bool:
-        one = statistics(engine_host, owner)["networks"]
-        return bool(one) and one == statistics(engine_host, guest)["networks"]
+        one = statistics(engine_host, owner).get("networks")
+        return bool(one) and one == statistics(engine_host, guest).get("networks")
 
     until(same)
 
