@@ -18,8 +18,8 @@ from dashboard.core.paths.model import PathKind
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.doctor import examine
 from dashboard.lab.experiments.trace import trace, traceable_paths
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.engines.podman_service import PodmanService, podman_service
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
