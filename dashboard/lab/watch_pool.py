@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from dashboard.netns.namespace import Namespace
+from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.watch.firewall_feed import FirewallFeed, rule_triggers
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 
@@ -172,11 +173,13 @@ class WatchPool:
             await shared.close()
 
     async def resync(self) -> None:
-        """Reads every namespace again, after a gap in the events."""
+        """Reads every namespace again, after a gap in the events. A watch that its last subscriber closes meanwhile is
+        skipped."""
         for shared in list(self._shared.values()):
-            await shared.watch.resync()
-            if shared.firewall is not None:
-                await shared.firewall.refresh()
+            with suppress(NamespaceGone):
+                await shared.watch.resync()
+                if shared.firewall is not None:
+                    await shared.firewall.refresh()
 
     async def close(self) -> None:
         """Closes everything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,15 @@ async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, zoo:
     view = pool.view(inode)
     assert view is not None
     assert [one.name for one in view.interfaces] == ["lo"]
+
+
+async def test_a_watch_that_closes_while_others_are_read_again_is_skipped(pool: WatchPool, zoo: Zoo) -> None:
+    kept, _ = await pool.subscribe("kept", os.getpid(), Seen(), nobody)
+    closed, _ = await pool.subscribe("closed", zoo.pid, Seen(), nobody)
+    assert kept != closed
+    await asyncio.gather(pool.resync(), pool.unsubscribe("closed", closed))
+    assert pool.view(kept) is not None
+    assert pool.view(closed) is None
 
 
 class Readings:

@@ -1,0 +1,54 @@
+"""The answer is on the screen when the page opens: in every state of an experiment, on a desktop, a laptop and a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import ViewportSize, expect
+
+from tests.browser.server import Server
+from tests.browser.visitor import Visit
+from tests.support.polling import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+SIZES: tuple[ViewportSize, ...] = (
+    {"width": 1440, "height": 900},
+    {"width": 1024, "height": 768},
+    {"width": 390, "height": 844},
+)
+STATES = ("running", "partly running", "failed", "ended")
+
+
+@pytest.fixture(scope="module")
+def experiments(server: Server) -> Iterator[dict[str, str]]:
+    """An experiment in each state, by the name of the state."""
+    modes = ["host", "bridge", "user-bridge"]
+    ended = server.launch(modes=modes, publish="8080:80")
+    server.api(f"experiments/{ended}/stop", {})
+    until(lambda: server.phase(ended) == "stopped")
+    running = server.launch(modes=modes, publish="8080:80")
+    partly = server.launch(modes=["host", "bridge"], publish="8090:80")
+    failed = str(server.api("experiments", {"modes": ["host"]})["id"])
+    until(lambda: server.phase(failed) == "failed")
+    yield {"running": running, "partly running": partly, "failed": failed, "ended": ended}
+    server.forget_everything()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}x{size['height']}")
+@pytest.mark.parametrize("state", STATES)
+def test_the_answer_and_every_view_are_on_the_screen(
+    state: str, size: ViewportSize, experiments: dict[str, str], visit: Visit, server: Server
+) -> None:
+    page = visit(viewport=size).open(f"{server.url}/experiments/{experiments[state]}/")
+    answer = page.locator("#answer")
+    trouble = answer.locator("[data-slot=trouble-box]")
+    if state in {"partly running", "failed"}:
+        expect(trouble).to_contain_text("listens on port 80 of this machine")
+        expect(trouble).to_have_attribute("data-severity", "warn" if state == "partly running" else "bad")
+    else:
+        expect(answer.locator("[data-rule=namespace]")).to_be_visible()
+        expect(trouble).to_be_hidden()
+    expect(answer).to_be_in_viewport(ratio=1)
+    for view in page.locator(".tabs a").all():
+        expect(view).to_be_in_viewport(ratio=1)
