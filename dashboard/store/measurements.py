@@ -144,6 +144,12 @@ def column_modes(run: str) -> dict[str, str]:
     return found
 
 
+def chosen_experiment(run: str) -> str:
+    """The experiment that was measured: of a run on a twin the one that the twin replaces; empty if it is removed."""
+    found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
+    return "" if found is None else found[0] or found[1] or ""
+
+
 def exists(run: str) -> bool:
     """Whether the run exists."""
     return MeasurementRun.objects.filter(pk=run).exists()

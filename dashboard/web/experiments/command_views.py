@@ -20,10 +20,11 @@ from dashboard.web.service import LabUnavailableError, service
 
 def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
     """The page to show after a command: that of the experiment, or the one that the form came from. ``back`` in the
-    form is the id of another experiment, or ``/`` for the start page, which is also shown if neither is known."""
+    form is the id of another experiment, or ``/`` for the start page, which is also shown if neither is known. On the
+    page of an experiment its state gets the focus, since the button that was pressed is gone."""
     back = request.POST.get("back", "")
     shown = back if back.isascii() and back.isalnum() else identity
-    return scope.front if back == "/" or not shown else scope.experiment(shown)
+    return scope.front if back == "/" or not shown else f"{scope.experiment(shown)}#state"
 
 
 def _set_wanted(identity: str, wanted: Wanted, *, again: bool = False) -> None:

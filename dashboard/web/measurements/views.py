@@ -155,8 +155,10 @@ def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
     if scope.group:
         source = run["experiment_id"]
         run = {**run, "experiment_url": scope.experiment(source) if source else None}
+    chosen = measurement_store.chosen_experiment(identity)
     context = {
         "run": run,
+        "chosen_url": scope.experiment(chosen) if chosen else "",
         "measurement": shown.measurement,
         "blocks": blocks,
         "column_modes": measurement_store.column_modes(identity),

@@ -99,7 +99,7 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
             return checked
     elif part:
         return await step_context.render_step(request, place, workshop, found)
-    return redirect(place.address(step))
+    return redirect(f"{place.address(step)}#predict-title")
 
 
 def _action(read: Callable[[HttpRequest], step_context.StepForm]) -> View:

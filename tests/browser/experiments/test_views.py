@@ -52,21 +52,32 @@ def test_without_javascript_every_view_is_on_the_page(running: str, visit: Visit
         expect(page.locator(f"#{name}")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
-def test_the_answer_is_above_the_fold(running: str, visit: Visit, server: Server, width: int, height: int) -> None:
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
+def test_the_diagram_is_beside_the_answer_if_there_is_room(
+    running: str, visit: Visit, server: Server, width: int, height: int
+) -> None:
     page = visit(viewport={"width": width, "height": height}).open(f"{server.url}/experiments/{running}/")
     answer = page.locator("#answer").bounding_box()
     picture = page.locator(".drawing").bounding_box()
     assert answer is not None
     assert picture is not None
-    assert answer["y"] + answer["height"] <= height
-    assert (picture["y"] == answer["y"]) == (width >= 1200), "beside it if there is room, below it otherwise"
+    assert (picture["y"] == answer["y"]) == (width >= 1200)
+
+
+def test_forced_colors_show_which_view_is_current(running: str, show: Show) -> None:
+    page = show(running).page
+    page.emulate_media(forced_colors="active")
+    lines = page.locator(".tabs a").evaluate_all("links => links.map(link => getComputedStyle(link).borderBottomColor)")
+    assert lines.count(lines[0]) == 1, "the current view is marked like the others"
+    assert len(set(lines[1:])) == 1
 
 
 def test_what_was_tried_stands_in_the_answer(running: str, show: Show) -> None:
     page = show(running).page
     page.get_by_role("link", name="Try", exact=True).click()
     page.get_by_role("button", name="Request over every path").click()
+    edges = page.locator(".attempt").evaluate_all("all => all.map(one => one.getBoundingClientRect().left)")
+    assert len(set(edges)) >= 3, "responses are side by side"
     page.get_by_role("link", name="Answer", exact=True).click()
     expect(page.locator("#answer")).to_contain_text("saw the client 172.17.0.1 through docker-proxy")
     page.locator("#answer").get_by_role("link", name="try it").click()

@@ -256,8 +256,9 @@ def test_a_session_without_hosts_follows_the_instructor(visitor: Visitor, visit:
     identity = server.launch(modes=["host", "none"], title="Shown to all")
     console = new_session(visitor, server, "Observe")
     ada = join(visit, console.link, "Ada", **PHONE)
-    plain = join(visit, console.link, "Plain", java_script_enabled=False)
     ada.live()
+    plain = join(visit, console.link, "Plain", java_script_enabled=False)
+    expect(ada.page.locator("ul.people")).to_contain_text("Plain")
     console.press("Next step")
     ada.page.wait_for_url("**/steps/launch/")
     for person in (ada, plain):

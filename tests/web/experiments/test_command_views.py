@@ -77,7 +77,7 @@ async def test_run_again_launches_once_the_holder_is_stopped(
     other = await publishing(lab_harness, engine)
     assert (await post(f"/experiments/{other}/stop/", me, f"back={past}")).status == 302
     answer = await post(f"/experiments/{past}/again/", me)
-    assert answer["location"] == f"/experiments/{past}/"
+    assert answer["location"] == f"/experiments/{past}/#state"
     assert await rounds(past) == 2
 
 

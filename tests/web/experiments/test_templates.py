@@ -212,6 +212,13 @@ def test_a_page_has_one_heading_one_main_and_a_skip_link(page: Page) -> None:
     assert page.find("a", href="#main", class_="skip")
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_what_runs_precedes_the_presets(runs: bool) -> None:
+    context = sample.home_context() if runs else sample.home_context(running=[], past=[])
+    html = draw_page("experiments/home.html", context).html
+    assert (html.index('id="running-title"') < html.index('id="presets-title"')) == runs
+
+
 def test_hostile_text_stays_text() -> None:
     page = PAGES["experiment, hostile"]()
     assert not page.find("img")

@@ -70,6 +70,8 @@ def test_a_measurement_with_a_responder_launches_the_same_arms_again(owner: Clie
     twin = experiment_store.load(str(run.experiment_id))
     assert twin is not None
     assert [arm.command for arm in twin.spec.arms] == [("sleep", "86400")] * 2
+    page = owner.get(answer["Location"]).content.decode()
+    assert f'href="/experiments/{experiment}/">The experiment' in page, "the one that was measured, not its twin"
 
 
 def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str) -> None:

@@ -368,7 +368,7 @@ async def test_a_prediction_counts_once_and_is_revealed_to_all(sessions: TwoSess
     assert (await post(f"{launch}predict/", sessions.ada, choice="0")).status == 409, "not open yet"
     assert (await post(f"{home}console/steer/step/", sessions.owner, by="next")).status == 302
     assert (await post(f"{launch}predict/", sessions.ada, choice="7")).status == 400
-    assert (await post(f"{launch}predict/", sessions.ada, choice="1"))["location"] == launch
+    assert (await post(f"{launch}predict/", sessions.ada, choice="1"))["location"] == f"{launch}#predict-title"
     await post(f"{launch}predict/", sessions.ada, choice="0")
     assert [one.choice for one in await database_sync_to_async(list)(Answer.objects.all())] == [1]
     await post(f"{home}console/steer/lock/", sessions.owner, locked="yes")

@@ -64,9 +64,12 @@ export function createExperimentHeader(main) {
       chip.dataset.phase = head.phase;
       setHidden(slot(chip, "elapsed"), head.started_at === null);
       tick();
+      const focused = document.activeElement;
       for (const element of main.querySelectorAll("[data-phases]")) {
         setHidden(element, !element.dataset.phases.split(" ").includes(phase));
       }
+      // The button that was pressed is gone: what it has done is beside it.
+      if (focused?.closest("[data-phases][hidden]")) chip.focus({ preventScroll: true });
       setHidden(slot(main, "private-host"), !head.private);
       setText(slot(main, "notice"), head.notice);
       setHidden(slot(main, "notice"), !head.notice);

@@ -18,6 +18,15 @@ function comparable(region) {
   return copy.innerHTML;
 }
 
+/** What has the focus after its region was replaced: the same control, or the heading if there is none. */
+function focusAgain(focused, fresh) {
+  const key = (one) => `${one.tagName} ${one.form?.action ?? one.href ?? one.textContent.trim()} ${one.name ?? ""}`;
+  const same = [...fresh.querySelectorAll("a, button, summary")].filter((one) => key(one) === key(focused));
+  const heading = fresh.querySelector("h2");
+  if (heading) heading.tabIndex = -1;
+  (same.find((one) => one.value === focused.value) ?? same[0] ?? heading)?.focus({ preventScroll: true });
+}
+
 export function createConsole(main) {
   const asking = () => [...main.querySelectorAll(".asking li[data-participant]")];
   let helped = new Set(asking().map((item) => item.dataset.participant));
@@ -43,13 +52,12 @@ export function createConsole(main) {
       const old = main.querySelector(`[data-region="${now.dataset.region}"]`);
       if (!old || comparable(old) === comparable(now) || isInUse(old)) continue;
       const focused = old.contains(document.activeElement) ? document.activeElement : null;
-      const place = focused ? [...old.querySelectorAll("a, button, summary")].indexOf(focused) : -1;
       const scrolled = old.querySelector(".scroll")?.scrollLeft ?? 0;
       keepDetailsOpen(old, now);
       old.replaceWith(now);
       const scroll = now.querySelector(".scroll");
       if (scroll) scroll.scrollLeft = scrolled;
-      if (place >= 0) now.querySelectorAll("a, button, summary")[place]?.focus();
+      if (focused) focusAgain(focused, now);
     }
     const added = asking().filter((item) => !helped.has(item.dataset.participant));
     if (added.length > 0) announce(`${words.session.needsHelp} ${added.map((item) => item.querySelector("b").textContent).join(", ")}`);

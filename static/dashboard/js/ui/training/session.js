@@ -40,8 +40,16 @@ export function createSession(main) {
       const now = fresh.querySelector(`[data-region="${name}"]`);
       if (!old || !now || old.querySelector("form :checked")) continue;
       keepDetailsOpen(old, now);
+      const focused = old.contains(document.activeElement);
       old.replaceChildren(...now.childNodes);
+      if (focused) old.querySelector('h2[tabindex="-1"], a[href], summary')?.focus({ preventScroll: true });
     }
+  }
+
+  /** Fetches the lobby and replaces its list of participants. */
+  async function fetchPeople() {
+    const fresh = await getPage(location.pathname);
+    main.querySelector("ul.people")?.replaceChildren(...(fresh.querySelector("ul.people")?.childNodes ?? []));
   }
 
   function later(what) {
@@ -66,8 +74,9 @@ export function createSession(main) {
     }
     setHidden(slot(bar, "closed"), !next.closed);
     if (next.closed) close();
-    setText(slot(main, "present"), String(next.present));
-    setText(slot(main, "participants"), String(next.participants));
+    const counts = ["present", "participants"].map((name) => [slot(main, name), String(next[name])]);
+    const peopleChanged = counts.some(([place, count]) => place && place.textContent !== count);
+    for (const [place, count] of counts) setText(place, count);
     const go = slot(main, "go");
     if (go) go.href = now.href;
     const card = main.querySelector("[data-session-predictions]");
@@ -89,6 +98,7 @@ export function createSession(main) {
       setText(link, `${next.number}. ${next.step_title}`);
       setHidden(moved, next.step === step);
     } else if (!next.closed && isOutdated(before, next, step)) later(fetchStep);
+    else if (peopleChanged) later(fetchPeople);
   }
 
   function point(pointer) {
