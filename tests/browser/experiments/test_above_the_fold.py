@@ -1,4 +1,4 @@
-"""The answer is on the screen when the page opens: in every state of an experiment, on a desktop, a laptop and a phone."""
+"""The answer is on the screen when the page opens: in every state of an experiment, on a desktop and on a phone."""
 
 from __future__ import annotations
 

@@ -76,6 +76,7 @@ def test_what_was_tried_stands_in_the_answer(running: str, show: Show) -> None:
     page = show(running).page
     page.get_by_role("link", name="Try", exact=True).click()
     page.get_by_role("button", name="Request over every path").click()
+    expect(page.locator("[data-slot=try-state]")).to_contain_text("paths tried at")
     edges = page.locator(".attempt").evaluate_all("all => all.map(one => one.getBoundingClientRect().left)")
     assert len(set(edges)) >= 3, "responses are side by side"
     page.get_by_role("link", name="Answer", exact=True).click()

@@ -40,7 +40,7 @@ def rounds(identity: str) -> int:
 
 @pytest.mark.parametrize(
     ("back", "location"),
-    [("abc", "/experiments/abc/"), ("/", "/"), ("//evil.example", None), ("../reports", None), ("", None)],
+    [("abc", "/experiments/abc/#state"), ("/", "/"), ("//evil.example", None), ("../reports", None), ("", None)],
 )
 async def test_a_stop_leads_back_to_the_page_of_the_form(
     me: Person, lab_harness: LabHarness, back: str, location: str | None
@@ -48,7 +48,7 @@ async def test_a_stop_leads_back_to_the_page_of_the_form(
     identity = await lab_harness.running("bridge")
     answer = await post(f"/experiments/{identity}/stop/", me, f"back={back}")
     assert answer.status == 302
-    assert answer["location"] == (location or f"/experiments/{identity}/")
+    assert answer["location"] == (location or f"/experiments/{identity}/#state")
     await lab_harness.reaches(identity, Phase.STOPPED)
 
 
@@ -124,7 +124,7 @@ async def test_the_start_form_stops_only_experiments_of_its_own_engine(me: Perso
 
 
 @pytest.mark.parametrize(
-    ("back", "location"), [("abc", "/experiments/abc/"), ("../reports", "/"), ("", "/"), ("/", "/")]
+    ("back", "location"), [("abc", "/experiments/abc/#state"), ("../reports", "/"), ("", "/"), ("/", "/")]
 )
 async def test_the_start_of_the_engine_leads_back_or_to_the_front_page(me: Person, back: str, location: str) -> None:
     answer = await post("/engine/start/", me, f"back={back}")
