@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from dashboard.engine.hosts import id_ranges
 from dashboard.engine.hosts import limits as host_limits
 
 #: In the environment of dockerd, which containerd, every shim and every docker-proxy inherit.
@@ -43,6 +44,14 @@ def reap(pid: int) -> None:
     """Collect the exit status of ``pid`` if it is an ended child of this process."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
+
+
+def reap_ended(pid: int, deadline_s: float = 2.0) -> None:
+    """Collect the exit status of a child of this process that has been killed or is about to end."""
+    end = time.monotonic() + deadline_s
+    with suppress(ChildProcessError):
+        while pid > 0 and os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < end:
+            time.sleep(0.005)
 
 
 def _read(path: Path) -> bytes:
@@ -158,3 +167,4 @@ def remove_everything(name: str, folders: list[Path]) -> None:
     for folder in folders:
         if folder.exists():
             shutil.rmtree(folder)
+        id_ranges.release(folder)

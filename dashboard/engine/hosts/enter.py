@@ -12,8 +12,9 @@ _SHELL = "if command -v bash >/dev/null; then exec bash --norc; fi; exec sh"
 
 
 def enter_command(host: PrivateHost) -> list[str]:
-    """The nsenter(1) command: the network, mount and UTS namespaces of the host's engine."""
-    return ["nsenter", f"--target={host.pid}", "--net", "--mount", "--uts", "--", "sh", "-c", _SHELL]
+    """The nsenter(1) command: the namespaces of the host's engine that are not the machine's."""
+    more = ["--user", "--pid", "--ipc", "--cgroup"] if host.owner else []
+    return ["nsenter", f"--target={host.pid}", *more, "--net", "--mount", "--uts", "--", "sh", "-c", _SHELL]
 
 
 def enter_environment(host: PrivateHost, environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,8 +10,10 @@ All functions block. Sources: cgroups(7), the kernel's cgroup-v1/{memory,pids} a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.core.training.capacity import HostLimits
@@ -48,6 +50,60 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
                 if place.exists():
                     place.write_text(value)
     return tuple(str(top / "engine" / "cgroup.procs") for _, top in tops)
+
+
+@dataclass(frozen=True, slots=True)
+class DelegatedCgroups:
+    """The cgroups of a host that creates more below them: its folder in every hierarchy, and (file, value) of what is
+    written after its first process has left those folders."""
+
+    tops: tuple[Path, ...]
+    later: tuple[tuple[Path, str], ...]
+
+
+def make_delegated_cgroups(
+    name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS
+) -> DelegatedCgroups:
+    """Create the cgroups of a host in a user namespace, where ``owner`` is root. The host may create cgroups and move
+    processes below ``containers``; the limits there and above belong to the machine's root.
+
+    It has a cgroup in every hierarchy, because runc refuses containers without some of them (devices). Raises OSError if
+    a limit cannot be written.
+    """
+    unified = is_unified(root)
+    tops = [root / name] if unified else [one / name for one in sorted(root.iterdir()) if _is_hierarchy(one)]
+    for top in tops:
+        for folder in (top, *(top / part for part in PARTS)):
+            folder.mkdir(exist_ok=True)
+            for file in ("cpuset.cpus", "cpuset.mems"):  # empty in a new cgroup: nothing could run there
+                if not unified and (folder / file).exists():
+                    (folder / file).write_text((folder.parent / file).read_text())
+        for folder in (top / "containers", top / "containers/shell"):
+            os.chown(folder, owner, owner)
+            for file in ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks"):
+                if (folder / file).exists():
+                    os.chown(folder / file, owner, owner)
+        # A process moves from the engine to a container only with permission for what they have in common.
+        if unified and (top / "cgroup.procs").exists():
+            os.chown(top / "cgroup.procs", owner, owner)
+    later: list[tuple[Path, str]] = []
+    if unified:
+        _delegate(root)
+        for folder in (root / name, root / name / "containers"):
+            later += [(folder / "cgroup.subtree_control", f"+{controller}") for controller in CONTROLLERS]
+    if limits is not None:
+        for controller, top in _tops(name, root):
+            for place, value in _values(controller, top, limits):
+                if unified and place.parent != top:
+                    later.append((place, value))
+                elif place.exists():
+                    place.write_text(value)
+    return DelegatedCgroups(tuple(tops), tuple(later))
+
+
+def _is_hierarchy(folder: Path) -> bool:
+    """Whether it is a hierarchy of version 1 with controllers (systemd's has none)."""
+    return not folder.is_symlink() and (folder / "release_agent").exists() and folder.name != "systemd"
 
 
 def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Private hosts: Docker Engines that Netmodes starts, each in network, mount and UTS namespaces of its own.
 
-A private host is a whole Docker machine to practise on, with its own ports, firewall rules, resolver and host name. It
-is a boundary for a classroom, not for security. Needs root, dockerd and iproute2."""
+A private host is a whole Docker machine to practise on, with its own ports, firewall rules, resolver and host name. In
+the runtime ``user-namespace`` its root is an ordinary user of this machine; in the runtime ``privileged`` it is root of
+this machine (``runtimes``). Needs root, dockerd and iproute2."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import os
 import re
 import secrets
 import signal
+import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import programs
+from dashboard.engine.daemon_process import find_daemon
+from dashboard.engine.hosts import id_ranges, programs
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import (
     MARKER,
@@ -27,12 +30,14 @@ from dashboard.engine.hosts.cleanup import (
     kill,
     kill_everything,
     reap,
+    reap_ended,
     remove_cgroups,
     remove_everything,
     start_ticks,
 )
-from dashboard.engine.hosts.limits import make_cgroups
+from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, processes
 from dashboard.engine.hosts.registry import PrivateHost, list_hosts
+from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
 
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
@@ -41,7 +46,6 @@ __all__ = ["PrivateHost", "PrivateHostError", "list_hosts", "reap"]
 
 #: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
 RUN = Path("/run/netmodes")
-SCRIPT = Path(__file__).with_name("private_host.sh")
 #: The host's addresses on its LAN (documentation ranges, RFC 5737 and RFC 3849).
 MACHINE_ADDRESS = "192.0.2.2"
 PARENT_LINK = "eth0"
@@ -66,6 +70,7 @@ async def start(
     group: str = "",
     root: Path | None = None,
     setup: str | None = None,
+    runtime: Runtime | str | None = None,
 ) -> PrivateHost:
     """Start a private host; returns when its engine answers, in one to two seconds.
 
@@ -73,19 +78,23 @@ async def start(
     ``die_with_parent`` its dockerd receives SIGTERM when the calling *thread* ends for any reason (PR_SET_PDEATHSIG,
     prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
-    started (default: NETMODES_ENGINE_SETUP). Raises PrivateHostError with a sentence and leaves nothing if it fails."""
+    started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
+    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). Raises PrivateHostError with a sentence and leaves nothing if it
+    fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
-    if problem := await asyncio.to_thread(programs.missing_requirement, root, setup):
+    if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
         raise PrivateHostError(problem)
+    options = programs.engine_options() | dict(daemon or {})
+    runtime = Runtime(runtime) if runtime else suitable_runtime(setup, options)
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity := secrets.token_hex(3) if id is None else id):
         raise PrivateHostError("The id of a private host must have 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
     host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
     try:
-        await asyncio.to_thread(
-            _prepare, host, root, programs.engine_options() | dict(daemon or {}), resolv_conf, template
-        )
+        if runtime is Runtime.USER_NAMESPACE:
+            host = replace(host, owner=await asyncio.to_thread(id_ranges.claim, folder))
+        await asyncio.to_thread(_prepare, host, root, options, resolv_conf, template)
         (folder / "setup").write_text(programs.setup_line(setup))
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
@@ -105,13 +114,18 @@ async def start_again(
     """
     run = RUN / host.id
 
-    def clear() -> None:
+    def clear() -> PrivateHost:
         records.note_starter(host)
         remove_everything(host.name, [run])
+        reap_ended(host.launcher)
+        RUN.mkdir(mode=0o711, exist_ok=True)
         run.mkdir(mode=0o711)
+        owner = _claim_again(host) if host.owner else 0
+        os.chown(run, owner, owner)
+        return replace(host, owner=owner)
 
     try:
-        await asyncio.to_thread(clear)
+        host = await asyncio.to_thread(clear)
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [run]))
@@ -124,13 +138,14 @@ async def _launch(
     host: PrivateHost, limits: HostLimits | None, ready_s: float, *, die_with_parent: bool
 ) -> PrivateHost:
     """Create the cgroups, start the engine in them and wait until it answers."""
-    cgroups = await asyncio.to_thread(make_cgroups, host.name, limits)
-    (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in cgroups))
-    pid = _spawn(host.id, host.folder, RUN / host.id, die_with_parent=die_with_parent)
-    host = replace(host, pid=pid, netns=0, ticks=start_ticks(pid) or 0)
+    await asyncio.to_thread(_make_cgroups, host, limits)
+    pid = _spawn(host, die_with_parent=die_with_parent)
+    host = replace(host, pid=pid, launcher=pid, netns=0, ticks=start_ticks(pid) or 0)
     try:
         await asyncio.to_thread(records.remember, host, ready=False)
         await _wait_until_ready(host, ready_s)
+        if host.owner:
+            host = await asyncio.to_thread(_with_daemon, host)
         host = _with_namespace(host)
         await asyncio.to_thread(records.remember, host, ready=True)
     except BaseException:
@@ -138,6 +153,36 @@ async def _launch(
             os.kill(pid, signal.SIGKILL)
         raise
     return host
+
+
+def _make_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
+    """Create its cgroups, and the files that tell its script about them."""
+    if not host.owner:
+        (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in make_cgroups(host.name, limits)))
+        return
+    made = make_delegated_cgroups(host.name, limits, host.owner)
+    (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in made.tops))
+    (host.folder / "limits").write_text("".join(f"{file} {value}\n" for file, value in made.later))
+
+
+def _claim_again(host: PrivateHost) -> int:
+    """The host's range of ids; another one if a host took it while this one did not run, with the files changed."""
+    owner = id_ranges.claim(host.folder, host.owner)
+    if owner != host.owner:
+        id_ranges.shift(host.data, host.owner, owner)
+    return owner
+
+
+def _with_daemon(host: PrivateHost) -> PrivateHost:
+    """The host with the process of its dockerd. From here on the folder of its socket belongs to the machine's root:
+    otherwise root of the host could replace the socket by a link to another one."""
+    run = Path(host.socket).parent
+    os.chown(run, 0, 0)
+    socket = Path(host.socket).lstat()
+    pid = find_daemon(host.endpoint) if stat.S_ISSOCK(socket.st_mode) and socket.st_uid == host.owner else None
+    if pid is None or pid not in processes(host.name):
+        raise PrivateHostError(f"The engine of the private host {host.id} cannot be found.")
+    return replace(host, pid=pid, ticks=start_ticks(pid) or 0)
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
@@ -158,7 +203,7 @@ async def stop(host: PrivateHost) -> None:
     There is no grace period: the state is deleted anyway, and dockerd would wait 10 s for each container.
     """
     await _remove(host.folder)
-    reap(host.pid)
+    await asyncio.to_thread(reap_ended, host.launcher)
 
 
 async def end_engine(host: PrivateHost) -> None:
@@ -171,9 +216,10 @@ async def end_engine(host: PrivateHost) -> None:
         limit = time.monotonic() + 10.0
         while host.is_running() and time.monotonic() < limit:
             time.sleep(0.01)
-            reap(host.pid)
+            reap(host.launcher)
         kill_everything(host.name)
         remove_cgroups(host.name)
+        reap_ended(host.launcher)
 
     await asyncio.to_thread(end)
 
@@ -231,21 +277,28 @@ def _prepare(
     (folder / "root").write_text(str(root or ""))
     (folder / "layers").write_text(template.mounts if template is not None else "")
     (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
+    if host.owner:
+        host.data.mkdir(mode=0o711, exist_ok=True)
+        id_ranges.shift(host.data, 0, host.owner)
+        os.chown(run, host.owner, host.owner)
 
 
-def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> int:
-    """Start the chain of programs; each executes the next, so that dockerd has the returned pid."""
-    tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
+def _spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
+    """Start the chain of programs; each executes the next, so that the returned pid is that of the last: dockerd, or the
+    one that waits for the host's process 1."""
+    runtime = Runtime.USER_NAMESPACE if host.owner else Runtime.PRIVILEGED
+    tie = ["setpriv", "--pdeathsig", "KILL" if host.owner else "TERM", "--"] if die_with_parent else []
     spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
-    command = ["env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), f"netmodes-{identity}", str(folder), str(run)]
+    arguments = [host.name, str(host.folder), str(RUN / host.id)]
+    script = ["/bin/sh", str(runtime.script), *(["outside", *arguments, str(host.owner)] if host.owner else arguments)]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         "/usr/bin/env",
-        command,
-        {"PATH": programs.SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: f"netmodes-{identity}", "TIE": " ".join(tie[1:-1])},
+        ["env", "--", *tie, *spaces, *script],
+        {"PATH": programs.SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(folder / "dockerd.log"), flags, 0o600),
+            (os.POSIX_SPAWN_OPEN, 1, str(host.log), flags, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,
@@ -255,7 +308,7 @@ def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> 
 async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
     end = time.monotonic() + limit_s
     while not await _answers(host.socket):
-        reap(host.pid)
+        reap(host.launcher)
         if not host.is_running():
             raise PrivateHostError(f"The private host's engine exited at once. {_last_message(host.log)}")
         if time.monotonic() > end:

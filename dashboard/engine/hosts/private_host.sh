@@ -53,34 +53,9 @@ if [ -n "$root" ]; then
     mount --bind "$folder/etc/docker" /etc/docker
 fi
 
-# A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, and a router that rejects
-# everything else. It rejects with a firewall rule because the kernel limits the rate of ICMP for routing errors
-# (net.ipv4.route.error_cost), and every name lookup would take seconds to fail. The namespace lives as long as this
-# mount, and so as long as the host.
-: > "$run/lan"
-unshare --net="$run/lan" true
-ip -batch - <<BATCH
-link set lo up
-link add eth0 type veth peer name uplink
-link set uplink netns $run/lan
-address add 192.0.2.2/24 dev eth0
-link set eth0 up
-route add default via 192.0.2.1 dev eth0
-BATCH
-ip -6 -batch - <<BATCH || true
-address add 2001:db8::2/64 dev eth0 nodad
-BATCH
-nsenter --net="$run/lan" ip -batch - <<BATCH
-link set lo up
-address add 192.0.2.1/24 dev uplink
-link set uplink up
-route add default dev lo
-BATCH
-nsenter --net="$run/lan" sh -c '
-    echo 1 > /proc/sys/net/ipv4/ip_forward
-    echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
-    iptables -w 5 -A FORWARD -j REJECT --reject-with icmp-admin-prohibited || true
-    ip -6 address add 2001:db8::1/64 dev uplink nodad 2>/dev/null || true'
+net=/proc/self/ns/net
+# shellcheck source=dashboard/engine/hosts/lan.sh
+. "${0%/*}/lan.sh"
 
 # Programs that the engine needs, or another way to start it: a script and its name with parameters.
 setup=

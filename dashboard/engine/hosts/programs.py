@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dashboard import configuration
+from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime, suitable_runtime, user_namespace_refusal
 
-SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
 #: Executed after another root is mounted, so they must be in it.
 ENGINE_TOOLS = ("dockerd", "containerd", "ip", "iptables")
@@ -60,8 +60,9 @@ def engine_version(root: Path | None) -> str:
         return ""
 
 
-def missing_requirement(root: Path | None = None, setup: str = "") -> str:
-    """Why no private host can be started in this way with the programs of this root; empty if one can."""
+def missing_requirement(root: Path | None = None, setup: str = "", runtime: str | None = None) -> str:
+    """Why no private host can be started in this way with the programs of this root; empty if one can. ``runtime`` as
+    for ``private_host.start``."""
     if os.geteuid() != 0:
         return "A private host needs root to create namespaces: run Netmodes with sudo."
     own = [tool for tool in TOOLS if root is None or tool not in ENGINE_TOOLS]
@@ -77,10 +78,14 @@ def missing_requirement(root: Path | None = None, setup: str = "") -> str:
     if setup and not setup_script(setup).is_file():
         return f"NETMODES_ENGINE_SETUP names {setup}: there is no {setup_script(setup)}."
     try:
-        engine_options()
+        options = engine_options()
     except ValueError as error:
         return f"NETMODES_ENGINE_OPTIONS is not a JSON object with options of dockerd ({error})."
-    return ""
+    try:
+        used = Runtime(runtime) if runtime else suitable_runtime(setup, options)
+    except ValueError as error:
+        return str(error)
+    return user_namespace_refusal() if used is Runtime.USER_NAMESPACE else ""
 
 
 def _lacks(tool: str, root: Path | None = None) -> bool:

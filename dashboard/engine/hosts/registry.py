@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ RECORD = "host.json"
 
 @dataclass(frozen=True, slots=True)
 class PrivateHost:
-    """One running private host. ``pid`` is its dockerd's; ``netns`` the inode of its machine's network
+    """One running private host. ``pid`` is its dockerd's, as this machine counts; ``netns`` the inode of its machine's network
     namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch; ``group`` its
     group in a training session, empty for other hosts."""
 
@@ -27,6 +29,10 @@ class PrivateHost:
     folder: Path
     ticks: int
     group: str = ""
+    #: The machine's id of its root; 0: the machine's own root.
+    owner: int = 0
+    #: The child of the process that started it, which ends after everything else; often ``pid``.
+    launcher: int = 0
 
     @property
     def name(self) -> str:
@@ -90,13 +96,14 @@ def note_starter(host: PrivateHost, template: str | None = None) -> None:
     starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
     more = {} if template is None else {"template": template}
     record = read(host.folder) | {"id": host.id, "pid": 0, "starter": starter, "ready": False}
-    write(host.folder, record | {"group": host.group} | more)
+    write(host.folder, record | {"group": host.group, "owner": host.owner} | more)
 
 
 def remember(host: PrivateHost, *, ready: bool) -> None:
     """Write the current record of the host."""
     record = read(host.folder)
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
+    record |= {"owner": host.owner, "launcher": host.launcher}
     write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
 
 
@@ -113,6 +120,8 @@ def recall(folder: Path) -> PrivateHost | None:
             folder=folder,
             ticks=int(record["ticks"]),
             group=str(record.get("group", "")),
+            owner=int(record.get("owner", 0)),
+            launcher=int(record.get("launcher", 0)),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -145,9 +154,18 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
     found = []
     for file in host.data.glob("containers/*/config.v2.json"):
         try:
-            state = json.loads(file.read_text())["State"]
+            state = json.loads(_small_file(file))["State"]
             if state["Running"]:
                 found.append((str(state.get("StartedAt", "")), file.parent.name))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return tuple(identity for _, identity in sorted(found))
+
+
+def _small_file(path: Path) -> bytes:
+    """The content of a regular file of at most 1 MiB that may have been replaced by root of the host. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return file.read(1 << 20)

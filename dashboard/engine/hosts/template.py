@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.programs import engine_root, engine_version
-from dashboard.engine.hosts.registry import folders, read
+from dashboard.engine.hosts import id_ranges, private_host
+from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, engine_version
+from dashboard.engine.hosts.registry import PrivateHost, folders, read
+from dashboard.engine.hosts.runtimes import suitable_runtime
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import recipe
 
@@ -65,7 +66,7 @@ async def host_template(data_dir: Path) -> HostTemplate:
 
 
 def _place(data_dir: Path) -> Path:
-    version = engine_version(engine_root())
+    version = f"{engine_version(engine_root())} {suitable_runtime(engine_setup(), engine_options())}"
     cache = data_dir.absolute() / "cache"
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     return cache / f"host-template-{hashlib.sha256(f'{recipe()} {version}\n'.encode()).hexdigest()[:12]}"
@@ -87,17 +88,19 @@ async def _make(data_dir: Path, folder: Path) -> None:
             finally:
                 await engine.close()
             await private_host.end_engine(host)
-            await asyncio.to_thread(_finish, host.data, folder)
+            await asyncio.to_thread(_finish, host, folder)
         finally:
             await private_host.stop(host)
 
 
-def _finish(data: Path, folder: Path) -> None:
-    for path in (data / name for name in NOT_SHARED):
+def _finish(host: PrivateHost, folder: Path) -> None:
+    for path in (host.data / name for name in NOT_SHARED):
         shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-    data.replace(folder)
+    # With the ids of this machine, from which each host that uses it maps its own.
+    id_ranges.shift(host.data, host.owner, 0)
+    host.data.replace(folder)
 
 
 def _prune(data_dir: Path, keep: Path) -> None:

@@ -76,7 +76,7 @@ class EngineKeeper:
     async def _watch(self) -> None:
         while True:
             await _exit_of(self.host.pid)
-            private_host.reap(self.host.pid)
+            private_host.reap(self.host.launcher)
             self._settled.clear()
             self._keep_files()
             self._ends = [*self._ends[-9:], self._clock()]

@@ -1,0 +1,129 @@
+"""The ranges of user and group ids of private hosts: each host has 65,536 ids of the machine that no other host has.
+
+A range is claimed for as long as the host has files. All functions block. Sources: subuid(5), user_namespaces(7),
+systemd's documentation of UIDS-GIDS (container range)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+COUNT = 65536
+#: The name in /etc/subuid and /etc/subgid for which an administrator reserves ids.
+NAME = "netmodes"
+#: Without such a name: the range that systemd reserves for containers.
+DEFAULT_RANGE = (524288, 1879048191)
+#: A link for each claimed range, named by its first id, to the folder of its host.
+CLAIMS = Path("/run/netmodes/.ids")
+SUBORDINATE = (Path("/etc/subuid"), Path("/etc/subgid"))
+CAPABILITY = "security.capability"
+
+
+class NoIdsError(OSError):
+    """Every range is claimed."""
+
+
+def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
+    """Claim a range for the host of ``folder`` and return its first id: ``wanted`` if no other host has it."""
+    claims.mkdir(parents=True, exist_ok=True, mode=0o711)
+    first = [wanted] if wanted else []
+    for base in (*first, *_ranges(files)):
+        if _take(claims / str(base), folder):
+            return base
+    raise NoIdsError("every range of user ids for private hosts is in use")
+
+
+def release(folder: Path, claims: Path = CLAIMS) -> None:
+    """Release the ranges of the host of ``folder``."""
+    for link in claims.glob("[0-9]*"):
+        with suppress(OSError):
+            if link.readlink() == folder:
+                link.unlink()
+    with suppress(OSError):
+        claims.rmdir()
+
+
+def _take(link: Path, folder: Path) -> bool:
+    for _ in range(3):
+        try:
+            link.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+            link.symlink_to(folder)
+        except FileNotFoundError:  # removed between the two calls
+            continue
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                holder = link.readlink()
+                if holder == folder:
+                    return True
+                if holder.exists():
+                    return False
+                link.unlink()  # the claim of a host that was deleted by hand
+            continue
+        return True
+    return False
+
+
+def _ranges(files: tuple[Path, ...]) -> Iterator[int]:
+    """The first ids of all ranges that may be used."""
+    entries = [list(_entries(file)) for file in files]
+    own = [{(first, count) for name, first, count in file if name == NAME} for file in entries]
+    for first, count in sorted(set.intersection(*own)):
+        yield from range(first, first + count - COUNT + 1, COUNT)
+    if any(own):
+        return
+    others = [(first, first + count) for file in entries for _, first, count in file]
+    for base in range(DEFAULT_RANGE[0], DEFAULT_RANGE[1] - COUNT + 2, COUNT):
+        if not any(first < base + COUNT and base < end for first, end in others):
+            yield base
+
+
+def _entries(file: Path) -> Iterator[tuple[str, int, int]]:
+    """(name, first id, number of ids) of each line."""
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with suppress(ValueError):
+            name, first, count = line.strip().split(":")
+            yield name, int(first), int(count)
+
+
+def shift(folder: Path, old: int, new: int) -> None:
+    """Change the owner of everything in ``folder`` from the range ``old`` to ``new`` (0: the machine's own ids).
+    Symbolic links are not followed."""
+    _shift_entry(folder, old, new)
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            _shift_entry(Path(place, name), old, new)
+
+
+def _shift_entry(path: Path, old: int, new: int) -> None:
+    found = path.lstat()
+    uid, gid = (new + one - old if old <= one < old + COUNT else one for one in (found.st_uid, found.st_gid))
+    if (uid, gid) == (found.st_uid, found.st_gid):
+        return
+    capability = _capability(path)
+    os.lchown(path, uid, gid)  # the kernel removes capabilities and the set-user-id bit
+    if not path.is_symlink():
+        path.chmod(found.st_mode & 0o7777)
+        if capability:
+            os.setxattr(path, CAPABILITY, _owned_by(capability, new), follow_symlinks=False)
+
+
+def _capability(path: Path) -> bytes:
+    try:
+        return os.getxattr(path, CAPABILITY, follow_symlinks=False)
+    except OSError:
+        return b""
+
+
+def _owned_by(capability: bytes, root: int) -> bytes:
+    """The same capabilities of a file, valid in namespaces of the user ``root`` (linux/capability.h, vfs_ns_cap_data:
+    revision 3 has the user, revision 2 is that of the machine's root)."""
+    magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
+    revision = 0x03000000 if root else 0x02000000
+    head = (magic & 0x00FFFFFF | revision).to_bytes(4, "little")
+    return head + data + (root.to_bytes(4, "little") if root else b"")

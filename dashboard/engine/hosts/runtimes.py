@@ -1,0 +1,84 @@
+"""How a private host is separated from the machine: the runtimes, the chosen one, and whether the kernel permits it.
+
+A runtime is a script that becomes the host's engine, and what ``private_host`` prepares for it. Another one, such as a
+virtual machine for each group, needs: an engine behind ``PrivateHost.socket``, a process of this machine with the host's
+namespaces, the host's cgroup, and a way to start a terminal (``shell``)."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from dashboard import configuration
+
+VARIABLE = "NETMODES_HOST_RUNTIME"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: Creates a user namespace as a host does, and mounts what a host mounts in it.
+PROBE = (
+    "unshare --user --map-users=0:524288:2 --map-groups=0:524288:2 --setuid 0 --setgid 0 "
+    "--mount --net --pid --ipc --uts --cgroup --fork -- "
+    "sh -c 'mount -t proc proc /proc && { mount -t sysfs sysfs /sys || mount -t sysfs -o ro sysfs /sys; }'"
+)
+PROBE_TIMEOUT_S = 10.0
+
+
+class Runtime(StrEnum):
+    """The values of NETMODES_HOST_RUNTIME."""
+
+    #: An unprivileged system container: root of the host is an ordinary user of the machine.
+    USER_NAMESPACE = "user-namespace"
+    #: Root of the host is root of the machine.
+    PRIVILEGED = "privileged"
+
+    @property
+    def script(self) -> Path:
+        """What starts a host of this runtime."""
+        name = "user_namespace.sh" if self is Runtime.USER_NAMESPACE else "private_host.sh"
+        return Path(__file__).with_name(name)
+
+
+DEFAULT = Runtime.PRIVILEGED
+
+
+def configured_runtime() -> Runtime:
+    """The runtime of NETMODES_HOST_RUNTIME. Raises ValueError with a sentence if there is none of this name."""
+    name = configuration.value(VARIABLE) or DEFAULT
+    try:
+        return Runtime(name)
+    except ValueError:
+        raise ValueError(f"{VARIABLE} is {name}: use {' or '.join(Runtime)}.") from None
+
+
+def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
+    """The configured runtime, except for engines that need more than a user namespace gives: those of ``setups``
+    (RootlessKit, firewalld) and remapped users, which need ids of the machine."""
+    if setup or "userns-remap" in options:
+        return Runtime.PRIVILEGED
+    return configured_runtime()
+
+
+def user_namespace_refusal() -> str:
+    """Why this kernel or container does not permit hosts in user namespaces; empty if it does. Blocks."""
+    try:
+        done = subprocess.run(
+            ["/bin/sh", "-c", PROBE],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=PROBE_TIMEOUT_S,
+            env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = str(error)
+    else:
+        if done.returncode == 0:
+            return ""
+        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
+    return (
+        f"This machine does not permit user namespaces ({reason[:200]}): set user.max_user_namespaces, or start Netmodes "
+        "with --privileged-hosts, which makes root on a private host root on this machine."
+    )
