@@ -28,6 +28,7 @@ from dashboard.engine.api_version import create_body, negotiated_api
 from dashboard.engine.connection_errors import describe_timeout, explain, is_silent_registry, is_timeout
 from dashboard.engine.daemon_process import detached_namespace, find_daemon
 from dashboard.engine.event_stream import EventStream
+from dashboard.engine.pid_namespaces import machine_pid
 from dashboard.engine.protocol import (
     ContainerFacts,
     Created,
@@ -313,7 +314,12 @@ class DockerEngine:
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """The current facts of a container. Raises EngineError with status 404 if it does not exist."""
-        return decoding.container_facts(await self._call(lambda client: client.inspect_container(container)))
+
+        def ask(client: _Client) -> ContainerFacts:
+            facts = decoding.container_facts(client.inspect_container(container))
+            return replace(facts, pid=machine_pid(facts.pid, find_daemon(self.endpoint, self._kind))) if facts.pid else facts
+
+        return await self._call(ask)
 
     async def inspect(self, container: str) -> dict[str, Any]:
         """The complete inspect answer as JSON values."""

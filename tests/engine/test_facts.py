@@ -23,8 +23,8 @@ def namespace(pid: int | str, kind: str) -> str:
     return str(Path(f"/proc/{pid}/ns/{kind}").readlink())
 
 
-def pid_of(host: PrivateEngine, container: str) -> str:
-    return host.inspect(container, "{{.State.Pid}}")
+def pid_of(host: PrivateEngine, container: str) -> int:
+    return host.container_pid(container)
 
 
 def inside(host: PrivateEngine, container: str, *command: str) -> str:
@@ -324,7 +324,7 @@ def test_dockers_resolver_listens_on_chosen_ports_behind_nat_from_53(
     engine_host: PrivateEngine, run: Run, own_network: str
 ) -> None:
     one = run("--network", own_network, "nginx", "sleep", "60")
-    enter = ("nsenter", "-t", pid_of(engine_host, one), "--net")
+    enter = ("nsenter", "-t", engine_host.inspect(one, "{{.State.Pid}}"), "--net")
     sockets = engine_host.on_machine(*enter, "ss", "-Hltun", "src 127.0.0.11")
     ports = {line.split()[4].rpartition(":")[2] for line in sockets.splitlines()}
     assert len(ports) == 2

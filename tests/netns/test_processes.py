@@ -168,7 +168,7 @@ def test_a_container_s_cgroup_is_found_where_it_is_mounted(
 def test_all_processes_of_a_container_are_found(engine_host: PrivateEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     identity = engine_host.docker("run", "-d", "--name", "netns-processes", "nginx")
     try:
-        pid = int(engine_host.inspect(identity, "{{.State.Pid}}"))
+        pid = engine_host.container_pid(identity)
         told = set(map(int, engine_host.docker("top", identity, "-o", "pid").split()[1:]))
         assert container_of(pid) == identity
         assert set(pids_of_container(pid)) == told

@@ -216,7 +216,7 @@ async def test_a_closed_namespace_is_reported(namespace: Namespace) -> None:
 async def test_docker_s_paths_show_the_client_that_nginx_saw(engine_host: PrivateEngine) -> None:
     identity = engine_host.docker("run", "-d", "-p", "8093:80", "nginx")
     try:
-        pid = int(engine_host.inspect(identity, "{{.State.Pid}}"))
+        pid = engine_host.container_pid(identity)
         inner = engine_host.inspect(identity, "{{.NetworkSettings.Networks.bridge.IPAddress}}")
         gateway = engine_host.inspect(identity, "{{.NetworkSettings.Networks.bridge.Gateway}}")
         with Namespace.of_pid(engine_host.pid) as machine, Namespace.of_pid(pid) as inside:

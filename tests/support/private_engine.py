@@ -20,6 +20,7 @@ from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.variants import Variant
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
+from dashboard.engine.pid_namespaces import machine_pid
 from tests.support import engine_api
 from tests.support.workers import outside
 
@@ -61,7 +62,8 @@ class PrivateEngine:
 
     def try_on_machine(self, *command: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Runs a command in the namespaces of this host's machine; returns the result, also of a failure."""
-        enter = ["nsenter", "-t", str(self.pid), "--net", "--mount", "--uts", "--", *command]
+        spaces = ["--net", "--mount", "--uts", *(["--pid"] if self.host.owner else [])]
+        enter = ["nsenter", "-t", str(self.pid), *spaces, "--", *command]
         return subprocess.run(enter, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
 
     def leave_nothing(self) -> None:
@@ -77,6 +79,10 @@ class PrivateEngine:
     def inspect(self, container: str, template: str) -> str:
         """The output of ``docker inspect --format``."""
         return self.docker("inspect", "--format", template, container)
+
+    def container_pid(self, container: str) -> int:
+        """The pid of a container's first process, as this machine counts."""
+        return machine_pid(int(self.inspect(container, "{{.State.Pid}}")), self.pid)
 
 
 def build_lab_image() -> Path:

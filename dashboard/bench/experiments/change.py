@@ -12,6 +12,9 @@ from dashboard.bench.processes import Program, output_of, running
 from dashboard.bench.server import Frames, Server, serving
 from dashboard.bench.statistics import Result, at_most, percentiles_compared
 from dashboard.core.modes import Mode
+from dashboard.engine.daemon_process import find_daemon
+from dashboard.engine.docker_engine import default_endpoint
+from dashboard.engine.pid_namespaces import machine_pid
 
 MODES = (Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.BRIDGE)
 LINK = "eth0"
@@ -57,7 +60,8 @@ async def changing_arm(server: Server, modes: Sequence[Mode] = MODES) -> AsyncIt
     """A running experiment; changes are made in its last arm, which must have ``LINK``."""
     async with server.running_experiment(modes) as frames:
         column = frames.columns[-1]
-        pid = int(await output_of("docker", "inspect", "-f", "{{.State.Pid}}", column["container"]["id"]))
+        shown = int(await output_of("docker", "inspect", "-f", "{{.State.Pid}}", column["container"]["id"]))
+        pid = machine_pid(shown, find_daemon(default_endpoint()))
         async with changer_in(pid, LINK) as changer:
             yield ChangingArm(frames, column["key"], pid, changer)
 

@@ -10,6 +10,9 @@ from dashboard.bench.experiments.lab import in_process_lab
 from dashboard.bench.processes import output_of, running
 from dashboard.bench.statistics import Result, at_most, compared, spread
 from dashboard.core.modes import Mode
+from dashboard.engine.daemon_process import find_daemon
+from dashboard.engine.docker_engine import default_endpoint
+from dashboard.engine.pid_namespaces import machine_pid
 
 COLUMNS = 20
 PER_EXPERIMENT = 10
@@ -49,7 +52,9 @@ async def benchmark(run: BenchmarkRun) -> Result:
         run.say(f"launching {COLUMNS} arms")
         for _ in range(COLUMNS // PER_EXPERIMENT):
             await lab.launch([Mode.BRIDGE, Mode.NONE] * (PER_EXPERIMENT // 2))
-        pids = (await output_of("sh", "-c", "docker inspect -f '{{.State.Pid}}' $(docker ps -q)")).split()
+        shown = (await output_of("sh", "-c", "docker inspect -f '{{.State.Pid}}' $(docker ps -q)")).split()
+        daemon = find_daemon(default_endpoint())
+        pids = [str(machine_pid(int(pid), daemon)) for pid in shown]
         await asyncio.sleep(SETTLE_S)
         pairs = []
         for number in range(rounds):

@@ -1,14 +1,16 @@
 """A shell on a private host: a pty here, a program in the host's namespaces at its other end.
 
 The shell has a file system of its own (``shell.sh``) with tools, the socket of its host's engine and an empty home; the
-host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. This keeps
-users out of each other's way; root on an engine that runs as root is still root on the machine.
+host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. It is in the
+host's user namespace, if the host has one: root there is at most root of the host. Otherwise root on an engine that runs
+as root is root on the machine.
 
 All functions block, except reading and writing. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pty
@@ -30,6 +32,16 @@ TIOCGPTPEER = 0x5441
 INTERRUPT = b"\x03"
 #: The line discipline holds 4,096 bytes; later bytes, even an interrupt, wait in front of it.
 UNREAD_BYTES = 2048
+#: An option of nsenter(1) and the name of the namespace in /proc/PID/ns.
+NAMES = {"user": "user", "net": "net", "uts": "uts", "mount": "mnt"}
+FLAGS = os.O_RDONLY | os.O_CLOEXEC
+#: In the file system of a host in a user namespace.
+EMPTY_FOLDER = "/mnt"
+#: The multiplexer of pseudo-terminals (devices.txt), and ioctls for which Python has no name.
+PTMX = os.makedev(5, 2)
+TIOCSPTLCK = 0x40045431
+TIOCGPTN = 0x80045430
+TTY_GROUP = 5
 END_S = 5.0
 OVER_S = 1.0
 
@@ -128,6 +140,38 @@ def set_size(fd: int, cols: int, rows: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
 
+def _spaces(host: PrivateHost) -> tuple[str, ...]:
+    """The namespaces that the shell shares with the host at first."""
+    return ("user", "net", "uts", "mount") if host.owner else ("net", "uts")
+
+
+def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
+    """Both ends of a new pty, and the device's path as the script sees it. In a user namespace the device is one of the
+    host: a device of the machine would not be visible there. Raises OSError."""
+    if not host.owner:
+        master, slave = pty.openpty()
+        return master, slave, os.ttyname(slave)
+    with ExitStack() as stack:
+        place = -1
+        # Root of the host may have replaced any of these by a link, which would lead into the machine's file system.
+        for name in (f"/proc/{host.pid}/root", "dev", "pts"):
+            follow = 0 if place < 0 else os.O_NOFOLLOW
+            place = os.open(name, os.O_DIRECTORY | FLAGS | follow, dir_fd=None if place < 0 else place)
+            stack.callback(os.close, place)
+        master = os.open("ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    try:
+        if os.fstat(master).st_rdev != PTMX:
+            raise OSError(errno.ENOTTY, "the host's /dev/pts/ptmx is not that device")
+        fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+        number = struct.unpack("i", fcntl.ioctl(master, TIOCGPTN, bytes(4)))[0]
+        slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        os.fchown(slave, host.owner, host.owner + TTY_GROUP)
+    except OSError:
+        os.close(master)
+        raise
+    return master, slave, f"/dev/pts/{number}"
+
+
 def open_shell(
     host: PrivateHost,
     cols: int,
@@ -141,29 +185,34 @@ def open_shell(
     see. Raises HostShellError if the host does not run."""
     with ExitStack() as stack:
         try:
-            spaces = [os.open(f"/proc/{host.pid}/ns/{one}", os.O_RDONLY | os.O_CLOEXEC) for one in ("net", "uts")]
+            spaces = {one: os.open(f"/proc/{host.pid}/ns/{NAMES[one]}", FLAGS) for one in _spaces(host)}
         except OSError as error:
             raise HostShellError("The private host does not run: start it first.") from error
-        for fd in spaces:
+        for fd in spaces.values():
             stack.callback(os.close, fd)
         files = shell_files(host.name)
         if not host.is_running() or not files:  # checked after opening: the descriptors are this process's
             raise HostShellError("The private host does not run: start it first.")
-        root = host.folder / "shell"
-        root.mkdir(exist_ok=True)
-        master, slave = pty.openpty()
+        try:
+            master, slave, device = _open_terminal(host)
+        except OSError as error:
+            raise HostShellError(f"The shell cannot be started: {error.strerror or error}.") from error
         stack.callback(os.close, slave)
         try:
+            root, etc = (EMPTY_FOLDER, "/etc") if host.owner else (host.folder / "shell", host.folder / "etc")
+            if not host.owner:
+                (host.folder / "shell").mkdir(exist_ok=True)
             set_size(master, cols, rows)
             os.set_blocking(master, False)
-            seen = [root, host.socket, host.folder / "etc", os.ttyname(slave), names or "", hidden or "", greeting]
-            command = ["/bin/sh", SCRIPT, "enter", *(str(fd) for fd in spaces), *seen, "--", *files]
+            seen = [root, host.socket, etc, device, names or "", hidden or "", greeting]
+            enter = " ".join(f"{name}={fd}" for name, fd in spaces.items())
+            command = ["/bin/sh", SCRIPT, "enter", enter, *seen, "--", *files]
             process = subprocess.Popen(
                 [str(one) for one in command],
                 stdin=slave,
                 stdout=slave,
                 stderr=slave,
-                pass_fds=spaces,
+                pass_fds=tuple(spaces.values()),
                 start_new_session=True,
                 cwd="/",
                 env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},

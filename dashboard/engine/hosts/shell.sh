@@ -1,6 +1,6 @@
 #!/bin/sh
 # A shell on a private host for one user, in two stages; the last one becomes the shell.
-# enter: enters the host's cgroup and its network and UTS namespaces, and new namespaces for everything else.
+# enter: enters the host's cgroup and its namespaces, and new mount, pid, IPC and cgroup namespaces.
 # build: builds a file system with tools, the host's socket and an empty home, drops privileges and executes the shell;
 #        as process 1 of its namespace it ends everything when it ends.
 set -eu
@@ -10,9 +10,16 @@ shift
 
 case $stage in
 enter)
-    # $1 descriptor of the network namespace, $2 of the UTS namespace, $3 and on: the arguments of build, then -- and the cgroup's files.
-    net=$1 uts=$2
-    shift 2
+    # $1 the namespaces to enter: a name and a descriptor each; $2 and on: the arguments of build, then -- and the
+    # cgroup's files.
+    options= descriptors=
+    for word in $1; do
+        options="$options --${word%=*}=/proc/self/fd/${word#*=}"
+        descriptors="$descriptors ${word#*=}"
+    done
+    shift
+    # This file may not be visible in the host.
+    script=$(cat "$0")
     # Everything before -- is passed to build.
     count=$#
     while [ "$count" -gt 0 ]; do
@@ -27,14 +34,17 @@ enter)
         shift
         count=$((count - 1))
     done
-    exec prlimit --core=0 --nofile=4096 nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" -- \
-        unshare --mount --pid --ipc --cgroup --propagation private --fork --kill-child -- /bin/sh "$0" build "$@"
+    # shellcheck disable=SC2086 # a word for each namespace
+    exec prlimit --core=0 --nofile=4096 nsenter $options -- \
+        unshare --mount --pid --ipc --cgroup --propagation private --fork --kill-child -- \
+        /bin/sh -c "$script" shell build "$descriptors" "$@"
     ;;
 
 build)
-    # $1 an empty folder, $2 the socket of the host's engine, $3 the folder with its resolv.conf and hosts, $4 the
-    # terminal's device, $5 the socket that answers netstat and ss, or empty, $6 the folder to hide, $7 the greeting.
-    root=$1 socket=$2 etc=$3 device=$4 ask=$5 hidden=$6 greeting=$7
+    # $1 the descriptors to close, $2 an empty folder, $3 the socket of the host's engine, $4 the folder with its
+    # resolv.conf and hosts, $5 the terminal's device, $6 the socket that answers netstat and ss, or empty, $7 the folder
+    # to hide, $8 the greeting.
+    descriptors=$1 root=$2 socket=$3 etc=$4 device=$5 ask=$6 hidden=$7 greeting=$8
     umask 022
     mount -t tmpfs -o mode=0755,size=2m netmodes-shell "$root"
     cd "$root"
@@ -162,16 +172,17 @@ RC
     cd /
     umount -l /old
     rmdir /old
-    mount -o remount,ro /
+    mount -o remount,bind,ro /
     # A background job of a script starts with SIGINT and SIGQUIT ignored: a shell that inherits that passes it on to
     # its programs, and Ctrl-C does nothing. The option is there from coreutils 8.31.
     default_signals=
     ! env --default-signal=INT,QUIT true 2>/dev/null || default_signals=--default-signal=INT,QUIT
-    # shellcheck disable=SC2086 # no word if it is empty
+    # shellcheck disable=SC2086 # no word if it is empty, and a word for each descriptor
     exec env -i $default_signals PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root \
         SHELL=/bin/bash TERM=xterm-256color LANG=C.UTF-8 DOCKER_HOST=unix:///run/docker.sock DOCKER_CLI_HINTS=false \
         setpriv --no-new-privs --inh-caps=-all \
         --bounding-set=-all,+chown,+fowner,+kill,+net_admin,+net_bind_service,+net_raw,+setgid,+setuid -- \
-        /bin/sh -c 'cd; setsid --ctty --wait /bin/bash --login; exit $?'
+        /bin/bash -c 'for fd; do eval "exec $fd<&-"; done; cd; setsid --ctty --wait /bin/bash --login; exit $?' \
+        bash $descriptors
     ;;
 esac

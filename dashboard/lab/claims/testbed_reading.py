@@ -63,7 +63,7 @@ class TestbedReader:
     async def _facts(self, place: Place) -> ContainerFacts:
         if isinstance(place, str):
             raise ValueError(f"{place} is not a container")
-        facts = container_facts(await self._target.engine.inspect(place.id))
+        facts = await self._target.engine.inspect_container(place.id)
         self._target.require_visible()
         if facts.pid == 0:
             raise NotTestableError(f"{place.name or 'The container'} does not run: {place.summary}.")

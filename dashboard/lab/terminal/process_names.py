@@ -5,6 +5,7 @@ has. ``core.terminal.socket_tools`` lists the allowed options.
 """
 
 import asyncio
+import os
 import secrets
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ class SocketToolServer:
     async def open(self) -> Path:
         """Listens, and returns the path of the socket."""
         self._server = await asyncio.start_unix_server(self._answer, self._path)
+        os.chown(self._path, self._host.owner, self._host.owner)  # the shell is root of the host
         return self._path
 
     async def close(self) -> None:

@@ -138,7 +138,7 @@ async def view(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> A
         pids = {MACHINE: host.pid}
         for column in settled.columns:
             if column.container is not None:
-                pids[column.key] = int(host.inspect(column.container.id, "{{.State.Pid}}"))
+                pids[column.key] = host.container_pid(column.container.id)
         check_rules(settled, rules_of_kernel(host))
         await check_requests(settled, pids)
         yield settled

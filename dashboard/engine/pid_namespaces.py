@@ -1,0 +1,77 @@
+"""Process ids that an engine reports, as this machine counts: an engine in a pid namespace of its own reports those of
+that namespace.
+
+Sources: pid_namespaces(7), proc_pid_status(5) (NSpid), NS_GET_PID_FROM_PIDNS (ioctl_nsfs(2), Linux 6.11)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+#: _IOR(0xb7, 0x6, int) of linux/nsfs.h. The argument is a pid in the namespace, the result the caller's. The
+#: second gives the namespace above (Linux 4.9).
+NS_GET_PID_FROM_PIDNS = 0x8004B706
+NS_GET_PARENT = 0xB702
+PROC = Path("/proc")
+
+
+def machine_pid(pid: int, daemon: int | None) -> int:
+    """The pid on this machine of what the engine with the process ``daemon`` calls ``pid``; 0 if it has ended. Blocks."""
+    if pid <= 0 or daemon is None:
+        return pid
+    try:
+        space = os.open(f"/proc/{daemon}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return pid
+    try:
+        if os.fstat(space).st_ino == Path("/proc/self/ns/pid").stat().st_ino:
+            return pid
+        return _translate(pid, space)
+    finally:
+        os.close(space)
+
+
+def _translate(pid: int, space: int) -> int:
+    try:
+        return fcntl.ioctl(space, NS_GET_PID_FROM_PIDNS, pid)
+    except OSError as error:
+        if error.errno != errno.ENOTTY:
+            return 0
+    return _search(pid, os.fstat(space).st_ino)
+
+
+def _search(pid: int, space: int) -> int:
+    """The same on an older kernel: the process whose number in the namespace ``space`` is ``pid``. It is in the
+    namespace or in one below it."""
+    for folder in PROC.glob("[0-9]*"):
+        with suppress(OSError):
+            numbers = _numbers(folder)
+            depth = len(numbers) - 1
+            for level, number in enumerate(numbers[1:], start=1):
+                if number == pid and _is_at(folder, depth - level, space):
+                    return int(folder.name)
+    return 0
+
+
+def _is_at(folder: Path, above: int, space: int) -> bool:
+    """Whether the namespace that is ``above`` levels above that of the process is ``space``."""
+    descriptor = os.open(folder / "ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for _ in range(above):
+            parent = fcntl.ioctl(descriptor, NS_GET_PARENT)
+            os.close(descriptor)
+            descriptor = parent
+        return os.fstat(descriptor).st_ino == space
+    finally:
+        os.close(descriptor)
+
+
+def _numbers(folder: Path) -> list[int]:
+    """The pids of a process in each namespace, from this machine's inwards."""
+    for line in (folder / "status").read_bytes().splitlines():
+        if line.startswith(b"NSpid:"):
+            return [int(one) for one in line.split()[1:]]
+    return []
