@@ -81,27 +81,33 @@ outside)
         mount -o "remount,bind,ro,nosuid,nodev" "$2"
     }
     root=$(cat "$folder/root" 2> /dev/null || :)
+    find_place() { # the place in the root whose engine runs, or the machine's
+        if [ -e "$root/$1" ] || [ -L "$root/$1" ]; then source=$root/$1; else source=/$1; fi
+    }
     bind_readonly "$root/usr" usr
     ln -s host/usr ../usr
     for place in bin sbin lib lib32 lib64 libx32; do
-        if [ -L "$root/$place" ]; then
-            ln -s "$(readlink "$root/$place")" "$place"
-            ln -s "$(readlink "$root/$place")" "../$place"
-        elif [ -d "$root/$place" ]; then
+        find_place "$place"
+        if [ -L "$source" ]; then
+            ln -s "$(readlink "$source")" "$place"
+            ln -s "$(readlink "$source")" "../$place"
+        elif [ -d "$source" ]; then
             mkdir "$place"
-            bind_readonly "$root/$place" "$place"
+            bind_readonly "$source" "$place"
             ln -s "host/$place" "../$place"
         fi
     done
 
     for place in alternatives terminfo iproute2 ssl/certs ld.so.conf.d; do
-        if [ -d "$root/etc/$place" ]; then
+        find_place "etc/$place"
+        if [ -d "$source" ]; then
             mkdir -p "etc/$place"
-            bind_readonly "$root/etc/$place" "etc/$place"
+            bind_readonly "$source" "etc/$place"
         fi
     done
     for file in ld.so.cache ld.so.conf services protocols ethertypes inputrc localtime passwd group; do
-        [ ! -f "$root/etc/$file" ] || cp "$root/etc/$file" "etc/$file"
+        find_place "etc/$file"
+        [ ! -f "$source" ] || cp "$source" "etc/$file"
     done
     [ ! -e etc/ld.so.cache ] || cp etc/ld.so.cache ../etc/ld.so.cache
     printf 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n' > etc/nsswitch.conf
@@ -188,10 +194,6 @@ inside)
     mount -t tmpfs -o mode=1777,size=16m,nosuid,nodev netmodes-shm dev/shm
     mkdir run/containerd run/lock
 
-    # Docker bind-mounts its data-root onto itself, hiding what is mounted below, unless it is a shared mount already
-    # (moby, daemon/daemon_linux.go).
-    mount --bind "./$folder/data" "./$folder/data"
-    mount --make-shared "./$folder/data"
     if [ -e /layers/list ]; then
         while read -r number place; do
             mount --bind "/layers/$number" "./$folder/data/$place"
@@ -204,6 +206,8 @@ inside)
     pivot_root . mnt
     cd /
     umount -l /mnt
+    # Docker bind-mounts its data-root onto itself, hiding what is mounted below, unless it is a shared mount already
+    # (moby, daemon/daemon_linux.go).
     mount --make-shared "$folder/data"
 
     # This shell collects processes that lost their parent, and ends with dockerd. A background job starts with SIGINT and
