@@ -317,7 +317,11 @@ class DockerEngine:
 
         def ask(client: _Client) -> ContainerFacts:
             facts = decoding.container_facts(client.inspect_container(container))
-            return replace(facts, pid=machine_pid(facts.pid, find_daemon(self.endpoint, self._kind))) if facts.pid else facts
+            return (
+                replace(facts, pid=machine_pid(facts.pid, find_daemon(self.endpoint, self._kind)))
+                if facts.pid
+                else facts
+            )
 
         return await self._call(ask)
 

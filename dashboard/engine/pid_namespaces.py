@@ -19,7 +19,7 @@ PROC = Path("/proc")
 
 
 def machine_pid(pid: int, daemon: int | None) -> int:
-    """The pid on this machine of what the engine with the process ``daemon`` calls ``pid``; 0 if it has ended. Blocks."""
+    """The pid on this machine of what the engine with the process ``daemon`` calls ``pid``; 0 if it ended. Blocks."""
     if pid <= 0 or daemon is None:
         return pid
     try:

@@ -61,14 +61,12 @@ class DelegatedCgroups:
     later: tuple[tuple[Path, str], ...]
 
 
-def make_delegated_cgroups(
-    name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS
-) -> DelegatedCgroups:
+def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS) -> DelegatedCgroups:
     """Create the cgroups of a host in a user namespace, where ``owner`` is root. The host may create cgroups and move
     processes below ``containers``; the limits there and above belong to the machine's root.
 
-    It has a cgroup in every hierarchy, because runc refuses containers without some of them (devices). Raises OSError if
-    a limit cannot be written.
+    It has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd reads
+    statistics only if all are mounted. Raises OSError if a limit cannot be written.
     """
     unified = is_unified(root)
     tops = [root / name] if unified else [one / name for one in sorted(root.iterdir()) if _is_hierarchy(one)]
@@ -102,8 +100,8 @@ def make_delegated_cgroups(
 
 
 def _is_hierarchy(folder: Path) -> bool:
-    """Whether it is a hierarchy of version 1 with controllers (systemd's has none)."""
-    return not folder.is_symlink() and (folder / "release_agent").exists() and folder.name != "systemd"
+    """Whether it is the mount of a hierarchy of version 1."""
+    return not folder.is_symlink() and (folder / "release_agent").exists()
 
 
 def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ this machine (``runtimes``). Needs root, dockerd and iproute2."""
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import secrets
@@ -25,7 +24,6 @@ from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.hosts import id_ranges, programs
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import (
-    MARKER,
     container_processes,
     kill,
     kill_everything,
@@ -35,22 +33,18 @@ from dashboard.engine.hosts.cleanup import (
     remove_everything,
     start_ticks,
 )
-from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, processes
+from dashboard.engine.hosts.limits import processes
+from dashboard.engine.hosts.preparation import MACHINE_ADDRESS, RUN, create_cgroups, prepare, spawn
 from dashboard.engine.hosts.registry import PrivateHost, list_hosts
 from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
 
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
 
-__all__ = ["PrivateHost", "PrivateHostError", "list_hosts", "reap"]
+__all__ = ["MACHINE_ADDRESS", "RUN", "PrivateHost", "PrivateHostError", "list_hosts", "reap"]
 
-#: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
-RUN = Path("/run/netmodes")
-#: The host's addresses on its LAN (documentation ranges, RFC 5737 and RFC 3849).
-MACHINE_ADDRESS = "192.0.2.2"
+#: The host's link to its LAN.
 PARENT_LINK = "eth0"
-#: The first id of remapped containers, and how many there are (subuid(5), option ``userns-remap``).
-REMAPPED_IDS = "231072:65536"
 
 
 class PrivateHostError(Exception):
@@ -79,8 +73,8 @@ async def start(
     prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
     started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
-    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). Raises PrivateHostError with a sentence and leaves nothing if it
-    fails."""
+    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). Raises PrivateHostError with a sentence and leaves nothing if
+    it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -94,7 +88,7 @@ async def start(
     try:
         if runtime is Runtime.USER_NAMESPACE:
             host = replace(host, owner=await asyncio.to_thread(id_ranges.claim, folder))
-        await asyncio.to_thread(_prepare, host, root, options, resolv_conf, template)
+        await asyncio.to_thread(prepare, host, root, options, resolv_conf, template)
         (folder / "setup").write_text(programs.setup_line(setup))
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
@@ -138,8 +132,8 @@ async def _launch(
     host: PrivateHost, limits: HostLimits | None, ready_s: float, *, die_with_parent: bool
 ) -> PrivateHost:
     """Create the cgroups, start the engine in them and wait until it answers."""
-    await asyncio.to_thread(_make_cgroups, host, limits)
-    pid = _spawn(host, die_with_parent=die_with_parent)
+    await asyncio.to_thread(create_cgroups, host, limits)
+    pid = spawn(host, die_with_parent=die_with_parent)
     host = replace(host, pid=pid, launcher=pid, netns=0, ticks=start_ticks(pid) or 0)
     try:
         await asyncio.to_thread(records.remember, host, ready=False)
@@ -153,16 +147,6 @@ async def _launch(
             os.kill(pid, signal.SIGKILL)
         raise
     return host
-
-
-def _make_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
-    """Create its cgroups, and the files that tell its script about them."""
-    if not host.owner:
-        (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in make_cgroups(host.name, limits)))
-        return
-    made = make_delegated_cgroups(host.name, limits, host.owner)
-    (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in made.tops))
-    (host.folder / "limits").write_text("".join(f"{file} {value}\n" for file, value in made.later))
 
 
 def _claim_again(host: PrivateHost) -> int:
@@ -242,67 +226,6 @@ def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
     if folder.exists() or run.exists():
         raise PrivateHostError(f"A private host {identity} exists: remove it first.")
     return folder, run
-
-
-def _prepare(
-    host: PrivateHost,
-    root: Path | None,
-    daemon: dict[str, Any],
-    resolv_conf: str | None,
-    template: HostTemplate | None,
-) -> None:
-    folder, run = host.folder, RUN / host.id
-    for parent in (folder.parent, folder, folder / "etc"):
-        parent.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    records.note_starter(host, str(template.folder) if template is not None else "")
-    RUN.mkdir(mode=0o711, exist_ok=True)
-    run.mkdir(mode=0o711)
-    if resolv_conf is None:
-        try:
-            resolv_conf = Path("/etc/resolv.conf").read_text(errors="replace")
-        except OSError:
-            resolv_conf = ""
-    (folder / "etc" / "resolv.conf").write_text(resolv_conf)
-    (folder / "etc" / "hosts").write_text(
-        f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{MACHINE_ADDRESS}\t{host.name}\n"
-    )
-    if "userns-remap" in daemon:
-        user = str(daemon["userns-remap"]).partition(":")[0]
-        for file in ("subuid", "subgid"):
-            (folder / "etc" / file).write_text(f"{user}:{REMAPPED_IDS}\n")
-    if template is not None:
-        template.copy_to(host.data)
-        daemon = {"storage-driver": "overlay2", **daemon}
-    (folder / "root").write_text(str(root or ""))
-    (folder / "layers").write_text(template.mounts if template is not None else "")
-    (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
-    if host.owner:
-        host.data.mkdir(mode=0o711, exist_ok=True)
-        id_ranges.shift(host.data, 0, host.owner)
-        os.chown(run, host.owner, host.owner)
-
-
-def _spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
-    """Start the chain of programs; each executes the next, so that the returned pid is that of the last: dockerd, or the
-    one that waits for the host's process 1."""
-    runtime = Runtime.USER_NAMESPACE if host.owner else Runtime.PRIVILEGED
-    tie = ["setpriv", "--pdeathsig", "KILL" if host.owner else "TERM", "--"] if die_with_parent else []
-    spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
-    arguments = [host.name, str(host.folder), str(RUN / host.id)]
-    script = ["/bin/sh", str(runtime.script), *(["outside", *arguments, str(host.owner)] if host.owner else arguments)]
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    return os.posix_spawn(
-        "/usr/bin/env",
-        ["env", "--", *tie, *spaces, *script],
-        {"PATH": programs.SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(host.log), flags, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-    )
 
 
 async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:

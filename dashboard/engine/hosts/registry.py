@@ -17,9 +17,9 @@ RECORD = "host.json"
 
 @dataclass(frozen=True, slots=True)
 class PrivateHost:
-    """One running private host. ``pid`` is its dockerd's, as this machine counts; ``netns`` the inode of its machine's network
-    namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch; ``group`` its
-    group in a training session, empty for other hosts."""
+    """One running private host. ``pid`` is its dockerd's, as this machine counts; ``netns`` the inode of its
+    machine's network namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch;
+    ``group`` its group in a training session, empty for other hosts."""
 
     id: str
     pid: int
@@ -163,7 +163,7 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def _small_file(path: Path) -> bytes:
-    """The content of a regular file of at most 1 MiB that may have been replaced by root of the host. Raises OSError."""
+    """The content of a regular file, at most 1 MiB; root of the host may have replaced it. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,8 +1,8 @@
 """How a private host is separated from the machine: the runtimes, the chosen one, and whether the kernel permits it.
 
 A runtime is a script that becomes the host's engine, and what ``private_host`` prepares for it. Another one, such as a
-virtual machine for each group, needs: an engine behind ``PrivateHost.socket``, a process of this machine with the host's
-namespaces, the host's cgroup, and a way to start a terminal (``shell``)."""
+virtual machine for each group, needs: an engine behind ``PrivateHost.socket``, a process of this machine with the
+host's namespaces, the host's cgroup, and a way to start a terminal (``shell``)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DEFAULT = Runtime.PRIVILEGED
 
 
 def configured_runtime() -> Runtime:
-    """The runtime of NETMODES_HOST_RUNTIME. Raises ValueError with a sentence if there is none of this name."""
+    """The runtime of NETMODES_HOST_RUNTIME. Raises ValueError with a sentence if its name is unknown."""
     name = configuration.value(VARIABLE) or DEFAULT
     try:
         return Runtime(name)
@@ -79,6 +79,6 @@ def user_namespace_refusal() -> str:
             return ""
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
     return (
-        f"This machine does not permit user namespaces ({reason[:200]}): set user.max_user_namespaces, or start Netmodes "
-        "with --privileged-hosts, which makes root on a private host root on this machine."
+        f"This machine does not permit user namespaces ({reason[:200]}): set user.max_user_namespaces, or set "
+        f"{VARIABLE}={Runtime.PRIVILEGED}, which makes root on a private host root on this machine."
     )

@@ -2,8 +2,8 @@
 
 The shell has a file system of its own (``shell.sh``) with tools, the socket of its host's engine and an empty home; the
 host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. It is in the
-host's user namespace, if the host has one: root there is at most root of the host. Otherwise root on an engine that runs
-as root is root on the machine.
+host's user namespace, if the host has one: root there is at most root of the host. Otherwise root on an engine that
+runs as root is root on the machine.
 
 All functions block, except reading and writing. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """
@@ -160,8 +160,7 @@ def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
             stack.callback(os.close, place)
         master = os.open("ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
     try:
-        if os.fstat(master).st_rdev != PTMX:
-            raise OSError(errno.ENOTTY, "the host's /dev/pts/ptmx is not that device")
+        _require_ptmx(master)
         fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
         number = struct.unpack("i", fcntl.ioctl(master, TIOCGPTN, bytes(4)))[0]
         slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -170,6 +169,11 @@ def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
         os.close(master)
         raise
     return master, slave, f"/dev/pts/{number}"
+
+
+def _require_ptmx(fd: int) -> None:
+    if os.fstat(fd).st_rdev != PTMX:
+        raise OSError(errno.ENOTTY, "the host's /dev/pts/ptmx is not that device")
 
 
 def open_shell(

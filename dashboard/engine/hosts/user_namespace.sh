@@ -187,8 +187,9 @@ inside)
             continue
         fi
         mountpoint -q sys/fs/cgroup || mount -t tmpfs -o mode=0755,size=64k,nosuid,nodev,noexec netmodes-cgroup sys/fs/cgroup
-        mkdir "sys/fs/cgroup/$controllers"
-        mount -t cgroup -o "nosuid,nodev,noexec,$controllers" cgroup "sys/fs/cgroup/$controllers"
+        mkdir "sys/fs/cgroup/${controllers#name=}"
+        case $controllers in name=*) controllers=none,$controllers ;; esac
+        mount -t cgroup -o "nosuid,nodev,noexec,$controllers" cgroup "sys/fs/cgroup/${controllers#none,name=}"
     done < /proc/self/cgroup
     mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec netmodes-pts dev/pts
     mount -t tmpfs -o mode=1777,size=16m,nosuid,nodev netmodes-shm dev/shm

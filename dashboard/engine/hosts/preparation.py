@@ -1,0 +1,101 @@
+"""Prepares a private host's folder and cgroups, and starts the chain of programs that becomes its engine.
+
+All functions block."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.hosts import id_ranges, programs
+from dashboard.engine.hosts import registry as records
+from dashboard.engine.hosts.cleanup import MARKER
+from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.hosts.runtimes import Runtime
+
+if TYPE_CHECKING:
+    from dashboard.engine.hosts.template import HostTemplate
+
+#: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
+RUN = Path("/run/netmodes")
+#: The host's addresses on its LAN (documentation ranges, RFC 5737 and RFC 3849).
+MACHINE_ADDRESS = "192.0.2.2"
+#: The first id of remapped containers, and how many there are (subuid(5), option ``userns-remap``).
+REMAPPED_IDS = "231072:65536"
+
+
+def prepare(
+    host: PrivateHost,
+    root: Path | None,
+    daemon: dict[str, Any],
+    resolv_conf: str | None,
+    template: HostTemplate | None,
+) -> None:
+    """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine,
+    the others as for ``private_host.start``."""
+    folder, run = host.folder, RUN / host.id
+    for parent in (folder.parent, folder, folder / "etc"):
+        parent.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    records.note_starter(host, str(template.folder) if template is not None else "")
+    RUN.mkdir(mode=0o711, exist_ok=True)
+    run.mkdir(mode=0o711)
+    if resolv_conf is None:
+        try:
+            resolv_conf = Path("/etc/resolv.conf").read_text(errors="replace")
+        except OSError:
+            resolv_conf = ""
+    (folder / "etc" / "resolv.conf").write_text(resolv_conf)
+    (folder / "etc" / "hosts").write_text(
+        f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{MACHINE_ADDRESS}\t{host.name}\n"
+    )
+    if "userns-remap" in daemon:
+        user = str(daemon["userns-remap"]).partition(":")[0]
+        for file in ("subuid", "subgid"):
+            (folder / "etc" / file).write_text(f"{user}:{REMAPPED_IDS}\n")
+    if template is not None:
+        template.copy_to(host.data)
+        daemon = {"storage-driver": "overlay2", **daemon}
+    (folder / "root").write_text(str(root or ""))
+    (folder / "layers").write_text(template.mounts if template is not None else "")
+    (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
+    if host.owner:
+        host.data.mkdir(mode=0o711, exist_ok=True)
+        id_ranges.shift(host.data, 0, host.owner)
+        os.chown(run, host.owner, host.owner)
+
+
+def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
+    """Start the chain of programs; each executes the next, so that the returned pid is that of the last: dockerd, or
+    the one that waits for the host's process 1."""
+    runtime = Runtime.USER_NAMESPACE if host.owner else Runtime.PRIVILEGED
+    tie = ["setpriv", "--pdeathsig", "KILL" if host.owner else "TERM", "--"] if die_with_parent else []
+    spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
+    arguments = [host.name, str(host.folder), str(RUN / host.id)]
+    script = ["/bin/sh", str(runtime.script), *(["outside", *arguments, str(host.owner)] if host.owner else arguments)]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.posix_spawn(
+        "/usr/bin/env",
+        ["env", "--", *tie, *spaces, *script],
+        {"PATH": programs.SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(host.log), flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def create_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
+    """Create its cgroups, and the files that tell its script about them."""
+    if not host.owner:
+        (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in make_cgroups(host.name, limits)))
+        return
+    made = make_delegated_cgroups(host.name, limits, host.owner)
+    (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in made.tops))
+    (host.folder / "limits").write_text("".join(f"{file} {value}\n" for file, value in made.later))

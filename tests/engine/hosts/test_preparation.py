@@ -1,0 +1,39 @@
+"""What is prepared for a private host before its engine starts."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts import preparation
+from dashboard.engine.hosts.registry import PrivateHost, read
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PrivateHost:
+    monkeypatch.setattr(preparation, "RUN", tmp_path / "run")
+    return PrivateHost("abc", 0, 0, str(tmp_path / "run/abc/docker.sock"), 0.0, tmp_path / "hosts/abc", 0)
+
+
+def test_the_folder_has_what_the_script_reads(host: PrivateHost, tmp_path: Path) -> None:
+    preparation.prepare(host, Path("/other"), {"ipv6": True}, "nameserver 192.0.2.9\n", None)
+    assert json.loads((host.folder / "daemon.json").read_text()) == {"log-level": "warn", "ipv6": True}
+    assert (host.folder / "root").read_text() == "/other"
+    assert host.resolv_conf.read_text() == "nameserver 192.0.2.9\n"
+    assert host.name in host.hosts_file.read_text()
+    assert host.folder.stat().st_mode & 0o077 == 0
+    assert (tmp_path / "run/abc").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_data_and_sockets_belong_to_the_root_of_a_host_in_a_user_namespace(host: PrivateHost, tmp_path: Path) -> None:
+    preparation.prepare(replace(host, owner=524288), None, {}, "", None)
+    assert host.data.stat().st_uid == 524288
+    assert (tmp_path / "run/abc").stat().st_uid == 524288
+    for file in (host.resolv_conf, host.hosts_file, host.folder):
+        assert file.stat().st_uid == 0, "files of the machine's disk cannot grow from inside"
+    assert read(host.folder)["owner"] == 524288

@@ -1,0 +1,70 @@
+"""The runtimes of private hosts: which one is used, and what is said where the kernel refuses user namespaces."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dashboard.engine.hosts import programs
+from dashboard.engine.hosts.runtimes import (
+    DEFAULT,
+    VARIABLE,
+    Runtime,
+    configured_runtime,
+    suitable_runtime,
+    user_namespace_refusal,
+)
+
+#: A user namespace in which no other can be created (namespaces(7), user.max_user_namespaces).
+CLOSED = 'unshare --user --map-root-user --mount sh -c \'echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" "$@"\''
+
+
+def test_the_variable_names_the_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert configured_runtime() is DEFAULT
+    for runtime in Runtime:
+        monkeypatch.setenv(VARIABLE, runtime)
+        assert configured_runtime() is runtime
+        assert runtime.script.is_file()
+
+
+def test_an_unknown_runtime_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "microvm")
+    with pytest.raises(ValueError, match="is microvm: use user-namespace or privileged"):
+        configured_runtime()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert "use user-namespace or privileged" in programs.missing_requirement()
+
+
+@pytest.mark.parametrize(
+    ("setup", "options", "expected"),
+    [
+        ("", {}, Runtime.USER_NAMESPACE),
+        ("", {"ipv6": True}, Runtime.USER_NAMESPACE),
+        ("rootless-pasta", {}, Runtime.PRIVILEGED),
+        ("firewalld", {}, Runtime.PRIVILEGED),
+        ("", {"userns-remap": "nobody:nogroup"}, Runtime.PRIVILEGED),
+    ],
+)
+def test_engines_that_need_the_machine_s_ids_are_privileged(
+    setup: str, options: dict[str, object], expected: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, Runtime.USER_NAMESPACE)
+    assert suitable_runtime(setup, options) is expected
+
+
+def test_this_machine_permits_user_namespaces() -> None:
+    assert user_namespace_refusal() == ""
+
+
+def test_a_machine_that_refuses_them_says_so_in_one_sentence_with_both_remedies() -> None:
+    code = "from dashboard.engine.hosts.runtimes import user_namespace_refusal as ask; print(ask())"
+    command = f"{CLOSED} {sys.executable} -c '{code}'"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    (sentence,) = done.stdout.strip().splitlines()
+    assert sentence.startswith("This machine does not permit user namespaces (")
+    assert "user.max_user_namespaces" in sentence
+    assert f"{VARIABLE}=privileged" in sentence
