@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.engine.hosts.programs import SEARCH_PATH
 from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.hosts.runtimes import SEARCH_PATH
 
 #: bash if the host has one, else sh; without a terminal it reads its commands from standard input.
 _SHELL = "if command -v bash >/dev/null; then exec bash --norc; fi; exec sh"

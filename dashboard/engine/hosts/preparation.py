@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import id_ranges, programs
+from dashboard.engine.hosts import id_ranges
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
 from dashboard.engine.hosts.registry import PrivateHost
-from dashboard.engine.hosts.runtimes import Runtime
+from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime
 
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
@@ -81,7 +81,7 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     return os.posix_spawn(
         "/usr/bin/env",
         ["env", "--", *tie, *spaces, *script],
-        {"PATH": programs.SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
+        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(host.log), flags, 0o600),

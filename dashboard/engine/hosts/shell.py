@@ -23,8 +23,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from dashboard.engine.hosts.limits import shell_files
-from dashboard.engine.hosts.programs import SEARCH_PATH
 from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.hosts.runtimes import SEARCH_PATH
 
 SCRIPT = Path(__file__).with_name("shell.sh")
 #: Opens the other end of the pty (ioctl_tty(2)); Python has no name for it.
