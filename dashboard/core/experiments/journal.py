@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from dashboard.core.experiments.messages import Column, ExperimentHead
 from dashboard.core.namespaces.delta import Changes, apply
@@ -36,11 +37,46 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """The result of one request. ``path`` is the kind of the path, ``origin`` the client's column and ``key`` the
+    ``request_key``. ``client_seen`` is the peer of the server's socket. ``unavailable`` is the reason why the path does
+    not exist."""
+
+    path: str
+    title: str
+    origin: str
+    server: str
+    url: str
+    curl: str
+    status: int | None = None
+    reason: str = ""
+    body_start: str = ""
+    time_us: int | None = None
+    client_seen: str = ""
+    error: str = ""
+    unavailable: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The newest requests over every path: ``number`` counts them in this round, ``at`` is in seconds since the
+    epoch."""
+
+    attempts: tuple[Attempt, ...] = ()
+    at: float = 0.0
+    number: int = 0
+
+
+NO_TRIAL = Trial()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The changes that an entry makes; None and empty mean none.
 
     ``states`` replaces the states of columns, ``changes`` updates them, ``forgotten`` columns lose theirs. ``columns``
-    sets columns; ``removed`` removes them.
+    sets columns; ``removed`` removes them. ``trial`` replaces the newest requests; UNSET: unchanged.
     """
 
     head: ExperimentHead | None = None
@@ -49,6 +85,7 @@ class Facts:
     changes: dict[str, Changes] = field(default_factory=dict)
     forgotten: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    trial: Trial | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +108,7 @@ class View:
     head: ExperimentHead | None = None
     columns: tuple[Column, ...] = ()
     states: dict[str, NamespaceState] = field(default_factory=dict)
+    trial: Trial = NO_TRIAL
 
 
 def advance(view: View, entry: Entry) -> View:
@@ -91,7 +129,8 @@ def advance(view: View, entry: Entry) -> View:
         for key, changes in facts.changes.items():
             if key in states:
                 states[key] = apply(states[key], changes)
-    return View(entry.seq, facts.head or view.head, columns, states)
+    trial = view.trial if isinstance(facts.trial, UnsetType) else facts.trial
+    return View(entry.seq, facts.head or view.head, columns, states, trial)
 
 
 def replay(entries: Iterable[Entry], view: View | None = None) -> View:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from dashboard.core.experiments.journal import NO_TRIAL, Trial
 from dashboard.core.experiments.launching.progress import ArmProgress
 from dashboard.core.experiments.messages import NO_ANSWER, Answer, Column, ExperimentHead, Relation, Row, TimelineItem
 from dashboard.core.experiments.picture import DrawnPath, Picture
@@ -32,6 +33,7 @@ class Snapshot:
     paths: tuple[DrawnPath, ...] = ()
     answer: Answer = NO_ANSWER
     launching: tuple[ArmProgress, ...] = ()
+    trial: Trial = NO_TRIAL
     type: Literal["snapshot"] = "snapshot"
     v: int = PROTOCOL_VERSION
 
@@ -68,6 +70,7 @@ class Patch:
     paths: tuple[DrawnPath, ...] | None = None
     answer: Answer | None = None
     launching: tuple[ArmProgress, ...] | None = None
+    trial: Trial | None = None
     type: Literal["patch"] = "patch"
     v: int = PROTOCOL_VERSION
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Column
 from dashboard.core.paths.model import PathKind
-from dashboard.core.paths.requests import Attempt
 
 #: How a request reached a published port.
 _THROUGH = {PathKind.PUBLISHED_PROXY: "docker-proxy", PathKind.PUBLISHED_DNAT: "DNAT"}
@@ -18,6 +19,31 @@ _PLACES = {
     PathKind.PUBLISHED_PROXY: "through docker-proxy",
     PathKind.PUBLISHED_DNAT: "through DNAT",
 }
+
+
+#: Trials of a round that are stored whatever they found; later ones only if they found something else.
+MAX_TRIALS = 50
+#: Attempts that are stored of one trial, and characters of each response.
+MAX_ATTEMPTS = 100
+MAX_BODY = 400
+
+
+def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
+    """The trial to store after ``before``, so that a journal has a bounded number of them; None if nothing is to be
+    stored."""
+    kept = tuple(replace(one, body_start=one.body_start[:MAX_BODY]) for one in attempts[:MAX_ATTEMPTS])
+    if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
+        return None
+    return Trial(kept, at, before.number + 1)
+
+
+def _outcomes(attempts: Sequence[Attempt]) -> list[tuple[object, ...]]:
+    """What attempts found, without times, client ports and texts, which differ at each request."""
+    return [(one.key, one.status, one.error, one.unavailable, _client_ip(one)) for one in attempts]
+
+
+def _client_ip(attempt: Attempt) -> str:
+    return attempt.client_seen.rpartition(":")[0].strip("[]")
 
 
 def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) -> str:
@@ -57,7 +83,7 @@ def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -
     seen: dict[str, dict[str, str]] = {}
     for attempt in requested:
         through = _THROUGH.get(PathKind(attempt.path))
-        client = attempt.client_seen.rpartition(":")[0].strip("[]")
+        client = _client_ip(attempt)
         if through and client:
             seen.setdefault(attempt.server, {}).setdefault(through, client)
     for server, clients in seen.items():

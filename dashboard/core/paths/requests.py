@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 
+from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.finder import find_paths
@@ -19,28 +19,6 @@ REQUESTED_KINDS = (
     PathKind.MACHINE_ADDRESS,
     PathKind.INSIDE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """The result of one request. ``path`` is the kind of the path, ``origin`` the client's column and ``key`` the
-    ``request_key``. ``client_seen`` is the peer of the server's socket. ``unavailable`` is the reason why the path does
-    not exist."""
-
-    path: str
-    title: str
-    origin: str
-    server: str
-    url: str
-    curl: str
-    status: int | None = None
-    reason: str = ""
-    body_start: str = ""
-    time_us: int | None = None
-    client_seen: str = ""
-    error: str = ""
-    unavailable: str = ""
-    key: str = ""
 
 
 def request_key(path: Path) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dashboard.core.comparison.weight import weigh_row
+from dashboard.core.experiments.journal import Trial
 from dashboard.core.experiments.messages import Column, Relation, TimelineItem
 from dashboard.core.experiments.picture import Picture
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.conditions import describe_conditions
-from dashboard.core.measurements.formatting import format_offset, moment_of
+from dashboard.core.measurements.formatting import NOTHING, format_offset, moment_of
 from dashboard.core.measurements.headline import probes_of
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.paths.words import describe_path
@@ -181,6 +182,21 @@ def _rows(snapshot: Snapshot) -> Data:
     }
 
 
+def _trial(trial: Trial) -> Data | None:
+    """The newest requests over every path as a table."""
+    body = tuple(
+        (
+            one.title,
+            f"{one.status} {one.reason}".strip() if one.status is not None else one.error or one.unavailable,
+            NOTHING if one.time_us is None else f"{one.time_us} µs",
+            one.client_seen or NOTHING,
+        )
+        for one in trial.attempts[:MAX_ITEMS]
+    )
+    head = ("path", "result", "time", "the server saw")
+    return table_data(ChartTable("Requests over every path", head, body), 0) if body else None
+
+
 def _timeline(items: Sequence[TimelineItem]) -> Data:
     left = len(items) - MAX_LINES_FIRST - MAX_LINES_LAST
     parts = [items] if left <= 0 else [items[:MAX_LINES_FIRST], items[-MAX_LINES_LAST:]]
@@ -280,6 +296,7 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
             "picture": picture_data(snapshot.wide),
             "columns": table_data(_columns(snapshot.columns), 0),
             **_rows(snapshot),
+            "trial": _trial(snapshot.trial),
             "timeline": _timeline(snapshot.timeline),
         }
     return document

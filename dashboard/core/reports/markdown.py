@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from dashboard.core.comparison.weight import weigh_row
+from dashboard.core.experiments.journal import Trial
 from dashboard.core.experiments.messages import Column, Row
 from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import moment_of
@@ -64,6 +65,23 @@ def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
     return ["### Differences", "", *_table(["fact", *(one.title for one in columns)], body), *tail, ""]
 
 
+def _trial(trial: Trial) -> list[str]:
+    """The newest requests over every path."""
+    if not trial.attempts:
+        return []
+    body = [
+        (
+            one.title,
+            one.url,
+            f"{one.status} {one.reason}".strip() if one.status is not None else one.error or one.unavailable,
+            "" if one.time_us is None else f"{one.time_us} µs",
+            one.client_seen,
+        )
+        for one in trial.attempts
+    ]
+    return ["### Requests over every path", "", *_table(("path", "URL", "result", "time", "the server saw"), body), ""]
+
+
 def _latency(title: str, measurement: Measurement) -> list[str]:
     lines: list[str] = []
     for probe in probes_of(measurement):
@@ -93,6 +111,7 @@ def markdown(view: ReportView, digest: str = "") -> str:
     lines.append("")
     if view.snapshot is not None:
         lines += _differences(view.snapshot.columns, view.snapshot.rows)
+        lines += _trial(view.snapshot.trial)
     for run in view.runs:
         lines += _latency(run.title, run.measurement)
     if view.claims:

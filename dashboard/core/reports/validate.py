@@ -16,6 +16,7 @@ from dashboard.core.measurements.histogram import BadHistogram, check_histogram
 from dashboard.core.measurements.measurement import Block
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.attempts import MAX_ATTEMPTS
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent, normalise_tags
 from dashboard.core.reports.parse import InvalidReportError, parse_report
 
@@ -148,6 +149,9 @@ def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, Vie
         steps += 1 + len(view.columns) + len(view.states)
         steps += sum(_cost(view.states[key], one) for key, one in facts.changes.items() if key in view.states)
         _limit(steps, MAX_STEPS, "steps in its replay")
+        if not isinstance(facts.trial, UnsetType):
+            _limit(len(facts.trial.attempts), MAX_ATTEMPTS, "attempts in one trial")
+            _check_times(facts.trial.at)
         view = advance(view, entry)
         sizes.update({key: _size(view.states[key]) for key in (*facts.states, *facts.changes) if key in view.states})
         columns = max(len(view.states), len(view.columns))

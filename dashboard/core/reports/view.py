@@ -122,7 +122,15 @@ def build_snapshot(frozen: FrozenExperiment) -> tuple[Snapshot, NamespaceState |
     started_at = frozen.journal[0].at if frozen.journal else 0.0
     timeline = tuple(timeline_item(entry, started_at) for entry in frozen.journal if entry.text)
     seq = frozen.journal[-1].seq if frozen.journal else 0
-    snapshot = Snapshot(seq, head, columns, compare(columns, shown.states), *draw(columns, shown.states), timeline)
+    snapshot = Snapshot(
+        seq,
+        head,
+        columns,
+        compare(columns, shown.states),
+        *draw(columns, shown.states),
+        timeline,
+        trial=shown.trial,
+    )
     return snapshot, shown.states.get(MACHINE)
 
 

@@ -9,9 +9,9 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from dashboard.core.experiments.inspect_commands import argv_for
-from dashboard.core.paths.attempts import describe_attempts
+from dashboard.core.experiments.journal import Attempt
 from dashboard.core.paths.model import Path
-from dashboard.core.paths.requests import Attempt, new_attempt, requested_paths
+from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
@@ -39,7 +39,7 @@ async def try_paths(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     attempts = tuple([await _attempt(lab, driver, path) for path in paths])
-    driver.record_attempts(describe_attempts(attempts, driver.view.columns))
+    driver.record_attempts(attempts)
     return attempts
 
 

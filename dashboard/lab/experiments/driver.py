@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dashboard.core.experiments.initial_columns import initial_columns
-from dashboard.core.experiments.journal import Cause, Facts, Source, View
+from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
 from dashboard.core.modes import MACHINE
+from dashboard.core.paths.attempts import describe_attempts, next_trial
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
@@ -110,11 +111,15 @@ class ExperimentDriver:
         if not self._recorder.ended and headline:
             self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=headline, measurement=run)
 
-    def record_attempts(self, tried: str) -> None:
-        """Shows what the requests over every path found in the answer and in the timeline, unless it is known or the
-        round is over."""
-        if not self._recorder.ended and tried and tried != self._recorder.head.tried:
-            self._recorder.set_head(Cause(Source.PERSON, "try"), tried, tried=tried)
+    def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Stores what the requests over every path found, unless the round is over; the answer has a sentence, and the
+        timeline where it is another one."""
+        if self._recorder.ended:
+            return
+        trial = next_trial(self.view.trial, attempts, self._context.clock())
+        if trial is not None:
+            tried = describe_attempts(attempts, self.view.columns)
+            self._recorder.set_trial(Cause(Source.PERSON, "try"), trial, tried)
 
     async def close(self) -> None:
         """Closes everything that is open here; containers stay as they are."""
@@ -182,6 +187,7 @@ class ExperimentDriver:
             columns=initial_columns(record.id, arms, self._context.info.kind, self._context.info.machine_title),
             forgotten=tuple(self.view.states),
             removed=tuple(column.key for column in self.view.columns if column.key not in kept),
+            trial=NO_TRIAL,
         )
         text = f"Launch requested: {len(arms)} {'arm' if len(arms) == 1 else 'arms'}, image {record.spec.image}"
         self._recorder.journal.append(Cause(Source.PERSON, "launch"), facts, text)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.core.experiments.budget.pace import Limits, new_pace
 from dashboard.core.experiments.budget.relevance import concerns_columns
-from dashboard.core.experiments.journal import Cause, Facts, Source, View
+from dashboard.core.experiments.journal import Cause, Facts, Source, Trial, View
 from dashboard.core.experiments.journal_text import (
     describe_cause,
     describe_changes,
@@ -70,6 +70,12 @@ class Recorder:
     def set_head(self, cause: Cause, text: str = "", **fields: Any) -> None:
         """Changes the head."""
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
+
+    def set_trial(self, cause: Cause, trial: Trial, tried: str) -> None:
+        """Stores the newest requests, with their sentence in the head."""
+        head = self.head
+        facts = Facts(head=replace(head, tried=tried) if tried != head.tried else None, trial=trial)
+        self.journal.append(cause, facts, tried if tried != head.tried else "")
 
     def set_column(self, key: str, cause: Cause, text: str = "", *, forget: bool = False, **fields: Any) -> None:
         """Changes a column; ``forget`` drops its observed state."""

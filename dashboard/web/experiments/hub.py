@@ -150,6 +150,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             paths=feed.paths if feed.paths != before.paths else None,
             answer=feed.answer if feed.answer != before.answer else None,
             launching=feed.launching if feed.launching != before.launching else None,
+            trial=view.trial if view.trial != before.view.trial else None,
         )
         text = encode(patch).decode()
         self.encoded += 1
@@ -172,6 +173,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             feed.paths,
             feed.answer,
             feed.launching,
+            view.trial,
         )
         return encode(message).decode()
 

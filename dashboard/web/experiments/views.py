@@ -99,7 +99,17 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     others = experiment_store.other_port_users(identity) if has_taken_port(shown.columns) else ()
     answer = write_answer(shown.columns, rows, shown.states, others)
     return Snapshot(
-        view.seq, head, shown.columns, rows, wide, narrow, items, paths, answer, launch_progress(head, shown.columns)
+        view.seq,
+        head,
+        shown.columns,
+        rows,
+        wide,
+        narrow,
+        items,
+        paths,
+        answer,
+        launch_progress(head, shown.columns),
+        shown.trial,
     )
 
 

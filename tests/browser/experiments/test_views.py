@@ -158,3 +158,31 @@ def test_another_name_appears_in_other_tabs(running: str, visit: Visit, server: 
         expect(page).to_have_title("Shop $& blog · Netmodes")
     expect(second.get_by_label("Name of the experiment")).to_have_value("Shop $& blog")
     expect(typing.get_by_label("Name of the experiment")).to_have_value("My own na")
+
+
+def test_what_was_tried_stays_after_a_reload_and_reaches_other_tabs_and_reports(
+    running: str, visit: Visit, server: Server
+) -> None:
+    url = f"{server.url}/experiments/{running}/#try"
+    visitor = visit()
+    first, second = visitor.open(url), visitor.open(url)
+    for page in (first, second):
+        expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+    first.get_by_role("button", name="Request over every path").click()
+    answered = first.locator("[data-slot=attempts] [data-slot=status]", has_text="200 OK")
+    expect(answered.first).to_be_visible()
+    count = answered.count()
+    assert count >= 3
+    clients = first.locator("[data-slot=attempts] [data-slot=client]").all_inner_texts()
+    expect(second.locator("[data-slot=attempts] [data-slot=status]", has_text="200 OK")).to_have_count(count)
+    first.reload()
+    expect(answered).to_have_count(count)
+    for page in (first, second):
+        assert page.locator("[data-slot=attempts] [data-slot=client]").all_inner_texts() == clients
+        expect(page.locator("[data-slot=tried-at] time")).to_be_visible()
+    report = server.api("reports", {"experiment": running})
+    first.goto(f"{server.url}/reports/{report['id']}/#tried")
+    expect(first.locator("#tried tbody tr", has_text="200 OK")).to_have_count(count)
+    for client in clients:
+        if ":" in client:
+            expect(first.locator("#tried")).to_contain_text(client)

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.core.experiments.journal import (
+    NO_TRIAL,
+    Attempt,
     Cause,
     Entry,
     Facts,
     Source,
+    Trial,
     View,
     advance,
     decode_facts,
@@ -169,3 +172,13 @@ def test_columns_keep_their_places_and_new_ones_come_last() -> None:
     facts = Facts(columns=(make_column("macvlan"), make_column("bridge", port=81)), removed=("host",))
     after = advance(View(1, None, columns), Entry(2, 0.0, CAUSE, facts))
     assert [(column.key, column.port) for column in after.columns] == [("bridge", 81), ("none", 80), ("macvlan", 80)]
+
+
+def test_a_trial_replaces_the_one_before_and_entries_without_one_keep_it() -> None:
+    trial = Trial((Attempt("loopback", "127.0.0.1 to host", "machine", "host", "", "", 200),), 5.0, 1)
+    tried = advance(View(), Entry(1, 0.0, CAUSE, Facts(trial=trial)))
+    assert tried.trial == trial
+    assert advance(tried, Entry(2, 0.0, CAUSE, Facts())).trial == trial
+    assert advance(tried, Entry(2, 0.0, CAUSE, Facts(trial=NO_TRIAL))).trial == NO_TRIAL
+    assert decode_facts(encode_facts(Facts(trial=trial))) == Facts(trial=trial)
+    assert "trial" not in encode_facts(Facts()), "entries without a trial are as long as before"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Trial
 from dashboard.core.experiments.messages import Column
-from dashboard.core.paths.attempts import describe_attempts
+from dashboard.core.paths.attempts import MAX_ATTEMPTS, MAX_BODY, MAX_TRIALS, describe_attempts, next_trial
 from dashboard.core.paths.model import PathKind
-from dashboard.core.paths.requests import Attempt
 
 COLUMNS = (Column("host", "host", "host"), Column("bridge", "bridge", "bridge"))
 
@@ -53,3 +55,21 @@ def test_attempts_are_described_by_count_failures_and_the_client_seen(
     attempts: tuple[Attempt, ...], sentence: str
 ) -> None:
     assert describe_attempts(attempts, COLUMNS) == sentence
+
+
+def test_a_trial_is_stored_with_what_it_found_and_counted() -> None:
+    first = next_trial(NO_TRIAL, (LOOPBACK, replace(PROXY, body_start="x" * 9000)), 5.0)
+    assert first is not None
+    assert (first.at, first.number, len(first.attempts[1].body_start)) == (5.0, 1, MAX_BODY)
+    second = next_trial(first, (LOOPBACK,) * (MAX_ATTEMPTS + 1), 6.0)
+    assert second is not None
+    assert (second.number, len(second.attempts)) == (2, MAX_ATTEMPTS)
+    assert next_trial(first, (), 7.0) is None
+
+
+def test_a_round_has_a_bounded_number_of_trials_unless_they_find_something_else() -> None:
+    full = Trial((LOOPBACK, PROXY), 5.0, MAX_TRIALS)
+    again = (replace(LOOPBACK, time_us=9, client_seen="127.0.0.1:50000"), PROXY)
+    assert next_trial(full, again, 6.0) is None
+    assert next_trial(replace(full, number=MAX_TRIALS - 1), again, 6.0) is not None
+    assert next_trial(full, (LOOPBACK, REFUSED), 6.0) is not None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from typing import Any
 
+from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import Block, Environment
 from dashboard.core.modes import ArmSpec
@@ -167,6 +168,8 @@ class _Anonymiser:
         if kind not in self._fields:
             self._fields[kind] = tuple(one.name for one in fields(kind))
         values = {name: self._field(getattr(value, name), named=name in names) for name in self._fields[kind]}
+        if isinstance(value, Attempt) and value.body_start:
+            values["body_start"] = REMOVED  # whatever the service answers
         if isinstance(value, ArmSpec):
             values["environment"] = {self.text(key): REMOVED for key in value.environment}
             values["command"] = shortened(value.command)

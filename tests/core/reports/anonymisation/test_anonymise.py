@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.comparison.rows import compare
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, replay
+from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, Trial, replay
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.namespaces.state import HostsEntry, Lookup
 from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
@@ -301,3 +301,17 @@ def test_a_name_that_begins_with_another_is_replaced_as_a_whole() -> None:
     first, second = anonymise(content)[0].notes.split(" and ")
     assert first != second
     assert ".corp" not in first
+
+
+def test_responses_are_removed_and_addresses_of_attempts_replaced() -> None:
+    content = make_content()
+    assert content.experiment is not None
+    last = content.experiment.journal[-1]
+    url = f"http://{IDENTIFIERS['public address']}:8080/"
+    attempt = Attempt("machine-address", "", "machine", "host", url, f"curl -i {url}", 200, body_start="my secret page")
+    entry = Entry(last.seq + 1, last.at, last.cause, Facts(trial=Trial((attempt,), AT, 1)))
+    tried = replace(content, experiment=replace(content.experiment, journal=(*content.experiment.journal, entry)))
+    text = canonical(anonymise(tried)[0]).decode()
+    assert "secret" not in text
+    assert IDENTIFIERS["public address"] not in text
+    assert "8080" in text

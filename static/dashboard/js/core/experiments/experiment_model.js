@@ -12,6 +12,7 @@ export function nothingDirty() {
     pictures: false,
     answer: false,
     launching: false,
+    trial: false,
     rows: new Set(),
     removed: new Set(),
     cells: new Map(),
@@ -22,7 +23,7 @@ export function nothingDirty() {
 export function isClean(dirty) {
   return (
     !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures && !dirty.answer && !dirty.launching &&
-    dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
+    !dirty.trial &&     dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
   );
 }
 
@@ -36,6 +37,7 @@ export function mergeDirty(earlier, later) {
     pictures: earlier.pictures || later.pictures,
     answer: earlier.answer || later.answer,
     launching: earlier.launching || later.launching,
+    trial: earlier.trial || later.trial,
     rows: new Set(earlier.rows),
     removed: new Set(earlier.removed),
     cells: new Map(earlier.cells),
@@ -93,6 +95,7 @@ function fromSnapshot(message) {
     paths: message.paths ?? [],
     answer: message.answer ?? null,
     launching: message.launching ?? [],
+    trial: message.trial ?? null,
   };
 }
 
@@ -171,6 +174,10 @@ export function receive(model, message) {
   if (message.launching) {
     next.launching = message.launching;
     dirty.launching = true;
+  }
+  if (message.trial) {
+    next.trial = message.trial;
+    dirty.trial = true;
   }
   dirty.pictures = Boolean(message.wide || message.narrow || message.paths);
   if (message.timeline.length > 0) {

@@ -33,10 +33,8 @@ export function createExperiment(main) {
   const launching = createLaunching(main);
   const connection = createConnection(main);
   const readOnly = main.dataset.readOnly !== undefined;
-  if (!readOnly) {
-    createTryIt(main);
-    createInspect(main, { ...table, reveal: showSection });
-  }
+  const tryIt = readOnly ? null : createTryIt(main);
+  if (!readOnly) createInspect(main, { ...table, reveal: showSection });
   const traces = readOnly ? null : createTraceChoices(main);
 
   let model = null; // the current state
@@ -84,6 +82,7 @@ export function createExperiment(main) {
     if (isClean(dirty)) return;
     if (dirty.everything || dirty.head) head.draw(model.experiment);
     if (dirty.everything || dirty.launching) launching.draw(model.launching);
+    if (dirty.everything || dirty.trial) tryIt?.draw(model.trial);
     drawFacts(model, dirty);
     timeline.draw(model, dirty);
     if (dirty.cells.size > 0) announceChanges(dirty.cells.size);

@@ -1,4 +1,4 @@
-// "Try": requests the service over every path and shows the results.
+// "Try": requests the service over every path and shows the newest results, also those of another tab.
 
 import { fill, formatClock, formatMicros, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
@@ -38,6 +38,18 @@ export function createTryIt(main) {
   const state = slot(main, "try-state");
   const button = form.querySelector("button");
   let running = false;
+
+  function show(attempts, at) {
+    slot(main, "attempts").replaceChildren(...attempts.map(makeAttempt));
+    const when = slot(main, "tried-at");
+    setHidden(when, at === null);
+    if (at === null) return;
+    const time = when.querySelector("time");
+    time.dateTime = at.toISOString();
+    setText(time, at.toLocaleString());
+    when.dataset.at = String(at.getTime() / 1000);
+  }
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (running) return;
@@ -46,7 +58,7 @@ export function createTryIt(main) {
     setText(state, words.trying);
     try {
       const { attempts } = await postForJson(form);
-      slot(main, "attempts").replaceChildren(...attempts.map(makeAttempt));
+      show(attempts, new Date());
       setText(state, fill(words.tried, { count: attempts.length, time: formatClock(new Date()) }));
     } catch (error) {
       setText(state, fill(words.failed, { reason: error.message }));
@@ -55,4 +67,13 @@ export function createTryIt(main) {
       button.removeAttribute("aria-disabled");
     }
   });
+
+  return {
+    /** Shows the stored trial, unless the page shows it or a newer one; a new round has none. */
+    draw(trial) {
+      if (running || trial === null) return;
+      if (trial.number === 0) show([], null);
+      else if (trial.at > Number(slot(main, "tried-at").dataset.at)) show(trial.attempts, new Date(trial.at * 1000));
+    },
+  };
 }
