@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "dashboard.web.training.group_access.GroupAccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "dashboard.web.http.space_refusals.SpaceRefusalMiddleware",
     "dashboard.web.http.release_connection.ReleaseConnectionMiddleware",
 ]
 ROOT_URLCONF = "dashboard.urls"
@@ -90,6 +91,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     configuration.configure_pool(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+#: Ended data is deleted after so many days (0: never), and the oldest ended experiments when all journals together are
+#: larger.
+RETENTION_DAYS = float(configuration.value("NETMODES_RETENTION_DAYS", "365"))
+MAX_JOURNALS_BYTES = int(float(configuration.value("NETMODES_JOURNALS_MB", "2048")) * 1e6)
 
 #: For wake-ups between processes (``lab.remote.wakeups``); without it each process receives its own only.
 REDIS_URL = configuration.value("REDIS_URL")

@@ -16,6 +16,7 @@ from dashboard.lab.claims.worker import ClaimWorker
 from dashboard.lab.context import Context
 from dashboard.lab.engine.events import EngineEvents
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.housekeeping import keep_tidy
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.lab.orphans import remove_orphans
 from dashboard.store import claim_runs
@@ -97,6 +98,7 @@ class Lab:
         ]
         if self._only is None and not self.context.host:
             self._loops.append(loop.create_task(self._engine.ping(), name="lab-pings"))
+            self._loops.append(loop.create_task(keep_tidy(), name="lab-housekeeping"))
         self.wake()
 
     async def close(self) -> None:

@@ -21,6 +21,7 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
 from dashboard.store.operations import advisory_lock
 from dashboard.store.operations.applied_migrations import applied_migrations, known_migrations
+from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.reports.snapshot import NotSavedError
 
 FAILED = 1
@@ -57,6 +58,11 @@ class NetmodesCommand(BaseCommand):
                 raise
             self.say(str(error))
             raise SystemExit(error.returncode) from None
+        except NoSpaceError as error:
+            if not self._is_on_command_line(options):
+                raise
+            self.say(str(error))
+            raise SystemExit(FAILED) from None
         except (DatabaseError, OSError) as error:
             full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
             if not self._is_on_command_line(options) or not (full or isinstance(error, DatabaseError)):

@@ -27,6 +27,7 @@ from dashboard.core.experiments.messages import ExperimentHead, ExperimentRef, P
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
 from dashboard.store import recent_entries
+from dashboard.store.operations.storage import require_space
 
 #: Entries of one query.
 PAGE = 500
@@ -90,7 +91,8 @@ def _record(row: Experiment) -> Record:
 def create_experiment(
     spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "", group: str = ""
 ) -> str:
-    """Writes the wanted experiment with its arms, and returns its id."""
+    """Writes the wanted experiment with its arms, and returns its id. NoSpaceError if the disk is too full."""
+    require_space()
     with transaction.atomic():
         row = Experiment(
             title=spec.title[:200],

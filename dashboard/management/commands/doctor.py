@@ -12,6 +12,7 @@ from dashboard.engine.hosts.private_host import list_hosts
 from dashboard.lab.bootstrap import endpoint
 from dashboard.lab.doctor import examine
 from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.store.operations.storage import add_storage
 
 
 class Command(NetmodesCommand):
@@ -25,7 +26,7 @@ class Command(NetmodesCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Exit 1 if no engine answers."""
-        doctor = self.run(self._examine)
+        doctor = add_storage(self.run(self._examine))
         if options["json"]:
             self.print_json(doctor)
         else:

@@ -36,15 +36,16 @@ class Pruned:
     schema: str = "prune/1"
 
 
-def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS) -> Pruned:
-    """Deletes ended data older than this; the age of measurements counts from their creation."""
+def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS, shrink: bool = True) -> Pruned:
+    """Deletes ended data older than this; the age of measurements counts from their creation. Without ``shrink`` the
+    file keeps its size, and later data uses the free space."""
     limit = datetime.fromtimestamp(time.time() - older_than_s, UTC)
     runs, blocks, twins = _measurements(limit) if MEASUREMENTS in kinds else ([], 0, [])
     if not dry_run:
         _delete(runs, twins)
     others = delete_old(limit, kinds, dry_run=dry_run)
     freed, room = None, ""
-    if not dry_run and (runs or others.rows):
+    if not dry_run and shrink and (runs or others.rows):
         freed, room = _shrink_file()
     before = limit.isoformat(timespec="seconds")
     return Pruned(before, dry_run, len(runs), blocks, len(twins), freed, room, others)

@@ -15,7 +15,9 @@ from django.utils import timezone
 from dashboard import models
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
+from dashboard.core.operations.storage import over_budget
 from dashboard.store import claim_runs
+from dashboard.store.operations import storage
 
 #: Rows of one transaction, so that the server can write in between; a single journal may be long.
 BATCH, JOURNALS_BATCH = 500, 20
@@ -57,6 +59,24 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
                 journal.delete()
                 models.Experiment.objects.filter(pk__in=some).delete()
     return DeletedRows(comparisons=len(ids), entries=entries)
+
+
+def delete_over_budget(max_size: int) -> int:
+    """Deletes the oldest ended experiments until all journals together have at most this size; returns their number.
+
+    Reports and measurements stay.
+    """
+    total = storage.journals().size
+    if total <= max_size:
+        return 0
+    ended = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
+    rows = models.Experiment.objects.filter(ended, driver="").exclude(measurements__twin=True).order_by("created_at")
+    chosen = over_budget(rows.values_list("pk", "journal_bytes"), total, max_size)
+    for some in batched(chosen, JOURNALS_BATCH):
+        with transaction.atomic():
+            models.JournalEntry.objects.filter(experiment_id__in=some).delete()
+            models.Experiment.objects.filter(pk__in=some).delete()
+    return len(chosen)
 
 
 def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:

@@ -4,7 +4,8 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.security import APIKeyCookie
@@ -35,6 +36,9 @@ from dashboard.web.reports.api import router as reporting
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.api import router as sessions
 from dashboard.web.training.group_access import group_filter
+
+#: Entries of the journal in one answer.
+MAX_PAGE = 1000
 
 
 class SessionCookie(APIKeyCookie):
@@ -217,10 +221,12 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 
 
 @api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal after entry ``after``")
-def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse:
-    """Numbered entries with cause and facts."""
-    load_snapshot(identity)
-    return json_response(experiment_store.entries(identity, after))
+def journal(request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE) -> HttpResponse:
+    """Numbered entries with cause and facts, at most ``limit`` (1,000): ask again with the last number until the list
+    is empty."""
+    if not experiment_store.exists(identity):
+        raise Http404(_("No experiment has this id."))
+    return json_response(experiment_store.entries(identity, after, limit=max(1, min(limit, MAX_PAGE))))
 
 
 class TraceIn(Schema):

@@ -1,5 +1,6 @@
 """The pages of experiments. Commands are POSTs that write the wanted state and wake the lab."""
 
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict, replace
@@ -25,10 +26,10 @@ from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.inspect_commands import COMMANDS
-from dashboard.core.experiments.journal import replay
+from dashboard.core.experiments.journal import View, advance
 from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ExperimentHead, Phase, TimelineItem
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
@@ -39,6 +40,7 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store.operations.storage import add_storage
 from dashboard.web.experiments.hub import SHOWN_ITEMS
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
@@ -76,8 +78,16 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     if row is None:
         raise Http404(_("No experiment has this id."))
-    entries = experiment_store.entries(identity)
-    view = replay(entries)
+    until = at if at is not None else (row.shown_seq or None)
+    view, past, past_at, first = View(), View(), None, None
+    items: deque[TimelineItem] = deque(maxlen=SHOWN_ITEMS)
+    for entry in experiment_store.read(identity):
+        view = advance(view, entry)
+        first = entry.at if first is None else first
+        if until is not None and entry.seq <= until:
+            past, past_at = view, entry.at
+        if entry.text:
+            items.append(timeline_item(entry, first))
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
     head = view.head or waiting
@@ -85,32 +95,19 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
         # The lab has not started the requested round yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
     head = replace(head, title=row.title)
-    shown = view if entries else replace(view, columns=initial_columns(row.id, spec.arms))
-    until = at if at is not None else (row.shown_seq or None)
+    shown = view if first is not None else replace(view, columns=initial_columns(row.id, spec.arms))
     if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):
-        kept = [entry for entry in entries if entry.seq <= until]
-        shown = replay(kept)
-        head = replace(head, as_it_was=kept[-1].at if kept else None)
-    first = entries[0].at if entries else 0.0
-    items = tuple(timeline_item(entry, first) for entry in entries if entry.text)[-SHOWN_ITEMS:]
+        shown = past
+        head = replace(head, as_it_was=past_at)
     wide, narrow = draw(shown.columns, shown.states)
     rows = compare(shown.columns, shown.states)
     paths = draw_paths(shown.columns, shown.states, (wide, narrow))
     others = experiment_store.other_port_users(identity) if has_taken_port(shown.columns) else ()
     answer = write_answer(shown.columns, rows, shown.states, others)
-    return Snapshot(
-        view.seq,
-        head,
-        shown.columns,
-        rows,
-        wide,
-        narrow,
-        items,
-        paths,
-        answer,
-        launch_progress(head, shown.columns),
-        shown.trial,
-    )
+    launching = launch_progress(head, shown.columns)
+    timeline = tuple(items)
+    columns, trial = shown.columns, shown.trial
+    return Snapshot(view.seq, head, columns, rows, wide, narrow, timeline, paths, answer, launching, trial)
 
 
 @require_GET
@@ -194,7 +191,9 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
     """What this engine and kernel support."""
-    return await sync_to_async(render)(request, "operations/doctor.html", {"doctor": await run_doctor()})
+    return await sync_to_async(render)(
+        request, "operations/doctor.html", {"doctor": await in_database(add_storage, await run_doctor())}
+    )
 
 
 async def run_doctor() -> Any:

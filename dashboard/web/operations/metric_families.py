@@ -20,6 +20,7 @@ from prometheus_client.utils import floatToGoString
 from dashboard import __version__
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.heartbeat import Distribution, Heartbeat, Part
+from dashboard.core.operations.storage import DiskUsage, Journals
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.core.training.host_plan import HostStage
 
@@ -49,6 +50,8 @@ class DatabaseMetrics:
     vendor: str
     latency_s: float
     size_bytes: int
+    journals: Journals = field(default_factory=lambda: Journals(0, 0, 0))
+    disk: DiskUsage = field(default_factory=lambda: DiskUsage(0, 0))
     experiments: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, int] = field(default_factory=dict)
     sessions_open: int = 0
@@ -181,6 +184,9 @@ def _hub_families(hubs: Sequence[HubMetrics]) -> Iterator[Metric]:
 
 def _database_families(database: DatabaseMetrics) -> Iterator[Metric]:
     yield _gauge("netmodes_database_size_bytes", "Size of the database.", database.size_bytes)
+    yield _gauge("netmodes_journals_bytes", "Size of the journals of all experiments.", database.journals.size)
+    yield _gauge("netmodes_journal_entries_stored", "Entries of the journals.", database.journals.entries)
+    yield _gauge("netmodes_disk_used_ratio", "Used part of the disk of the data folder.", database.disk.share)
     yield _gauge("netmodes_database_answer_seconds", "Duration of a query of one row.", database.latency_s)
     experiments = _with_zeros(map(str, Phase), database.experiments)
     yield _gauge("netmodes_experiments", "Experiments by phase.", experiments, "phase")

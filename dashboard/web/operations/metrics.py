@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from dashboard.core.operations.heartbeat import Part, part_names
 from dashboard.models import Experiment, GroupHost, TrainingSession
+from dashboard.store.operations.storage import disk_usage, journals
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_hub import FeedHub
 from dashboard.web.http.database import in_database
@@ -66,6 +67,8 @@ def read_database(latency_s: float, now: float) -> DatabaseMetrics:
         vendor=connection.vendor,
         latency_s=latency_s,
         size_bytes=_size_bytes(),
+        journals=journals(),
+        disk=disk_usage(),
         experiments=dict(phases),
         hosts=dict(stages),
         sessions_open=TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now).count(),

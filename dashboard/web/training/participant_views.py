@@ -114,7 +114,7 @@ async def _page(
 ) -> HttpResponse:
     context = await in_database(_context, row, participant)
     context |= {**await _containers(row, context["group"]), **extra}
-    return await private_page(request, "training/console/participant.html", context, status)
+    return await private_page(request, "training/console/participants/participant.html", context, status)
 
 
 @require_GET

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS
-from dashboard.core.experiments.journal import Entry
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.messages import Comparison, Phase
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments.api import MAX_PAGE
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, ORIGIN, Person, http, owner, post_json
 
@@ -359,3 +360,22 @@ async def test_a_valid_spec_from_the_builder_is_what_the_api_reads(me: Person) -
     record = await database_sync_to_async(experiment_store.load)(made)
     assert record is not None
     assert record.spec == make_spec("host", "container:1")
+
+
+async def test_a_journal_is_read_in_pages(me: Person) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    cause = Cause(Source.LAB, "test")
+    entries = [Entry(number, 1000.0, cause, Facts(), "text") for number in range(1, MAX_PAGE + 6)]
+    await database_sync_to_async(experiment_store.append)(identity, entries)
+
+    async def page(query: str) -> list[int]:
+        answer = await http("GET", f"/api/experiments/{identity}/journal?{query}", who=me)
+        return [entry["seq"] for entry in answer.json]
+
+    first = await page("after=0")
+    assert first == list(range(1, MAX_PAGE + 1))
+    assert await page(f"after={first[-1]}") == list(range(MAX_PAGE + 1, MAX_PAGE + 6))
+    assert await page(f"after={MAX_PAGE + 5}") == []
+    assert await page("after=2&limit=3") == [3, 4, 5]
+    assert len(await page("limit=100000")) == MAX_PAGE
+    assert len(await page("limit=-1")) == 1

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from msgspec import UNSET
+
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View
 from dashboard.core.namespaces.composition import compose, size_of_changes, size_of_state
 from dashboard.core.namespaces.delta import Changes
@@ -54,6 +56,7 @@ def merge(entries: Sequence[Entry], view: View) -> Entry:
         states={key: view.states[key] for key in sorted(whole) if key in view.states},
         changes=dict(sorted(changes.items())),
         forgotten=tuple(sorted(key for key in whole if key not in view.states)),
+        trial=view.trial if any(each.trial is not UNSET for each in facts) else UNSET,
     )
     about = tuple(dict.fromkeys(chain.from_iterable(entry.about for entry in entries)))
     return replace(last, facts=merged, about=about)

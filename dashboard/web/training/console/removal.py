@@ -81,4 +81,4 @@ async def _page(request: HttpRequest, row: TrainingSession, status: int = 200, p
             "url": f"/sessions/{row.id}/console/",
         }
 
-    return await private_page(request, "training/console/removal.html", await in_database(read), status)
+    return await private_page(request, "training/console/participants/removal.html", await in_database(read), status)

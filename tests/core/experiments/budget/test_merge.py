@@ -16,7 +16,7 @@ from dashboard.core.experiments.budget.merge import (
     is_replaceable,
     merge,
 )
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, advance, replay
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, Trial, View, advance, replay
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
@@ -59,6 +59,15 @@ def test_columns_and_states_that_come_and_go_are_as_in_the_last_view() -> None:
     merged = merge(entries, after)
     assert advance(BEFORE, merged) == after
     assert merged.facts.forgotten == (bridge.key,)
+
+
+def test_the_newest_trial_is_merged() -> None:
+    entries = [entry_after(BEFORE, Facts(trial=Trial(number=1))), entry_after(BEFORE, Facts(trial=Trial(number=2)))]
+    entries[1] = replace(entries[1], seq=12)
+    after = replay(entries, BEFORE)
+    merged = merge(entries, after)
+    assert advance(BEFORE, merged) == after
+    assert merged.facts.trial == Trial(number=2)
 
 
 def test_changes_of_more_than_the_state_has_are_merged_into_the_state() -> None:

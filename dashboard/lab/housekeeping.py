@@ -1,0 +1,44 @@
+"""Deletes old data by itself, while the server runs."""
+
+import asyncio
+import logging
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from dashboard.store.operations.pruning import prune
+from dashboard.store.operations.retention import delete_over_budget
+
+log = logging.getLogger(__name__)
+#: After the start of the server, and between two runs.
+FIRST_S, EVERY_S = 600.0, 3600.0
+DAY_S = 86_400.0
+
+
+def tidy(days: float, max_journals_bytes: int) -> str:
+    """Deletes ended data that is older than ``days`` (0: none), and the oldest ended experiments if all journals
+    together are larger; returns a sentence, empty if nothing was deleted."""
+    pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
+    old = pruned.runs + pruned.others.rows if pruned is not None else 0
+    large = delete_over_budget(max_journals_bytes)
+    parts = [f"{old} items that ended more than {days:g} days ago"] if old else []
+    parts += [f"the {large} oldest experiments, because all journals were too large"] if large else []
+    return f"Deleted {' and '.join(parts)}." if parts else ""
+
+
+def _tidy() -> None:
+    try:
+        if told := tidy(settings.RETENTION_DAYS, settings.MAX_JOURNALS_BYTES):
+            log.warning("%s", told)
+    except DatabaseError as error:
+        log.warning("old data could not be deleted: %s", error)
+    finally:
+        connections.close_all()
+
+
+async def keep_tidy() -> None:
+    """Runs ``tidy`` every hour, in a thread of its own."""
+    await asyncio.sleep(FIRST_S)
+    while True:
+        await asyncio.to_thread(_tidy)
+        await asyncio.sleep(EVERY_S)

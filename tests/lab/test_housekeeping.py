@@ -1,0 +1,76 @@
+"""Old data is deleted by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.lab import housekeeping
+from dashboard.lab.housekeeping import tidy
+from dashboard.models import Experiment, JournalEntry
+from dashboard.store import experiments as experiment_store
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LARGE = 10**12
+
+
+def ended(days: float, text: str = "x" * 1000) -> str:
+    """An experiment that was launched and stopped so many days ago."""
+    identity = experiment_store.create_experiment(make_spec("host"))
+    then = timezone.now() - timedelta(days=days)
+    experiment_store.append(identity, [Entry(1, then.timestamp(), Cause(Source.LAB), Facts(), text)])
+    Experiment.objects.filter(pk=identity).update(phase="stopped", wanted="stopped", created_at=then)
+    return identity
+
+
+def left() -> set[str]:
+    return set(Experiment.objects.values_list("pk", flat=True))
+
+
+def test_what_ended_long_ago_is_deleted_with_its_journal() -> None:
+    old, new = ended(400), ended(300)
+    assert tidy(365, LARGE) == "Deleted 1 items that ended more than 365 days ago."
+    assert left() == {new}
+    assert not JournalEntry.objects.filter(experiment=old).exists()
+    assert tidy(365, LARGE) == ""
+    assert tidy(0, LARGE) == ""
+
+
+def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:
+    running = experiment_store.create_experiment(make_spec("host"))
+    experiment_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "x" * 5000)])
+    first, second, third = ended(3), ended(2), ended(1)
+    assert "the 2 oldest experiments" in tidy(0, 7000)
+    assert left() == {running, third}
+    assert {first, second}.isdisjoint(left())
+    tidy(0, 1)
+    assert left() == {running}, "what runs stays"
+
+
+async def test_it_runs_by_itself_and_survives_a_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[tuple[float, int]] = []
+
+    def tidy_up(days: float, size: int) -> str:
+        calls.append((days, size))
+        if len(calls) == 1:
+            raise OperationalError("database is locked")
+        return "Deleted 3 items."
+
+    monkeypatch.setattr(housekeeping, "FIRST_S", 0.0)
+    monkeypatch.setattr(housekeeping, "EVERY_S", 0.0)
+    monkeypatch.setattr(housekeeping, "tidy", tidy_up)
+    task = asyncio.create_task(housekeeping.keep_tidy())
+    await eventually(lambda: len(calls) >= 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert calls[0] == (365.0, 2_048_000_000)
+    assert "old data could not be deleted: database is locked" in caplog.text
