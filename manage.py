@@ -4,9 +4,12 @@
 import os
 import sys
 
+from dashboard import interrupts
+
 
 def main() -> None:
     """Run one command."""
+    interrupts.end_at_once()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     from django.core.management import execute_from_command_line
 

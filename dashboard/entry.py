@@ -7,7 +7,7 @@ import os
 import sys
 from importlib.util import find_spec
 
-from dashboard import __version__, configuration
+from dashboard import __version__, configuration, interrupts
 from dashboard.lab import liveness
 from dashboard.launcher import usage
 
@@ -40,6 +40,7 @@ def check_health() -> None:
 
 def main() -> None:
     """Runs one command: exit 0 done, 1 the work failed, 2 wrong usage."""
+    interrupts.end_at_once()
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command in {"help", "-h", "--help"}:
         lines = (f"  {name:<9} {description}" for name, description in commands().items())

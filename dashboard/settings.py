@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from dashboard import configuration
+from dashboard.core.operations.own_name import own_name
 from dashboard.core.operations.proxy_headers import parse_proxies
 
 BASE_DIR = configuration.BASE
@@ -14,8 +15,14 @@ DATA_DIR = configuration.data_dir()
 SECRET_KEY = configuration.secret_key(DATA_DIR)
 DEBUG = False
 
+#: The name to which browsers on this machine are redirected; empty: they stay at 127.0.0.1.
+OWN_NAME = "" if configuration.value("NETMODES_OWN_NAME", "yes") == "no" else own_name(SECRET_KEY)
 #: Exact host names of requests, without ports. ``*`` would allow DNS rebinding.
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *configuration.words("NETMODES_ALLOWED_HOSTS")]
+ALLOWED_HOSTS = [
+    *("127.0.0.1", "localhost", "[::1]"),
+    *filter(None, [OWN_NAME]),
+    *configuration.words("NETMODES_ALLOWED_HOSTS"),
+]
 if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
     raise ImproperlyConfigured(
         "NETMODES_ALLOWED_HOSTS takes exact host names without * or a leading dot. List each host."
@@ -42,6 +49,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "dashboard.web.http.guards.OwnNameMiddleware",
     "dashboard.web.http.static_files.StaticFilesMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

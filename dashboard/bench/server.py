@@ -21,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from dashboard import configuration
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import environment_with, running
+from dashboard.core.operations.own_name import own_name
 
 READY_S = 60.0
 FRAME_S = 30.0
@@ -78,6 +79,8 @@ class Server(Browser):
     """A running server and the browser of its owner. Requests block: call them in a thread."""
 
     pid: int = 0
+    #: Where a real browser opens the pages: at 127.0.0.1 it is redirected there.
+    page_origin: str = ""
     _pool: urllib3.HTTPConnectionPool | None = None
 
     def ask(
@@ -238,7 +241,8 @@ async def serving(folder: Path | None = None, port: int = 0) -> AsyncIterator[Se
     async with running(command, env=environment) as process:
         while (link := SIGN_IN_LINK.search(await process.read(READY_S))) is None:
             pass
-        server = Server(f"127.0.0.1:{port}", pid=process.pid)
+        own = own_name((folder / configuration.KEY_FILE).read_text(encoding="utf-8").strip())
+        server = Server(f"127.0.0.1:{port}", pid=process.pid, page_origin=f"http://{own}:{port}")
         try:
             await asyncio.to_thread(server.sign_in, link[0])
             yield server

@@ -10,6 +10,7 @@ from pathlib import Path
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.interrupts import uninterrupted
 from dashboard.lab.context import Context
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
@@ -64,7 +65,7 @@ async def open_engine(
         await private_host.adopt(data_dir)
         host = await private_host.start(data_dir, die_with_parent=True)
         keeper = EngineKeeper(host, time.time)
-        stack.push_async_callback(keeper.close)
+        stack.push_async_callback(lambda: uninterrupted(keeper.close()))
         keeper.open()
         engine = DockerEngine(host.endpoint, describe_loss=keeper.describe_loss)
         stack.push_async_callback(engine.close)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dashboard.core.experiments.engine_kind import describe_engine
+from dashboard.interrupts import leave_terminal
 from dashboard.lab.remote.rpc_server import RpcServer
 from dashboard.lab.remote.wakeups import LAB, WakeupChannel, WakeupPublisher
 from dashboard.lab.supervisor import Supervisor
@@ -15,8 +16,8 @@ REPLACED = 1
 
 
 async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[str], None]) -> int:
-    """Runs until Ctrl-C, which stops all experiments, or SIGTERM, which leaves them to the next lab. Returns the exit
-    code."""
+    """Runs until Ctrl-C or the end of the terminal, which stop all experiments, or SIGTERM, which leaves them to the
+    next lab. Returns the exit code."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
 
@@ -24,11 +25,17 @@ async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[s
         if not ended.done():
             ended.set_result(code)
 
+    def hang_up() -> None:
+        leave_terminal()
+        end(int(signal.SIGINT))
+
     wakeups = WakeupChannel()
     supervisor = Supervisor(WakeupPublisher(wakeups))
     server = RpcServer(supervisor, wakeups, lambda: end(-REPLACED))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, int(number))
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
     await wakeups.open((LAB,), server.on_wakeup)
     await supervisor.open_lab(data_dir, say)
     await server.start()

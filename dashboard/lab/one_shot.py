@@ -12,6 +12,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, P
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import EngineUnreachable
+from dashboard.interrupts import uninterrupted
 from dashboard.lab.bootstrap import open_context
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.driver import ExperimentDriver
@@ -67,16 +68,16 @@ async def launched(
         identity = await database.run(experiment_store.create_experiment, spec, None, experiment_store.this_process())
         lab = Lab(context, only=identity)
         stack.push_async_callback(lab.close)
-        await lab.start()
         kept = False
         try:
+            await lab.start()
             yield context, await _launched(lab, identity)
             kept = keep and not context.temporary
         finally:
             if kept:
                 await database.run(experiment_store.release, identity)
             else:
-                await asyncio.shield(_clean_up(lab, identity))
+                await uninterrupted(_clean_up(lab, identity))
 
 
 async def _clean_up(lab: Lab, identity: str) -> None:

@@ -1,7 +1,12 @@
 """Where ``./netmodes`` hands over: the arguments are its own path, the interpreter that it chose, and its arguments."""
 
 import os
+import signal
 import sys
+
+# A shell starts background jobs with these signals ignored; what the launcher starts must react to Ctrl-C.
+for number in (signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 data = os.path.realpath(os.environ.get("NETMODES_DATA_DIR") or f"{root}/var")
@@ -11,6 +16,10 @@ if os.path.isdir(f"{data}/venv"):
 else:
     sys.dont_write_bytecode = True
 sys.path.insert(0, root)
+
+from dashboard import interrupts  # noqa: E402
+
+interrupts.end_at_once()
 
 from dashboard.launcher.commands import main  # noqa: E402
 

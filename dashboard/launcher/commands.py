@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
+from dashboard import interrupts
 from dashboard.launcher import usage
 from dashboard.launcher.browser_assets import BrowserAssets
 from dashboard.launcher.checks import run_checks
@@ -77,19 +77,21 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
     if command == "setup":
         return install_service(launch)
     # The command takes the place of the launcher: signals reach it, and its exit code is the launcher's.
+    interrupts.postpone()
     os.execv(launch.python, [launch.python, f"{launch.root}/manage.py", command, *launch.arguments])
 
 
 def main(root: str, script: str, interpreter: str, words: list[str]) -> int:
     """Runs one command. Returns the exit code: 1 if it cannot be prepared, 2 if there is no such command."""
-    # A shell starts background jobs with these signals ignored; what the launcher starts must react to Ctrl-C.
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
     # On Debian, PATH of ordinary users lacks the folders of ip, iptables and dockerd.
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
     launch = Launch(root, script, interpreter, words)
+    interrupts.raise_interrupts()
     try:
         return run(launch)
+    except interrupts.Interrupted as interrupted:
+        say(interrupts.SENTENCE)
+        return interrupted.exit_code
     except LauncherError as failure:
         say(f"netmodes: {failure}")
         return failure.exit_code

@@ -1,6 +1,5 @@
 """The base class of the commands: database setup, JSON output, errors and exit codes."""
 
-import asyncio
 import errno
 import os
 import sys
@@ -13,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from dashboard import __version__, configuration
+from dashboard import __version__, configuration, interrupts
 from dashboard.core.experiments.messages import encode
 from dashboard.core.operations.backup_manifest import newer_database_problem
 from dashboard.core.operations.database_problems import describe_database_error
@@ -50,9 +49,13 @@ class NetmodesCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command; on the command line an error is its message and exit code only."""
+        """Runs the command; on the command line an error is its message and exit code only, a signal one sentence."""
+        interrupts.raise_interrupts()
         try:
             return super().execute(*args, **options)
+        except interrupts.Interrupted as interrupted:
+            self.say(interrupts.SENTENCE)
+            raise SystemExit(interrupted.exit_code) from None
         except CommandError as error:
             if not self._is_on_command_line(options):
                 raise
@@ -110,14 +113,11 @@ class NetmodesCommand(BaseCommand):
         return report
 
     def run[T](self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Runs a coroutine; errors of an engine exit with 1, Ctrl-C with 130."""
+        """Runs a coroutine; errors of an engine exit with 1."""
         try:
-            return asyncio.run(work())
+            return interrupts.run(work)
         except (EngineError, PrivateHostError) as error:
             raise CommandError(str(error), returncode=FAILED) from None
-        except KeyboardInterrupt:
-            self.say("Interrupted.")
-            raise SystemExit(130) from None
 
 
 def require_root(purpose: str) -> None:

@@ -63,6 +63,8 @@ class Service(Supervisor):
         self._remote: RemoteLab | None = None
         self._relay: RemoteTerminals | None = None
         self._rpc_server: RpcServer | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._is_aborted = False
         #: Called with wake-ups of other processes; set by ``web.operations.peer_sync``.
         self.on_wakeup: Callable[[Wakeup], None] | None = None
 
@@ -110,6 +112,20 @@ class Service(Supervisor):
         """Starts. Without an engine or a lab the pages still work and show the problem."""
         self.role = parse_role(configuration.value("NETMODES_ROLE", "all"))
         self._loop = asyncio.get_running_loop()
+        if self._is_aborted:
+            return
+        self._starting = self._loop.create_task(self._start(data_dir, say))
+        await asyncio.wait([self._starting])
+        if not self._starting.cancelled():
+            self._starting.result()
+
+    def abort_start(self) -> None:
+        """Cancels the start, because the server ends. From a signal handler."""
+        self._is_aborted = True
+        if self._loop is not None and self._starting is not None:
+            self._loop.call_soon_threadsafe(self._starting.cancel)
+
+    async def _start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         if self.role.drives:
             await self.open_lab(data_dir, say)
             if self.has_peers:

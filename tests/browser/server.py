@@ -9,12 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
+from dashboard.configuration import KEY_FILE
+from dashboard.core.operations.own_name import own_name
 from tests.support import engine_api
 from tests.support.polling import until
 
@@ -24,7 +27,7 @@ LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
 LONG_S = 60.0
 #: Expected lines on stderr of a server that worked correctly: its last message, and requests that it refused.
 EXPECTED = re.compile(
-    r"Stopped \d+ running experiments?\."
+    r"Stopped \d+ running experiments?\.|Netmodes has stopped\."
     r"|.* WARNING django\.request: (Bad Request|Unauthorized|Forbidden|Not Found|Conflict): /\S*"
 )
 
@@ -39,25 +42,34 @@ def free_port() -> int:
 class Server:
     """A server with its own data folder. After ``kill``, ``start`` serves on the same port again."""
 
-    def __init__(self, data_dir: Path, endpoint: str, **settings: str) -> None:
+    def __init__(self, data_dir: Path, endpoint: str, inside: Sequence[str] = (), **settings: str) -> None:
+        """``inside``: a command, such as nsenter(1), that runs the server elsewhere."""
         self.data_dir = data_dir
+        self._inside = inside
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.api_url = f"http://127.0.0.1:{self.port}"
         given = {**os.environ, "NETMODES_DATA_DIR": str(data_dir), "DOCKER_HOST": endpoint}
         self._environment = {**given, **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self._jar = CookieJar()
         self._opener = build_opener(HTTPCookieProcessor(self._jar))
 
+    @property
+    def url(self) -> str:
+        """The address to which a browser is redirected. Python cannot resolve its name: ``api_url`` is for Python."""
+        key = self._environment.get("NETMODES_SECRET_KEY") or (self.data_dir / KEY_FILE).read_text()
+        return f"http://{own_name(key.strip())}:{self.port}"
+
     # The process.
 
     def start(self) -> str:
         """Starts the server and returns the sign-in link that it prints."""
         out, err = self.data_dir / "up.out", self.data_dir / "up.err"
+        up = [sys.executable, "manage.py", "up", "--port", str(self.port)]
         with out.open("wb") as stdout, err.open("ab") as stderr:
             self._process = subprocess.Popen(
                 # The server ends with the tests, even if they are killed.
-                ["setpriv", "--pdeathsig", "TERM", sys.executable, "manage.py", "up", "--port", str(self.port)],
+                ["setpriv", "--pdeathsig", "TERM", *self._inside, *up],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -120,7 +132,7 @@ class Server:
         """Sends a GET request, or a POST request with ``body``. Returns the JSON response."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.cookies().get("csrftoken", "")}
-        request = Request(f"{self.url}/api/{path}", data, headers)  # noqa: S310 - the address is our own
+        request = Request(f"{self.api_url}/api/{path}", data, headers)  # noqa: S310 - the address is our own
         try:
             with self._opener.open(request, timeout=LONG_S) as answer:
                 return json.loads(answer.read())

@@ -67,7 +67,7 @@ def test_a_second_ctrl_c_does_not_abort_the_shutdown(terminal: Terminal, engine_
     until(lambda: not listens(), LONG_S)
     done = site.running.interrupt()
     assert done.code == 0, done.err
-    assert "Press Ctrl-C again to leave them running." in done.err
+    assert "Stopping containers. Ctrl-C after 5 seconds leaves them running." in done.err
     assert "Stopped 1 running experiment." in done.err
     assert "Traceback" not in done.err
     assert names(engine_host) == []

@@ -99,7 +99,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             pages = [
                 {
                     "name": name,
-                    "url": f"{server.origin}{address}",
+                    "url": f"{server.page_origin}{address}",
                     "cookies": [{"name": cookie, "value": value} for cookie, value in user.cookies.items()],
                 }
                 for name, (user, address) in addresses.items()

@@ -37,6 +37,7 @@ from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.preparation import MACHINE_ADDRESS, RUN, create_cgroups, prepare, spawn
 from dashboard.engine.hosts.registry import PrivateHost, list_hosts
 from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
+from dashboard.interrupts import uninterrupted
 
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
@@ -87,12 +88,12 @@ async def start(
     host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
     try:
         if runtime is Runtime.USER_NAMESPACE:
-            host = replace(host, owner=await asyncio.to_thread(id_ranges.claim, folder))
-        await asyncio.to_thread(prepare, host, root, options, resolv_conf, template)
+            host = replace(host, owner=await uninterrupted(asyncio.to_thread(id_ranges.claim, folder)))
+        await uninterrupted(asyncio.to_thread(prepare, host, root, options, resolv_conf, template))
         (folder / "setup").write_text(programs.setup_line(setup))
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
-        await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [folder, run]))
+        await uninterrupted(asyncio.to_thread(remove_everything, host.name, [folder, run]))
         if isinstance(error, OSError):
             raise PrivateHostError(f"The private host {identity} cannot be started: {error}") from error
         raise
@@ -119,10 +120,10 @@ async def start_again(
         return replace(host, owner=owner)
 
     try:
-        host = await asyncio.to_thread(clear)
+        host = await uninterrupted(asyncio.to_thread(clear))
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
-        await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [run]))
+        await uninterrupted(asyncio.to_thread(remove_everything, host.name, [run]))
         if isinstance(error, OSError):
             raise PrivateHostError(f"The private host {host.id} cannot be started again: {error}") from error
         raise
@@ -132,16 +133,16 @@ async def _launch(
     host: PrivateHost, limits: HostLimits | None, ready_s: float, *, die_with_parent: bool
 ) -> PrivateHost:
     """Create the cgroups, start the engine in them and wait until it answers."""
-    await asyncio.to_thread(create_cgroups, host, limits)
+    await uninterrupted(asyncio.to_thread(create_cgroups, host, limits))
     pid = spawn(host, die_with_parent=die_with_parent)
     host = replace(host, pid=pid, launcher=pid, netns=0, ticks=start_ticks(pid) or 0)
     try:
-        await asyncio.to_thread(records.remember, host, ready=False)
+        await uninterrupted(asyncio.to_thread(records.remember, host, ready=False))
         await _wait_until_ready(host, ready_s)
         if host.owner:
             host = await asyncio.to_thread(_with_daemon, host)
         host = _with_namespace(host)
-        await asyncio.to_thread(records.remember, host, ready=True)
+        await uninterrupted(asyncio.to_thread(records.remember, host, ready=True))
     except BaseException:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

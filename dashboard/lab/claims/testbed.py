@@ -18,6 +18,7 @@ from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
+from dashboard.interrupts import uninterrupted
 from dashboard.lab.claims.engines import ClaimEngine
 from dashboard.lab.claims.testbed_reading import LISTEN_TIMEOUT_S, POLL_S, TestbedReader
 from dashboard.lab.claims.testbed_servers import MachineServers
@@ -224,6 +225,6 @@ async def open_testbed(
     try:
         yield testbed
     finally:
-        remaining = await asyncio.shield(asyncio.ensure_future(testbed.close()))
+        remaining = await uninterrupted(testbed.close())
         if left is not None:
             left.extend(remaining)

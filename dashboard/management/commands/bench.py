@@ -1,8 +1,6 @@
 """``./netmodes bench``: the benchmarks behind every figure in the documents."""
 
-import asyncio
 import os
-import signal
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,8 +57,6 @@ class Command(NetmodesCommand):
             report = self.run(lambda: self._measure(names, quick=options["quick"]))
         except BenchmarkError as error:
             raise CommandError(str(error), returncode=FAILED) from None
-        except asyncio.CancelledError:
-            raise SystemExit(128 + signal.SIGTERM) from None
         if options["json"]:
             self.print_json(report)
         else:
@@ -78,9 +74,6 @@ class Command(NetmodesCommand):
             raise CommandError(str(error), returncode=FAILED) from None
 
     async def _measure(self, names: tuple[str, ...], *, quick: bool) -> Report:
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         results, failed = [], {}
         async with open_environment(configuration.data_dir(), self.say) as environment:
             machine = machine_facts(environment.info)

@@ -1,7 +1,5 @@
 """``./netmodes claims``: runs statements about network modes here."""
 
-import asyncio
-import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -51,10 +49,7 @@ class Command(NetmodesCommand):
             return
         require_root("Reading network namespaces")
         self.migrate()
-        try:
-            run = self.run(lambda: self._execute(configuration.data_dir(), claims, quiet=options["json"]))
-        except asyncio.CancelledError:
-            raise SystemExit(128 + signal.SIGTERM) from None
+        run = self.run(lambda: self._execute(configuration.data_dir(), claims, quiet=options["json"]))
         if options["json"]:
             self.print_json(run.results)
         else:
@@ -81,9 +76,6 @@ class Command(NetmodesCommand):
                 self.stdout.write(f"{'':<40} {expectation.sentence}")
 
     async def _execute(self, folder: Path, claims: Sequence[Claim], *, quiet: bool) -> ClaimsRun:
-        task = asyncio.current_task()
-        if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         done = 0
 
         def on_progress(_claim: str, state: ClaimState, result: ExecutedClaim | None) -> None:

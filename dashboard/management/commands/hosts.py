@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from django.core.management.base import CommandError, CommandParser
@@ -12,6 +14,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.enter import enter_command, enter_environment
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
+from dashboard.interrupts import uninterrupted
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, require_root
 
 MAX_HOSTS = 100
@@ -20,6 +23,10 @@ MAX_HOSTS = 100
 def host_json(host: PrivateHost) -> dict[str, Any]:
     """A host of hosts/1."""
     return {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
+
+
+async def _stop(hosts: Sequence[PrivateHost]) -> None:
+    await asyncio.gather(*(private_host.stop(host) for host in hosts))
 
 
 class Command(NetmodesCommand):
@@ -63,19 +70,25 @@ class Command(NetmodesCommand):
             raise CommandError(f"N must be a number from 1 to {MAX_HOSTS}, not “{text[:20]}”.", returncode=WRONG_USAGE)
         folder = configuration.data_dir()
         self.say(f"Starting {text} private host{'s' if text != '1' else ''}")
-        return tuple(await asyncio.gather(*(self._create_one(folder) for _ in range(int(text)))))
+        created: list[PrivateHost] = []
+        try:
+            await asyncio.gather(*(self._create_one(folder, created) for _ in range(int(text))))
+        except asyncio.CancelledError:
+            await uninterrupted(_stop(created))
+            raise
+        return tuple(created)
 
-    async def _create_one(self, folder: Any) -> PrivateHost:
+    async def _create_one(self, folder: Path, created: list[PrivateHost]) -> None:
         # Only this action uses an engine: the SDK takes as long to import as the rest of the command.
         from dashboard.engine.docker_engine import DockerEngine
 
         host = await private_host.start(folder)
+        created.append(host)
         engine = DockerEngine(f"unix://{host.socket}")
         try:
             await ensure_image(engine, "nginx", folder, lambda text, _fraction: self.say(text), private=True)
         finally:
             await engine.close()
-        return host
 
     async def _list(self, _options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         return private_host.list_hosts(configuration.data_dir())
@@ -106,7 +119,7 @@ class Command(NetmodesCommand):
                 f"Unknown private host {', '.join(sorted(unknown))}: see {configuration.COMMAND} hosts list."
             )
         chosen = [host for host in hosts if options["all"] or host.id in options["ids"]]
-        await asyncio.gather(*(private_host.stop(host) for host in chosen))
+        await uninterrupted(_stop(chosen))
         if options["all"]:
             await private_host.stop_all(configuration.data_dir())
         return tuple(chosen)

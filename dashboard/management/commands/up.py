@@ -1,6 +1,7 @@
 """``./netmodes up``: migrates the database, serves pages, prints a one-time sign-in link."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard import configuration
+from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, parse_role
 from dashboard.core.operations.proxy_headers import is_trusted
 from dashboard.lab.lab_process import run_lab
@@ -28,6 +29,11 @@ from dashboard.management.serving import (
 )
 from dashboard.web.http.server.connection_limits import limited_protocol, raise_descriptor_limit
 from dashboard.web.http.server.shared_frames import SharedFrameProtocol
+from dashboard.web.service import service
+
+
+class NoSuchAddressError(CommandError):
+    """The machine does not have the address to listen on."""
 
 
 class Server(uvicorn.Server):
@@ -40,14 +46,17 @@ class Server(uvicorn.Server):
         self._link = link
         self._is_warned = False
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A second Ctrl-C only prints a warning: to abort the shutdown would leave containers behind. A third one
-        aborts."""
-        if sig == signal.SIGINT and self.should_exit and not self._is_warned:
+    def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
+        """Ends the server, also while it starts. Further signals print a warning: to abort would leave containers
+        behind. After some seconds another Ctrl-C aborts."""
+        if interrupts.is_first(sig):
+            self.should_exit = True
+            service.abort_start()
+        elif not self._is_warned:
             self._is_warned = True
-            self._command.stderr.write("Stopping containers. Press Ctrl-C again to leave them running.")
-            return
-        super().handle_exit(sig, frame)
+            self._command.stderr.write(
+                f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds leaves them running."
+            )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts uvicorn, then prints the link."""
@@ -102,7 +111,9 @@ class Command(NetmodesCommand):
             self.stdout.flush()
             notify_service_manager("READY=1")
 
-        if code := asyncio.run(run_lab(configuration.data_dir(), self.say, ready)):
+        code = asyncio.run(run_lab(configuration.data_dir(), self.say, ready))
+        self.say("The lab has stopped.")
+        if code:
             raise SystemExit(code)
 
     def _serve(self, role: Role, host: str, port: int) -> None:
@@ -130,9 +141,12 @@ class Command(NetmodesCommand):
         )
         url = address_to_open(host, port)
         try:
-            # After the cleanup uvicorn raises the signal again.
-            with announced(url), suppress(KeyboardInterrupt):
-                Server(config, self, url, sign_in_line(public_address(url))).run(sockets=[listening])
+            with announced(url):
+                server = Server(config, self, url, sign_in_line(public_address(url)))
+                if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+                    signal.signal(signal.SIGHUP, server.handle_exit)
+                server.run(sockets=listening)
+            self.say("Netmodes has stopped.")
         except BlockingIOError:
             message = f"Another server is starting from {configuration.data_dir()}."
             raise CommandError(message, returncode=FAILED) from None
@@ -146,16 +160,32 @@ class Command(NetmodesCommand):
         self.stdout.write(sign_in_line(public_address(address)))
         return True
 
-    def _listen(self, host: str, port: int) -> socket.socket:
-        """The listening socket, opened first so that a port in use is reported at once."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.socket(family)
+    def _listen(self, host: str, port: int) -> list[socket.socket]:
+        """The listening sockets, opened first so that a port in use is reported at once. On loopback they are one for
+        each family: browsers look for the own name at ::1 first, and another program there would get our cookies."""
+        listening = [self._bind(host, port)]
+        other = {"127.0.0.1": "::1", "localhost": "::1", "0.0.0.0": "::1", "::1": "127.0.0.1"}.get(host)  # noqa: S104
+        if other and settings.OWN_NAME:
+            with suppress(NoSuchAddressError):
+                listening.append(self._bind(other, port))
+        return listening
+
+    def _bind(self, host: str, port: int) -> socket.socket:
+        """A listening socket; NoSuchAddressError if the machine does not have the address."""
+        shown = f"[{host}]" if ":" in host else host
+        try:
+            listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        except OSError as error:
+            raise NoSuchAddressError(f"Cannot listen on {shown}:{port}: {error.strerror}.") from None
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if host == "::1":
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             listening.bind((host, port))
         except OSError as error:
             listening.close()
-            message = f"Cannot listen on {host}:{port}: {error.strerror}. Stop what listens there, or choose --port N."
-            raise CommandError(message) from None
+            message = f"Cannot listen on {shown}:{port}: {error.strerror}. Stop what listens there, or choose --port N."
+            is_missing = error.errno == errno.EADDRNOTAVAIL
+            raise (NoSuchAddressError if is_missing else CommandError)(message) from None
         listening.listen(2048)
         return listening

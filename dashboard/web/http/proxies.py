@@ -1,6 +1,6 @@
 """Behind a reverse proxy: replaces the proxy's address and scheme by those of the client."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any
 
 from dashboard.core.operations.proxy_headers import Network, client_behind, is_trusted, scheme_behind
@@ -8,6 +8,8 @@ from dashboard.web.http.guards import Application, Receive, Scope, Send
 
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+PREFIX = b"__Host-"
+Header = tuple[bytes, bytes]
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:
@@ -17,7 +19,8 @@ def header_values(scope: Scope, name: bytes) -> list[str]:
 
 class ProxyGuard:
     """The outermost ASGI layer: uses ``X-Forwarded-For`` and ``X-Forwarded-Proto`` of trusted proxies only, and no
-    other forwarding header. Marks cookies of https responses as Secure."""
+    other forwarding header. Over https, cookies have the prefix ``__Host-``: no other host, port without TLS, or page
+    below the same domain can set or receive them (RFC 6265bis, section 4.1.3.2)."""
 
     def __init__(self, application: Application, proxies: Sequence[Network]) -> None:
         self._application = application
@@ -27,7 +30,8 @@ class ProxyGuard:
         """Passes the request on with the client's ``client`` and ``scheme``."""
         if scope["type"] in {"http", "websocket"}:
             scope = self._client_scope(scope)
-            if scope["scheme"] == "https":
+            if scope["scheme"] in {"https", "wss"}:
+                scope = {**scope, "headers": without_prefix(scope.get("headers", ()))}
                 send = with_secure_cookies(send)
         await self._application(scope, receive, send)
 
@@ -42,14 +46,25 @@ class ProxyGuard:
         return {**scope, "scheme": scheme, "client": client}
 
 
+def without_prefix(headers: Iterable[Header]) -> list[Header]:
+    """The headers of a request with the cookies under the names that the application uses; cookies without the prefix
+    are left out, because another page may have set them."""
+    return [(name, _own_cookies(value)) if name.lower() == b"cookie" else (name, value) for name, value in headers]
+
+
+def _own_cookies(value: bytes) -> bytes:
+    cookies = (cookie.strip() for cookie in value.split(b";"))
+    return b"; ".join(cookie.removeprefix(PREFIX) for cookie in cookies if cookie.startswith(PREFIX))
+
+
 def with_secure_cookies(send: Send) -> Send:
-    """``send`` that adds ``Secure`` to every cookie without it (RFC 6265, 4.1.2.5)."""
+    """``send`` that adds the prefix ``__Host-`` and ``Secure`` to every cookie (RFC 6265, 4.1.2.5)."""
 
     async def send_secure(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in {"http.response.start", "websocket.http.response.start"}:
             headers = [
-                (name, value + b"; Secure")
-                if name.lower() == b"set-cookie" and b"; secure" not in value.lower()
+                (name, PREFIX + value + (b"" if b"; secure" in value.lower() else b"; Secure"))
+                if name.lower() == b"set-cookie"
                 else (name, value)
                 for name, value in message.get("headers", ())
             ]

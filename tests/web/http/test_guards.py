@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from channels.db import database_sync_to_async
+from django.conf import settings
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +99,11 @@ FOREIGN_HOSTS = (
     "127.0.0.1:8000/",
     "127.0.0.1:8000, evil.example",
     "127.0.0.1:8000\x00",
+    "netmodes.localhost:8000",
+    "netmodes-aaaaaaaa.localhost:8000",
+    settings.OWN_NAME,
+    f"{settings.OWN_NAME}:8001",
+    f"x.{settings.OWN_NAME}:8000",
 )
 
 
@@ -142,8 +148,9 @@ async def test_the_origin_must_be_the_host_s_own(me: Person, address: str, host:
 
 
 async def test_behind_tls_the_origin_has_its_scheme(me: Person, address: str) -> None:
+    secure = Person({f"__Host-{name}": value for name, value in me.cookies.items()})
     for origin, is_open in ((f"https://{HOST}", True), (ORIGIN, False)):
-        async with websocket(address, who=me, headers=(("origin", origin),), scheme="wss") as socket:
+        async with websocket(address, who=secure, headers=(("origin", origin),), scheme="wss") as socket:
             assert socket.is_open is is_open
 
 
@@ -198,9 +205,43 @@ def test_a_host_behind_a_proxy_may_have_the_proxy_s_port() -> None:
     assert is_allowed_host("127.0.0.1", 80)
 
 
+PAGE = (("sec-fetch-dest", "document"), ("user-agent", "Mozilla/5.0 Chrome/140.0.0.0 Safari/537.36"))
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in/?token=x&y=%2F", "/join/?code=ABC", "/reports/x/", "//evil.example/"])
+@pytest.mark.parametrize("host", [HOST, f"localhost:{PORT}", f"[::1]:{PORT}"])
+async def test_a_browser_is_redirected_to_the_own_name_without_a_cookie(path: str, host: str) -> None:
+    answer = await http("GET", path, headers=PAGE, host=host)
+    assert (answer.status, answer["location"]) == (302, f"http://{settings.OWN_NAME}:{PORT}{path}")
+    assert answer["set-cookie"] == ""
+    assert answer["cache-control"] == "no-store"
+    assert answer["referrer-policy"] == "no-referrer"
+
+
+async def test_a_browser_with_cookies_of_an_earlier_version_loses_them(me: Person) -> None:
+    answer = await http("GET", "/", who=me, headers=PAGE)
+    assert answer.status == 302
+    deleted = [value for name, value in answer.headers if name == "set-cookie"]
+    assert sorted(value.partition("=")[0] for value in deleted) == ["csrftoken", "sessionid"]
+    assert all("Max-Age=0" in value for value in deleted)
+
+
+async def test_other_clients_and_the_own_name_answer_where_they_are_asked(me: Person) -> None:
+    assert (await http("GET", "/", who=me)).status == 200
+    assert (await http("GET", "/", who=me, headers=PAGE, host=f"{settings.OWN_NAME}:{PORT}")).status == 200
+    assert (await http("POST", "/sign-out/", who=me, headers=PAGE, token=True)).status == 200
+
+
+async def test_a_websocket_under_the_own_name_has_its_origin(me: Person, address: str) -> None:
+    own = f"{settings.OWN_NAME}:{PORT}"
+    for origin, is_open in ((f"http://{own}", True), (ORIGIN, False), (f"http://{settings.OWN_NAME}:8080", False)):
+        async with websocket(address, who=me, host=own, headers=(("origin", origin),)) as socket:
+            assert socket.is_open is is_open, origin
+
+
 @given(st.text(max_size=40))
 def test_no_other_text_is_an_allowed_host(text: str) -> None:
-    expected = text.lower() in {f"{name}:{PORT}" for name in ("127.0.0.1", "localhost", "[::1]")}
+    expected = text.lower() in {f"{name}:{PORT}" for name in ("127.0.0.1", "localhost", "[::1]", settings.OWN_NAME)}
     assert is_allowed_host(text, PORT) is expected
     name, port = split_host(text)
     assert len(name) + len(port) <= len(text.lower()) + 1

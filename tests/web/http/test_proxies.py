@@ -20,7 +20,9 @@ SAID = [
 COOKIES = [b"sessionid=a; HttpOnly", b"csrftoken=b; SameSite=Strict; secure"]
 
 
-async def behind(peer: tuple[str, int] | None, kind: str = "http") -> tuple[dict[str, Any], list[bytes]]:
+async def behind(
+    peer: tuple[str, int] | None, kind: str = "http", headers: list[tuple[bytes, bytes]] = SAID
+) -> tuple[dict[str, Any], list[bytes]]:
     """Sends a request through the proxy settings. Returns the application's scope and the browser's cookies."""
     seen: dict[str, Any] = {}
     sent: list[MutableMapping[str, Any]] = []
@@ -35,7 +37,7 @@ async def behind(peer: tuple[str, int] | None, kind: str = "http") -> tuple[dict
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": kind, "scheme": "http" if kind == "http" else "ws", "client": peer, "headers": SAID}
+    scope = {"type": kind, "scheme": "http" if kind == "http" else "ws", "client": peer, "headers": headers}
     await ProxyGuard(application, parse_proxies(["127.0.0.1"]))(scope, receive, send)
     return seen, [value for name, value in sent[0]["headers"] if name == b"set-cookie"]
 
@@ -55,6 +57,15 @@ async def test_headers_of_other_peers_do_not_count(peer: tuple[str, int] | None,
     assert cookies == COOKIES
 
 
-async def test_cookies_set_over_https_are_secure() -> None:
+async def test_cookies_set_over_https_are_secure_and_for_this_host_only() -> None:
     _seen, cookies = await behind(("127.0.0.1", 50000))
-    assert cookies == [COOKIES[0] + b"; Secure", COOKIES[1]]
+    assert cookies == [b"__Host-" + COOKIES[0] + b"; Secure", b"__Host-" + COOKIES[1]]
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_over_https_only_cookies_with_the_prefix_are_read(kind: str) -> None:
+    sent = [*SAID, (b"cookie", b"sessionid=planted; __Host-sessionid=own;__Host-csrftoken=b; __Host-x=a=b")]
+    seen, _cookies = await behind(("127.0.0.1", 50000), kind, sent)
+    assert seen["headers"] == [*SAID, (b"cookie", b"sessionid=own; csrftoken=b; x=a=b")]
+    seen, _cookies = await behind(("192.0.2.1", 50000), kind, sent)
+    assert seen["headers"] == sent

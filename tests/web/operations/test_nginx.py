@@ -62,14 +62,14 @@ class Browser:
     def launch(self, **headers: str) -> Answer:
         """Launches a comparison as the page's script does."""
         body = json.dumps({"image": "nginx", "port": 80, "modes": ["bridge", "none"]})
-        headers = {"X_CSRFToken": self.cookies.get("csrftoken", ""), **headers}
+        headers = {"X_CSRFToken": self.cookies.get("__Host-csrftoken", ""), **headers}
         return self.ask("POST", "/api/experiments", body, Content_Type="application/json", **headers)
 
     def guess(self, code: str, **headers: str) -> Answer:
         """Submits a join code with the form."""
-        if "csrftoken" not in self.cookies:
+        if "__Host-csrftoken" not in self.cookies:
             assert self.ask("GET", "/join/").status == 200
-        fields = {"code": code, "name": "Ada", "csrfmiddlewaretoken": self.cookies["csrftoken"]}
+        fields = {"code": code, "name": "Ada", "csrfmiddlewaretoken": self.cookies["__Host-csrftoken"]}
         kind = "application/x-www-form-urlencoded"
         return self.ask("POST", "/join/", urlencode(fields), Content_Type=kind, **headers)
 
@@ -122,7 +122,7 @@ def test_a_comparison_is_launched_and_watched_through_the_proxy(server: tuple[Se
     answer = browser.ask("GET", f"{found.path}?{found.query}")
     assert (answer.status, answer.location) == (302, "/")
     assert browser.ask("GET", "/").status == 200
-    assert set(browser.cookies) >= {"sessionid", "csrftoken"}
+    assert set(browser.cookies) >= {"__Host-sessionid", "__Host-csrftoken"}
 
     assert browser.launch(X_CSRFToken="").status == 403
     assert browser.launch(Origin=running.url).status == 403, "the port behind the proxy is another origin"
@@ -144,6 +144,8 @@ def test_cookies_are_sent_over_tls_only(server: tuple[Server, Nginx, str]) -> No
     cookies = Browser(nginx).ask("GET", "/join/").set_cookies
     assert cookies
     assert all("; secure" in one.lower() for one in cookies), cookies
+    assert all(one.startswith("__Host-") and "; path=/;" in one.lower() for one in cookies), cookies
+    assert not any("domain=" in one.lower() for one in cookies), cookies
     plain = nginx.connect_plainly()
     plain.request("GET", "/join/?code=X")
     answer = Answer(plain)

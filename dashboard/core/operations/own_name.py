@@ -1,0 +1,31 @@
+"""The server's own host name on this machine. Browsers send cookies to every port of a host (RFC 6265, section 8.5), so
+a page that shares a host name with a container sends it our cookies."""
+
+import hmac
+from base64 import b32encode
+from collections.abc import Mapping
+from hashlib import sha256
+
+#: The names that programs on other ports of this machine are opened with.
+SHARED_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+#: Browsers that resolve names below localhost to loopback themselves, whatever the system's resolver does. Safari asks
+#: the system, which may not know the name.
+_RESOLVING_BROWSERS = ("Chrome/", "Firefox/")
+
+
+def own_name(secret_key: str) -> str:
+    """A name below localhost that stays the same for an installation. A page cannot guess it: it could send the browser
+    to its own port of this name, with our cookies."""
+    digest = hmac.digest(secret_key.encode(), b"netmodes own name", sha256)
+    return f"netmodes-{b32encode(digest[:5]).decode().lower()}.localhost"
+
+
+def is_redirected(method: str, name: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request is redirected to the own name: a browser opens a page under a shared name. Other clients keep
+    the address; their cookies go nowhere else."""
+    return (
+        name in SHARED_NAMES
+        and method in {"GET", "HEAD"}
+        and headers.get("Sec-Fetch-Dest") == "document"
+        and any(browser in headers.get("User-Agent", "") for browser in _RESOLVING_BROWSERS)
+    )

@@ -1,0 +1,136 @@
+"""How a command ends early. Ctrl-C, SIGTERM and a closed terminal take one way: what the command started is removed,
+one sentence is printed, and the exit code is 128 plus the signal's number.
+
+Before its work begins a command has created nothing, and a signal ends it at once: an exception in the middle of
+imports is printed with a traceback, or is lost in a callback. Standard library only; asyncio is imported when it is
+used, because it takes longer than everything else that is imported before the first signal is handled.
+"""
+
+import os
+import signal
+import stat
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+SENTENCE = "Interrupted."
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Cleaning up takes less time, and further signals do not disturb it. Later ones end the process at once.
+GRACE_S = 5.0
+
+#: The signals that this process handles; none in a program that only imports its commands.
+_handled: list[signal.Signals] = []
+#: When the first signal came.
+_first_at: list[float] = []
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+def end_at_once() -> None:
+    """From now on a signal ends the process, with the sentence. A signal that is ignored, as SIGHUP is under nohup(1),
+    stays ignored."""
+    _handled[:] = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    for number in _handled:
+        signal.signal(number, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def postpone() -> None:
+    """Blocks the signals until the program that takes this one's place calls ``end_at_once``."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def raise_interrupts() -> None:
+    """From now on a signal raises ``Interrupted`` in the main thread."""
+    for number in _handled:
+        signal.signal(number, _raise)
+
+
+def leave_terminal() -> None:
+    """Directs the standard streams of a terminal to /dev/null: a closed terminal answers every write with EIO."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for stream in (0, 1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(null, stream)
+    os.close(null)
+
+
+def is_first(number: int) -> bool:
+    """Whether no signal came before this one. Ends the process if the first one came more than ``GRACE_S`` ago."""
+    if number == signal.SIGHUP:
+        leave_terminal()
+    if not _first_at:
+        _first_at.append(time.monotonic())
+        return True
+    if time.monotonic() - _first_at[0] > GRACE_S:
+        _end(number)
+    return False
+
+
+def _end(number: int, _frame: FrameType | None = None) -> NoReturn:
+    with suppress(OSError):
+        os.write(2, f"{SENTENCE}\n".encode())
+    os._exit(128 + number)
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    if is_first(number):
+        raise Interrupted(number)
+
+
+def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a coroutine in a new loop. The first signal cancels it, and raises ``Interrupted`` once it has ended."""
+    import asyncio
+
+    received: list[int] = []
+
+    async def main() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def on_signal(number: int) -> None:
+            if is_first(number):
+                received.append(number)
+                if task is not None:
+                    task.cancel()
+
+        for number in _handled:
+            loop.add_signal_handler(number, on_signal, number)
+        return await work()
+
+    try:
+        result = asyncio.run(main())
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    finally:
+        raise_interrupts()
+    if received:
+        raise Interrupted(received[0])
+    return result
+
+
+async def uninterrupted[T](work: Coroutine[Any, Any, T]) -> T:
+    """Waits for the end of ``work`` even if the caller is cancelled; CancelledError follows then. For what cleans up,
+    and for threads that create something: a cancellation does not stop a thread."""
+    import asyncio
+
+    task = asyncio.ensure_future(work)
+    is_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            is_cancelled = True
+    result = task.result()
+    if is_cancelled:
+        raise asyncio.CancelledError
+    return result

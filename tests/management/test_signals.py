@@ -1,0 +1,184 @@
+"""Ctrl-C, SIGTERM and a closed terminal at each phase of each command: it ends, with one sentence, and leaves nothing.
+
+The private hosts that the commands start are real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.cleanup import cgroup_folders
+from tests.browser.server import free_port
+from tests.management.conftest import used_before
+from tests.support.polling import until
+from tests.support.private_engine import share_lab_image
+from tests.support.terminal import LONG_S, ROOT
+
+pytestmark = pytest.mark.engine
+
+#: A phase of a command: a text that it has printed, and seconds after that.
+PHASES: dict[str, tuple[str, float]] = {
+    "first moment": ("", 0.03),
+    "imports": ("", 0.4),
+    "engine starts": ("Starting ", 0.2),
+    "images": ("Starting ", 1.5),
+    "work": ("Starting ", 4.0),
+    "serving": ("Sign in (once)", 0.1),
+    "measuring": ("rounds, ", 0.1),
+}
+COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "up": (("up", "--port", "PORT"), ("first moment", "imports", "engine starts", "images", "serving")),
+    "compare": (("compare", "host", "bridge"), ("first moment", "imports", "engine starts", "work")),
+    "measure": (("measure", "host", "bridge"), ("first moment", "imports", "images", "measuring")),
+    "claims": (("claims",), ("first moment", "imports", "engine starts", "work")),
+    "hosts": (("hosts", "create", "2"), ("first moment", "imports", "engine starts", "images")),
+    "bench": (("bench", "--quick"), ("first moment", "imports", "engine starts", "work")),
+}
+#: How a command is ended: the signals in their order. None stands for a terminal that is closed.
+WAYS: dict[str, tuple[signal.Signals | None, ...]] = {
+    "Ctrl-C": (signal.SIGINT,),
+    "Ctrl-C twice": (signal.SIGINT,) * 2,
+    "Ctrl-C three times": (signal.SIGINT,) * 3,
+    "SIGTERM": (signal.SIGTERM,),
+    "closed terminal": (None,),
+}
+#: The gate runs these; ``./netmodes test --all`` runs all.
+GATE = {
+    ("up", "imports", "Ctrl-C"),
+    ("up", "images", "SIGTERM"),
+    ("up", "serving", "closed terminal"),
+    ("compare", "first moment", "Ctrl-C"),
+    ("compare", "work", "SIGTERM"),
+    ("measure", "measuring", "closed terminal"),
+    ("hosts", "images", "Ctrl-C three times"),
+}
+WALK = [(command, phase, way) for command, (_words, phases) in COMMANDS.items() for phase in phases for way in WAYS]
+SENTENCES = ("Interrupted.", "Netmodes has stopped.")
+
+
+@dataclass
+class Started:
+    """A command in its own session with a terminal, or with its output in a file."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    output: Path
+    terminal: int = -1
+    hosts: set[str] = field(default_factory=set)
+
+    def printed(self) -> str:
+        """What it has printed so far. Notes the private hosts that exist."""
+        for place in (self.folder, self.folder / "bench"):
+            self.hosts |= {path.name for path in (place / "hosts").glob("*")}
+        if self.terminal >= 0:
+            with suppress(OSError), self.output.open("ab") as file:
+                file.write(os.read(self.terminal, 1 << 16))
+        return self.output.read_text(errors="replace")
+
+    def processes(self) -> list[str]:
+        """The command lines of processes with this data folder in their environment or arguments."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                words = (path / "cmdline").read_bytes()
+                if str(self.folder).encode() in (path / "environ").read_bytes() + words and words:
+                    found.append(words.replace(b"\0", b" ").decode(errors="replace")[:200])
+        return found
+
+    def remains(self) -> list[str]:
+        """What is left: processes, folders, sockets and cgroups of private hosts."""
+        left = self.processes()
+        left += [str(path) for place in (self.folder, self.folder / "bench") for path in (place / "hosts").glob("*")]
+        left += [str(path) for host in self.hosts if (path := private_host.RUN / host).exists()]
+        return left + [str(path) for host in self.hosts for path in cgroup_folders(f"netmodes-{host}")]
+
+
+def start(folder: Path, words: tuple[str, ...], *, with_terminal: bool) -> Started:
+    """Starts a command without an engine: it starts a private host."""
+    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
+    environment["NETMODES_DATA_DIR"] = str(folder)
+    arguments = [str(free_port()) if word == "PORT" else word for word in words]
+    command = [sys.executable, "-W", "error", str(ROOT / "manage.py"), *arguments]
+    output = folder.parent / "output"
+    output.touch()
+    if with_terminal:
+        master, slave = os.openpty()
+        os.set_blocking(master, False)
+        command = ["setsid", "--ctty", *command]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        return Started(folder, process, output, master)
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
+    return Started(folder, process, output)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, kept: Path) -> Iterator[Path]:
+    """A data folder with the lab image. Private hosts that remain in it are removed."""
+    made = used_before(tmp_path / "data", kept)
+    share_lab_image(made)
+    yield made
+    for place in (made, made / "bench"):
+        asyncio.run(private_host.stop_all(place))
+
+
+def wait_for(started: Started, phase: str) -> bool:
+    """Waits until a phase of the command has begun; False if the command ended before."""
+    text, delay_s = PHASES[phase]
+    until(lambda: text in started.printed() or started.process.poll() is not None, LONG_S)
+    end = time.monotonic() + delay_s
+    until(lambda: started.printed() is not None and (time.monotonic() > end or started.process.poll() is not None))
+    return started.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("command", "phase", "way"),
+    [pytest.param(*case, marks=[] if case in GATE else [pytest.mark.slow], id=" ".join(case)) for case in WALK],
+)
+def test_a_command_ends_with_one_sentence_and_leaves_nothing(
+    command: str, phase: str, way: str, folder: Path, record_property: Callable[[str, object], None]
+) -> None:
+    words, _phases = COMMANDS[command]
+    started = start(folder, words, with_terminal=way == "closed terminal")
+    try:
+        was_running = wait_for(started, phase)
+        began = time.monotonic()
+        for number in WAYS[way]:
+            if number is None:
+                os.close(started.terminal)
+                started.terminal = -1
+            elif started.process.poll() is None:
+                started.process.send_signal(number)
+                pause = time.monotonic() + 0.2
+                until(lambda: time.monotonic() > pause or started.process.poll() is not None)  # noqa: B023
+        until(lambda: started.printed() is not None and started.process.poll() is not None, LONG_S)
+        seconds = time.monotonic() - began
+    finally:
+        if started.process.poll() is None:
+            started.process.kill()
+            started.process.wait(LONG_S)
+    record_property("seconds", round(seconds, 2))
+    assert was_running, started.printed()
+    until(lambda: not started.processes(), 5.0) if started.processes() else None
+    assert started.remains() == []
+    text = started.printed()
+    assert "Traceback" not in text, text
+    assert "Exception ignored" not in text, text
+    if way != "closed terminal":
+        assert sum(text.count(sentence) for sentence in SENTENCES) == 1, text
+        number = WAYS[way][0]
+        assert started.process.returncode == (0 if SENTENCES[1] in text else 128 + int(number or 0))
