@@ -155,8 +155,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"tokens": {"()": "dashboard.web.http.redaction.RedactTokens"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
+    "filters": {
+        "tokens": {"()": "dashboard.web.http.redaction.RedactTokens"},
+        "tracebacks": {"()": "dashboard.web.http.redaction.OmitTraceback"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens", "tracebacks"]}
+    },
     "loggers": {
         **{name: {"filters": ["tokens"]} for name in ("django.request", "django.security.csrf")},
         # Logs every second that the database is unavailable; the code that needs it logs it once.

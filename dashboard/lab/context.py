@@ -23,7 +23,8 @@ class Context:
 
     ``temporary``: the engine is a private host that ends with this process, and ``keeper`` starts it again if it ends
     before. ``host``: the id of the private host if the engine is that of a group in a training session, empty for
-    the server's own engine; the lab drives only experiments of that host.
+    the server's own engine; the lab drives only experiments of that host. ``cpus``:
+    its limit in cores, 0 without one.
     """
 
     engine: Engine
@@ -37,6 +38,7 @@ class Context:
     clock: Callable[[], float]
     temporary: bool = False
     host: str = ""
+    cpus: float = 0.0
     keeper: EngineKeeper | None = None
 
     @property

@@ -64,6 +64,8 @@ async def launched(
     error."""
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
+        if keep and context.temporary:
+            say("Nothing can be kept: the private host ends with this command. Start an engine, or set DOCKER_HOST.")
         database = context.database
         identity = await database.run(experiment_store.create_experiment, spec, None, experiment_store.this_process())
         lab = Lab(context, only=identity)

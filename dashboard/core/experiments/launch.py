@@ -91,13 +91,15 @@ def container_config(
     target_container: str | None = None,
     hardening: Hardening = Hardening.OWNER,
     capabilities: tuple[str, ...] = (),
+    cpus: float = 0.0,
 ) -> dict[str, Any]:
     """The body of ``POST /containers/create``; the only function that makes a HostConfig.
 
     Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
     off, so that the exit code can be read before the container is removed. ``capabilities`` are added back to a
-    participant's container. On networks of the experiment the arm's key is an alias, so that arms find each other
-    by key; ``attached`` are further networks.
+    participant's container. ``cpus``: the limit of its private host, if it has one, since a cgroup of version 1 may not
+    have more than the one around it. On networks of the experiment the arm's key is an alias, so that arms find each
+    other by key; ``attached`` are further networks.
     """
     participant = hardening is Hardening.PARTICIPANT
     mode = network_mode(arm, network, target_container)
@@ -111,6 +113,8 @@ def container_config(
         "ExtraHosts": [extra_host(entry) for entry in arm.add_host],
         "Sysctls": dict(arm.sysctls),
     }
+    if cpus:
+        host["NanoCpus"] = min(host["NanoCpus"], int(cpus * 1_000_000_000))
     if participant and capabilities:
         host["CapAdd"] = sorted(capabilities)
     config: dict[str, Any] = {

@@ -104,6 +104,19 @@ def _is_hierarchy(folder: Path) -> bool:
     return not folder.is_symlink() and (folder / "release_agent").exists()
 
 
+def read_cpus(name: str, root: Path = CGROUPS) -> float:
+    """The host's limit in cores; 0 if it has none."""
+    top = root / name if is_unified(root) else root / "cpu" / name
+    try:
+        if is_unified(root):
+            quota, period = (top / "cpu.max").read_text().split()
+        else:
+            quota, period = ((top / f"cpu.cfs_{part}_us").read_text() for part in ("quota", "period"))
+        return max(0.0, int(quota) / int(period))
+    except (OSError, ValueError):
+        return 0.0
+
+
 def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
     """The files into which a program that runs for a user on the host writes its pid, to get the user's limits."""
     return tuple(str(top / "containers/shell/cgroup.procs") for _, top in _tops(name, root) if top.is_dir())

@@ -158,6 +158,7 @@ class Arms:
             network=own_network(experiment, arm),
             attached=attached_networks(experiment, arm),
             target_container=target.id if target else (arm.target and container_name(experiment, arm.target)),
+            cpus=self._context.cpus,
         )
         created = await create_container(self._context.engine, name, config)
         warnings = warnings_about_the_arm(created.warnings)

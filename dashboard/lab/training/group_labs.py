@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.limits import read_cpus
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
@@ -96,6 +97,7 @@ class GroupLabs:
                     temporary=False,
                     keeper=None,
                     host=opened.host.id,
+                    cpus=await asyncio.to_thread(read_cpus, opened.host.name),
                 )
                 opened.stack = stack.pop_all()
         elif opened.lab is None and opened.context.info.pid != opened.host.pid:

@@ -1,4 +1,5 @@
-"""Removes tokens from logs: Django logs the URL of refused requests, which may contain the token of a link."""
+"""What logs omit: tokens, because Django logs the URL of refused requests, which may contain the token of a link; and
+tracebacks of malformed requests."""
 
 import logging
 import re
@@ -14,4 +15,15 @@ class RedactTokens(logging.Filter):
         message = record.getMessage()
         if _TOKEN.search(message):
             record.msg, record.args = _TOKEN.sub(r"\1…", message), None
+        return True
+
+
+class OmitTraceback(logging.Filter):
+    """Logs a malformed request in one line: Django adds a traceback, which tells nothing about the server."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True: the record is logged."""
+        if getattr(record, "status_code", None) == 400:
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         return True

@@ -267,3 +267,9 @@ def test_warnings_about_limits_of_netmodes_are_left_out() -> None:
     ours = "Your kernel does not support swap limit capabilities or the cgroup is not mounted."
     theirs = "Published ports are discarded when using host network mode"
     assert warnings_about_the_arm([ours, theirs]) == (theirs,)
+
+
+@pytest.mark.parametrize(("cpus", "nano"), [(0.0, 1_000_000_000), (0.5, 500_000_000), (2.0, 1_000_000_000)])
+def test_a_container_has_no_more_cores_than_its_private_host(cpus: float, nano: int) -> None:
+    config = container_config(ArmSpec("none", Mode.NONE), name="a", labels={}, cpus=cpus)
+    assert config["HostConfig"]["NanoCpus"] == nano

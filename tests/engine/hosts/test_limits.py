@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.experiments.launch import container_config
+from dashboard.core.modes import ArmSpec, Mode
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts.limits import make_cgroups, processes, shell_files
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.limits import make_cgroups, processes, read_cpus, shell_files
+from tests.support.private_engine import load_lab_image
 
 LIMITS = HostLimits(memory_mb=256, pids=100, cpus=0.5)
 MB = 1 << 20
@@ -42,6 +47,7 @@ def test_every_hierarchy_of_version_1_gets_its_limits(tmp_path: Path) -> None:
     }
     assert engine == tuple(str(tmp_path / one / "host/engine/cgroup.procs") for one in ("cpu", "memory", "pids"))
     assert len(shell_files("host", tmp_path)) == 3
+    assert read_cpus("host", tmp_path) == 0.5
 
 
 def test_the_unified_hierarchy_delegates_before_it_limits(tmp_path: Path) -> None:
@@ -56,6 +62,10 @@ def test_the_unified_hierarchy_delegates_before_it_limits(tmp_path: Path) -> Non
         "host/containers/cgroup.subtree_control",
     }
     assert found["host/cpu.max"] == "50000 100000"
+    assert read_cpus("host", tmp_path) == 0.5
+    (tmp_path / "host/cpu.max").write_text("max 100000\n")
+    assert read_cpus("host", tmp_path) == 0.0
+    assert read_cpus("none", tmp_path) == 0.0
     assert found["host/containers/memory.max"] == str(160 * MB)
     assert (found["host/pids.max"], found["host/containers/pids.max"]) == ("612", "100")
 
@@ -73,3 +83,19 @@ def test_processes_are_found_by_part(tmp_path: Path, part: str, expected: list[i
         hierarchy(tmp_path, f"pids/host/{folder}/cgroup.procs")
         (tmp_path / f"pids/host/{folder}/cgroup.procs").write_text(text)
     assert sorted(processes("host", part, tmp_path)) == expected
+
+
+@pytest.mark.engine
+async def test_a_container_starts_on_a_host_with_half_a_core(tmp_path: Path) -> None:
+    """The kernel refuses a quota above that of the cgroup around it (cgroup v1, tg_cfs_schedulable_down)."""
+    host = await private_host.start(tmp_path, die_with_parent=True, limits=LIMITS)
+    engine = DockerEngine(host.endpoint, timeout_s=30)
+    try:
+        await load_lab_image(host)
+        arm = ArmSpec("none", Mode.NONE, image="nginx")
+        config = container_config(arm, name="half", labels={}, cpus=read_cpus(host.name))
+        created = await engine.create_container("half", config)
+        await engine.start_container(created.id)
+    finally:
+        await engine.close()
+        await private_host.stop(host)

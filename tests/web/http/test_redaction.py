@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test import Client
 
-from dashboard.web.http.redaction import RedactTokens
+from dashboard.web.http.redaction import OmitTraceback, RedactTokens
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,40 @@ def test_tokens_are_redacted_in_logs(message: str, arguments: tuple[str, ...], l
 
 def test_all_log_handlers_and_loggers_of_refusals_redact_tokens() -> None:
     handlers: Any = settings.LOGGING["handlers"]
-    assert handlers["stderr"]["filters"] == ["tokens"]
+    assert handlers["stderr"]["filters"] == ["tokens", "tracebacks"]
     for name in ("django.request", "django.security.csrf"):
         assert any(isinstance(one, RedactTokens) for one in logging.getLogger(name).filters), name
+
+
+#: Requests that Django answers with 400: the body and its type.
+MALFORMED = {
+    "too many fields": ("&".join(f"a{number}=1" for number in range(3000)), "application/x-www-form-urlencoded"),
+    "too large": (f"a={'x' * (2 << 20)}", "application/x-www-form-urlencoded"),
+    "not multipart": ("--x", "multipart/form-data; boundary="),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_request_is_logged_in_one_line(name: str) -> None:
+    body, kind = MALFORMED[name]
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    for each in (RedactTokens(), OmitTraceback()):
+        handler.addFilter(each)
+    logging.getLogger().addHandler(handler)
+    try:
+        answer = Client(HTTP_HOST="127.0.0.1:8000").post("/join/?code=AbC", body, content_type=kind)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert answer.status_code == 400
+    assert written.getvalue().count("\n") == 1, written.getvalue()
+    assert "AbC" not in written.getvalue()
+
+
+def test_a_failure_of_the_server_keeps_its_traceback() -> None:
+    record = logging.LogRecord("x", logging.ERROR, "file", 1, "failed", (), (ValueError, ValueError(), None))
+    record.status_code = 500
+    assert OmitTraceback().filter(record)
+    assert record.exc_info
+    assert record.levelname == "ERROR"
