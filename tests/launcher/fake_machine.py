@@ -133,6 +133,7 @@ class Machine:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
         (self.checkout / "dashboard/__init__.py").touch()
+        shutil.copy(REPOSITORY / "dashboard/interrupts.py", self.checkout / "dashboard")
         shutil.copy(REPOSITORY / "netmodes", self.checkout)
         files = [self.checkout / "netmodes", *(self.checkout / "dashboard/launcher").iterdir()]
         for real, fake in replaced.items():

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import tomllib
 from pathlib import Path
@@ -297,6 +298,19 @@ def test_the_shell_names_the_same_packages_as_python(machine: Machine, command: 
         assert " python3 python3-venv iproute2 net-tools busybox-static docker.io iptables\n" in without
     else:
         assert "apt-get install --no-install-recommends python3 python3-venv\n" in without
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_during_an_installation_ends_it_with_one_sentence(machine: Machine, number: signal.Signals) -> None:
+    os.mkfifo(machine.gate)
+    messages = machine.folder / "messages"
+    with machine.start("doctor", stderr=messages) as launcher, machine.gate.open("w"):  # opens once pip reads
+        launcher.send_signal(number)
+        assert launcher.wait(20) == 128 + number
+    assert messages.read_text().splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in messages.read_text()
+    machine.gate.unlink()
+    assert machine.run("doctor").returncode == 0
 
 
 @pytest.mark.parametrize("ignored", [True, False])
