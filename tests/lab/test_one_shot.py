@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import bootstrap, one_shot
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.one_shot import compare_once
+from dashboard.lab.reconciler import Lab
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.polling import others_run
 from tests.support.specs import make_spec
 
 
@@ -59,7 +62,29 @@ async def test_on_a_host_that_ends_with_the_command_nothing_is_kept(
         return engine, EngineKeeper(PrivateHost("x", 0, 0, "", 0.0, tmp_path, 0), time.time)
 
     monkeypatch.setattr(bootstrap, "open_engine", passing)
-    await compare_once(tmp_path, make_spec("host"), silent, keep=True)
+    said: list[str] = []
+    await compare_once(tmp_path, make_spec("host"), said.append, keep=True)
+    assert engine.made == {}
+    assert said == [
+        "Nothing can be kept: the private host ends with this command. Start an engine, or set DOCKER_HOST."
+    ]
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_a_cancellation_while_everything_is_removed_changes_nothing(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean_up = one_shot._clean_up
+
+    async def cancelled_meanwhile(lab: Lab, identity: str) -> None:
+        command.cancel()
+        await others_run()
+        await clean_up(lab, identity)
+
+    monkeypatch.setattr(one_shot, "_clean_up", cancelled_meanwhile)
+    command = asyncio.ensure_future(compare_once(tmp_path, make_spec("host"), silent))
+    with pytest.raises(asyncio.CancelledError):
+        await command
     assert engine.made == {}
 
 
