@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import stat
+import time
 import tomllib
 from pathlib import Path
 
@@ -311,6 +312,21 @@ def test_a_signal_during_an_installation_ends_it_with_one_sentence(machine: Mach
     assert "Traceback" not in messages.read_text()
     machine.gate.unlink()
     assert machine.run("doctor").returncode == 0
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.02, 0.04, 0.08, 0.16])
+def test_ctrl_c_in_the_first_moment_prints_no_traceback(machine: Machine, delay_s: float) -> None:
+    for program in ("env", "true"):
+        (machine.bin / program).symlink_to(shutil.which(program) or program)
+    os.mkfifo(machine.gate)
+    messages = machine.folder / "messages"
+    with machine.start("doctor", stderr=messages) as launcher:
+        end = time.monotonic() + delay_s
+        until(lambda: time.monotonic() >= end)
+        launcher.send_signal(signal.SIGINT)
+        assert launcher.wait(20) in {130, -signal.SIGINT}
+    assert messages.read_text().splitlines()[-1:] in ([], ["Interrupted."])
+    assert "Traceback" not in messages.read_text()
 
 
 @pytest.mark.parametrize("ignored", [True, False])
