@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Any
 
 from dashboard.core.experiments.messages import PublishedPort
@@ -16,13 +15,6 @@ from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode, NetworkAttachme
 from dashboard.core.namespaces.addresses import bracket
 
 MEGABYTE = 1 << 20
-
-
-class Hardening(StrEnum):
-    """The user that launches: the owner of the machine, or a participant of a training session."""
-
-    OWNER = "owner"
-    PARTICIPANT = "participant"
 
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
@@ -38,9 +30,9 @@ def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
     return str(arm.mode)
 
 
-def limits(hardening: Hardening = Hardening.OWNER) -> dict[str, Any]:
+def limits() -> dict[str, Any]:
     """The part of the HostConfig that limits a container's resources and rights."""
-    always: dict[str, Any] = {
+    return {
         "AutoRemove": False,
         "SecurityOpt": ["no-new-privileges"],
         "PidsLimit": 512,
@@ -49,26 +41,13 @@ def limits(hardening: Hardening = Hardening.OWNER) -> dict[str, Any]:
         "NanoCpus": 1_000_000_000,
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}},
     }
-    if hardening is Hardening.OWNER:
-        return always
-    return always | {
-        "CapDrop": ["ALL"],
-        "PidsLimit": 128,
-        "Memory": 128 * MEGABYTE,
-        "MemorySwap": 128 * MEGABYTE,
-        "NanoCpus": 500_000_000,
-        "ReadonlyRootfs": True,
-        "Tmpfs": {"/tmp": "rw,nosuid,nodev,noexec,size=16m,mode=1777"},  # noqa: S108  inside the container
-        "IpcMode": "private",
-        "Ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 1024}],
-    }
 
 
-def _bindings(publish: Iterable[Publish], default_address: str) -> dict[str, list[dict[str, str]]]:
+def _bindings(publish: Iterable[Publish]) -> dict[str, list[dict[str, str]]]:
     bindings: dict[str, list[dict[str, str]]] = {}
     for port in publish:
         bindings.setdefault(f"{port.container_port}/{port.protocol}", []).append(
-            {"HostIp": port.host_address or default_address, "HostPort": str(port.host_port or "")}
+            {"HostIp": port.host_address, "HostPort": str(port.host_port or "")}
         )
     return bindings
 
@@ -89,25 +68,20 @@ def container_config(
     network: str | None = None,
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_container: str | None = None,
-    hardening: Hardening = Hardening.OWNER,
-    capabilities: tuple[str, ...] = (),
     cpus: float = 0.0,
 ) -> dict[str, Any]:
     """The body of ``POST /containers/create``; the only function that makes a HostConfig.
 
     Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
-    off, so that the exit code can be read before the container is removed. ``capabilities`` are added back to a
-    participant's container. ``cpus``: the limit of its private host, if it has one, since a cgroup of version 1 may not
-    have more than the one around it. On networks of the experiment the arm's key is an alias, so that arms find each
-    other by key; ``attached`` are further networks.
+    off, so that the exit code can be read before the container is removed. ``cpus``: the limit of its private host, if it
+    has one, since a cgroup of version 1 may not have more than the one around it. On networks of the experiment the arm's
+    key is an alias, so that arms find each other by key; ``attached`` are further networks.
     """
-    participant = hardening is Hardening.PARTICIPANT
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {
-        **limits(hardening),
+        **limits(),
         "NetworkMode": mode,
-        # Pages of participants are linked on 127.0.0.2: cookies are not separated by port (RFC 6265, section 8.5).
-        "PortBindings": _bindings(arm.publish, "127.0.0.2" if participant else ""),
+        "PortBindings": _bindings(arm.publish),
         "PublishAllPorts": arm.publish_all,
         "Dns": list(arm.dns),
         "ExtraHosts": [extra_host(entry) for entry in arm.add_host],
@@ -115,8 +89,6 @@ def container_config(
     }
     if cpus:
         host["NanoCpus"] = min(host["NanoCpus"], int(cpus * 1_000_000_000))
-    if participant and capabilities:
-        host["CapAdd"] = sorted(capabilities)
     config: dict[str, Any] = {
         "Image": arm.image,
         "Env": [f"{key}={value}" for key, value in arm.environment.items()],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.test import Client
 
+from dashboard import urls
 from dashboard.core.training.join_address import JoinAddress
 from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
 from dashboard.models import Answer, Experiment, GroupHost, Participant, SessionEvent, TrainingSession
@@ -19,6 +21,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http import own_addresses
+from dashboard.web.service import Service
 from dashboard.web.training import join_views
 from dashboard.web.training.join_views import key_of
 from tests.lab.training_builders import again, session
@@ -396,6 +399,39 @@ async def test_without_hosts_a_gated_session_accepts_predictions_after_revealed_
     assert (await post(f"{request}opened/", sessions.ada)).status == 204
     assert (await post(f"{request}predict/", sessions.ada, choice="0")).status == 302
     assert [answer.step async for answer in Answer.objects.all()] == ["request"]
+
+
+async def test_without_hosts_nothing_that_a_participant_sends_reaches_an_engine(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers of participants run on private hosts only, never on the engine of the machine."""
+    asked: list[str] = []
+
+    async def ask_of(_self: Service, host: str, function: Callable[..., object], *_args: object) -> None:
+        asked.append(f"{function} of {host or 'the machine'}")
+
+    monkeypatch.setattr(Service, "ask_of", ask_of)
+    await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"), None)
+    made = await database_sync_to_async(Experiment.objects.get)()
+    home = f"/sessions/{sessions.row.id}/"
+    assert (await post(f"{home}console/steer/reveal/", sessions.owner, step="prepare")).status == 302
+    asked.clear()
+    commands = [
+        pattern.pattern._route
+        for pattern in urls.lab_patterns
+        if not pattern.pattern._route.endswith(("track/", "distribution"))
+    ]
+    assert len(commands) > 10
+    for command in commands:
+        path = f"{home}lab/{command.replace('<str:run_id>', made.pk)}"
+        answer = await post(path, sessions.ada, modes="host", image="nginx", claims="host-shares-netns")
+        assert answer.status in {403, 404, 405, 409}, (path, answer.status)
+    for command in ("run", "check", "hint", "measure"):
+        answer = await post(f"{home}steps/prepare/{command}/", sessions.ada, number="0")
+        assert answer.status in {302, 404, 409}, (command, answer.status)
+    assert (await post(f"{home}host/", sessions.ada)).status == 404
+    assert asked == []
+    assert await database_sync_to_async(Experiment.objects.count)() == 1
 
 
 async def test_actions_of_the_instructor_reach_the_participants_concerned(sessions: TwoSessions) -> None:
