@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 #: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
     "tests/docs/test_typed.py": 60,
+    "tests/engine/hosts/test_escapes.py": 60,
     "tests/management/test_up.py": 50,
     "tests/management/test_backup.py": 40,
     "tests/management/test_compare.py": 40,

@@ -1,0 +1,385 @@
+"""What attempts to leave a private host aim at: files, processes, devices and sockets on the machine that the tests
+make and remove. Nothing of the machine itself is touched."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+import signal
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+from dashboard.engine.hosts.private_host import PrivateHost
+from tests.support.polling import until
+
+#: Who carries out an attempt: the program of a terminal, or of a container.
+ORIGINS = ("terminal", "docker")
+SPOKEN = b"spoken on another link"
+CGROUPS = Path("/sys/fs/cgroup")
+LIBC = ctypes.CDLL(None, use_errno=True)
+ADD_KEY, KEYCTL = {"x86_64": (248, 250), "aarch64": (217, 219)}[os.uname().machine]
+USER_KEYRING, UNLINK = -4, 9
+TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET = 1, 2
+
+
+def checked(result: int) -> int:
+    """The result of a call; OSError if it is -1."""
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def in_namespace(path: str | Path, work: Callable[[], Any]) -> Any:
+    """The result of ``work`` in a thread that has entered a network or UTS namespace."""
+    results: list[Any] = []
+
+    def run() -> None:
+        fd = os.open(path, os.O_RDONLY)
+        os.setns(fd)
+        os.close(fd)
+        results.append(work())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    return results[0]
+
+
+def sleeper(seconds: int) -> int:
+    """The process that sleeps for so many seconds, as the machine sees it; 0 if it does not run."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes().split(b"\0")[:2] == [b"sleep", str(seconds).encode()]:
+                return int(path.parent.name)
+    return 0
+
+
+def sniffer() -> socket.socket:
+    """A socket that receives every frame of a test (EtherType 0x88b5, for experiments) in this namespace."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
+    made.setblocking(False)
+    return made
+
+
+class _Page(BaseHTTPRequestHandler):
+    """Records the path of each request."""
+
+    server: _Pages
+
+    def do_GET(self) -> None:
+        self.server.requested.append(self.path.strip("/"))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"the page of the machine")
+
+    do_OPTIONS = do_GET  # noqa: N815  the name of the standard library
+
+    def log_message(self, *_arguments: object) -> None:
+        """Prints nothing."""
+
+
+class _Pages(HTTPServer):
+    requested: list[str]
+
+
+@dataclass(slots=True)
+class Machine:
+    """The stand-ins. ``secret`` is in no place that a host may read; ``frame`` marks frames on links."""
+
+    folder: Path
+    neighbour: PrivateHost
+    secret: str = field(default_factory=lambda: f"secret-{secrets.token_hex(8)}")
+    frame: str = field(default_factory=lambda: f"frame-{secrets.token_hex(8)}-")
+    name: str = field(default_factory=lambda: f"netmodes-escape-{secrets.token_hex(4)}")
+    #: Seconds of sleep, by which processes of containers are found from outside.
+    mark: int = field(default_factory=lambda: 10_000 + 10 * secrets.randbelow(9_000))
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    neighbours: dict[str, int] = field(default_factory=dict)
+    device: Path = Path()
+    disk: tuple[int, int] = (0, 0)
+    hierarchy: Path = Path()
+    terminal: int = -1
+    terminal_path: str = ""
+    key: int = 0
+    shm: tuple[int, int] = (0, 0)
+    handle: tuple[int, bytes] = (0, b"")
+    address: int = 0
+    pages: _Pages | None = None
+    sniffers: list[socket.socket] = field(default_factory=list)
+    clocks: list[int] = field(default_factory=list)
+    log: socket.socket | None = None
+    engine: socket.socket | None = None
+
+    @property
+    def program(self) -> Path:
+        """A file among the machine's programs, which hosts see."""
+        return Path("/usr/lib") / self.name
+
+    @property
+    def node(self) -> Path:
+        """A device node of the machine: another ``null``."""
+        return Path("/dev") / self.name
+
+    @property
+    def page(self) -> str:
+        """The address of a page on the machine's loopback."""
+        assert self.pages is not None
+        return f"127.0.0.1:{self.pages.server_port}"
+
+    def aims(self) -> dict[str, Any]:
+        """What the probe receives."""
+        assert self.pages is not None
+        port = self.pages.server_port
+        return {
+            "folder": str(self.folder),
+            "disk": self.disk,
+            "pids": {name: process.pid for name, process in self.processes.items()} | self.neighbours,
+            "address": self.address,
+            "handle_type": self.handle[0],
+            "handle": self.handle[1].hex(),
+            "key": self.key,
+            "key_name": self.name,
+            "shm_key": self.shm[0],
+            "shm_id": self.shm[1],
+            "page": self.page,
+            "pages": [f"{address}:{port}" for address in ("192.0.2.1", "198.51.100.2", "172.17.0.1")],
+            "abstract": self.name,
+            "frame": self.frame,
+        }
+
+    def marked(self, number: int) -> int:
+        """The process of a container that sleeps for ``mark`` seconds and this number; 0 if it does not run."""
+        return sleeper(self.mark + number)
+
+    def is_alive(self, name: str) -> bool:
+        """Whether a process of the machine still runs."""
+        return self.processes[name].poll() is None
+
+    def frames(self) -> str:
+        """The text of the frames that have reached the machine or the neighbour."""
+        found = b""
+        for one in self.sniffers:
+            with suppress(BlockingIOError):
+                while True:
+                    found += one.recv(2000)
+        return found.decode("latin-1")
+
+    def speak(self) -> None:
+        """Sends a frame with ``SPOKEN`` on every link of the machine and of the neighbour."""
+        links = (socket.if_nameindex(), in_namespace(f"/proc/{self.neighbour.pid}/ns/net", socket.if_nameindex))
+        for one, names in zip(self.sniffers, links, strict=True):
+            for _, name in names:
+                with suppress(OSError):  # the link is down
+                    one.sendto(b"\xff" * 6 + b"\x02\0\0\0\0\x02" + b"\x88\xb5" + SPOKEN, (name, 0x88B5))
+
+    def clock_was_set(self, origin: str) -> bool:
+        """Whether the clock was set since ``start_clock`` (timerfd_create(2): TFD_TIMER_CANCEL_ON_SET)."""
+        with suppress(BlockingIOError):
+            try:
+                os.read(self.clocks[ORIGINS.index(origin)], 8)
+            except OSError as error:
+                if error.errno == errno.ECANCELED:
+                    return True
+                raise
+        return False
+
+    def start_clock(self) -> None:
+        """Notices from now on when the clock is set."""
+        self.clocks.append(checked(LIBC.timerfd_create(0, os.O_NONBLOCK | os.O_CLOEXEC)))
+        at = ctypes.create_string_buffer(struct.pack("qqqq", 0, 0, 4_000_000_000, 0))
+        checked(LIBC.timerfd_settime(self.clocks[-1], TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, at, None))
+
+    def terminal_text(self) -> str:
+        """What was printed on the terminal of the machine."""
+        with suppress(BlockingIOError):
+            return os.read(self.terminal, 4096).decode()
+        return ""
+
+    def log_text(self) -> str:
+        """What was sent to the machine's log socket."""
+        assert self.log is not None
+        with suppress(BlockingIOError):
+            return self.log.recv(4096).decode()
+        return ""
+
+    def engine_was_asked(self) -> bool:
+        """Whether something has connected to the socket that stands for the machine's engine."""
+        assert self.engine is not None
+        try:
+            self.engine.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def machine(folder: Path, neighbour: PrivateHost, neighbours: dict[str, int]) -> Iterator[Machine]:
+    """The stand-ins, removed at the end. ``neighbours`` are processes of containers of the neighbour, by their aim."""
+    folder.mkdir()
+    made = Machine(folder, neighbour, neighbours=neighbours)
+    with ExitStack() as stack:
+        stack.callback(_remove_remains, made)
+        for build in (_files, _processes, _kernel, _sockets):
+            build(made, stack)
+        yield made
+
+
+def _files(made: Machine, stack: ExitStack) -> None:
+    """A secret, a database, a disk, a node, and a program."""
+    (made.folder / "secret.key").write_text(made.secret)
+    (made.folder / "secret.key").chmod(0o600)
+    (made.folder / "db.sqlite3").write_text(made.secret)
+    (made.folder / "content").mkdir()
+    (made.folder / "content" / "secret.key").write_text(made.secret)
+    image = made.folder / "disk.img"
+    subprocess.run(["mke2fs", "-q", "-d", made.folder / "content", image, "1m"], check=True)
+    found = subprocess.run(["losetup", "--find", "--show", image], check=True, capture_output=True, text=True)
+    made.device = Path(found.stdout.strip())
+    stack.callback(lambda: subprocess.run(["losetup", "--detach", made.device], check=True))
+    number = made.device.stat().st_rdev
+    made.disk = (os.major(number), os.minor(number))
+    os.mknod(made.node, 0o20600, os.makedev(1, 3))
+    stack.callback(made.node.unlink)
+    made.program.write_text("a program\n")
+    stack.callback(made.program.unlink)
+
+
+def _processes(made: Machine, stack: ExitStack) -> None:
+    """Processes to end, to trace, to read, and to take the host name from."""
+    names = ["environment", *(f"{what} {origin}" for what in ("kill", "ptrace", "uts") for origin in ORIGINS)]
+    names.append("typed kill")
+    for name in names:
+        tool = ["unshare", "--uts", "--"] if name.startswith("uts") else []
+        process = subprocess.Popen(
+            [*tool, "sleep", "1000"], env={"PATH": os.defpath, "SECRET": made.secret}, start_new_session=True, cwd="/"
+        )
+        made.processes[name] = process
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+    own = Path("/proc/self/ns/uts").readlink()
+    for origin in ORIGINS:
+        place = Path(f"/proc/{made.processes[f'uts {origin}'].pid}/ns/uts")
+        until(lambda place=place: place.readlink() != own)  # type: ignore[misc]
+    _hierarchy(made, stack)
+    fields = Path(f"/proc/{made.processes['environment'].pid}/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[47]), int(fields[48])
+    with Path(f"/proc/{made.processes['environment'].pid}/mem").open("rb") as memory:
+        memory.seek(start)
+        made.address = start + memory.read(end - start).index(made.secret.encode())
+
+
+def _hierarchy(made: Machine, stack: ExitStack) -> None:
+    """A hierarchy of cgroups with a release agent, in a mount namespace of its own: others would keep copies."""
+    place = made.folder / "hierarchy"
+    place.mkdir()
+    command = (
+        "mount -t tmpfs hierarchy $1 && mkdir $1/h && mount -t cgroup -o none,name=$0 cgroup $1/h && exec sleep 1000"
+    )
+    process = subprocess.Popen(["unshare", "--mount", "sh", "-c", command, made.name, place], start_new_session=True)
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+    made.hierarchy = Path(f"/proc/{process.pid}/root{place}/h")
+    until((made.hierarchy / "release_agent").exists)
+
+
+def _kernel(made: Machine, stack: ExitStack) -> None:
+    """A key, a segment of shared memory, a handle of a file, and a clock."""
+    content = made.secret.encode()
+    call = LIBC.syscall
+    arguments = (b"user", made.name.encode(), content, ctypes.c_long(len(content)), ctypes.c_long(USER_KEYRING))
+    made.key = checked(call(ctypes.c_long(ADD_KEY), *arguments))
+    unlink = (ctypes.c_long(one) for one in (KEYCTL, UNLINK, made.key, USER_KEYRING))
+    stack.callback(call, *unlink)
+
+    LIBC.shmat.restype = ctypes.c_void_p
+    number = secrets.randbits(30) | 1
+    segment = checked(LIBC.shmget(number, 4096, 0o1600))
+    stack.callback(LIBC.shmctl, segment, 0, None)
+    place = LIBC.shmat(segment, None, 0)
+    ctypes.memmove(place, content, len(content))
+    LIBC.shmdt(ctypes.c_void_p(place))
+    made.shm = (number, segment)
+
+    handle = ctypes.create_string_buffer((128).to_bytes(4, "little") + bytes(132))
+    mount = ctypes.c_int()
+    path = str(made.folder / "secret.key").encode()
+    checked(LIBC.name_to_handle_at(-100, path, handle, ctypes.byref(mount), 0))
+    count, kind = (int.from_bytes(handle.raw[at : at + 4], "little") for at in (0, 4))
+    made.handle = (kind, handle.raw[8 : 8 + count])
+    stack.callback(lambda: list(map(os.close, made.clocks)))
+
+
+def _sockets(made: Machine, stack: ExitStack) -> None:
+    """A page, a log, an engine, a terminal, and ears on the links of the machine and of the neighbour."""
+    made.pages = _Pages(("127.0.0.1", 0), _Page)
+    made.pages.requested = []
+    thread = threading.Thread(target=made.pages.serve_forever, daemon=True)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(made.pages.server_close)
+    stack.callback(made.pages.shutdown)
+
+    abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
+    abstract.bind("\0" + made.name)
+    abstract.listen()
+    answering = threading.Thread(target=_answer, args=(abstract, made.secret), daemon=True)
+    answering.start()
+    stack.callback(answering.join)
+    stack.callback(lambda: abstract.shutdown(socket.SHUT_RDWR))
+
+    made.log = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    made.log.bind(str(made.folder / "log.sock"))
+    made.log.setblocking(False)
+    made.engine = stack.enter_context(socket.socket(socket.AF_UNIX))
+    made.engine.bind(str(made.folder / "docker.sock"))
+    made.engine.listen()
+    made.engine.setblocking(False)
+
+    made.terminal, other = os.openpty()
+    made.terminal_path = os.ttyname(other)
+    os.set_blocking(made.terminal, False)
+    stack.callback(os.close, made.terminal)
+    stack.callback(os.close, other)
+
+    made.sniffers = [stack.enter_context(sniffer())]
+    made.sniffers.append(stack.enter_context(in_namespace(f"/proc/{made.neighbour.pid}/ns/net", sniffer)))
+
+
+def _remove_remains(made: Machine) -> None:
+    """Removes what attempts left where they succeeded: mounts, and cgroups with their processes."""
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        point = line.split()[4]
+        if point.startswith(f"{made.folder}/") or made.name in point:
+            subprocess.run(["umount", point], check=True)
+
+    def are_gone() -> bool:
+        tops = [*CGROUPS.glob(f"*/{made.name}*"), *CGROUPS.glob(f"{made.name}*")]
+        folders = [folder for top in tops for folder in (top, *top.rglob("*")) if folder.is_dir()]
+        for folder in sorted(folders, reverse=True):
+            with suppress(OSError):
+                for pid in (folder / "cgroup.procs").read_text().split():
+                    os.kill(int(pid), signal.SIGKILL)
+                folder.rmdir()
+        return not folders
+
+    until(are_gone)
+
+
+def _answer(listening: socket.socket, secret: str) -> None:
+    """Gives the secret to everyone who connects."""
+    with suppress(OSError):
+        while True:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(secret.encode())
