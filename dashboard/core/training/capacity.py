@@ -60,12 +60,13 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is why this
-    machine can run none."""
+    machine can run none. ``isolated``: root of a host is an ordinary user of the machine."""
 
     running: int
     more: int
     limited_by: str = ""
     problem: str = ""
+    isolated: bool = False
 
     @property
     def total(self) -> int:

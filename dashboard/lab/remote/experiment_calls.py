@@ -1,7 +1,7 @@
 """Remote calls of pages about experiments, engines and hosts."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.messages import Doctor, ModeReport
@@ -9,6 +9,8 @@ from dashboard.core.modes import ArmSpec
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path
 from dashboard.core.training.capacity import Capacity, HostLimits
+from dashboard.engine.hosts.programs import engine_options, engine_setup
+from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
 from dashboard.lab.doctor import examine, free_port, modes_of
 from dashboard.lab.engine import ports
 from dashboard.lab.experiments import trace
@@ -75,5 +77,6 @@ async def want_host(hosts: GroupHosts, group: str, again: bool = False) -> HostS
 
 
 async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
-    """The number of running hosts and of those that can be added."""
-    return hosts.capacity(limits)
+    """The number of running hosts and of those that can be added, and whether they are isolated from the machine."""
+    isolated = suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE
+    return replace(hosts.capacity(limits), isolated=isolated)

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard import urls
+from dashboard.core.training.capacity import Capacity
 from dashboard.core.training.join_address import JoinAddress
 from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
 from dashboard.models import Answer, Experiment, GroupHost, Participant, SessionEvent, TrainingSession
@@ -22,7 +23,7 @@ from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http import own_addresses
 from dashboard.web.service import Service
-from dashboard.web.training import join_views
+from dashboard.web.training import join_views, views
 from dashboard.web.training.join_views import key_of
 from tests.lab.training_builders import again, session
 from tests.support.polling import eventually
@@ -416,11 +417,8 @@ async def test_without_hosts_nothing_that_a_participant_sends_reaches_an_engine(
     home = f"/sessions/{sessions.row.id}/"
     assert (await post(f"{home}console/steer/reveal/", sessions.owner, step="prepare")).status == 302
     asked.clear()
-    commands = [
-        pattern.pattern._route
-        for pattern in urls.lab_patterns
-        if not pattern.pattern._route.endswith(("track/", "distribution"))
-    ]
+    routes = [str(pattern.pattern) for pattern in urls.lab_patterns]
+    commands = [route for route in routes if not route.endswith(("track/", "distribution"))]
     assert len(commands) > 10
     for command in commands:
         path = f"{home}lab/{command.replace('<str:run_id>', made.pk)}"
@@ -526,6 +524,18 @@ async def test_invalid_commands_are_refused_with_a_sentence(sessions: TwoSession
     await post(f"{steer}/close/", sessions.owner)
     assert (await post(f"{steer}/step/", sessions.owner, by="next")).status == 409
     assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner))["location"] == "/sessions/"
+
+
+@pytest.mark.parametrize(("isolated", "sentence"), [(True, "is an ordinary user of"), (False, "is root on")])
+async def test_the_form_states_what_root_on_a_private_host_is(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch, isolated: bool, sentence: str
+) -> None:
+    async def capacity(*_arguments: object) -> Capacity:
+        return Capacity(0, 5, "memory", isolated=isolated)
+
+    monkeypatch.setattr(views, "capacity", capacity)
+    page = (await get("/sessions/new/", sessions.owner)).text
+    assert re.findall(r"Root on a private host (is .*?) this machine", page) == [sentence]
 
 
 async def test_the_form_creates_a_session(sessions: TwoSessions) -> None:
