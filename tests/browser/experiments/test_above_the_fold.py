@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
+from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.browser.visitor import Visit
 from tests.support.polling import until
@@ -17,6 +18,10 @@ SIZES: tuple[ViewportSize, ...] = (
     {"width": 1024, "height": 768},
     {"width": 390, "height": 844},
 )
+#: How far the page has moved by itself since it opened (Layout Instability API).
+SHIFTED = """() => new Promise((done) => new PerformanceObserver((list) => done(
+    list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0)
+)).observe({type: "layout-shift", buffered: true}) ?? setTimeout(() => done(0), 1000))"""
 STATES = ("running", "partly running", "failed", "ended")
 
 
@@ -52,3 +57,12 @@ def test_the_answer_and_every_view_are_on_the_screen(
     expect(answer).to_be_in_viewport(ratio=1)
     for view in page.locator(".tabs a").all():
         expect(view).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}x{size['height']}")
+def test_nothing_moves_while_the_page_becomes_live(
+    size: ViewportSize, experiments: dict[str, str], visit: Visit, server: Server
+) -> None:
+    page = visit(viewport=size).open(f"{server.url}/experiments/{experiments['running']}/")
+    ExperimentPage(page).wait_until_live()
+    assert page.evaluate(SHIFTED) < 0.05
