@@ -1,5 +1,6 @@
 """The response to an unexpected error, and to a request without a database."""
 
+import logging
 import sys
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.operations.database_problems import explain_database_error, is_damaged
 
+log = logging.getLogger(__name__)
 #: Seconds until the client may try again; a database restart takes less.
 RETRY_S = 5
 
@@ -34,4 +36,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response = HttpResponse(loader.render_to_string(f"{status}.html", {"reason": reason}), status=status)
     if unavailable:
         response["Retry-After"] = str(RETRY_S)
+        # One line instead of Django's traceback: each request fails while the database is away.
+        log.error("a request was answered with 503: %s", error)
+        response._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log marks it
     return response

@@ -29,14 +29,18 @@ def failing(request: pytest.FixtureRequest, me: Person, monkeypatch: pytest.Monk
     return me, status, sentence
 
 
-async def test_a_page_shows_the_error_and_what_to_do(failing: tuple[Person, int, str]) -> None:
+async def test_a_page_shows_the_error_and_what_to_do(
+    failing: tuple[Person, int, str], caplog: pytest.LogCaptureFixture
+) -> None:
     me, status, sentence = failing
+    caplog.clear()
     answer = await http("GET", "/", who=me)
     assert answer.status == status
     assert f'<h1 id="message-title">{sentence}</h1>' in answer.text
     assert "Traceback" not in answer.text
     assert (answer["retry-after"] == "5") == (status == 503)
     assert "content-security-policy" in dict(answer.headers)
+    assert any(record.exc_info for record in caplog.records) == (status == 500), "one line without a traceback"
 
 
 async def test_the_api_answers_in_json(failing: tuple[Person, int, str]) -> None:
