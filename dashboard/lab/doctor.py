@@ -12,6 +12,8 @@ from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, 
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
+from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
+from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
 from dashboard.netns.namespace import Namespace, NamespaceGone
@@ -106,6 +108,19 @@ def _machine_check(info: EngineInfo) -> Check:
     return Check("machine", ok=True, detail=detail)
 
 
+def _host_check() -> Check:
+    """Whether private hosts can be started, and what their root is."""
+    problem = missing_requirement(engine_root(), engine_setup())
+    if problem:
+        return Check("private hosts", ok=False, detail=problem)
+    if suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE:
+        return Check("private hosts", ok=True, detail="root of a private host is an ordinary user of this machine")
+    detail = (
+        "root of a private host is root of this machine: give one only to people to whom you would give the machine"
+    )
+    return Check("private hosts", ok=True, detail=detail)
+
+
 async def examine(engine: Engine, *, private: bool) -> Doctor:
     """``doctor/1``; an engine that does not answer is a result, not an error."""
     may_enter = await asyncio.to_thread(can_enter_namespaces)
@@ -119,6 +134,7 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
             else "entering network namespaces requires root: run sudo ./netmodes up",
         ),
         *_tools(),
+        await asyncio.to_thread(_host_check),
     ]
     try:
         info = await engine.info()

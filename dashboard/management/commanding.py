@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dashboard.core.experiments.messages import encode
 from dashboard.core.operations.backup_manifest import newer_database_problem
 from dashboard.core.operations.database_problems import describe_database_error
 from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.engine.hosts.runtimes import VARIABLE, Runtime
 from dashboard.engine.protocol import EngineError
 from dashboard.store.operations import advisory_lock
 from dashboard.store.operations.applied_migrations import applied_migrations, known_migrations
@@ -118,6 +120,21 @@ class NetmodesCommand(BaseCommand):
             return interrupts.run(work)
         except (EngineError, PrivateHostError) as error:
             raise CommandError(str(error), returncode=FAILED) from None
+
+
+def add_privileged_hosts(parser: ArgumentParser) -> None:
+    """The option for machines that do not permit user namespaces."""
+    parser.add_argument(
+        "--privileged-hosts",
+        action="store_true",
+        help="start private hosts whose root is root of this machine, where it does not permit user namespaces",
+    )
+
+
+def choose_host_runtime(options: dict[str, Any]) -> None:
+    """Set the runtime of private hosts for this process and those that it starts."""
+    if options.get("privileged_hosts"):
+        os.environ[VARIABLE] = Runtime.PRIVILEGED
 
 
 def require_root(purpose: str) -> None:

@@ -94,3 +94,21 @@ def test_a_free_port_has_no_listener() -> None:
     assert free_port(None) == 8080
     assert free_port(zoo.pid) == 8080, "the process is gone"
     assert free_port(os.getpid(), 9000) >= 9000
+
+
+@pytest.mark.parametrize(
+    ("runtime", "problem", "ok", "words"),
+    [
+        ("user-namespace", "", True, "is an ordinary user of this machine"),
+        ("privileged", "", True, "is root of this machine"),
+        ("user-namespace", "This machine does not permit user namespaces.", False, "does not permit user namespaces"),
+    ],
+)
+async def test_what_root_of_a_private_host_is_on_this_machine(
+    runtime: str, problem: str, ok: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETMODES_HOST_RUNTIME", runtime)
+    monkeypatch.setattr("dashboard.lab.doctor.missing_requirement", lambda *_: problem)
+    found = await examine(FakeEngine(), private=False)
+    check = next(one for one in found.checks if one.name == "private hosts")
+    assert (check.ok, words in check.detail) == (ok, True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dashboard.engine.hosts.cleanup import start_ticks
+from dashboard.management.commanding import choose_host_runtime
 from tests.support.private_engine import share_lab_image
-from tests.support.terminal import Terminal, run_here
+from tests.support.terminal import ROOT, Terminal, run_here
 
 FIELDS = {"id", "pid", "netns", "socket", "started"}
 
@@ -71,3 +74,39 @@ def test_removing_all_without_hosts_is_no_error(nowhere: Terminal) -> None:
     done = nowhere.run("hosts", "remove", "--all", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out) == {"schema": "hosts/1", "hosts": []}
+
+
+def test_privileged_hosts_are_an_explicit_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETMODES_HOST_RUNTIME", "user-namespace")
+    choose_host_runtime({"privileged_hosts": False})
+    assert os.environ["NETMODES_HOST_RUNTIME"] == "user-namespace"
+    choose_host_runtime({"privileged_hosts": True})
+    assert os.environ["NETMODES_HOST_RUNTIME"] == "privileged"
+
+
+@pytest.mark.parametrize("command", [("up",), ("hosts", "create")])
+def test_the_commands_that_start_hosts_have_the_option(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    done = run_here(capsys, *command, "--help")
+    assert "--privileged-hosts" in done.out
+
+
+def test_where_the_kernel_refuses_user_namespaces_create_says_so(nowhere: Terminal) -> None:
+    """In a user namespace in which no other may be created."""
+    share_lab_image(nowhere.folder)
+    nowhere.environment["NETMODES_HOST_RUNTIME"] = "user-namespace"
+    closed = "echo 0 > /proc/sys/user/max_user_namespaces"
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{closed}; exec "$@"', "sh"]
+    done = subprocess.run(
+        [*command, sys.executable, str(ROOT / "manage.py"), "hosts", "create"],
+        env=nowhere.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "This machine does not permit user namespaces" in done.stderr
+    assert "NETMODES_HOST_RUNTIME=privileged" in done.stderr
+    assert "Traceback" not in done.stderr

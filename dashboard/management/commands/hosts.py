@@ -15,7 +15,13 @@ from dashboard.engine.hosts.enter import enter_command, enter_environment
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
 from dashboard.interrupts import uninterrupted
-from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.management.commanding import (
+    WRONG_USAGE,
+    NetmodesCommand,
+    add_privileged_hosts,
+    choose_host_runtime,
+    require_root,
+)
 
 MAX_HOSTS = 100
 
@@ -39,6 +45,7 @@ class Command(NetmodesCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|enter|remove")
         create = actions.add_parser("create", help="start N private hosts (default 1) with the lab image as nginx")
         create.add_argument("count", nargs="?", default="1", metavar="N", help="how many (default 1)")
+        add_privileged_hosts(create)
         listing = actions.add_parser("list", help="list running private hosts")
         enter = actions.add_parser("enter", help="open a shell as root in a private host's namespaces")
         enter.add_argument("id", metavar="ID", help="an id from the list")
@@ -69,6 +76,7 @@ class Command(NetmodesCommand):
         if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_HOSTS):
             raise CommandError(f"N must be a number from 1 to {MAX_HOSTS}, not “{text[:20]}”.", returncode=WRONG_USAGE)
         folder = configuration.data_dir()
+        choose_host_runtime(options)
         self.say(f"Starting {text} private host{'s' if text != '1' else ''}")
         created: list[PrivateHost] = []
         try:

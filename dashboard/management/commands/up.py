@@ -17,7 +17,13 @@ from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, parse_role
 from dashboard.core.operations.proxy_headers import is_trusted
 from dashboard.lab.lab_process import run_lab
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
+from dashboard.management.commanding import (
+    FAILED,
+    WRONG_USAGE,
+    NetmodesCommand,
+    add_privileged_hosts,
+    choose_host_runtime,
+)
 from dashboard.management.serving import (
     address_to_open,
     announced,
@@ -84,6 +90,7 @@ class Command(NetmodesCommand):
             default=configuration.value("NETMODES_ROLE", "all"),
             help="all (default); in a team deployment: web (pages only) or lab (Docker only)",
         )
+        add_privileged_hosts(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Runs until Ctrl-C or SIGTERM."""
@@ -92,6 +99,7 @@ class Command(NetmodesCommand):
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
         os.environ["NETMODES_ROLE"] = str(role)
+        choose_host_runtime(options)
         if role is Role.LAB:
             self._run_lab()
         else:
