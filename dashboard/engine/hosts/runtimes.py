@@ -79,6 +79,6 @@ def user_namespace_refusal() -> str:
             return ""
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
     return (
-        f"This machine does not permit user namespaces ({reason[:200]}): set user.max_user_namespaces, or start Netmodes "
-        f"with --privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}, which makes root on a private host root on this machine."
+        f"This machine does not permit user namespaces ({reason[:200]}): set user.max_user_namespaces, or use "
+        f"--privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}, which makes root on a private host root on this machine."
     )
