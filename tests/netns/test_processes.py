@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.engine.pid_namespaces import machine_pid
 from dashboard.netns import processes
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.listeners import read_listeners
@@ -169,7 +170,8 @@ def test_all_processes_of_a_container_are_found(engine_host: PrivateEngine, monk
     identity = engine_host.docker("run", "-d", "--name", "netns-processes", "nginx")
     try:
         pid = engine_host.container_pid(identity)
-        told = set(map(int, engine_host.docker("top", identity, "-o", "pid").split()[1:]))
+        shown = map(int, engine_host.docker("top", identity, "-o", "pid").split()[1:])
+        told = {machine_pid(one, engine_host.pid) for one in shown}
         assert container_of(pid) == identity
         assert set(pids_of_container(pid)) == told
         assert pid in told

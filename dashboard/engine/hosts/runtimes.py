@@ -54,8 +54,9 @@ def configured_runtime() -> Runtime:
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
     """The configured runtime, except for engines that need more than a user namespace gives: those of ``setups``
-    (RootlessKit, firewalld) and remapped users, which need ids of the machine."""
-    if setup or "userns-remap" in options:
+    (RootlessKit, firewalld) and remapped users need ids of the machine, and with live-restore containers survive an
+    engine whose end ends the namespace."""
+    if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()
 
@@ -80,5 +81,5 @@ def user_namespace_refusal() -> str:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
     return (
         f"This machine does not permit user namespaces ({reason[:200]}): set user.max_user_namespaces, or use "
-        f"--privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}, which makes root on a private host root on this machine."
+        f"--privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}; root on a private host is then root on this machine."
     )

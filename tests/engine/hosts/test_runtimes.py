@@ -47,9 +47,10 @@ def test_an_unknown_runtime_is_refused_with_the_known_ones(monkeypatch: pytest.M
         ("rootless-pasta", {}, Runtime.PRIVILEGED),
         ("firewalld", {}, Runtime.PRIVILEGED),
         ("", {"userns-remap": "nobody:nogroup"}, Runtime.PRIVILEGED),
+        ("", {"live-restore": True}, Runtime.PRIVILEGED),
     ],
 )
-def test_engines_that_need_the_machine_s_ids_are_privileged(
+def test_engines_that_need_more_than_a_user_namespace_are_privileged(
     setup: str, options: dict[str, object], expected: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, Runtime.USER_NAMESPACE)
