@@ -33,6 +33,7 @@ class Desk:
         self._folder = folder
         self._typed: dict[str, str] = {}
         self._enter = ["nsenter", "--target", str(host.pid), "--net", "--"]
+        self._enter_processes = ["nsenter", "--target", str(host.pid), "--net", "--mount", "--pid", "--"]
         self._report = "ID"
         self._environment = {
             **os.environ,
@@ -57,8 +58,10 @@ class Desk:
         return self._typed[line]
 
     def _run(self, line: str) -> str:
+        # What names a process by the pid that the engine reports sees the processes of the engine's machine.
+        enter = self._enter_processes if "/proc/$(docker inspect" in line else self._enter
         done = subprocess.run(
-            [*self._enter, "bash", "-euo", "pipefail", "-c", line],
+            [*enter, "bash", "-euo", "pipefail", "-c", line],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,

@@ -40,7 +40,7 @@ class Runtime(StrEnum):
         return Path(__file__).with_name(name)
 
 
-DEFAULT = Runtime.PRIVILEGED
+DEFAULT = Runtime.USER_NAMESPACE
 
 
 def configured_runtime() -> Runtime:

@@ -24,7 +24,7 @@ CLOSED = 'unshare --user --map-root-user --mount sh -c \'echo 0 > /proc/sys/user
 
 def test_the_variable_names_the_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert configured_runtime() is DEFAULT
+    assert configured_runtime() is DEFAULT is Runtime.USER_NAMESPACE
     for runtime in Runtime:
         monkeypatch.setenv(VARIABLE, runtime)
         assert configured_runtime() is runtime
