@@ -11,6 +11,7 @@ from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.measurements.charts import LineView
 from dashboard.core.measurements.formatting import format_offset, moment_of
 from dashboard.core.reports.charts import LineChart
+from dashboard.core.reports.model import split_evidence
 from dashboard.core.reports.view import Fact
 from dashboard.export.notes import render_notes
 from dashboard.web.reports.presenters import present_run
@@ -34,6 +35,12 @@ def time_element(seconds: float, form: str = "") -> SafeString:
     return format_html(
         '<time datetime="{}"{}>{}</time>', moment.isoformat(), local, format_date(moment, form or "Y-m-d H:i e")
     )
+
+
+@register.filter
+def evidence_rows(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """What each line of evidence is about, and what was observed."""
+    return tuple(split_evidence(line) for line in lines)
 
 
 register.simple_tag(present_run, name="show_run")

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
+from tests.browser.session_pages import join, new_session
 from tests.browser.visitor import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -37,3 +38,33 @@ def test_no_page_scrolls_sideways(running: str, visit: Visit, server: Server, wi
             expect(page.get_by_role("button", name="Menu")).to_be_visible(visible=width < 860)
         page.close()
     assert wide == []
+
+
+def test_no_page_of_a_session_scrolls_sideways(visit: Visit, server: Server) -> None:
+    console = new_session(visit(), server, "A session with a long title, to find what does not wrap", hosts="none")
+    people = [join(visit, console.link, name) for name in ("Ada", "Maximiliane von Hohenstein")]
+    for person in people:
+        person.live()
+    home = people[0].home
+    console.press("Next step")
+    expect(console.page.locator("#step-title")).to_contain_text("Step 2")
+    addresses = [f"{home}console/", f"{home}console/projector/", "/sessions/", home, f"{home}steps/launch/"]
+
+    def find_wide() -> list[tuple[int, str]]:
+        found = []
+        for width in WIDTHS:
+            page = console.page.context.new_page()
+            page.set_viewport_size({"width": width, "height": 900})
+            for address in addresses:
+                page.goto(address if address.startswith("http") else f"{server.url}{address}")
+                if scrolls_sideways(page):
+                    found.append((width, address.removeprefix(home)))
+            page.close()
+        return found
+
+    wide = find_wide()
+    console.page.get_by_text("Close the session").click()
+    console.page.get_by_role("button", name="Close it now").click()
+    expect(console.page.get_by_role("link", name="Results").first).to_be_visible()
+    addresses[:] = [f"{home}results/", f"{home}results/?person=1#person", f"{home}console/"]
+    assert wide + find_wide() == []

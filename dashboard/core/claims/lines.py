@@ -46,10 +46,3 @@ def modes_of_lines(lines: Iterable[str]) -> frozenset[Mode]:
             driver = _DRIVER.search(line)
             names.add(driver[1] if driver and driver[1] != "bridge" else Mode.USER_BRIDGE)
     return frozenset(mode for mode in Mode if mode in names)
-
-
-def split_evidence(line: str) -> tuple[str, str]:
-    """What a line of evidence is about, and what was observed: the columns of a table. The first is empty for a
-    sentence."""
-    about, colon, observed = line.partition(": ")
-    return (about, observed) if colon and observed.strip() else ("", line)

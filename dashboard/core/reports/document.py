@@ -27,6 +27,7 @@ from dashboard.core.reports.charts import (
     latency_table,
     times_chart,
 )
+from dashboard.core.reports.model import split_evidence
 from dashboard.core.reports.view import ReportView, RunView
 
 MAX_TEXT = 600
@@ -251,6 +252,12 @@ def _cut(texts: Iterable[str]) -> list[str]:
     return [clean(text) for text in items[:MAX_ITEMS]] + more
 
 
+def _evidence(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """What each line of evidence is about, and what was observed; long lists are cut."""
+    more = [("", f"The report lists {len(lines) - MAX_ITEMS} more.")] if len(lines) > MAX_ITEMS else []
+    return [split_evidence(line) for line in lines[:MAX_ITEMS]] + more
+
+
 def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), digest: str = "") -> Data:
     """The content of all pages. ``notes`` are pairs of a kind (``heading``, ``item``, ``code`` or ``paragraph``) and a
     text; ``digest`` is the 64 digits of the content's hash."""
@@ -283,7 +290,7 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
                 "statement": clean(one.statement),
                 "reason": clean(one.reason),
                 "source": clean(one.source),
-                "evidence": _cut(one.evidence),
+                "evidence": [[clean(about), clean(observed)] for about, observed in _evidence(one.evidence)],
             }
             for one in view.claims
         ],

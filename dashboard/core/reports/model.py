@@ -137,6 +137,13 @@ def experiment_signature(spec: ExperimentSpec) -> str:
     return digest_of(canonical(fields))[:16]
 
 
+def split_evidence(line: str) -> tuple[str, str]:
+    """What a line of evidence is about, and what was observed: the columns of a table. The first is empty for a
+    sentence."""
+    about, colon, observed = line.partition(": ")
+    return (about, observed) if colon and observed.strip() else ("", line)
+
+
 def normalise_tags(texts: Sequence[str]) -> tuple[str, ...]:
     """Tags as they are stored: in lower case, each once, at most 12 of at most 40 characters."""
     tags = (" ".join(text.split()).lower()[:40] for text in texts)

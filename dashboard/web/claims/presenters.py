@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.core.claims.catalogue import all_claims
-from dashboard.core.claims.lines import split_evidence
 from dashboard.core.claims.model import Claim, Topic
 from dashboard.core.claims.run import NOT_HARMLESS, ClaimState
 from dashboard.store.claim_runs import Outcome
@@ -35,11 +34,6 @@ class ShownClaim:
     unavailable: str = ""
     condition: str = ""
     elsewhere: tuple[str, ...] = ()
-
-    @property
-    def evidence_rows(self) -> tuple[tuple[str, str], ...]:
-        """What each line of evidence is about, and what was observed."""
-        return tuple(split_evidence(line) for line in self.evidence)
 
     @property
     def stamp(self) -> str:

@@ -80,7 +80,7 @@ async def _home(
             "chosen": preset,
             "holders": holders,
             "freed": freed,
-            "presets": [prepare(one, options.images, options.port) for one in PRESETS],
+            "presets": [prepare(one, options.images, options.port, options.modes) for one in PRESETS],
             "example": None if running or past or Report.objects.exists() else _example(),
         }
         return render(request, "experiments/home.html", context, status=status)
@@ -128,10 +128,13 @@ async def launch(request: HttpRequest) -> HttpResponse:
 @require_POST
 async def launch_preset(request: HttpRequest) -> HttpResponse:
     """Launches a preset and opens the part of the page in which its difference is shown; if the ports that it needs are
-    in use, shows the form instead."""
+    in use, or a mode is not available, shows the form instead."""
     preset = _preset_named(request.POST.get("preset", ""))
     options, _problem = await _launch_options()
-    draft = parse_draft(prepare(preset, options.images, options.port).values)
+    prepared = prepare(preset, options.images, options.port, options.modes)
+    if prepared.unavailable:
+        return await _home(request, preset=preset, status=409)
+    draft = parse_draft(prepared.values)
     holders = await find_holders(request, draft.spec.arms)
     if holders:
         return await _home(request, preset=preset, status=409, holders=holders)

@@ -236,6 +236,20 @@ def test_a_locked_step_and_a_hint(visitor: Visitor, server: Server, shell: Shell
     expect(step.page.get_by_text("If no registry answers, docker pull fails.")).to_be_visible()
 
 
+def test_on_a_phone_the_explanation_is_in_view_when_a_step_completes_by_itself(
+    visitor: Visitor, server: Server, shell: Shell
+) -> None:
+    step = start(visitor, server)
+    step.page.set_viewport_size({"width": 390, "height": 844})
+    step.check()
+    step.wait_until_done()
+    step.go_on()
+    predict(step)
+    step.press_commands()
+    step.wait_until_done()
+    expect(step.page.locator("#reveal-title")).to_be_in_viewport()
+
+
 def test_axe_finds_no_violations_on_workshop_pages(visitor: Visitor, server: Server, shell: Shell) -> None:
     step = start(visitor, server)
     found = violations(step.page)

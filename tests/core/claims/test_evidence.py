@@ -20,8 +20,8 @@ from dashboard.core.claims.catalogue import (
     warning_only_at_create,
 )
 from dashboard.core.claims.extract import describe_list, describe_names, describe_ports
-from dashboard.core.claims.lines import split_evidence
 from dashboard.core.claims.testbed import Container
+from dashboard.core.reports.model import split_evidence
 from tests.core.builders import make_state
 from tests.support.python_values import python_values
 

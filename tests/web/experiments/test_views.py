@@ -11,11 +11,14 @@ from django.db import DatabaseError, transaction
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.messages import ArmStatus, ModeReport, Phase
+from dashboard.core.experiments.presets.catalogue import PRESETS
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.operations import health
+from dashboard.web.service import service
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.specs import make_spec
@@ -278,6 +281,23 @@ async def test_a_name_that_is_too_long_is_refused(me: Person, lab_harness: LabHa
     assert answer.status == 400
     assert "at most 200 valid characters" in answer.text
     assert (await post("/experiments/nothing/rename/", me, "title=x")).status == 404
+
+
+async def test_a_preset_that_cannot_show_its_difference_states_why(
+    me: Person, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes = (ModeReport("host", True), ModeReport("bridge", False, "The Engine has no bridge network."))
+
+    async def launch_options(*_args: object) -> LaunchOptions:
+        return LaunchOptions(modes, (), 8080)
+
+    monkeypatch.setattr(service, "ask", launch_options)
+    page = (await http("GET", "/", who=me)).text
+    assert page.count("bridge: The Engine has no bridge network.") == len(PRESETS)
+    assert 'name="preset"' not in page
+    assert (await post("/presets/", me, "preset=web")).status == 409
+    monkeypatch.undo()
+    assert 'name="preset"' in (await http("GET", "/", who=me)).text
 
 
 async def test_a_preset_is_launched_by_one_request(me: Person, lab_harness: LabHarness) -> None:

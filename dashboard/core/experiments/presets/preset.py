@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.core.experiments.messages import ModeReport
+
 LAB_IMAGE = "netmodes-lab"
 #: How Docker and Podman list an official image.
 _PREFIXES = ("", "docker.io/library/", "library/")
@@ -50,12 +52,15 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
-    """A preset for the images of one engine: the image it launches, whether that is the lab image, and the values."""
+    """A preset for the images of one engine: the image it launches, whether that is the lab image, and the values.
+    ``unavailable`` is the reason if a mode that it compares does not exist on this engine: it cannot show its
+    difference there."""
 
     preset: Preset
     image: str
     is_lab_image: bool
     values: LaunchValues
+    unavailable: str = ""
 
 
 def find_image(images: Sequence[str], name: str) -> str | None:
@@ -65,11 +70,19 @@ def find_image(images: Sequence[str], name: str) -> str | None:
     return min(tags, key=lambda tag: (not tag.endswith(":latest"), tag), default=None)
 
 
-def prepare(preset: Preset, images: Sequence[str], free_port: int) -> PreparedPreset:
-    """The preset with the first of its programs whose image is among ``images``, otherwise with the lab image."""
+def prepare(preset: Preset, images: Sequence[str], free_port: int, modes: Sequence[ModeReport] = ()) -> PreparedPreset:
+    """The preset with the first of its programs whose image is among ``images``, otherwise with the lab image.
+    ``modes`` are those of the engine; empty if they are unknown."""
     for program in preset.programs:
         image = program.image if program.image == LAB_IMAGE else find_image(images, program.image)
         if image is not None:
             values = {"title": preset.title, "image": image, "port": program.port, **preset.arrange(program, free_port)}
-            return PreparedPreset(preset, image, program.image == LAB_IMAGE, values)
+            unavailable = _find_unavailable(values, modes)
+            return PreparedPreset(preset, image, program.image == LAB_IMAGE, values, unavailable)
     raise ValueError(f"The preset {preset.key} has no program of the lab image.")
+
+
+def _find_unavailable(values: LaunchValues, modes: Sequence[ModeReport]) -> str:
+    """The reason why a mode of the preset is not available; empty if all are."""
+    needed = {str(mode) for mode in values.get("modes", ())} | {arm["mode"] for arm in values.get("arms", ())}
+    return next((f"{one.mode}: {one.reason}" for one in modes if one.mode in needed and not one.available), "")

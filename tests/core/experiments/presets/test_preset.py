@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.core.experiments.messages import ModeReport
 from dashboard.core.experiments.presets.preset import LAB_IMAGE, LaunchValues, Preset, Program, find_image, prepare
 
 
@@ -42,3 +43,13 @@ def test_without_a_local_image_the_lab_image_runs() -> None:
     prepared = prepare(PRESET, ("nginx:latest",), 8080)
     assert (prepared.image, prepared.is_lab_image) == (LAB_IMAGE, True)
     assert prepared.values["port"] == 81
+
+
+def test_a_preset_states_that_a_mode_which_it_compares_is_not_available() -> None:
+    without = (ModeReport("host", True), ModeReport("bridge", False, "The Engine has no bridge network."))
+    assert prepare(PRESET, (), 8080, without).unavailable == "bridge: The Engine has no bridge network."
+    assert (
+        prepare(PRESET, (), 8080, (ModeReport("macvlan", False, "No link."), ModeReport("bridge", True))).unavailable
+        == ""
+    )
+    assert prepare(PRESET, (), 8080).unavailable == ""

@@ -80,6 +80,7 @@ export function createWorkshopStep(main) {
     try {
       const changed = update(await postForPage(checkForm, checking.signal, { auto: "1" }, "[data-step]"));
       unchanged = changed ? 0 : unchanged + 1;
+      if (step.dataset.stage === "done") reveal(region(step, "reveal")); // on a phone it is below the fold
     } catch (error) {
       if (error.name !== "AbortError") unchanged += 5;
     }
@@ -151,7 +152,7 @@ export function createWorkshopStep(main) {
       } else if (form.dataset.act === "run") {
         const shown = step.querySelector(`[data-outcome="${form.elements.number.value}"]`);
         announce(shown?.textContent.trim().slice(0, 300) ?? "");
-        reveal(shown);
+        reveal(step.dataset.stage === "done" ? region(step, "reveal") : shown);
       } else if (form.dataset.act === "measure") {
         reveal(region(step, "measure"));
         followMeasurement();
