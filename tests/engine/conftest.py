@@ -12,12 +12,23 @@ from tests.support.private_engine import PrivateEngine
 Run = Callable[..., str]
 
 
+def skip_without_host_mode(host: PrivateEngine) -> None:
+    """Skips the test if host mode is refused, or is not the machine's network."""
+    security = host.docker("info", "--format", "{{json .SecurityOptions}}")
+    if "name=userns" in security:
+        pytest.skip("with userns-remap the engine refuses host mode")
+    if "name=rootless" in security:
+        pytest.skip("in host mode a container of a rootless engine shares RootlessKit's network, not the machine's")
+
+
 @pytest.fixture
 def run(engine_host: PrivateEngine) -> Iterator[Run]:
     """``docker run -d ARGUMENTS`` → container id; removed at the end of the test."""
     made: list[str] = []
 
     def start(*arguments: str) -> str:
+        if "host" in arguments:
+            skip_without_host_mode(engine_host)
         identity = engine_host.docker("run", "-d", *arguments)
         made.append(identity)
         return identity

@@ -1,17 +1,20 @@
 """Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json``.
 
-``python -m dashboard.bench.claims.engine_table NAME.json… > docs/engines.md``; each file has the name of its engine.
+``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json…``; each file has the name of its engine. Engines
+without a file keep what the document says of them.
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from dashboard.bench.statistics import ClaimOutcome, Report
+from dashboard.bench.statistics import ClaimOutcome, Report, Result
+from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.engine.hosts.variants import VARIANTS
 
@@ -26,7 +29,7 @@ Each engine ran every claim once, on a Debian root file system made by `mmdebstr
 <!-- not run: minutes for each engine -->
 ```console
 ./netmodes bench claims --quick --engine debian-forky --json > debian-forky.json
-var/venv/bin/python -m dashboard.bench.claims.engine_table *.json > docs/engines.md
+var/venv/bin/python -m dashboard.bench.claims.engine_table docs/engines.md *.json
 ```
 
 ✓ holds; ≠ differs; ○ not testable there. Several signs: the verdict was not the same in every run.
@@ -99,15 +102,48 @@ def _named(group: list[ClaimOutcome]) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
+    """The reason as Markdown; a reason that was read from the document is escaped already."""
+    return re.sub(r"(?<!\\)([|*])", r"\\\1", text).replace("<", "&lt;")
 
 
-def main(paths: list[str]) -> str:
-    """The document, from files of results."""
-    return engines_markdown(
-        {Path(path).stem: msgspec.json.decode(Path(path).read_bytes(), type=Report) for path in paths}
-    )
+def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
+    """The reports that a document of ``engines_markdown`` was made from; ``claims`` are those that it does not list."""
+    head, _, reasons = document.partition("\n## Why\n")
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in head.splitlines() if line[:1] == "|"]
+    names = [cell.strip("`") for cell in next((row[1:] for row in rows if row[0] == "claim"), ())]
+    signs = {row[0].strip("`"): row[1:] for row in rows if len(row) == len(names) + 1 and row[0] != "claim"}
+    engines = {row[0].strip("`"): row for row in rows if len(row) == 7 and row[0].startswith("`")}
+    why = {
+        (section.partition("\n")[0], claim): reason
+        for section in reasons.split("\n### ")[1:]
+        for line in section.splitlines()
+        if line.startswith("- ")
+        for listed, _, reason in [line.removeprefix("- ").partition(": ")]
+        for claim in re.findall("`([^`]+)`", listed)
+    }
+    reports = {}
+    for column, name in enumerate(names):
+        outcomes = [
+            ClaimOutcome(claim, "", _verdicts(signs[claim][column] if claim in signs else "✓"), why.get((name, claim), ""))
+            for claim in dict.fromkeys((*claims, *signs))
+        ]
+        version, date = engines[name][1], engines[name][3]
+        result = Result("claims", "", "", (), (), tuple(each for each in outcomes if each.verdicts))
+        reports[name] = Report(date, {"engine": version}, (result,))
+    return reports
+
+
+def _verdicts(signs: str) -> tuple[str, ...]:
+    return tuple(str(verdict) for sign in signs for verdict, known in SIGNS.items() if known == sign)
+
+
+def main(document: str, paths: Sequence[str]) -> None:
+    """Writes the document again, with the results in these files."""
+    file = Path(document)
+    known = recorded_reports(file.read_text(), [claim.id for claim in all_claims()])
+    new = {Path(path).stem: msgspec.json.decode(Path(path).read_bytes(), type=Report) for path in paths}
+    file.write_text(engines_markdown(known | new))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(main(sys.argv[1:]))
+    main(sys.argv[1], sys.argv[2:])

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from dashboard.bench.claims.engine_table import engines_markdown, main
+from dashboard.bench.claims.engine_table import engines_markdown, main, recorded_reports
 from dashboard.bench.claims.repeated_runs import outcomes_of
 from dashboard.bench.statistics import ClaimOutcome, Report, Result
+from dashboard.core.claims.catalogue import all_claims
 
 
 def report(*claims: ClaimOutcome) -> Report:
@@ -48,10 +49,28 @@ def test_each_engine_has_its_version_options_and_totals() -> None:
     assert '| `icc=false` | 28.5.2+dfsg4 | `{"icc": false}` | 2026-11-28 | 2 | 1 | 0 |' in text
 
 
-def test_a_report_is_read_back_from_its_file_under_the_name_of_the_engine(tmp_path: Path) -> None:
-    path = tmp_path / "debian-trixie.json"
-    path.write_bytes(msgspec.json.encode(REPORTS["debian-trixie"]))
-    assert main([str(path)]) == engines_markdown({"debian-trixie": REPORTS["debian-trixie"]})
+def test_a_document_is_read_back_as_what_it_was_made_from() -> None:
+    text = engines_markdown(REPORTS)
+    assert engines_markdown(recorded_reports(text, ["same"])) == text
+
+
+def test_a_run_replaces_what_is_recorded_of_its_engine_only(tmp_path: Path) -> None:
+    document, path = tmp_path / "engines.md", tmp_path / "icc=false.json"
+    document.write_text(engines_markdown(REPORTS))
+    again = report(outcome("same", "holds"), outcome("veth", "holds"), outcome("time", "holds"))
+    path.write_bytes(msgspec.json.encode(again))
+    main(str(document), [str(path)])
+    rows = document.read_text().splitlines()
+    assert "| `veth` | ✓ | ≠ |" not in rows
+    assert any(row.startswith("| `icc=false` |") and row.endswith("| 3 | 0 | 0 |") for row in rows)
+    assert "| `time` | ○✓ | ✓ |" in rows
+
+
+def test_the_document_in_the_repository_is_read_back() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "engines.md").read_text()
+    reports = recorded_reports(text, [claim.id for claim in all_claims()])
+    assert len(reports) > 10
+    assert engines_markdown(reports) == text
 
 
 def test_the_outcome_of_a_claim_has_every_verdict_once_and_the_last_reason() -> None:
