@@ -21,6 +21,7 @@ from dashboard.engine.hosts.variants import Variant
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
 from dashboard.engine.pid_namespaces import machine_pid
+from dashboard.netns.namespace import namespace_file
 from tests.support import engine_api
 from tests.support.workers import outside
 
@@ -62,7 +63,9 @@ class PrivateEngine:
 
     def try_on_machine(self, *command: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Runs a command in the namespaces of this host's machine; returns the result, also of a failure."""
-        spaces = ["--net", "--mount", "--uts", *(["--pid"] if self.host.owner else [])]
+        # The main thread of Podman's service may be in the network namespace of a container.
+        network = f"--net={namespace_file(self.pid, 'net')}"
+        spaces = [network, "--mount", "--uts", *(["--pid"] if self.host.owner else [])]
         enter = ["nsenter", "-t", str(self.pid), *spaces, "--", *command]
         return subprocess.run(enter, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
 
