@@ -18,6 +18,7 @@ import psutil
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import BASE, environment_with, output_of, tied
 from dashboard.bench.statistics import Result
+from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import PrivateHost
@@ -107,7 +108,7 @@ def machine_facts(engine: EngineInfo) -> dict[str, str]:
         "processor": machine.cpu_model,
         "cores": f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}",
         "memory": f"{psutil.virtual_memory().total / 1e9:.1f} GB",
-        "engine": f"Docker Engine {engine.version}, API {engine.api}, cgroup v{engine.cgroup_version}, a private host",
+        "engine": f"{describe_engine(engine.kind, engine.version)}, API {engine.api}, cgroup v{engine.cgroup_version}, a private host",
         "python": machine.python,
         "libraries": ", ".join(f"{name} {version(name)}" for name in ("Django", "uvicorn", "uvloop", "websockets")),
         "load before": format_load(),

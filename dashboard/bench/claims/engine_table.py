@@ -1,7 +1,7 @@
 """Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json``.
 
-``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json…``; each file has the name of its engine. Engines
-without a file keep what the document says of them.
+``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json…``; each file has the name of its engine.
+Engines without a file keep what the document says of them.
 """
 
 from __future__ import annotations
@@ -124,7 +124,9 @@ def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
     reports = {}
     for column, name in enumerate(names):
         outcomes = [
-            ClaimOutcome(claim, "", _verdicts(signs[claim][column] if claim in signs else "✓"), why.get((name, claim), ""))
+            ClaimOutcome(
+                claim, "", _verdicts(signs[claim][column] if claim in signs else "✓"), why.get((name, claim), "")
+            )
             for claim in dict.fromkeys((*claims, *signs))
         ]
         version, date = engines[name][1], engines[name][3]

@@ -9,6 +9,7 @@ from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
+from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
 from dashboard.core.namespaces.visibility import name_machine
 from dashboard.core.paths.model import ANY_ADDRESS, family_of
@@ -98,11 +99,17 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
     return items
 
 
-def own_listeners(column: Column, state: NamespaceState) -> list[Listener]:
-    """The listeners of the column's container; for the machine, those of its own processes except docker-proxy."""
+def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False) -> list[Listener]:
+    """The listeners of the column's container; for the machine, those of its own processes except docker-proxy.
+
+    ``alone``: no other column has this stack. Then listeners whose container is unknown are the container's: processes
+    name it by their cgroup, and a rootless engine may run without cgroups.
+    """
+    unknown = [one for one in state.listeners if one.container is None]
     if column.container is None:
-        return [one for one in state.listeners if one.container is None and one.process != "docker-proxy"]
-    return [one for one in state.listeners if one.container == column.container.id]
+        return [one for one in unknown if one.process != "docker-proxy"]
+    known = [one for one in state.listeners if one.container == column.container.id]
+    return known or [one for one in unknown if alone and one.address != DOCKER_SERVER]
 
 
 def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:

@@ -36,8 +36,9 @@ def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tu
     half = (w - 42) / 2
     left, low = place(interface_items(stack, mode), x + 16, y, half)
     listeners: list[Item] = []
+    alone = len(stack.columns) == 1
     for column in stack.columns:
-        listeners += listener_items(column.key, column.mode, own_listeners(column, stack.state))
+        listeners += listener_items(column.key, column.mode, own_listeners(column, stack.state, alone=alone))
     right, low_right = place(listeners, x + 26 + half, y, half)
     return left + right, max(low, low_right)
 

@@ -125,6 +125,14 @@ def test_a_container_s_listeners_are_its_own_and_the_machine_s_those_of_no_conta
     assert inside.container == container_id("bridge")
 
 
+def test_without_cgroups_the_listeners_of_a_stack_of_one_container_are_its_own() -> None:
+    columns, _states = make_scene(("bridge",))
+    resolver = make_listener(40000, "dockerd", 900, address="127.0.0.11")
+    state = make_state(listeners=(make_listener(80, "nginx", 4711), resolver))
+    assert [one.port for one in own_listeners(columns[1], state, alone=True)] == [80]
+    assert own_listeners(columns[1], state) == []
+
+
 def test_mappings_gather_the_addresses_that_they_are_bound_to() -> None:
     assert published_mappings(published(2)) == {
         (80, "tcp", 8000): ["0.0.0.0", "::"],

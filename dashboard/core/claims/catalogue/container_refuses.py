@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
 
 FIRST = "docker run -d --name owner IMAGE sleep 60"
@@ -36,4 +37,7 @@ CLAIM = Claim(
     lines=(FIRST, *(LINE.replace("OPTION", option) for option in OPTIONS)),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network container:{owner}": "--network bridge"},
+    otherwise=(
+        Expectation(PODMAN, not_testable="Podman accepts -p, --dns, --hostname and --expose beside container:."),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Response, Testbed
@@ -46,6 +46,12 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"create lab": "create -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected lab"},
     otherwise=(
+        Expectation(
+            PODMAN,
+            statement="Another machine that has a route to a bridge network reaches a container's own address on a "
+            "published port.",
+            judge=judge_reachable,
+        ),
         Expectation(
             EngineCondition(before=(28, 0)),
             statement="Another machine that has a route to a bridge network reaches a container's own address on a "

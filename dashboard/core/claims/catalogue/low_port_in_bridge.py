@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
 
 LINE = "docker run -d --network bridge --user 1000:1000 --cap-drop ALL IMAGE httpd -f -p 81"
@@ -34,4 +35,10 @@ CLAIM = Claim(
     lines=(LINE,),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network bridge": "--network host"},
+    otherwise=(
+        Expectation(
+            PODMAN,
+            not_testable="Podman leaves net.ipv4.ip_unprivileged_port_start as the kernel has it; Docker sets 0.",
+        ),
+    ),
 )

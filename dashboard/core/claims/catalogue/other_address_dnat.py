@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat
 
@@ -49,6 +49,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"{machine}": "127.0.0.1"},
     otherwise=(
+        Expectation(PODMAN, not_testable="The claim reads the packet counters of Docker's chain in iptables."),
         Expectation(
             EngineCondition(rootless_network="slirp4netns"),
             statement="A published port answers at 127.0.0.1 of RootlessKit's namespace only, where RootlessKit "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Testbed
@@ -49,6 +49,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"-p 8103:80": "-p 127.0.0.1:8103:80"},
     otherwise=(
+        Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
         Expectation(
             EngineCondition(userland_proxy=False),
             statement="The Engine's own process, dockerd, holds a published port on the machine.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
@@ -58,6 +58,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"-p 8108:80": "-p 127.0.0.1:8108:80"},
     otherwise=(
+        Expectation(PODMAN, not_testable="Podman has no docker-proxy to lead IPv6 requests to an IPv4 container."),
         Expectation(
             EngineCondition(userland_proxy=False),
             statement="A published port does not answer at [::1].",

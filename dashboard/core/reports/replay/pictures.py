@@ -119,7 +119,11 @@ class RecordedPictures:
             inside: list[Item] = []
             for column in namespace.columns:
                 if column.key != MACHINE:
-                    inside += listener_items(column.key, column.mode, own_listeners(column, namespace.state))
+                    inside += listener_items(
+                        column.key,
+                        column.mode,
+                        own_listeners(column, namespace.state, alone=len(namespace.columns) == 1),
+                    )
                 if machine is not None and namespace.key != MACHINE:
                     inside += mapping_items(column, namespace.state, machine)
             narrow = [*interface_items(namespace, mode), *inside]
