@@ -108,7 +108,8 @@ def machine_facts(engine: EngineInfo) -> dict[str, str]:
         "processor": machine.cpu_model,
         "cores": f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}",
         "memory": f"{psutil.virtual_memory().total / 1e9:.1f} GB",
-        "engine": f"{describe_engine(engine.kind, engine.version)}, API {engine.api}, cgroup v{engine.cgroup_version}, a private host",
+        "engine": f"{describe_engine(engine.kind, engine.version)}, API {engine.api}, "
+        f"cgroup v{engine.cgroup_version}, a private host",
         "python": machine.python,
         "libraries": ", ".join(f"{name} {version(name)}" for name in ("Django", "uvicorn", "uvloop", "websockets")),
         "load before": format_load(),

@@ -137,8 +137,8 @@ def is_proved(path: Path, server: NamespaceState, rules: Iterable[str]) -> bool:
 
 
 def dnat_rules(host: PrivateEngine) -> list[str]:
-    """The rules that translate packets. Where OUTPUT excludes loopback, no packet reaches a rule for 127.0.0.1, where the
-    engine publishes if RootlessKit forwards ports."""
+    """The rules that translate packets. Where OUTPUT excludes loopback, no packet reaches a rule for 127.0.0.1: the
+    engine publishes there if RootlessKit forwards ports."""
     rules = rules_of(host).splitlines()
     excluded = any(rule.startswith("-A OUTPUT ! -d 127.0.0.0/8 ") for rule in rules)
     return [rule for rule in rules if "-j DNAT" in rule and not (excluded and " -d 127." in rule)]
