@@ -54,6 +54,13 @@ def raise_interrupts() -> None:
         signal.signal(number, _raise)
 
 
+def ignore() -> None:
+    """From now on a signal changes nothing: all is removed, and the process ends. Python sets other handlers back to
+    the default when it ends."""
+    for number in _handled:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def leave_terminal() -> None:
     """Directs the standard streams of a terminal to /dev/null: a closed terminal answers every write with EIO."""
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

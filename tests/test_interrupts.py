@@ -40,6 +40,15 @@ def test_a_signal_raises_once(number: signal.Signals) -> None:
     signal.raise_signal(number)
 
 
+@pytest.mark.usefixtures("handled")
+def test_at_the_end_signals_are_ignored_by_the_kernel() -> None:
+    """A handler in Python would be set back to the default while Python ends, and the exit code would be the signal."""
+    interrupts.ignore()
+    for number in interrupts.SIGNALS:
+        assert signal.getsignal(number) == signal.SIG_IGN
+        signal.raise_signal(number)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("handled")
 def test_a_signal_cancels_a_coroutine_and_further_ones_do_not_disturb_its_end(number: signal.Signals) -> None:

@@ -56,6 +56,7 @@ class NetmodesCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except interrupts.Interrupted as interrupted:
+            interrupts.ignore()
             self.say(interrupts.SENTENCE)
             raise SystemExit(interrupted.exit_code) from None
         except CommandError as error:

@@ -186,5 +186,5 @@ def test_a_command_ends_with_one_sentence_and_leaves_nothing(
         assert started.process.returncode == -int(WAYS[way][0] or 0), "a signal before Python runs"
     else:
         assert sum(text.count(sentence) for sentence in SENTENCES) == 1, text
-        number = WAYS[way][0]
-        assert started.process.returncode == (0 if SENTENCES[1] in text else 128 + int(number or 0))
+        expected = 0 if SENTENCES[1] in text else 128 + int(WAYS[way][0] or 0)
+        assert started.process.returncode == expected, f"exit code {started.process.returncode}: {text}"

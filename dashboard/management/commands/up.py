@@ -120,6 +120,7 @@ class Command(NetmodesCommand):
             notify_service_manager("READY=1")
 
         code = asyncio.run(run_lab(configuration.data_dir(), self.say, ready))
+        interrupts.ignore()
         self.say("The lab has stopped.")
         if code:
             raise SystemExit(code)
@@ -154,6 +155,7 @@ class Command(NetmodesCommand):
                 if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
                     signal.signal(signal.SIGHUP, server.handle_exit)
                 server.run(sockets=listening)
+            interrupts.ignore()
             self.say("Netmodes has stopped.")
         except BlockingIOError:
             message = f"Another server is starting from {configuration.data_dir()}."
