@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from dashboard.core.operations.own_name import SHARED_NAMES, is_redirected
+from dashboard.core.operations.own_name import SHARED_NAMES
 from dashboard.web.http.database import in_database
 from dashboard.web.training.group_access import SOCKETS, any_participant
 from dashboard.web.training.roles import participant_in, session_in, tokens_of
@@ -214,32 +213,6 @@ class SocketGuard:
 
 
 View = Callable[[HttpRequest], HttpResponse]
-
-
-class OwnNameMiddleware:
-    """Redirects browsers from 127.0.0.1, which containers share, to the server's own name before they get a cookie, and
-    deletes the cookies that earlier versions set there."""
-
-    sync_capable = True
-    async_capable = False
-
-    def __init__(self, get_response: View) -> None:
-        if not settings.OWN_NAME:
-            raise MiddlewareNotUsed
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers 302 to a browser that opens a page under a shared name."""
-        name, port = split_host(request.get_host())
-        if request.is_secure() or not is_redirected(str(request.method), name, request.headers):
-            return self.get_response(request)
-        host = settings.OWN_NAME + (f":{port}" if port else "")
-        response: HttpResponse = redirect(f"{request.scheme}://{host}{request.get_full_path()}")
-        for cookie in {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME} & request.COOKIES.keys():
-            response.delete_cookie(cookie)
-        response["Cache-Control"] = "no-store"
-        response["Referrer-Policy"] = "no-referrer"
-        return response
 
 
 class FetchSiteMiddleware:

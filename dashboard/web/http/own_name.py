@@ -1,0 +1,35 @@
+"""Leads browsers on this machine to the server's own name (``core.operations.own_name``)."""
+
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from dashboard.core.operations.own_name import is_redirected
+from dashboard.web.http.guards import View, split_host
+
+
+class OwnNameMiddleware:
+    """Redirects browsers from 127.0.0.1, which containers share, to the server's own name before they get a cookie, and
+    deletes the cookies that earlier versions set there."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: View) -> None:
+        if not settings.OWN_NAME:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answers 302 to a browser that opens a page under a shared name."""
+        name, port = split_host(request.get_host())
+        if request.is_secure() or not is_redirected(str(request.method), name, request.headers):
+            return self.get_response(request)
+        host = settings.OWN_NAME + (f":{port}" if port else "")
+        response: HttpResponse = redirect(f"{request.scheme}://{host}{request.get_full_path()}")
+        for cookie in {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME} & request.COOKIES.keys():
+            response.delete_cookie(cookie)
+        response["Cache-Control"] = "no-store"
+        response["Referrer-Policy"] = "no-referrer"
+        return response
