@@ -180,6 +180,10 @@ def test_nothing_in_a_page_needs_a_weaker_policy(page: Page) -> None:
     assert "style" not in page.texts
 
 
+def test_no_comment_of_a_template_is_shown(page: Page) -> None:
+    assert "{#" not in page.html, "a comment of Django's templates has one line"
+
+
 def test_ids_are_unique_and_references_exist(page: Page) -> None:
     ids = Counter(attributes["id"] for _tag, attributes in page.all if "id" in attributes)
     assert [name for name, count in ids.items() if count > 1] == []
