@@ -66,7 +66,7 @@ async def test_the_version_of_docker_desktop_decides_about_host_mode() -> None:
 
 
 async def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.lab.doctor.shutil.which", lambda _tool: None)
+    monkeypatch.setattr("dashboard.lab.doctor.shutil.which", lambda _tool, **_options: None)
     found = await examine(FakeEngine(), private=False)
     checks = {one.name: one for one in found.checks}
     assert checks["ss"].detail == "missing: apt-get install iproute2"
