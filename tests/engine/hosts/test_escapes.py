@@ -8,8 +8,10 @@ that proves that they can (``./netmodes test --all``)."""
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from dashboard.core.modes import Mode
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.cleanup import cgroup_folders
+from dashboard.engine.hosts.cleanup import cgroup_folders, start_ticks
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import RUN, PrivateHost
 from dashboard.engine.hosts.programs import engine_root
@@ -206,13 +208,19 @@ def test_an_attempt_reaches_nothing_outside(
         assert outcome.reached is attempt.privileged, outcome.output
 
 
-def users(first: int) -> list[int]:
-    """The processes of the machine with a user of this range of ids."""
+def older_than(ticks: int) -> list[int]:
+    """The processes of the machine that started before: numbers of namespaces and ranges of ids are used again at once,
+    by hosts of other tests."""
+    return [pid for path in Path("/proc").glob("[0-9]*") if (start_ticks(pid := int(path.name)) or ticks) < ticks]
+
+
+def users(first: int, pids: list[int]) -> list[int]:
+    """The processes with a user of this range of ids."""
     found = []
-    for path in Path("/proc").glob("[0-9]*"):
+    for pid in pids:
         try:
-            if first <= path.stat().st_uid < first + 65536:
-                found.append(int(path.name))
+            if first <= Path(f"/proc/{pid}").stat().st_uid < first + 65536:
+                found.append(pid)
         except OSError:
             continue
     return found
@@ -230,13 +238,14 @@ def namespaces_of(pids: list[int]) -> set[str]:
     return found - own
 
 
-def remains(host: PrivateHost, namespaces: set[str]) -> list[object]:
-    """What exists of a host: processes, cgroups, mounts, files, and namespaces that a process or a mount holds."""
-    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]:
+    """What exists of a host that was removed at ``ended``: processes, cgroups, mounts, files, and namespaces that a
+    process or a mount holds."""
+    pids = older_than(ended)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     files = [path for path in (host.folder, RUN / host.id) if path.exists()]
     return [
-        *(users(host.owner) if host.owner else ()),
+        *(users(host.owner, pids) if host.owner else ()),
         *cgroup_folders(host.name),
         *(line for line in mounts if f"/{host.id}" in line or any(one in line for one in namespaces)),
         *files,
@@ -265,5 +274,6 @@ def test_nothing_remains_of_a_host_that_was_attacked(
         finally:
             asyncio.run(private_host.stop(host))
         screen.shell.end()
-        until(lambda: remains(host, namespaces) == [])  # noqa: B023
+        ended = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+        until(lambda: remains(host, namespaces, ended) == [])  # noqa: B023
         assert socket.if_nameindex() == links
