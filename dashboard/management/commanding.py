@@ -128,7 +128,7 @@ def add_privileged_hosts(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--privileged-hosts",
         action="store_true",
-        help="start private hosts whose root is root of this machine, where it does not permit user namespaces",
+        help="root on private hosts is root on this machine; for machines that do not permit user namespaces",
     )
 
 

@@ -122,7 +122,7 @@ def rename(session: str, participant: str, name: str) -> None:
 
 
 def remove(session: str, participant: str, now: float) -> bool:
-    """Removes one participant; False if there is none to remove."""
+    """Removes one participant; False if the session has no such participant."""
     removed, _groups = remove_several(session, [participant], now)
     return bool(removed)
 

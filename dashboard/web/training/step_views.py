@@ -59,7 +59,7 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
 
 
 async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None:
-    """Requests the group's host when the first step is opened: whoever only joins takes none."""
+    """Requests the group's host when the first step is opened; joining alone requests none."""
     with suppress(NoHostError):
         await in_database(group_host_store.request_first, group_key(row.id, participant.group), time.time())
         service.wake()

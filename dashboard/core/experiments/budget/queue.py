@@ -27,8 +27,8 @@ OTHER_CONTAINERS = "other containers"
 
 @dataclass(slots=True, eq=False)
 class OpenEntry:
-    """Merged changes: those of ``tally``, and those that concern no column. ``text`` is that of the last change.
-    ``committed`` is the number of the version in the database, 0 if there is none."""
+    """Merged changes: those that ``tally`` counts, and those that concern no column. ``text`` is that of the last
+    change. ``committed`` is the sequence number of the version in the database, 0 without one."""
 
     entry: Entry
     tally: Tally
