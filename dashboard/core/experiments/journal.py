@@ -40,7 +40,7 @@ class Cause:
 class Attempt:
     """The result of one request. ``path`` is the kind of the path, ``origin`` the client's column and ``key`` the
     ``request_key``. ``client_seen`` is the peer of the server's socket. ``unavailable`` is the reason why the path does
-    not exist."""
+    not exist. A multicast datagram has no status: ``reason`` states that it was received."""
 
     path: str
     title: str
@@ -56,6 +56,12 @@ class Attempt:
     error: str = ""
     unavailable: str = ""
     key: str = ""
+
+    @property
+    def result(self) -> str:
+        """The response's status, otherwise the reason why there is none."""
+        status = "" if self.status is None else str(self.status)
+        return f"{status} {self.reason}".strip() or self.error or self.unavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,9 @@ HELP: tuple[Help, ...] = (
         _("requests over every path"),
         _(
             "One real request over each path. The client address is read from the server's socket: behind "
-            "docker-proxy it is the bridge's gateway, in host mode 127.0.0.1."
+            "docker-proxy it is the bridge's gateway, in host mode 127.0.0.1. If you select multicast, the machine "
+            "also sends a datagram with TTL 1 to the group of mDNS over each link, and a socket in each container's "
+            "network namespace joins that group. The image needs no program for it."
         ),
         "sock_diag(7); Moby, cmd/docker-proxy",
         "curl -i http://127.0.0.1:8080/",

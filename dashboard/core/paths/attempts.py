@@ -8,6 +8,7 @@ from dataclasses import replace
 from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Column
 from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.multicast import MULTICAST, link_of
 
 #: How a request reached a published port.
 _THROUGH = {PathKind.PUBLISHED_PROXY: "docker-proxy", PathKind.PUBLISHED_DNAT: "DNAT"}
@@ -47,15 +48,31 @@ def _client_ip(attempt: Attempt) -> str:
 
 
 def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) -> str:
-    """How many paths answered, which did not, and which client IP the published services saw. Empty if nothing was
-    requested."""
-    requested = [attempt for attempt in attempts if not attempt.unavailable]
-    if not requested:
-        return ""
+    """How many paths answered, which did not, which client IP the published services saw, and which containers
+    received multicast. Empty if nothing was requested."""
+    requested = [one for one in attempts if not one.unavailable and one.path != MULTICAST]
+    datagrams = [one for one in attempts if not one.unavailable and one.path == MULTICAST]
     titles = {column.key: column.title for column in columns}
+    parts = list(_describe_requests(requested, titles)) if requested else []
+    parts += _describe_datagrams(datagrams, titles)
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _describe_requests(requested: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
     failed = [attempt for attempt in requested if attempt.error or attempt.status is None]
-    found = f"{_count(len(requested), len(failed))}{_describe_failures(failed, titles, len(requested))}"
-    return f"{'; '.join((found, *_describe_clients(requested, titles)))}."
+    yield f"{_count(len(requested), len(failed))}{_describe_failures(failed, titles, len(requested))}"
+    yield from _describe_clients(requested, titles)
+
+
+def _describe_datagrams(datagrams: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
+    """Which containers received the datagram over each link, which did not."""
+    links: dict[str, tuple[list[str], list[str]]] = {}
+    for one in datagrams:
+        arrived, missing = links.setdefault(link_of(one), ([], []))
+        (missing if one.error else arrived).append(titles.get(one.server, one.server))
+    for link, (arrived, missing) in links.items():
+        reached = f"reached {', '.join(arrived)}" if arrived else "reached no container"
+        yield f"multicast on {link} {reached}{f', not {", ".join(missing)}' if arrived and missing else ''}"
 
 
 def _count(requested: int, failed: int) -> str:

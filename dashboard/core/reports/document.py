@@ -188,7 +188,7 @@ def _trial(trial: Trial) -> Data | None:
     body = tuple(
         (
             one.title,
-            f"{one.status} {one.reason}".strip() if one.status is not None else one.error or one.unavailable,
+            one.result,
             NOTHING if one.time_us is None else f"{one.time_us} µs",
             one.client_seen or NOTHING,
         )

@@ -73,7 +73,7 @@ def _trial(trial: Trial) -> list[str]:
         (
             one.title,
             one.url,
-            f"{one.status} {one.reason}".strip() if one.status is not None else one.error or one.unavailable,
+            one.result,
             "" if one.time_us is None else f"{one.time_us} µs",
             one.client_seen,
         )

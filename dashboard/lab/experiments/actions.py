@@ -13,13 +13,12 @@ from dashboard.core.experiments.journal import Attempt
 from dashboard.core.paths.model import Path
 from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.experiments.multicast import COLUMN_GONE, try_multicast
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.files import read_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import request
-
-COLUMN_GONE = "The column no longer exists."
 
 
 class NotRunningError(Exception):
@@ -34,11 +33,14 @@ def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
     return driver
 
 
-async def try_paths(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
-    """Requests the service over every path, one after the other so that they do not disturb each other."""
+async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple[Attempt, ...]:
+    """Requests the service over every path, one after the other so that they do not disturb each other. With
+    ``multicast`` it then sends a datagram to a multicast group over the machine's links."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     attempts = tuple([await _attempt(lab, driver, path) for path in paths])
+    if multicast:
+        attempts += await try_multicast(driver.view, lambda key: column_namespace(lab, driver, key))
     driver.record_attempts(attempts)
     return attempts
 

@@ -15,8 +15,9 @@ from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path, veth_links
 from dashboard.core.paths.requests import path_to_compare, request_key, requested_paths
 from dashboard.core.paths.trace import name_machine_in, read_trace
-from dashboard.lab.experiments.actions import COLUMN_GONE, column_namespace, running_driver
+from dashboard.lab.experiments.actions import column_namespace, running_driver
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.experiments.multicast import COLUMN_GONE
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.firewall import read_nat_listing

@@ -283,11 +283,12 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     response={202: dict, 400: Refusal, 404: Refusal, 409: Refusal, 200: dict},
     summary="stop, again, remove or try",
 )
-async def act(request: HttpRequest, identity: str, action: str) -> Any:
-    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path."""
+async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
+    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path, with
+    ``?multicast=true`` also datagrams to a multicast group."""
     await require_experiment(identity)
     if action == "try":
-        attempts = await service.ask_about(identity, actions.try_paths, identity)
+        attempts = await service.ask_about(identity, actions.try_paths, identity, multicast)
         return Status(200, {"attempts": msgspec.to_builtins(attempts)})
     wanted = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wanted:

@@ -141,4 +141,4 @@ async def launch_preset(request: HttpRequest) -> HttpResponse:
     user = await request.auser()
     identity = await in_database(experiment_store.create_experiment, draft.spec, user.pk)
     service.wake()
-    return redirect(f"/experiments/{identity}/#{preset.tab}")
+    return redirect(f"/experiments/{identity}/{preset.query}#{preset.tab}")

@@ -143,10 +143,10 @@ async def require_experiment(identity: str) -> None:
 
 @require_POST
 async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Sends a request over every path."""
+    """Sends a request over every path; with the field ``multicast`` also datagrams to a multicast group."""
     await require_experiment(identity)
     try:
-        attempts = await service.ask_about(identity, actions.try_paths, identity)
+        attempts = await service.ask_about(identity, actions.try_paths, identity, "multicast" in request.POST)
     except (LabUnavailableError, actions.NotRunningError) as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)

@@ -50,6 +50,20 @@ def test_nothing_answers_at_the_published_port_of_a_program_on_localhost(visitor
     assert {code for (column, path), code in status.items() if column == "bridge" and path != "inside"} == {None}
 
 
+def test_a_datagram_on_the_machine_s_link_reaches_host_and_not_bridge(visitor: Visitor, server: Server) -> None:
+    page = visitor.open(server.url)
+    page.locator("button[value=multicast]").click()
+    ExperimentPage(page).wait_for("running")
+    expect(page.get_by_label("Also send a datagram to a multicast group")).to_be_checked()
+    page.get_by_role("button", name="Request over every path").click()
+    sent = page.locator(".attempt").filter(has_text="Multicast on the machine's link")
+    expect(sent).to_have_count(4)
+    expect(sent.filter(has_text="received")).to_have_count(2)
+    expect(sent.filter(has_text="docker0 to bridge")).to_contain_text("received")
+    expect(sent.filter(has_text="docker0 to host")).to_contain_text("did not arrive")
+    expect(page.locator("main")).to_contain_text("multicast on docker0 reached bridge, not host")
+
+
 @by_preset
 def test_change_fills_in_the_form_without_javascript(preset: Preset, visit: Visit, server: Server) -> None:
     visitor = visit(java_script_enabled=False)

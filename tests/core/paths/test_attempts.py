@@ -10,6 +10,7 @@ from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Trial
 from dashboard.core.experiments.messages import Column
 from dashboard.core.paths.attempts import MAX_ATTEMPTS, MAX_BODY, MAX_TRIALS, describe_attempts, next_trial
 from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.multicast import NOT_SENT
 
 COLUMNS = (Column("host", "host", "host"), Column("bridge", "bridge", "bridge"))
 
@@ -26,6 +27,9 @@ PROXY = attempt("bridge", PathKind.PUBLISHED_PROXY, "172.17.0.1:40001")
 DNAT = attempt("bridge", PathKind.PUBLISHED_DNAT, "192.0.2.2:40002")
 IPV6 = attempt("bridge", PathKind.PUBLISHED_PROXY, "[fd00::1]:40003")
 REFUSED = attempt("bridge", PathKind.PUBLISHED_PROXY, error="Connection refused.")
+RECEIVED = Attempt("multicast", "", "machine", "host", "udp://224.0.0.251%eth0:25353", "", reason="received")
+LOST = replace(RECEIVED, server="bridge", reason="", error="The datagram did not arrive in bridge.")
+ON_DOCKER0 = "udp://224.0.0.251%docker0:25353"
 DISCARDED = attempt("host", PathKind.PUBLISHED_DNAT, unavailable="the Engine discarded -p")
 
 
@@ -48,6 +52,21 @@ DISCARDED = attempt("host", PathKind.PUBLISHED_DNAT, unavailable="the Engine dis
                 "bridge saw the client 192.0.2.2 through DNAT."
             ),
         ),
+        (
+            (
+                LOOPBACK,
+                RECEIVED,
+                LOST,
+                replace(RECEIVED, url=ON_DOCKER0, server="bridge"),
+                replace(LOST, url=ON_DOCKER0, server="host"),
+            ),
+            (
+                "The only path answered; multicast on eth0 reached host, not bridge; "
+                "multicast on docker0 reached bridge, not host."
+            ),
+        ),
+        ((NOT_SENT,), ""),
+        ((LOST,), "multicast on eth0 reached no container."),
         ((REFUSED,), "No path answered: bridge through docker-proxy (Connection refused)."),
     ],
 )

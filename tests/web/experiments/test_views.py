@@ -233,6 +233,10 @@ async def test_a_running_experiment_is_tried_on_every_path(me: Person, lab_harne
     assert data.json["attempts"][0]["from"] == "machine"
     page = await post(f"/experiments/{identity}/try/", me)
     assert "refused the connection" in page.text
+    assert "Multicast" not in page.text
+    page = await post(f"/experiments/{identity}/try/", me, "multicast=1")
+    assert "Multicast on the machine" in page.text
+    assert "no IPv4 default route" in page.text
 
 
 async def test_docker_s_message_is_shown_as_text(me: Person, lab_harness: LabHarness, engine: FakeEngine) -> None:

@@ -89,12 +89,14 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "multicast",
         "Multicast discovery",
-        "mDNS and SSDP do not leave their link. In host mode the container is on the machine's links and receives "
-        "them; in bridge mode its only link is docker0, which does not forward them.",
+        "mDNS and SSDP do not leave their link. In host mode a container receives what is sent on the machine's link; "
+        "in bridge mode it receives only what is sent on docker0. Try sends a datagram on each and shows which "
+        "container receives it.",
         "routes/default/inet",
-        "table",
+        "try",
         _NGINX,
         _multicast,
+        "?multicast=1",
     ),
 )
 

@@ -39,7 +39,8 @@ LaunchValues = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Preset:
     """``title`` names it, ``lesson`` states what the page will show, and ``row`` is the row that proves it. ``tab`` is
-    the part of the experiment's page to open. The last of ``programs`` uses the lab image."""
+    the part of the experiment's page to open, and ``query`` selects options in it. The last of ``programs`` uses the
+    lab image."""
 
     key: str
     title: str
@@ -48,6 +49,7 @@ class Preset:
     tab: str
     programs: tuple[Program, ...]
     arrange: Callable[[Program, int], LaunchValues]
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ function makeAttempt(attempt) {
   setSlot(li, "from", from ? fill(words.from, { from }) : "");
   setSlot(li, "curl", attempt.curl ?? "", "command-box");
   setText(slot(li, "of"), attempt.title);
-  const answered = attempt.status !== null && attempt.status !== undefined;
-  setHidden(slot(li, "answer"), !answered);
-  setText(slot(li, "status"), answered ? `${attempt.status} ${attempt.reason ?? ""}`.trim() : "");
+  const status = `${attempt.status ?? ""} ${attempt.reason ?? ""}`.trim();
+  setHidden(slot(li, "answer"), !status);
+  setText(slot(li, "status"), status);
   setText(slot(li, "time"), formatMicros(attempt.time_us));
   setText(slot(li, "client"), attempt.client_seen || "–");
   setSlot(li, "body", visibleText(attempt.body_start ?? ""));

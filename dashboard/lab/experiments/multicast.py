@@ -1,0 +1,47 @@
+"""Sends multicast datagrams over the machine's links and observes which containers they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dashboard.core.experiments.journal import Attempt, View
+from dashboard.core.modes import MACHINE
+from dashboard.core.paths.multicast import (
+    GROUP,
+    NOT_SENT,
+    PORT,
+    joining_link,
+    multicast_attempts,
+    receiving_columns,
+    sending_links,
+)
+from dashboard.netns.multicast import Receiver, send_to_group
+from dashboard.netns.namespace import Namespace
+
+NO_LINK = "It has no link with an IPv4 address: a program in it cannot join the group."
+COLUMN_GONE = "The column no longer exists."
+
+
+async def try_multicast(view: View, namespace_of: Callable[[str], Namespace | None]) -> tuple[Attempt, ...]:
+    """One datagram over each link, one after the other. The receiver is a socket in the container's network namespace,
+    opened from outside: an image needs no program for it. ``namespace_of`` a column is None if it is gone."""
+    columns, states = view.columns, view.states
+    machine = namespace_of(MACHINE)
+    if machine is None:
+        return (NOT_SENT,)
+    running = receiving_columns(columns, states)
+    errors: dict[str, str] = {}
+    receivers: dict[str, Receiver] = {}
+    for column in running:
+        namespace, joining = namespace_of(column.key), joining_link(states[column.key])
+        if namespace is None:
+            errors[column.key] = COLUMN_GONE
+        elif joining is None:
+            errors[column.key] = NO_LINK
+        else:
+            receivers[column.key] = Receiver(namespace, joining.index)
+    attempts: list[Attempt] = []
+    for link in sending_links(columns, states):
+        arrived = await send_to_group(machine, link.index, GROUP, PORT, receivers)
+        attempts += multicast_attempts(link, running, arrived.senders, errors | arrived.errors)
+    return tuple(attempts) or (NOT_SENT,)
