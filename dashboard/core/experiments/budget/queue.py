@@ -97,6 +97,7 @@ class JournalQueue:
         self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
     ) -> Entry:
         """The next entry, or the open entry with it."""
+        self._tell_if_used_up(at, now)
         merging = quiet or (is_replaceable(cause, facts, self.view) and self._must_merge(now))
         if not merging or (not quiet and self._may_end_merge(now)):
             self.end_merge(at, now)
@@ -105,11 +106,15 @@ class JournalQueue:
         if merging:
             return self._merge(entry, now, quiet=quiet)
         self._enqueue(entry, now)
+        self._tell_if_used_up(at, now)
+        return entry
+
+    def _tell_if_used_up(self, at: float, now: float) -> None:
+        """Appends an entry with the limit of the journal, once it is reached."""
         if self.pace.is_used_up and not self._told_used_up:
             self._told_used_up = True
             told = describe_used_up(self.pace.limits)
             self.append(at, now, Cause(Source.LAB, "budget"), Facts(), told, (), quiet=False)
-        return entry
 
     def _must_merge(self, now: float) -> bool:
         return (self._open is not None and self._open.tally.count > 0) or not self.pace.allows(now)
@@ -145,7 +150,8 @@ class JournalQueue:
             entry = replace(entry, seq=self.view.seq, at=at, text=text)
         size = entry_size(entry)
         self.pace = self.pace.spent(size, now)
-        if tally.count or merged.is_dirty:
+        # The version that is being written may not be committed: it is written again.
+        if tally.count or merged.is_dirty or merged.committed != entry.seq:
             self._waiting.append(WaitingEntry(entry, size, now, 0, (merged,)))
 
     def _enqueue(self, entry: Entry, now: float) -> None:

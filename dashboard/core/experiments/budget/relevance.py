@@ -28,8 +28,7 @@ def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
         return True
     if any(key not in view.states or view.states[key].netns != machine.netns for key in changes):
         return True
-    change = changes.get(MACHINE, next(iter(changes.values())))
-    return not _is_foreign(change, machine, arms, view.states)
+    return not all(_is_foreign(change, machine, arms, view.states) for change in changes.values())
 
 
 def _is_foreign(

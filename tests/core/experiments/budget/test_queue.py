@@ -223,3 +223,37 @@ def test_dropped_entries_are_counted_once() -> None:
     assert (journal.queue.has_final, journal.queue.has_open) == (True, True)
     assert journal.queue.drop() == 4
     assert (journal.queue.has_final, journal.queue.has_open) == (False, False)
+
+
+def test_an_open_entry_that_ends_while_it_is_written_is_written_again_if_that_fails() -> None:
+    journal = Journal()
+    journal.open_port(9000, quiet=True)
+    batch = journal.queue.next_batch()
+    journal.append(PERSON, "stop", head=make_head())
+    journal.queue.failed(batch)
+    journal.commit()
+    assert journal.texts == ["", "stop"]
+    assert journal.stored() == journal.queue.view
+
+
+def test_an_open_entry_that_ends_while_it_is_written_is_stored_once() -> None:
+    journal = Journal()
+    journal.open_port(9000, quiet=True)
+    batch = journal.queue.next_batch()
+    journal.append(PERSON, "stop", head=make_head())
+    journal.rows |= {entry.seq: entry for entry in batch.entries}
+    assert journal.queue.committed(batch) == 1
+    assert journal.commit() == 1
+    assert journal.texts == ["", "stop"]
+    assert journal.stored() == journal.queue.view
+
+
+def test_a_merged_entry_that_fills_the_journal_makes_the_next_change_tell_it() -> None:
+    journal = Journal(replace(TIGHT, max_entries=4))
+    for port in (80, 81, 82, 83):
+        journal.open_port(port)
+    journal.end_merge()
+    journal.open_port(84)
+    journal.commit()
+    assert sum("reached its limit" in text for text in journal.texts) == 1
+    assert journal.stored() == journal.queue.view

@@ -30,8 +30,8 @@ FOREIGN = make_link("vethffff", 70, "veth", peer="if69", master="docker9")
 BRIDGE = make_link("docker9", 60, "bridge", ("172.29.0.1", 16))
 
 
-def concerns(after: NamespaceState, view: View = VIEW, *keys: str) -> bool:
-    return concerns_columns(view, {key: delta(view.states[key], after) for key in keys or (MACHINE,)})
+def concerns(after: NamespaceState, view: View = VIEW) -> bool:
+    return concerns_columns(view, {MACHINE: delta(view.states[MACHINE], after)})
 
 
 def with_links(*links: Interface, **more: Any) -> NamespaceState:
@@ -104,4 +104,12 @@ def test_changes_inside_an_arm_are_history() -> None:
 
 
 def test_an_arm_in_host_mode_shares_the_changes_of_the_machine() -> None:
-    assert not concerns(with_links(FOREIGN), VIEW, MACHINE, "host")
+    before = VIEW.states["host"]
+    foreign = delta(before, replace(before, interfaces=(*before.interfaces, FOREIGN)))
+    assert not concerns_columns(VIEW, {MACHINE: delta(MACHINE_STATE, with_links(FOREIGN)), "host": foreign})
+
+
+def test_a_change_of_an_arm_in_host_mode_is_history_also_beside_a_foreign_one_of_the_machine() -> None:
+    renamed = replace(VIEW.states["host"], hostname="renamed")
+    changes = {MACHINE: delta(MACHINE_STATE, with_links(FOREIGN)), "host": delta(VIEW.states["host"], renamed)}
+    assert concerns_columns(VIEW, changes)
