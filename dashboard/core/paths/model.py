@@ -151,12 +151,12 @@ def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple
 
 def without_network(path: str) -> str:
     """``bridge-address-ipv6`` of ``bridge-address.2-ipv6``."""
-    return re.sub(r"\.\d+(?=-ipv6$|$)", "", path)
+    return re.sub(r"\.\d{1,4}(?=-ipv6$|$)", "", path)
 
 
 def network_of(path: str) -> int:
     """2 of ``bridge-address.2-ipv6``; 1 without a number."""
-    number = re.search(r"\.(\d+)(?:-ipv6)?$", path)
+    number = re.search(r"\.(\d{1,4})(?:-ipv6)?$", path)
     return int(number[1]) if number else 1
 
 

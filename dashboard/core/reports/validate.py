@@ -30,6 +30,8 @@ MAX_CLAIMS = 1_000
 MAX_LINES = 10_000
 #: Items that are sorted during the replay of a journal.
 MAX_STEPS = 20_000_000
+#: A day: a request has a timeout of seconds.
+MAX_TIME_US = 86_400_000_000
 LATEST_S = 253_370_764_800.0  # the year 9999, the last that datetime supports
 _FIGURES = tuple(one.name for one in fields(Block) if one.type in {int, float})
 MAX_TITLE, MAX_AUTHOR, MAX_NOTES, MAX_INSTALLATION, MAX_VERSION = 200, 150, 100_000, 16, 60
@@ -152,6 +154,8 @@ def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, Vie
         if not isinstance(facts.trial, UnsetType):
             _limit(len(facts.trial.attempts), MAX_ATTEMPTS, "attempts in one trial")
             _check_times(facts.trial.at)
+            if any(one.time_us is not None and not 0 <= one.time_us <= MAX_TIME_US for one in facts.trial.attempts):
+                raise InvalidReportError("The time of a request is negative or too long. Export the report again.")
         view = advance(view, entry)
         sizes.update({key: _size(view.states[key]) for key in (*facts.states, *facts.changes) if key in view.states})
         columns = max(len(view.states), len(view.columns))

@@ -38,3 +38,8 @@ def test_every_kind_has_distinct_words_in_both_families() -> None:
         assert len(texts) == len(names)
         assert not any("{" in text for text in texts)
     assert max(len(shorten_path(name)) for name in names) <= 28
+
+
+def test_an_endless_number_of_a_network_is_an_unknown_path() -> None:
+    name = f"bridge-address.{'9' * 5000}"
+    assert describe_path(name) == name

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, Trial
 from dashboard.core.experiments.messages import Column
 from dashboard.core.measurements.measurement import Block
 from dashboard.core.namespaces.delta import Changes
@@ -43,6 +43,12 @@ def experiment(*entries: Entry, **more: Any) -> ReportContent:
 def frozen() -> FrozenExperiment:
     assert CONTENT.experiment is not None
     return CONTENT.experiment
+
+
+def tried(attempt: Attempt) -> ReportContent:
+    last = frozen().journal[-1]
+    trial = Facts(trial=Trial((attempt,), AT, 1))
+    return experiment(*frozen().journal, Entry(last.seq + 1, last.at, CAUSE, trial))
 
 
 def with_block(**more: Any) -> ReportContent:
@@ -105,6 +111,8 @@ def test_a_valid_report_is_accepted() -> None:
         (experiment(frozen().journal[0], frozen().journal[0]), "Journal entry 1 follows entry 1"),
         (experiment(replace(frozen().journal[0], seq=0)), "entry 0"),
         (experiment(replace(frozen().journal[0], at=-5.0)), "before 1970"),
+        (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=10**400)), "time of a request"),
+        (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=-1)), "time of a request"),
         (experiment(first(1, columns=41)), "41 columns"),
         (experiment(first(20_000, columns=5)), "cells in its table"),
         (replace(CONTENT, measurements=(replace(RUN, series=RUN.series * 2),)), "the same key"),
