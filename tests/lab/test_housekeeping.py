@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,13 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.operations.storage import over_budget
 from dashboard.lab import housekeeping
 from dashboard.lab.housekeeping import tidy
 from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
+from dashboard.store.operations import retention
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 
@@ -52,6 +56,21 @@ def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:
     assert {first, second}.isdisjoint(left())
     tidy(0, 1)
     assert left() == {running}, "what runs stays"
+
+
+def test_an_experiment_that_is_launched_again_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = ended(3), ended(2)
+
+    def choose(rows: Iterable[tuple[str, int]], total: int, size: int) -> tuple[str, ...]:
+        chosen = over_budget(rows, total, size)
+        experiment_store.set_wanted(first, Wanted.RUNNING, again=True)
+        return chosen
+
+    monkeypatch.setattr(retention, "over_budget", choose)
+    assert "the 1 oldest experiments" in tidy(0, 1)
+    assert left() == {first}
+    assert second not in left()
+    assert JournalEntry.objects.filter(experiment=first).exists()
 
 
 async def test_it_runs_by_itself_and_survives_a_database_that_is_away(

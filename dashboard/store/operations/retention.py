@@ -50,15 +50,11 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
     rows = models.Experiment.objects.filter(ended, created_at__lt=limit, driver="").exclude(measurements__twin=True)
     rows = rows.annotate(last=Max("journal__at")).filter(Q(last__isnull=True) | Q(last__lt=limit.timestamp()))
     ids = list(rows.values_list("pk", flat=True))
-    entries = 0
+    entries = deleted = 0
     for some in batched(ids, JOURNALS_BATCH):
-        journal = models.JournalEntry.objects.filter(experiment_id__in=some)
-        entries += journal.count()
-        if not dry_run:
-            with transaction.atomic():
-                journal.delete()
-                models.Experiment.objects.filter(pk__in=some).delete()
-    return DeletedRows(comparisons=len(ids), entries=entries)
+        entries += models.JournalEntry.objects.filter(experiment_id__in=some).count()
+        deleted += len(some) if dry_run else _delete_ended(rows, some)
+    return DeletedRows(comparisons=deleted, entries=entries)
 
 
 def delete_over_budget(max_size: int) -> int:
@@ -72,11 +68,18 @@ def delete_over_budget(max_size: int) -> int:
     ended = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
     rows = models.Experiment.objects.filter(ended, driver="").exclude(measurements__twin=True).order_by("created_at")
     chosen = over_budget(rows.values_list("pk", "journal_bytes"), total, max_size)
-    for some in batched(chosen, JOURNALS_BATCH):
-        with transaction.atomic():
-            models.JournalEntry.objects.filter(experiment_id__in=some).delete()
-            models.Experiment.objects.filter(pk__in=some).delete()
-    return len(chosen)
+    return sum(_delete_ended(rows, some) for some in batched(chosen, JOURNALS_BATCH))
+
+
+def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) -> int:
+    """Deletes those of the chosen experiments that are still among ``rows``: one may have been launched again."""
+    with transaction.atomic():
+        locked = models.Experiment.objects.select_for_update().filter(pk__in=chosen).values_list("pk", flat=True)
+        list(locked.order_by("pk"))
+        ids = list(rows.filter(pk__in=chosen).values_list("pk", flat=True))
+        models.JournalEntry.objects.filter(experiment_id__in=ids).delete()
+        models.Experiment.objects.filter(pk__in=ids).delete()
+    return len(ids)
 
 
 def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
