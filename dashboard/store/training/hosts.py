@@ -7,8 +7,8 @@ from django.db import transaction
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.host_plan import DesiredState, HostRecord, HostStage
-from dashboard.core.training.session import HostsFor, session_of_group
-from dashboard.models import GroupHost, TrainingSession
+from dashboard.core.training.session import HostsFor, number_of_group, session_of_group
+from dashboard.models import GroupHost, Participant, TrainingSession
 
 
 class NoHostError(Exception):
@@ -77,9 +77,23 @@ def request(group: str, now: float) -> None:
 
 
 def request_first(group: str, now: float) -> None:
-    """Requests a host for a group that never had one; NoHostError if it cannot have one."""
-    if not GroupHost.objects.filter(pk=group).exists():
+    """Requests a host for a group of which no participant has had one; NoHostError if it cannot have one.
+
+    The number of a group is used again after its participants were removed, with their host stopped.
+    """
+    row = GroupHost.objects.filter(pk=group).first()
+    if row is None or (_is_stopped(row) and not _has_user_of(row)):
         request(group, now)
+
+
+def _is_stopped(row: GroupHost) -> bool:
+    return row.wanted == DesiredState.STOPPED and row.state == HostStage.STOPPED and not row.host
+
+
+def _has_user_of(row: GroupHost) -> bool:
+    """Whether a participant of the group was there when its host was last used."""
+    group = Participant.objects.filter(session=row.session_id, group=number_of_group(row.group), removed_at=0.0)
+    return group.filter(joined_at__lte=row.used_at).exists()
 
 
 def set_desired(group: str, desired: DesiredState) -> bool:

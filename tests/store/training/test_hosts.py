@@ -8,8 +8,9 @@ from dashboard.core.training.host_plan import DesiredState, HostStage
 from dashboard.core.training.session import HostsFor
 from dashboard.models import GroupHost, TrainingSession
 from dashboard.store.training import hosts as group_host_store
+from dashboard.store.training import participants
 from dashboard.store.training.hosts import NoHostError
-from tests.lab.training_builders import NOW, again, session
+from tests.lab.training_builders import NOW, again, participant, session
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +77,28 @@ def test_an_expired_session_is_over_for_its_hosts(row: TrainingSession) -> None:
     group_host_store.request(f"{row.id}-1", NOW)
     assert group_host_store.has_open_sessions(NOW)
     assert [one.over for one in group_host_store.load_all(again(row).expires_at)] == [True]
+
+
+def test_the_first_host_of_a_group_is_requested_once(row: TrainingSession) -> None:
+    ada, _ = participant(row)
+    group = f"{row.id}-{ada.group}"
+    group_host_store.request_first(group, NOW + 1)
+    group_host_store.note_end(group, DesiredState.RUNNING, HostStage.STOPPED, DesiredState.STOPPED, "Idle.", NOW + 5)
+    group_host_store.request_first(group, NOW + 7)
+    assert group_host_store.load_all(NOW + 8) == ()
+
+
+def test_the_next_participant_with_the_number_of_a_removed_group_gets_a_host(row: TrainingSession) -> None:
+    spam, _ = participant(row, "Spam")
+    group = f"{row.id}-{spam.group}"
+    group_host_store.request_first(group, NOW + 1)
+    assert participants.remove_several(row.id, [spam.id], NOW + 2) == ((spam.id,), (spam.group,))
+    group_host_store.set_desired(group, DesiredState.STOPPED)
+    ada, _ = participant(row, "Ada", NOW + 3)
+    assert ada.group == spam.group
+    group_host_store.note(group, state="ready", host="h1")
+    group_host_store.request_first(group, NOW + 4)
+    assert GroupHost.objects.get(pk=group).wanted == "stopped", "not the host of the removed participant"
+    group_host_store.note_end(group, DesiredState.STOPPED, HostStage.STOPPED, DesiredState.STOPPED, "", NOW + 5)
+    group_host_store.request_first(group, NOW + 6)
+    assert [one.stage for one in group_host_store.load_all(NOW + 7)] == [HostStage.QUEUED]
