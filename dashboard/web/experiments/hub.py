@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from dataclasses import dataclass, field, replace
 
 from dashboard.core.comparison.answer.answer import has_taken_port, write_answer
 from dashboard.core.comparison.rows import RowCache, compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
-from dashboard.core.experiments.journal import Entry, Source, View, replay
+from dashboard.core.experiments.journal import Entry, Source, View, advance, replay
 from dashboard.core.experiments.launching.ports import PortUser
 from dashboard.core.experiments.launching.progress import ArmProgress, launch_progress
 from dashboard.core.experiments.messages import NO_ANSWER, Answer, ExperimentHead, Phase, Row, TimelineItem, encode
@@ -99,8 +100,9 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             feed.dirty.clear()
             try:
                 entries = recent_entries.recent(feed.key, feed.view.seq)
-                if entries is None:
+                if entries is None and feed.loaded:
                     entries = await in_database(experiment_store.entries, feed.key, feed.view.seq)
+                view = feed.view
                 if not entries or not feed.loaded:
                     record = await in_database(experiment_store.load, feed.key)
                     if record is None:
@@ -108,11 +110,13 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                         return
                     if not feed.loaded:
                         feed.title = feed.title or record.title
-                        feed.view = experiment_store.waiting_view(record)
+                        view = experiment_store.waiting_view(record)
+                        if entries is None:
+                            view, entries, feed.first_at = await in_database(_read_journal, feed.key, view)
                 if entries or not feed.loaded:
-                    view = replay(entries, feed.view)
+                    view = replay(entries or (), view)
                     others = await _other_users(feed.key, view) if _is_outdated(feed, view) else ()
-                    self._advance(feed, entries, view, others)
+                    self._advance(feed, entries or (), view, others)
             except Exception:
                 log.exception("the journal of experiment %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
@@ -176,6 +180,19 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             view.trial,
         )
         return encode(message).decode()
+
+
+def _read_journal(experiment: str, view: View) -> tuple[View, tuple[Entry, ...], float | None]:
+    """The newest view, the entries of the timeline, and the time of the first entry; ``view`` is the one before it. A
+    long journal is never in memory as a whole."""
+    first_at: float | None = None
+    shown: deque[Entry] = deque(maxlen=SHOWN_ITEMS)
+    for entry in experiment_store.read(experiment, view.seq):
+        view = advance(view, entry)
+        first_at = entry.at if first_at is None else first_at
+        if entry.text:
+            shown.append(entry)
+    return view, tuple(shown), first_at
 
 
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:

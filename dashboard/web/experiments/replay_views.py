@@ -2,13 +2,14 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from threading import Lock
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from dashboard.core.experiments.journal import replay
+from dashboard.core.experiments.journal import advance
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
 from dashboard.store import experiments as experiment_store
@@ -47,10 +48,10 @@ def encoded_track(identity: str) -> bytes:
     kept = _place(identity)
     with kept.lock:
         if kept.recording is None:
-            entries = experiment_store.entries(identity)
-            before, shown = entries[:-MAX_ENTRIES], entries[-MAX_ENTRIES:]
-            first_at = entries[0].at if entries else None
-            kept.recording = build_recording(shown, replay(before, experiment_store.waiting_view(record)), first_at)
+            entries, start, first_at = experiment_store.read(identity), experiment_store.waiting_view(record), None
+            for entry in islice(entries, max(0, record.journal_entries - MAX_ENTRIES)):
+                start, first_at = advance(start, entry), entry.at if first_at is None else first_at
+            kept.recording = build_recording(entries, start, first_at)
             kept.encoded = encode_recording(kept.recording)
         elif new := experiment_store.entries(identity, kept.recording.view.seq):
             kept.recording.extend(new)

@@ -473,3 +473,24 @@ async def test_other_experiments_are_read_only_for_a_new_answer_about_a_port_in_
     await told(hub, identity, entry(2))
     assert (await settled(browser, 2)).answer.trouble
     assert len(read) == queries
+
+
+async def test_a_long_journal_is_read_in_pages(
+    hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(identity, first(), *(listening(seq, 9000 + seq) for seq in range(2, 30)))
+    recent_entries.forget(identity)
+    read, limits = experiment_store.entries, []
+
+    def entries(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> Any:
+        limits.append(limit)
+        return read(experiment, after, until, limit)
+
+    monkeypatch.setattr(experiment_store, "entries", entries)
+    monkeypatch.setattr(experiment_store, "PAGE", 4)
+    browser = Browser()
+    await hub.join(identity, browser.send)
+    shown = await settled(browser, 29)
+    assert set(limits) == {4}
+    assert [item.seq for item in shown.timeline] == list(range(1, 30))
+    assert shown.timeline[-1].offset_s == pytest.approx(28)

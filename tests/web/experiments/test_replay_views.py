@@ -84,3 +84,17 @@ async def test_a_recording_needs_a_signed_in_user_and_an_experiment() -> None:
     await fetch(identity, me)
     await database_sync_to_async(experiment_store.set_wanted)(identity, Wanted.REMOVED)
     assert (await http("GET", f"/experiments/{identity}/track/", who=me)).status == 404
+
+
+async def test_a_long_journal_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    me, entries = await person(), repeating(7)
+    identity, read, limits = await write(entries), experiment_store.entries, []
+
+    def limited(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> Sequence[Entry]:
+        limits.append(limit)
+        return read(experiment, after, until, limit)
+
+    monkeypatch.setattr(experiment_store, "entries", limited)
+    monkeypatch.setattr(experiment_store, "PAGE", 3)
+    assert (await fetch(identity, me)).seqs == [1, 2, 3, 4, 5, 6, 7]
+    assert set(limits) == {3}
