@@ -22,10 +22,12 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
+from dashboard.store.operations.storage import NoSpaceError
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import ENDED, experiment_item
 from dashboard.web.http.database import in_database
+from dashboard.web.http.space_refusals import NO_SPACE
 from dashboard.web.service import LabUnavailableError, service
 
 PAST = 20
@@ -60,6 +62,7 @@ async def _home(
     status: int = 200,
     holders: tuple[PortHolder, ...] = (),
     freed: bool = False,
+    refused: str = "",
 ) -> HttpResponse:
     options, problem = await _launch_options()
 
@@ -80,6 +83,7 @@ async def _home(
             "chosen": preset,
             "holders": holders,
             "freed": freed,
+            "refused": refused,
             "presets": [prepare(one, options.images, options.port, options.modes) for one in PRESETS],
             "example": None if running or past or Report.objects.exists() else _example(),
         }
@@ -105,7 +109,8 @@ async def home(request: HttpRequest) -> HttpResponse:
 @require_POST
 async def launch(request: HttpRequest) -> HttpResponse:
     """Writes a new experiment; a form with errors comes back with everything that was typed, also if the ports that it
-    needs are in use. The form can also stop an experiment that holds one, and then comes back."""
+    needs are in use, or the disk is too full. The form can also stop an experiment that holds one, and then comes
+    back."""
     form = LaunchForm(request.POST)
     spec = form.parse()
     if STOP in request.POST:
@@ -120,7 +125,10 @@ async def launch(request: HttpRequest) -> HttpResponse:
     if holders:
         return await _home(request, form, status=409, holders=holders)
     user = await request.auser()
-    identity = await in_database(experiment_store.create_experiment, spec, user.pk)
+    try:
+        identity = await in_database(experiment_store.create_experiment, spec, user.pk)
+    except NoSpaceError as error:
+        return await _home(request, form, status=NO_SPACE, refused=str(error))
     service.wake()
     return redirect(f"/experiments/{identity}/")
 

@@ -19,6 +19,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
+from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.experiments import replay_views, trace_views
@@ -27,6 +28,7 @@ from dashboard.web.experiments.command_views import url_after
 from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.port_check import STOP, find_holders, show_held_ports, stop_holder
 from dashboard.web.http.database import in_database
+from dashboard.web.http.space_refusals import NO_SPACE
 from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.measurements.serializers import describe_run
@@ -113,6 +115,8 @@ async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResp
         identity = await in_database(group_runs.launch, spec, host.row.owner_id, host.group)
     except (NoHostError, QuotaError) as error:
         return await _home(request, host, available, "", 409, form=form, refused=str(error))
+    except NoSpaceError as error:
+        return await _home(request, host, available, "", NO_SPACE, form=form, refused=str(error))
     service.wake()
     return redirect(host.scope.experiment(identity))
 

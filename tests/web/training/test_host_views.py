@@ -10,11 +10,13 @@ from channels.db import database_sync_to_async
 from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentRef
+from dashboard.core.operations.storage import DiskUsage
 from dashboard.core.training.session import HostsFor
 from dashboard.lab.remote import experiment_calls
 from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment, TrainingSession
 from dashboard.store import experiments as experiment_store
+from dashboard.store.operations import storage
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from dashboard.web.service import LabUnavailableError, service
@@ -97,3 +99,13 @@ async def test_a_group_stops_only_its_own_experiments(host: Host) -> None:
     for identity in (other, "nothing"):
         assert (await host.launch(f"&stop={identity}")).status == 404
     assert await wanted(other) == Wanted.RUNNING
+
+
+async def test_on_a_full_disk_a_launch_comes_back_with_what_was_typed(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "disk_usage", lambda: DiskUsage(95_000_000, 5_000_000))
+    answer = await host.launch("&anyway=1")
+    assert answer.status == 507
+    assert "95% of the disk" in answer.text
+    assert 'value="db.internal"' in answer.text
