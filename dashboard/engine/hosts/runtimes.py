@@ -6,6 +6,7 @@ host's namespaces, the host's cgroup, and a way to start a terminal (``shell``).
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from collections.abc import Mapping
 from enum import StrEnum
@@ -64,6 +65,24 @@ def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
 def user_namespace_refusal() -> str:
     """Why this kernel or container does not permit hosts in user namespaces; empty if it does. Blocks."""
     try:
+        _create_user_namespace()
+    except _RefusedError as error:
+        return (
+            f"This machine does not permit user namespaces ({str(error)[:200]}): set user.max_user_namespaces, or use "
+            f"--privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}; "
+            "root on a private host is then root on this machine."
+        )
+    return ""
+
+
+class _RefusedError(Exception):
+    """A user namespace cannot be created; ``str()`` tells why."""
+
+
+@functools.cache
+def _create_user_namespace() -> None:
+    """Run the probe once; after a failure again, because an exception is not kept. Raises _RefusedError."""
+    try:
         done = subprocess.run(
             ["/bin/sh", "-c", PROBE],
             capture_output=True,
@@ -74,12 +93,7 @@ def user_namespace_refusal() -> str:
             env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
         )
     except (OSError, subprocess.SubprocessError) as error:
-        reason = str(error)
-    else:
-        if done.returncode == 0:
-            return ""
-        reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}"
-    return (
-        f"This machine does not permit user namespaces ({reason[:200]}): set user.max_user_namespaces, or use "
-        f"--privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}; root on a private host is then root on this machine."
-    )
+        raise _RefusedError(error) from error
+    if done.returncode != 0:
+        message = done.stderr.strip().splitlines()
+        raise _RefusedError(message[-1] if message else f"exit status {done.returncode}")

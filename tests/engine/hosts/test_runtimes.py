@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dashboard.engine.hosts import programs
+from dashboard.engine.hosts import programs, runtimes
 from dashboard.engine.hosts.runtimes import (
     DEFAULT,
     VARIABLE,
@@ -59,6 +59,18 @@ def test_engines_that_need_more_than_a_user_namespace_are_privileged(
 
 def test_this_machine_permits_user_namespaces() -> None:
     assert user_namespace_refusal() == ""
+
+
+def test_a_successful_probe_is_kept_and_a_failed_one_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = [
+        subprocess.CompletedProcess([], code, "", error) for code, error in ((1, "a\nno space\n"), (1, ""), (0, ""))
+    ]
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: results.pop(0))
+    runtimes._create_user_namespace.cache_clear()
+    assert "(no space)" in user_namespace_refusal()
+    assert "(exit status 1)" in user_namespace_refusal()
+    assert [user_namespace_refusal() for _ in range(3)] == ["", "", ""]
+    assert results == []
 
 
 def test_a_machine_that_refuses_them_says_so_in_one_sentence_with_both_remedies() -> None:
