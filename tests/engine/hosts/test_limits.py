@@ -11,7 +11,7 @@ from dashboard.core.modes import ArmSpec, Mode
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.limits import make_cgroups, processes, read_cpus, shell_files
+from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, processes, read_cpus, shell_files
 from tests.support.private_engine import load_lab_image
 
 LIMITS = HostLimits(memory_mb=256, pids=100, cpus=0.5)
@@ -75,6 +75,95 @@ def test_without_limits_the_parts_are_made_all_the_same(tmp_path: Path) -> None:
     make_cgroups("host", None, tmp_path)
     assert written(tmp_path) == {}
     assert (tmp_path / "pids/host/containers/shell").is_dir()
+
+
+OWNER = 524288
+#: The files of a cgroup that a host moves processes with, and those of its limits.
+PROCESS_FILES = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control")
+UNIFIED_FILES = (*PROCESS_FILES, "cpu.max", "memory.max", "memory.swap.max", "pids.max")
+EVERY_PART = ("host", "host/engine", "host/containers", "host/containers/shell")
+
+
+@pytest.fixture
+def owned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> set[str]:
+    """The files that were given to the host's root."""
+    found: set[str] = set()
+
+    def chown(path: Path, uid: int, gid: int) -> None:
+        assert path.exists()
+        assert (uid, gid) == (OWNER, OWNER)
+        found.add(str(path.relative_to(tmp_path)))
+
+    monkeypatch.setattr("dashboard.engine.hosts.limits.os.chown", chown)
+    return found
+
+
+def test_a_delegated_cgroup_of_the_unified_hierarchy_is_limited_after_its_first_process_has_left(
+    tmp_path: Path, owned: set[str]
+) -> None:
+    hierarchy(tmp_path, "cgroup.controllers", *(f"{part}/{one}" for part in EVERY_PART for one in UNIFIED_FILES))
+    made = make_delegated_cgroups("host", LIMITS, OWNER, tmp_path)
+    assert made.tops == (tmp_path / "host",)
+    # Every limit outside the part that the host controls, and at its top, which stays the machine's.
+    assert written(tmp_path) == {
+        "cgroup.subtree_control": "+pids",
+        "host/cpu.max": "50000 100000",
+        "host/memory.max": str(256 * MB),
+        "host/memory.swap.max": "0",
+        "host/pids.max": "612",
+    }
+    assert [(str(file.relative_to(tmp_path / "host")), value) for file, value in made.later] == [
+        *(("cgroup.subtree_control", f"+{controller}") for controller in ("cpu", "memory", "pids")),
+        *(("containers/cgroup.subtree_control", f"+{controller}") for controller in ("cpu", "memory", "pids")),
+        ("containers/memory.max", str(160 * MB)),
+        ("containers/memory.swap.max", "0"),
+        ("containers/pids.max", "100"),
+    ]
+    parts = ("host/containers", "host/containers/shell")
+    assert owned == {*parts, *(f"{part}/{one}" for part in parts for one in PROCESS_FILES), "host/cgroup.procs"}
+
+
+def test_a_host_has_a_delegated_cgroup_in_every_hierarchy_of_version_1(tmp_path: Path, owned: set[str]) -> None:
+    names = ("cpu", "cpuset", "devices", "memory", "pids", "systemd")
+    hierarchy(tmp_path, *(f"{name}/release_agent" for name in names), "notes/readme")
+    (tmp_path / "cpuacct").symlink_to("cpu")
+    hierarchy(
+        tmp_path,
+        *(f"{name}/{part}/{one}" for name in names for part in EVERY_PART for one in ("tasks", "cgroup.procs")),
+    )
+    hierarchy(tmp_path, "cpu/host/cpu.cfs_period_us", "cpu/host/cpu.cfs_quota_us")
+    hierarchy(tmp_path, *(f"memory/{part}/memory.limit_in_bytes" for part in ("host", "host/containers")))
+    hierarchy(tmp_path, *(f"pids/{part}/pids.max" for part in ("host", "host/containers")))
+    hierarchy(tmp_path, *(f"cpuset/{part}/cpuset.{one}" for part in EVERY_PART for one in ("cpus", "mems")))
+    (tmp_path / "cpuset/cpuset.cpus").write_text("0-1\n")
+    (tmp_path / "cpuset/cpuset.mems").write_text("0\n")
+    made = make_delegated_cgroups("host", LIMITS, OWNER, tmp_path)
+    assert made.tops == tuple(tmp_path / name / "host" for name in names)
+    assert made.later == ()
+    found = written(tmp_path)
+    for part in EVERY_PART:
+        assert (found.pop(f"cpuset/{part}/cpuset.cpus"), found.pop(f"cpuset/{part}/cpuset.mems")) == ("0-1\n", "0\n")
+    assert found == {
+        "cpuset/cpuset.cpus": "0-1\n",
+        "cpuset/cpuset.mems": "0\n",
+        "cpu/host/cpu.cfs_period_us": "100000",
+        "cpu/host/cpu.cfs_quota_us": "50000",
+        "memory/host/memory.limit_in_bytes": str(256 * MB),
+        "memory/host/containers/memory.limit_in_bytes": str(160 * MB),
+        "pids/host/pids.max": "612",
+        "pids/host/containers/pids.max": "100",
+    }
+    parts = ("host/containers", "host/containers/shell")
+    files = ("", "/tasks", "/cgroup.procs")
+    assert owned == {f"{name}/{part}{file}" for name in names for part in parts for file in files}
+
+
+def test_a_delegated_cgroup_without_limits_has_none(tmp_path: Path, owned: set[str]) -> None:
+    hierarchy(tmp_path, "cgroup.controllers", *(f"{part}/{one}" for part in EVERY_PART for one in UNIFIED_FILES))
+    made = make_delegated_cgroups("host", None, OWNER, tmp_path)
+    assert {file.name for file, _ in made.later} == {"cgroup.subtree_control"}
+    assert set(written(tmp_path)) == {"cgroup.subtree_control"}
+    assert owned
 
 
 @pytest.mark.parametrize(("part", "expected"), [("", [1, 2, 3]), ("containers", [2, 3])])
