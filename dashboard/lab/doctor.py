@@ -14,6 +14,7 @@ from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
 from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
+from dashboard.engine.hosts.syscall_filter import filter_refusal
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
 from dashboard.netns.namespace import Namespace, NamespaceGone
@@ -114,7 +115,8 @@ def _host_check() -> Check:
     if problem:
         return Check("private hosts", ok=False, detail=problem)
     if suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE:
-        return Check("private hosts", ok=True, detail="root of a private host is an ordinary user of this machine")
+        detail = "root of a private host is an ordinary user of this machine"
+        return Check("private hosts", ok=True, detail="; ".join(filter(None, (detail, filter_refusal()))))
     detail = (
         "root of a private host is root of this machine: give one only to people to whom you would give the machine"
     )

@@ -112,3 +112,14 @@ async def test_what_root_of_a_private_host_is_on_this_machine(
     found = await examine(FakeEngine(), private=False)
     check = next(one for one in found.checks if one.name == "private hosts")
     assert (check.ok, words in check.detail) == (ok, True)
+
+
+async def test_a_machine_without_filters_of_system_calls_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETMODES_HOST_RUNTIME", "user-namespace")
+    monkeypatch.setattr("dashboard.lab.doctor.missing_requirement", lambda *_: "")
+    monkeypatch.setattr(
+        "dashboard.lab.doctor.filter_refusal", lambda: "private hosts have no filter of system calls: x"
+    )
+    found = await examine(FakeEngine(), private=False)
+    check = next(one for one in found.checks if one.name == "private hosts")
+    assert (check.ok, check.detail.endswith("; private hosts have no filter of system calls: x")) == (True, True)

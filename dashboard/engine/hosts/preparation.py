@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import id_ranges
+from dashboard.engine.hosts import id_ranges, syscall_filter
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime
+from dashboard.engine.hosts.syscall_filter import Scope
 
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
@@ -76,7 +77,12 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     tie = ["setpriv", "--pdeathsig", "KILL" if host.owner else "TERM", "--"] if die_with_parent else []
     spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
-    script = ["/bin/sh", str(runtime.script), *(["outside", *arguments, str(host.owner)] if host.owner else arguments)]
+    script = ["/bin/sh", str(runtime.script)]
+    if host.owner:
+        # Modules cannot be loaded under the filter.
+        script += ["modules", *syscall_filter.loader(Scope.HOST), *script, "outside", *arguments, str(host.owner)]
+    else:
+        script += arguments
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         "/usr/bin/env",

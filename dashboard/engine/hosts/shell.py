@@ -1,9 +1,9 @@
 """A shell on a private host: a pty here, a program in the host's namespaces at its other end.
 
 The shell has a file system of its own (``shell.sh``) with tools, the socket of its host's engine and an empty home; the
-host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. It is in the
-host's user namespace, if the host has one: root there is at most root of the host. Otherwise root on an engine that
-runs as root is root on the machine.
+host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. If the host has
+a user namespace, the shell is in it and under a filter of system calls: root there is at most root of the host.
+Otherwise root on an engine that runs as root is root on the machine.
 
 All functions block, except reading and writing. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """
@@ -22,9 +22,11 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from dashboard.engine.hosts import syscall_filter
 from dashboard.engine.hosts.limits import shell_files
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.hosts.runtimes import SEARCH_PATH
+from dashboard.engine.hosts.syscall_filter import Scope
 
 SCRIPT = Path(__file__).with_name("shell.sh")
 #: Opens the other end of the pty (ioctl_tty(2)); Python has no name for it.
@@ -210,7 +212,8 @@ def open_shell(
             os.set_blocking(master, False)
             seen = [root, host.socket, etc, device, names or "", hidden or "", greeting]
             enter = " ".join(f"{name}={fd}" for name, fd in spaces.items())
-            command = ["/bin/sh", SCRIPT, "enter", enter, *seen, "--", *files]
+            filtered = syscall_filter.loader(Scope.TERMINAL) if host.owner else []
+            command = [*filtered, "/bin/sh", SCRIPT, "enter", enter, *seen, "--", *files]
             process = subprocess.Popen(
                 [str(one) for one in command],
                 stdin=slave,

@@ -1,7 +1,8 @@
 #!/bin/sh
-# A private host in a user namespace, in two stages; the last one runs its dockerd.
-# outside: root of the machine, in new network, mount and UTS namespaces. Enters the cgroups, creates the host's
-#          namespaces and LAN, and builds its file system; nothing else of the machine's files stays in sight.
+# A private host in a user namespace, in three stages; the last one runs its dockerd.
+# modules: root of the machine, in new network, mount and UTS namespaces, not yet under the filter of system calls.
+# outside: root of the machine, in the same namespaces, under the filter. Enters the cgroups, creates the host's namespaces
+#          and LAN, and builds its file system; nothing else of the machine's files stays in sight.
 # inside:  root of the host, process 1 of its pid namespace: everything in the host ends when it ends.
 set -eu
 
@@ -9,6 +10,19 @@ stage=$1
 shift
 
 case $stage in
+modules)
+    # $1 and on: the command that loads the filter and runs the next stage.
+    # The kernel loads no module for a process in a user namespace.
+    if [ -e /proc/modules ]; then
+        modprobe -qa bridge br_netfilter overlay veth xt_addrtype xt_conntrack xt_MASQUERADE 2> /dev/null || :
+        for table in filter nat mangle raw; do
+            iptables -w 5 -t "$table" -S > /dev/null 2>&1 || :
+            ip6tables -w 5 -t "$table" -S > /dev/null 2>&1 || :
+        done
+    fi
+    exec "$@"
+    ;;
+
 outside)
     # $1 name, $2 folder with etc/, data/, root, cgroups, limits, layers and daemon.json, $3 short folder for sockets,
     # $4 the machine's id of the host's root.
@@ -19,15 +33,6 @@ outside)
         echo $$ > "$top/cgroup.procs"
     done < "$folder/cgroups"
     echo "$name" > /proc/sys/kernel/hostname
-
-    # The kernel loads no module for a process in a user namespace.
-    if [ -e /proc/modules ]; then
-        modprobe -qa bridge br_netfilter overlay veth xt_addrtype xt_conntrack xt_MASQUERADE 2> /dev/null || :
-        for table in filter nat mangle raw; do
-            iptables -w 5 -t "$table" -S > /dev/null 2>&1 || :
-            ip6tables -w 5 -t "$table" -S > /dev/null 2>&1 || :
-        done
-    fi
 
     # The host's user namespace owns its network, UTS and cgroup namespaces. They are created while this process is in the
     # host's topmost cgroup, which is therefore the root of what the host sees. A process holds them until they are mounted:

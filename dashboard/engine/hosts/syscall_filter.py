@@ -1,0 +1,163 @@
+"""The filter of system calls on private hosts in user namespaces, and the program that loads it.
+
+    python -I -S syscall_filter.py host|terminal COMMAND…
+
+loads a filter and becomes the command. Everything that the command starts inherits the filter, privileged containers
+too. The kernel refuses most of these calls to root of a user namespace anyway; a filter refuses them even if it has an
+error there.
+
+Imports the standard library only, because it runs before each host and terminal. Sources: seccomp(2), the kernel's
+documentation of seccomp filters, Docker's documentation of its default profile."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import struct
+import sys
+from enum import StrEnum
+from pathlib import Path
+
+
+class Scope(StrEnum):
+    """What a filter is for."""
+
+    #: The engine and its containers: dockerd and runc create namespaces and mount.
+    HOST = "host"
+    #: A terminal: it has few capabilities, and a user namespace would give it all of them.
+    TERMINAL = "terminal"
+
+
+#: Linux's name of the architecture: its AUDIT_ARCH_* value (linux/audit.h).
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+#: From this number on, calls on x86_64 are of the x32 ABI.
+X32 = 0x40000000
+#: The numbers of system calls (asm/unistd_64.h, asm-generic/unistd.h); a call that is missing does not exist.
+NUMBERS: dict[str, dict[str, int]] = {
+    "x86_64": {
+        "socket": 41, "clone": 56, "syslog": 103, "uselib": 134, "ustat": 136, "sysfs": 139, "vhangup": 153,
+        "acct": 163, "settimeofday": 164, "swapon": 167, "swapoff": 168, "reboot": 169, "iopl": 172, "ioperm": 173,
+        "init_module": 175, "delete_module": 176, "quotactl": 179, "lookup_dcookie": 212, "clock_settime": 227,
+        "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250, "migrate_pages": 256, "unshare": 272,
+        "move_pages": 279, "perf_event_open": 298, "fanotify_init": 300, "open_by_handle_at": 304,
+        "finit_module": 313, "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323, "io_uring_setup": 425,
+        "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435, "quotactl_fd": 443,
+    },
+    "aarch64": {
+        "lookup_dcookie": 18, "vhangup": 58, "quotactl": 60, "acct": 89, "unshare": 97, "kexec_load": 104,
+        "init_module": 105, "delete_module": 106, "clock_settime": 112, "syslog": 116, "reboot": 142,
+        "settimeofday": 170, "socket": 198, "add_key": 217, "request_key": 218, "keyctl": 219, "clone": 220,
+        "swapon": 224, "swapoff": 225, "migrate_pages": 238, "move_pages": 239, "perf_event_open": 241,
+        "fanotify_init": 262, "open_by_handle_at": 265, "finit_module": 273, "bpf": 280, "userfaultfd": 282,
+        "kexec_file_load": 294, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
+        "clone3": 435, "quotactl_fd": 443,
+    },
+}  # fmt: skip
+#: Refused in the whole host: the machine's clock, power, modules, swap, accounting, ports and memory, its keys, and
+#: interfaces that were often a way into the kernel.
+IN_HOST = (
+    "acct", "add_key", "clock_settime", "delete_module", "finit_module", "init_module", "io_uring_enter",
+    "io_uring_register", "io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load", "lookup_dcookie",
+    "migrate_pages", "move_pages", "open_by_handle_at", "perf_event_open", "reboot", "request_key", "settimeofday",
+    "swapoff", "swapon", "sysfs", "uselib", "userfaultfd", "ustat", "vhangup",
+)  # fmt: skip
+#: Refused in a terminal as well; the engine needs some of them.
+IN_TERMINAL = ("bpf", "fanotify_init", "keyctl", "quotactl", "quotactl_fd", "syslog")
+AF_VSOCK = 40
+NEW_USER_NAMESPACE = 0x10000000
+
+# Instructions of classic BPF (linux/bpf_common.h), results (linux/seccomp.h), and offsets in struct seccomp_data.
+LOAD, RETURN = 0x20, 0x06
+IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT = 0x15, 0x35, 0x45
+ALLOW, ERROR = 0x7FFF0000, 0x00050000
+NUMBER, ARCHITECTURE = 0, 4
+#: The lower half of the first argument on these architectures. The kernel ignores the upper half of an address family,
+#: so a comparison of both could be evaded.
+FIRST_ARGUMENT = 16
+
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
+
+type Instruction = tuple[int, int, int, int]
+
+
+def filter_program(scope: Scope, machine: str) -> bytes:
+    """The filter as the kernel takes it: an array of struct sock_filter. Calls of other ABIs of the processor (i386,
+    x32, 32-bit ARM) are refused. Raises KeyError for an unknown architecture."""
+    numbers = NUMBERS[machine]
+    program: list[Instruction] = [
+        (LOAD, 0, 0, ARCHITECTURE),
+        (IF_EQUAL, 1, 0, ARCHITECTURES[machine]),
+        _refuse(errno.EPERM),
+        (LOAD, 0, 0, NUMBER),
+        (IF_AT_LEAST, 0, 1, X32),
+        _refuse(errno.EPERM),
+    ]
+    for name in IN_HOST + (IN_TERMINAL if scope is Scope.TERMINAL else ()):
+        if name in numbers:
+            program += [(IF_EQUAL, 0, 1, numbers[name]), _refuse(errno.EPERM)]
+    program += _refuse_argument(numbers["socket"], IF_EQUAL, AF_VSOCK)
+    if scope is Scope.TERMINAL:
+        program += _refuse_argument(numbers["unshare"], IF_ANY_BIT, NEW_USER_NAMESPACE)
+        program += _refuse_argument(numbers["clone"], IF_ANY_BIT, NEW_USER_NAMESPACE)
+        # Its flags are in memory, where a filter cannot read. Programs use clone(2) where this call is unknown.
+        program += [(IF_EQUAL, 0, 1, numbers["clone3"]), _refuse(errno.ENOSYS)]
+    program.append((RETURN, 0, 0, ALLOW))
+    return b"".join(struct.pack("=HBBI", *one) for one in program)
+
+
+def _refuse(error: int) -> Instruction:
+    return RETURN, 0, 0, ERROR | error
+
+
+def _refuse_argument(number: int, comparison: int, value: int) -> list[Instruction]:
+    """Refuse the call with this number if its first argument compares so."""
+    return [
+        (IF_EQUAL, 0, 4, number),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (comparison, 0, 1, value),
+        _refuse(errno.EPERM),
+        (RETURN, 0, 0, ALLOW),
+    ]
+
+
+def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -> str:
+    """Why hosts on this machine have no filter; empty if they have one."""
+    if machine not in NUMBERS:
+        return f"private hosts have no filter of system calls: Netmodes has none for {machine}"
+    if not actions.exists():
+        return "private hosts have no filter of system calls: this kernel has no seccomp filters"
+    return ""
+
+
+def loader(scope: Scope) -> list[str]:
+    """The words before a command that load the filter."""
+    return [sys.executable, "-I", "-S", __file__, str(scope)]
+
+
+def load(program: bytes) -> None:
+    """Load a filter for this process and all that it starts. Needs CAP_SYS_ADMIN. Raises OSError."""
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+    argument = Program(len(program) // 8, program)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(argument), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the filter of system calls cannot be loaded")
+
+
+def main(scope: str, *command: str) -> None:
+    """Load the filter, if this machine has one, and become the command."""
+    if not filter_refusal():
+        load(filter_program(Scope(scope), os.uname().machine))
+    # Python ignores these, and a program would inherit that.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    os.execvp(command[0], command)  # noqa: S606 - the command is not a shell's
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
