@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from dashboard.core.experiments.journal import Attempt, Trial
+from dashboard.core.paths import attempts
+from dashboard.core.paths.multicast import MULTICAST, RECEIVED
 from dashboard.core.reports import parse as report_parse
 from dashboard.core.reports import validate as report_validate
 from dashboard.core.reports.model import ReportContent
@@ -61,3 +65,13 @@ def test_its_limits_are_those_that_hold() -> None:
 
 def test_it_names_every_field_of_the_content() -> None:
     assert [name for name in ReportContent.__dataclass_fields__ if f"`{name}" not in DOCUMENT] == []
+
+
+def test_it_names_every_field_of_what_was_tried_and_its_limits() -> None:
+    text = " ".join(DOCUMENT[DOCUMENT.index("`facts.trial`") :].partition("\n\n")[0].split())
+    assert [one.name for kind in (Trial, Attempt) for one in fields(kind) if f"`{one.name}`" not in text] == []
+    assert f"at most {attempts.MAX_ATTEMPTS}" in text
+    assert f"first {attempts.MAX_BODY} characters" in text
+    assert f"After {attempts.MAX_TRIALS} requests" in text
+    assert f"`{MULTICAST}`" in text
+    assert f"`{RECEIVED}`" in text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 import pytest
 
+from dashboard.core.experiments.stream import Patch, Snapshot
 from dashboard.web.experiments.api import api
 from tests.docs import reference
 from tests.docs.documents import ROOT, pages
@@ -72,6 +74,11 @@ def described_operations() -> list[set[tuple[str, str]]]:
                 tail = said[2].removeprefix("…")
                 found.append({(method, shape(first + tail)), (method, shape(first.rpartition("/")[0] + tail))})
     return found
+
+
+def test_every_field_of_a_snapshot_and_a_patch_is_described() -> None:
+    text = PAGES["docs/api.md"].partition("## The websocket\n")[2].partition("\n## ")[0]
+    assert [one.name for kind in (Snapshot, Patch) for one in fields(kind) if f"`{one.name}`" not in text] == []
 
 
 def test_every_address_of_the_api_is_described_and_no_other() -> None:

@@ -59,7 +59,7 @@ class Attempt:
 
     @property
     def result(self) -> str:
-        """The response's status, otherwise the reason why there is none."""
+        """The response's status, otherwise the reason why it is missing."""
         status = "" if self.status is None else str(self.status)
         return f"{status} {self.reason}".strip() or self.error or self.unavailable
 
