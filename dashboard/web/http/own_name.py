@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from dashboard.core.operations.own_name import is_redirected
+from dashboard.web.http.browser_sessions import SessionStore
 from dashboard.web.http.guards import View, split_host
 
 
@@ -28,8 +29,17 @@ class OwnNameMiddleware:
             return self.get_response(request)
         host = settings.OWN_NAME + (f":{port}" if port else "")
         response: HttpResponse = redirect(f"{request.scheme}://{host}{request.get_full_path()}")
-        for cookie in {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME} & request.COOKIES.keys():
+        for cookie in _earlier_cookies(request):
             response.delete_cookie(cookie)
         response["Cache-Control"] = "no-store"
         response["Referrer-Policy"] = "no-referrer"
         return response
+
+
+def _earlier_cookies(request: HttpRequest) -> set[str]:
+    """The names of the cookies that an earlier version set. Other programs on this machine that use Django have cookies
+    with the same names: these stay."""
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    if not session or not SessionStore().exists(session):
+        return set()
+    return {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME} & request.COOKIES.keys()

@@ -226,6 +226,12 @@ async def test_a_browser_with_cookies_of_an_earlier_version_loses_them(me: Perso
     assert all("Max-Age=0" in value for value in deleted)
 
 
+async def test_cookies_of_another_program_on_this_machine_stay() -> None:
+    other = Person({"sessionid": "k" * 32, "csrftoken": "t" * 32})
+    answer = await http("GET", "/", who=other, headers=PAGE)
+    assert (answer.status, answer["set-cookie"]) == (302, "")
+
+
 async def test_other_clients_and_the_own_name_answer_where_they_are_asked(me: Person) -> None:
     assert (await http("GET", "/", who=me)).status == 200
     assert (await http("GET", "/", who=me, headers=PAGE, host=f"{settings.OWN_NAME}:{PORT}")).status == 200
