@@ -112,7 +112,9 @@ def create_experiment(
 
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
-    removed."""
+    removed. NoSpaceError if the disk is too full for a new round."""
+    if again:
+        require_space()
     with transaction.atomic():
         rows = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED)
         row = rows.filter(pk=experiment).first()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 GIB = 1024**3
-#: New experiments are refused on a disk that is this full, unless so much is free that it does not matter.
+#: Launches are refused on a disk that is this full, unless so much is free that it does not matter.
 MAX_SHARE = 0.9
 ENOUGH_BYTES = 10 * GIB
 
@@ -23,7 +23,7 @@ class DiskUsage:
 
     @property
     def is_full(self) -> bool:
-        """Whether no new experiment may be launched."""
+        """Whether nothing may be launched."""
         return self.share >= MAX_SHARE and self.free < ENOUGH_BYTES
 
 
@@ -33,11 +33,11 @@ def describe_disk(usage: DiskUsage) -> str:
 
 
 def launch_refusal(usage: DiskUsage) -> str:
-    """Why no new experiment may be launched; empty if one may."""
+    """Why nothing may be launched; empty if it may."""
     if not usage.is_full:
         return ""
     return (
-        f"{describe_disk(usage)}. New experiments are refused from {MAX_SHARE:.0%} on; what runs goes on. Free space, "
+        f"{describe_disk(usage)}. Launches are refused from {MAX_SHARE:.0%} on; what runs goes on. Free space, "
         "or delete old experiments: prune --days 30."
     )
 

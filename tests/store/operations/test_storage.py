@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Doctor
 from dashboard.core.operations.storage import DiskUsage
 from dashboard.models import Experiment
@@ -34,6 +35,10 @@ def test_on_a_full_disk_no_experiment_is_created_and_those_that_run_go_on(monkey
     with pytest.raises(NoSpaceError, match="95% of the disk"):
         experiment_store.create_experiment(make_spec("host"))
     assert Experiment.objects.count() == 1
+    with pytest.raises(NoSpaceError, match="95% of the disk"):
+        experiment_store.set_wanted(running, Wanted.RUNNING, again=True)
+    assert Experiment.objects.get().round == 1
+    assert experiment_store.set_wanted(running, Wanted.STOPPED)
     experiment_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts())])
     assert experiment_store.last_seq(running) == 1
 
