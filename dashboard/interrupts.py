@@ -1,8 +1,8 @@
-"""How a command ends early. Ctrl-C, SIGTERM and a closed terminal take one way: what the command started is removed,
-one sentence is printed, and the exit code is 128 plus the signal's number.
+"""How a command ends early. Ctrl-C, SIGTERM and a closed terminal are handled in the same way: what the command started
+is removed, one sentence is printed, and the exit code is 128 plus the signal's number.
 
-Before its work begins a command has created nothing, and a signal ends it at once: an exception in the middle of
-imports is printed with a traceback, or is lost in a callback. Standard library only; asyncio is imported when it is
+Before its work begins, a command has created nothing and a signal ends it at once: an exception in the middle of
+imports would be printed with a traceback, or lost in a callback. Standard library only; asyncio is imported when it is
 used, because it takes longer than everything else that is imported before the first signal is handled.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 SENTENCE = "Interrupted."
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Cleaning up takes less time, and further signals do not disturb it. Later ones end the process at once.
+#: Cleanup takes less time, and further signals do not disturb it. Later ones end the process at once.
 GRACE_S = 5.0
 
 #: The signals that this process handles; none in a program that only imports its commands.
@@ -35,8 +35,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 def end_at_once() -> None:
-    """From now on a signal ends the process, with the sentence. A signal that is ignored, as SIGHUP is under nohup(1),
-    stays ignored."""
+    """From now on a signal prints the sentence and ends the process. A signal that is ignored, as SIGHUP is under
+    nohup(1), stays ignored."""
     _handled[:] = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     for number in _handled:
         signal.signal(number, _end)
@@ -55,8 +55,8 @@ def raise_interrupts() -> None:
 
 
 def ignore() -> None:
-    """From now on a signal changes nothing: all is removed, and the process ends. Python sets other handlers back to
-    the default when it ends."""
+    """From now on signals are ignored: everything is removed, and the process is about to end. Python would reset any
+    other handler to the default while it ends."""
     for number in _handled:
         signal.signal(number, signal.SIG_IGN)
 
@@ -126,8 +126,8 @@ def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def uninterrupted[T](work: Coroutine[Any, Any, T]) -> T:
-    """Waits for the end of ``work`` even if the caller is cancelled; CancelledError follows then. For what cleans up,
-    and for threads that create something: a cancellation does not stop a thread."""
+    """Waits for the end of ``work`` even if the caller is cancelled, then raises CancelledError. For cleanup, and for
+    threads that create something, because a cancellation does not stop a thread."""
     import asyncio
 
     task = asyncio.ensure_future(work)

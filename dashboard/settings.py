@@ -100,8 +100,8 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     configuration.configure_pool(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-#: Ended data is deleted after so many days (0: never), and the oldest ended experiments when all journals together are
-#: larger.
+#: Days after which ended data is deleted (0: never), and the size of all journals above which the oldest ended
+#: experiments are deleted.
 RETENTION_DAYS = float(configuration.value("NETMODES_RETENTION_DAYS", "365"))
 MAX_JOURNALS_BYTES = int(float(configuration.value("NETMODES_JOURNALS_MB", "2048")) * 1e6)
 

@@ -79,7 +79,7 @@ class Server(Browser):
     """A running server and the browser of its owner. Requests block: call them in a thread."""
 
     pid: int = 0
-    #: Where a real browser opens the pages: at 127.0.0.1 it is redirected there.
+    #: The origin at which a real browser opens the pages; it is redirected there from 127.0.0.1.
     page_origin: str = ""
     _pool: urllib3.HTTPConnectionPool | None = None
 

@@ -1,5 +1,5 @@
-"""Process ids that an engine reports, as this machine counts: an engine in a pid namespace of its own reports those of
-that namespace.
+"""Translates the process ids that an engine reports to those of this machine: an engine in a pid namespace of its own
+reports those of that namespace.
 
 Sources: pid_namespaces(7), proc_pid_status(5) (NSpid), NS_GET_PID_FROM_PIDNS (ioctl_nsfs(2), Linux 6.11)."""
 
@@ -70,7 +70,7 @@ def _is_at(folder: Path, above: int, space: int) -> bool:
 
 
 def _numbers(folder: Path) -> list[int]:
-    """The pids of a process in each namespace, from this machine's inwards."""
+    """The pids of a process, one for each namespace, from this machine's to the innermost."""
     for line in (folder / "status").read_bytes().splitlines():
         if line.startswith(b"NSpid:"):
             return [int(one) for one in line.split()[1:]]

@@ -23,8 +23,8 @@ class Context:
 
     ``temporary``: the engine is a private host that ends with this process, and ``keeper`` starts it again if it ends
     before. ``host``: the id of the private host if the engine is that of a group in a training session, empty for
-    the server's own engine; the lab drives only experiments of that host. ``cpus``:
-    its limit in cores, 0 without one.
+    the server's own engine; the lab drives only experiments of that host. ``cpus`` is
+    the limit of that host in cores, 0 without one.
     """
 
     engine: Engine

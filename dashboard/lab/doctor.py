@@ -110,16 +110,14 @@ def _machine_check(info: EngineInfo) -> Check:
 
 
 def _host_check() -> Check:
-    """Whether private hosts can be started, and what their root is."""
+    """Whether private hosts can be started, and whether root on them is root of this machine."""
     problem = missing_requirement(engine_root(), engine_setup())
     if problem:
         return Check("private hosts", ok=False, detail=problem)
     if suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE:
         detail = "root of a private host is an ordinary user of this machine"
         return Check("private hosts", ok=True, detail="; ".join(filter(None, (detail, filter_refusal()))))
-    detail = (
-        "root of a private host is root of this machine: give one only to people to whom you would give the machine"
-    )
+    detail = "root of a private host is root of this machine: give one only to people whom you trust with root on it"
     return Check("private hosts", ok=True, detail=detail)
 
 

@@ -1,4 +1,4 @@
-"""Deletes old data by itself, while the server runs."""
+"""Deletes old data while the server runs."""
 
 import asyncio
 import logging
@@ -16,14 +16,14 @@ DAY_S = 86_400.0
 
 
 def tidy(days: float, max_journals_bytes: int) -> str:
-    """Deletes ended data that is older than ``days`` (0: none), and the oldest ended experiments if all journals
-    together are larger; returns a sentence, empty if nothing was deleted."""
+    """Deletes data that ended more than ``days`` ago (0: none), and the oldest ended experiments while all journals
+    together exceed the maximum. Returns a sentence, empty if nothing was deleted."""
     pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
     old = pruned.runs + pruned.others.rows if pruned is not None else 0
     large = delete_over_budget(max_journals_bytes)
-    parts = [f"{old} items that ended more than {days:g} days ago"] if old else []
-    parts += [f"the {large} oldest experiments, because all journals were too large"] if large else []
-    return f"Deleted {' and '.join(parts)}." if parts else ""
+    parts = [f"items that ended more than {days:g} days ago: {old}"] if old else []
+    parts += [f"oldest experiments, because the journals were too large: {large}"] if large else []
+    return f"Deleted {'; '.join(parts)}." if parts else ""
 
 
 def _tidy() -> None:

@@ -148,7 +148,7 @@ class Lab:
         """Removes the containers and networks of every experiment that runs here, without a database."""
         drivers = [driver for driver in self._drivers.values() if not driver.ended]
         log.error(
-            "The database cannot be used (%s): the containers of %d experiments are removed, but not recorded.",
+            "The database cannot be used (%s). Removing containers without recording it; experiments: %d.",
             problem,
             len(drivers),
         )

@@ -11,8 +11,8 @@ from dashboard.launcher.launch import Launch
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
-#: Where the tests of ``--engine`` are unless paths are given: engine, lab, claims, and one page. Of these it runs the
-#: tests that use a real engine (the mark ``engine``): others cannot differ.
+#: The paths of ``--engine`` if none are given. It runs the tests there that use a real engine (the mark ``engine``):
+#: the results of others cannot differ.
 ENGINE_TESTS = (
     "tests/engine",
     "tests/lab",

@@ -51,7 +51,7 @@ class NetmodesCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command; on the command line an error is its message and exit code only, a signal one sentence."""
+        """Runs the command. On the command line an error prints only its message, and a signal one sentence."""
         interrupts.raise_interrupts()
         try:
             return super().execute(*args, **options)
@@ -77,7 +77,7 @@ class NetmodesCommand(BaseCommand):
             raise SystemExit(FAILED) from None
 
     def _is_on_command_line(self, options: dict[str, Any]) -> bool:
-        """Whether an error is to be one sentence."""
+        """Whether an error prints one sentence: the user typed the command, without ``--traceback``."""
         return getattr(self, "_called_from_command_line", False) and not options.get("traceback")
 
     def say(self, text: str) -> None:

@@ -13,8 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from dashboard.store.telemetry import telemetry
 
 THREAD = "lab-database"
-#: How long a page waits for another process that writes to SQLite's file: then it shows the reason. The lab waits
-#: longer, and repeats what failed; a command waits as ``SQLITE_OPTIONS`` tells.
+#: How long a page waits for another process that writes to SQLite's file before it shows the reason. The lab waits
+#: longer, and repeats what failed; a command waits as long as ``SQLITE_OPTIONS`` sets.
 PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
 
 

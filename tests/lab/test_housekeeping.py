@@ -40,7 +40,7 @@ def left() -> set[str]:
 
 def test_what_ended_long_ago_is_deleted_with_its_journal() -> None:
     old, new = ended(400), ended(300)
-    assert tidy(365, LARGE) == "Deleted 1 items that ended more than 365 days ago."
+    assert tidy(365, LARGE) == "Deleted items that ended more than 365 days ago: 1."
     assert left() == {new}
     assert not JournalEntry.objects.filter(experiment=old).exists()
     assert tidy(365, LARGE) == ""
@@ -51,7 +51,7 @@ def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:
     running = experiment_store.create_experiment(make_spec("host"))
     experiment_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "x" * 5000)])
     first, second, third = ended(3), ended(2), ended(1)
-    assert "the 2 oldest experiments" in tidy(0, 7000)
+    assert tidy(0, 7000) == "Deleted oldest experiments, because the journals were too large: 2."
     assert left() == {running, third}
     assert {first, second}.isdisjoint(left())
     tidy(0, 1)

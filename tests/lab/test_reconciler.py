@@ -402,7 +402,7 @@ async def test_ctrl_c_without_a_database_leaves_no_container(
     assert fake.made == {}
     assert [net for net in fake.nets if net not in {"bridge", "host", "none"}] == []
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        f"The database cannot be used ({error}): the containers of 1 experiments are removed, but not recorded."
+        f"The database cannot be used ({error}). Removing containers without recording it; experiments: 1."
     ]
     assert not any(record.exc_info for record in caplog.records)
 

@@ -1,7 +1,7 @@
 """Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json``.
 
 ``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json…``; each file has the name of its engine.
-Engines without a file keep what the document says of them.
+For an engine without a file the document keeps the recorded results.
 """
 
 from __future__ import annotations
@@ -102,12 +102,13 @@ def _named(group: list[ClaimOutcome]) -> str:
 
 
 def _escape(text: str) -> str:
-    """The reason as Markdown; a reason that was read from the document is escaped already."""
+    """Escapes a reason for Markdown, except what is escaped already because it was read from the document."""
     return re.sub(r"(?<!\\)([|*])", r"\\\1", text).replace("<", "&lt;")
 
 
 def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
-    """The reports that a document of ``engines_markdown`` was made from; ``claims`` are those that it does not list."""
+    """Reads the reports back from a document of ``engines_markdown``. ``claims`` are the ids of all claims: the
+    document does not list those that hold on every engine."""
     head, _, reasons = document.partition("\n## Why\n")
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in head.splitlines() if line[:1] == "|"]
     names = [cell.strip("`") for cell in next((row[1:] for row in rows if row[0] == "claim"), ())]

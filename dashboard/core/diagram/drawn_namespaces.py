@@ -102,8 +102,8 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
 def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False) -> list[Listener]:
     """The listeners of the column's container; for the machine, those of its own processes except docker-proxy.
 
-    ``alone``: no other column has this stack. Then listeners whose container is unknown are the container's: processes
-    name it by their cgroup, and a rootless engine may run without cgroups.
+    With ``alone`` no other column has this stack, so listeners of an unknown container belong to this container. The
+    container of a process is read from its cgroup, and a rootless engine may run without cgroups.
     """
     unknown = [one for one in state.listeners if one.container is None]
     if column.container is None:

@@ -73,8 +73,8 @@ def container_config(
     """The body of ``POST /containers/create``; the only function that makes a HostConfig.
 
     Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
-    off, so that the exit code can be read before the container is removed. ``cpus``: the limit of its private host, if
-    it has one, since a cgroup of version 1 may not have more than the one around it. On networks of the experiment the
+    off, so that the exit code can be read before the container is removed. ``cpus`` is the limit of its private host,
+    0 without one: a cgroup of version 1 may not have a higher quota than its parent. On networks of the experiment the
     arm's key is an alias, so that arms find each other by key; ``attached`` are further networks.
     """
     mode = network_mode(arm, network, target_container)

@@ -53,8 +53,8 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "Each row is a fact, each column a network stack as one container sees it. The first column is the "
-            "machine; host mode shares its stack. The sign before a row: two lines: the same in all columns; crossed "
-            "out: different; a half circle: only in some columns; a question mark: unknown. Every cell was read from "
+            "machine; host mode shares its stack. Signs before a row: two lines, the same in all columns; crossed-out "
+            "lines, different; a half circle, in one column only; a question mark, unknown. Every cell was read from "
             "the kernel or the Engine; none is derived from the mode."
         ),
         "docs/reading-a-comparison.md",

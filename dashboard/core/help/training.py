@@ -73,7 +73,7 @@ HELP: tuple[Help, ...] = (
         _("removing participants"),
         _(
             "Their links and browsers lose access at once, their answers stay, and hosts that no participant uses are "
-            "stopped. From one network address, forty can join at once and forty a minute after that."
+            "stopped. From one network address forty can join at once, then forty a minute."
         ),
         _PAGE,
     ),

@@ -150,8 +150,8 @@ class Block:
 class Environment:
     """A measurement's environment. Values that could not be read are empty or None. ``cores_awake``: idle cores were
     kept from sleeping, so that no time includes the exit from an idle state. ``conditions`` is None without a
-    measurement, and in measurements of versions that had only quiet conditions. ``machine_title`` is that of the
-    machine's column: another one on a rootless engine."""
+    measurement, and in measurements of versions that had only quiet conditions. ``machine_title`` is the title of the
+    machine's column, which is RootlessKit's namespace on a rootless engine."""
 
     kernel: str = ""
     machine: str = ""

@@ -45,7 +45,7 @@ def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, Serie
 
 
 def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict[str, SeriesLabel]:
-    """The labels of the series that could be measured, by key: of one probe, or of all in one chart."""
+    """The labels of the measured series, by key: those of one probe, or of all probes in one chart."""
     return label_series(
         (one.key, one.column, one.path, one.probe)
         for one in measurement.series
@@ -54,7 +54,7 @@ def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict
 
 
 def name_series(measurement: Measurement, probe: Probe) -> dict[str, str]:
-    """The series of a probe in the words of its charts, by key."""
+    """The names of a probe's series as its charts show them, by key."""
     labels = label_measured(measurement, probe)
     series = (one for one in measurement.series if one.probe is probe)
     return {one.key: labels[one.key].words if one.key in labels else describe_path(one.path) for one in series}

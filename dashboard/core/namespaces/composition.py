@@ -16,8 +16,8 @@ from dashboard.core.namespaces.state import NamespaceState, interface_key, route
 
 
 def compose(first: Changes, second: Changes) -> Changes | None:
-    """Both changes as one; None if only the whole state can replace them (the firewall's rules are read again, or no
-    longer)."""
+    """Both changes as one; None if only the whole state can replace them, because the firewall's rules became readable
+    or unreadable."""
     firewall = _compose_firewall(first.firewall, second.firewall)
     if firewall is not UNSET and not isinstance(firewall, FirewallChanges):
         return None
@@ -100,7 +100,7 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """The number of items that a change of lists carries."""
+    """The number of items in the lists of a change."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,

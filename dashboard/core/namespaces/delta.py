@@ -180,5 +180,5 @@ def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
 
 
 def listener_identity(item: Listener) -> Any:
-    """What makes two listeners the same one for a change: their socket and its owner."""
+    """The identity of a listener in changes: its socket and the owner."""
     return (listener_key(item), item.process, item.container)

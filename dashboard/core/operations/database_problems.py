@@ -27,7 +27,7 @@ PROBLEMS = (
     DatabaseProblem(
         ("malformed", "not a database", "database disk image", "corrupt"),
         "The database is damaged.",
-        "Stop Netmodes and restore a backup (restore FILE).",
+        "Stop Netmodes and restore a backup: restore FILE --replace.",
     ),
     DatabaseProblem(
         ("readonly database", "disk I/O error", "unable to open"),
@@ -46,11 +46,11 @@ def explain_database_error(error: str) -> str:
 
 
 def is_damaged(error: str) -> bool:
-    """Whether the error means that the file is damaged: SQLite reports it as any kind of error."""
+    """Whether the error means that the file is damaged, which SQLite reports with exceptions of several classes."""
     return any(sign in error for sign in PROBLEMS[2].signs)
 
 
 def describe_database_error(error: str) -> str:
-    """One sentence for a command that cannot go on."""
+    """The message of a command that cannot use the database."""
     known = explain_database_error(error)
     return f"Cannot use the database: {error}. {known}".rstrip()

@@ -1,12 +1,12 @@
-"""The server's own host name on this machine. Browsers send cookies to every port of a host (RFC 6265, section 8.5), so
-a page that shares a host name with a container sends it our cookies."""
+"""The server's own host name on this machine. Browsers send cookies to every port of a host (RFC 6265, section 8.5): a
+container that shared the server's host name would receive the server's cookies."""
 
 import hmac
 from base64 import b32encode
 from collections.abc import Mapping
 from hashlib import sha256
 
-#: The names that programs on other ports of this machine are opened with.
+#: Names under which browsers also open programs on other ports of this machine.
 SHARED_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 #: Browsers that resolve names below localhost to loopback themselves, whatever the system's resolver does. Safari asks
 #: the system, which may not know the name.
@@ -14,15 +14,15 @@ _RESOLVING_BROWSERS = ("Chrome/", "Firefox/")
 
 
 def own_name(secret_key: str) -> str:
-    """A name below localhost that stays the same for an installation. A page cannot guess it: it could send the browser
-    to its own port of this name, with our cookies."""
+    """A name below localhost that is constant for an installation. Pages must not be able to guess it: they could send
+    the browser, with the cookies, to their own port under this name."""
     digest = hmac.digest(secret_key.encode(), b"netmodes own name", sha256)
     return f"netmodes-{b32encode(digest[:5]).decode().lower()}.localhost"
 
 
 def is_redirected(method: str, name: str, headers: Mapping[str, str]) -> bool:
     """Whether a request is redirected to the own name: a browser opens a page under a shared name. Other clients keep
-    the address; their cookies go nowhere else."""
+    their address: programs send their cookies nowhere else, and other browsers may not resolve the name."""
     return (
         name in SHARED_NAMES
         and method in {"GET", "HEAD"}

@@ -1,10 +1,10 @@
-"""When storage is short: of the disk, and of the journals of all experiments."""
+"""Limits of storage: the disk, and the size of all journals."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 GIB = 1024**3
-#: Launches are refused on a disk that is this full, unless so much is free that it does not matter.
+#: Launches are refused if at least this share of the disk is used and less than ENOUGH_BYTES is free.
 MAX_SHARE = 0.9
 ENOUGH_BYTES = 10 * GIB
 
@@ -37,8 +37,8 @@ def launch_refusal(usage: DiskUsage) -> str:
     if not usage.is_full:
         return ""
     return (
-        f"{describe_disk(usage)}. Launches are refused from {MAX_SHARE:.0%} on; what runs goes on. Free space, "
-        "or delete old experiments: prune --days 30."
+        f"{describe_disk(usage)}. Launches are refused from {MAX_SHARE:.0%} on; running experiments continue. Free "
+        "disk space, or delete old experiments: prune --days 30."
     )
 
 
@@ -52,10 +52,10 @@ class Journals:
 
 
 def describe_journals(journals: Journals, max_size: int) -> str:
-    """The journals in a few words."""
+    """The size of the journals, and its limit."""
     return (
-        f"{journals.entries:,} entries of {journals.experiments:,} experiments, {format_size(journals.size)}; the "
-        f"oldest ended experiments are deleted from {format_size(max_size)} on"
+        f"{journals.entries:,} entries of {journals.experiments:,} experiments, {format_size(journals.size)}; above "
+        f"{format_size(max_size)} the oldest ended experiments are deleted"
     )
 
 
@@ -65,7 +65,7 @@ def format_size(size: int) -> str:
 
 
 def over_budget(oldest_first: Iterable[tuple[str, int]], total: int, max_size: int) -> tuple[str, ...]:
-    """Which of these ended experiments (id, size of the journal) are to be deleted, so that all journals fit."""
+    """The ids of the ended experiments to delete so that all journals fit. Each item is an id and a journal's size."""
     chosen: list[str] = []
     for identity, size in oldest_first:
         if total <= max_size:

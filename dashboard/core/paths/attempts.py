@@ -22,16 +22,15 @@ _PLACES = {
 }
 
 
-#: Trials of a round that are stored whatever they found; later ones only if they found something else.
+#: Trials of a round that are always stored; later ones only if their results differ.
 MAX_TRIALS = 50
-#: Attempts that are stored of one trial, and characters of each response.
+#: Stored attempts of one trial, and stored characters of each response.
 MAX_ATTEMPTS = 100
 MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """The trial to store after ``before``, so that a journal has a bounded number of them; None if nothing is to be
-    stored."""
+    """The trial to store after ``before``; None if nothing is stored, which bounds their number in a journal."""
     kept = tuple(replace(one, body_start=one.body_start[:MAX_BODY]) for one in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None
@@ -39,7 +38,7 @@ def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial |
 
 
 def _outcomes(attempts: Sequence[Attempt]) -> list[tuple[object, ...]]:
-    """What attempts found, without times, client ports and texts, which differ at each request."""
+    """The results of attempts, without times, client ports and texts, which differ at each request."""
     return [(one.key, one.status, one.error, one.unavailable, _client_ip(one)) for one in attempts]
 
 

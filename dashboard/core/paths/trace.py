@@ -37,7 +37,7 @@ def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
 
 
 def name_machine_in(traced: Trace, title: str) -> Trace:
-    """The trace in a comparison whose machine column has this title."""
+    """The trace with ``title`` as the name of the machine."""
     hops = tuple(
         replace(hop, title=name_machine(hop.title, title), reason=name_machine(hop.reason, title))
         for hop in traced.hops

@@ -68,8 +68,8 @@ class LatencyChange:
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """A series that at least two reports measured, with its ``words``; ``medians`` has the median of each report, None
-    if it has none."""
+    """A series that at least two reports measured; ``words`` describes its path, ``medians`` has the median of each
+    report or None."""
 
     signature: str
     label: str

@@ -59,8 +59,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is why this
-    machine can run none. ``isolated``: root of a host is an ordinary user of the machine."""
+    """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is the
+    reason why this machine can run none. ``isolated``: root of a host is an ordinary user of the machine."""
 
     running: int
     more: int

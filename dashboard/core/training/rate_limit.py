@@ -1,8 +1,8 @@
 """Rate limits of joining: of wrong codes, per client and over all clients, and of new participants per client. No
 clock: times in seconds are arguments.
 
-A correct code costs nothing in the first limit, so a whole session behind one address can join. A client over the limit
-is rejected even with the correct code, until its bucket has refilled.
+A correct code does not count as a wrong one, so a whole class behind one address can join. A client over the limit is
+rejected even with the correct code, until its bucket has refilled.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from dashboard.core.token_bucket import Rate, TokenBucket
 #: Forty participants who mistype once each are admitted; a thousand guesses take hours.
 PER_CLIENT = Rate(40, 0.1)
 OVERALL = Rate(200, 0.5)
-#: New participants of one client: forty at once, a class behind one address, then forty a minute.
+#: New participants of one client: forty at once (a class behind one address), then forty a minute.
 JOINS = Rate(40, 40 / 60)
 MAX_CLIENTS = 5000
 
@@ -79,7 +79,7 @@ class JoinRateLimit:
 
 
 def charge(bucket: TokenBucket, now: float) -> None:
-    """Takes one token, if there is one left: a client that keeps trying does not get into debt."""
+    """Takes one token if any is left: a client that keeps trying does not go into debt."""
     bucket.refill(now)
     bucket.tokens = max(0.0, bucket.tokens - 1.0)
 

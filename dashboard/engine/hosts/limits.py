@@ -54,16 +54,16 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
 
 @dataclass(frozen=True, slots=True)
 class DelegatedCgroups:
-    """The cgroups of a host that creates more below them: its folder in every hierarchy, and (file, value) of what is
-    written after its first process has left those folders."""
+    """The cgroups of a host that may create more below them. ``tops`` are its folders in every hierarchy, ``later`` the
+    pairs (file, value) to write after its first process has left those folders."""
 
     tops: tuple[Path, ...]
     later: tuple[tuple[Path, str], ...]
 
 
 def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS) -> DelegatedCgroups:
-    """Create the cgroups of a host in a user namespace, where ``owner`` is root. The host may create cgroups and move
-    processes below ``containers``; the limits there and above belong to the machine's root.
+    """Create the cgroups of a host in a user namespace; ``owner`` is the host's root. The host may create cgroups and
+    move processes below ``containers``; only the machine's root may change the limits there and above.
 
     It has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd reads
     statistics only if all are mounted. Raises OSError if a limit cannot be written.
@@ -81,7 +81,7 @@ def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, roo
             for file in ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks"):
                 if (folder / file).exists():
                     os.chown(folder / file, owner, owner)
-        # A process moves from the engine to a container only with permission for what they have in common.
+        # Moving a process between two cgroups requires write access to cgroup.procs of their common ancestor.
         if unified and (top / "cgroup.procs").exists():
             os.chown(top / "cgroup.procs", owner, owner)
     later: list[tuple[Path, str]] = []
@@ -100,7 +100,7 @@ def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, roo
 
 
 def _is_hierarchy(folder: Path) -> bool:
-    """Whether it is the mount of a hierarchy of version 1."""
+    """Whether the folder is the mount point of a hierarchy of version 1."""
     return not folder.is_symlink() and (folder / "release_agent").exists()
 
 

@@ -151,7 +151,8 @@ async def _launch(
 
 
 def _claim_again(host: PrivateHost) -> int:
-    """The host's range of ids; another one if a host took it while this one did not run, with the files changed."""
+    """Claims the host's range of ids again. If another host has taken it meanwhile, claims a different one and changes
+    the owner of the host's files."""
     owner = id_ranges.claim(host.folder, host.owner)
     if owner != host.owner:
         id_ranges.shift(host.data, host.owner, owner)
@@ -160,7 +161,7 @@ def _claim_again(host: PrivateHost) -> int:
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
     """The host with the process of its dockerd. From here on the folder of its socket belongs to the machine's root:
-    otherwise root of the host could replace the socket by a link to another one."""
+    otherwise root of the host could replace the socket with a link to another socket."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     socket = Path(host.socket).lstat()

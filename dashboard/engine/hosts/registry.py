@@ -17,7 +17,7 @@ RECORD = "host.json"
 
 @dataclass(frozen=True, slots=True)
 class PrivateHost:
-    """One running private host. ``pid`` is its dockerd's, as this machine counts; ``netns`` the inode of its
+    """One running private host. ``pid`` is its dockerd's in this machine's pid namespace; ``netns`` the inode of its
     machine's network namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch;
     ``group`` its group in a training session, empty for other hosts."""
 
@@ -31,7 +31,7 @@ class PrivateHost:
     group: str = ""
     #: The machine's id of its root; 0: the machine's own root.
     owner: int = 0
-    #: The child of the process that started it, which ends after everything else; often ``pid``.
+    #: The child of the process that started the host. It ends after all other processes, and often is ``pid``.
     launcher: int = 0
 
     @property

@@ -17,7 +17,7 @@ from dashboard import configuration
 
 VARIABLE = "NETMODES_HOST_RUNTIME"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#: Creates a user namespace as a host does, and mounts what a host mounts in it.
+#: Creates a user namespace and mounts file systems in it as a host does.
 PROBE = (
     "unshare --user --map-users=0:524288:2 --map-groups=0:524288:2 --setuid 0 --setgid 0 "
     "--mount --net --pid --ipc --uts --cgroup --fork -- "
@@ -54,9 +54,9 @@ def configured_runtime() -> Runtime:
 
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
-    """The configured runtime, except for engines that need more than a user namespace gives: those of ``setups``
-    (RootlessKit, firewalld) and remapped users need ids of the machine, and with live-restore containers survive an
-    engine whose end ends the namespace."""
+    """The configured runtime, except for engines that need more than a user namespace provides: those of ``setups``
+    (RootlessKit, firewalld) and remapped users need ids of the machine, and with live-restore containers must survive
+    the engine, with which the namespace ends."""
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()
@@ -68,20 +68,20 @@ def user_namespace_refusal() -> str:
         _create_user_namespace()
     except _RefusedError as error:
         return (
-            f"This machine does not permit user namespaces ({str(error)[:200]}): set user.max_user_namespaces, or use "
-            f"--privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}; "
+            f"This machine does not permit user namespaces ({str(error)[:200]}). Increase user.max_user_namespaces, or "
+            f"use --privileged-hosts (up, hosts create) or {VARIABLE}={Runtime.PRIVILEGED}: "
             "root on a private host is then root on this machine."
         )
     return ""
 
 
 class _RefusedError(Exception):
-    """A user namespace cannot be created; ``str()`` tells why."""
+    """A user namespace cannot be created; ``str()`` states the reason."""
 
 
 @functools.cache
 def _create_user_namespace() -> None:
-    """Run the probe once; after a failure again, because an exception is not kept. Raises _RefusedError."""
+    """Run the probe. Only a success is cached: an exception is not. Raises _RefusedError."""
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", PROBE],

@@ -37,7 +37,7 @@ UNREAD_BYTES = 2048
 #: An option of nsenter(1) and the name of the namespace in /proc/PID/ns.
 NAMES = {"user": "user", "net": "net", "uts": "uts", "mount": "mnt"}
 FLAGS = os.O_RDONLY | os.O_CLOEXEC
-#: In the file system of a host in a user namespace.
+#: An empty folder in the file system of a host in a user namespace.
 EMPTY_FOLDER = "/mnt"
 #: The multiplexer of pseudo-terminals (devices.txt), and ioctls for which Python has no name.
 PTMX = os.makedev(5, 2)

@@ -112,8 +112,8 @@ class ExperimentDriver:
             self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=headline, measurement=run)
 
     def record_attempts(self, attempts: Sequence[Attempt]) -> None:
-        """Stores what the requests over every path found, unless the round is over; the answer has a sentence, and the
-        timeline where it is another one."""
+        """Stores the results of the requests over every path, unless the round is over. The answer states them in a
+        sentence; the timeline has an entry if that sentence is new."""
         if self._recorder.ended:
             return
         trial = next_trial(self.view.trial, attempts, self._context.clock())
@@ -130,8 +130,7 @@ class ExperimentDriver:
         recent_entries.forget(self._record.id)
 
     async def remove_unrecorded(self) -> None:
-        """Removes containers and networks, although the journal cannot tell it. EngineError if the Engine does not
-        answer."""
+        """Removes containers and networks, without a journal entry. EngineError if the Engine does not answer."""
         self._stopping = True
         if self._preparing is not None:
             self._preparing.cancel()

@@ -21,7 +21,7 @@ from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 RETRY_S = (0.05, 0.2, 1.0, 2.0)
-#: The time between two versions of the open entry, and without a change until it becomes final.
+#: Seconds between two versions of the open entry, and seconds without a change after which it becomes final.
 REPLACE_S, CALM_S = 1.0, 3.0
 #: How long ``close`` waits for a database that has refused the last write.
 FAILING_S = 1.0

@@ -90,7 +90,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends what no entry carries: no patch has a number for it, and a snapshot does not need one."""
+        """Sends a change that no journal entry carries: a patch needs an entry's number, a snapshot does not."""
         feed.snapshot = ""
         self._broadcast(feed, self._snapshot(feed))
 

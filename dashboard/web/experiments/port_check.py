@@ -16,7 +16,7 @@ from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
-#: A lab that waits for the database does not answer; the launch shall.
+#: Seconds to wait for the lab's answer, so that a launch is answered even while the lab waits for the database.
 ANSWER_S = 2.0
 #: The field of a form that launches although ports are held.
 ANYWAY = "anyway"
@@ -42,8 +42,8 @@ async def find_holders(
 
 
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...]:
-    """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need;
-    returns who holds them then."""
+    """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need.
+    Returns what still holds them."""
     identity = request.POST[STOP]
     await in_database(experiment_store.set_wanted, identity, Wanted.STOPPED)
     service.wake()

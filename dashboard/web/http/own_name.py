@@ -1,4 +1,4 @@
-"""Leads browsers on this machine to the server's own name (``core.operations.own_name``)."""
+"""Redirects browsers on this machine to the server's own name (``core.operations.own_name``)."""
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed

@@ -405,7 +405,7 @@ async def test_without_hosts_a_gated_session_accepts_predictions_after_revealed_
 async def test_without_hosts_nothing_that_a_participant_sends_reaches_an_engine(
     sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Containers of participants run on private hosts only, never on the engine of the machine."""
+    """Containers of participants run on private hosts only, never on the machine's engine."""
     asked: list[str] = []
 
     async def ask_of(_self: Service, host: str, function: Callable[..., object], *_args: object) -> None:

@@ -83,7 +83,7 @@ def _address(table: ComparisonTable, row: Row) -> str:
     for source, columns in without.items():
         uses = f" and {verb_for(columns, 'uses', 'use')} {source}" if source else ""
         parts.append(f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} no separate address{uses}")
-    # Only what the Engine assigned is known of a column whose network stack cannot be read.
+    # If a column's network stack cannot be read, only the addresses that the Engine assigned are known.
     unassigned = [one for one in missing if one.invisible]
     parts += [f"the Engine assigned none to {join_titles(unassigned)}"] if unassigned else []
     return join_parts(parts)

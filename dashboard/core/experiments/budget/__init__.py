@@ -1,1 +1,1 @@
-"""What a journal may write: its budget, merged entries, changes that concern no column."""
+"""The budget of a journal: limits, merged entries, and changes that concern no column."""

@@ -12,18 +12,18 @@ from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View
 from dashboard.core.namespaces.composition import compose, size_of_changes, size_of_state
 from dashboard.core.namespaces.delta import Changes
 
-#: What a cause of the kernel begins with, and the plural that a merged entry names.
+#: The first word of a detail of a kernel cause, and its plural in the text of a merged entry.
 KINDS = {"listener": "listeners", "link": "links", "address": "addresses", "route": "routes", "nat": "nat rules"}
 
 
 def is_mergeable(entry: Entry) -> bool:
-    """Whether the entry may be part of a merged one. A removed column may come back at another place."""
+    """Whether the entry may be merged. One that removes columns may not: a column can come back at another place."""
     return not entry.facts.removed
 
 
 def is_replaceable(cause: Cause, facts: Facts, view: View) -> bool:
-    """Whether an entry that would come after ``view`` records what the machine or the Engine does by itself, in any
-    number: not an action of a person, not a phase, not the status of an arm."""
+    """Whether an entry after ``view`` records a change that the machine or the Engine makes by itself, any number of
+    times. Actions of users, phases and the status of arms keep entries of their own."""
     status = {column.key: column.status for column in view.columns}
     return (
         cause.source in {Source.KERNEL, Source.ENGINE}
@@ -35,7 +35,7 @@ def is_replaceable(cause: Cause, facts: Facts, view: View) -> bool:
 
 
 def merge(entries: Sequence[Entry], view: View) -> Entry:
-    """One entry with the effect of these mergeable ones; ``view`` is the one after the last.
+    """One entry with the effect of these mergeable ones; ``view`` is the view after the last one.
 
     It also leads to ``view`` from the view after any of ``entries``. Its text is that of the last entry.
     """
@@ -71,14 +71,14 @@ def _join(all_changes: Iterable[Changes]) -> Changes | None:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a merged entry stands for: the number of changes, the time of the first one, and their kinds."""
+    """What a merged entry represents: the number of changes, the time of the first one, and their kinds."""
 
     count: int = 0
     since: float = 0.0
     kinds: tuple[str, ...] = ()
 
     def add(self, entry: Entry) -> Tally:
-        """With one more change."""
+        """The tally with one more change."""
         details = entry.cause.detail.split(", ")
         kinds = [KINDS.get(part.split(" ", 1)[0], "") for part in details]
         if entry.cause.source is not Source.KERNEL:
@@ -99,5 +99,5 @@ def describe_merged(tally: Tally, until: float) -> str:
 
 
 def describe_unwritten(count: int) -> str:
-    """The text of an entry that replaces those that waited for a database that accepted no writes."""
+    """The text of an entry that replaces the entries which waited while the database accepted no writes."""
     return f"The database accepted no writes: {count:,} entries are merged into this one"

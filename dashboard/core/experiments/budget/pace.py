@@ -13,10 +13,10 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The budget of one experiment's journal. ``max_…`` holds for the whole journal; a burst may come at once, and
-    refills at the rate.
+    """The budget of one experiment's journal. ``max_…`` limit the whole journal; ``burst_…`` may be written at once
+    and refill at the rates ``…_per_s``.
 
-    One launch of 50 arms writes about 700 entries and 2 MB. 2,000 ports that open and close are 700 kB an entry.
+    A launch of 50 arms writes about 700 entries and 2 MB. An entry in which 2,000 ports open or close has 700 kB.
     """
 
     max_entries: int = 20_000
@@ -52,7 +52,7 @@ class Pace:
         return self.entries >= self.limits.max_entries or self.bytes >= self.limits.max_bytes
 
     def refilled(self, now: float) -> Pace:
-        """The allowance at ``now``."""
+        """The pace with the allowance at ``now``."""
         seconds = max(0.0, now - self.at)
         limits = self.limits
         return replace(
@@ -68,7 +68,7 @@ class Pace:
         return not self.is_used_up and pace.allowed_entries >= 1.0 and pace.allowed_bytes > 0.0
 
     def spent(self, size: int, now: float) -> Pace:
-        """After one more entry of this size."""
+        """The pace after one more entry of this size."""
         pace = self.refilled(now)
         return replace(
             pace,
@@ -80,13 +80,13 @@ class Pace:
 
 
 def new_pace(limits: Limits, now: float, entries: int = 0, size: int = 0) -> Pace:
-    """The pace of a journal that has these entries already."""
+    """The pace of a journal that already has this many entries, with ``size`` bytes."""
     return Pace(limits, now, limits.burst_entries, limits.burst_bytes, entries, size)
 
 
 def describe_used_up(limits: Limits) -> str:
-    """The entry that tells that the budget is used up."""
+    """The text of the entry that announces that the budget is used up."""
     return (
         f"The journal has reached its limit ({limits.max_entries:,} entries or {limits.max_bytes // MIB} MiB): later"
-        " changes are merged into one entry, which stays current. A new experiment has a new journal."
+        " changes are merged into one entry, which stays current. To record every change, launch a new experiment."
     )

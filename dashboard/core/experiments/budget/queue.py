@@ -1,4 +1,4 @@
-"""The entries of a journal that are not committed yet: numbered, merged where they are too many, ready to be written.
+"""The entries of a journal that are not committed yet: numbered, merged if there are too many, grouped into batches.
 
 Changes that come faster than the journal may grow are merged into one open entry. Each batch replaces its earlier
 version, so that the newest state is in the database and the journal does not grow.
@@ -19,7 +19,7 @@ from dashboard.core.experiments.budget.merge import (
 from dashboard.core.experiments.budget.pace import MAX_WAITING_BYTES, MAX_WAITING_ENTRIES, Pace, describe_used_up
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, advance, entry_size
 
-#: The longest time that one entry stands for, if the journal may grow again.
+#: The longest time that one merged entry covers, if the journal may grow again.
 MAX_MERGED_S = 60.0
 MERGED = "merged"
 OTHER_CONTAINERS = "other containers"
@@ -40,8 +40,8 @@ class OpenEntry:
 
 @dataclass(slots=True, eq=False)
 class WaitingEntry:
-    """A final entry; it replaces the open entries ``ended``. ``appended`` is the number of entries that it stands for,
-    ``unwritten`` the number of those that it replaces because the database accepted no writes."""
+    """A final entry, which replaces the open entries ``ended``. ``appended`` is the number of entries that it
+    represents, ``unwritten`` the number of entries that were merged into it because the database accepted no writes."""
 
     entry: Entry
     size: int
@@ -63,8 +63,8 @@ class Batch:
 
 @dataclass(slots=True)
 class JournalQueue:
-    """What happened after the last commit; ``view`` is the view after all of it. Times in seconds of any clock that is
-    not set back."""
+    """The entries after the last commit; ``view`` is the view after all of them. ``now`` is in seconds of a monotonic
+    clock."""
 
     view: View
     pace: Pace
@@ -80,7 +80,7 @@ class JournalQueue:
 
     @property
     def has_final(self) -> bool:
-        """Whether an entry waits that is final."""
+        """Whether a final entry waits."""
         return bool(self._waiting)
 
     @property
@@ -90,13 +90,13 @@ class JournalQueue:
 
     @property
     def is_flooded(self) -> bool:
-        """Whether changes of columns are being merged, and the end of the flood can end that."""
+        """Whether changes of columns are being merged and the journal may grow again after the flood."""
         return self._open is not None and self._open.tally.count > 0 and not self.pace.is_used_up
 
     def append(
         self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
     ) -> Entry:
-        """The next entry, or the open entry with it."""
+        """Appends an entry, or merges it into the open one; returns the new or the open entry."""
         self._tell_if_used_up(at, now)
         merging = quiet or (is_replaceable(cause, facts, self.view) and self._must_merge(now))
         if not merging or (not quiet and self._may_end_merge(now)):
@@ -139,7 +139,7 @@ class JournalQueue:
         return new
 
     def end_merge(self, at: float, now: float) -> None:
-        """Makes the open entry final, with a text that tells what it stands for."""
+        """Makes the open entry final, with a text that states what it represents."""
         merged, self._open = self._open, None
         if merged is None:
             return
@@ -164,7 +164,7 @@ class JournalQueue:
             self._merge_waiting()
 
     def _merge_waiting(self) -> None:
-        """Merges what waits for a database that accepts no writes, so that it does not fill the memory."""
+        """Merges waiting entries while the database accepts no writes, so that they do not fill the memory."""
         start = len(self._waiting)
         while start > self._in_flight and is_mergeable(self._waiting[start - 1].entry):
             start -= 1
@@ -180,7 +180,7 @@ class JournalQueue:
         self._waiting[start:] = [WaitingEntry(entry, size, merged[0].appended_at, appended, ended, unwritten)]
 
     def next_batch(self) -> Batch:
-        """All that waits, and the open entry if it has changed."""
+        """All waiting entries, and the open entry if it has changed."""
         waiting, open_entry = tuple(self._waiting), self._open if self.has_open else None
         self._in_flight = len(waiting)
         opened = [item for one in waiting for item in one.ended] + ([open_entry] if open_entry else [])
@@ -190,13 +190,13 @@ class JournalQueue:
         return Batch(waiting, open_entry, tuple(entries), tuple(item.committed for item in opened if item.committed))
 
     def failed(self, batch: Batch) -> None:
-        """The batch was not written."""
+        """Records that the batch was not written."""
         self._in_flight = 0
         if batch.open is not None:
             batch.open.is_dirty = True
 
     def committed(self, batch: Batch) -> int:
-        """The batch was written; returns how many entries are written now that were not before."""
+        """Records that the batch was written; returns the number of entries that it wrote for the first time."""
         self._in_flight = 0
         del self._waiting[: len(batch.waiting)]
         written = sum(one.appended for one in batch.waiting)

@@ -55,8 +55,8 @@ class Preset:
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
     """A preset for the images of one engine: the image it launches, whether that is the lab image, and the values.
-    ``unavailable`` is the reason if a mode that it compares does not exist on this engine: it cannot show its
-    difference there."""
+    ``unavailable`` is the reason why this engine lacks a mode that the preset compares; without that mode the preset
+    cannot show its difference."""
 
     preset: Preset
     image: str

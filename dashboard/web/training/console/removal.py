@@ -1,4 +1,4 @@
-"""Removes several participants at once, with the hosts of groups that are empty then."""
+"""Removes several participants at once, and stops the hosts of groups that are then empty."""
 
 import time
 from typing import Any
@@ -23,7 +23,7 @@ from dashboard.web.training.roles import for_instructor
 
 
 async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
-    """Removes these participants of the session, and stops the hosts that no one uses then; returns their number."""
+    """Removes these participants and stops the hosts of groups that are then empty; returns the number removed."""
     removed, empty = await in_database(participants.remove_several, row.id, chosen, time.time())
     for participant in removed:
         hub.disconnect_participant(row.id, participant)
@@ -40,7 +40,7 @@ async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_instructor
 async def removal(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The list of participants, newest first; removes those that are ticked, and requires admission if that is."""
+    """Lists participants, newest first. POST removes the selected ones, and requires admission if that is selected."""
     if request.method != "POST":
         return await _page(request, row)
     chosen = request.POST.getlist("participant")[: row.max_participants]

@@ -23,7 +23,7 @@ export function nothingDirty() {
 export function isClean(dirty) {
   return (
     !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures && !dirty.answer && !dirty.launching &&
-    !dirty.trial &&     dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
+    !dirty.trial && dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
   );
 }
 

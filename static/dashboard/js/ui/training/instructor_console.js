@@ -18,7 +18,7 @@ function comparable(region) {
   return copy.innerHTML;
 }
 
-/** What has the focus after its region was replaced: the same control, or the heading if there is none. */
+/** Moves the focus after its region was replaced: to the same control, or to the heading if it is gone. */
 function focusAgain(focused, fresh) {
   const key = (one) => `${one.tagName} ${one.form?.action ?? one.href ?? one.textContent.trim()} ${one.name ?? ""}`;
   const same = [...fresh.querySelectorAll("a, button, summary")].filter((one) => key(one) === key(focused));
