@@ -243,8 +243,9 @@ HELP: tuple[Help, ...] = (
         "engine",
         _("the Docker Engine"),
         _(
-            "The engine at the socket. A private host is an engine in a separate network namespace, with its own "
-            "docker0, firewall rules and ports. It separates users from each other, but is not a security boundary."
+            "The engine at the socket. A private host is an engine in namespaces of its own, with its own docker0, "
+            "firewall rules and ports. Its root is an ordinary user of the machine, unless it runs with "
+            "--privileged-hosts."
         ),
         "docs/sessions.md",
         "docker info",

@@ -29,8 +29,8 @@ HELP: tuple[Help, ...] = (
         _("private hosts"),
         _(
             "A Docker host for each participant or team, with its own port 80, so that host mode works for all at the "
-            "same time. It isolates participants from each other, but is not a security boundary: root in a container "
-            "can break out."
+            "same time. Root of a host does not reach the machine or other hosts; with --privileged-hosts it is root "
+            "of the machine. The form that creates a session states which of the two holds."
         ),
         _PAGE,
         "./netmodes hosts list",
@@ -158,8 +158,8 @@ HELP: tuple[Help, ...] = (
         _("the terminal"),
         _(
             "A shell in your host's network: its interfaces, its port 80, its engine. Of the machine it sees tools, "
-            "but no data, processes or other hosts. It isolates a classroom, but is not a security boundary: root in "
-            "an engine can break out."
+            "but no data, processes or other hosts. You are root on your host only, unless the server runs with "
+            "--privileged-hosts."
         ),
         _PAGE,
         "docker ps",

@@ -28,10 +28,7 @@ SWEEP_S = 2.0
 #: How long after a killed shell its host may turn out to be stopped, too.
 HOST_STOP_S = 5.0
 FULL = "This server has no free terminals. Wait until one is closed."
-GREETING = (
-    "You are root on your own Docker host. docker, curl, ip, ss and netstat are available; exit ends the shell.\n"
-    "The host isolates a classroom; it is not a security boundary."
-)
+GREETING = "You are root on your own Docker host. docker, curl, ip, ss and netstat are available; exit ends the shell."
 RECORDED = "The output of this terminal is recorded: your instructor can read it."
 
 

@@ -62,7 +62,7 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     assert not [url for url in loaded if "xterm" in url], "nothing is loaded before it is opened"
     page.get_by_role("button", name="Open the terminal").click()
     is_live(page)
-    expect(rows(page)).to_contain_text("it is not a security boundary.")
+    expect(rows(page)).to_contain_text("exit ends the shell.")
 
     # Typed, and read on the screen; from step to step the terminal comes along.
     shown = walk(step, "prepare", "launch", "request", "interfaces", "process")

@@ -318,7 +318,7 @@ async def test_recording_is_announced_and_only_the_instructor_reads_it(place: Te
     step = await get(f"{home}steps/prepare/", place.ada)
     assert f'data-terminal="{place.path}"' in step.text
     assert "This terminal is recorded:" in step.text
-    assert "not a security boundary" in step.text
+    assert "A shell on your host, where you are root" in step.text
     assert f'data-terminal="{place.path}"' in (await get(f"{home}lab/", place.ada)).text
     assert is_strict(step)
     assert forbidden_in(step.text) == []
