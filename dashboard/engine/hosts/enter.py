@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dashboard.engine.hosts.limits import shell_files
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.hosts.runtimes import SEARCH_PATH
+from dashboard.engine.hosts.syscall_filter import Scope, loader
 
 #: bash if the host has one, else sh; without a terminal it reads its commands from standard input.
 _SHELL = "if command -v bash >/dev/null; then exec bash --norc; fi; exec sh"
+#: Enters the cgroups of the files before --, and becomes the command after it.
+_ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit; shift; done; shift; exec "$@"'
 
 
 def enter_command(host: PrivateHost) -> list[str]:
-    """The nsenter(1) command: the namespaces of the host's engine that are not the machine's."""
+    """The command, beginning with sh: it enters the host's cgroups and, with nsenter(1), the namespaces of the host's
+    engine that are not the machine's. What is run there has the host's limits and its filter of system calls."""
     more = ["--user", "--pid", "--ipc", "--cgroup"] if host.owner else []
-    return ["nsenter", f"--target={host.pid}", *more, "--net", "--mount", "--uts", "--", "sh", "-c", _SHELL]
+    return [
+        *("sh", "-c", _ENTER_CGROUPS, "sh", *shell_files(host.name), "--"),
+        *(loader(Scope.HOST) if host.owner else ()),
+        *("nsenter", f"--target={host.pid}", *more, "--net", "--mount", "--uts", "--", "sh", "-c", _SHELL),
+    ]
 
 
 def enter_environment(host: PrivateHost, environment: Mapping[str, str]) -> dict[str, str]:

@@ -107,15 +107,13 @@ class Command(NetmodesCommand):
         if host is None:
             raise CommandError(f"Unknown private host {identity}: see {configuration.COMMAND} hosts list.")
         if sys.stdin.isatty():
-            self.say(
-                f"Shell on private host {identity}. The host separates users from each other, "
-                "but is not a security boundary."
-            )
+            root = "an ordinary user of this machine" if host.owner else "root of this machine"
+            self.say(f"Shell on private host {identity}. Root of this host is {root}.")
             self.say("Type exit to leave it.")
         try:
-            os.execvpe("nsenter", enter_command(host), enter_environment(host, os.environ))  # noqa: S606 - nsenter needs no shell
+            os.execve("/bin/sh", enter_command(host), enter_environment(host, os.environ))  # noqa: S606 - the command begins with sh
         except OSError as error:
-            raise CommandError(f"Cannot run nsenter: {error.strerror}. Install util-linux.") from None
+            raise CommandError(f"Cannot run /bin/sh: {error.strerror}.") from None
 
     async def _remove(self, options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         hosts = private_host.list_hosts(configuration.data_dir())
