@@ -98,7 +98,7 @@ def test_without_a_signal_the_result_or_the_error_is_that_of_the_coroutine() -> 
         interrupts.run(cancelled)
 
 
-async def test_a_cancellation_waits_for_the_end_of_what_is_not_to_be_interrupted() -> None:
+async def test_a_cancellation_waits_for_uninterrupted_work() -> None:
     released, ended = asyncio.Event(), []
 
     async def clean_up() -> str:
@@ -119,7 +119,7 @@ async def test_a_cancellation_waits_for_the_end_of_what_is_not_to_be_interrupted
     assert await interrupts.uninterrupted(clean_up()) == "done"
 
 
-async def test_an_error_of_what_is_not_to_be_interrupted_is_raised() -> None:
+async def test_an_error_of_uninterrupted_work_is_raised() -> None:
     async def fail() -> None:
         raise OSError("full")
 
@@ -154,7 +154,7 @@ def test_a_program_takes_the_place_of_another_without_losing_a_signal() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
 
 
-def test_under_nohup_the_end_of_the_terminal_is_ignored() -> None:
+def test_under_nohup_a_closed_terminal_is_ignored() -> None:
     program = PROGRAM.format(wait="import os; os.kill(os.getpid(), signal.SIGHUP); print('goes on')")
     done = subprocess.run(
         ["nohup", sys.executable, "-c", program],
@@ -163,7 +163,7 @@ def test_under_nohup_the_end_of_the_terminal_is_ignored() -> None:
     assert (done.returncode, done.stdout) == (0, "ready\ngoes on\n")
 
 
-def test_a_closed_terminal_is_left() -> None:
+def test_a_closed_terminal_is_replaced_by_dev_null() -> None:
     master, slave = os.openpty()
     program = "import os; from dashboard import interrupts; os.read(0, 9); interrupts.leave_terminal(); print('x'); "
     program += "import sys; sys.stdout.flush()"

@@ -28,7 +28,7 @@ def test_a_test_is_marked_if_its_fixtures_include_an_engine() -> None:
     assert on_fake.marks == []
 
 
-def test_this_run_is_marked_so(request: Any) -> None:
+def test_the_tests_of_this_run_have_these_marks(request: Any) -> None:
     for collected in request.session.items:
         if ENGINE_FIXTURES.intersection(getattr(collected, "fixturenames", ())):
             assert collected.get_closest_marker("engine") is not None

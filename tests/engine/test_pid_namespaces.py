@@ -1,4 +1,4 @@
-"""Pids of an engine in another pid namespace, as this machine counts."""
+"""Translation of pids of an engine in another pid namespace."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.support.polling import until
 
 @pytest.fixture
 def nested() -> Iterator[tuple[int, int]]:
-    """A process in a pid namespace of its own, and one in another below it, as this machine counts: there they are 1
-    and a larger number."""
+    """The pids on this machine of a process in a pid namespace of its own, and of one in another namespace below it.
+    There their pids are 1 and a larger number."""
     inner = "unshare --pid --fork --kill-child sleep 61"
     command = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c", f"{inner} & wait"]
     process = subprocess.Popen(command)
@@ -36,7 +36,7 @@ def nested() -> Iterator[tuple[int, int]]:
 
 
 def inner_pid(pid: int) -> int:
-    """What the namespace below this machine's calls it."""
+    """The pid of the process in the namespace below this machine's."""
     return pid_namespaces._numbers(Path(f"/proc/{pid}"))[1]
 
 

@@ -1,4 +1,4 @@
-"""Old data is deleted by itself."""
+"""The server deletes old data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def left() -> set[str]:
     return set(Experiment.objects.values_list("pk", flat=True))
 
 
-def test_what_ended_long_ago_is_deleted_with_its_journal() -> None:
+def test_experiments_that_ended_long_ago_are_deleted_with_their_journals() -> None:
     old, new = ended(400), ended(300)
     assert tidy(365, LARGE) == "Deleted items that ended more than 365 days ago: 1."
     assert left() == {new}
@@ -67,13 +67,13 @@ def test_an_experiment_that_is_launched_again_meanwhile_stays(monkeypatch: pytes
         return chosen
 
     monkeypatch.setattr(retention, "over_budget", choose)
-    assert "the 1 oldest experiments" in tidy(0, 1)
+    assert "the journals were too large: 1" in tidy(0, 1)
     assert left() == {first}
     assert second not in left()
     assert JournalEntry.objects.filter(experiment=first).exists()
 
 
-async def test_it_runs_by_itself_and_survives_a_database_that_is_away(
+async def test_it_runs_every_hour_and_survives_a_database_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[tuple[float, int]] = []

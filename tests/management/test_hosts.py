@@ -92,7 +92,7 @@ def test_the_commands_that_start_hosts_have_the_option(
     assert "--privileged-hosts" in done.out
 
 
-def test_where_the_kernel_refuses_user_namespaces_create_says_so(nowhere: Terminal) -> None:
+def test_where_the_kernel_refuses_user_namespaces_create_reports_it(nowhere: Terminal) -> None:
     """In a user namespace in which no other may be created."""
     share_lab_image(nowhere.folder)
     nowhere.environment["NETMODES_HOST_RUNTIME"] = "user-namespace"

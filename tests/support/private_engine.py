@@ -84,7 +84,7 @@ class PrivateEngine:
         return self.docker("inspect", "--format", template, container)
 
     def container_pid(self, container: str) -> int:
-        """The pid of a container's first process, as this machine counts."""
+        """The pid of a container's first process in this machine's pid namespace."""
         return machine_pid(int(self.inspect(container, "{{.State.Pid}}")), self.pid)
 
 

@@ -26,7 +26,7 @@ NOT_SENT = Attempt(
     "",
     "",
     "",
-    unavailable="the machine has no IPv4 default route, and no container is on a bridge of it that was seen",
+    unavailable="the machine has no IPv4 default route, and no container is on a visible bridge of the machine",
 )
 
 

@@ -2,9 +2,9 @@
 
     python -I -S syscall_filter.py host|terminal COMMAND…
 
-loads a filter and becomes the command. Everything that the command starts inherits the filter, privileged containers
-too. The kernel refuses most of these calls to root of a user namespace anyway; a filter refuses them even if it has an
-error there.
+loads a filter and executes the command. Everything that the command starts inherits the filter, also privileged
+containers. The kernel refuses most of these calls to root of a user namespace anyway; the filter refuses them even if
+that check has an error.
 
 Imports the standard library only, because it runs before each host and terminal. Sources: seccomp(2), the kernel's
 documentation of seccomp filters, Docker's documentation of its default profile."""
@@ -22,7 +22,7 @@ from pathlib import Path
 
 
 class Scope(StrEnum):
-    """What a filter is for."""
+    """What a filter applies to."""
 
     #: The engine and its containers: dockerd and runc create namespaces and mount.
     HOST = "host"
@@ -56,7 +56,7 @@ NUMBERS: dict[str, dict[str, int]] = {
     },
 }  # fmt: skip
 #: Refused in the whole host: the machine's clock, power, modules, swap, accounting, ports and memory, its keys, and
-#: interfaces that were often a way into the kernel.
+#: interfaces in which vulnerabilities of the kernel have often been found.
 IN_HOST = (
     "acct", "add_key", "clock_settime", "delete_module", "finit_module", "init_module", "io_uring_enter",
     "io_uring_register", "io_uring_setup", "ioperm", "iopl", "kexec_file_load", "kexec_load", "lookup_dcookie",
@@ -113,7 +113,7 @@ def _refuse(error: int) -> Instruction:
 
 
 def _refuse_argument(number: int, comparison: int, value: int) -> list[Instruction]:
-    """Refuse the call with this number if its first argument compares so."""
+    """Refuse the call with this number if its first argument satisfies the comparison."""
     return [
         (IF_EQUAL, 0, 4, number),
         (LOAD, 0, 0, FIRST_ARGUMENT),
@@ -133,7 +133,7 @@ def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -
 
 
 def loader(scope: Scope) -> list[str]:
-    """The words before a command that load the filter."""
+    """The program and arguments before a command that load the filter."""
     return [sys.executable, "-I", "-S", __file__, str(scope)]
 
 
@@ -150,10 +150,10 @@ def load(program: bytes) -> None:
 
 
 def main(scope: str, *command: str) -> None:
-    """Load the filter, if this machine has one, and become the command."""
+    """Load the filter, if this machine has one, and execute the command."""
     if not filter_refusal():
         load(filter_program(Scope(scope), os.uname().machine))
-    # Python ignores these, and a program would inherit that.
+    # Python ignores these signals, and the command would inherit that.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     os.execvp(command[0], command)  # noqa: S606 - the command is not a shell's

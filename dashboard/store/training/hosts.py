@@ -79,7 +79,7 @@ def request(group: str, now: float) -> None:
 def request_first(group: str, now: float) -> None:
     """Requests a host for a group of which no participant has had one; NoHostError if it cannot have one.
 
-    The number of a group is used again after its participants were removed, with their host stopped.
+    A group's number is used again after its participants are removed and their host is stopped.
     """
     row = GroupHost.objects.filter(pk=group).first()
     if row is None or (_is_stopped(row) and not _has_user_of(row)):
@@ -91,7 +91,7 @@ def _is_stopped(row: GroupHost) -> bool:
 
 
 def _has_user_of(row: GroupHost) -> bool:
-    """Whether a participant of the group was there when its host was last used."""
+    """Whether the group had a participant when its host was last used."""
     group = Participant.objects.filter(session=row.session_id, group=number_of_group(row.group), removed_at=0.0)
     return group.filter(joined_at__lte=row.used_at).exists()
 

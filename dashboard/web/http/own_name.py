@@ -37,8 +37,8 @@ class OwnNameMiddleware:
 
 
 def _earlier_cookies(request: HttpRequest) -> set[str]:
-    """The names of the cookies that an earlier version set. Other programs on this machine that use Django have cookies
-    with the same names: these stay."""
+    """The names of the cookies that an earlier version set. Cookies with the same names that other programs with Django
+    have set on this machine stay."""
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not session or not SessionStore().exists(session):
         return set()

@@ -143,7 +143,7 @@ def test_a_view_opened_by_its_address_begins_at_the_top(
         page.reload()
 
 
-def test_another_name_appears_in_other_tabs(running: str, visit: Visit, server: Server) -> None:
+def test_a_new_name_appears_in_other_tabs(running: str, visit: Visit, server: Server) -> None:
     url = f"{server.url}/experiments/{running}/"
     visitor = visit()
     first, second, typing = visitor.open(url), visitor.open(url), visitor.open(url)
@@ -160,7 +160,7 @@ def test_another_name_appears_in_other_tabs(running: str, visit: Visit, server: 
     expect(typing.get_by_label("Name of the experiment")).to_have_value("My own na")
 
 
-def test_what_was_tried_stays_after_a_reload_and_reaches_other_tabs_and_reports(
+def test_results_of_try_stay_after_a_reload_and_reach_other_tabs_and_reports(
     running: str, visit: Visit, server: Server
 ) -> None:
     url = f"{server.url}/experiments/{running}/#try"

@@ -161,7 +161,7 @@ def test_no_container_receives_a_cookie_or_a_secret_link(machine: Machine) -> No
         addresses = [f"http://{name}:{port}/" for name in ADDRESSES for port in (PORTS[0], PUBLISHED)]
         addresses.append(f"http://127.0.0.1:{PORTS[1]}/")
         for number, address in enumerate(addresses):
-            # From a page of the server, as a link in notes is followed, and from a new tab.
+            # From a page of the server, as a user follows a link in notes, and from a new tab.
             page.goto(f"{home}/{('', f'experiments/{identity}/', 'reports/', 'doctor/')[number % 4]}")
             page.evaluate("address => { location.href = address; }", address)
             page.wait_for_url(address)

@@ -24,6 +24,6 @@ def test_a_known_error_has_a_reason_and_advice(error: str, reason: str) -> None:
     assert is_damaged(error) == (reason == "damaged")
 
 
-def test_another_error_is_told_as_it_is() -> None:
+def test_an_unknown_error_is_quoted() -> None:
     assert explain_database_error("no such table: x") == ""
     assert describe_database_error("no such table: x") == "Cannot use the database: no such table: x."

@@ -14,7 +14,7 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 SAFARI = "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.4 Safari/605.1.15"
 
 
-def test_the_name_is_one_of_this_machine_that_stays_and_cannot_be_guessed() -> None:
+def test_the_name_is_local_constant_and_cannot_be_guessed() -> None:
     name = own_name("key")
     assert re.fullmatch(r"netmodes-[a-z2-7]{8}\.localhost", name)
     assert own_name("key") == name
@@ -44,7 +44,7 @@ def test_pages_under_a_shared_name_are_redirected(name: str, browser: str) -> No
         (own_name("key"), {"Sec-Fetch-Dest": "document", "User-Agent": CHROMIUM}),
     ],
 )
-def test_programs_other_names_and_browsers_that_may_not_resolve_the_name_stay(
+def test_programs_other_names_and_browsers_that_may_not_resolve_the_name_are_not_redirected(
     name: str, headers: dict[str, str]
 ) -> None:
     assert not is_redirected("GET", name, headers)

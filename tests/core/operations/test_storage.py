@@ -1,4 +1,4 @@
-"""When storage is short."""
+"""Limits of storage: the disk and the journals."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_a_full_disk_refuses_new_experiments_unless_much_is_free(used: int, free
     assert bool(launch_refusal(DiskUsage(used, free))) is refused
 
 
-def test_the_refusal_tells_why_and_what_to_do() -> None:
+def test_the_refusal_states_why_and_what_to_do() -> None:
     told = launch_refusal(DiskUsage(95 * MIB, 5 * MIB))
     assert told.startswith("95% of the disk of the data folder is used; 5 MB are free.")
     assert "prune" in told
@@ -44,7 +44,7 @@ def test_the_oldest_ended_experiments_make_room() -> None:
     assert over_budget(ended, 500, 100) == ("a", "c", "d")
 
 
-def test_sizes_are_told() -> None:
+def test_sizes_are_stated() -> None:
     assert format_size(120_400_000) == "120 MB"
     assert describe_journals(Journals(2, 1500, 3_400_000_000), 2 * GIB).startswith(
         "1,500 entries of 2 experiments, 3.4 GB; "

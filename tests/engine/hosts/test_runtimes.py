@@ -73,7 +73,7 @@ def test_a_successful_probe_is_kept_and_a_failed_one_repeated(monkeypatch: pytes
     assert results == []
 
 
-def test_a_machine_that_refuses_them_says_so_in_one_sentence_with_both_remedies() -> None:
+def test_the_refusal_of_a_machine_is_one_sentence_with_both_remedies() -> None:
     code = "from dashboard.engine.hosts.runtimes import user_namespace_refusal as ask; print(ask())"
     command = f"{CLOSED} {sys.executable} -c '{code}'"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60)

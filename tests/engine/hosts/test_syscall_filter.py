@@ -144,7 +144,7 @@ def errors(scope: Scope, *calls: tuple[int, int]) -> list[int]:
 
 
 @pytest.mark.parametrize("scope", Scope)
-def test_the_kernel_executes_it(scope: Scope) -> None:
+def test_the_kernel_executes_the_filter(scope: Scope) -> None:
     machine = os.uname().machine
     numbers, engine = NUMBERS[machine], ENGINE_CALLS[machine]
     program, architecture = filter_program(scope, machine), ARCHITECTURES[machine]
@@ -170,7 +170,7 @@ def test_a_machine_without_a_filter_is_described(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_a_host_runs_containers_under_it(engine_host: PrivateEngine) -> None:
+def test_a_host_runs_containers_under_the_filter(engine_host: PrivateEngine) -> None:
     status = Path(f"/proc/{engine_host.host.pid}/status").read_text()
     assert "Seccomp:\t2" in status
     assert "NoNewPrivs:\t0" in status, "programs with the set-user-ID bit would not work in containers"

@@ -128,7 +128,8 @@ async def test_a_first_observation_replaces_the_state(recorder: Recorder) -> Non
 async def test_the_links_of_other_containers_are_not_the_history_of_an_untouched_experiment(
     recorder: Recorder, fake_lab: LabHarness
 ) -> None:
-    """Each launch of another experiment changed the machine: an untouched one grew by 850 entries in nine minutes."""
+    """Each launch of another experiment changes the machine: before the fix, an untouched one grew by 850 entries in
+    nine minutes."""
     machine = recorder.view.states[MACHINE]
     for number in range(200):
         link = make_link(f"veth{number}", 100 + number, "veth", peer=f"if{99 + number}", master="br-other")

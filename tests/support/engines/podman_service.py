@@ -26,7 +26,7 @@ NOT_INSTALLED = "no podman here: apt-get install --no-install-recommends podman 
 
 
 class PodmanService:
-    """A running service. Its machine has eth0 with 192.0.2.2, and no other program listens there."""
+    """A running service, on a machine that has eth0 with 192.0.2.2 and no other listener."""
 
     def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Carries out all attempts on one host and looks at the machine before and after."""
+"""Makes all attempts on one host and compares the machine before and after."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ echo third
 
 
 def places(machine: Machine, host: PrivateHost, container: str) -> Mapping[str, str]:
-    """The places that the lines of attempts name."""
+    """The values of the placeholders in the lines of attempts."""
     assert machine.pages is not None
     major, minor = machine.disk
     return {

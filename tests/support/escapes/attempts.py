@@ -1,8 +1,8 @@
 """Attempts to leave a private host, as root in a participant's terminal and with the docker command there.
 
-Each has what it must not reach, and how a test sees from outside that it did. ``privileged`` tells whether it succeeds
-with the runtime ``privileged``, where root in a host is root on the machine: that is the proof that it can succeed.
-None: that depends on the machine (a kernel without modules, kexec or /dev/mem; tests without CAP_SYS_RESOURCE)."""
+Each states what it must not reach, and how a test detects from outside that it did. ``privileged`` states whether it
+succeeds with the runtime ``privileged``, where root in a host is root on the machine, which proves that it can succeed.
+None: this depends on the machine (a kernel without modules, kexec or /dev/mem; tests without CAP_SYS_RESOURCE)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.escapes.machine import CGROUPS, LIBC, ORIGINS, SPOKEN, Machin
 #: Lines of a terminal: ``# NAME | what it must not reach | whether it succeeds with privileged``, then the line.
 TYPED = Path(__file__).with_name("typed.txt")
 AF_VSOCK = 40
-#: What the kernel answers without the permission, and to everybody where it was built without the call.
+#: The kernel's answers to a process without the permission, or if the kernel was built without the call.
 REFUSED = {"refused: EPERM", "refused: EACCES", "refused: ENOSYS"}
 KNOWN = {"yes": True, "no": False, "depends": None}
 
@@ -162,8 +162,8 @@ def has_cgroup(ending: str) -> Look:
 
 
 def permitted(scene: Scene, _origin: str, name: str) -> bool:
-    """The kernel has let the call pass: it checks the permission first, so that any error other than EPERM means that
-    the caller has it. For calls without an effect that could be seen."""
+    """The kernel has permitted the call: it checks the permission first, so any error other than EPERM means that the
+    caller has it. For calls without a visible effect."""
     return scene.output[name] not in REFUSED
 
 
@@ -173,7 +173,7 @@ def may_reboot(scene: Scene, origin: str, name: str) -> bool:
 
 
 def done(scene: Scene, _origin: str, name: str) -> bool:
-    """The call was successful, for calls of which nothing remains."""
+    """The call was successful; for calls that leave no trace."""
     return scene.output[name].startswith("done")
 
 

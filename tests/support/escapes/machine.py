@@ -22,7 +22,7 @@ from typing import Any
 from dashboard.engine.hosts.private_host import PrivateHost
 from tests.support.polling import until
 
-#: Who carries out an attempt: the program of a terminal, or of a container.
+#: Where an attempt is made: in a program of a terminal, or of a container.
 ORIGINS = ("terminal", "docker")
 SPOKEN = b"spoken on another link"
 CGROUPS = Path("/sys/fs/cgroup")
@@ -321,7 +321,7 @@ def _kernel(made: Machine, stack: ExitStack) -> None:
 
 
 def _sockets(made: Machine, stack: ExitStack) -> None:
-    """A page, a log, an engine, a terminal, and ears on the links of the machine and of the neighbour."""
+    """A page, a log, an engine, a terminal, and sniffers on the links of the machine and of the neighbour."""
     made.pages = _Pages(("127.0.0.1", 0), _Page)
     made.pages.requested = []
     thread = threading.Thread(target=made.pages.serve_forever, daemon=True)
@@ -357,7 +357,7 @@ def _sockets(made: Machine, stack: ExitStack) -> None:
 
 
 def _remove_remains(made: Machine) -> None:
-    """Removes what attempts left where they succeeded: mounts, and cgroups with their processes."""
+    """Removes what successful attempts left: mounts, and cgroups with their processes."""
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
         point = line.split()[4]
         if point.startswith(f"{made.folder}/") or made.name in point:

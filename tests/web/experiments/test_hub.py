@@ -366,7 +366,7 @@ async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(hub: Ex
     assert browser.model() == late.model()
 
 
-async def test_another_name_reaches_every_browser_and_stays(hub: ExperimentHub, identity: str) -> None:
+async def test_a_new_name_reaches_every_browser_and_stays(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     early, late = Browser(), Browser()
     await hub.join(identity, early.send)

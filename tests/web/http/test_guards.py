@@ -232,7 +232,7 @@ async def test_cookies_of_another_program_on_this_machine_stay() -> None:
     assert (answer.status, answer["set-cookie"]) == (302, "")
 
 
-async def test_other_clients_and_the_own_name_answer_where_they_are_asked(me: Person) -> None:
+async def test_other_clients_and_requests_to_the_own_name_are_not_redirected(me: Person) -> None:
     assert (await http("GET", "/", who=me)).status == 200
     assert (await http("GET", "/", who=me, headers=PAGE, host=f"{settings.OWN_NAME}:{PORT}")).status == 200
     assert (await http("POST", "/sign-out/", who=me, headers=PAGE, token=True)).status == 200

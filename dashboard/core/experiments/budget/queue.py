@@ -110,7 +110,7 @@ class JournalQueue:
         return entry
 
     def _tell_if_used_up(self, at: float, now: float) -> None:
-        """Appends an entry with the limit of the journal, once it is reached."""
+        """Appends an entry that announces the limit of the journal, once it is reached."""
         if self.pace.is_used_up and not self._told_used_up:
             self._told_used_up = True
             told = describe_used_up(self.pace.limits)
@@ -150,7 +150,7 @@ class JournalQueue:
             entry = replace(entry, seq=self.view.seq, at=at, text=text)
         size = entry_size(entry)
         self.pace = self.pace.spent(size, now)
-        # The version that is being written may not be committed: it is written again.
+        # The write of the version in flight may fail, so this entry is written again.
         if tally.count or merged.is_dirty or merged.committed != entry.seq:
             self._waiting.append(WaitingEntry(entry, size, now, 0, (merged,)))
 

@@ -182,7 +182,7 @@ def test_a_row_without_texts_proves_nothing(identity: tuple[str, str, str]) -> N
     assert [name for name, rule in RULES if rule(table) is not None] == []
 
 
-def test_of_an_engine_that_is_not_visible_only_assigned_addresses_are_stated() -> None:
+def test_of_an_invisible_engine_only_assigned_addresses_are_stated() -> None:
     columns, _states = make_scene(("host", "bridge", "none"))
     far = tuple(replace(column, invisible="the engine is reached over SSH") for column in columns)
     address = far[2].networks["bridge"]

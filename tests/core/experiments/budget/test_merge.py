@@ -103,7 +103,7 @@ def test_a_removed_column_is_not_merged() -> None:
     assert not is_mergeable(entry_after(BEFORE, Facts(removed=("bridge",))))
 
 
-def test_the_text_tells_the_number_the_time_and_the_kinds() -> None:
+def test_the_text_states_the_number_the_time_and_the_kinds() -> None:
     tally = Tally()
     for number in range(1234):
         detail = "listener tcp :80, listener tcp :81, …" if number % 2 else "link eth1, address eth1"

@@ -68,7 +68,7 @@ class Journal:
 @given(
     st.lists(st.sampled_from(["port 80", "port 81", "quiet", "person", "commit", "fail", "end", "wait"]), max_size=40)
 )
-def test_what_is_committed_leads_to_the_view_whatever_is_merged(steps: list[str]) -> None:
+def test_committed_entries_lead_to_the_view_whatever_is_merged(steps: list[str]) -> None:
     journal = Journal(TIGHT)
     followed = START
     for step in steps:
@@ -95,7 +95,7 @@ def test_what_is_committed_leads_to_the_view_whatever_is_merged(steps: list[str]
     assert replay((one for one in journal.rows.values() if one.seq > followed.seq), followed) == journal.queue.view
 
 
-def test_a_flood_becomes_one_entry_that_tells_what_it_stands_for() -> None:
+def test_a_flood_becomes_one_entry_that_states_what_it_represents() -> None:
     journal = Journal(TIGHT)
     for number in range(1000):
         journal.now = number / 100
@@ -150,7 +150,7 @@ def test_changes_that_concern_no_column_are_one_entry_without_a_text() -> None:
     assert not journal.queue.is_flooded
 
 
-def test_a_full_journal_tells_it_once_and_stays_current_without_growing() -> None:
+def test_a_full_journal_announces_it_once_and_stays_current_without_growing() -> None:
     journal = Journal(Limits(max_entries=5))
     for number in range(500):
         journal.open_port(8000 + number % 2)
@@ -189,7 +189,7 @@ def test_a_flood_of_2000_ports_stays_within_the_bytes() -> None:
     assert journal.stored() == journal.queue.view
 
 
-def test_what_waits_for_the_database_is_merged_and_told() -> None:
+def test_entries_that_wait_for_the_database_are_merged_and_counted() -> None:
     journal = Journal()
     journal.append(PERSON, "launch", removed=("none",))
     for number in range(14_000):
@@ -248,7 +248,7 @@ def test_an_open_entry_that_ends_while_it_is_written_is_stored_once() -> None:
     assert journal.stored() == journal.queue.view
 
 
-def test_a_merged_entry_that_fills_the_journal_makes_the_next_change_tell_it() -> None:
+def test_after_a_merged_entry_fills_the_journal_the_next_change_announces_it() -> None:
     journal = Journal(replace(TIGHT, max_entries=4))
     for port in (80, 81, 82, 83):
         journal.open_port(port)

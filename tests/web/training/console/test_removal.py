@@ -66,7 +66,7 @@ async def test_places_that_a_flood_took_are_free_again_and_newcomers_wait(owner:
     assert not joined.admitted
 
 
-async def test_nothing_selected_or_already_removed_is_told(owner: Person) -> None:
+async def test_an_empty_selection_or_removed_participants_are_refused(owner: Person) -> None:
     row, people = await crowd(owner, 2)
     answer = await remove(row, owner)
     assert (answer.status, "Select the participants" in answer.text) == (400, True)
