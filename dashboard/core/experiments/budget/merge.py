@@ -21,9 +21,14 @@ def is_mergeable(entry: Entry) -> bool:
     return not entry.facts.removed
 
 
-def is_replaceable(cause: Cause, facts: Facts, view: View) -> bool:
+def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = False) -> bool:
     """Whether an entry after ``view`` records a change that the machine or the Engine makes by itself, any number of
-    times. Actions of users, phases and the status of arms keep entries of their own."""
+    times. Actions of users, phases and the status of arms keep entries of their own; in a full journal the status of
+    arms and the results of requests do not, because both can be repeated without end."""
+    if is_full and not facts.removed:
+        is_trial = facts.trial is not UNSET and cause.source is Source.PERSON and not facts.columns
+        if is_trial or (cause.source in {Source.KERNEL, Source.ENGINE} and facts.head is None):
+            return True
     status = {column.key: column.status for column in view.columns}
     return (
         cause.source in {Source.KERNEL, Source.ENGINE}

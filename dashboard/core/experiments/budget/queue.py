@@ -98,7 +98,8 @@ class JournalQueue:
     ) -> Entry:
         """Appends an entry, or merges it into the open one; returns the new or the open entry."""
         self._tell_if_used_up(at, now)
-        merging = quiet or (is_replaceable(cause, facts, self.view) and self._must_merge(now))
+        replaceable = is_replaceable(cause, facts, self.view, is_full=self.pace.is_used_up)
+        merging = quiet or (replaceable and self._must_merge(now))
         if not merging or (not quiet and self._may_end_merge(now)):
             self.end_merge(at, now)
         entry = Entry(self.view.seq + 1, at, cause, facts, text, about)

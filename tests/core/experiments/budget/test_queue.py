@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dashboard.core.experiments.budget.pace import MAX_WAITING_BYTES, MAX_WAITING_ENTRIES, Limits, new_pace
 from dashboard.core.experiments.budget.queue import MAX_MERGED_S, JournalQueue
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, entry_size, replay
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, Trial, View, entry_size, replay
+from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
@@ -257,3 +258,21 @@ def test_after_a_merged_entry_fills_the_journal_the_next_change_announces_it() -
     journal.commit()
     assert sum("reached its limit" in text for text in journal.texts) == 1
     assert journal.stored() == journal.queue.view
+
+
+def test_a_full_journal_does_not_grow_by_restarts_of_an_arm_or_by_requests() -> None:
+    journal = Journal(Limits(max_entries=3))
+    arm = next(one for one in START.columns if one.key == "bridge")
+    for number in range(200):
+        journal.now += 10.0
+        status = (ArmStatus.EXITED, ArmStatus.RUNNING)[number % 2]
+        journal.append(Cause(Source.ENGINE, "die"), "exited", columns=(replace(arm, status=status),))
+        trial = Trial(at=journal.now, number=number + 1)
+        journal.append(Cause(Source.PERSON, "try"), "tried", head=make_head(), trial=trial)
+        journal.commit()
+    assert len(journal.rows) == 5
+    assert journal.stored() == journal.queue.view
+    assert journal.queue.view.trial.number == 200
+    journal.append(PERSON, "stop", head=make_head())
+    journal.commit()
+    assert journal.texts[-2:] == ["397 changes within 33 minutes are merged into this entry (try, die)", "stop"]
