@@ -118,7 +118,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
         if record is None or record.host:
             raise Http404(_("No experiment has this id."))
         holders = await stop_holder(request, spec.arms if spec is not None else ())
-        return await _home(request, form, holders=holders, freed=not holders)
+        return await _home(request, form, holders=holders or (), freed=holders == ())
     if spec is None:
         return await _home(request, form, status=400)
     holders = await find_holders(request, spec.arms)

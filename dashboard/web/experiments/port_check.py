@@ -34,25 +34,32 @@ async def find_holders(
     session. Empty if the user launches anyway, and if the lab does not answer: the experiment shows why it waits."""
     if ANYWAY in request.POST:
         return ()
+    return await _ask(arms, experiment, host) or ()
+
+
+async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
+    """The answer of the lab; None if it does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
     except (LabUnavailableError, EngineError, TimeoutError):
-        return ()
+        return None
 
 
-async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...]:
+async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
     """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need.
-    Returns what still holds them."""
+    Returns what still holds them, None if the lab does not answer."""
     identity = request.POST[STOP]
     await in_database(experiment_store.set_wanted, identity, Wanted.STOPPED)
     service.wake()
-    holders: tuple[PortHolder, ...] = ()
+    holders: tuple[PortHolder, ...] | None = None
     with suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
             while True:
-                holders = await find_holders(request, arms, host=host)
-                if not any(one.experiment is not None and one.experiment.id == identity for one in holders):
+                holders = await _ask(arms, "", host)
+                if holders is None or not any(
+                    one.experiment is not None and one.experiment.id == identity for one in holders
+                ):
                     break
                 await asyncio.sleep(STOP_POLL_S)
     return holders

@@ -136,7 +136,7 @@ async def _stop_holder(
     except NoHostError as error:
         return await _home(request, host, available, problem, 409, form=form, refused=str(error))
     holders = await stop_holder(request, spec.arms if spec is not None else (), lab_host)
-    return await _home(request, host, available, problem, form=form, holders=holders, freed=not holders)
+    return await _home(request, host, available, problem, form=form, holders=holders or (), freed=holders == ())
 
 
 @require_POST

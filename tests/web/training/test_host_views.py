@@ -109,3 +109,21 @@ async def test_on_a_full_disk_a_launch_comes_back_with_what_was_typed(
     assert answer.status == 507
     assert "95% of the disk" in answer.text
     assert 'value="db.internal"' in answer.text
+
+
+async def test_without_an_answer_of_the_lab_ports_are_not_called_free(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_of = host.ask_of
+
+    async def silent(lab_host: str, function: Any, *arguments: Any) -> Any:
+        if function is experiment_calls.port_holders:
+            raise LabUnavailableError("No lab.")
+        return await ask_of(lab_host, function, *arguments)
+
+    monkeypatch.setattr(service, "ask_of", silent)
+    answer = await host.launch(f"&stop={host.holder}")
+    assert answer.status == 200
+    assert "the ports are free" not in answer.text
+    assert 'value="db.internal"' in answer.text
+    assert await wanted(host.holder) == Wanted.STOPPED
