@@ -40,7 +40,7 @@ def _html(report: str, check: Check) -> Iterator[bytes]:
     check()
     derived = load_derived(report)
     check()
-    yield render_file(content, derived, digest=get_report(report).digest)
+    yield render_file(content, derived, digest=get_report(report).digest, check=check)
 
 
 def _pdf(report: str, check: Check) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.template.loader import render_to_string
 
@@ -64,8 +64,16 @@ def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
     return context | {"policy": allowed.removesuffix(_FRAMES)}
 
 
-def render_file(content: ReportContent, derived: Derived, *, digest: str = "", anonymised: bool = False) -> bytes:
-    """The HTML file of a report. ``digest`` is that of the content, computed if it is not given."""
+def render_file(
+    content: ReportContent,
+    derived: Derived,
+    *,
+    digest: str = "",
+    anonymised: bool = False,
+    check: Callable[[], None] = lambda: None,
+) -> bytes:
+    """The HTML file of a report. ``digest`` is that of the content, computed if it is not given. What ``check`` raises
+    ends the work: it is called for each row, run and claim, because a large report takes seconds."""
     view = derived.view
     shown = digest or digest_of(canonical(content))
     context = frame([name for name in SHEETS if (STATIC / "css" / name).is_file()], ENTRY) | {
@@ -76,6 +84,7 @@ def render_file(content: ReportContent, derived: Derived, *, digest: str = "", a
         "replay": view.snapshot is not None,
         "recording": base64.b64encode(zlib.compress(derived.recording, 9)).decode() if view.snapshot else "",
         "anonymised": anonymised,
+        "check": check,
     }
     return render_to_string("reports/file/report_file.html", context).encode()
 

@@ -79,6 +79,14 @@ register.filter("phase_word", phase_word)
 register.filter("status_word", status_word)
 
 
+@register.simple_tag(takes_context=True)
+def checkpoint(context: template.Context) -> str:
+    """Calls ``check`` of the context, if there is one: what it raises ends the rendering of a large page."""
+    if check := context.get("check"):
+        check()
+    return ""
+
+
 @register.filter
 def mode_summary(mode: str) -> str:
     """The description of a mode, shown next to its checkbox."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from dashboard.core.reports.model import canonical, digest_of
 from dashboard.export.html import policy_of, render_file
 from dashboard.store.reports.reading import derive
-from tests.support.reports import make_content
+from tests.support.reports import make_content, make_run
 
 CONTENT = make_content(changes=4)
 
@@ -23,6 +24,29 @@ CONTENT = make_content(changes=4)
 def document() -> str:
     assert CONTENT.experiment is not None
     return render_file(CONTENT, derive(CONTENT)).decode()
+
+
+class EnoughError(Exception):
+    """Raised by a check."""
+
+
+def _count_down(left: Iterator[int]) -> None:
+    if next(left, None) is None:
+        raise EnoughError
+
+
+def test_a_check_ends_the_rendering_at_any_row_and_run() -> None:
+    content = make_content(changes=4, runs=[make_run(rounds=2)])
+    derived = derive(content)
+    assert derived.view.snapshot is not None
+    steps = len(derived.view.snapshot.rows) + len(derived.view.runs) + len(derived.view.claims)
+    calls: list[None] = []
+    assert render_file(content, derived, check=lambda: calls.append(None)) == render_file(content, derived)
+    assert len(calls) >= steps > 2
+    for last in (1, steps // 2, steps):
+        left = iter(range(last))
+        with pytest.raises(EnoughError):
+            render_file(content, derived, check=lambda left=left: _count_down(left))  # type: ignore[misc]
 
 
 class Elements(HTMLParser):

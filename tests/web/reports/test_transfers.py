@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from dashboard.export import formats, pdf
+from dashboard.export.html import render_file
 from dashboard.models import Report, ReportTag
 from dashboard.store.reports import saved as saved_reports
+from dashboard.web.http.threaded_views import ClientGoneError
 from tests.support.polling import eventually
 from tests.support.reports import make_file
 from tests.web.asgi_client import Person, abandon, http
@@ -67,6 +69,35 @@ async def test_a_cancelled_export_of_histograms_ends_its_generator(
 
     monkeypatch.setattr(formats, "histogram_lines", endless)
     await abandon("GET", f"/reports/{report}/export.histograms.csv", started.is_set, who=me)
+    await eventually(ended.is_set)
+
+
+async def test_a_cancelled_export_as_html_ends_within_its_table(
+    monkeypatch: pytest.MonkeyPatch, me: Person, report: str
+) -> None:
+    began, resumed, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def watched(*given: Any, check: Callable[[], None], **more: Any) -> bytes:
+        """Rendering waits in the table until the client is gone."""
+        calls = 0
+
+        def held() -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                began.set()
+                resumed.wait(TIMEOUT_S)
+            check()
+
+        try:
+            return render_file(*given, check=held, **more)
+        except ClientGoneError:
+            ended.set()
+            raise
+
+    monkeypatch.setattr(formats, "render_file", watched)
+    await abandon("GET", f"/reports/{report}/export.html", began.is_set, who=me)
+    resumed.set()
     await eventually(ended.is_set)
 
 
