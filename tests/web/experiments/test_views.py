@@ -161,9 +161,9 @@ async def test_commands_write_the_wanted_state(me: Person) -> None:
     identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
     here = f"/experiments/{identity}/"
     for action, wanted, where in (
-        ("stop", ("stopped", 1), here),
-        ("again", ("running", 2), here),
-        ("restart", ("running", 3), here),
+        ("stop", ("stopped", 1), f"{here}#state"),
+        ("again", ("running", 2), f"{here}#state"),
+        ("restart", ("running", 3), f"{here}#state"),
         ("remove", ("removed", 3), "/"),
     ):
         answer = await post(f"{here}{action}/", me)
