@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
+from http import HTTPStatus
 from typing import Any
 
 from dashboard.core.experiments.journal import Attempt
@@ -22,6 +23,8 @@ from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms
 from dashboard.core.reports.model import ReportContent
 
 REMOVED = "[removed]"
+#: The reason phrases of HTTP: another one is a text of the service.
+PHRASES = frozenset({"", *(status.phrase for status in HTTPStatus)})
 #: A shorter name is replaced in fields for names only; in a text it may be any word.
 MIN_LITERAL = 3
 #: A text of at least this length is also replaced within longer words.
@@ -170,6 +173,8 @@ class _Anonymiser:
         values = {name: self._field(getattr(value, name), named=name in names) for name in self._fields[kind]}
         if isinstance(value, Attempt) and value.body_start:
             values["body_start"] = REMOVED  # whatever the service answers
+        if isinstance(value, Attempt) and value.status is not None and value.reason not in PHRASES:
+            values["reason"] = REMOVED
         if isinstance(value, ArmSpec):
             values["environment"] = {self.text(key): REMOVED for key in value.environment}
             values["command"] = shortened(value.command)

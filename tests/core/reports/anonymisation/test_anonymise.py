@@ -309,9 +309,12 @@ def test_responses_are_removed_and_addresses_of_attempts_replaced() -> None:
     last = content.experiment.journal[-1]
     url = f"http://{IDENTIFIERS['public address']}:8080/"
     attempt = Attempt("machine-address", "", "machine", "host", url, f"curl -i {url}", 200, body_start="my secret page")
-    entry = Entry(last.seq + 1, last.at, last.cause, Facts(trial=Trial((attempt,), AT, 1)))
+    named = replace(attempt, reason="OK from secret-node-7")
+    usual = replace(attempt, status=404, reason="Not Found")
+    entry = Entry(last.seq + 1, last.at, last.cause, Facts(trial=Trial((attempt, named, usual), AT, 1)))
     tried = replace(content, experiment=replace(content.experiment, journal=(*content.experiment.journal, entry)))
     text = canonical(anonymise(tried)[0]).decode()
     assert "secret" not in text
     assert IDENTIFIERS["public address"] not in text
     assert "8080" in text
+    assert '"Not Found"' in text
