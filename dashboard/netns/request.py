@@ -188,7 +188,7 @@ class _Exchange:
     async def _read_body(self, data: bytes) -> bytes:
         """Read the part of the body that is shown."""
         head, separator, body = _split_head(data)
-        length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdigit()), None)
+        length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdecimal()), None)
         enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
         while separator and len(body) < enough:
             part = await self._loop.sock_recv(self._opened, 16384)

@@ -144,6 +144,7 @@ async def test_a_chunked_response_is_joined(namespace: Namespace) -> None:
         ((b"HTTP/1.1 404\r\n\r\n",), 404, None),
         ((b"HTTP/1.0 500 \xff\xfe\n\nwhy",), 500, None),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort",), 200, None),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\nshort",), 200, None),
         ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",), 200, None),
         ((b"H",), None, "127.0.0.1:80 answered, but not with HTTP."),
     ],
