@@ -1,6 +1,8 @@
 """The base class of the commands: database setup, JSON output, errors and exit codes."""
 
+import codecs
 import errno
+import io
 import os
 import sys
 from argparse import ArgumentParser
@@ -14,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from dashboard import __version__, configuration, interrupts
+from dashboard.core.comparison.text_table import to_ascii
 from dashboard.core.experiments.messages import encode
 from dashboard.core.operations.backup_manifest import newer_database_problem
 from dashboard.core.operations.database_problems import describe_database_error
@@ -29,6 +32,15 @@ FAILED = 1
 WRONG_USAGE = 2
 #: How long a command waits for a database server that is starting.
 DATABASE_TIMEOUT_S = 60.0
+
+
+def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return to_ascii(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("netmodes.ascii", _replace_unencodable)
 
 
 class NetmodesCommand(BaseCommand):
@@ -53,6 +65,9 @@ class NetmodesCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Runs the command. On the command line an error prints only its message, and a signal one sentence."""
         interrupts.raise_interrupts()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+                stream.reconfigure(errors="netmodes.ascii")
         try:
             return super().execute(*args, **options)
         except interrupts.Interrupted as interrupted:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
+from typing import Any
 
 import msgspec
 import pytest
+from django.core.management import call_command
 
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import Comparison
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
+from dashboard.management.commanding import NetmodesCommand
 from tests.support import engine_api
 from tests.support.json_schema import violations
 from tests.support.polling import until
@@ -196,3 +201,17 @@ def test_a_saved_report_is_named_in_the_document_and_can_be_exported(terminal: T
     view = replay(entry for entry in content.experiment.journal if entry.seq <= content.experiment.shown_seq)
     assert set(view.states) == set(done.json["states"])
     assert content.environment.cores > 0
+
+
+def test_a_terminal_without_utf_8_shows_signs_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Printing(NetmodesCommand):
+        """Prints the signs of a comparison."""
+
+        def handle(self, *_args: Any, **_options: Any) -> None:
+            self.stdout.write("≠ ◐ “é” …☃")
+
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    call_command(Printing())
+    sys.stdout.flush()
+    assert printed.getvalue().decode("latin-1") == '! + "é" ...?\n'

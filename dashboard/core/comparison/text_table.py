@@ -8,11 +8,18 @@ from dashboard.core.experiments.messages import ArmStatus, Comparison, Doctor, R
 
 SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐", Relation.UNKNOWN: "?"}
 LABEL_WIDTH = 30
+#: What is printed in place of other characters that an output cannot encode: signs and quotation marks.
+_ASCII = {"≠": "!", "◐": "+", "✓": "=", "…": "...", "“": '"', "”": '"', "→": "->", "µ": "u"}
 
 
 def printable(text: str) -> str:
     """The text without control characters: container output must not control the terminal."""
     return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
+
+
+def to_ascii(text: str) -> str:
+    """The text in ASCII. ``=``, ``!`` and ``+`` are the signs of rows; an unknown character is ``?``."""
+    return "".join(char if char.isascii() else _ASCII.get(char, "?") for char in text)
 
 
 def _cell(row: Row, column: str, width: int) -> list[str]:
