@@ -25,9 +25,13 @@ from dashboard.management.serving import announced
 from tests.support.polling import until
 from tests.support.terminal import Done, Terminal
 
-EXPERIMENT = (
+#: An experiment in the schema of migration 0012, and in today's.
+OLD_EXPERIMENT = (
     'INSERT INTO dashboard_experiment (id, title, spec, head, wanted, round, phase, driver, host, "group", created_at,'
     " shown_seq) VALUES ('written', 't', '{}', '', 'stopped', 1, 'stopped', '', '', '', '2026-01-01', 0)"
+)
+EXPERIMENT = OLD_EXPERIMENT.replace(" shown_seq)", " shown_seq, journal_entries, journal_bytes)").replace(
+    "0)", "0, 0, 0)"
 )
 ENTRY = (
     "INSERT INTO dashboard_journalentry (experiment_id, seq, at, source, detail, actor, text, about, facts)"
@@ -219,7 +223,7 @@ def test_postgresql_is_backed_up_and_restored_into_an_empty_database(nowhere: Te
             here = Terminal({**nowhere.environment, "DATABASE_URL": server.url}, nowhere.folder)
             assert here.run("migrate", "dashboard", "0012_groups").code == 0
             with psycopg.connect(server.url) as connection:
-                connection.execute(EXPERIMENT)
+                connection.execute(OLD_EXPERIMENT)
                 connection.execute(ENTRY.replace("?", "%s"), (1, "text"))
             done = here.run("backup", str(file))
             assert (done.code, done.err) == (0, "")

@@ -168,7 +168,8 @@ RC
     printf '. /etc/bash.bashrc\ncat /etc/greeting\n' > etc/profile
     printf '%s\n' "$greeting" > etc/greeting
 
-    pivot_root . old
+    # Debian 14 has the program in a package that is not always installed (util-linux-extra).
+    $(command -v pivot_root || echo busybox pivot_root) . old
     cd /
     umount -l /old
     rmdir /old

@@ -168,7 +168,8 @@ DEVICES
     done < "$folder/layers"
 
     cd "$tree"
-    pivot_root . old
+    # Debian 14 has the program in a package that is not always installed (util-linux-extra).
+    $(command -v pivot_root || echo busybox pivot_root) . old
     cd /
     umount -l /old
     # A change of the user clears the signal that ends it with its parent, so it is set again.
@@ -209,7 +210,8 @@ inside)
     # Mounted onto itself: what came with the mount namespace is locked in its place.
     mount --rbind /host /host
     cd /host
-    pivot_root . mnt
+    # Debian 14 has the program in a package that is not always installed (util-linux-extra).
+    $(command -v pivot_root || echo busybox pivot_root) . mnt
     cd /
     umount -l /mnt
     # Docker bind-mounts its data-root onto itself, hiding what is mounted below, unless it is a shared mount already
