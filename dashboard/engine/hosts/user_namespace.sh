@@ -81,9 +81,11 @@ outside)
 
     cd host
     mkdir usr etc dev proc sys tmp root run var var/lib var/log mnt opt home srv
+    # Without nosuid and nodev: runc cannot mount a file from here read-only if it has to keep them (docker run --init).
+    # The set-user-ID bit has no effect in the host, because the machine's root is no user of it.
     bind_readonly() { # a file or folder of the machine
         mount --bind "$1" "$2"
-        mount -o "remount,bind,ro,nosuid,nodev" "$2"
+        mount -o "remount,bind,ro" "$2"
     }
     root=$(cat "$folder/root" 2> /dev/null || :)
     find_place() { # the place in the root whose engine runs, or the machine's

@@ -226,6 +226,11 @@ def test_users_of_containers_can_be_remapped(data_dir: Path) -> None:
     assert remains(host) == []
 
 
+def test_a_container_mounts_a_program_of_the_host(engine_host: PrivateEngine) -> None:
+    assert engine_host.docker("run", "--rm", "--init", "nginx", "echo", "started") == "started"
+    assert "docker" in engine_host.docker("run", "--rm", "-v", "/usr/bin:/programs:ro", "nginx", "ls", "/programs")
+
+
 def test_overlay_works_on_a_private_host_after_swarm_init(data_dir: Path) -> None:
     host = asyncio.run(private_host.start(data_dir))
     asyncio.run(load_lab_image(host))
