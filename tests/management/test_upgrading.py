@@ -157,6 +157,16 @@ def test_migrating_from_0013_loses_no_row_of_any_table(nowhere: Terminal) -> Non
     assert (done.code, done.err) == (0, "")
     transient = {"dashboard_labbeat", "dashboard_labrequest", "dashboard_presence", "dashboard_guessbucket"}
     assert lost({name: count for name, count in before.items() if name not in transient}, counts(database)) == {}
+    with closing(sqlite3.connect(database)) as connection:
+        sizes = "sum(length(CAST(facts AS BLOB)) + length(CAST(text AS BLOB)))"
+        stored = connection.execute(
+            f"SELECT experiment_id, count(*), {sizes} FROM dashboard_journalentry GROUP BY experiment_id"  # noqa: S608
+        ).fetchall()
+        counted = connection.execute("SELECT id, journal_entries, journal_bytes FROM dashboard_experiment").fetchall()
+    assert len(stored) > 0
+    assert {row[:2] for row in stored} == {row[:2] for row in counted if row[1]}
+    measured = {identity: size for identity, _, size in counted}
+    assert all(0.9 * size <= measured[identity] <= size for identity, _, size in stored), "characters, not bytes"
 
 
 def test_a_database_of_a_newer_version_is_refused_and_stays_unchanged(terminal: Terminal) -> None:
