@@ -186,12 +186,7 @@ def _rows(snapshot: Snapshot) -> Data:
 def _trial(trial: Trial) -> Data | None:
     """The newest requests over every path as a table."""
     body = tuple(
-        (
-            one.title,
-            one.result,
-            NOTHING if one.time_us is None else f"{one.time_us} µs",
-            one.client_seen or NOTHING,
-        )
+        (one.title, one.result, NOTHING if one.time_us is None else f"{one.time_us} µs", one.client_seen or NOTHING)
         for one in trial.attempts[:MAX_ITEMS]
     )
     head = ("path", "result", "time", "the server saw")
@@ -203,11 +198,7 @@ def _timeline(items: Sequence[TimelineItem]) -> Data:
     parts = [items] if left <= 0 else [items[:MAX_LINES_FIRST], items[-MAX_LINES_LAST:]]
     head = ("seconds", "event", "cause")
     tables = [
-        ChartTable(
-            "Events in order",
-            head,
-            tuple((format_offset(one.offset_s), one.text, one.cause) for one in part),
-        )
+        ChartTable("Events in order", head, tuple((format_offset(one.offset_s), one.text, one.cause) for one in part))
         for part in parts
     ]
     return {"tables": [table_data(one, 0) for one in tables], "left": max(0, left), "count": len(items)}

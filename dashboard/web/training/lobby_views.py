@@ -17,8 +17,8 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.views import load_snapshot
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
-from dashboard.web.http.own_addresses import join_address
 from dashboard.web.http.session_connections import end_session
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub

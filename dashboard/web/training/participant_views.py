@@ -21,8 +21,8 @@ from dashboard.store.training import group_runs, participants, session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import JoinRefusedError
 from dashboard.web.experiments.views import experiment_item, load_snapshot
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
-from dashboard.web.http.own_addresses import join_address
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.measurements.serializers import describe_run
 from dashboard.web.service import LabUnavailableError, service

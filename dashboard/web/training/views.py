@@ -14,8 +14,8 @@ from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SI
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import TrainingSession
 from dashboard.store.training import sessions as training_sessions
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
-from dashboard.web.http.own_addresses import join_address
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.workshops.views import library, render_page
 

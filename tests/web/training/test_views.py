@@ -21,7 +21,7 @@ from dashboard.models import Answer, Experiment, GroupHost, Participant, Session
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.web.http import own_addresses
+from dashboard.web.http.addresses import own_addresses
 from dashboard.web.service import Service
 from dashboard.web.training import join_views, views
 from dashboard.web.training.join_views import key_of

@@ -29,8 +29,8 @@ from dashboard.models import Experiment, TrainingSession
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.web.experiments.views import load_snapshot
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
-from dashboard.web.http.own_addresses import join_address
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
 from dashboard.web.training.join_views import join_link

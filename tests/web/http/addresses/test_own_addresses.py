@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from django.test import RequestFactory
 
-from dashboard.web.http import own_addresses
-from dashboard.web.http.own_addresses import join_address, listening_addresses, read_own_network
+from dashboard.web.http.addresses import own_addresses
+from dashboard.web.http.addresses.own_addresses import join_address, listening_addresses, read_own_network
 
 
 @pytest.fixture

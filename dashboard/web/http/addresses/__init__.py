@@ -1,0 +1,1 @@
+"""The addresses and the name under which browsers reach this installation."""
