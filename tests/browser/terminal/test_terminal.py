@@ -54,9 +54,9 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
         route.connect_to_server()
 
     page.route_web_socket(re.compile("/terminal/"), between)
-    ada.wait_for_host()
     console.pace_gated("stop")
-    step = ada.at("prepare")
+    step = ada.at("prepare")  # the first step that is opened requests the host
+    ada.wait_for_host()
     ada.live()
     expect(page.get_by_text("This terminal is recorded:")).to_be_visible()
     assert not [url for url in loaded if "xterm" in url], "nothing is loaded before it is opened"
