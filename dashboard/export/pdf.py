@@ -7,6 +7,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,16 +73,19 @@ def pdf(view: ReportView, digest: str = "", check: Callable[[], None] = lambda: 
 
 def _typeset(request: bytes, check: Callable[[], None]) -> tuple[int, bytes, bytes]:
     """The exit status of the typesetter, its document and its errors. The process ends with this call."""
-    pipe = subprocess.PIPE
-    waiting: bytes | None = request
+    command, pipe = [sys.executable, "-I", str(_CHILD)], subprocess.PIPE
     deadline = time.monotonic() + SECONDS
-    with subprocess.Popen([sys.executable, "-I", str(_CHILD)], stdin=pipe, stdout=pipe, stderr=pipe, env={}) as child:
+    # A file, not a pipe: after a timeout ``communicate`` of Python 3.13.5 does not write the rest of its input.
+    with tempfile.TemporaryFile() as given:
+        given.write(request)
+        given.seek(0)
+        child = subprocess.Popen(command, stdin=given, stdout=pipe, stderr=pipe, env={})
+    with child:
         try:
             while True:
                 try:
-                    document, errors = child.communicate(waiting, timeout=CHECK_EVERY_S)
+                    document, errors = child.communicate(timeout=CHECK_EVERY_S)
                 except subprocess.TimeoutExpired:
-                    waiting = None  # the first call has taken it
                     check()
                     if time.monotonic() > deadline:
                         raise NoPdfError(f"The PDF took longer than {SECONDS} s. Export as HTML instead.") from None

@@ -241,3 +241,12 @@ def test_a_cancelled_export_ends_the_typesetter(monkeypatch: pytest.MonkeyPatch,
         pdf(view(), check=check)
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+def test_a_typesetter_that_starts_slowly_gets_the_whole_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    slow = "import select, sys\nselect.select([], [], [], 0.5)\n"
+    slow += "sys.stdout.write(f'%PDF-{len(sys.stdin.buffer.read())}')"
+    use_child(monkeypatch, tmp_path, slow)
+    monkeypatch.setattr(module, "SECONDS", 10)
+    request = b"x" * 1_000_000
+    assert module._typeset(request, lambda: None)[:2] == (0, b"%PDF-1000000")
