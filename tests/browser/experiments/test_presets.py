@@ -54,7 +54,9 @@ def test_a_datagram_on_the_machine_s_link_reaches_host_and_not_bridge(visitor: V
     page = visitor.open(server.url)
     page.locator("button[value=multicast]").click()
     ExperimentPage(page).wait_for("running")
-    expect(page.get_by_label("Also send a datagram to a multicast group")).to_be_checked()
+    expect(page.get_by_label("Also send multicast datagrams")).to_be_checked()
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
     page.get_by_role("button", name="Request over every path").click()
     sent = page.locator(".attempt").filter(has_text="Multicast on the machine's link")
     expect(sent).to_have_count(4)
