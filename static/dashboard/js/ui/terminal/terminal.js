@@ -47,6 +47,7 @@ export function createTerminal(main) {
   const card = main.querySelector("[data-terminal]");
   const says = JSON.parse(document.getElementById("terminal-words").textContent);
   const openButton = slot(card, "terminal-open");
+  if (!openButton) return; // the library is not installed, which the card states
   const againButton = slot(card, "terminal-again");
   const reader = slot(card, "terminal-reader");
   let terminal = null;
