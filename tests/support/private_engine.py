@@ -69,6 +69,11 @@ class PrivateEngine:
         enter = ["nsenter", "-t", str(self.pid), *spaces, "--", *command]
         return subprocess.run(enter, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
 
+    def in_network(self, *command: str) -> str:
+        """stdout of a command in the network of this host's machine, which numbers processes as Netmodes does."""
+        enter = ["nsenter", f"--net={namespace_file(self.pid, 'net')}", "--", *command]
+        return subprocess.run(enter, capture_output=True, text=True, errors="replace", timeout=30, check=False).stdout
+
     def leave_nothing(self) -> None:
         """Removes all containers and user-defined networks. AssertionError with their names if there were any."""
         containers, networks = engine_api.containers(self.endpoint), engine_api.networks(self.endpoint)

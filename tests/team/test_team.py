@@ -275,6 +275,7 @@ async def test_a_private_host_and_its_terminal_are_reached_through_both_processe
     try:
         await participant.join(code, key)
         await ask(lambda: instructor.steer("step", step="launch"))
+        await participant.ask("GET", f"/sessions/{session}/steps/launch/")  # the first opened step requests the host
         await participant.predict("launch")
         run = f"/sessions/{session}/steps/launch/run/"
         async with asyncio.timeout(HOST_S):

@@ -225,10 +225,10 @@ async def perform(
     refusal = await refuse_locked(request, place, workshop, step)
     if refusal is not None:
         return refusal
+    # An automatic check is not an error, for instance while the host starts.
+    conflict = 200 if "auto" in request.POST else 409
     if place.closed:
-        # An automatic check is not an error.
-        status = 200 if "auto" in request.POST else 409
-        return await render_step(request, place, workshop, step, problem=place.closed, status=status)
+        return await render_step(request, place, workshop, step, problem=place.closed, status=conflict)
     if not place.runs:
         sentence = _("This session has no hosts: your instructor runs the commands, and you watch.")
         return await render_step(request, place, workshop, step, problem=sentence, status=409)
@@ -239,7 +239,7 @@ async def perform(
     except (LabUnavailableError, EngineError) as error:
         return await render_step(request, place, workshop, step, problem=str(error), status=503)
     except StepLockedError as error:
-        return await render_step(request, place, workshop, step, problem=str(error), status=409)
+        return await render_step(request, place, workshop, step, problem=str(error), status=conflict)
     except ValueError as error:
         return await render_step(request, place, workshop, step, problem=str(error), status=400)
     if PART_HEADER not in request.headers and result.checked is None:

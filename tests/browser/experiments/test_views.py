@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit
+from tests.support.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 VIEWS = ["answer", "table", "try", "inspect", "trace", "measure", "replay", "report"]
@@ -168,12 +169,15 @@ def test_results_of_try_stay_after_a_reload_and_reach_other_tabs_and_reports(
     first, second = visitor.open(url), visitor.open(url)
     for page in (first, second):
         expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+    clients_shown = first.locator("[data-slot=attempts] [data-slot=client]")
+    earlier = clients_shown.all_inner_texts()
     first.get_by_role("button", name="Request over every path").click()
+    until(lambda: clients_shown.all_inner_texts() not in ([], earlier))
     answered = first.locator("[data-slot=attempts] [data-slot=status]", has_text="200 OK")
     expect(answered.first).to_be_visible()
     count = answered.count()
     assert count >= 3
-    clients = first.locator("[data-slot=attempts] [data-slot=client]").all_inner_texts()
+    clients = clients_shown.all_inner_texts()
     expect(second.locator("[data-slot=attempts] [data-slot=status]", has_text="200 OK")).to_have_count(count)
     first.reload()
     expect(answered).to_have_count(count)

@@ -41,7 +41,7 @@ def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show)
     page = show(running).page
     walk_to(page, "Measure")
     page.keyboard.press("Enter")
-    walk_to(page, "measure-seconds")
+    walk_to(page, "Time limit (s)")
     page.keyboard.press("Control+A")
     page.keyboard.type("120")
     walk_to(page, "Measure")

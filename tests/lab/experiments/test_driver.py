@@ -103,7 +103,7 @@ async def test_the_owner_of_each_listener_is_the_one_that_ss_names(
         assert driver is not None
         await driver.settled()
         machine = driver.view.states["machine"]
-        told = engine_host.on_machine("ss", "-Hltnupe").encode()
+        told = engine_host.in_network("ss", "-Hltnupe").encode()
         assert owners(machine.listeners) == owners(map(parse_listener, told.splitlines()))
         seen |= {listener.process or "" for listener in machine.listeners}
         opened = [text for entry in await lab_harness.entries(identity) if "opens" in (text := entry.text)]

@@ -163,6 +163,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         CONSOLE,
         f"{CONSOLE}projector/",
         f"{CONSOLE}mirror/",
+        f"{CONSOLE}removal/",
         f"{CONSOLE}steer/<what>/",
         f"{CONSOLE}seats/<participant>/",
         f"{CONSOLE}seats/<participant>/experiments/<run_id>/",
