@@ -6,6 +6,8 @@ imports would be printed with a traceback, or lost in a callback. Standard libra
 used, because it takes longer than everything else that is imported before the first signal is handled.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import stat
@@ -13,7 +15,10 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False  # typing.TYPE_CHECKING; the import takes as long as all others
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 SENTENCE = "Interrupted."
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -68,7 +68,9 @@ def test_podmans_service_and_the_systemd_that_starts_it_stand_for_the_engine(
 
 
 def _runs(pid: int, program: str) -> bool:
-    return Path(f"/proc/{pid}/comm").read_text() == f"{program}\n"
+    # The name is that of the program some microseconds before its environment can be read.
+    started = bool(Path(f"/proc/{pid}/environ").read_bytes())
+    return started and Path(f"/proc/{pid}/comm").read_text() == f"{program}\n"
 
 
 def test_a_detached_namespace_is_found_by_the_state_directory_of_rootlesskit(tmp_path: Path) -> None:
