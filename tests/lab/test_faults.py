@@ -211,7 +211,8 @@ class Daemon:
 @pytest.fixture
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEngine, Daemon]]:
     """A host with an engine that tests may kill."""
-    with private_engine(tmp_path_factory.mktemp("mortal-host")) as host:
+    # With the runtime user-namespace, the host's namespaces end with its engine.
+    with private_engine(tmp_path_factory.mktemp("mortal-host"), runtime="privileged") as host:
         process = Daemon(host)
         yield host, process
         process.end()

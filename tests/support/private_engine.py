@@ -130,14 +130,19 @@ async def load_lab_image(host: PrivateHost) -> None:
 
 @contextmanager
 def private_engine(
-    data_dir: Path, daemon: Mapping[str, Any] | None = None, variant: Variant | None = None
+    data_dir: Path,
+    daemon: Mapping[str, Any] | None = None,
+    variant: Variant | None = None,
+    runtime: str | None = None,
 ) -> Iterator[PrivateEngine]:
     """A private host with the lab image, of the engine ``variant`` if it is given; ``daemon`` is merged into its
-    daemon.json. It is removed completely at the end, even if the tests are killed."""
+    daemon.json; ``runtime`` as for ``private_host.start``. It is removed completely at the end, even if the tests are killed."""
     build_lab_image()
     root, setup = (root_of(variant), variant.setup) if variant is not None else (None, None)
     daemon = {**(variant.options if variant is not None else {}), **(daemon or {})}
-    host = asyncio.run(private_host.start(data_dir, die_with_parent=True, daemon=daemon, root=root, setup=setup))
+    host = asyncio.run(
+        private_host.start(data_dir, die_with_parent=True, daemon=daemon, root=root, setup=setup, runtime=runtime)
+    )
     try:
         asyncio.run(load_lab_image(host))
         yield PrivateEngine(host, data_dir)

@@ -275,7 +275,8 @@ async def test_a_private_host_and_its_terminal_are_reached_through_both_processe
     try:
         await participant.join(code, key)
         await ask(lambda: instructor.steer("step", step="launch"))
-        await participant.ask("GET", f"/sessions/{session}/steps/launch/")  # the first opened step requests the host
+        # The first opened step requests the host.
+        assert (await participant.ask("POST", f"/sessions/{session}/steps/launch/opened/", {}))[0] == 204
         await participant.predict("launch")
         run = f"/sessions/{session}/steps/launch/run/"
         async with asyncio.timeout(HOST_S):

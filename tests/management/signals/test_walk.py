@@ -33,7 +33,7 @@ PHASES: dict[str, tuple[str, float]] = {
     "imports": ("", 0.4),
     "engine starts": ("Starting ", 0.2),
     "images": ("Starting ", 1.5),
-    "work": ("Starting ", 4.0),
+    "work": ("Starting ", 1.5),
     "serving": ("Sign in (once)", 0.1),
     "measuring": ("rounds, ", 0.1),
 }
