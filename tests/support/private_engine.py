@@ -136,7 +136,8 @@ def private_engine(
     runtime: str | None = None,
 ) -> Iterator[PrivateEngine]:
     """A private host with the lab image, of the engine ``variant`` if it is given; ``daemon`` is merged into its
-    daemon.json; ``runtime`` as for ``private_host.start``. It is removed completely at the end, even if the tests are killed."""
+    daemon.json; ``runtime`` as for ``private_host.start``. It is removed completely at the end, even if the tests are
+    killed."""
     build_lab_image()
     root, setup = (root_of(variant), variant.setup) if variant is not None else (None, None)
     daemon = {**(variant.options if variant is not None else {}), **(daemon or {})}
