@@ -12,7 +12,7 @@ case $stage in
 enter)
     # $1 the namespaces to enter: a name and a descriptor each; $2 and on: the arguments of build, then -- and the
     # cgroup's files.
-    options= descriptors=
+    options='' descriptors=''
     for word in $1; do
         options="$options --${word%=*}=/proc/self/fd/${word#*=}"
         descriptors="$descriptors ${word#*=}"
@@ -179,7 +179,7 @@ RC
     # its programs, and Ctrl-C does nothing. The option is there from coreutils 8.31.
     default_signals=
     ! env --default-signal=INT,QUIT true 2>/dev/null || default_signals=--default-signal=INT,QUIT
-    # shellcheck disable=SC2086 # no word if it is empty, and a word for each descriptor
+    # shellcheck disable=SC2086,SC2016 # no word if it is empty, a word for each descriptor; the inner shell expands
     exec env -i $default_signals PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root \
         SHELL=/bin/bash TERM=xterm-256color LANG=C.UTF-8 DOCKER_HOST=unix:///run/docker.sock DOCKER_CLI_HINTS=false \
         setpriv --no-new-privs --inh-caps=-all \
