@@ -35,6 +35,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
 #: Seconds that a file, or each file of a folder, takes on two quiet cores; the first matching prefix counts. Long files
 #: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
+    "tests/management/test_old_files.py": 110,
+    "tests/management/test_upgrading.py": 65,
+    "tests/browser/test_widths.py": 65,
+    "tests/browser/operations/": 65,
+    "tests/browser/experiments/test_views.py": 65,
+    "tests/browser/test_keyboard_only.py": 50,
+    "tests/browser/experiments/test_above_the_fold.py": 40,
+    "tests/management/faults/": 35,
     "tests/docs/test_typed.py": 60,
     "tests/engine/hosts/test_escapes.py": 60,
     "tests/management/test_up.py": 50,
