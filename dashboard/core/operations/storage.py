@@ -38,7 +38,7 @@ def launch_refusal(usage: DiskUsage) -> str:
         return ""
     return (
         f"{describe_disk(usage)}. Launches are refused from {MAX_SHARE:.0%} on; running experiments continue. Free "
-        "disk space, or delete old experiments: prune --days 30."
+        "disk space, or delete old experiments: ./netmodes prune --days 30."
     )
 
 

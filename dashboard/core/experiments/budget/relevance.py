@@ -54,10 +54,10 @@ def _is_foreign(
     if any(route.interface not in foreign for route in (*change.routes_added, *change.routes_removed)):
         return False
     arms = tuple(arms)
-    ours = {column.container.id for column in arms if column.container is not None}
+    own_containers = {column.container.id for column in arms if column.container is not None}
     ports = {port.host_port for column in arms for port in column.published}
     listeners = (*change.listeners_added, *change.listeners_removed)
-    if not all(_is_foreign_listener(listener, ours, ports) for listener in listeners):
+    if not all(_is_foreign_listener(listener, own_containers, ports) for listener in listeners):
         return False
     addresses = {
         address.address for state in states.values() for link in state.interfaces for address in link.addresses
@@ -88,9 +88,9 @@ def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
     return is_cable(link) or link.kind == "bridge" or known.kind == "veth"
 
 
-def _is_foreign_listener(listener: Listener, ours: set[str], ports: set[int]) -> bool:
+def _is_foreign_listener(listener: Listener, own_containers: set[str], ports: set[int]) -> bool:
     if listener.container is not None:
-        return listener.container not in ours
+        return listener.container not in own_containers
     return listener.process == PROXY and listener.port not in ports
 
 
