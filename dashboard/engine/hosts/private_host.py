@@ -141,7 +141,7 @@ async def _launch(
         await _wait_until_ready(host, ready_s)
         if host.owner:
             host = await asyncio.to_thread(_with_daemon, host)
-        host = _with_namespace(host)
+        host = _with_namespaces(host)
         await uninterrupted(asyncio.to_thread(records.remember, host, ready=True))
     except BaseException:
         with suppress(ProcessLookupError):
@@ -266,5 +266,6 @@ def _last_message(log: Path) -> str:
     return f"Its last message: {lines[-1][:500]}" if lines else "It printed nothing."
 
 
-def _with_namespace(host: PrivateHost) -> PrivateHost:
-    return replace(host, netns=Path(f"/proc/{host.pid}/ns/net").stat().st_ino)
+def _with_namespaces(host: PrivateHost) -> PrivateHost:
+    netns = Path(f"/proc/{host.pid}/ns/net").stat().st_ino
+    return replace(host, netns=netns, neighbour=int((host.folder / "neighbour").read_text()))

@@ -33,6 +33,8 @@ class PrivateHost:
     owner: int = 0
     #: The child of the process that started the host. It ends after all other processes, and often is ``pid``.
     launcher: int = 0
+    #: The inode of the network namespace of the neighbour on its LAN.
+    neighbour: int = 0
 
     @property
     def name(self) -> str:
@@ -103,7 +105,7 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
     """Write the current record of the host."""
     record = read(host.folder)
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
-    record |= {"owner": host.owner, "launcher": host.launcher}
+    record |= {"owner": host.owner, "launcher": host.launcher, "neighbour": host.neighbour}
     write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
 
 
@@ -122,6 +124,7 @@ def recall(folder: Path) -> PrivateHost | None:
             group=str(record.get("group", "")),
             owner=int(record.get("owner", 0)),
             launcher=int(record.get("launcher", 0)),
+            neighbour=int(record.get("neighbour", 0)),
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -154,7 +154,9 @@ DEVICES
     mkdir -p "./$folder/data" "./$run"
     mount --bind "$folder/data" "./$folder/data"
     mount --bind "$run" "./$run"
-    mount --bind "$run/lan" "./$run/lan"
+    for space in lan neighbour; do
+        mount --bind "$run/$space" "./$run/$space"
+    done
     chown -h "$base:$base" dev/*
 
     # Mounted here because only the machine's root may change the ids of a file system of the machine; the second stage

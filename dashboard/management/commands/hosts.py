@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard import configuration
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.enter import enter_command, enter_environment
+from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
 from dashboard.interrupts import uninterrupted
@@ -28,7 +29,9 @@ MAX_HOSTS = 100
 
 def host_json(host: PrivateHost) -> dict[str, Any]:
     """A host of hosts/1."""
-    return {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
+    neighbour = {"netns": host.neighbour, "addresses": NEIGHBOUR_ADDRESSES} if host.neighbour else None
+    fields = {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
+    return {**fields, "neighbour": neighbour}
 
 
 async def _stop(hosts: Sequence[PrivateHost]) -> None:

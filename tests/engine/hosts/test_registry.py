@@ -20,7 +20,7 @@ def host_in(data_dir: Path, identity: str, **more: object) -> PrivateHost:
 
 
 def test_a_host_is_recalled_as_it_was_written_down(tmp_path: Path) -> None:
-    host = host_in(tmp_path, "one", group="session-3")
+    host = host_in(tmp_path, "one", group="session-3", neighbour=9)
     records.remember(host, ready=True)
     assert records.list_hosts(tmp_path) == (host,)
     assert records.recall(host.folder) == host
