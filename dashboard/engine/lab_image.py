@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 
 LAB_REFERENCE = "netmodes-lab:1"
@@ -39,6 +39,8 @@ WANTED = re.compile(
 #: Merged /usr, as in the distributions: both forms of a path must work.
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 FOLDERS = {"tmp": 0o1777, "root": 0o700, "var/log": 0o755, "usr/share": 0o755}
+#: Increased when the archive of the same content changes.
+FORMAT = "2"
 COMMAND_LIMIT_S = 180.0
 #: Netmodes' container images contain the archive of their recipe here.
 CARRIED = Path("/usr/share/netmodes")
@@ -53,7 +55,7 @@ class LabImageUnavailableError(Exception):
 @cache
 def recipe() -> str:
     """Twelve hexadecimal digits that identify our own content of the image."""
-    digest = hashlib.sha256("\n".join((platform.machine(), WANTED.pattern, *SEEDS, *CHANGES)).encode())
+    digest = hashlib.sha256("\n".join((platform.machine(), WANTED.pattern, *SEEDS, *CHANGES, FORMAT)).encode())
     for path in sorted(one for one in ROOT.rglob("*") if one.is_file()):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -251,6 +253,10 @@ def _copy(target: tarfile.TarFile, package: Path, taken: set[str]) -> None:
 def _add(
     target: tarfile.TarFile, name: str, kind: bytes, *, mode: int = 0o777, link: str = "", data: bytes = b""
 ) -> None:
+    # Engine 20.10 makes folders that have no entry closed to all but root (moby, pkg/archive/diff.go).
+    for folder in reversed(PurePosixPath(name).parents[:-1]):
+        if str(folder) not in target.getnames():
+            _add(target, str(folder), tarfile.DIRTYPE, mode=0o755)
     member = tarfile.TarInfo(name)
     member.type, member.mode, member.linkname, member.size = kind, mode, link, len(data)
     target.addfile(member, io.BytesIO(data))

@@ -1,24 +1,67 @@
-"""Fixtures of the engine's tests: containers that are removed, and a check that they are."""
+"""Fixtures of the engine's tests: containers that are removed, a check that they are, and what the engine does."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from dashboard.core.claims.engine_facts import EngineFacts
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.lab.claims.engines import read_facts
 from tests.support.private_engine import PrivateEngine
 
 Run = Callable[..., str]
 
 
+async def _read_facts(endpoint: str) -> EngineFacts:
+    engine = DockerEngine(endpoint)
+    try:
+        return await read_facts(engine, await engine.info())
+    finally:
+        await engine.close()
+
+
+@pytest.fixture(scope="session")
+def facts(engine_host: PrivateEngine) -> EngineFacts:
+    """Version and options of the suite's engine: with ``--engine``, tests expect what claims expect of it."""
+    return asyncio.run(_read_facts(engine_host.endpoint))
+
+
+@pytest.fixture
+def published_ports(facts: EngineFacts) -> EngineFacts:
+    """``facts`` of an engine that publishes ports at the machine's addresses; others skip the test."""
+    if facts.options.gateway_mode == "routed":
+        pytest.skip("a routed network publishes no port of the machine: clients use the container's address")
+    return facts
+
+
+def security_options(host: PrivateEngine) -> str:
+    """The engine's security options, as JSON."""
+    return host.docker("info", "--format", "{{json .SecurityOptions}}")
+
+
+def has_remapped_users(host: PrivateEngine) -> bool:
+    """Whether the engine runs containers in a user namespace (userns-remap)."""
+    return "name=userns" in security_options(host)
+
+
 def skip_without_host_mode(host: PrivateEngine) -> None:
     """Skips the test if host mode is refused, or is not the machine's network."""
-    security = host.docker("info", "--format", "{{json .SecurityOptions}}")
+    security = security_options(host)
     if "name=userns" in security:
         pytest.skip("with userns-remap the engine refuses host mode")
     if "name=rootless" in security:
         pytest.skip("in host mode a container of a rootless engine shares RootlessKit's network, not the machine's")
+
+
+@pytest.fixture
+def host_mode(engine_host: PrivateEngine) -> None:
+    """Skips the test if the engine refuses host mode."""
+    if has_remapped_users(engine_host):
+        pytest.skip("with userns-remap the engine refuses host mode")
 
 
 @pytest.fixture

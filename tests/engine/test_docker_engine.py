@@ -62,6 +62,7 @@ async def test_info_names_the_engine_and_its_process(engine: DockerEngine, engin
     assert info.endpoint == engine_host.endpoint
 
 
+@pytest.mark.usefixtures("published_ports")
 async def test_a_bridge_container_lives_from_create_to_remove(
     engine: DockerEngine, made: dict[str, str], engine_host: PrivateEngine
 ) -> None:
@@ -98,6 +99,7 @@ async def test_a_bridge_container_lives_from_create_to_remove(
     assert refused.value.status == 404
 
 
+@pytest.mark.usefixtures("host_mode")
 async def test_a_published_port_in_host_mode_is_discarded_with_a_warning_in_the_create_answer(
     engine: DockerEngine, made: dict[str, str]
 ) -> None:
@@ -112,6 +114,7 @@ async def test_a_published_port_in_host_mode_is_discarded_with_a_warning_in_the_
     assert facts.sandbox_key.endswith("/netns/default")
 
 
+@pytest.mark.usefixtures("host_mode")
 async def test_publishing_all_ports_in_host_mode_is_discarded_without_a_warning(
     engine: DockerEngine, made: dict[str, str]
 ) -> None:
@@ -119,6 +122,7 @@ async def test_publishing_all_ports_in_host_mode_is_discarded_without_a_warning(
     assert created.warnings == ()
 
 
+@pytest.mark.usefixtures("published_ports")
 async def test_a_taken_port_is_refused_at_start_in_dockers_words(engine: DockerEngine, made: dict[str, str]) -> None:
     arm = ArmSpec("web", Mode.BRIDGE, publish=(Publish(80, 8080),))
     for name in ("one", "two"):
@@ -140,6 +144,7 @@ async def test_a_taken_name_is_refused_with_a_conflict(engine: DockerEngine, mad
     assert refused.value.status == 409
 
 
+@pytest.mark.usefixtures("host_mode")
 async def test_a_sysctl_of_the_network_is_refused_in_host_mode(engine: DockerEngine, made: dict[str, str]) -> None:
     arm = ArmSpec("web", Mode.HOST, sysctls={"net.ipv4.ip_forward": "1"})
     await engine.create_container("one", config(arm))

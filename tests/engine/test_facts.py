@@ -1,4 +1,6 @@
-"""Facts about Docker's network modes, tested on a real engine. The name of each test is the fact."""
+"""Facts about Docker's network modes, tested on a real engine. The name of each test is the fact.
+
+With other options of the daemon some facts are different, as the expectations of the claims say."""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.claims.engine_facts import EngineFacts
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
+from tests.engine.conftest import has_remapped_users
 from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
@@ -17,6 +22,13 @@ from tests.support.private_engine import PrivateEngine
 pytestmark = pytest.mark.engine
 
 Run = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _docker(facts: EngineFacts) -> None:
+    """The claims state what Podman does instead."""
+    if facts.kind is not EngineKind.DOCKER:
+        pytest.skip("these are facts about Docker")
 
 
 def namespace(pid: int | str, kind: str) -> str:
@@ -46,8 +58,8 @@ def client_seen(host: PrivateEngine, address: str) -> str:
 
 @pytest.fixture
 def machine_resolv_conf(engine_host: PrivateEngine) -> Iterator[Callable[[str], None]]:
-    """Rewrites the machine's /etc/resolv.conf in place; restores it at the end."""
-    path = engine_host.host.resolv_conf
+    """Rewrites the machine's /etc/resolv.conf in place; restores it at the end. RootlessKit has a file of its own."""
+    path = Path(f"/proc/{engine_host.pid}/root/etc/resolv.conf")
     before = path.read_text()
 
     def rewrite(text: str) -> None:
@@ -107,6 +119,7 @@ def test_only_uts_host_shares_the_name_and_then_a_hostname_is_refused(engine_hos
     assert "conflicting options: hostname and the UTS mode" in words
 
 
+@pytest.mark.usefixtures("host_mode")
 def test_a_port_published_in_host_mode_is_discarded_with_a_warning_and_kept_in_the_configuration(
     engine_host: PrivateEngine,
 ) -> None:
@@ -122,6 +135,7 @@ def test_a_port_published_in_host_mode_is_discarded_with_a_warning_and_kept_in_t
     engine_host.docker("rm", "-f", one)
 
 
+@pytest.mark.usefixtures("host_mode")
 def test_publishing_all_ports_in_host_mode_is_ignored_without_a_warning(engine_host: PrivateEngine) -> None:
     done = engine_host.try_docker("create", "--network", "host", "-P", "nginx")
     assert done.returncode == 0
@@ -138,6 +152,7 @@ def test_two_servers_on_one_port_in_host_mode_start_and_the_second_exits(engine_
     assert "Address already in use" in engine_host.try_docker("logs", second).stderr
 
 
+@pytest.mark.usefixtures("published_ports")
 def test_two_containers_on_one_published_port_and_the_engine_refuses_the_second(
     engine_host: PrivateEngine, run: Run
 ) -> None:
@@ -188,11 +203,18 @@ def test_in_host_mode_the_program_itself_listens_on_the_machine(engine_host: Pri
     assert '"nginx"' in engine_host.on_machine("ss", "-Hltnp", "sport = :80")
 
 
-def test_a_published_port_is_listened_on_by_one_docker_proxy_per_family(engine_host: PrivateEngine, run: Run) -> None:
-    run("-p", "80:80", "nginx")
-    lines = engine_host.on_machine("ss", "-Hltnp", "sport = :80").splitlines()
-    assert sorted(line.split()[3] for line in lines) == ["0.0.0.0:80", "[::]:80"]
-    assert len({re.search(r"docker-proxy\",pid=(\d+)", line)[1] for line in lines}) == 2  # type: ignore[index]
+def test_a_published_port_is_listened_on_by_one_docker_proxy_per_family(
+    engine_host: PrivateEngine, run: Run, published_ports: EngineFacts
+) -> None:
+    run("-p", "8080:80", "nginx")
+    lines = engine_host.on_machine("ss", "-Hltnp", "sport = :8080").splitlines()
+    addresses = sorted(line.split()[3] for line in lines)
+    if published_ports.options.userland_proxy:
+        assert addresses == ["0.0.0.0:8080", "[::]:8080"]
+        assert len({re.search(r"docker-proxy\",pid=(\d+)", line)[1] for line in lines}) == 2  # type: ignore[index]
+    else:
+        assert addresses == ["0.0.0.0:8080"]
+        assert '"dockerd"' in lines[0]
 
 
 def test_a_program_in_bridge_mode_listens_in_its_own_namespace_only(engine_host: PrivateEngine, run: Run) -> None:
@@ -201,6 +223,7 @@ def test_a_program_in_bridge_mode_listens_in_its_own_namespace_only(engine_host:
     assert engine_host.on_machine("ss", "-Hltn", "sport = :80") == ""
 
 
+@pytest.mark.usefixtures("published_ports")
 def test_grep_for_port_80_finds_port_8080_too_and_a_filter_of_ss_does_not(engine_host: PrivateEngine, run: Run) -> None:
     run("-p", "8080:80", "nginx")
     assert ":80" in engine_host.on_machine("ss", "-Hltn")
@@ -212,45 +235,67 @@ def dnat_packets(host: PrivateEngine) -> int:
     return sum(int(line.split()[0]) for line in rules.splitlines() if "DNAT" in line)
 
 
+@pytest.fixture
+def machine_publishes(published_ports: EngineFacts) -> EngineFacts:
+    """``facts`` of an engine that publishes ports at every address of the machine; others skip the test."""
+    if published_ports.rootless_network:
+        pytest.skip("RootlessKit connects to published ports at 127.0.0.1 of its namespace only")
+    return published_ports
+
+
 def test_loopback_goes_through_docker_proxy_and_every_other_local_address_is_dnated(
-    engine_host: PrivateEngine, run: Run
+    engine_host: PrivateEngine, run: Run, machine_publishes: EngineFacts
 ) -> None:
+    options = machine_publishes.options
     run("-p", "8080:80", "nginx")
     until(lambda: page(engine_host, f"{MACHINE_ADDRESS}:8080"))
     before = dnat_packets(engine_host)
     assert page(engine_host, "127.0.0.1:8080")
-    assert dnat_packets(engine_host) == before
+    loopback = dnat_packets(engine_host)
+    assert (loopback == before) is (options.userland_proxy or not options.iptables)
     assert page(engine_host, f"{MACHINE_ADDRESS}:8080")
-    assert dnat_packets(engine_host) > before
+    assert (dnat_packets(engine_host) > loopback) is options.iptables
 
 
 def test_the_server_sees_the_gateway_through_docker_proxy_and_the_client_itself_through_dnat_or_in_host_mode(
-    engine_host: PrivateEngine, run: Run
+    engine_host: PrivateEngine, run: Run, machine_publishes: EngineFacts
 ) -> None:
     run("-p", "8080:80", "nginx")
     run("--network", "host", "nginx")
     assert client_seen(engine_host, "127.0.0.1:8080") == "172.17.0.1"
-    assert client_seen(engine_host, f"{MACHINE_ADDRESS}:8080") == MACHINE_ADDRESS
+    translated = MACHINE_ADDRESS if machine_publishes.options.iptables else "172.17.0.1"
+    assert client_seen(engine_host, f"{MACHINE_ADDRESS}:8080") == translated
     assert client_seen(engine_host, "127.0.0.1") == "127.0.0.1"
 
 
 def test_a_program_on_its_own_loopback_accepts_through_the_proxy_and_answers_nothing(
-    engine_host: PrivateEngine, run: Run
+    engine_host: PrivateEngine, run: Run, published_ports: EngineFacts
 ) -> None:
     one = run("-p", "8080:80", "-e", "NETMODES_ADDRESS=127.0.0.1", "nginx")
     until(lambda: ":80" in inside(engine_host, one, "netstat", "-tln"))
     done = engine_host.try_on_machine("curl", "-sv", "--max-time", "5", "http://127.0.0.1:8080/")
-    assert re.search("(Connected|Established connection) to 127[.]0[.]0[.]1", done.stderr)
     assert done.stdout == ""
-    assert done.returncode in {52, 56}  # empty reply, or reset
+    if published_ports.options.userland_proxy:
+        assert re.search("(Connected|Established connection) to 127[.]0[.]0[.]1", done.stderr)
+        assert done.returncode in {52, 56}  # empty reply, or reset
+    else:
+        assert done.returncode == 7  # refused
 
 
 def test_a_port_published_from_an_ipv4_bridge_answers_on_ipv6_through_docker_proxy(
-    engine_host: PrivateEngine, run: Run
+    engine_host: PrivateEngine, run: Run, published_ports: EngineFacts
 ) -> None:
+    if published_ports.bridge_ipv6:
+        pytest.skip("the default bridge has IPv6")
     run("-p", "8080:80", "nginx")
-    assert client_seen(engine_host, "[::1]:8080") == "172.17.0.1"
-    assert client_seen(engine_host, "[2001:db8::2]:8080") == "172.17.0.1"
+    # At the other address RootlessKit does not connect.
+    addresses = ["::1"] if published_ports.rootless_network else ["::1", "2001:db8::2"]
+    if published_ports.options.userland_proxy:
+        seen = {client_seen(engine_host, f"[{address}]:8080") for address in addresses}
+        assert seen == {"172.17.0.1"}
+    else:
+        until(lambda: page(engine_host, "127.0.0.1:8080"))
+        assert [page(engine_host, f"[{address}]:8080") for address in addresses] == [""] * len(addresses)
 
 
 # -- resolv.conf -------------------------------------------------------------------------------
@@ -376,14 +421,14 @@ def test_host_gateway_is_the_default_bridges_address_in_host_mode_too(
 
 
 def test_bridge_opens_low_ports_and_ping_and_host_mode_keeps_the_machines_settings(
-    engine_host: PrivateEngine, run: Run
+    engine_host: PrivateEngine, run: Run, facts: EngineFacts
 ) -> None:
     def settings(container: str) -> list[str]:
         names = ("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range")
         return inside(engine_host, container, "sysctl", "-n", *names).split()
 
     # In a user namespace the Engine leaves the groups of ping as they are, and those of the default have no id there.
-    owned = engine_host.host.owner
+    owned = engine_host.host.owner or facts.rootless_network or has_remapped_users(engine_host)
     assert settings(run("nginx", "sleep", "60")) == ["0", *(["65534", "65534"] if owned else ["0", "2147483647"])]
     machine = engine_host.on_machine(
         "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/net/ipv4/ping_group_range"
@@ -413,6 +458,7 @@ def test_none_has_loopback_and_nothing_else(engine_host: PrivateEngine, run: Run
 # -- refusals ----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("host_mode")
 def test_host_mode_refuses_sysctls_of_the_network_at_start(engine_host: PrivateEngine) -> None:
     words = engine_host.refusal(
         "run", "--name", "refused", "--network", "host", "--sysctl", "net.ipv4.ip_forward=1", "nginx"
@@ -429,6 +475,7 @@ def test_host_mode_refuses_sysctls_of_the_network_at_start(engine_host: PrivateE
         (("--link", "neighbour"), "links|link"),
     ],
 )
+@pytest.mark.usefixtures("host_mode")
 def test_host_mode_refuses_an_address_an_alias_and_a_link(
     engine_host: PrivateEngine, run: Run, options: tuple[str, ...], sign: str
 ) -> None:
@@ -514,7 +561,11 @@ def test_a_shared_namespace_is_one_namespace_with_one_loopback(engine_host: Priv
 # -- macvlan and overlay -----------------------------------------------------------------------
 
 
-def test_a_macvlan_container_reaches_its_lan_and_not_its_own_machine(engine_host: PrivateEngine, run: Run) -> None:
+def test_a_macvlan_container_reaches_its_lan_and_not_its_own_machine(
+    engine_host: PrivateEngine, run: Run, facts: EngineFacts
+) -> None:
+    if facts.rootless_network:
+        pytest.skip("eth0 of the machine is not in RootlessKit's namespace")
     lan = ("--subnet", "192.0.2.0/24", "--gateway", "192.0.2.1", "-o", "parent=eth0")
     engine_host.docker("network", "create", "-d", "macvlan", *lan, "on-lan")
     one = engine_host.docker("run", "-d", "--network", "on-lan", "--ip", "192.0.2.50", "nginx", "sleep", "60")
@@ -530,4 +581,7 @@ def test_the_machine_and_a_bridge_container_reach_each_other(engine_host: Privat
     one = run("nginx")
     address = engine_host.inspect(one, "{{.NetworkSettings.Networks.bridge.IPAddress}}")
     assert client_seen(engine_host, address) == "172.17.0.1"
-    assert inside(engine_host, one, "ping", "-c1", "-W2", MACHINE_ADDRESS)
+    # RootlessKit's namespace has another address.
+    found = re.search(r" src (\S+)", engine_host.on_machine("ip", "-4", "route", "get", "192.0.2.1"))
+    assert found
+    assert inside(engine_host, one, "ping", "-c1", "-W2", found[1])

@@ -114,6 +114,15 @@ def test_everything_in_the_archive_belongs_to_root_and_nothing_is_special() -> N
             assert member.mode & 0o6000 == 0
 
 
+def test_every_folder_has_an_entry_that_lets_other_users_in() -> None:
+    """Engine 20.10 gives a folder without an entry the mode 0600 (moby, pkg/archive/diff.go)."""
+    with tarfile.open(build_lab_image()) as archive:
+        entries = {member.name: member for member in archive}
+        parents = {str(parent) for name in entries for parent in Path(name).parents} - {"."}
+    assert {name for name in parents if not (name in entries and entries[name].isdir())} == set()
+    assert {name for name in parents if entries[name].mode != 0o755} == set()
+
+
 def test_without_the_distributions_tools_a_sentence_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,20 +1,33 @@
-"""Host mode inherits the machine's hosts file."""
+"""Host mode inherits the machine's hosts file; with Podman behind Docker's API it does not."""
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import describe_names, host_entries
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import Files, observe_files
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 HOSTS = "127.0.0.1 localhost\n192.0.2.77 database.lab.example database\n"
 
 
+def _evidence(files: Files) -> tuple[str, str]:
+    machine, inside = (describe_names(host_entries(text)) for text in files)
+    return f"names of the machine: {machine}", f"names in the container: {inside}"
+
+
 def judge(files: Files) -> Judgement:
     """Holds if the container has every name of the machine."""
     machine, inside = (host_entries(text) for text in files)
-    evidence = (f"names of the machine: {describe_names(machine)}", f"names in the container: {describe_names(inside)}")
-    return holds_if(machine.items() <= inside.items(), "Names of the machine are missing.", *evidence)
+    return holds_if(machine.items() <= inside.items(), "Names of the machine are missing.", *_evidence(files))
+
+
+def judge_separate(files: Files) -> Judgement:
+    """Holds if the machine has names, and the container has none of them."""
+    machine, inside = (host_entries(text) for text in files)
+    if not machine:
+        return differs("The machine has no names.", *_evidence(files))
+    return holds_if(not machine.items() & inside.items(), "It has names of the machine.", *_evidence(files))
 
 
 CLAIM = Claim(
@@ -27,4 +40,14 @@ CLAIM = Claim(
     lines=("cat /etc/hosts", LINE, "docker exec ID cat /etc/hosts"),
     needs=frozenset({Need.ALONE}),
     mutation={"--network host": "--network bridge"},
+    otherwise=(
+        Expectation(
+            PODMAN,
+            statement="In host mode the container has a hosts file of its own, without the names of the machine's.",
+            judge=judge_separate,
+            exact="Podman uses no base file for containers that are created through Docker's API (podman, "
+            "pkg/api/handlers/compat/containers_create.go), unless base_hosts_file in containers.conf names one.",
+            mutation={"--network host": "--network host --add-host database:192.0.2.77"},
+        ),
+    ),
 )
