@@ -72,14 +72,20 @@ class Arms:
         self._images: Images = {}
         self._networks = ExperimentNetworks(context, record, observer)
         self._creating_networks: asyncio.Future[None] | None = None
+        self._machine: asyncio.Future[None] | None = None
 
     async def prepare_images(self, progress: Callable[[str, float | None], None]) -> str:
         """Gets every image; returns a notice for the user."""
         self._images, notice = await prepare_images(self._context, self._record.spec.arms, progress)
         return notice
 
-    async def launch(self, actions: tuple[Action, ...]) -> None:
-        """Creates the networks, and runs and observes all arms, in parallel unless one depends on another."""
+    async def launch(self, actions: tuple[Action, ...], machine: asyncio.Future[None]) -> None:
+        """Creates the networks, and runs and observes all arms, in parallel unless one depends on another.
+
+        Containers are created while the ``machine`` is read and start afterwards, so that the journal has what they
+        change there.
+        """
+        self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
             self._networks.create(
@@ -115,6 +121,7 @@ class Arms:
                 case CollectExited():
                     await self.collect_exited(arm.key, action.container)
                 case Adopt():
+                    await self._until_machine_is_read()
                     await self.observe(arm, action.container, adopted=True)
                 case Start():
                     await self._start(arm, action.container)
@@ -177,7 +184,12 @@ class Arms:
     def _labels(self, arm: str) -> dict[str, str]:
         return self._context.labels(self._record.id, arm) | {LABEL_ROUND: str(self._record.round)}
 
+    async def _until_machine_is_read(self) -> None:
+        if self._machine is not None:
+            await asyncio.shield(self._machine)
+
     async def _start(self, arm: ArmSpec, container: str) -> None:
+        await self._until_machine_is_read()
         await self._context.engine.start_container(container)
         self._recorder.set_column(arm.key, STARTED, step=LaunchStep.READ)
         database, experiment = self._context.database, self._record.id

@@ -29,6 +29,7 @@ FINAL = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
 NEVER_STARTED = "0001-"
 #: How long ``close`` waits for a database that accepts no writes.
 FLUSH_TIMEOUT_S = 5.0
+LAUNCH = Cause(Source.LAB, "launch")
 STANDARD_NAMES = ("localhost", "host.docker.internal")
 
 
@@ -193,29 +194,33 @@ class ExperimentDriver:
         await self._save_head(0)
 
     async def _launch(self) -> None:
-        actions = asyncio.ensure_future(self._remove_leftovers())
-        notice = self._preparing = asyncio.ensure_future(self._arms.prepare_images(self._show_progress))
-        await gather_all(actions, self._until_prepared(notice), self._observe_machine())
+        machine = asyncio.ensure_future(self._observe_machine())
+        await gather_all(machine, self._launch_arms(machine))
         if self._stopping:
             return
-        cause = Cause(Source.LAB, "launch")
-        text = " ".join(part for part in (notice.result(), self._context.info.notice) if part)
-        self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=text)
-        await self._arms.launch(actions.result())
         self._launched = True
-        if self._stopping:
-            return
         running = self._recorder.arms(ArmStatus.RUNNING)
         if not running:
             await self._fail("No arm is running: see each column for why.")
             return
         text = f"{len(running)} of {len(self._record.spec.arms)} arms run"
-        self._recorder.set_head(cause, text, phase=Phase.RUNNING)
+        self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
         await self._save_head()
         # First the news that it runs: dozens of lookups at once would delay it.
         await self._recorder.journal.flush()
         await self.observer.refresh_firewall()
         self._look_up()
+
+    async def _launch_arms(self, machine: asyncio.Future[None]) -> None:
+        """Gets the images and launches the arms, which start after the ``machine`` was read."""
+        actions = asyncio.ensure_future(self._remove_leftovers())
+        notice = self._preparing = asyncio.ensure_future(self._arms.prepare_images(self._show_progress))
+        await gather_all(actions, self._until_prepared(notice))
+        if self._stopping:
+            return
+        text = " ".join(part for part in (notice.result(), self._context.info.notice) if part)
+        self._recorder.set_head(LAUNCH, phase=Phase.LAUNCHING, progress="", fraction=None, notice=text)
+        await self._arms.launch(actions.result(), machine)
 
     async def _until_prepared(self, images: asyncio.Future[str]) -> None:
         """Waits for the images; a stop cancels that, however long a pull takes."""

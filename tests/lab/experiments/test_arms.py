@@ -233,3 +233,21 @@ async def test_a_column_that_is_not_isolated_has_an_error(fake_lab: LabHarness, 
     identity = await fake_lab.running("bridge", "host")
     assert "do not trust" in ((await fake_lab.column(identity, "bridge")).error or "")
     assert (await fake_lab.column(identity, "host")).error is None
+
+
+async def test_containers_are_created_while_the_machine_is_read_and_start_afterwards(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Observer.add
+    calls_before_start: list[str] = []
+
+    async def slow(observer: Observer, subject: ObservationTarget, *more: Any) -> NamespaceState:
+        if subject.key == "machine":
+            await eventually(lambda: len(fake.made) == 2)
+            calls_before_start.extend(fake.calls)
+        return await add(observer, subject, *more)
+
+    monkeypatch.setattr(Observer, "add", slow)
+    await fake_lab.running("host", "bridge")
+    assert calls_before_start.count("create_container") == 2
+    assert "start_container" not in calls_before_start
