@@ -81,6 +81,19 @@ def test_long_files_start_first_and_the_others_keep_their_order() -> None:
     _, (one, two) = schedule(tests)
     assert one.given[0] == LONG
     assert two.given[0] == "b.py::one"
+    _, (one, two) = schedule(["tests/browser/test_a.py::test", "tests/browser/test_widths.py::test", LONG, "a.py::one"])
+    assert (one.given[0], two.given[0]) == ("tests/browser/test_widths.py::test", LONG)
+
+
+def test_tests_with_a_browser_stay_in_one_worker_while_there_are_others() -> None:
+    browser = [f"tests/browser/test_{name}.py::test" for name in "abc"]
+    others = [f"tests/core/test_{name}.py::test" for name in "abc"]
+    _, (one, two) = schedule([*others, *browser])
+    assert one.given == browser[:2]
+    assert two.given == others[:2]
+    _, (one, two) = schedule(browser)
+    assert one.given
+    assert two.given, "a worker takes what is left"
 
 
 def test_workers_without_files_end() -> None:

@@ -33,18 +33,23 @@ def tools(launch: Launch) -> dict[str, list[str]]:
 
 
 def run_checks(launch: Launch) -> int:
-    """Runs every check, whether or not others fail, and prints what failed. Returns the exit code."""
+    """Runs all checks at the same time, and prints what failed. Returns the exit code."""
     import subprocess
+    from concurrent.futures import ThreadPoolExecutor
+
+    def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
 
     os.chdir(launch.root)
     failed = False
-    for name, command in tools(launch).items():
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        if done.returncode != 0:
-            failed = True
-            sys.stdout.buffer.write(done.stdout)
-        sys.stdout.write(f"{'ok' if done.returncode == 0 else 'failed':<7} {name}\n")
-        sys.stdout.flush()
+    commands = tools(launch)
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for name, done in zip(commands, pool.map(run, commands.values()), strict=True):
+            if done.returncode != 0:
+                failed = True
+                sys.stdout.buffer.write(done.stdout)
+            sys.stdout.write(f"{'ok' if done.returncode == 0 else 'failed':<7} {name}\n")
+            sys.stdout.flush()
     return int(failed)

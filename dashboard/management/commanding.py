@@ -113,9 +113,12 @@ class NetmodesCommand(BaseCommand):
                 configuration.keep_private(Path(database["NAME"]))
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             with advisory_lock.exclusive_lock(advisory_lock.MIGRATION), advisory_lock.without_timeout():
-                if problem := newer_database_problem(applied_migrations(), known_migrations(), __version__):
+                applied, known = applied_migrations(), known_migrations()
+                if problem := newer_database_problem(applied, known, __version__):
                     raise CommandError(problem, returncode=FAILED)
-                call_command("migrate", verbosity=0, interactive=False)
+                # Django's command takes two seconds even if nothing is to do: it builds the models of all migrations.
+                if not known.issubset(applied):
+                    call_command("migrate", verbosity=0, interactive=False)
         except (DatabaseError, OSError) as error:
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 

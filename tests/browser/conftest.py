@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -49,11 +50,11 @@ def browser(server: Server) -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+@contextmanager
+def visits(browser: Browser, server: Server) -> Iterator[Visit]:
     """Creates visitors: signed in unless ``signed_in=False``; other options are Playwright's for a context.
 
-    The test fails at its end if a visitor had an error, a warning or a violation of the content security policy.
+    AssertionError at the end if a visitor had an error, a warning or a violation of the content security policy.
     """
     visitors: list[Visitor] = []
 
@@ -74,6 +75,13 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
         visitor.context.close()
     problems = [problem for visitor in visitors for problem in visitor.unexpected()]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    """Creates the visitors of a test, as ``visits``."""
+    with visits(browser, server) as arrive:
+        yield arrive
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.session_pages import join, new_session
-from tests.browser.visitor import Visit
+from tests.browser.visitor import Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 WIDTHS = (320, 860, 1024, 1440, 3840)
@@ -26,17 +26,46 @@ def running(server: Server) -> Iterator[str]:
     server.forget_everything()
 
 
+def wide_at(page: Page) -> list[int]:
+    """The widths at which the open page scrolls sideways."""
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if scrolls_sideways(page):
+            found.append(width)
+    return found
+
+
+def test_no_page_scrolls_sideways(running: str, visit: Visit, server: Server) -> None:
+    """Each page opens on a small phone and then becomes wider."""
+    visitor = visit(viewport={"width": WIDTHS[0], "height": 900})
+    page = visitor.open(server.url)
+    wide = {}
+    for address in (*PAGES, *(f"{running}{view}" for view in VIEWS)):
+        page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+        page.goto(f"{server.url}{address}")
+        wide[address] = wide_at(page)
+    assert {address: widths for address, widths in wide.items() if widths} == {}
+
+
+def test_the_menu_is_a_button_only_in_a_narrow_window(visitor: Visitor, server: Server) -> None:
+    page = visitor.open(server.url)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(page.get_by_role("button", name="Menu")).to_be_visible(visible=width < 860)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_page_scrolls_sideways(running: str, visit: Visit, server: Server, width: int) -> None:
-    visitor = visit(viewport={"width": width, "height": 900})
+def test_no_page_scrolls_sideways_when_it_opens_at_a_width(
+    running: str, visit: Visit, server: Server, width: int
+) -> None:
+    page = visit(viewport={"width": width, "height": 900}).open(server.url)
     wide = []
     for address in (*PAGES, *(f"{running}{view}" for view in VIEWS)):
-        page = visitor.open(f"{server.url}{address}")
+        page.goto(f"{server.url}{address}")
         if scrolls_sideways(page):
             wide.append(address)
-        if address == "/":
-            expect(page.get_by_role("button", name="Menu")).to_be_visible(visible=width < 860)
-        page.close()
     assert wide == []
 
 
@@ -51,15 +80,12 @@ def test_no_page_of_a_session_scrolls_sideways(visit: Visit, server: Server) -> 
     addresses = [f"{home}console/", f"{home}console/projector/", "/sessions/", home, f"{home}steps/launch/"]
 
     def find_wide() -> list[tuple[int, str]]:
+        page = console.page.context.new_page()
         found = []
-        for width in WIDTHS:
-            page = console.page.context.new_page()
-            page.set_viewport_size({"width": width, "height": 900})
-            for address in addresses:
-                page.goto(address if address.startswith("http") else f"{server.url}{address}")
-                if scrolls_sideways(page):
-                    found.append((width, address.removeprefix(home)))
-            page.close()
+        for address in addresses:
+            page.goto(address if address.startswith("http") else f"{server.url}{address}")
+            found += [(width, address.removeprefix(home)) for width in wide_at(page)]
+        page.close()
         return found
 
     wide = find_wide()

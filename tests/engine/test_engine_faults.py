@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 
 pytestmark = pytest.mark.engine
 
@@ -51,11 +50,10 @@ async def watching(engine: DockerEngine) -> AsyncIterator[list[EngineEvent]]:
     try:
         yield seen
     finally:
-        begun = time.monotonic()
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        assert time.monotonic() - begun < 0.5
+        async with asyncio.timeout(DEADLINE_S):
+            with suppress(asyncio.CancelledError):
+                await task
         await engine.close()
 
 
@@ -84,10 +82,9 @@ async def test_a_hung_engine_is_noticed_by_every_call_within_its_deadline(host: 
             engine.image("nginx"),
             engine.tag_image("nginx", "other"),
         ):
-            begun = time.monotonic()
-            with pytest.raises(EngineUnreachable, match=r"did not answer within 0\.4 s"):
-                await call
-            assert time.monotonic() - begun < 1.5
+            async with asyncio.timeout(DEADLINE_S):
+                with pytest.raises(EngineUnreachable, match=r"did not answer within 0\.4 s"):
+                    await call
     finally:
         os.kill(host.pid, signal.SIGCONT)
 

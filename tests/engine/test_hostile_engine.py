@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from tests.engine.fake_engine import fake_engine, http, version
+from tests.support.polling import DEADLINE_S
 
 NAMES = (
     "Id", "ID", "Name", "State", "Pid", "HostConfig", "Config", "NetworkSettings", "Networks", "Ports", "RepoTags",
@@ -145,11 +146,10 @@ async def test_a_registry_that_does_not_answer_is_given_up_after_its_patience(tm
 
     with fake_engine(tmp_path, respond) as fake:
         engine = DockerEngine(fake.endpoint)
-        begun = time.monotonic()
-        with pytest.raises(EngineUnreachable, match=r"No registry answered within 0\.3 s"):
-            async for _step in engine.pull("nginx", wait_s=0.3):
-                pass
-        assert time.monotonic() - begun < 2
+        async with asyncio.timeout(DEADLINE_S):
+            with pytest.raises(EngineUnreachable, match=r"No registry answered within 0\.3 s"):
+                async for _step in engine.pull("nginx", wait_s=0.3):
+                    pass
         await engine.close()
 
 
@@ -183,13 +183,11 @@ async def test_events_of_an_engine_that_closes_at_once_come_back_with_growing_pa
     with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else chunked) as fake:
         engine = DockerEngine(fake.endpoint)
         seen: list[str] = []
-        begun = time.monotonic()
         async for event in engine.events():
             seen.append(event.action)
             if len(seen) == 6:
                 break
         assert seen == ["connected", "lost"] * 3
-        assert time.monotonic() - begun < 3
         subscriptions = len([path for _, path in fake.requests if "/events" in path])
         assert subscriptions <= 4
         await engine.close()

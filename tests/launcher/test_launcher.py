@@ -493,7 +493,7 @@ def test_pytest_runs_last_and_gets_the_arguments(with_modules: Machine) -> None:
     done = with_modules.run("test", "-k", "two words")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "node --check static/dashboard/js/core/a.js",
+        "node --experimental-vm-modules --no-warnings tests/js/parse.mjs static/dashboard/js/core/a.js",
         "node --test tests/js/**/*.test.mjs",
         f"python -m pytest -o cache_dir={with_modules.data}/cache/pytest -n auto -m not slow -k two words",
     ]

@@ -88,28 +88,64 @@ def post(browser: Site, path: str, **values: str) -> Page:
     return browser.ask("POST", path, urlencode(values), headers)
 
 
-@pytest.fixture(scope="module", params=["placed", "restored"])
-def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Iterator[Installation]:
-    """This version with the old database, either from its data folder or restored from the old backup."""
-    folder = used_before(tmp_path_factory.mktemp("old") / "data", kept)
+def without_data(folder: Path, kept: Path) -> Terminal:
+    """A terminal without an engine and without a database."""
+    used_before(folder, kept)
     for file in folder.glob("netmodes.db*"):
         file.unlink()
     missing = f"unix://{folder}/docker.sock"
-    terminal = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": missing}, folder)
-    if request.param == "restored":
-        done = terminal.run("restore", str(RECORDED / "backup-0013.backup"), "--json")
-        assert (done.code, done.err) == (0, "")
-        assert done.json["key"] is True
-    else:
-        (folder / "secret.key").write_text(OLD["secret_key"])
-        with closing(sqlite3.connect(folder / "netmodes.db")) as connection:
-            connection.executescript((RECORDED / "database-0013.sql").read_text())
-        assert terminal.run("migrate", "-v", "0").code == 0
-    with closing(sqlite3.connect(folder / "netmodes.db")) as connection:
+    return Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": missing}, folder)
+
+
+def place(terminal: Terminal) -> None:
+    """Puts the old database and its key into the data folder, and migrates it."""
+    (terminal.folder / "secret.key").write_text(OLD["secret_key"])
+    with closing(sqlite3.connect(terminal.folder / "netmodes.db")) as connection:
+        connection.executescript((RECORDED / "database-0013.sql").read_text())
+    assert terminal.run("migrate", "-v", "0").code == 0
+
+
+def restore(terminal: Terminal) -> None:
+    """Restores the old backup into the data folder."""
+    done = terminal.run("restore", str(RECORDED / "backup-0013.backup"), "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.json["key"] is True
+
+
+@pytest.fixture(scope="module", params=["placed", pytest.param("restored", marks=pytest.mark.slow)])
+def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Iterator[Installation]:
+    """This version with the old database, either from its data folder or restored from the old backup."""
+    terminal = without_data(tmp_path_factory.mktemp("old") / "data", kept)
+    (restore if request.param == "restored" else place)(terminal)
+    with closing(sqlite3.connect(terminal.folder / "netmodes.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     yield Installation(terminal, terminal.serve())
     terminal.close()
+
+
+def contents(terminal: Terminal) -> dict[str, list[Any]]:
+    """The rows of every table, except those that say when this version migrated."""
+    with closing(sqlite3.connect(terminal.folder / "netmodes.db")) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr)  # noqa: S608
+            for name in names
+            if name not in {"django_migrations", "sqlite_sequence"}
+        }
+
+
+def test_the_old_backup_restores_the_rows_of_the_old_database(tmp_path: Path, kept: Path) -> None:
+    """So every test of the placed database also holds for the restored one, except for links to sign in."""
+    placed, restored = without_data(tmp_path / "placed", kept), without_data(tmp_path / "restored", kept)
+    place(placed)
+    restore(restored)
+    before, after = contents(placed), contents(restored)
+    assert before.pop("dashboard_signinlink") != []
+    assert after.pop("dashboard_signinlink") == []
+    assert len(before["dashboard_report"]) > 2
+    assert after == before
+    assert (restored.folder / "secret.key").read_text() == OLD["secret_key"]
 
 
 EXPERIMENT, MEASUREMENT, SAVED = OLD["experiment"], OLD["measurement"], OLD["report"]

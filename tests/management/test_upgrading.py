@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
+from dashboard.management import commanding
+from dashboard.management.commanding import NetmodesCommand
 from tests.support.terminal import Site, Terminal
 
 RECORDED = Path(__file__).resolve().parent.parent / "recorded"
@@ -182,3 +184,15 @@ def test_a_database_of_a_newer_version_is_refused_and_stays_unchanged(terminal: 
         assert "newer version of Netmodes: it has the migration dashboard.9999_future" in done.err
         assert "Traceback" not in done.err
     assert counts(database) == before
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_database_that_has_all_migrations_is_not_migrated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(commanding, "call_command", lambda name, **_options: called.append(name))
+    NetmodesCommand().migrate()
+    assert called == []
+    all_but_one = commanding.applied_migrations()[:-1]
+    monkeypatch.setattr(commanding, "applied_migrations", lambda: all_but_one)
+    NetmodesCommand().migrate()
+    assert called == ["migrate"]

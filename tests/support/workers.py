@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/management/test_measure.py",
     ),
 }
+#: The folder of tests that share a browser and a server.
+BROWSER = "tests/browser/"
 #: Seconds that a file, or each file of a folder, takes on two quiet cores; the first matching prefix counts. Long files
 #: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
@@ -106,7 +108,8 @@ def worker_count() -> int:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Assigns whole scopes to workers: those that must run alone first, then long ones, the rest in random order."""
+    """Assigns whole scopes to workers: those that must run alone first, then long ones, the rest in random order. Tests
+    with a browser stay together as long as there are others."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         config.option.loadscopereorder = False
@@ -123,9 +126,15 @@ class Scheduler(LoadScopeScheduling):
         """Assigns the next scope. While a scope runs alone, a worker without work keeps waiting."""
         if self._something_is_alone() and not self.assigned_work[node]:
             return
-        first = ALONE_SCOPE if ALONE_SCOPE in self.workqueue else max(self.workqueue, key=seconds_of)
+        first = ALONE_SCOPE if ALONE_SCOPE in self.workqueue else max(self.workqueue, key=self._preference_of(node))
         self.workqueue.move_to_end(first, last=False)
         super()._assign_work_unit(node)
+
+    def _preference_of(self, node: WorkerController) -> Callable[[str], tuple[bool, int]]:
+        """What every second worker takes first: tests with a browser, the others the rest; each the longest first. A
+        worker that alternates between them starts a browser for each file, and every worker starts a server."""
+        takes_browser = self.nodes.index(node) % 2 == 0
+        return lambda scope: (scope.startswith(BROWSER) == takes_browser, seconds_of(scope))
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         """When no scope runs alone any longer, the waiting workers begin with two scopes each, as at the start."""

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
+from tests.browser.conftest import visits
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
 from tests.support.polling import until
@@ -34,68 +35,70 @@ def _inside(engine: PrivateEngine, identity: str, arm: str, *command: str) -> st
     return engine.on_machine("nsenter", "-t", pid, "--net", *command)
 
 
+@pytest.fixture(scope="module")
+def shown(running: str, browser: Browser, server: Server) -> Iterator[ExperimentPage]:
+    """The live page of the experiment, shared by the tests that only read it."""
+    with visits(browser, server) as visit:
+        page = ExperimentPage(visit().open(f"{server.url}/experiments/{running}/"))
+        page.wait_until_live()
+        yield page
+
+
 # What is shown.
 
 
-def test_every_arm_is_beside_the_machine_with_its_command(running: str, show: Show) -> None:
-    page = show(running)
-    assert page.columns() == ["machine", "host", "bridge", "user-bridge"]
+def test_every_arm_is_beside_the_machine_with_its_command(running: str, shown: ExperimentPage) -> None:
+    assert shown.columns() == ["machine", "host", "bridge", "user-bridge"]
     for column in ("host", "bridge", "user-bridge"):
-        expect(page.head(column)).to_contain_text("running")
-        expect(page.detail(column)).to_contain_text(f"nm-{running}-{column}")
-    assert page.command("host") == f"docker run --rm -d --network host -p {PORT}:80 nginx"
-    assert page.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
+        expect(shown.head(column)).to_contain_text("running")
+        expect(shown.detail(column)).to_contain_text(f"nm-{running}-{column}")
+    assert shown.command("host") == f"docker run --rm -d --network host -p {PORT}:80 nginx"
+    assert shown.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
     named = f"--name nm-{running}-user-bridge --network nm-{running}"
-    assert page.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
+    assert shown.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
 
 
-def test_host_mode_has_the_machine_s_badge_and_bridge_its_own(running: str, show: Show) -> None:
-    page = show(running)
-    badges = [page.cell("identity/netns/", column).locator(".ns") for column in page.columns()]
+def test_host_mode_has_the_machine_s_badge_and_bridge_its_own(shown: ExperimentPage) -> None:
+    badges = [shown.cell("identity/netns/", column).locator(".ns") for column in shown.columns()]
     machine, host, *others = [one.inner_text() for one in badges]
     assert host == machine
     assert len({machine, *others}) == 3
     assert [one.get_attribute("data-mode") for one in badges] == ["machine", "machine", "bridge", "user-bridge"]
 
 
-def test_a_discarded_port_shows_the_engine_s_warning(running: str, show: Show) -> None:
-    page = show(running)
-    expect(page.detail("host")).to_contain_text("Published ports are discarded when using host network mode")
-    expect(page.detail("host").locator("[data-slot=published]")).to_have_text("nothing")
-    expect(page.detail("bridge").locator("[data-slot=published]")).to_contain_text(f"0.0.0.0:{PORT} → 80/tcp")
-    assert page.text("published/80/tcp/published", "host") == "discarded"
-    assert f"0.0.0.0:{PORT}" in page.text("published/80/tcp/published", "bridge")
+def test_a_discarded_port_shows_the_engine_s_warning(shown: ExperimentPage) -> None:
+    expect(shown.detail("host")).to_contain_text("Published ports are discarded when using host network mode")
+    expect(shown.detail("host").locator("[data-slot=published]")).to_have_text("nothing")
+    expect(shown.detail("bridge").locator("[data-slot=published]")).to_contain_text(f"0.0.0.0:{PORT} → 80/tcp")
+    assert shown.text("published/80/tcp/published", "host") == "discarded"
+    assert f"0.0.0.0:{PORT}" in shown.text("published/80/tcp/published", "bridge")
 
 
-def test_every_difference_has_a_reason(running: str, show: Show) -> None:
-    page = show(running)
-    whys = page.page.locator("tr[data-relation=differs] [data-slot=why]")
+def test_every_difference_has_a_reason(shown: ExperimentPage) -> None:
+    whys = shown.page.locator("tr[data-relation=differs] [data-slot=why]")
     assert whys.count() > 10
     assert all(whys.all_text_contents())
 
 
-def test_the_diagram_shows_the_host_container_inside_the_machine(running: str, show: Show) -> None:
-    page = show(running)
-    machine = page.box("machine:stack")
-    assert machine.holds(page.box("host:stack"))
-    assert machine.left < machine.right < page.box("bridge:stack").left
+def test_the_diagram_shows_the_host_container_inside_the_machine(shown: ExperimentPage) -> None:
+    machine = shown.box("machine:stack")
+    assert machine.holds(shown.box("host:stack"))
+    assert machine.left < machine.right < shown.box("bridge:stack").left
 
 
-def test_the_diagram_shows_a_veth_pair_from_docker0_to_the_bridge_container(running: str, show: Show) -> None:
-    page = show(running)
-    docker0 = page.page.locator("svg.picture.wide .box.interface", has_text="docker0").get_attribute("data-id") or ""
-    cables = page.edges("veth")
+def test_the_diagram_shows_a_veth_pair_from_docker0_to_the_bridge_container(shown: ExperimentPage) -> None:
+    docker0 = shown.page.locator("svg.picture.wide .box.interface", has_text="docker0").get_attribute("data-id") or ""
+    cables = shown.edges("veth")
     assert len(cables) == 2
-    assert any(page.box(docker0).touches(*start) and page.box("bridge:stack").touches(*end) for start, end in cables)
-    assert any(page.box("user-bridge:stack").touches(*end) for _, end in cables)
+    assert any(shown.box(docker0).touches(*start) and shown.box("bridge:stack").touches(*end) for start, end in cables)
+    assert any(shown.box("user-bridge:stack").touches(*end) for _, end in cables)
 
 
-def test_the_diagram_is_also_described_as_text(running: str, show: Show) -> None:
-    page = show(running)
-    page.page.get_by_text("The diagram as text").click()
-    words = page.page.locator("[data-slot=summary]")
+def test_the_diagram_is_also_described_as_text(shown: ExperimentPage) -> None:
+    shown.page.get_by_text("The diagram as text").click()
+    words = shown.page.locator("[data-slot=summary]")
     expect(words).to_be_visible()
-    assert words.inner_text() == page.page.locator("svg.picture.wide").get_attribute("aria-label")
+    assert words.inner_text() == shown.page.locator("svg.picture.wide").get_attribute("aria-label")
     expect(words).to_contain_text("bridge")
 
 

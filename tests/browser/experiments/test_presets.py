@@ -16,6 +16,14 @@ from tests.browser.visitor import Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 by_preset = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
+#: Two presets stand for all: the form is the same, and tests/core/experiments/presets/test_catalogue.py parses each.
+two_presets = pytest.mark.parametrize(
+    "preset",
+    [
+        pytest.param(preset, marks=[pytest.mark.slow] * (number > 1), id=preset.key)
+        for number, preset in enumerate(PRESETS)
+    ],
+)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +74,7 @@ def test_a_datagram_on_the_machine_s_link_reaches_host_and_not_bridge(visitor: V
     expect(page.locator("main")).to_contain_text("multicast on docker0 reached bridge, not host")
 
 
-@by_preset
+@two_presets
 def test_change_fills_in_the_form_without_javascript(preset: Preset, visit: Visit, server: Server) -> None:
     visitor = visit(java_script_enabled=False)
     page = visitor.open(server.url)

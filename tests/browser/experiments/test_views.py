@@ -128,7 +128,7 @@ def test_a_command_runs_in_all_columns_at_once(running: str, show: Show) -> None
         expect(output).to_contain_text("lo")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), [pytest.param(1440, 900, marks=pytest.mark.slow), (390, 844)])
 @pytest.mark.parametrize("view", ["try", "trace", "replay", "table", "measure"])
 def test_a_view_opened_by_its_address_begins_at_the_top(
     running: str, visit: Visit, server: Server, view: str, width: int, height: int

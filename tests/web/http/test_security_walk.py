@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import pytest
 from channels.db import database_sync_to_async
@@ -91,6 +92,16 @@ def routes(identity: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def some[T](ways: Sequence[T], number: int, count: int) -> Sequence[T]:
+    """``count`` of the ways to request the route of this number, others than for its neighbours: each route is
+    requested in some ways, and each way is tried on many routes."""
+    return [ways[(count * number + step) % len(ways)] for step in range(min(count, len(ways)))]
+
+
+#: Every way on every route takes minutes.
+count_per_route = pytest.mark.parametrize("count", [3, pytest.param(100, marks=pytest.mark.slow, id="all")])
+
+
 @pytest.fixture
 async def identity() -> str:
     made: str = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
@@ -147,12 +158,13 @@ async def test_without_a_session_an_unknown_experiment_answers_like_a_known_one(
     assert (known.status, known.body) == (unknown.status, unknown.body)
 
 
-async def test_no_route_accepts_a_write_without_the_csrf_token(me: Person, identity: str) -> None:
+@count_per_route
+async def test_no_route_accepts_a_write_without_the_csrf_token(me: Person, identity: str, count: int) -> None:
     kinds = ("application/json", "application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x")
     ways = [*(("POST", kind) for kind in kinds), *((method, kinds[0]) for method in ("PUT", "PATCH", "DELETE"))]
     before = await everything()
-    for path in routes(identity):
-        for method, kind in ways:
+    for number, path in enumerate(routes(identity)):
+        for method, kind in some(ways, number, count):
             headers = (("content-type", kind), ("origin", ORIGIN))
             answer = await http(method, path, who=me, headers=headers, body=b"{}")
             assert answer.status in {403, 405}, (method, path, kind)
@@ -174,10 +186,13 @@ FOREIGN = (
 )
 
 
-async def test_no_route_accepts_a_write_from_another_site_even_with_the_token(me: Person, identity: str) -> None:
+@count_per_route
+async def test_no_route_accepts_a_write_from_another_site_even_with_the_token(
+    me: Person, identity: str, count: int
+) -> None:
     before = await everything()
-    for path in routes(identity):
-        for foreign in FOREIGN:
+    for number, path in enumerate(routes(identity)):
+        for foreign in some(FOREIGN, number, count):
             headers = (("content-type", "application/json"), *foreign)
             answer = await http("POST", path, who=me, headers=headers, body=b"{}", token=True)
             assert answer.status in {403, 405}, (path, foreign)
@@ -195,15 +210,17 @@ async def test_a_write_of_the_own_page_is_accepted(me: Person, identity: str) ->
         assert answer.status in {202, 302}, path
 
 
-async def test_reading_changes_nothing(me: Person, identity: str) -> None:
+@count_per_route
+async def test_reading_changes_nothing(me: Person, identity: str, count: int) -> None:
     before = await everything()
     assert before["dashboard.Experiment"]
-    for path in routes(identity):
-        for method in ("GET", "HEAD", "OPTIONS"):
-            for query in ("", "?token=guess&action=stop&wanted=stopped", "?at=1", "?_method=POST"):
-                answer = await http(method, path + query, who=me)
-                assert answer.status < 500 or path == "/readyz", (method, path)
-            await http(method, path, who=me, headers=(("x-http-method-override", "POST"),))
+    queries = ("?token=guess&action=stop&wanted=stopped", "?at=1", "?_method=POST")
+    asked = [("GET", ""), *product(("GET", "HEAD", "OPTIONS"), queries)]
+    for number, path in enumerate(routes(identity)):
+        for method, query in [asked[0], *some(asked[1:], number, count)]:
+            answer = await http(method, path + query, who=me)
+            assert answer.status < 500 or path == "/readyz", (method, path)
+        await http("GET", path, who=me, headers=(("x-http-method-override", "POST"),))
     assert await everything() == before
 
 
