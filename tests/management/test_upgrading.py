@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.management import commanding
 from dashboard.management.commanding import NetmodesCommand
+from dashboard.store.operations.applied_migrations import applied_migrations
 from tests.support.terminal import Site, Terminal
 
 RECORDED = Path(__file__).resolve().parent.parent / "recorded"
@@ -192,7 +193,7 @@ def test_a_database_that_has_all_migrations_is_not_migrated_again(monkeypatch: p
     monkeypatch.setattr(commanding, "call_command", lambda name, **_options: called.append(name))
     NetmodesCommand().migrate()
     assert called == []
-    all_but_one = commanding.applied_migrations()[:-1]
+    all_but_one = applied_migrations()[:-1]
     monkeypatch.setattr(commanding, "applied_migrations", lambda: all_but_one)
     NetmodesCommand().migrate()
     assert called == ["migrate"]
