@@ -46,6 +46,7 @@ VARIANTS: Mapping[str, Variant] = {
     "firewalld": Variant(packages=("firewalld", "dbus"), setup="firewalld"),
     "rootless-slirp4netns": Variant(packages=_ROOTLESS, setup="rootless-slirp4netns"),
     "rootless-pasta": Variant(packages=_ROOTLESS, setup="rootless-pasta"),
+    "rootless-podman": Variant(packages=("passt", "uidmap", *_PODMAN), setup="rootless-podman"),
     "podman-trixie": Variant("trixie", packages=_PODMAN, setup="podman"),
     "podman": Variant(packages=_PODMAN, setup="podman"),
 }

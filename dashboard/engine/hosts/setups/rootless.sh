@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154  # $run, $folder, $name and $setup are those of private_host.sh
-# Sourced by private_host.sh: becomes RootlessKit and dockerd as an ordinary user of the host (dockerd-rootless.sh of
-# Moby). What follows rootless- in $setup is the driver of RootlessKit's network.
+# Sourced by private_host.sh: becomes an engine of an ordinary user of the host. What follows rootless- in $setup is the
+# driver of RootlessKit's network, for RootlessKit and dockerd (dockerd-rootless.sh of Moby), or podman, for Podman's service
+# behind Docker's API (podman-system-service(1)).
 user=64100
 network=${setup#rootless-}
 case $network in
@@ -38,11 +39,26 @@ chown "$user:$user" "$run" "$home"
 chmod 0700 "$run"
 
 # A change of the user clears the signal that ends it with its parent, so it is set again.
-# shellcheck disable=SC2086,SC2016  # words of options; the inner shell expands "$@"
-exec setpriv $TIE --reuid "$user" --regid "$user" --clear-groups -- env -i \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-    "NETMODES_PRIVATE_HOST=$name" HOME="$home" XDG_RUNTIME_DIR="$run" \
-    rootlesskit --state-dir="$run/kit" --net="$network" --mtu=1500 --port-driver="$ports" \
+become_user() {
+    # shellcheck disable=SC2086  # words of options
+    exec setpriv $TIE --reuid "$user" --regid "$user" --clear-groups -- env -i \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+        "NETMODES_PRIVATE_HOST=$name" HOME="$home" XDG_RUNTIME_DIR="$run" "$@"
+}
+
+if [ "$network" = podman ]; then
+    # The machine may have no policy for images, and Podman loads none without.
+    mkdir -p "$home/.config/containers"
+    echo '{"default": [{"type": "insecureAcceptAnything"}]}' > "$home/.config/containers/policy.json"
+    chown -R "$user:$user" "$home/.config"
+    # Podman goes back to the folder in which it started.
+    cd /
+    become_user podman --runtime runc --root "$home/data" --storage-driver overlay --cgroup-manager cgroupfs \
+        --events-backend file system service --time=0 "unix://$run/docker.sock"
+fi
+
+# shellcheck disable=SC2016  # the inner shell expands "$@"
+become_user rootlesskit --state-dir="$run/kit" --net="$network" --mtu=1500 --port-driver="$ports" \
     --slirp4netns-sandbox=auto --slirp4netns-seccomp=auto --disable-host-loopback \
     --copy-up=/etc --copy-up=/run --propagation=rslave -- \
     /bin/sh -c 'rm -f /run/docker /run/containerd /run/xtables.lock; exec dockerd "$@"' dockerd \
