@@ -26,6 +26,18 @@ def _comm(pid: int) -> str:
         return ""
 
 
+def _is_podman(pid: int) -> bool:
+    """Whether this is Podman's service. Without root it executes itself again, as /proc/self/exe (podman, pkg/rootless):
+    then only its first argument names it."""
+    if _comm(pid) in PODMAN_SERVICES:
+        return True
+    try:
+        first = (PROC / str(pid) / "cmdline").read_bytes().partition(b"\0")[0]
+    except OSError:
+        return False
+    return first.rpartition(b"/")[2] == b"podman"
+
+
 def _pid_from_file() -> int:
     """The pid in the first readable file, or 0."""
     for file in PID_FILES:
@@ -79,7 +91,7 @@ def find_daemon(endpoint: str, kind: EngineKind = EngineKind.DOCKER, timeout_s: 
     if pid <= 0:
         return None
     if kind is EngineKind.PODMAN:
-        return pid if _comm(pid) in PODMAN_SERVICES else None
+        return pid if _is_podman(pid) else None
     if _comm(pid) in DAEMONS:
         return pid
     return running_daemon() if pid == 1 else None

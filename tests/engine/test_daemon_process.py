@@ -51,13 +51,24 @@ def test_behind_socket_activation_the_only_dockerd_of_the_machine_is_meant(
     assert daemon_process.running_daemon() == 42
 
 
-@pytest.mark.parametrize(("program", "is_found"), [("podman", True), ("systemd", True), ("socat", False)])
+@pytest.mark.parametrize(
+    ("program", "arguments", "is_found"),
+    [
+        ("podman", "podman\0system\0service\0", True),
+        ("systemd", "/usr/lib/systemd/systemd\0--user\0", True),
+        # Without root it has executed itself again.
+        ("exe", "/usr/bin/podman\0system\0service\0", True),
+        ("exe", "", False),
+        ("socat", "socat\0podman\0", False),
+    ],
+)
 def test_podmans_service_and_the_systemd_that_starts_it_stand_for_the_engine(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, *, is_found: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, arguments: str, *, is_found: bool
 ) -> None:
     own = tmp_path / str(os.getpid())
     own.mkdir()
     (own / "comm").write_text(f"{program}\n")
+    (own / "cmdline").write_text(arguments)
     monkeypatch.setattr(daemon_process, "PROC", tmp_path)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "podman.sock"))
