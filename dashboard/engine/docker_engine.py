@@ -470,7 +470,8 @@ class DockerEngine:
             identity = ""
             for line in response.content.split(b"\n"):
                 step = decoding.progress_step(line)
-                identity = step.text if step is not None else identity
+                # Podman repeats the id.
+                identity = step.text.partition(" ")[0] if step is not None else identity
             return identity
 
         return await self._call(ask, deadline_s=150.0)

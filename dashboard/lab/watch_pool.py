@@ -88,12 +88,12 @@ class WatchPool:
         pid: int,
         on_change: Subscriber,
         engine_pid: Callable[[], int | None],
-        firewall_backend: str = "",
+        firewall_backend: str | None = None,
         path: str = "",
     ) -> tuple[int, KernelView]:
         """Watches the namespace of ``pid``; returns its inode and the current view. ``engine_pid`` returns the Engine's
         process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
-        rules of the firewall. ``path``: see ``Namespace.of_machine``."""
+        rules of the firewall; it is empty for an engine that names none. ``path``: see ``Namespace.of_machine``."""
         subscription = _Subscription(on_change, pid, engine_pid)
         namespace = await asyncio.to_thread(Namespace.of_machine, pid, path)
         inode = namespace.inode
@@ -126,7 +126,7 @@ class WatchPool:
                     raise
                 shared = self._shared[inode] = _Shared(watch, namespace)
             shared.subscriptions[token] = subscription
-            if firewall_backend and shared.firewall is None:
+            if firewall_backend is not None and shared.firewall is None:
                 try:
                     await shared.read_firewall(firewall_backend)
                 except BaseException:

@@ -29,7 +29,8 @@ class _KernelFacts:
 
 
 async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[str]) -> FirewallRules:
-    """The rules that concern requests. ``backend`` is the one that the Engine names; ``bridges`` are the namespace's.
+    """The rules that concern requests. ``backend`` is the one that the Engine names, empty if it
+    names none: Podman's may be nftables; ``bridges`` are the namespace's.
 
     Never raises an error of the namespace or of a tool: rules that could not be read have the reason."""
     try:
@@ -42,7 +43,7 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
     except (NamespaceGone, OSError) as error:
         reason = str(error)
         return FirewallRules(unread=tuple(UnreadRules(family, reason) for family in Family))
-    listings = Listings(dict(zip(Family, saved, strict=True)), nft, needs_nft=backend.startswith("nftables"))
+    listings = Listings(dict(zip(Family, saved, strict=True)), nft, needs_nft=not backend.startswith("iptables"))
     names = tuple(bridges)
     return await asyncio.to_thread(read_listings, listings, dict.fromkeys(facts.bridged, names))
 

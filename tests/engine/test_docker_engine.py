@@ -38,6 +38,7 @@ def config(arm: ArmSpec, name: str = "one", **options: str) -> dict[str, object]
     return container_config(arm, name=name, labels=LABELS, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("docker")
 async def test_a_hardware_address_is_that_of_the_interface(
     engine: DockerEngine, made: dict[str, str], engine_host: PrivateEngine
 ) -> None:
@@ -62,7 +63,7 @@ async def test_info_names_the_engine_and_its_process(engine: DockerEngine, engin
     assert info.endpoint == engine_host.endpoint
 
 
-@pytest.mark.usefixtures("published_ports")
+@pytest.mark.usefixtures("docker", "published_ports")
 async def test_a_bridge_container_lives_from_create_to_remove(
     engine: DockerEngine, made: dict[str, str], engine_host: PrivateEngine
 ) -> None:
@@ -99,7 +100,7 @@ async def test_a_bridge_container_lives_from_create_to_remove(
     assert refused.value.status == 404
 
 
-@pytest.mark.usefixtures("host_mode")
+@pytest.mark.usefixtures("docker", "host_mode")
 async def test_a_published_port_in_host_mode_is_discarded_with_a_warning_in_the_create_answer(
     engine: DockerEngine, made: dict[str, str]
 ) -> None:
@@ -114,7 +115,7 @@ async def test_a_published_port_in_host_mode_is_discarded_with_a_warning_in_the_
     assert facts.sandbox_key.endswith("/netns/default")
 
 
-@pytest.mark.usefixtures("host_mode")
+@pytest.mark.usefixtures("docker", "host_mode")
 async def test_publishing_all_ports_in_host_mode_is_discarded_without_a_warning(
     engine: DockerEngine, made: dict[str, str]
 ) -> None:
@@ -122,7 +123,7 @@ async def test_publishing_all_ports_in_host_mode_is_discarded_without_a_warning(
     assert created.warnings == ()
 
 
-@pytest.mark.usefixtures("published_ports")
+@pytest.mark.usefixtures("docker", "published_ports")
 async def test_a_taken_port_is_refused_at_start_in_dockers_words(engine: DockerEngine, made: dict[str, str]) -> None:
     arm = ArmSpec("web", Mode.BRIDGE, publish=(Publish(80, 8080),))
     for name in ("one", "two"):
@@ -137,6 +138,7 @@ async def test_a_taken_port_is_refused_at_start_in_dockers_words(engine: DockerE
     assert "port is already allocated" in facts.error
 
 
+@pytest.mark.usefixtures("docker")
 async def test_a_taken_name_is_refused_with_a_conflict(engine: DockerEngine, made: dict[str, str]) -> None:
     await engine.create_container("one", config(ArmSpec("web", Mode.NONE)))
     with pytest.raises(EngineError, match="already in use") as refused:
@@ -144,7 +146,7 @@ async def test_a_taken_name_is_refused_with_a_conflict(engine: DockerEngine, mad
     assert refused.value.status == 409
 
 
-@pytest.mark.usefixtures("host_mode")
+@pytest.mark.usefixtures("docker", "host_mode")
 async def test_a_sysctl_of_the_network_is_refused_in_host_mode(engine: DockerEngine, made: dict[str, str]) -> None:
     arm = ArmSpec("web", Mode.HOST, sysctls={"net.ipv4.ip_forward": "1"})
     await engine.create_container("one", config(arm))
@@ -152,6 +154,7 @@ async def test_a_sysctl_of_the_network_is_refused_in_host_mode(engine: DockerEng
         await engine.start_container("one")
 
 
+@pytest.mark.usefixtures("docker")
 async def test_an_arm_is_found_by_its_key_on_the_experiments_network(
     engine: DockerEngine, made: dict[str, str], engine_host: PrivateEngine
 ) -> None:
@@ -179,6 +182,7 @@ async def test_a_second_network_of_one_name_is_refused(engine: DockerEngine, mad
     assert [network.name for network in await engine.networks(LABELS)] == ["lab-net"]
 
 
+@pytest.mark.usefixtures("docker")
 async def test_a_shared_namespace_has_the_same_sandbox(engine: DockerEngine, made: dict[str, str]) -> None:
     owner = await engine.create_container("one", config(ArmSpec("web", Mode.BRIDGE)))
     await engine.start_container("one")
@@ -241,6 +245,7 @@ async def test_a_program_that_ignores_the_signal_is_killed_after_its_grace(
     await engine.stop_container("one")
 
 
+@pytest.mark.usefixtures("docker")
 async def test_images_are_named_and_an_unknown_one_is_none(engine: DockerEngine) -> None:
     images = await engine.images()
     assert any("nginx:latest" in one.tags and one.exposed == ("80/tcp",) and one.size_bytes > 0 for one in images)

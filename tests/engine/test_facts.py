@@ -12,23 +12,16 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.claims.engine_facts import EngineFacts
-from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from tests.engine.conftest import has_remapped_users
 from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
-pytestmark = pytest.mark.engine
+#: The claims state what Podman does instead.
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
 Run = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def _docker(facts: EngineFacts) -> None:
-    """The claims state what Podman does instead."""
-    if facts.kind is not EngineKind.DOCKER:
-        pytest.skip("these are facts about Docker")
 
 
 def namespace(pid: int | str, kind: str) -> str:

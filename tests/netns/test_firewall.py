@@ -83,6 +83,15 @@ async def test_without_tools_the_reason_is_stated(zoo: Zoo, monkeypatch: pytest.
     assert rules.why_unread(Family.INET) == "iptables-save is not installed"
 
 
+async def test_without_nft_the_rules_of_an_engine_that_names_no_backend_are_unread(
+    zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Podman's netavark writes with nftables or with iptables."""
+    monkeypatch.setattr(firewall.shutil, "which", lambda name, path: None if name == "nft" else f"{path}/{name}")
+    assert (await read(zoo, "iptables")).why_unread(Family.INET) == ""
+    assert (await read(zoo, "")).why_unread(Family.INET) == "nft is not installed"
+
+
 async def test_a_listing_that_is_too_long_is_not_read_in_part(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     zoo.run("iptables-nft", "-t", "nat", "-A", "OUTPUT", *DNAT, "172.17.0.2:80")
     monkeypatch.setattr(firewall, "MAX_LISTING_BYTES", 300)

@@ -44,4 +44,6 @@ def containers(endpoint: str, **filters: str) -> list[str]:
 
 def networks(endpoint: str, **filters: str) -> list[str]:
     """The names of all user-defined networks."""
-    return [network["Name"] for network in get(endpoint, "/networks", type="custom", **filters)]
+    # Podman refuses the filter type=custom.
+    predefined = {"bridge", "host", "none", "podman"}
+    return [name for network in get(endpoint, "/networks", **filters) if (name := network["Name"]) not in predefined]

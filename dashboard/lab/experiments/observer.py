@@ -29,7 +29,8 @@ class ObservationTarget:
     """A process in the namespace to observe, and the paths of its resolver files.
 
     The files are read through the Engine's process: a private host has its own mounts. With ``firewall_backend`` the
-    rules of the firewall are read too: other columns of the namespace do not repeat them.
+    rules of the firewall are read too (empty: the engine names no backend): other columns of the namespace do not
+    repeat them.
     """
 
     key: str
@@ -38,7 +39,7 @@ class ObservationTarget:
     resolv_conf: str
     hosts: str
     dns: tuple[str, ...] = ()
-    firewall_backend: str = ""
+    firewall_backend: str | None = None
     #: The path of another network namespace than that of ``pid``.
     netns: str = ""
 
@@ -238,7 +239,7 @@ def _with_view(state: NamespaceState, view: KernelView, target: ObservationTarge
             routes=view.routes,
             listeners=view.listeners,
             sysctls=view.sysctls,
-            firewall=view.firewall if target.firewall_backend else UNSET,
+            firewall=view.firewall if target.firewall_backend is not None else UNSET,
         )
     )
 

@@ -239,9 +239,12 @@ async def test_the_machine_s_resolver_is_its_own(observer: Observer) -> None:
     assert observer.target(MACHINE) is None
 
 
-async def test_rules_of_the_firewall_are_those_of_the_column_that_asked(observer: Observer, zoo: Zoo) -> None:
+@pytest.mark.parametrize("backend", ["iptables", ""], ids=["iptables", "unknown, as Podman's"])
+async def test_rules_of_the_firewall_are_those_of_the_column_that_asked(
+    observer: Observer, zoo: Zoo, backend: str
+) -> None:
     target = subject(zoo, MACHINE)
-    machine = await observer.add(replace(target, firewall_backend="iptables"))
+    machine = await observer.add(replace(target, firewall_backend=backend))
     arm = await observer.add(replace(target, key="host"))
     assert isinstance(machine.firewall, FirewallRules)
     assert arm.firewall is UNSET
