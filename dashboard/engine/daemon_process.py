@@ -27,8 +27,8 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Whether this is Podman's service. Without root it executes itself again, as /proc/self/exe (podman, pkg/rootless):
-    then only its first argument names it."""
+    """Whether this is Podman's service. Without root it executes itself again, as /proc/self/exe (podman,
+    pkg/rootless): then only its first argument names it."""
     if _comm(pid) in PODMAN_SERVICES:
         return True
     try:

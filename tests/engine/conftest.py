@@ -33,7 +33,7 @@ def facts(engine_host: PrivateEngine) -> EngineFacts:
 
 @pytest.fixture
 def docker(facts: EngineFacts) -> None:
-    """Skips the test on Podman, whose API has other names and messages (tests/lab/experiments/engines/test_podman.py)."""
+    """Skips the test on Podman, whose API has other names and messages."""
     if facts.kind is not EngineKind.DOCKER:
         pytest.skip("Podman's API has other names and messages")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -87,7 +88,8 @@ async def test_without_nft_the_rules_of_an_engine_that_names_no_backend_are_unre
     zoo: Zoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Podman's netavark writes with nftables or with iptables."""
-    monkeypatch.setattr(firewall.shutil, "which", lambda name, path: None if name == "nft" else f"{path}/{name}")
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **options: None if name == "nft" else which(name, **options))
     assert (await read(zoo, "iptables")).why_unread(Family.INET) == ""
     assert (await read(zoo, "")).why_unread(Family.INET) == "nft is not installed"
 
