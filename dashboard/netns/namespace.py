@@ -55,9 +55,10 @@ def living(pid: int) -> Iterator[None]:
 
 def namespace_file(pid: int, kind: str) -> str:
     """The file of a process's namespace. Podman's service may leave its main thread in the network namespace of a
-    container that is gone: its namespace is the one of most of its threads."""
+    container that is gone, or of its bridges: its namespace is the one of most of its threads. A rootless one has
+    executed itself again, as /proc/self/exe."""
     process = Path(f"/proc/{pid}")
-    if kind == "net" and (process / "comm").read_text(errors="replace").strip() == "podman":
+    if kind == "net" and (process / "comm").read_text(errors="replace").strip() in {"podman", "exe"}:
         threads: dict[int, list[Path]] = {}
         for thread in (process / "task").iterdir():
             with suppress(FileNotFoundError):

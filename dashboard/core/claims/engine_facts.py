@@ -29,7 +29,7 @@ class DaemonOptions:
 class EngineFacts:
     """The facts about an engine that decide what claims expect. ``api`` is the version that requests use;
     ``bridge_ipv6``: the default bridge has IPv6; ``rootless_network``: RootlessKit's network driver, empty for engines
-    that run as root."""
+    that run as root or without RootlessKit; ``rootless``: an ordinary user runs it."""
 
     version: Version = UNKNOWN_VERSION
     api: Version = UNKNOWN_VERSION
@@ -37,6 +37,7 @@ class EngineFacts:
     bridge_ipv6: bool = False
     kind: EngineKind = EngineKind.DOCKER
     rootless_network: str = ""
+    rootless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class EngineCondition:
     gateway_mode: str | None = None
     bridge_ipv6: bool | None = None
     rootless_network: str | None = None
+    rootless: bool | None = None
 
     def matches(self, facts: EngineFacts) -> bool:
         """Whether the engine belongs to the set."""
@@ -65,6 +67,7 @@ class EngineCondition:
                 self.gateway_mode is None or options.gateway_mode == self.gateway_mode,
                 self.bridge_ipv6 is None or facts.bridge_ipv6 is self.bridge_ipv6,
                 self.rootless_network is None or facts.rootless_network == self.rootless_network,
+                self.rootless is None or facts.rootless is self.rootless,
             )
         )
 
@@ -73,7 +76,9 @@ class EngineCondition:
         """The set in words: ``before Engine 25.0``, ``with userland-proxy=false``."""
         options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables}
         parts = [
-            f"with {ENGINE_NAMES[self.kind]}" if self.kind is not EngineKind.DOCKER else "",
+            f"with {'rootless ' * bool(self.rootless)}{ENGINE_NAMES[self.kind]}"
+            if self.rootless or self.kind is not EngineKind.DOCKER
+            else "",
             "before Engine {}.{}".format(*self.before) if self.before else "",
             "before API {}.{}".format(*self.before_api) if self.before_api else "",
             *(f"with {name}={str(value).lower()}" for name, value in options.items() if value is not None),
@@ -88,6 +93,9 @@ class EngineCondition:
 
 #: Podman behind Docker's API.
 PODMAN = EngineCondition(kind=EngineKind.PODMAN)
+ROOTLESS_PODMAN = EngineCondition(kind=EngineKind.PODMAN, rootless=True)
+#: Why there is no statement about them.
+ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in the user's rootless-netns, which is not visible."
 
 
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
@@ -135,6 +143,9 @@ def facts_of(
     *,
     bridge_ipv6: bool,
     rootless_network: str = "",
+    rootless: bool = False,
 ) -> EngineFacts:
     """The facts, from texts in an engine's responses."""
-    return EngineFacts(parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network)
+    return EngineFacts(
+        parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network, rootless
+    )

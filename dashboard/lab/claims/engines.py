@@ -153,7 +153,15 @@ async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
         options = replace(options, userland_proxy=info.userland_proxy)
     ipv6 = any(network.name == "bridge" and network.ipv6 for network in await engine.networks({}))
     network = info.rootlesskit.network_driver if info.rootlesskit is not None else ""
-    return facts_of(info.kind, info.version, info.api, options, bridge_ipv6=ipv6, rootless_network=network)
+    return facts_of(
+        info.kind,
+        info.version,
+        info.api,
+        options,
+        bridge_ipv6=ipv6,
+        rootless_network=network,
+        rootless=info.rootless,
+    )
 
 
 async def open_engine(

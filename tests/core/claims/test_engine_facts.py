@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dashboard.core.claims.engine_facts import (
     GATEWAY_MODE,
+    ROOTLESS_PODMAN,
     DaemonOptions,
     EngineCondition,
     EngineFacts,
@@ -33,6 +35,7 @@ USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat")
         ({"bridge_ipv6": True}, {"bridge_ipv6": True}, {"bridge_ipv6": False}),
         ({"rootless_network": "slirp4netns"}, {"rootless_network": "slirp4netns"}, {"rootless_network": "pasta"}),
         ({"rootless_network": "slirp4netns"}, {"rootless_network": "slirp4netns"}, {}),
+        ({"rootless": True}, {"rootless": True}, {"rootless": False}),
         (
             {"bridge_ipv6": True, "before": (25, 0)},
             {"bridge_ipv6": True, "version": (20, 10)},
@@ -107,4 +110,7 @@ def test_a_version_of_podman_is_none_of_docker() -> None:
     assert not EngineCondition(before=(25, 0)).matches(podman)
     assert EngineCondition(EngineKind.PODMAN).matches(podman)
     assert EngineCondition(EngineKind.PODMAN).text == "with Podman"
+    assert not ROOTLESS_PODMAN.matches(podman)
+    assert ROOTLESS_PODMAN.matches(replace(podman, rootless=True))
+    assert ROOTLESS_PODMAN.text == "with rootless Podman"
     assert not EngineCondition(EngineKind.PODMAN).matches(EngineFacts((26, 1), (1, 45), USUAL))

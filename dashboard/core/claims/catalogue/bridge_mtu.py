@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import find_interface
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import BridgeStates, observe_default_bridge
@@ -32,6 +32,7 @@ CLAIM = Claim(
     judge=judge,
     lines=(LINE, "docker exec ID ip link show eth0"),
     otherwise=(
+        Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),
         Expectation(
             PODMAN,
             statement="A container on the default bridge has podman0's MTU, whatever the MTU of the machine's uplink.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import find_interface, interface_names
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import BridgeStates, observe_default_bridge
@@ -36,6 +36,7 @@ CLAIM = Claim(
     judge=judge,
     lines=(LINE, "ip -o link"),
     otherwise=(
+        Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),
         Expectation(
             PODMAN,
             statement="A veth pair connects a container to the default bridge: one end is its eth0, the other a port "

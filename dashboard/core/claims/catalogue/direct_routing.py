@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Response, Testbed
@@ -46,6 +46,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"create lab": "create -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected lab"},
     otherwise=(
+        Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),
         Expectation(
             PODMAN,
             statement="Another machine that has a route to a bridge network reaches a container's own address on a "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
@@ -56,6 +56,12 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={" -e NETMODES_ADDRESS=127.0.0.1": ""},
     otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            statement="A program that binds to 127.0.0.1 inside a bridge container is unreachable through -p: "
+            "rootlessport accepts the connection, and the response is empty.",
+            judge=judge,
+        ),
         Expectation(
             PODMAN,
             statement="A program that binds to 127.0.0.1 inside a bridge container is unreachable through -p: the "

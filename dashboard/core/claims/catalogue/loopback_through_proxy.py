@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat
 
@@ -49,6 +49,12 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"127.0.0.1": "{machine}"},
     otherwise=(
+        Expectation(ROOTLESS_PODMAN, not_testable="Podman has no docker-proxy: without root rootlessport listens."),
+        Expectation(
+            PODMAN,
+            not_testable="Podman has no docker-proxy: netavark translates (DNAT) requests to 127.0.0.1 too, in rules "
+            "without counters.",
+        ),
         Expectation(
             EngineCondition(userland_proxy=False),
             statement="The kernel translates (DNAT) a request to a published port at 127.0.0.1 too: the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
@@ -39,6 +39,7 @@ CLAIM = Claim(
     judge=judge,
     lines=(LINE, "curl http://ADDRESS/"),
     otherwise=(
+        Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),
         Expectation(
             PODMAN,
             statement="The machine reaches a bridge container at its own address, without -p; the server sees the "
