@@ -43,7 +43,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             PODMAN,
-            statement="In host mode the container has a hosts file of its own, without the names of the machine's.",
+            statement="In host mode the container has a new hosts file, without the names in the machine's.",
             judge=judge_separate,
             exact="Podman uses no base file for containers that are created through Docker's API (podman, "
             "pkg/api/handlers/compat/containers_create.go), unless base_hosts_file in containers.conf names one.",
