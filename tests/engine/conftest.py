@@ -38,14 +38,6 @@ def docker(facts: EngineFacts) -> None:
         pytest.skip("Podman's API has other names and messages")
 
 
-@pytest.fixture
-def published_ports(facts: EngineFacts) -> EngineFacts:
-    """``facts`` of an engine that publishes ports at the machine's addresses; others skip the test."""
-    if facts.options.gateway_mode == "routed":
-        pytest.skip("a routed network publishes no port of the machine: clients use the container's address")
-    return facts
-
-
 def security_options(host: PrivateEngine) -> str:
     """The engine's security options, as JSON."""
     return host.docker("info", "--format", "{{json .SecurityOptions}}")

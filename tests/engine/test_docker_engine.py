@@ -63,7 +63,7 @@ async def test_info_names_the_engine_and_its_process(engine: DockerEngine, engin
     assert info.endpoint == engine_host.endpoint
 
 
-@pytest.mark.usefixtures("docker", "published_ports")
+@pytest.mark.usefixtures("docker")
 async def test_a_bridge_container_lives_from_create_to_remove(
     engine: DockerEngine, made: dict[str, str], engine_host: PrivateEngine
 ) -> None:
@@ -123,7 +123,7 @@ async def test_publishing_all_ports_in_host_mode_is_discarded_without_a_warning(
     assert created.warnings == ()
 
 
-@pytest.mark.usefixtures("docker", "published_ports")
+@pytest.mark.usefixtures("docker")
 async def test_a_taken_port_is_refused_at_start_in_dockers_words(engine: DockerEngine, made: dict[str, str]) -> None:
     arm = ArmSpec("web", Mode.BRIDGE, publish=(Publish(80, 8080),))
     for name in ("one", "two"):

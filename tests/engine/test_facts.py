@@ -145,7 +145,6 @@ def test_two_servers_on_one_port_in_host_mode_start_and_the_second_exits(engine_
     assert "Address already in use" in engine_host.try_docker("logs", second).stderr
 
 
-@pytest.mark.usefixtures("published_ports")
 def test_two_containers_on_one_published_port_and_the_engine_refuses_the_second(
     engine_host: PrivateEngine, run: Run
 ) -> None:
@@ -197,12 +196,12 @@ def test_in_host_mode_the_program_itself_listens_on_the_machine(engine_host: Pri
 
 
 def test_a_published_port_is_listened_on_by_one_docker_proxy_per_family(
-    engine_host: PrivateEngine, run: Run, published_ports: EngineFacts
+    engine_host: PrivateEngine, run: Run, facts: EngineFacts
 ) -> None:
     run("-p", "8080:80", "nginx")
     lines = engine_host.on_machine("ss", "-Hltnp", "sport = :8080").splitlines()
     addresses = sorted(line.split()[3] for line in lines)
-    if published_ports.options.userland_proxy:
+    if facts.options.userland_proxy:
         assert addresses == ["0.0.0.0:8080", "[::]:8080"]
         assert len({re.search(r"docker-proxy\",pid=(\d+)", line)[1] for line in lines}) == 2  # type: ignore[index]
     else:
@@ -216,7 +215,6 @@ def test_a_program_in_bridge_mode_listens_in_its_own_namespace_only(engine_host:
     assert engine_host.on_machine("ss", "-Hltn", "sport = :80") == ""
 
 
-@pytest.mark.usefixtures("published_ports")
 def test_grep_for_port_80_finds_port_8080_too_and_a_filter_of_ss_does_not(engine_host: PrivateEngine, run: Run) -> None:
     run("-p", "8080:80", "nginx")
     assert ":80" in engine_host.on_machine("ss", "-Hltn")
@@ -229,11 +227,11 @@ def dnat_packets(host: PrivateEngine) -> int:
 
 
 @pytest.fixture
-def machine_publishes(published_ports: EngineFacts) -> EngineFacts:
+def machine_publishes(facts: EngineFacts) -> EngineFacts:
     """``facts`` of an engine that publishes ports at every address of the machine; others skip the test."""
-    if published_ports.rootless_network:
+    if facts.rootless_network:
         pytest.skip("RootlessKit connects to published ports at 127.0.0.1 of its namespace only")
-    return published_ports
+    return facts
 
 
 def test_loopback_goes_through_docker_proxy_and_every_other_local_address_is_dnated(
@@ -256,19 +254,21 @@ def test_the_server_sees_the_gateway_through_docker_proxy_and_the_client_itself_
     run("-p", "8080:80", "nginx")
     run("--network", "host", "nginx")
     assert client_seen(engine_host, "127.0.0.1:8080") == "172.17.0.1"
-    translated = MACHINE_ADDRESS if machine_publishes.options.iptables else "172.17.0.1"
-    assert client_seen(engine_host, f"{MACHINE_ADDRESS}:8080") == translated
+    options = machine_publishes.options
+    # Without docker-proxy the Engine masquerades requests from the machine itself.
+    itself = options.iptables and options.userland_proxy
+    assert client_seen(engine_host, f"{MACHINE_ADDRESS}:8080") == (MACHINE_ADDRESS if itself else "172.17.0.1")
     assert client_seen(engine_host, "127.0.0.1") == "127.0.0.1"
 
 
 def test_a_program_on_its_own_loopback_accepts_through_the_proxy_and_answers_nothing(
-    engine_host: PrivateEngine, run: Run, published_ports: EngineFacts
+    engine_host: PrivateEngine, run: Run, facts: EngineFacts
 ) -> None:
     one = run("-p", "8080:80", "-e", "NETMODES_ADDRESS=127.0.0.1", "nginx")
     until(lambda: ":80" in inside(engine_host, one, "netstat", "-tln"))
     done = engine_host.try_on_machine("curl", "-sv", "--max-time", "5", "http://127.0.0.1:8080/")
     assert done.stdout == ""
-    if published_ports.options.userland_proxy:
+    if facts.options.userland_proxy:
         assert re.search("(Connected|Established connection) to 127[.]0[.]0[.]1", done.stderr)
         assert done.returncode in {52, 56}  # empty reply, or reset
     else:
@@ -276,14 +276,14 @@ def test_a_program_on_its_own_loopback_accepts_through_the_proxy_and_answers_not
 
 
 def test_a_port_published_from_an_ipv4_bridge_answers_on_ipv6_through_docker_proxy(
-    engine_host: PrivateEngine, run: Run, published_ports: EngineFacts
+    engine_host: PrivateEngine, run: Run, facts: EngineFacts
 ) -> None:
-    if published_ports.bridge_ipv6:
+    if facts.bridge_ipv6:
         pytest.skip("the default bridge has IPv6")
     run("-p", "8080:80", "nginx")
     # At the other address RootlessKit does not connect.
-    addresses = ["::1"] if published_ports.rootless_network else ["::1", "2001:db8::2"]
-    if published_ports.options.userland_proxy:
+    addresses = ["::1"] if facts.rootless_network else ["::1", "2001:db8::2"]
+    if facts.options.userland_proxy:
         seen = {client_seen(engine_host, f"[{address}]:8080") for address in addresses}
         assert seen == {"172.17.0.1"}
     else:
