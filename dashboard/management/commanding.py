@@ -65,6 +65,8 @@ class NetmodesCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Runs the command. On the command line an error prints only its message, and a signal one sentence."""
         interrupts.raise_interrupts()
+        if options.get("privileged_hosts"):
+            os.environ[VARIABLE] = Runtime.PRIVILEGED
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
                 stream.reconfigure(errors="netmodes.ascii")
@@ -142,18 +144,13 @@ class NetmodesCommand(BaseCommand):
 
 
 def add_privileged_hosts(parser: ArgumentParser) -> None:
-    """The option for machines that do not permit user namespaces."""
+    """The option for machines that do not permit user namespaces. ``NetmodesCommand`` sets it for this process and those
+    that it starts."""
     parser.add_argument(
         "--privileged-hosts",
         action="store_true",
         help="root on private hosts is root on this machine; for machines that do not permit user namespaces",
     )
-
-
-def choose_host_runtime(options: dict[str, Any]) -> None:
-    """Set the runtime of private hosts for this process and those that it starts."""
-    if options.get("privileged_hosts"):
-        os.environ[VARIABLE] = Runtime.PRIVILEGED
 
 
 def require_root(purpose: str) -> None:

@@ -65,5 +65,7 @@ def test_the_users_own_database_and_settings_are_left_out(monkeypatch: pytest.Mo
 def test_the_engine_of_private_hosts_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETMODES_ENGINE_ROOT", "/root-of-forky")
     monkeypatch.setenv("NETMODES_ENGINE_OPTIONS", "{}")
+    monkeypatch.setenv("NETMODES_HOST_RUNTIME", "privileged")
     environment = environment_with()
+    assert environment["NETMODES_HOST_RUNTIME"] == "privileged"
     assert (environment["NETMODES_ENGINE_ROOT"], environment["NETMODES_ENGINE_OPTIONS"]) == ("/root-of-forky", "{}")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts.cleanup import start_ticks
-from dashboard.management.commanding import choose_host_runtime
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import ROOT, Terminal, run_here
 
@@ -76,15 +75,19 @@ def test_removing_all_without_hosts_is_no_error(nowhere: Terminal) -> None:
     assert json.loads(done.out) == {"schema": "hosts/1", "hosts": []}
 
 
-def test_privileged_hosts_are_an_explicit_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_privileged_hosts_are_an_explicit_choice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NETMODES_HOST_RUNTIME", "user-namespace")
-    choose_host_runtime({"privileged_hosts": False})
+    assert run_here(capsys, "claims", "--list").code == 0
     assert os.environ["NETMODES_HOST_RUNTIME"] == "user-namespace"
-    choose_host_runtime({"privileged_hosts": True})
+    assert run_here(capsys, "claims", "--list", "--privileged-hosts").code == 0
     assert os.environ["NETMODES_HOST_RUNTIME"] == "privileged"
 
 
-@pytest.mark.parametrize("command", [("up",), ("hosts", "create")])
+@pytest.mark.parametrize(
+    "command", [("up",), ("hosts", "create"), ("compare",), ("measure",), ("claims",), ("bench",)], ids=" ".join
+)
 def test_the_commands_that_start_hosts_have_the_option(
     capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:

@@ -69,7 +69,7 @@ def user_namespace_refusal() -> str:
     except _RefusedError as error:
         return (
             f"This machine does not permit user namespaces ({str(error)[:200]}). Increase user.max_user_namespaces, or "
-            f"use --privileged-hosts (up, hosts create) or {VARIABLE}={Runtime.PRIVILEGED}: "
+            f"use the option --privileged-hosts or {VARIABLE}={Runtime.PRIVILEGED}: "
             "root on a private host is then root on this machine."
         )
     return ""

@@ -15,7 +15,7 @@ from dashboard.bench.statistics import Report
 from dashboard.bench.table import report_text
 from dashboard.engine.hosts.debian_root import DebianRootError
 from dashboard.engine.hosts.variants import VARIANTS
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 
 
 class Command(NetmodesCommand):
@@ -41,6 +41,7 @@ class Command(NetmodesCommand):
             metavar="NAME",
             help=f"run on another engine, whose root is made if it is missing: {', '.join(VARIANTS)}",
         )
+        add_privileged_hosts(parser)
         parser.add_argument("--json", action="store_true", help="print bench/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:

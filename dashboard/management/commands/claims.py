@@ -17,7 +17,7 @@ from dashboard.core.comparison.text_table import printable
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.lab.bootstrap import open_context
 from dashboard.lab.claims.worker import execute_run
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 from dashboard.store import claim_runs
 
 
@@ -32,6 +32,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--list", action="store_true", help="list the claims without running them")
         parser.add_argument("--markdown", action="store_true", help="with --list: the table of docs/claims.md")
         parser.add_argument("--all", action="store_true", help="show the evidence of every claim")
+        add_privileged_hosts(parser)
         parser.add_argument("--json", action="store_true", help="print claims/1, a list")
 
     def handle(self, *_args: Any, **options: Any) -> None:

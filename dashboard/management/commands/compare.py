@@ -13,7 +13,7 @@ from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.modes import NETWORK_DRIVERS, Mode
 from dashboard.lab.one_shot import compare_once
 from dashboard.latency.environment import read_machine
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 from dashboard.store.reports import saved as saved_reports
 
 FAILED_STATUSES = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatus.WAITING, ArmStatus.CREATED}
@@ -56,6 +56,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--save", action="store_true", help="save a report")
         parser.add_argument("--keep", action="store_true", help="leave the experiment running")
         parser.add_argument("--all", action="store_true", help="also show rows without differences")
+        add_privileged_hosts(parser)
         parser.add_argument("--json", action="store_true", help="print comparison/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -20,7 +20,6 @@ from dashboard.management.commanding import (
     WRONG_USAGE,
     NetmodesCommand,
     add_privileged_hosts,
-    choose_host_runtime,
     require_root,
 )
 
@@ -79,7 +78,6 @@ class Command(NetmodesCommand):
         if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_HOSTS):
             raise CommandError(f"N must be a number from 1 to {MAX_HOSTS}, not “{text[:20]}”.", returncode=WRONG_USAGE)
         folder = configuration.data_dir()
-        choose_host_runtime(options)
         self.say(f"Starting {text} private host{'s' if text != '1' else ''}")
         created: list[PrivateHost] = []
         try:

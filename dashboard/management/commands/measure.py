@@ -17,7 +17,7 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.lab.measurements.run import measure_paths
 from dashboard.lab.one_shot import launched
 from dashboard.latency.runner import Progress
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
 from dashboard.store.reports import saved as saved_reports
@@ -59,6 +59,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--seed", type=int, help="seed of the block order (default: random; recorded)")
         parser.add_argument("--title", default="", help="title of the run, and of the report")
         parser.add_argument("--save", action="store_true", help="save a report")
+        add_privileged_hosts(parser)
         parser.add_argument("--json", action="store_true", help="print measurement/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:

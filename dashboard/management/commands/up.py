@@ -22,7 +22,6 @@ from dashboard.management.commanding import (
     WRONG_USAGE,
     NetmodesCommand,
     add_privileged_hosts,
-    choose_host_runtime,
 )
 from dashboard.management.serving import (
     address_to_open,
@@ -99,7 +98,6 @@ class Command(NetmodesCommand):
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
         os.environ["NETMODES_ROLE"] = str(role)
-        choose_host_runtime(options)
         if role is Role.LAB:
             self._run_lab()
         else:
