@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
+from dashboard import configuration
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
 from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, describe_podman
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
@@ -14,6 +15,7 @@ from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
 from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
+from dashboard.engine.hosts.shared_layers import sharing_refusal
 from dashboard.engine.hosts.syscall_filter import filter_refusal
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
@@ -116,7 +118,9 @@ def _host_check() -> Check:
         return Check("private hosts", ok=False, detail=problem)
     if suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE:
         detail = "root of a private host is an ordinary user of this machine"
-        return Check("private hosts", ok=True, detail="; ".join(filter(None, (detail, filter_refusal()))))
+        reason = sharing_refusal(configuration.data_dir())
+        copies = f"each has a copy of the lab image, because its layers cannot be shared ({reason})" if reason else ""
+        return Check("private hosts", ok=True, detail="; ".join(filter(None, (detail, filter_refusal(), copies))))
     detail = "root of a private host is root of this machine: give one only to people whom you trust with root on it"
     return Check("private hosts", ok=True, detail=detail)
 

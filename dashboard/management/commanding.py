@@ -144,8 +144,8 @@ class NetmodesCommand(BaseCommand):
 
 
 def add_privileged_hosts(parser: ArgumentParser) -> None:
-    """The option for machines that do not permit user namespaces. ``NetmodesCommand`` sets it for this process and those
-    that it starts."""
+    """The option for machines that do not permit user namespaces. ``NetmodesCommand`` applies it to this process and
+    those that it starts."""
     parser.add_argument(
         "--privileged-hosts",
         action="store_true",

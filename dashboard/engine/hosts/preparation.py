@@ -16,6 +16,7 @@ from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime
+from dashboard.engine.hosts.shared_layers import sharing_refusal
 from dashboard.engine.hosts.syscall_filter import Scope
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ def prepare(
         user = str(daemon["userns-remap"]).partition(":")[0]
         for file in ("subuid", "subgid"):
             (folder / "etc" / file).write_text(f"{user}:{REMAPPED_IDS}\n")
+    copied = template is not None and bool(host.owner) and bool(sharing_refusal(template.folder.parent))
     if template is not None:
-        template.copy_to(host.data)
+        template.copy_to(host.data, with_layers=copied)
         daemon = {"storage-driver": "overlay2", **daemon}
     (folder / "root").write_text(str(root or ""))
-    (folder / "layers").write_text(template.mounts if template is not None else "")
+    (folder / "layers").write_text(template.mounts if template is not None and not copied else "")
     (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
     if host.owner:
         host.data.mkdir(mode=0o711, exist_ok=True)

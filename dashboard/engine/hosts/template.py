@@ -1,7 +1,8 @@
 """A data-root with the lab image, prepared once and shared by many private hosts.
 
 Small files are copied for each host; the image's layers are mounted read-only into each and exist once on disk and once
-in the page cache. A host that removes the image removes only its own mount."""
+in the page cache. A host that removes the image removes only its own mount. Where they cannot be mounted with the ids of
+a host (``shared_layers``), each host gets a copy."""
 
 from __future__ import annotations
 
@@ -34,9 +35,9 @@ class HostTemplate:
     folder: Path
     layers: tuple[str, ...]
 
-    def copy_to(self, data: Path) -> None:
-        """Create a data-root with empty folders for the layers. Blocks."""
-        skipped = {str(self.folder / one) for one in self.layers}
+    def copy_to(self, data: Path, *, with_layers: bool = False) -> None:
+        """Create a data-root, with empty folders for the layers unless they are copied too. Blocks."""
+        skipped = set() if with_layers else {str(self.folder / one) for one in self.layers}
 
         def ignore(folder: str, names: list[str]) -> set[str]:
             return set(names) if folder in skipped else set()
