@@ -8,10 +8,8 @@ that proves that they can (``./netmodes test --all``)."""
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,12 +21,9 @@ from dashboard.core.modes import Mode
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.cleanup import cgroup_folders, start_ticks
-from dashboard.engine.hosts.limits import processes
-from dashboard.engine.hosts.private_host import RUN, PrivateHost
+from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.runtimes import Runtime
-from dashboard.engine.hosts.shell import open_shell
 from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.protocol import EngineError
 from dashboard.web.experiments.forms import LaunchForm
@@ -36,31 +31,15 @@ from tests.support import engine_api
 from tests.support.escapes.assault import Outcome, attack
 from tests.support.escapes.attempts import ATTEMPTS, Attempt
 from tests.support.escapes.machine import ORIGINS, machine, sleeper
+from tests.support.escapes.remains import clock_ticks, leave_everything, remains
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
-from tests.support.screens import Screen
 
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.skipif(engine_root() is not None, reason="the probe needs Python in the host: the machine's programs"),
 ]
 LIMITS = HostLimits(512, 512, 1.0)
-#: What a participant leaves behind: containers that do not end, a terminal's background, namespaces, links, mounts.
-REMAINS = """
-docker network create left; docker volume create left
-docker run -d --restart always --network left -v left:/v nginx sh -c 'trap "" TERM INT; while :; do sleep 1; done'
-docker run -d --privileged --pid host --network host --cgroupns host -v /:/h nginx sh -c '
-    ip link add left type dummy; ip netns add left 2> /dev/null
-    mkdir -p /tmp/m; mount -t tmpfs left /tmp/m; mount -t tmpfs left /h/tmp
-    for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
-        mkdir -p $d/containers/left; echo $$ > $d/containers/left/cgroup.procs
-    done
-    unshare -n -u -i -m sleep 100000 & setsid nohup sleep 100000 & exec sleep 100000'
-setsid nohup bash -c 'trap "" HUP TERM; while :; do sleep 1; done' > /dev/null 2>&1 &
-"""
-LEFT = "until [ $(docker ps -q | wc -l) = 2 ]; do sleep 0.1; done; echo all-$((40+2))\r"
-
-
 #: A setting of the whole machine, which an attempt sets to what it is.
 OVERCOMMIT = Path("/proc/sys/vm/overcommit_memory").read_text().strip()
 #: What a participant can enter in the form that launches containers on the host: fields of an arm.
@@ -194,51 +173,6 @@ def test_an_attempt_reaches_nothing_outside(outcomes: tuple[Runtime, dict[str, O
         assert outcome.reached is attempt.privileged, outcome.output
 
 
-def older_than(ticks: int) -> list[int]:
-    """The processes of the machine that started before: numbers of namespaces and ranges of ids are used again at once,
-    by hosts of other tests."""
-    return [pid for path in Path("/proc").glob("[0-9]*") if (start_ticks(pid := int(path.name)) or ticks) < ticks]
-
-
-def users(first: int, pids: list[int]) -> list[int]:
-    """The processes with a user of this range of ids."""
-    found = []
-    for pid in pids:
-        try:
-            if first <= Path(f"/proc/{pid}").stat().st_uid < first + 65536:
-                found.append(pid)
-        except OSError:
-            continue
-    return found
-
-
-def namespaces_of(pids: list[int]) -> set[str]:
-    """The namespaces of these processes, apart from this one's."""
-    own = {str(path.readlink()) for path in Path("/proc/self/ns").iterdir()}
-    found = set()
-    for pid in pids:
-        try:
-            found |= {str(path.readlink()) for path in Path(f"/proc/{pid}/ns").iterdir()}
-        except OSError:
-            continue
-    return found - own
-
-
-def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]:
-    """What exists of a host that was removed at ``ended``: processes, cgroups, mounts, files, and namespaces that a
-    process or a mount holds."""
-    pids = older_than(ended)
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    files = [path for path in (host.folder, RUN / host.id) if path.exists()]
-    return [
-        *(users(host.owner, pids) if host.owner else ()),
-        *cgroup_folders(host.name),
-        *(line for line in mounts if f"/{host.id}" in line or any(one in line for one in namespaces)),
-        *files,
-        *(namespaces_of(pids) & namespaces),
-    ]
-
-
 @pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_nothing_remains_of_a_host_that_was_attacked(
     session_hosts_folder: Path, template: HostTemplate, rounds: int
@@ -247,19 +181,10 @@ def test_nothing_remains_of_a_host_that_was_attacked(
         links = socket.if_nameindex()
         host = start(session_hosts_folder, template, "g-3", Runtime.USER_NAMESPACE)
         try:
-            screen = Screen(open_shell(host, 200, 50))
-            screen.sees(r":~# ")
-            for line in REMAINS.strip().split("\n"):
-                screen.type(line + "\r")
-            screen.type(LEFT)
-            screen.sees("all-42\r\n", 60)
-            running = processes(host.name)
-            assert len(running) > 10
-            namespaces = namespaces_of(running)
-            assert len(namespaces) > 8
+            shell, namespaces = leave_everything(host)
         finally:
             asyncio.run(private_host.stop(host))
-        screen.shell.end()
-        ended = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+        shell.end()
+        ended = clock_ticks()
         until(lambda: remains(host, namespaces, ended) == [])  # noqa: B023
         assert socket.if_nameindex() == links

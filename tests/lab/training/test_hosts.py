@@ -23,6 +23,7 @@ from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from tests.lab.hosts_harness import HostsHarness, hosts_harness
+from tests.support.escapes.remains import clock_ticks, leave_everything, remains
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 
@@ -126,6 +127,24 @@ async def test_a_host_survives_its_server_and_its_engine_but_not_a_reset_or_idli
     await harness.change(idle_s=600)
     harness.later = 601.0
     await harness.reaches(1, HostStage.STOPPED, "after 10 minutes without use", 10)
+
+
+@pytest.mark.engine
+async def test_nothing_remains_of_an_attacked_host_after_its_reset(harness: HostsHarness) -> None:
+    first = await harness.ready(1)
+    host = await harness.hosts.private_host_of(harness.group(1))
+    shell, namespaces = await asyncio.to_thread(leave_everything, host)
+    before = clock_ticks()
+    await harness.hosts.reset(harness.group(1))
+
+    async def is_another() -> bool:
+        state = await harness.hosts.state_of(harness.group(1))
+        return state.stage is HostStage.READY and state.host != first.host
+
+    await eventually(is_another, 40)
+    await asyncio.to_thread(shell.end)
+    await eventually(lambda: remains(host, namespaces, before) == [])
+    assert await names(harness, 1) == []
 
 
 async def test_groups_queue_when_the_machine_has_no_capacity(no_dockerd: HostsHarness) -> None:

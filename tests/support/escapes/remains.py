@@ -1,0 +1,94 @@
+"""What a participant leaves on a private host, and what remains of it on the machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from dashboard.engine.hosts.cleanup import cgroup_folders, start_ticks
+from dashboard.engine.hosts.limits import processes
+from dashboard.engine.hosts.private_host import RUN, PrivateHost
+from dashboard.engine.hosts.shell import HostShell, open_shell
+from tests.support.screens import Screen
+
+#: What a participant leaves behind: containers that do not end, a terminal's background, namespaces, links, mounts.
+REMAINS = """
+docker network create left; docker volume create left
+docker run -d --restart always --network left -v left:/v nginx sh -c 'trap "" TERM INT; while :; do sleep 1; done'
+docker run -d --privileged --pid host --network host --cgroupns host -v /:/h nginx sh -c '
+    ip link add left type dummy; ip netns add left 2> /dev/null
+    mkdir -p /tmp/m; mount -t tmpfs left /tmp/m; mount -t tmpfs left /h/tmp
+    for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
+        mkdir -p $d/containers/left; echo $$ > $d/containers/left/cgroup.procs
+    done
+    unshare -n -u -i -m sleep 100000 & setsid nohup sleep 100000 & exec sleep 100000'
+setsid nohup bash -c 'trap "" HUP TERM; while :; do sleep 1; done' > /dev/null 2>&1 &
+"""
+LEFT = "until [ $(docker ps -q | wc -l) = 2 ]; do sleep 0.1; done; echo all-$((40+2))\r"
+
+
+def leave_everything(host: PrivateHost) -> tuple[HostShell, set[str]]:
+    """Leaves processes, containers, links, mounts and cgroups behind, from a terminal. Returns the terminal and the
+    namespaces of the host."""
+    screen = Screen(open_shell(host, 200, 50))
+    screen.sees(r":~# ")
+    for line in REMAINS.strip().split("\n"):
+        screen.type(line + "\r")
+    screen.type(LEFT)
+    screen.sees("all-42\r\n", 60)
+    running = processes(host.name)
+    assert len(running) > 10
+    namespaces = namespaces_of(running)
+    assert len(namespaces) > 8
+    return screen.shell, namespaces
+
+
+def clock_ticks() -> int:
+    """The time as processes are dated: clock ticks after boot."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+
+
+def older_than(ticks: int) -> list[int]:
+    """The processes of the machine that started before: numbers of namespaces and ranges of ids are used again at once,
+    by hosts of other tests."""
+    return [pid for path in Path("/proc").glob("[0-9]*") if (start_ticks(pid := int(path.name)) or ticks) < ticks]
+
+
+def users(first: int, pids: list[int]) -> list[int]:
+    """The processes with a user of this range of ids."""
+    found = []
+    for pid in pids:
+        try:
+            if first <= Path(f"/proc/{pid}").stat().st_uid < first + 65536:
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def namespaces_of(pids: list[int]) -> set[str]:
+    """The namespaces of these processes, apart from this one's."""
+    own = {str(path.readlink()) for path in Path("/proc/self/ns").iterdir()}
+    found = set()
+    for pid in pids:
+        try:
+            found |= {str(path.readlink()) for path in Path(f"/proc/{pid}/ns").iterdir()}
+        except OSError:
+            continue
+    return found - own
+
+
+def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]:
+    """What exists of a host that was removed after ``ended``: processes, cgroups, mounts, files, and namespaces that a
+    process or a mount holds."""
+    pids = older_than(ended)
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    files = [path for path in (host.folder, RUN / host.id) if path.exists()]
+    return [
+        *(users(host.owner, pids) if host.owner else ()),
+        *cgroup_folders(host.name),
+        *(line for line in mounts if f"/{host.id}" in line or any(one in line for one in namespaces)),
+        *files,
+        *(namespaces_of(pids) & namespaces),
+    ]
