@@ -14,8 +14,7 @@ from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeRe
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
-from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
-from dashboard.engine.hosts.shared_layers import sharing_refusal
+from dashboard.engine.hosts.runtimes import Runtime, sharing_refusal, suitable_runtime
 from dashboard.engine.hosts.syscall_filter import filter_refusal
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds

@@ -15,8 +15,7 @@ from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
 from dashboard.engine.hosts.registry import PrivateHost
-from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime
-from dashboard.engine.hosts.shared_layers import sharing_refusal
+from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime, sharing_refusal
 from dashboard.engine.hosts.syscall_filter import Scope
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""How a private host is separated from the machine: the runtimes, the chosen one, and whether the kernel permits it.
+"""How a private host is separated from the machine: the runtimes, the chosen one, and what the kernel permits.
 
 A runtime is a script that becomes the host's engine, and what ``private_host`` prepares for it. Another one, such as a
 virtual machine for each group, needs: an engine behind ``PrivateHost.socket``, a process of this machine with the
@@ -24,6 +24,21 @@ PROBE = (
     "sh -c 'mount -t proc proc /proc && { mount -t sysfs sysfs /sys || mount -t sysfs -o ro sysfs /sys; }'"
 )
 PROBE_TIMEOUT_S = 10.0
+#: Mounts a new folder below $1 onto itself with the ids of a user namespace (mount_setattr(2)), and prints its owner.
+PROBED_ID = 524288
+SHARING_PROBE = f"""
+map=0:{PROBED_ID}:2
+folder=$(mktemp -d "$1/.probe.XXXXXX")
+unshare --user --map-users=$map --map-groups=$map --setuid 0 --setgid 0 -- sleep {PROBE_TIMEOUT_S:.0f} &
+holder=$!
+trap 'kill $holder; ! mountpoint -q "$folder" || umount "$folder"; rmdir "$folder"' EXIT
+until grep -qs " {PROBED_ID} " /proc/$holder/uid_map && grep -qs " {PROBED_ID} " /proc/$holder/gid_map; do
+    kill -0 $holder
+    sleep 0.005
+done
+mount -o "bind,ro,X-mount.idmap=/proc/$holder/ns/user" "$folder" "$folder"
+stat -c %u "$folder"
+"""
 
 
 class Runtime(StrEnum):
@@ -76,24 +91,53 @@ def user_namespace_refusal() -> str:
 
 
 class _RefusedError(Exception):
-    """A user namespace cannot be created; ``str()`` states the reason."""
+    """The machine does not permit it; ``str()`` states the reason."""
 
 
-@functools.cache
-def _create_user_namespace() -> None:
-    """Run the probe. Only a success is cached: an exception is not. Raises _RefusedError."""
+def _probe(*command: str) -> subprocess.CompletedProcess[str]:
+    """The result of a command. Raises _RefusedError if it cannot be run."""
+    environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
     try:
-        done = subprocess.run(
-            ["/bin/sh", "-c", PROBE],
+        return subprocess.run(
+            command,
             capture_output=True,
             text=True,
             errors="replace",
             check=False,
             timeout=PROBE_TIMEOUT_S,
-            env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
+            env=environment,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise _RefusedError(error) from error
+
+
+@functools.cache
+def _create_user_namespace() -> None:
+    """Run the probe. Only a success is cached: an exception is not. Raises _RefusedError."""
+    done = _probe("/bin/sh", "-c", PROBE)
     if done.returncode != 0:
         message = done.stderr.strip().splitlines()
         raise _RefusedError(message[-1] if message else f"exit status {done.returncode}")
+
+
+def sharing_refusal(folder: Path) -> str:
+    """Why hosts in user namespaces cannot share layers below this folder, so that each needs a copy; empty if they can.
+    Blocks."""
+    try:
+        _mount_with_other_ids(folder)
+    except _RefusedError as error:
+        return str(error)[:200]
+    return ""
+
+
+@functools.cache
+def _mount_with_other_ids(folder: Path) -> None:
+    """Run the probe. Only a success is cached: an exception is not. Raises _RefusedError."""
+    space = ("unshare", "--mount", "--propagation", "private", "--")
+    done = _probe(*space, "/bin/sh", "-eu", "-c", SHARING_PROBE, "sh", str(folder))
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        # Without "mount: FOLDER: ".
+        raise _RefusedError(lines[0].rpartition(".probe.")[2][8:] if lines else f"exit status {done.returncode}")
+    if done.stdout.strip() != str(PROBED_ID):
+        raise _RefusedError("mount(8) ignores X-mount.idmap, which needs util-linux 2.39")

@@ -2,7 +2,7 @@
 
 Small files are copied for each host; the image's layers are mounted read-only into each and exist once on disk and once
 in the page cache. A host that removes the image removes only its own mount. Where the file system does not permit that
-(``shared_layers``), each host gets a copy."""
+(``runtimes.sharing_refusal``), each host gets a copy."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from dashboard.engine.hosts.runtimes import (
     VARIABLE,
     Runtime,
     configured_runtime,
+    sharing_refusal,
     suitable_runtime,
     user_namespace_refusal,
 )
@@ -81,3 +84,34 @@ def test_the_refusal_of_a_machine_is_one_sentence_with_both_remedies() -> None:
     assert sentence.startswith("This machine does not permit user namespaces (")
     assert "user.max_user_namespaces" in sentence
     assert f"{VARIABLE}=privileged" in sentence
+
+
+@pytest.fixture
+def ramfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system without FS_ALLOW_IDMAP (linux/fs.h)."""
+    folder = tmp_path / "ramfs"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "ramfs", "none", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.engine  # needs root
+def test_hosts_share_layers_on_the_disk_of_this_machine_and_nothing_remains(tmp_path: Path) -> None:
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert sharing_refusal(tmp_path) == ""
+    assert list(tmp_path.iterdir()) == []
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+
+
+@pytest.mark.engine
+def test_a_file_system_without_idmapped_mounts_is_reported_with_the_reason(ramfs: Path) -> None:
+    assert "mount_setattr() failed: cannot set ID-mapping" in sharing_refusal(ramfs)
+    assert list(ramfs.iterdir()) == []
+
+
+def test_a_mount_command_that_ignores_the_option_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    done = subprocess.CompletedProcess([], 0, "0\n", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: done)
+    runtimes._mount_with_other_ids.cache_clear()
+    assert "util-linux 2.39" in sharing_refusal(tmp_path)

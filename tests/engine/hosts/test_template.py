@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts import preparation, private_host
+from dashboard.engine.hosts.runtimes import Runtime
 from dashboard.engine.hosts.template import HostTemplate, host_template
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
@@ -128,3 +129,23 @@ def test_an_engine_that_was_killed_starts_again_with_what_was_there(pair: Pair) 
     assert pair.two.docker("ps", "-a", "--format", "{{.Names}} {{.State}}") == "kept exited"
     pair.two.docker("start", "kept")
     clean(pair.two)
+
+
+def test_where_layers_cannot_be_shared_a_host_runs_containers_from_its_copy(
+    session_hosts_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "sharing_refusal", lambda _folder: "not permitted")
+
+    async def start() -> PrivateEngine:
+        template = await host_template(session_hosts_folder)
+        host = await private_host.start(session_hosts_folder, template=template, runtime=Runtime.USER_NAMESPACE)
+        for layer in template.layers:
+            assert any((host.data / layer).iterdir())
+            assert (host.data / layer).stat().st_uid == host.owner
+        return PrivateEngine(host, session_hosts_folder)
+
+    try:
+        machine = asyncio.run(start())
+        assert machine.docker("run", "--rm", "--network", "none", "nginx", "echo", "runs") == "runs"
+    finally:
+        asyncio.run(private_host.stop_all(session_hosts_folder))
