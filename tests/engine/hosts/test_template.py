@@ -14,6 +14,7 @@ import pytest
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import preparation, private_host
+from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.runtimes import Runtime
 from dashboard.engine.hosts.template import HostTemplate, host_template
 from tests.support.polling import until
@@ -136,16 +137,18 @@ def test_where_layers_cannot_be_shared_a_host_runs_containers_from_its_copy(
 ) -> None:
     monkeypatch.setattr(preparation, "sharing_refusal", lambda _folder: "not permitted")
 
-    async def start() -> PrivateEngine:
+    async def start() -> tuple[HostTemplate, PrivateHost]:
         template = await host_template(session_hosts_folder)
-        host = await private_host.start(session_hosts_folder, template=template, runtime=Runtime.USER_NAMESPACE)
+        return template, await private_host.start(
+            session_hosts_folder, template=template, runtime=Runtime.USER_NAMESPACE
+        )
+
+    template, host = asyncio.run(start())
+    try:
         for layer in template.layers:
             assert any((host.data / layer).iterdir())
             assert (host.data / layer).stat().st_uid == host.owner
-        return PrivateEngine(host, session_hosts_folder)
-
-    try:
-        machine = asyncio.run(start())
+        machine = PrivateEngine(host, session_hosts_folder)
         assert machine.docker("run", "--rm", "--network", "none", "nginx", "echo", "runs") == "runs"
     finally:
-        asyncio.run(private_host.stop_all(session_hosts_folder))
+        asyncio.run(private_host.stop(host))
