@@ -14,7 +14,7 @@ from dashboard.engine.hosts.cleanup import start_ticks
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import ROOT, Terminal, run_here
 
-FIELDS = {"id", "pid", "netns", "socket", "started"}
+FIELDS = {"id", "pid", "netns", "socket", "started", "neighbour"}
 
 
 def test_a_host_is_created_listed_used_and_removed(nowhere: Terminal) -> None:
