@@ -188,7 +188,7 @@ class DockerConnection:
         await asyncio.to_thread(self.forget)  # ending ssh blocks
 
 
-def credentials(client: Client, repository: str) -> dict[str, str]:
+def credentials(client: Client, repository: str) -> dict[str, bytes]:
     """The header with the user's credentials for the repository's registry, from the docker command's configuration;
     empty without any."""
     registry, _ = docker.auth.resolve_repository_name(repository)
