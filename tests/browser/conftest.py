@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.browser.visitor import DEADLINE_MS, REPORT_VIOLATIONS, Show, Visit, Visitor
 from tests.support.private_engine import PrivateEngine, share_lab_image
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
 expect.set_options(timeout=DEADLINE_MS)
 
 
@@ -42,10 +40,8 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="package")
 def browser(server: Server) -> Iterator[Browser]:
     """The system's Chromium."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    assert path is not None, f"none of {', '.join(NAMES)} is on PATH: apt-get install chromium"
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        opened = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         yield opened
         opened.close()
 

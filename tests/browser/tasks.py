@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
+from tests.browser.chromium import find_chromium
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.support.private_engine import private_engine, share_lab_image
@@ -190,7 +190,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--video", type=Path, help="folder for videos")
     parser.add_argument("--pictures", type=Path, help="folder for the pictures of the documents")
     options = parser.parse_args(arguments)
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     expect.set_options(timeout=DEADLINE_MS)
     with tempfile.TemporaryDirectory(prefix="netmodes-tasks-") as temporary:
         folder = Path(temporary)
@@ -202,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 server.sign_in(server.start())
                 with sync_playwright() as playwright:
                     browser = playwright.chromium.launch(
-                        executable_path=chromium, args=["--no-sandbox"], slow_mo=options.slow
+                        executable_path=find_chromium(), args=["--no-sandbox"], slow_mo=options.slow
                     )
                     seconds = _do_all(browser, server, options.film, options.video, options.pictures)
                     browser.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.server import LONG_S, Server
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, share_lab_image
@@ -106,7 +106,7 @@ def machine(
     share_lab_image(folder)
     inside = ["nsenter", f"--net=/proc/{engine_host.pid}/ns/net", "--"]
     wrapper = folder / "chromium"
-    wrapper.write_text(f'#!/bin/sh\nexec {" ".join(inside)} chromium "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nexec {" ".join(inside)} {find_chromium()} "$@"\n')
     wrapper.chmod(0o700)
     server = Server(folder, engine_host.endpoint, inside)
     link = server.start()
