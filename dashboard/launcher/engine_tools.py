@@ -12,6 +12,8 @@ from dashboard.launcher.packages import Packages
 SOCKET = "/var/run/docker.sock"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+#: Chromium without the parts for windows; the tests prefer it (tests/browser/chromium.py). Lighthouse needs a browser.
+HEADLESS = "chromium-headless-shell"
 
 
 def engine_answers() -> bool:
@@ -36,8 +38,9 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
     """Installs what a command that starts containers needs from the distribution. An engine is installed for the tests,
     which start it themselves, and where none answers, none is installed and DOCKER_HOST names none."""
     packages = Packages(launch)
-    if browser and not any(has(name) for name in BROWSERS):
-        packages.need("chromium", "the browser tests and Lighthouse load the real pages in it")
+    if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):
+        package, user = (HEADLESS, "the browser tests load") if tests else ("chromium", "Lighthouse loads")
+        packages.need(package, f"{user} the real pages in it")
     packages.need_program("iproute2", "ip and ss show interfaces and listeners", "ip", "ss")
     packages.need_program("net-tools", "netstat shows listeners in the workshops", "netstat")
     packages.need_program("busybox-static", "its nslookup queries resolvers and works in every namespace", "busybox")

@@ -72,6 +72,22 @@ def test_any_of_the_browsers_will_do(
         assert missing(launch("bench"), monkeypatch, browser=True) == []
 
 
+def test_the_tests_need_no_window(
+    machine: Path, launch: MakeLaunch, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*, tests: bool) -> list[str]:
+        found = missing(launch("test" if tests else "bench"), monkeypatch, browser=True, tests=tests)
+        return [package for package in found if "chromium" in package]
+
+    with engine(machine):
+        assert asked(tests=True) == ["chromium-headless-shell"]
+        programs("chromium-headless-shell")
+        assert asked(tests=True) == []
+        assert asked(tests=False) == ["chromium"], "Lighthouse needs a browser"
+        programs("chromium")
+        assert asked(tests=True) == asked(tests=False) == []
+
+
 def test_the_tests_run_their_own_services(
     machine: Path, launch: MakeLaunch, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
