@@ -21,6 +21,8 @@ GRACE_S = 10.0
 ANSWER_S = 160.0
 MAX_LINE_BYTES = 1 << 26
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+#: Chromium without the parts for windows, which ``./netmodes test`` installs.
+HEADLESS = "chromium-headless-shell"
 
 
 def tied(command: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
-from dashboard.bench.processes import CHROMIUM, find_program
+from dashboard.bench.processes import CHROMIUM, HEADLESS, find_program
 from dashboard.bench.reports.synthetic_journal import busy_journal
 from dashboard.bench.reports.synthetic_report import ENTRIES, make_journal, make_report
 from dashboard.bench.statistics import Figure, Result, at_most, figure, percentiles_compared
@@ -62,7 +62,7 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
     """Milliseconds per movement of the slider, in pairs: with the replay, and with a slider that changes nothing."""
-    browser_path = find_program(*CHROMIUM)
+    browser_path = find_program(*CHROMIUM, HEADLESS)
     try:
         playwright = importlib.import_module("playwright.async_api")
     except ImportError:
