@@ -97,7 +97,7 @@ class Archive:
         free = shutil.disk_usage(folder).free
         if self.manifest.size + RESERVED_BYTES > free:
             available, needed = format_size(max(1, free - RESERVED_BYTES)), format_size(self.manifest.size)
-            raise BackupError(f"Not enough space in {folder}: the backup needs {needed}, {available} are free.")
+            raise BackupError(f"Not enough space in {folder}: the backup needs {needed}, {available} is free.")
         entries = {entry.name: entry for entry in self.manifest.files}
         extracted: dict[str, Path] = {}
         with _damage_as_error(self._source):

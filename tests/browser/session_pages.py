@@ -66,6 +66,11 @@ class ParticipantPage:
         assert found is not None, self.page.url
         return found[0]
 
+    def start_host(self) -> None:
+        """Requests the participant's own host, and waits until it is ready."""
+        self.page.get_by_role("button", name="Start host").click()
+        self.wait_for_host()
+
     def wait_for_host(self) -> None:
         """Waits until the participant's own host is ready."""
         expect(self.page.locator("[data-slot=host]")).to_have_attribute("data-stage", "ready", timeout=HOST_MS)

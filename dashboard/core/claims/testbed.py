@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from dashboard.core.measurements.formatting import signed
 from dashboard.core.namespaces.state import Lookup, NamespaceState
 
 
@@ -111,8 +112,8 @@ class Timing:
         low, high = self.ci95_us
         base = f", {self.fast} takes {self.fast_us:.1f} µs" if self.fast_us is not None else ""
         return (
-            f"{self.slow} minus {self.fast}: {self.delta_us:+.1f} µs per round trip of 64 bytes "
-            f"(95 % interval {low:+.1f} to {high:+.1f}, {self.rounds} pairs of blocks){base}"
+            f"{self.slow} minus {self.fast}: {signed(self.delta_us, 1)} µs per round trip of 64 bytes "
+            f"(95 % interval {signed(low, 1)} to {signed(high, 1)}, {self.rounds} pairs of blocks){base}"
         )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dashboard.core.measurements.formatting import MINUS, fixed
+from dashboard.core.measurements.formatting import signed
 
 #: Bounds of an axis, since imported reports may contain any value.
 MOST, LEAST = 1e12, 1e-12
@@ -40,8 +40,7 @@ def _bound(value: float) -> float:
 
 def _tick_text(value: float, step: float) -> str:
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    text = fixed(abs(value), digits)
-    return text if float(text) == 0 else f"{'+' if value > 0 else MINUS}{text}"
+    return signed(value, digits)
 
 
 def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:

@@ -73,13 +73,15 @@ def micros(value: float | None) -> str:
     """Microseconds with three or four digits."""
     if value is None:
         return NOTHING
-    digits = 1 if abs(value) < 1000 else 0
-    return fixed(value, digits)
-
-
-def signed(value: float) -> str:
-    """A signed number; a value that rounds to zero has no sign."""
     text = fixed(abs(value), 1 if abs(value) < 1000 else 0)
+    return f"{MINUS}{text}" if value < 0 and float(text) else text
+
+
+def signed(value: float, digits: int | None = None) -> str:
+    """A signed number, by default with three or four digits; a value that rounds to zero has no sign."""
+    if digits is None:
+        digits = 1 if abs(value) < 1000 else 0
+    text = fixed(abs(value), digits)
     return text if float(text) == 0 else f"{'+' if value > 0 else MINUS}{text}"
 
 

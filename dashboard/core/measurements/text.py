@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.measurements.conditions import describe_conditions
+from dashboard.core.measurements.formatting import signed
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, SeriesResult
 
 BAR = 24
@@ -39,7 +40,7 @@ def describe_comparison(one: ComparisonResult) -> str:
     if one.delta_us is None or one.ci95_us is None:
         return f"{one.other} against {one.baseline}: {one.verdict}, {printable(one.reason)}."
     low, high = one.ci95_us
-    interval = f"{one.delta_us:+.2f} µs, 95 % interval [{low:+.2f}, {high:+.2f}]"
+    interval = f"{signed(one.delta_us, 2)} µs, 95 % interval [{signed(low, 2)}, {signed(high, 2)}]"
     why = one.cause or printable(one.reason)
     return f"{one.other} against {one.baseline}: {interval}: {one.verdict}{f'; {why}' if why else ''}."
 

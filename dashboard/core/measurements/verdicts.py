@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.core.measurements.formatting import signed
 from dashboard.core.measurements.measurement import Block, Options, Stop
 from dashboard.core.measurements.statistics import (
     Interval,
@@ -116,7 +117,7 @@ def decide(delta: float, interval: Interval, strict: Interval, margin: float) ->
         return Slower(delta)
     if strict.high < 0 and delta <= -margin:
         return Faster(-delta)
-    text = f"the interval from {interval.low:+.2f} to {interval.high:+.2f} µs"
+    text = f"the interval from {signed(interval.low, 2)} to {signed(interval.high, 2)} µs"
     if 0 in interval:
         return Inconclusive(f"{text} spans zero and is wider than ±{margin:.2f} µs")
     if 0 in strict:

@@ -29,7 +29,7 @@ class DiskUsage:
 
 def describe_disk(usage: DiskUsage) -> str:
     """The disk in a few words."""
-    return f"{usage.share:.0%} of the disk of the data folder is used; {format_size(usage.free)} are free"
+    return f"{usage.share:.0%} of the disk of the data folder is used; {format_size(usage.free)} is free"
 
 
 def launch_refusal(usage: DiskUsage) -> str:

@@ -50,7 +50,7 @@ def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) ->
     """How many paths answered, which did not, which client IP the published services saw, and which containers
     received multicast. Empty if nothing was requested."""
     requested = [one for one in attempts if not one.unavailable and one.path != MULTICAST]
-    datagrams = [one for one in attempts if not one.unavailable and one.path == MULTICAST]
+    datagrams = [one for one in attempts if one.url and one.path == MULTICAST]
     titles = {column.key: column.title for column in columns}
     parts = list(_describe_requests(requested, titles)) if requested else []
     parts += _describe_datagrams(datagrams, titles)
@@ -68,7 +68,7 @@ def _describe_datagrams(datagrams: Sequence[Attempt], titles: Mapping[str, str])
     links: dict[str, tuple[list[str], list[str]]] = {}
     for one in datagrams:
         arrived, missing = links.setdefault(link_of(one), ([], []))
-        (missing if one.error else arrived).append(titles.get(one.server, one.server))
+        (missing if one.error or one.unavailable else arrived).append(titles.get(one.server, one.server))
     for link, (arrived, missing) in links.items():
         reached = f"reached {', '.join(arrived)}" if arrived else "reached no container"
         yield f"multicast on {link} {reached}{f', not {", ".join(missing)}' if arrived and missing else ''}"

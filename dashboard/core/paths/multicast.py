@@ -7,6 +7,7 @@ another one, so that no mDNS program receives the datagram.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import ArmStatus, Column
@@ -69,19 +70,49 @@ def _has_ipv4(link: Interface) -> bool:
     return any(address.family is Family.INET for address in link.addresses)
 
 
+def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> dict[str, str]:
+    """Why a datagram over ``link`` of the machine does not reach a column, by column; without those that it reaches."""
+    machine = states.get(MACHINE)
+    if machine is None:
+        return {}
+    reasons = {one.key: _why_lost(link, machine, states[one.key]) for one in columns if one.key in states}
+    return {one.key: f"{one.title} {reasons[one.key]}" for one in columns if reasons.get(one.key)}
+
+
+def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -> str:
+    """Empty if a program joins the group where the datagram arrives: on ``link``, or behind a veth pair on it."""
+    joined = joining_link(state)
+    if joined is None:
+        return "has no link with an IPv4 address, on which it could join the group"
+    if state.netns == machine.netns:
+        return "" if joined.name == link.name else f"joins the group on {joined.name}, not on {link.name}"
+    inner = {veth.inner.name for veth in veth_links(machine, state) if veth.bridge.name == link.name}
+    return (
+        ""
+        if joined.name in inner
+        else f"joins the group on its own {joined.name}, to which the machine's {link.name} does not lead"
+    )
+
+
 def link_of(attempt: Attempt) -> str:
     """The machine's link over which a datagram was sent, from the zone in its URL."""
     return attempt.url.partition("%")[2].rpartition(":")[0]
 
 
 def multicast_attempts(
-    link: Interface, columns: Sequence[Column], senders: Mapping[str, str], errors: Mapping[str, str]
+    link: Interface,
+    columns: Sequence[Column],
+    senders: Mapping[str, str],
+    errors: Mapping[str, str],
+    losses: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Attempt]:
     """The results of one datagram. ``senders`` has its source as each receiver saw it, by column; ``errors`` why a
-    column could not take part."""
+    column could not take part; ``losses`` the ``expected_losses``, which are no failures."""
     for column in columns:
-        seen = senders.get(column.key, "")
-        error = errors.get(column.key, "") or ("" if seen else f"The datagram did not arrive in {column.title}.")
+        seen, error, loss = (texts.get(column.key, "") for texts in (senders, errors, losses))
+        missing = f"The datagram did not arrive in {column.title}"
+        expected = bool(loss and not error and not seen)
+        error = error or ("" if seen or expected else f"{missing}.")
         yield Attempt(
             MULTICAST,
             f"Multicast on the machine's link {link.name} to {column.title}",
@@ -89,7 +120,8 @@ def multicast_attempts(
             column.key,
             f"udp://{GROUP}%{link.name}:{PORT}",
             "",
-            reason="" if error else RECEIVED,
+            reason="" if error or expected else RECEIVED,
             client_seen="" if error else seen,
             error=error,
+            unavailable=f"{missing}, as expected: {loss}." if expected else "",
         )

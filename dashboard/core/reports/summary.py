@@ -12,6 +12,7 @@ from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.conditions import Conditions, with_conditions
+from dashboard.core.measurements.formatting import signed
 from dashboard.core.measurements.headline import write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement
 from dashboard.core.measurements.series_labels import name_series
@@ -100,7 +101,7 @@ def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
     if one.delta_us is None or one.ci95_us is None:
         return _with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {one.reason}")
     low, high = one.ci95_us
-    interval = f"95 % interval {_format_signed(low)} to {_format_signed(high)} µs"
+    interval = f"95 % interval {signed(low, 1)} to {signed(high, 1)} µs"
     if one.verdict in {"slower", "faster"}:
         by = f"{abs(one.delta_us):.1f} µs at the median"
         cause = f" Reason: {_with_full_stop(one.cause)}" if one.cause else ""
@@ -109,11 +110,6 @@ def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
         within = one.within_us if one.within_us is not None else max(abs(low), abs(high))
         return f"{other} does not differ from {baseline} by more than {within:.1f} µs ({interval}; {probe})."
     return _with_full_stop(f"{other} against {baseline} is inconclusive ({interval}; {probe}): {one.reason}")
-
-
-def _format_signed(value: float) -> str:
-    text = f"{abs(value):.1f}"
-    return text if float(text) == 0 else f"{'+' if value > 0 else '\N{MINUS SIGN}'}{text}"
 
 
 def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:

@@ -10,6 +10,7 @@ from dashboard.core.paths.multicast import (
     GROUP,
     NOT_SENT,
     PORT,
+    expected_losses,
     joining_link,
     multicast_attempts,
     receiving_columns,
@@ -18,7 +19,6 @@ from dashboard.core.paths.multicast import (
 from dashboard.netns.multicast import Receiver, send_to_group
 from dashboard.netns.namespace import Namespace
 
-NO_LINK = "It has no link with an IPv4 address: a program in it cannot join the group."
 COLUMN_GONE = "The column no longer exists."
 
 
@@ -36,12 +36,11 @@ async def try_multicast(view: View, namespace_of: Callable[[str], Namespace | No
         namespace, joining = namespace_of(column.key), joining_link(states[column.key])
         if namespace is None:
             errors[column.key] = COLUMN_GONE
-        elif joining is None:
-            errors[column.key] = NO_LINK
-        else:
+        elif joining is not None:
             receivers[column.key] = Receiver(namespace, joining.index)
     attempts: list[Attempt] = []
     for link in sending_links(columns, states):
         arrived = await send_to_group(machine, link.index, GROUP, PORT, receivers)
-        attempts += multicast_attempts(link, running, arrived.senders, errors | arrived.errors)
+        losses = expected_losses(link, running, states)
+        attempts += multicast_attempts(link, running, arrived.senders, errors | arrived.errors, losses)
     return tuple(attempts) or (NOT_SENT,)

@@ -22,7 +22,15 @@ SIZES: tuple[ViewportSize, ...] = (
 SHIFTED = """() => new Promise((done) => new PerformanceObserver((list) => done(
     list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0)
 )).observe({type: "layout-shift", buffered: true}) ?? setTimeout(() => done(0), 1000))"""
+MEASURED_S = 60.0
 STATES = ("running", "partly running", "failed", "ended")
+
+
+def try_and_measure(server: Server, experiment: str) -> None:
+    """The answer of this experiment is as long as it gets: its requests and its headline are sentences of it."""
+    server.api(f"experiments/{experiment}/try?multicast=true", {})
+    run = str(server.api("measurements", {"experiment": experiment, "seconds": 5})["id"])
+    until(lambda: server.api(f"measurements/{run}")["run"]["state"] == "finished", MEASURED_S)
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +38,13 @@ def experiments(server: Server) -> Iterator[dict[str, str]]:
     """An experiment in each state, by the name of the state."""
     modes = ["host", "bridge", "user-bridge"]
     ended = server.launch(modes=modes, publish="8080:80")
+    try_and_measure(server, ended)
     server.api(f"experiments/{ended}/stop", {})
     until(lambda: server.phase(ended) == "stopped")
     running = server.launch(modes=modes, publish="8080:80")
+    server.api(f"experiments/{running}/try?multicast=true", {})
     partly = server.launch(modes=["host", "bridge"], publish="8090:80")
+    server.api(f"experiments/{partly}/try?multicast=true", {})
     failed = str(server.api("experiments", {"modes": ["host"]})["id"])
     until(lambda: server.phase(failed) == "failed")
     yield {"running": running, "partly running": partly, "failed": failed, "ended": ended}
@@ -53,6 +64,10 @@ def test_the_answer_and_every_view_are_on_the_screen(
     else:
         expect(answer.locator("[data-rule=namespace]")).to_be_visible()
         expect(trouble).to_be_hidden()
+    if state != "failed":
+        expect(answer.locator("[data-slot=answer-tried]")).to_be_visible()
+    if state == "ended":
+        expect(answer.locator("[data-slot=answer-measured]")).to_be_visible()
     for size in SIZES:
         page.set_viewport_size(size)
         expect(answer).to_be_in_viewport(ratio=1)

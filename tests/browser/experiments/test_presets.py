@@ -71,6 +71,8 @@ def test_a_datagram_on_the_machine_s_link_reaches_host_and_not_bridge(visitor: V
     expect(sent.filter(has_text="received")).to_have_count(2)
     expect(sent.filter(has_text="docker0 to bridge")).to_contain_text("received")
     expect(sent.filter(has_text="docker0 to host")).to_contain_text("did not arrive")
+    expect(page.locator(".attempt.bad").filter(has_text="Multicast")).to_have_count(0)
+    expect(sent.locator("[data-slot=failure]:visible")).to_have_count(0)
     expect(page.locator("main")).to_contain_text("multicast on docker0 reached bridge, not host")
 
 

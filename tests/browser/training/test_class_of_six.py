@@ -104,6 +104,7 @@ def everyone_sees_the_result(group: Class, steps: list[StepPage], expected: Step
         is_on_screen(status)
         if expected.slug in EXPECTED:
             expect(status).to_contain_text(EXPECTED[expected.slug][1])
+        is_on_screen(step.page.locator("[data-region=next] > *"))
         assert not scrolls_sideways(step.page), step.slug
 
 
@@ -118,8 +119,17 @@ def the_projector_shows_the_result(group: Class, expected: Step) -> None:
         is_on_screen(group.wall.locator(shown))
     for bar in group.wall.locator(".bar").all():
         is_on_screen(bar)
-    height, visible = group.wall.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+    fits_the_wall(group.wall, expected)
+
+
+def fits_the_wall(wall: Page, expected: Step) -> None:
+    """The projector does not scroll, and the way to join does not cover the explanation."""
+    height, visible = wall.evaluate("[document.documentElement.scrollHeight, innerHeight]")
     assert height == visible, f"the projector scrolls in {expected.slug}"
+    text, join = (wall.locator(f"[data-slot={name}]").bounding_box() for name in ("explanation", "join"))
+    assert text is not None
+    assert join is not None
+    assert text["y"] + text["height"] <= join["y"], f"the way to join covers the explanation of {expected.slug}"
 
 
 def follow(group: Class, expected: Step) -> list[StepPage]:
@@ -137,7 +147,7 @@ def test_a_class_of_six_to_the_end(visit: Visit, server: Server) -> None:
     group = open_class(visit, server, hosts="person")
     group.take("joined")
     for person in group.people:
-        person.wait_for_host()
+        person.start_host()
         person.at(HOST.steps[0].slug)
     for number, expected in enumerate(HOST.steps):
         if number:
@@ -167,6 +177,24 @@ def it_ends(group: Class) -> None:
         expect(person.page.locator("[data-session-forms]:not(:disabled)")).to_have_count(0)
         expect(person.page.locator("[data-session-forms]:disabled").first).to_be_attached()
         expect(person.page.locator("[data-slot=timer]")).to_be_hidden()
+
+
+def test_every_result_fits_the_projector(visit: Visit, server: Server) -> None:
+    console = new_session(visit(**LAPTOP), server, "On the wall")
+    expect(console.page.locator("#pace")).to_have_value("together")
+    expect(console.page.locator("#gate")).to_be_hidden()
+    console.page.locator("#pace").select_option("gated")
+    expect(console.page.locator("#gate")).to_be_visible()
+    wall = visit(**WALL).open(f"{console.page.url}projector/")
+    for expected in HOST.steps:
+        if expected.predict is None:
+            continue
+        console.page.locator("#go-step").select_option(expected.slug)
+        console.press("Go")
+        expect(wall.locator("h1")).to_have_text(expected.title)
+        console.press("Reveal to all")
+        expect(wall.locator("[data-slot=explanation]")).to_be_visible()
+        fits_the_wall(wall, expected)
 
 
 def test_a_short_class_without_hosts(visit: Visit, server: Server) -> None:

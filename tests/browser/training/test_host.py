@@ -38,8 +38,7 @@ def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, 
     console = new_session(visitor, server, "At will", hosts="person")
     ada, bob = join(visit, console.link, "Ada", **PHONE), join(visit, console.link, "Bob")
     for person in (ada, bob):
-        person.page.get_by_role("button", name="Start host").click()
-        person.wait_for_host()
+        person.start_host()
     hers, his = launched(ada), launched(bob)
     page = ada.page
     page.locator("[data-view=try]").click()

@@ -111,7 +111,7 @@ def test_a_session_pages_with_hosts_of_their_own(visitor: Visitor, visit: Visit,
     expect(full.locator("#name-problem")).to_contain_text("All 6 places are taken")
     console.pace_gated(LAST)
     for person in people.values():
-        person.wait_for_host()
+        person.start_host()
 
     assert violations(people["Finn"].page) == []
 

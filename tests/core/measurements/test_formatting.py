@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from dashboard.core.measurements import formatting
 from dashboard.core.measurements.formatting import (
+    MINUS,
     NOTHING,
     fixed,
     format_duration,
@@ -131,10 +134,28 @@ def test_a_time_is_shown_in_the_largest_unit_that_leaves_a_whole_part(value: flo
 
 @pytest.mark.parametrize(
     ("value", "text", "with_sign"),
-    [(0.04, "0.0", "0.0"), (0.06, "0.1", "+0.1"), (-999.9, "-999.9", "\N{MINUS SIGN}999.9"), (1000.4, "1000", "+1000")],
+    [
+        (0.04, "0.0", "0.0"),
+        (0.06, "0.1", "+0.1"),
+        (-999.9, f"{MINUS}999.9", f"{MINUS}999.9"),
+        (1000.4, "1000", "+1000"),
+    ],
 )
 def test_a_column_of_times_has_one_decimal_below_a_thousand(value: float, text: str, with_sign: str) -> None:
     assert (micros(value), signed(value)) == (text, with_sign)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"), [(-0.004, 2, "0.00"), (-3.456, 2, f"{MINUS}3.46"), (1500.0, 1, "+1500.0")]
+)
+def test_a_sign_has_one_form_at_any_precision(value: float, digits: int, text: str) -> None:
+    assert signed(value, digits) == text
+
+
+def test_no_text_of_core_formats_a_sign_in_another_way() -> None:
+    core = Path(formatting.__file__).parents[1]
+    texts = {path.relative_to(core): path.read_text() for path in core.rglob("*.py")}
+    assert [str(path) for path, text in texts.items() if re.search(r":[+][.\d]*[fgd]\}", text)] == []
 
 
 def test_nothing_measured_is_a_dash() -> None:

@@ -32,7 +32,7 @@ def test_a_full_disk_refuses_new_experiments_unless_much_is_free(used: int, free
 
 def test_the_refusal_states_why_and_what_to_do() -> None:
     told = launch_refusal(DiskUsage(95 * MIB, 5 * MIB))
-    assert told.startswith("95% of the disk of the data folder is used; 5 MB are free.")
+    assert told.startswith("95% of the disk of the data folder is used; 5 MB is free.")
     assert "prune" in told
 
 

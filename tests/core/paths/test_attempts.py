@@ -65,6 +65,7 @@ DISCARDED = attempt("host", PathKind.PUBLISHED_DNAT, unavailable="the Engine dis
                 "multicast on docker0 reached bridge, not host."
             ),
         ),
+        ((RECEIVED, replace(LOST, error="", unavailable="as expected")), "multicast on eth0 reached host, not bridge."),
         ((NOT_SENT,), ""),
         ((LOST,), "multicast on eth0 reached no container."),
         ((REFUSED,), "No path answered: bridge through docker-proxy (Connection refused)."),

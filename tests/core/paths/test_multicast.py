@@ -8,6 +8,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Address, Family, Interface, NamespaceState, Route
 from dashboard.core.paths.multicast import (
+    expected_losses,
     joining_link,
     link_of,
     multicast_attempts,
@@ -65,3 +66,29 @@ def test_a_datagram_arrives_or_has_a_reason() -> None:
         ("none", "no link", ""),
     ]
     assert {(one.path, one.origin, one.key, link_of(one)) for one in attempts} == {("multicast", MACHINE, "", "eth0")}
+
+
+def test_a_loss_is_expected_where_the_receiver_joins_behind_another_link() -> None:
+    host, bridge, _none = columns = receiving_columns(COLUMNS, STATES)
+    no_link = "none has no link with an IPv4 address, on which it could join the group"
+    assert expected_losses(ETH0, columns, STATES) == {
+        "bridge": "bridge joins the group on its own eth0, to which the machine's eth0 does not lead",
+        "none": no_link,
+    }
+    assert expected_losses(DOCKER0, columns, STATES) == {
+        "host": "host joins the group on eth0, not on docker0",
+        "none": no_link,
+    }
+    assert expected_losses(ETH0, (host, bridge), {"host": MACHINE_STATE}) == {}
+
+
+def test_an_expected_loss_is_no_failure_and_an_unexpected_arrival_is_received() -> None:
+    _host, bridge, _none = columns = receiving_columns(COLUMNS, STATES)
+    losses = expected_losses(ETH0, columns, STATES)
+    (lost,) = multicast_attempts(ETH0, (bridge,), {}, {}, losses)
+    assert (lost.error, lost.reason) == ("", "")
+    assert lost.result == f"The datagram did not arrive in bridge, as expected: {losses['bridge']}."
+    (arrived,) = multicast_attempts(ETH0, (bridge,), {"bridge": "192.0.2.2:4000"}, {}, losses)
+    assert (arrived.result, arrived.unavailable) == ("received", "")
+    (failed,) = multicast_attempts(ETH0, (bridge,), {}, {"bridge": "The column no longer exists."}, losses)
+    assert (failed.result, failed.unavailable) == ("The column no longer exists.", "")

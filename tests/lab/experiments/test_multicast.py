@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from dashboard.lab.experiments.actions import try_paths
-from dashboard.lab.experiments.multicast import NO_LINK
 from tests.support.lab_harness import LabHarness
 
 pytestmark = pytest.mark.engine
@@ -27,7 +26,12 @@ async def test_a_datagram_on_the_machine_s_link_reaches_host_mode_and_one_on_doc
         (default, "bridge"), ("docker0", "bridge")
     }  # fmt: skip
     assert found["docker0", "bridge"].client_seen.startswith("172.17.0.1:")
-    assert {one.error for (_link, column), one in found.items() if column == "none"} == {NO_LINK}
+    assert {one.error for one in found.values()} == {""}
+    lost = {key: one.unavailable for key, one in found.items() if one.reason != "received"}
+    assert all("did not arrive" in why and "as expected" in why for why in lost.values())
+    assert "joins the group on its own eth0" in lost[default, "bridge"]
+    assert f"joins the group on {default}, not on docker0" in lost["docker0", "host"]
+    assert "no link with an IPv4 address" in lost["docker0", "none"]
     assert driver.view.trial.attempts == attempts
     assert driver.view.head is not None
     assert f"multicast on {default} reached host, not bridge, none; multicast on docker0 reached bridge" in (

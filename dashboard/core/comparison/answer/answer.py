@@ -23,6 +23,8 @@ _NAMED_IF_SAME = {
     "identity/namespace cgroup/": "cgroup namespace",
     "dns/lookup localhost/": "localhost ({})",
 }
+#: How many of them it names: the sentence stays short.
+MAX_NAMED = 3
 NOT_RUNNING = (ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST)
 #: What programs and the Engine print if a port is taken (bind(2), EADDRINUSE; moby, libnetwork/portallocator).
 _PORT_TAKEN = ("in use", "already allocated")
@@ -38,7 +40,7 @@ def describe_same(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     for identity, name in _NAMED_IF_SAME.items():
         row = same.get(identity)
         text = row.cells.get(running[0].key) if row is not None else None
-        if text is not None:
+        if text is not None and len(names) < MAX_NAMED:
             names.append(name.format(one_line(text)))
     others = len(same) - len(names)
     rest = f"{others} other fact{'' if others == 1 else 's'}"
@@ -110,6 +112,13 @@ def _describe_arm(
     return f"{text} {name_machine(holder.sentence, title)} Stop it, or choose another port.", holder.experiment
 
 
+def _count_running(running: Sequence[Column], arms: int) -> str:
+    if not running:
+        return "The container is not running." if arms == 1 else f"None of the {arms} containers is running."
+    verb = "is" if len(running) == 1 else "are"
+    return f"{len(running)} of {arms} containers {verb} running: {join_titles(running)}."
+
+
 def describe_trouble(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], others: Sequence[PortUser] = ()
 ) -> tuple[tuple[str, ExperimentRef | None], ...]:
@@ -121,9 +130,7 @@ def describe_trouble(
         running = [column for column in arms if column.status is ArmStatus.RUNNING]
         stopped = [column for column in arms if column.status in NOT_RUNNING]
         if stopped:
-            which = f": {join_titles(running)}" if running else ""
-            verb = "is" if len(running) == 1 else "are"
-            yield f"{len(running)} of {len(arms)} containers {verb} running{which}.", None
+            yield _count_running(running, len(arms)), None
         for column in stopped:
             yield _describe_arm(column, columns, states.get(MACHINE), others)
 

@@ -91,6 +91,15 @@ def one_line(text: str) -> str:
     return ", ".join(text.split("\n"))
 
 
+def join_addresses(text: str) -> str:
+    """The published addresses in one line; the wildcards of both families as ``*:8080``, as ss(8) writes them."""
+    lines = text.split("\n")
+    ports = {line.removeprefix("[::]:") for line in lines if line.startswith("[::]:")}
+    both = {port for port in ports if f"0.0.0.0:{port}" in lines}
+    short = [line.replace("0.0.0.0:", "*:") if line.removeprefix("0.0.0.0:") in both else line for line in lines]
+    return ", ".join(line for line in short if line.removeprefix("[::]:") not in both)
+
+
 def verb_for(columns: Sequence[Column], singular: str, plural: str) -> str:
     """The form of a verb that fits the number of columns."""
     return singular if len(columns) == 1 else plural

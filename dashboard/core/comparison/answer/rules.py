@@ -3,10 +3,11 @@
 Each sentence follows from a row of the comparison. A rule returns None where no row proves what it would state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import (
     ComparisonTable,
+    join_addresses,
     join_names,
     join_parts,
     join_titles,
@@ -17,6 +18,8 @@ from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.resolver import is_loopback
 
+#: Published ports that a sentence names for each column.
+MAX_PORTS = 3
 Rule = Callable[[ComparisonTable], tuple[Row, str] | None]
 
 
@@ -51,16 +54,27 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
     return None
 
 
+def _join_ports(by_place: Mapping[str, Sequence[str]]) -> str:
+    """The ports that a column publishes, each with its place; the table has those beyond ``MAX_PORTS``."""
+    places = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_place.items()]
+    if len(places) <= MAX_PORTS:
+        return join_names(places)
+    rest = sum(len(keys) for keys in by_place.values()) - sum(
+        len(keys) for keys in [*by_place.values()][: MAX_PORTS - 1]
+    )
+    return join_names([*places[: MAX_PORTS - 1], f"{rest} other ports"])
+
+
 def _published(table: ComparisonTable) -> tuple[Row, str] | None:
     first: Row | None = None
-    ports: dict[tuple[str, str], list[str]] = {}
+    ports: dict[str, dict[str, list[str]]] = {}
     for row in table.differing_rows("published"):
         for column in table.with_text(row) if row.field == "published" else ():
             first = first or row
-            ports.setdefault((column.title, row.cells[column.key] or ""), []).append(row.key)
+            ports.setdefault(column.title, {}).setdefault(row.cells[column.key] or "", []).append(row.key)
     if first is None:
         return None
-    parts = [f"{title} publishes {join_names(keys)} at {one_line(text)}" for (title, text), keys in ports.items()]
+    parts = [f"{title} publishes {_join_ports(by_place)}" for title, by_place in ports.items()]
     for column in table.sharing_machine:
         listening = table.row(f"listeners/tcp :{column.port}/") if column.port else None
         if listening is not None and listening.cells.get(column.key) is not None:
@@ -126,6 +140,13 @@ def _hosts(table: ComparisonTable) -> tuple[Row, str] | None:
     return None
 
 
+def _describe_reachable(ports: int, reachable: int) -> str:
+    if ports == 1:
+        return f"only listening port, which is {'' if reachable else 'not '}reachable from the network"
+    which = "all" if reachable == ports else str(reachable) if reachable else "none"
+    return f"{ports} listening ports, {which} of them reachable from the network"
+
+
 def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
     rows = [row for row in table.rows if row.section == "listeners" and not row.key.endswith(" resolver")]
     sharing = table.sharing_machine
@@ -137,12 +158,12 @@ def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
     listeners = table.machine.listeners
     reachable = len({(one.protocol, one.port) for one in listeners if not is_loopback(one.address)})
     most = max(sum(row.cells.get(one.key) is not None for row in rows) for one in separate)
-    ports = f"{len(machine)} listening port{'s' if len(machine) > 1 else ''}"
-    which = "all" if reachable == len(machine) else str(reachable)
-    count = "none" if most == 0 else f"only {most}" if len(separate) == 1 else f"at most {most}"
+    only = "only " if most < len(machine) else ""
+    count = "none" if most == 0 else f"{only}{most}" if len(separate) == 1 else f"at most {most}"
     sentence = (
-        f"{join_titles(sharing)} {verb_for(sharing, 'shares', 'share')} this machine's {ports}, {which} of them "
-        f"reachable from the network; {join_titles(separate)} {verb_for(separate, 'has', 'have')} {count}."
+        f"{join_titles(sharing)} {verb_for(sharing, 'shares', 'share')} this machine's "
+        f"{_describe_reachable(len(machine), reachable)}; "
+        f"{join_titles(separate)} {verb_for(separate, 'has', 'have')} {count}."
     )
     return proof, sentence
 

@@ -16,7 +16,8 @@ _DATABASES = (
     Program("postgres", DATABASE_PORT, "postgres -c listen_addresses=127.0.0.1", "POSTGRES_HOST_AUTH_METHOD=trust"),
     Program(LAB_IMAGE, DATABASE_PORT, environment=f"NETMODES_ADDRESS=127.0.0.1\nNETMODES_PORT={DATABASE_PORT}"),
 )
-_LISTEN_ON_MANY = "".join(f"nc -ll -p {port} -e cat & " for port in MANY_PORTS)
+#: busybox's web server on each port: Try gets a response.
+_LISTEN_ON_MANY = "echo OK >/tmp/index.html; " + "".join(f"httpd -f -p {port} -h /tmp & " for port in MANY_PORTS)
 
 
 def _arms(program: Program, *modes: Mode) -> list[dict[str, str]]:

@@ -133,7 +133,7 @@ def test_arms_without_a_reason() -> None:
     columns = _with(columns, "host", status=ArmStatus.LOST)
     columns = _with(columns, "bridge", status=ArmStatus.EXITED)
     assert _trouble(columns, states) == (
-        "0 of 2 containers are running.",
+        "None of the 2 containers is running.",
         "host: the container was removed outside Netmodes.",
         "bridge: the program exited.",
     )

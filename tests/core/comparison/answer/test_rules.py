@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.comparison.answer.comparison_table import ComparisonTable
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_addresses
 from dashboard.core.comparison.answer.rules import RULES
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus, Relation, Row
@@ -57,10 +57,7 @@ CASES = [
     (
         "published",
         of_modes("host", "bridge"),
-        (
-            "bridge publishes 80/tcp at 0.0.0.0:8081, [::]:8081; "
-            "host listens on the machine's port 80, without forwarding."
-        ),
+        "bridge publishes 80/tcp at *:8081; host listens on the machine's port 80, without forwarding.",
     ),
     ("published", of_modes("host", "none", publish=None), None),
     (
@@ -138,7 +135,10 @@ def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
     )
     machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
     sentence = sentences(columns, states | machine)["open-ports"]
-    assert sentence.startswith(f"host shares this machine's 1 listening port, {reachable} of them reachable")
+    which = "reachable" if reachable == "all" else "not reachable"
+    assert (
+        sentence == f"host shares this machine's only listening port, which is {which} from the network; bridge has 1."
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,3 +187,35 @@ def test_of_an_invisible_engine_only_assigned_addresses_are_stated() -> None:
     far = tuple(replace(column, invisible="the engine is reached over SSH") for column in columns)
     address = far[2].networks["bridge"]
     assert sentences(far, {})["address"] == f"bridge has {address}; the Engine assigned none to host and none."
+
+
+@pytest.mark.parametrize(
+    ("cell", "line"),
+    [
+        ("0.0.0.0:8080\n[::]:8080", "*:8080"),
+        ("0.0.0.0:8080", "0.0.0.0:8080"),
+        ("[::]:8080", "[::]:8080"),
+        ("0.0.0.0:8080\n[::]:8081\n127.0.0.1:8080", "0.0.0.0:8080, [::]:8081, 127.0.0.1:8080"),
+        ("0.0.0.0:8080\n[::]:8080\n0.0.0.0:9090\n[::]:9090", "*:8080, *:9090"),
+    ],
+)
+def test_both_wildcards_are_written_as_one(cell: str, line: str) -> None:
+    assert join_addresses(cell) == line
+
+
+@pytest.mark.parametrize(
+    ("count", "places"),
+    [
+        (2, "9001/tcp at *:19001 and 9002/tcp at *:19002"),
+        (3, "9001/tcp at *:19001, 9002/tcp at *:19002 and 9003/tcp at *:19003"),
+        (10, "9001/tcp at *:19001, 9002/tcp at *:19002 and 8 other ports"),
+    ],
+)
+def test_a_sentence_names_the_first_of_many_published_ports(count: int, places: str) -> None:
+    columns, _states = make_scene(("none", "bridge"))
+    rows = [
+        Row("published", f"{port}/tcp", "published", {"bridge": f"0.0.0.0:1{port}\n[::]:1{port}"}, Relation.ONLY)
+        for port in range(9001, 9001 + count)
+    ]
+    published = dict(RULES)["published"](ComparisonTable(columns, rows))
+    assert published == (rows[0], f"bridge publishes {places}.")

@@ -89,7 +89,8 @@ export function chooseTicks(low, high, wanted = 4) {
 
 export function formatMicrosPlain(value) {
   if (value === null || value === undefined) return "–";
-  return value.toFixed(Math.abs(value) < 1000 ? 1 : 0);
+  const text = Math.abs(value).toFixed(Math.abs(value) < 1000 ? 1 : 0);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
 export function formatSigned(value, digits = Math.abs(value) < 1000 ? 1 : 0) {

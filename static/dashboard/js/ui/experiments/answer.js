@@ -100,6 +100,11 @@ export function createAnswer(main, showRow) {
       }
       drawSentence("measured", experiment.measured);
       drawSentence("tried", experiment.tried);
+      const summary = slot(main, "try-summary");
+      if (summary !== null) {
+        setText(summary, experiment.tried);
+        setHidden(summary, !experiment.tried);
+      }
       started = true;
       const link = slot(box, "measurement");
       if (link && experiment.measurement) link.href = `${link.dataset.measurements}${experiment.measurement}/`;
