@@ -190,6 +190,12 @@ def load_headline(run: str) -> str:
     return MeasurementRun.objects.filter(pk=run).values_list("headline", flat=True).first() or ""
 
 
+def is_inconclusive(run: str) -> bool:
+    """Whether the figures of a run prove nothing."""
+    found = load_measurement(run)
+    return found is None or not write_headline(found).decided
+
+
 def want_cancelled(run: str) -> bool:
     """Request the cancellation of a run; False if it neither waits nor runs."""
     return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1

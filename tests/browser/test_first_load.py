@@ -10,7 +10,7 @@ from tests.browser.server import Server
 from tests.browser.visitor import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
-MAX_BYTES = 150_000
+MAX_BYTES = 120_000
 #: Bytes on the wire by address, 0 for what came from the cache (Resource Timing, transferSize).
 TRANSFERRED = """() => Object.fromEntries(
   [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]

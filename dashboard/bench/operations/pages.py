@@ -111,7 +111,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
     return Result(
         "pages",
         f"Pages: {', '.join(addresses)}, as Lighthouse sees them",
-        "performance, accessibility and best practices at least 95 each, first load at most 150 KB",
+        "performance, accessibility and best practices at least 95 each, first load at most 120 KB",
         tuple(figures_of(visits)),
         (
             "Lighthouse's defaults: a phone, simulated slow 4G and a processor four times slower, an empty cache.",
@@ -135,7 +135,7 @@ def figures_of(visits: Sequence[Visit]) -> list[Figure]:
         for category in CATEGORIES:
             scores = [float(each.scores[category]) for each in own]
             found.append(figure(f"{name}: {category}", "", scores, promise=between(95, 100)))
-        found.append(figure(f"{name}: first load", "KB", [each.bytes / KB for each in own], promise=at_most(150)))
+        found.append(figure(f"{name}: first load", "KB", [each.bytes / KB for each in own], promise=at_most(120)))
     return found
 
 

@@ -234,9 +234,9 @@ class ExperimentHead:
 
     ``problem`` is the current problem (engine unavailable, disk full); ``proof`` the cleanup check; ``as_it_was`` is
     set if a stopped experiment is shown in an earlier state. ``round`` counts the requested launches from 1.
-    ``measured`` is the headline of the newest measurement of this round, and ``measurement`` its id; ``tried`` is what
-    the requests over every path last found in this round. ``engine_away``: the engine does not answer; ``startable``:
-    Netmodes can start it when the user wants it.
+    ``measurement`` is the newest measurement of this round, and ``measured`` its headline, empty if it proves nothing;
+    ``tried`` is what the requests over every path last found in this round. ``engine_away``: the engine does not
+    answer; ``startable``: Netmodes can start it when the user wants it.
     """
 
     id: str

@@ -107,10 +107,12 @@ class ExperimentDriver:
                 # Repeats a write that failed during the pass: lists show the row.
                 await self._save_head()
 
-    def record_measurement(self, run: str, headline: str) -> None:
-        """Shows the headline of a finished measurement in the answer and in the timeline, unless the round is over."""
+    def record_measurement(self, run: str, headline: str, *, inconclusive: bool = False) -> None:
+        """Shows the headline of a finished measurement in the timeline and, if it proves something, in the answer,
+        unless the round is over."""
         if not self._recorder.ended and headline:
-            self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=headline, measurement=run)
+            measured = "" if inconclusive else headline
+            self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=measured, measurement=run)
 
     def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Stores the results of the requests over every path, unless the round is over. The answer states them in a

@@ -74,7 +74,8 @@ class MeasurementWorker:
             shown = self._driver_of(request.source or request.experiment)
             if shown is not None:
                 headline = await self._context.database.run(measurement_store.load_headline, request.id)
-                shown.record_measurement(request.id, headline)
+                inconclusive = await self._context.database.run(measurement_store.is_inconclusive, request.id)
+                shown.record_measurement(request.id, headline, inconclusive=inconclusive)
         except Exception as error:
             log.exception("measurement %s failed", request.id)
             await self._context.database.run(

@@ -14,7 +14,7 @@ from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.presets.catalogue import PRESETS, find_preset
-from dashboard.core.experiments.presets.preset import PreparedPreset, Preset, prepare
+from dashboard.core.experiments.presets.preset import PreparedPreset, Preset, common_reason, prepare
 from dashboard.core.reports.view import ReportView
 from dashboard.engine.protocol import EngineError
 from dashboard.export import example as example_report
@@ -73,6 +73,7 @@ async def _home(
         # Experiments that were launched only for a measurement are shown on its page.
         past = shown.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
         prepared = form_of(prepare(preset, options.images, options.port), options.port) if preset else None
+        presets = [prepare(one, options.images, options.port, options.modes) for one in PRESETS]
         context: dict[str, Any] = {
             "running": [experiment_item(row) for row in running],
             "past": [experiment_item(row) for row in past],
@@ -84,7 +85,8 @@ async def _home(
             "holders": holders,
             "freed": freed,
             "refused": refused,
-            "presets": [prepare(one, options.images, options.port, options.modes) for one in PRESETS],
+            "presets": presets,
+            "presets_unavailable": common_reason(presets),
             "example": None if running or past or Report.objects.exists() else _example(),
         }
         return render(request, "experiments/home.html", context, status=status)

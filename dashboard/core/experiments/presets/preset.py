@@ -65,6 +65,12 @@ class PreparedPreset:
     unavailable: str = ""
 
 
+def common_reason(presets: Sequence[PreparedPreset]) -> str:
+    """The reason why none of the presets can be launched, if it is the same for all; otherwise empty."""
+    reasons = {one.unavailable for one in presets}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
 def find_image(images: Sequence[str], name: str) -> str | None:
     """The tag of a local image with this name, ``latest`` before others; None if the Engine lists none."""
     names = {prefix + name for prefix in _PREFIXES}

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.experiments.messages import ModeReport
-from dashboard.core.experiments.presets.preset import LAB_IMAGE, LaunchValues, Preset, Program, find_image, prepare
+from dashboard.core.experiments.presets.preset import (
+    LAB_IMAGE,
+    LaunchValues,
+    Preset,
+    Program,
+    common_reason,
+    find_image,
+    prepare,
+)
 
 
 def _arrange(program: Program, free_port: int) -> LaunchValues:
@@ -53,3 +61,10 @@ def test_a_preset_states_that_a_mode_which_it_compares_is_not_available() -> Non
         == ""
     )
     assert prepare(PRESET, (), 8080).unavailable == ""
+
+
+def test_a_reason_that_all_presets_have_is_stated_once() -> None:
+    available = prepare(PRESET, (), 8080)
+    without = prepare(PRESET, (), 8080, (ModeReport("bridge", False, "No bridge."),))
+    assert common_reason([without, without]) == "bridge: No bridge."
+    assert common_reason([without, available]) == common_reason([available]) == ""

@@ -106,8 +106,10 @@ export function createAnswer(main, showRow) {
         setHidden(summary, !experiment.tried);
       }
       started = true;
+      setHidden(slot(box, "answer-inconclusive"), Boolean(experiment.measured) || !experiment.measurement);
       const link = slot(box, "measurement");
-      if (link && experiment.measurement) link.href = `${link.dataset.measurements}${experiment.measurement}/`;
+      if (link === null || !experiment.measurement) return;
+      for (const one of [link, slot(box, "inconclusive-run")]) one.href = `${link.dataset.measurements}${experiment.measurement}/`;
     },
   };
 }
