@@ -20,8 +20,9 @@ VIEWS = ("", "#table", "#try", "#inspect", "#trace", "#measure", "#report")
 
 @pytest.fixture(scope="module")
 def running(server: Server) -> Iterator[str]:
-    """Three arms with a published port."""
+    """Three arms with a published port, and what requests found."""
     identity = server.launch(modes=["host", "bridge", "user-bridge"], publish="8080:80")
+    server.api(f"experiments/{identity}/try?multicast=true", {})
     yield f"/experiments/{identity}/"
     server.forget_everything()
 
@@ -67,6 +68,16 @@ def test_no_page_scrolls_sideways_when_it_opens_at_a_width(
         if scrolls_sideways(page):
             wide.append(address)
     assert wide == []
+
+
+def test_a_report_with_requests_does_not_scroll_sideways(running: str, visit: Visit, server: Server) -> None:
+    page = visit(viewport={"width": 1024, "height": 900}).open(f"{server.url}{running}#report")
+    page.get_by_role("button", name="Save report").click()
+    page.wait_for_url("**/reports/*/")
+    expect(page.locator("#tried")).to_contain_text("Multicast on the machine's link")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert not scrolls_sideways(page), width
 
 
 def test_no_page_of_a_session_scrolls_sideways(visit: Visit, server: Server) -> None:
