@@ -8,6 +8,10 @@ from enum import StrEnum
 
 #: The key of the column that shows the machine: the network stack that host mode shares.
 MACHINE = "machine"
+#: The key of the column that shows another machine on the LAN of a private host.
+NEIGHBOUR = "neighbour"
+#: The columns that are not arms.
+OBSERVERS = frozenset({MACHINE, NEIGHBOUR})
 
 
 class Mode(StrEnum):

@@ -64,6 +64,21 @@ async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = F
     return listing
 
 
+async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
+    """All rules of one family with their counters: those of iptables, then those of nftables if the Engine uses it."""
+    family = Family.INET6 if ipv6 else Family.INET
+    try:
+        facts = await namespace.arun(_read_facts)
+        commands = [(save, "-c") for save in _save_commands(family, legacy=family in facts.legacy)]
+        if not backend or backend.startswith("nftables"):
+            commands.append(("nft", "list", "ruleset"))
+        listings = [await _run(namespace, command) for command in commands]
+    except (NamespaceGone, OSError) as error:
+        return Listing(error=str(error))
+    read = [listing.text for listing in listings if not listing.error]
+    return Listing("\n".join(read)) if read else listings[-1]
+
+
 def _read_facts() -> _KernelFacts:
     legacy, bridged = set(), set()
     for family, prefix in _PREFIX.items():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort
-from dashboard.core.modes import ArmSpec, Mode
+from dashboard.core.modes import NEIGHBOUR, ArmSpec, Mode
 from dashboard.core.namespaces.state import (
     Address,
     Family,
@@ -188,6 +188,26 @@ def make_scene(
         shared = states[owner]
         states["container"] = replace(shared, namespaces=_own_namespaces(91))
     return tuple(columns), {column.key: states[column.key] for column in columns if column.key in states}
+
+
+def with_neighbour(columns: Columns, states: States, *routes: str) -> tuple[Columns, States]:
+    """The scene with another machine on the LAN, which has routes through the machine to ``routes`` (default: all
+    networks of the default address pool)."""
+    state = make_state(
+        netns=MACHINE_NETNS + 7,
+        namespaces={"net": MACHINE_NETNS + 7},
+        interfaces=(
+            make_loopback(),
+            make_interface("eth0", 2, "veth", peer="if4", addresses=("192.0.2.10/24", "2001:db8::10/64")),
+        ),
+        routes=(
+            Route(Family.INET, "default", "192.0.2.1", "eth0"),
+            Route(Family.INET, "192.0.2.0/24", None, "eth0"),
+            *(Route(Family.INET, route, "192.0.2.2", "eth0") for route in routes or ("172.16.0.0/12",)),
+        ),
+    )
+    column = make_column(NEIGHBOUR, mode=NEIGHBOUR, container=None, port=None, command="")
+    return (*columns, column), {**states, NEIGHBOUR: state}
 
 
 def _machine_links(*, sshd: bool) -> tuple[list[Interface], list[Route], list[Listener]]:
@@ -457,6 +477,8 @@ def generated_scenes(draw: st.DrawFn) -> tuple[Columns, States]:
     """Generates columns with arbitrary states, including impossible ones."""
     keys = draw(st.lists(arm_keys, max_size=4, unique=True))
     heads = (machine_column(), *(draw(columns_with_key(key)) for key in keys))
+    if draw(st.integers(0, 2)) == 0:
+        heads = (*heads, make_column(NEIGHBOUR, mode=NEIGHBOUR, container=None, port=None))
     found = {column.key: draw(states) for column in heads if draw(st.integers(0, 4)) > 0}
     return heads, found
 
@@ -473,4 +495,4 @@ def engine_scenes(draw: st.DrawFn) -> tuple[Columns, States]:
         status = draw(st.sampled_from([ArmStatus.EXITED, ArmStatus.LOST, ArmStatus.GONE, ArmStatus.REFUSED]))
         heads = end(heads, key, status)
         found = without(found, key)
-    return heads, found
+    return with_neighbour(heads, found) if draw(st.booleans()) else (heads, found)

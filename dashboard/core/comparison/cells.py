@@ -5,13 +5,15 @@ addresses, the resolver's random ports, process ids), the cell also has a normal
 compared by that.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.modes import MACHINE, NEIGHBOUR, Mode
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
@@ -54,6 +56,14 @@ class ObservedColumns:
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
+
+    @cached_property
+    def compared(self) -> ObservedColumns:
+        """The columns that are compared: all but the neighbour, which only observes."""
+        if all(column.key != NEIGHBOUR for column in self.columns):
+            return self
+        columns = tuple(column for column in self.columns if column.key != NEIGHBOUR)
+        return ObservedColumns(columns, {key: state for key, state in self.states.items() if key != NEIGHBOUR})
 
     @cached_property
     def engine(self) -> EngineKind:

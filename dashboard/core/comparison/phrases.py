@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dashboard.core.comparison.cells import Cell, ObservedColumns
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.modes import OBSERVERS, Mode
 
 BRIDGED = (Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY)
 RowCells = Mapping[str, Cell]
@@ -12,7 +12,7 @@ RowCells = Mapping[str, Cell]
 
 def arms_of(observed: ObservedColumns, *modes: str) -> list[Column]:
     """The observed arms: all, or those in one of these modes."""
-    arms = [column for column in observed.columns if column.key != MACHINE and column.key in observed.states]
+    arms = [column for column in observed.columns if column.key not in OBSERVERS and column.key in observed.states]
     return [column for column in arms if not modes or column.mode in modes]
 
 

@@ -16,7 +16,7 @@ from dashboard.core.comparison.reasons import absent_word, explain
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
 from dashboard.core.comparison.weight import Weight, weigh
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import NEIGHBOUR, OBSERVERS
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.namespaces.visibility import not_visible
 
@@ -107,7 +107,7 @@ def _relation(cells: Mapping[str, Cell]) -> Relation:
 def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKey) -> Cell:
     """The cell of a column that has no value in this row."""
     if section == "published":
-        if column.key == MACHINE:
+        if column.key in OBSERVERS:
             return Cell(absent="does not apply", applies=False)
         return Cell(absent="not asked" if key.field == "asked" else "not published")
     if column.key not in observed.states:
@@ -159,20 +159,21 @@ def compare(
 
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
-    """The rows of one section, in reading order. They depend on the columns, their shared namespaces, and
-    ``INPUTS``."""
+    """The rows of one section, in reading order, without those of the neighbour alone. They depend on the columns,
+    their shared namespaces, and ``INPUTS``."""
     rows: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
     for column in observed.columns:
         for key, cell in column_cells(observed, section, column, observed.states.get(column.key)):
             rows.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
-    ordered = sorted(rows.values(), key=lambda pair: row_order(pair[0]))
+    compared = (row for row in rows.values() if row[1].keys() != {NEIGHBOUR})
+    ordered = sorted(compared, key=lambda pair: row_order(pair[0]))
     return tuple(make_row(observed, section, key, cells) for key, cells in ordered)
 
 
 def column_cells(observed: ObservedColumns, section: str, column: Column, state: NamespaceState | None) -> Cells:
     """The cells of one column in a section. ``state`` may be only a part of the column's state."""
     if section == "published":
-        return published_cells(observed, column, state) if column.key != MACHINE else iter(())
+        return published_cells(observed, column, state) if column.key not in OBSERVERS else iter(())
     if state is not None:
         return _WITH_STATE[section](observed, column, state)
     hidden = column.invisible and column.status is ArmStatus.RUNNING
@@ -189,12 +190,13 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
 
 
 def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]) -> Row:
-    """One row from the cells of the columns that have a value."""
+    """One row from the cells of the columns that have a value. The neighbour's cell is shown and not compared."""
     cells = {
         column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns
     }
-    relation = _relation(cells)
+    compared = {name: cell for name, cell in cells.items() if name != NEIGHBOUR}
+    relation = _relation(compared)
     return Row(
         section=section,
         key=key.key,
@@ -202,7 +204,7 @@ def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapp
         label=key.label,
         cells={name: cell.text for name, cell in cells.items()},
         relation=relation,
-        why=explain(observed, key, cells) if relation in {Relation.DIFFERS, Relation.ONLY} else "",
+        why=explain(observed.compared, key, compared) if relation in {Relation.DIFFERS, Relation.ONLY} else "",
         notes={name: cell.note for name, cell in cells.items() if cell.note},
         absent={name: cell.absent or "none" for name, cell in cells.items() if cell.text is None},
         normalised={

@@ -7,7 +7,7 @@ from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, NEIGHBOUR
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
@@ -219,6 +219,9 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
         if machine is not None and stack is machine:
             if names:
                 sentences.append(f"{names}: in the machine's network stack.")
+            continue
+        if stack.key == NEIGHBOUR:
+            sentences.append(f"{names}: another machine, on the same LAN as the machine.")
             continue
         ends = veth_ends(machine.state, stack.state) if machine is not None else ()
         joined = [f"a veth pair to {outer.master}" for outer, _ in ends if outer.master]

@@ -31,7 +31,7 @@ class EdgeRouter:
             self.edges.append(Edge(identity, kind, mode, self._beside(identity, kind, start, end)))
             return
         (x2, y2), rest = self._arrival(kind, end)
-        if kind == "parent":
+        if kind in {"parent", "lan"}:
             # A straight line from the parent, which is above, would pass behind the host-mode containers.
             x1, y1 = left_of(start)
             height = self.aisle + 4 * (sum(one.kind == kind for one in self.edges) % 3)

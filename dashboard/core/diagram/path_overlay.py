@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 from dashboard.core.diagram.drawn_namespaces import group_by_namespace, mapping_box_id
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import DrawnHop, DrawnPath, Picture
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, NEIGHBOUR
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.paths.finder import measured_paths
-from dashboard.core.paths.model import Path, PathKind
+from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
 from dashboard.core.paths.requests import request_key, requested_paths
 
 #: The position of docker-proxy or DNAT among the hops.
 MAPPING_HOPS = {PathKind.PUBLISHED_PROXY: (1, "proxy"), PathKind.PUBLISHED_DNAT: (0, "dnat")}
+#: The first word of a hop that forwards what arrives from outside, and the kind of its box.
+FORWARDERS = {"DNAT": "dnat", "docker-proxy": "proxy"}
 #: Path kinds in which client and server share a stack.
 SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})
 
@@ -110,16 +112,22 @@ def draw_path(index: PictureIndex, path: Path, request: str = "") -> DrawnPath:
 def _hop(index: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:
     where, kind = MAPPING_HOPS.get(path.kind, (-1, ""))
     name = text.partition(" ")[0]
+    if path.kind in FILTERED_KINDS and name in FORWARDERS:
+        where, kind = number, FORWARDERS[name]
     if number == where:
         mapping = mapping_box_id(index.columns[path.server], kind, (path.server_port, "tcp", path.port))
         box = index.first_box(mapping, f"{path.server}:ports:more")
         return DrawnHop(text, (*box, *(one for one, _kind, start, _end in index.edges if start == mapping)), box)
     if path.kind in SHARED_STACK:
         return _link_hop(index, path.client, name, text, path.server)
-    if number == len(path.hops) - 1:
+    if number == len(path.hops) - 1 and (number or path.client != NEIGHBOUR):
         return _link_hop(index, path.server, name, text)
-    if number == 0 and path.kind is PathKind.CONTAINER_TO_CONTAINER:
+    if number == 0 and path.kind in {PathKind.CONTAINER_TO_CONTAINER, PathKind.HAIRPIN}:
         return _link_hop(index, path.client, name, text)
+    if number == 0 and path.client == NEIGHBOUR:
+        hop = _link_hop(index, MACHINE, name, text)
+        lan = tuple(one for one, of, _start, _end in index.edges if of == "lan")
+        return replace(hop, ids=(*lan, *hop.ids))
     link = index.link(MACHINE, name)
     if link is not None and is_cable(link):
         return _cable_hop(index, path, link, text)

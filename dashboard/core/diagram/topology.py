@@ -23,8 +23,8 @@ from dashboard.core.diagram.drawn_namespaces import (
 from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
-from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
+from dashboard.core.modes import MACHINE, NEIGHBOUR
+from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
 
@@ -99,6 +99,10 @@ def _edges(
         if stack is machine:
             continue
         owner = stack.columns[0]
+        if stack.key == NEIGHBOUR:
+            near, far = (exit_link(one.state) for one in (machine, stack))
+            end = boxes.get(f"{stack.key}:if:{far.index}") if far is not None else None
+            router.connect("lan", owner.mode, shown(near), end, "LAN")
         for outer, inner in veth_ends(machine.state, stack.state):
             bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
             router.connect("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")

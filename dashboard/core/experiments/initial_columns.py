@@ -9,7 +9,7 @@ from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.networks import attached_networks, own_network
-from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec
+from dashboard.core.modes import MACHINE, NEIGHBOUR, NETWORK_DRIVERS, ArmSpec
 from dashboard.core.namespaces.visibility import MACHINE_TITLE
 
 
@@ -26,9 +26,14 @@ def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
 
 
 def initial_columns(
-    experiment: str, arms: Sequence[ArmSpec], engine: EngineKind = EngineKind.DOCKER, machine: str = MACHINE_TITLE
+    experiment: str,
+    arms: Sequence[ArmSpec],
+    engine: EngineKind = EngineKind.DOCKER,
+    machine: str = MACHINE_TITLE,
+    *,
+    neighbour: bool = False,
 ) -> tuple[Column, ...]:
-    """The machine's column, then one waiting column for each arm."""
+    """The machine's column, then one waiting column for each arm, then the neighbour's if there is one."""
     return (
         Column(MACHINE, MACHINE, machine, engine_kind=engine),
         *(
@@ -43,4 +48,5 @@ def initial_columns(
             )
             for arm in arms
         ),
+        *([Column(NEIGHBOUR, NEIGHBOUR, NEIGHBOUR)] if neighbour else []),
     )

@@ -48,6 +48,12 @@ def is_cable(one: Interface) -> bool:
     return one.kind == "veth" and all(address.scope == "link" for address in one.addresses)
 
 
+def exit_link(state: NamespaceState) -> Interface | None:
+    """The interface of the default route, over which a machine is joined to its LAN."""
+    names = [route.interface for route in state.routes if route.destination == "default"]
+    return next((link for link in state.interfaces if link.name in names), None)
+
+
 def lower_link(machine: NamespaceState, inside: NamespaceState, one: Interface) -> Interface | None:
     """The machine's link below a sub-interface: identified by name in the same namespace, by index from another."""
     if one.kind not in SUB_INTERFACES or not one.peer:

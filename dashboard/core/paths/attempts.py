@@ -19,6 +19,10 @@ _PLACES = {
     PathKind.INSIDE: "inside its namespace",
     PathKind.PUBLISHED_PROXY: "through docker-proxy",
     PathKind.PUBLISHED_DNAT: "through DNAT",
+    PathKind.LAN_ADDRESS: "from the neighbour",
+    PathKind.LAN_PUBLISHED: "at its published port, from the neighbour",
+    PathKind.LAN_CONTAINER: "at its own address, from the neighbour",
+    PathKind.HAIRPIN: "at its own published port, from itself",
 }
 
 

@@ -34,22 +34,25 @@ class ProcessConnection:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The NAT rules and packet counters at one moment. ``client_links`` are the links of the client's namespace,
-    ``server_links`` those of the server's, if it is another one."""
+    """The rules and packet counters at one moment. ``client_links`` are the links of the client's namespace, or of the
+    machine's for a client outside it, ``server_links`` those of the server's, if it is another one. ``filter_rules``
+    are read for a client outside the machine."""
 
     rules: tuple[str, ...] = ()
     client_links: Mapping[str, PacketCounts] = field(default_factory=dict)
     server_links: Mapping[str, PacketCounts] = field(default_factory=dict)
+    filter_rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TraceEvidence:
     """The evidence about one request. Endpoints are ``address:port``.
 
-    ``shared``: client and server share a namespace. ``own_addresses`` are the addresses of the client's namespace.
-    ``veths`` join the server to bridges. The connections of both namespaces were read while the request was open.
-    ``entries`` is None if connection tracking could not be read, and ``rules_error`` the reason why the NAT rules could
-    not.
+    ``shared``: client and server share a namespace. ``filtered``: the client is outside the machine, whose rules,
+    counters and connections are read in place of the client's. ``own_addresses`` are the addresses of the client's
+    namespace. ``veths`` join the server to bridges. The connections of both namespaces were read while the request was
+    open. ``entries`` is None if connection tracking could not be read, and ``rules_error`` the reason why the NAT rules
+    could not.
     """
 
     target: str
@@ -58,6 +61,7 @@ class TraceEvidence:
     answer: str = ""
     error: str = ""
     shared: bool = False
+    filtered: bool = False
     own_addresses: frozenset[str] = frozenset()
     veths: tuple[VethLink, ...] = ()
     before: Sample = Sample()

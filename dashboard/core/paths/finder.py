@@ -12,12 +12,13 @@ from dataclasses import replace
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine, not_visible
 from dashboard.core.paths.model import (
+    FILTERED_KINDS,
     LOOPBACK_ADDRESSES,
     MEASURED_KINDS,
     Path,
@@ -29,6 +30,7 @@ from dashboard.core.paths.model import (
     reachable_address,
     veth_links,
 )
+from dashboard.core.paths.outside import leads_on, paths_to_bridged, paths_to_host_mode
 from dashboard.core.paths.published import published_paths
 
 DEFAULT_BRIDGE = "bridge"
@@ -182,17 +184,17 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
 
     Several may have one ``key``: see ``first_available``.
     """
-    machine = states.get(MACHINE)
+    machine, neighbour = states.get(MACHINE), states.get(NEIGHBOUR)
     paths: list[Path] = []
     running = [
         column
         for column in columns
-        if column.key != MACHINE and column.status is ArmStatus.RUNNING and column.key in states
+        if column.key not in OBSERVERS and column.status is ArmStatus.RUNNING and column.key in states
     ]
     paths += [
         _invisible_path(column)
         for column in columns
-        if column.key != MACHINE and column.status is ArmStatus.RUNNING and column.invisible
+        if column.key not in OBSERVERS and column.status is ArmStatus.RUNNING and column.invisible
     ]
     by_key = {column.key: column for column in running}
     loopback = LOOPBACK_ADDRESSES[Family.INET]
@@ -200,6 +202,8 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
         state = states[column.key]
         if machine is not None and state.netns == machine.netns:
             paths += _paths_in_machine(column, machine)
+            if neighbour is not None:
+                paths += paths_to_host_mode(column, machine, neighbour)
             continue
         title = f"{loopback} inside {column.title}"
         paths.append(_open_path(PathKind.INSIDE, title, column.key, column, loopback, ("lo",)))
@@ -208,6 +212,8 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
             paths += _bridge_address(column, state, machine, veths)
             if column.mode not in _NOT_PUBLISHING:
                 paths += published_paths(column, machine, veths)
+                if neighbour is not None:
+                    paths += paths_to_bridged(column, machine, neighbour, veths)
         target = by_key.get(column.target or "")
         if target is not None and states[target.key].netns == state.netns:
             title = f"{loopback} from {target.title} to {column.title}, in their shared network stack"
@@ -221,8 +227,14 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
 
 
 def measured_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
-    """The paths that measurements and diagrams show: one for each ``key``."""
-    paths = (path for path in find_paths(columns, states) if path.kind in MEASURED_KINDS)
+    """The paths that measurements and diagrams show: one for each ``key``. From outside the machine only those over
+    IPv4 that something answers or forwards."""
+    paths = (
+        path
+        for path in find_paths(columns, states)
+        if path.kind in MEASURED_KINDS
+        and (path.kind not in FILTERED_KINDS or (path.family is Family.INET and (path.unavailable or leads_on(path))))
+    )
     return first_available(paths, lambda path: path.key)
 
 

@@ -18,6 +18,7 @@ class HopKind(StrEnum):
     """The kinds of hops, in the order in which a request passes them."""
 
     CLIENT = "client"
+    FILTER = "filter"
     DNAT = "dnat"
     CONNTRACK = "conntrack"
     LOOPBACK = "loopback"

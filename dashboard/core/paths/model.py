@@ -18,7 +18,8 @@ ANY_ADDRESS = {Family.INET: "0.0.0.0", Family.INET6: "::"}  # noqa: S104 - compa
 
 class PathKind(StrEnum):
     """How a request travels. ``MACHINE_ADDRESS``: to a host mode container over the machine's own address; ``INSIDE``:
-    to 127.0.0.1 in the container's own namespace."""
+    to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host mode container,
+    to a published port, and to the container's own address; ``HAIRPIN``: from a container to its own published port."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -29,10 +30,16 @@ class PathKind(StrEnum):
     RESOLVER = "resolver"
     MACHINE_ADDRESS = "machine-address"
     INSIDE = "inside"
+    LAN_ADDRESS = "lan-address"
+    LAN_PUBLISHED = "lan-published"
+    LAN_CONTAINER = "lan-container"
+    HAIRPIN = "hairpin"
 
 
 #: The kinds that measurements and diagrams show.
-MEASURED_KINDS = frozenset(PathKind) - {PathKind.MACHINE_ADDRESS, PathKind.INSIDE}
+MEASURED_KINDS = frozenset(PathKind) - {PathKind.MACHINE_ADDRESS, PathKind.INSIDE, PathKind.LAN_CONTAINER}
+#: The kinds that begin outside the machine's network stack and pass its packet filter.
+FILTERED_KINDS = frozenset({PathKind.LAN_ADDRESS, PathKind.LAN_PUBLISHED, PathKind.LAN_CONTAINER, PathKind.HAIRPIN})
 
 
 @dataclass(frozen=True, slots=True)

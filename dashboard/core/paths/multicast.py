@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, OBSERVERS
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.paths.model import veth_links
 
@@ -35,7 +35,7 @@ def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceS
     """The running containers that can be a receiver: one for each network stack."""
     stacks: dict[int, Column] = {}
     for column in columns:
-        if column.key != MACHINE and column.status is ArmStatus.RUNNING and column.key in states:
+        if column.key not in OBSERVERS and column.status is ArmStatus.RUNNING and column.key in states:
             stacks.setdefault(states[column.key].netns, column)
     return tuple(stacks.values())
 

@@ -8,7 +8,7 @@ from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.finder import find_paths
-from dashboard.core.paths.model import Path, PathKind, first_available, is_loopback
+from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind, first_available, is_loopback
 
 #: The kinds that are requested, in the order of preference for a comparison.
 REQUESTED_KINDS = (
@@ -18,6 +18,10 @@ REQUESTED_KINDS = (
     PathKind.BRIDGE_ADDRESS,
     PathKind.MACHINE_ADDRESS,
     PathKind.INSIDE,
+    PathKind.LAN_ADDRESS,
+    PathKind.LAN_PUBLISHED,
+    PathKind.LAN_CONTAINER,
+    PathKind.HAIRPIN,
 )
 
 
@@ -56,9 +60,10 @@ def requested_paths(columns: Sequence[Column], states: Mapping[str, NamespaceSta
 
 def _destination(path: Path) -> Hashable:
     """The server, and what the client connects to: an address on each network of the server; for a published port
-    loopback and the machine's address, each through docker-proxy or through DNAT."""
+    loopback and the machine's address, each through docker-proxy or through DNAT. From outside the machine each family
+    is a destination: docker-proxy may answer one and DNAT the other."""
     if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT}:
-        return path.server, path.kind, path.network
+        return path.server, path.kind, path.network, path.client, path.kind in FILTERED_KINDS and path.family
     if path.address:
         return path.server, is_loopback(path.address)
     return path.server, path.kind is PathKind.PUBLISHED_PROXY

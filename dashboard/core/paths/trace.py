@@ -11,6 +11,7 @@ from itertools import islice
 
 from dashboard.core.namespaces.visibility import name_machine
 from dashboard.core.paths.conntrack import ConntrackEntry
+from dashboard.core.paths.drops import read_drops
 from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, TraceEvidence
 from dashboard.core.paths.hops import Hop, HopKind, Trace
 from dashboard.core.paths.model import Path
@@ -106,6 +107,8 @@ class _HopReader:
     def hops(self) -> Iterator[Hop]:
         """All hops, including those that were not taken."""
         yield self._client()
+        if self.evidence.filtered:
+            yield self._filter()
         yield self._dnat()
         yield self._conntrack()
         yield self._loopback()
@@ -119,6 +122,16 @@ class _HopReader:
         if not self.evidence.client:
             return Hop.not_seen(kind, title, self.evidence.error or "no connection was made")
         return Hop.taken(kind, title, f"{self.evidence.client} → {self.evidence.target}")
+
+    def _filter(self) -> Hop:
+        kind, title = HopKind.FILTER, "A rule of the machine drops the request"
+        drops = read_drops(self.evidence.before.filter_rules, self.evidence.after.filter_rules)
+        evidence = [f"+{drop.packets} packet{'' if drop.packets == 1 else 's'}: {drop.rule}" for drop in drops]
+        if not drops:
+            return Hop.not_seen(kind, title, "no rule that drops or rejects has counted a packet")
+        if self.evidence.answer:
+            return Hop.not_seen(kind, title, "the request was answered: these are other packets", *evidence)
+        return Hop.taken(kind, title, *evidence)
 
     def _dnat(self) -> Hop:
         kind, title = HopKind.DNAT, "A nat rule rewrites the destination (DNAT)"

@@ -14,6 +14,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     PathKind.RESOLVER: ("container → its resolver", "resolver"),
     PathKind.MACHINE_ADDRESS: ("machine's address → host", "machine's address"),
     PathKind.INSIDE: ("{loopback} inside the container", "inside"),
+    PathKind.LAN_ADDRESS: ("neighbour → host, at the machine's address", "neighbour → host"),
+    PathKind.LAN_PUBLISHED: ("neighbour → published port", "neighbour → published"),
+    PathKind.LAN_CONTAINER: ("neighbour → container's address", "neighbour → container"),
+    PathKind.HAIRPIN: ("container → its own published port", "hairpin"),
 }
 
 

@@ -2,7 +2,9 @@
 # A LAN, so that the host looks like a machine: eth0 with an address in the host's network namespace ($net), a switch and
 # a router in a namespace of their own, and a neighbour without Docker in another. The router rejects everything else. It
 # rejects with a firewall rule because the kernel limits the rate of ICMP for routing errors (net.ipv4.route.error_cost),
-# and every name lookup would take seconds to fail. The namespaces live as long as these mounts, and so as long as the host.
+# and every name lookup would take seconds to fail. The neighbour has routes through the host to the networks from which
+# Docker takes its subnets: whether its packets reach a container is then decided by the host's rules alone.
+# The namespaces live as long as these mounts, and so as long as the host.
 for space in lan neighbour; do
     : > "$run/$space"
     unshare --net="$run/$space" true
@@ -47,7 +49,10 @@ link set lo up
 address add 192.0.2.10/24 dev eth0
 link set eth0 up
 route add default via 192.0.2.1 dev eth0
+route add 172.16.0.0/12 via 192.0.2.2 dev eth0
+route add 192.168.0.0/16 via 192.0.2.2 dev eth0
 BATCH
 nsenter --net="$run/neighbour" ip -6 -batch - <<BATCH || true
 address add 2001:db8::10/64 dev eth0 nodad
+route add fd00::/8 via 2001:db8::2 dev eth0
 BATCH

@@ -10,15 +10,22 @@ from dataclasses import replace
 
 from dashboard.core.experiments.inspect_commands import argv_for
 from dashboard.core.experiments.journal import Attempt
-from dashboard.core.paths.model import Path
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import Family
+from dashboard.core.paths.model import FILTERED_KINDS, Path
 from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.multicast import COLUMN_GONE, try_multicast
+from dashboard.lab.experiments.neighbour import explain_drop
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.files import read_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
-from dashboard.netns.request import request
+from dashboard.netns.request import Reply, request
+
+TIMEOUT_S = 3.0
+#: On a LAN an answer comes at once, and a request that a rule drops is repeated.
+FILTERED_TIMEOUT_S = 1.0
 
 
 class NotRunningError(Exception):
@@ -58,8 +65,21 @@ async def _attempt(lab: Lab, driver: ExperimentDriver, path: Path) -> Attempt:
     client, server = (column_namespace(lab, driver, key) for key in (path.client, path.server))
     if client is None:
         return replace(attempt, error=COLUMN_GONE)
+    crosses = path.kind in FILTERED_KINDS
+
+    async def send() -> Reply:
+        timeout_s = FILTERED_TIMEOUT_S if crosses else TIMEOUT_S
+        return await request(
+            client, path.address, path.port, server=server, server_port=path.server_port, timeout_s=timeout_s
+        )
+
+    dropped = ""
     try:
-        reply = await request(client, path.address, path.port, server=server, server_port=path.server_port)
+        reply = await send()
+        machine = column_namespace(lab, driver, MACHINE)
+        if crosses and reply.error and machine is not None:
+            backend = lab.context.info.firewall_backend
+            dropped = await explain_drop(machine, backend, send, ipv6=path.family is Family.INET6)
     except NamespaceGone:
         return replace(attempt, error="The container ended during the request.")
     return replace(
@@ -69,7 +89,7 @@ async def _attempt(lab: Lab, driver: ExperimentDriver, path: Path) -> Attempt:
         body_start=reply.body_start,
         time_us=reply.time_us,
         client_seen=reply.client_seen or "",
-        error=reply.error or "",
+        error=" ".join(part for part in (reply.error or "", dropped) if part),
     )
 
 

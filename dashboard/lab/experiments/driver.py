@@ -11,7 +11,7 @@ from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS
 from dashboard.core.paths.attempts import describe_attempts, next_trial
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
@@ -19,6 +19,7 @@ from dashboard.lab.experiments.arms import Arms
 from dashboard.lab.experiments.cleanup import has_leftovers, verify_cleanup
 from dashboard.lab.experiments.concurrency import gather_all
 from dashboard.lab.experiments.containers import remove_all, remove_containers
+from dashboard.lab.experiments.neighbour import find_neighbour
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
@@ -183,10 +184,12 @@ class ExperimentDriver:
             private=self._context.private,
             round=record.round,
         )
-        kept = {MACHINE, *(arm.key for arm in arms)}
+        info, neighbour = self._context.info, bool(await asyncio.to_thread(find_neighbour, self._context))
+        columns = initial_columns(record.id, arms, info.kind, info.machine_title, neighbour=neighbour)
+        kept = {column.key for column in columns}
         facts = Facts(
             head=head,
-            columns=initial_columns(record.id, arms, self._context.info.kind, self._context.info.machine_title),
+            columns=columns,
             forgotten=tuple(self.view.states),
             removed=tuple(column.key for column in self.view.columns if column.key not in kept),
             trial=NO_TRIAL,
@@ -197,7 +200,7 @@ class ExperimentDriver:
 
     async def _launch(self) -> None:
         machine = asyncio.ensure_future(self._observe_machine())
-        await gather_all(machine, self._launch_arms(machine))
+        await gather_all(machine, self._launch_arms(machine), self._observe_neighbour())
         if self._stopping:
             return
         self._launched = True
@@ -275,6 +278,7 @@ class ExperimentDriver:
                 await self._arms.observe(arm, container.id)
                 look_up_again = True
         await self._observe_machine()
+        await self._observe_neighbour()
         await self.observer.reread_files()
         await self.observer.refresh_firewall()
         if look_up_again:
@@ -311,7 +315,7 @@ class ExperimentDriver:
         ports = sorted({port.host_port for column in recorder.arms() for port in column.published})
         count = len(recorder.arms(ArmStatus.RUNNING))
         for key in self.observer.keys:
-            if key != MACHINE:
+            if key not in OBSERVERS:
                 await self.observer.remove(key)
         await remove_all(self._context.engine, self._context.labels(self._record.id))
         proof = await verify_cleanup(self._context, experiment, self.observer, count, ports)
@@ -328,7 +332,9 @@ class ExperimentDriver:
         )
         unfinished = (ArmStatus.RUNNING, ArmStatus.CREATED, ArmStatus.WAITING)
         columns = tuple(replace(arm, status=ArmStatus.GONE, published=()) for arm in recorder.arms(*unfinished))
-        facts = Facts(head=head, columns=columns, forgotten=tuple(key for key in self.view.states if key != MACHINE))
+        facts = Facts(
+            head=head, columns=columns, forgotten=tuple(key for key in self.view.states if key not in OBSERVERS)
+        )
         recorder.journal.append(Cause(Source.LAB, "removed"), facts, ", ".join(check.detail for check in proof))
         await recorder.journal.flush()
         await self._save_head()
@@ -442,6 +448,14 @@ class ExperimentDriver:
         known = self.view.states.get(MACHINE)
         state = await self.observer.add(target, known.lookups if known else ())
         self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
+
+    async def _observe_neighbour(self) -> None:
+        column = next((column for column in self.view.columns if column.key == NEIGHBOUR), None)
+        if column is None or (path := await asyncio.to_thread(find_neighbour, self._context)) == "":
+            return
+        target = ObservationTarget(NEIGHBOUR, self._context.info.pid or 1, NEIGHBOUR, "", "", netns=path, empty=True)
+        if self.observer.target(NEIGHBOUR) != target:
+            self._recorder.observed(column, await self.observer.add(target), Cause(Source.LAB, "observe"))
 
     def _look_up(self) -> None:
         arms = [column.key for column in self._recorder.arms(ArmStatus.RUNNING)]

@@ -42,6 +42,8 @@ class ObservationTarget:
     firewall_backend: str | None = None
     #: The path of another network namespace than that of ``pid``.
     netns: str = ""
+    #: Whether no process is in it: then it has no host name, no files and no resolver.
+    empty: bool = False
 
 
 @dataclass(slots=True)
@@ -100,17 +102,21 @@ class Observer:
             token, target.pid, changed, self._pid_of_engine, target.firewall_backend, target.netns
         )
         try:
-            (resolver, hosts), names, host = await asyncio.gather(
-                asyncio.to_thread(self._files, target),
-                asyncio.to_thread(namespaces, target.pid),
-                asyncio.to_thread(hostname, target.pid),
-            )
+            state = NamespaceState(inode, namespaces={"net": inode})
+            if not target.empty:
+                (resolver, hosts), names, host = await asyncio.gather(
+                    asyncio.to_thread(self._files, target),
+                    asyncio.to_thread(namespaces, target.pid),
+                    asyncio.to_thread(hostname, target.pid),
+                )
+                state = NamespaceState(
+                    inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts, lookups=lookups
+                )
             view = self._pool.view(inode) or view  # changes in the meantime were not reported
             await self.remove(target.key)
         except BaseException:
             await self._pool.unsubscribe(token, inode)
             raise
-        state = NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts, lookups=lookups)
         state = _with_view(state, view, target)
         self._observed[target.key] = Observation(target, inode, state, token)
         return state
@@ -163,6 +169,8 @@ class Observer:
         """
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):
+            if observed.target.empty:
+                continue
             engine = self._engine_pid
             resolver, hosts = await asyncio.to_thread(self._files, observed.target)
             if key not in self._observed or engine != self._engine_pid or not shows_files(engine):
@@ -193,7 +201,7 @@ class Observer:
     async def look_up(self, names: Sequence[str]) -> None:
         """Looks up the names from inside every column, all at once."""
         async with self._lookup_lock:
-            asked = list(self._observed.items())
+            asked = [(key, observed) for key, observed in self._observed.items() if not observed.target.empty]
             found = await asyncio.gather(
                 *(asyncio.gather(*(self._lookup(observed, name) for name in names)) for _, observed in asked)
             )

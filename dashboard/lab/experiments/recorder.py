@@ -16,7 +16,7 @@ from dashboard.core.experiments.journal_text import (
     listening_process,
 )
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, OBSERVERS
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.lab.context import Context
@@ -59,7 +59,7 @@ class Recorder:
 
     def arms(self, *statuses: ArmStatus) -> tuple[Column, ...]:
         """The columns of arms: all, or those with one of these statuses."""
-        return tuple(c for c in self.view.columns if c.key != MACHINE and (not statuses or c.status in statuses))
+        return tuple(c for c in self.view.columns if c.key not in OBSERVERS and (not statuses or c.status in statuses))
 
     def recorded_state(self, key: str, container: str) -> NamespaceState | None:
         """The recorded state of an arm that runs in this container; None if it has not been observed there."""

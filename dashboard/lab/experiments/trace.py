@@ -12,7 +12,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.paths.conntrack import read_entries
 from dashboard.core.paths.evidence import PacketCounts, Sample, TraceEvidence
 from dashboard.core.paths.hops import Trace
-from dashboard.core.paths.model import Path, veth_links
+from dashboard.core.paths.model import FILTERED_KINDS, Path, veth_links
 from dashboard.core.paths.requests import path_to_compare, request_key, requested_paths
 from dashboard.core.paths.trace import name_machine_in, read_trace
 from dashboard.lab.experiments.actions import column_namespace, running_driver
@@ -20,7 +20,7 @@ from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.multicast import COLUMN_GONE
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
-from dashboard.netns.firewall import read_nat_listing
+from dashboard.netns.firewall import read_counted_listing, read_nat_listing
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.request import request
@@ -64,28 +64,40 @@ async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[
 
 
 async def _trace(lab: Lab, driver: ExperimentDriver, path: Path) -> Trace:
-    client, server = (column_namespace(lab, driver, key) for key in (path.client, path.server))
-    if client is None or server is None:
+    near = MACHINE if path.kind in FILTERED_KINDS else path.client
+    client, server, rules = (column_namespace(lab, driver, key) for key in (path.client, path.server, near))
+    if client is None or server is None or rules is None:
         return read_trace(path, TraceEvidence(path.target, error=COLUMN_GONE))
     try:
-        return read_trace(path, await _TracedRequest(lab, driver, path, client, server).run())
+        return read_trace(path, await _TracedRequest(lab, driver, path, client, server, rules).run())
     except (NamespaceGone, OSError, MalformedMessage) as error:
         return read_trace(path, TraceEvidence(path.target, error=f"The container ended during the trace: {error}."))
 
 
 class _TracedRequest:
-    """One request, and the evidence that is read around it."""
+    """One request, and the evidence that is read around it. ``near`` is the namespace that translates and forwards it:
+    the machine's for a client outside it, otherwise the client's."""
 
-    def __init__(self, lab: Lab, driver: ExperimentDriver, path: Path, client: Namespace, server: Namespace) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        driver: ExperimentDriver,
+        path: Path,
+        client: Namespace,
+        server: Namespace,
+        near: Namespace,
+    ) -> None:
         self._backend = lab.context.info.firewall_backend
         self._path = path
-        self._client, self._server = client, server
+        self._client, self._server, self._near = client, server, near
         states = driver.view.states
         self._client_state = states[path.client]
-        from_machine = path.client == MACHINE
+        self._near_state = next((state for state in states.values() if state.netns == near.inode), self._client_state)
+        from_machine = near.inode == states[MACHINE].netns
         self._evidence = TraceEvidence(
             path.target,
-            shared=client.inode == server.inode,
+            shared=near.inode == server.inode,
+            filtered=path.kind in FILTERED_KINDS,
             own_addresses=frozenset(a.address for link in self._client_state.interfaces for a in link.addresses),
             veths=tuple(veth_links(states[MACHINE], states[path.server])) if from_machine else (),
             rules_error="" if from_machine else NOT_MACHINE,
@@ -119,12 +131,12 @@ class _TracedRequest:
         """Reads connections and connection tracking while the request is open; ``client`` is its own endpoint."""
         path = self._path
         ports = {int(client.rpartition(":")[2]), path.port, path.server_port}
-        pids = {one.pid for one in self._client_state.listeners if one.port == path.port and one.pid}
-        connections = await asyncio.to_thread(read_process_connections, self._client, ports, pids)
+        pids = {one.pid for one in self._near_state.listeners if one.port == path.port and one.pid}
+        connections = await asyncio.to_thread(read_process_connections, self._near, ports, pids)
         server_connections = connections
         if not self._evidence.shared:
             server_connections = await asyncio.to_thread(read_process_connections, self._server, ports)
-        lines = await asyncio.to_thread(read_tracked, self._client, ports)
+        lines = await asyncio.to_thread(read_tracked, self._near, ports)
         if lines is None and shutil.which("conntrack") is not None:
             code, lines = await self._run_tool("conntrack", "-L", "-p", "tcp")
             lines = lines if code == 0 else None
@@ -142,26 +154,32 @@ class _TracedRequest:
             previous, counts = counts, await self._counts()
             if previous == counts:
                 break
-        return Sample(await self._rules(), *counts)
+        return Sample(await self._rules(), *counts, filter_rules=await self._filter_rules())
 
     async def _counts(self) -> tuple[dict[str, PacketCounts], dict[str, PacketCounts]]:
-        links = await asyncio.to_thread(read_counts, self._client)
+        links = await asyncio.to_thread(read_counts, self._near)
         return links, {} if self._evidence.shared else await asyncio.to_thread(read_counts, self._server)
 
     async def _rules(self) -> tuple[str, ...]:
         if self._evidence.rules_error:
             return ()
-        listing = await read_nat_listing(self._client, self._backend, ipv6=":" in self._path.address)
+        listing = await read_nat_listing(self._near, self._backend, ipv6=":" in self._path.address)
         if listing.error:
             reason = f"the machine's nat rules cannot be read: {listing.error}"
             self._evidence = replace(self._evidence, rules_error=reason)
         return tuple(listing.text.splitlines())
 
+    async def _filter_rules(self) -> tuple[str, ...]:
+        if not self._evidence.filtered:
+            return ()
+        listing = await read_counted_listing(self._near, self._backend, ipv6=":" in self._path.address)
+        return tuple(listing.text.splitlines())
+
     async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
-        """Runs a tool of the machine in the client's namespace; returns exit code and lines."""
+        """Runs a tool of the machine in the namespace that forwards; returns exit code and lines."""
         codes: list[int | None] = []
         output = run_inside(
-            self._client, argv, timeout_s=TOOL_TIMEOUT_S, limit_bytes=MAX_TOOL_BYTES, on_exit=codes.append
+            self._near, argv, timeout_s=TOOL_TIMEOUT_S, limit_bytes=MAX_TOOL_BYTES, on_exit=codes.append
         )
         async with aclosing(output) as pieces:
             lines = "".join([text async for text in pieces]).splitlines()

@@ -31,6 +31,7 @@ from tests.core.builders import (
     recorded_scene,
     shuffled,
     with_column,
+    with_neighbour,
     without,
 )
 
@@ -313,3 +314,12 @@ def test_a_row_holds_the_normalised_value_only_where_it_is_not_the_text() -> Non
     listening = rows["listeners", "tcp :80", ""]
     assert listening.normalised["bridge"] == "nginx of a container at all IPv4"
     assert "nginx 4" in (listening.cells["bridge"] or "")
+
+
+def test_the_neighbour_is_shown_and_not_compared() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    before = compare(columns, states)
+    after = compare(*with_neighbour(columns, states))
+    facts = [(one.section, one.key, one.field, one.relation, one.why) for one in after]
+    assert facts == [(one.section, one.key, one.field, one.relation, one.why) for one in before]
+    assert row(after, "routes", "inet default").cells["neighbour"] == "via 192.0.2.1 dev eth0"

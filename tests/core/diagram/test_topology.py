@@ -30,12 +30,13 @@ from tests.core.builders import (
     make_scene,
     recorded_scene,
     with_column,
+    with_neighbour,
     without,
 )
 
 STACKS = {"machine", "stack", "host-stack"}
 KINDS = STACKS | {"interface", "listener", "proxy", "dnat", "more"}
-EDGES = {"veth", "proxy", "dnat", "shares", "parent"}
+EDGES = {"veth", "proxy", "dnat", "shares", "parent", "lan"}
 
 
 def overlap(one: Box, other: Box) -> bool:
@@ -417,3 +418,11 @@ def test_without_the_machine_the_pictures_are_empty() -> None:
         (1188, 120, (), ()),
         (360, 120, (), ()),
     ]
+
+
+def test_the_neighbour_is_joined_to_the_machine_by_the_lan() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    for picture in draw(columns, states):
+        (edge,) = [edge for edge in picture.edges if edge.kind == "lan"]
+        assert edge.id == "lan:machine:if:2>neighbour:if:2"
+    assert "neighbour: another machine, on the same LAN as the machine." in draw_wide(columns, states).summary

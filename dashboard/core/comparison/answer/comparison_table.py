@@ -6,7 +6,7 @@ from functools import cached_property
 
 from dashboard.core.experiments.messages import ArmStatus, Column, Row
 from dashboard.core.experiments.stream import row_id
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS
 from dashboard.core.namespaces.state import NamespaceState
 
 
@@ -25,7 +25,7 @@ class ComparisonTable:
     @property
     def arms(self) -> list[Column]:
         """The columns that are containers."""
-        return [column for column in self.columns if column.key != MACHINE]
+        return [column for column in self.columns if column.key not in OBSERVERS]
 
     def row(self, identity: str) -> Row | None:
         """The row with this id, if there is one."""
@@ -53,6 +53,8 @@ class ComparisonTable:
         """The arms (with ``machine`` the machine too) grouped by their text in a row; arms without one are left out."""
         groups: dict[str, list[Column]] = {}
         for column in self.columns if machine else self.arms:
+            if column.key == NEIGHBOUR:
+                continue
             text = row.cells.get(column.key)
             if text is not None:
                 groups.setdefault(text, []).append(column)

@@ -32,8 +32,8 @@ def _describe_row(table: ComparisonTable, row: Row) -> str:
 def list_differences(
     columns: Sequence[Column], rows: Sequence[Row], machine: NamespaceState | None = None
 ) -> tuple[Difference, ...]:
-    """At most ``MAX_DIFFERENCES``: those that a rule states, then the first differing row of each other section.
-    ``machine`` is the machine's state, if it is known."""
+    """At most ``MAX_DIFFERENCES``, and what is offered to the LAN: those that a rule states, then the first differing
+    row of each other section. ``machine`` is the machine's state, if it is known."""
     table = ComparisonTable(columns, rows, machine)
     title = next((column.title for column in columns if column.key == MACHINE), "")
     differences = []
@@ -51,4 +51,5 @@ def list_differences(
         sections.add(row.section)
         if sentence := _describe_row(table, row):
             differences.append(Difference("section", sentence, row.why, row_id(row)))
-    return tuple(differences[:MAX_DIFFERENCES])
+    outside = sum(one.rule == "outside" for one in differences[: MAX_DIFFERENCES + 1])
+    return tuple(differences[: MAX_DIFFERENCES + outside])

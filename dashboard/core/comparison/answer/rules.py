@@ -14,6 +14,7 @@ from dashboard.core.comparison.answer.comparison_table import (
     one_line,
     verb_for,
 )
+from dashboard.core.comparison.answer.outside import offer_to_the_lan
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.resolver import is_loopback
@@ -204,6 +205,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("namespace", _on_row("identity/netns/", _namespace)),
     ("discarded", _discarded),
     ("published", _published),
+    ("outside", offer_to_the_lan),
     ("address", _on_row("identity/address/", _address)),
     ("resolver", _on_row("dns/resolver/nameservers", _resolver)),
     ("lookup", _lookup),

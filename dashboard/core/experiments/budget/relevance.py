@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, OBSERVERS
 from dashboard.core.namespaces.delta import NOTHING, Changes, FirewallChanges
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Translation
@@ -23,7 +23,7 @@ def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
     machine = view.states.get(MACHINE)
     if machine is None or view.head is None or view.head.phase is not Phase.RUNNING:
         return True
-    arms = [column for column in view.columns if column.key != MACHINE]
+    arms = [column for column in view.columns if column.key not in OBSERVERS]
     if any(column.status is ArmStatus.RUNNING and column.key not in view.states for column in arms):
         return True
     if any(key not in view.states or view.states[key].netns != machine.netns for key in changes):

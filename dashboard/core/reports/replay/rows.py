@@ -11,6 +11,7 @@ from typing import Any, cast
 from dashboard.core.comparison.cells import Cell, RowKey
 from dashboard.core.comparison.rows import INPUTS, SECTIONS, column_cells, make_row, row_order, section_rows
 from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.namespaces.state import NamespaceState, interface_key
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
@@ -84,7 +85,9 @@ class RecordedRows:
                     line = lines_of[identity] = [key, *nothing]
                 if line[place] == NONE:
                     line[place] = cell
-        lines = sorted(lines_of.values(), key=lambda line: self._orders[line[0]])
+        compared = [place for place, column in enumerate(frame.columns, start=1) if column.key != NEIGHBOUR]
+        rows = (line for line in lines_of.values() if any(line[place] != NONE for place in compared))
+        lines = sorted(rows, key=lambda line: self._orders[line[0]])
         return tuple(self._row(frame, section, context, line) for line in lines)
 
     def _row(self, frame: Frame, section: str, context: tuple[object, ...], line: list[int]) -> int:

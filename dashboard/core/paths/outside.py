@@ -1,0 +1,162 @@
+"""Paths that enter the machine from outside its network stack: from another machine on its LAN, and from a container to
+its own published port.
+
+Whether such a request is answered depends on rules of the packet filter as well. A path exists if the client can send
+the request; a request that is not answered shows which rule dropped it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from dashboard.core.experiments.messages import Column, PublishedPort
+from dashboard.core.modes import NEIGHBOUR
+from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.namespaces.state import Family, Interface, NamespaceState
+from dashboard.core.paths.model import (
+    ANY_ADDRESS,
+    Path,
+    PathKind,
+    VethLink,
+    global_addresses,
+    is_loopback,
+    reachable_address,
+)
+from dashboard.core.paths.translations import covers_family, find_translation, listeners_on, translations
+
+
+def lan_address(machine: NamespaceState, neighbour: NamespaceState, family: Family) -> tuple[str, Interface] | None:
+    """The machine's address in a subnet of the neighbour, and the machine's interface that has it."""
+    subnets = [
+        ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
+        for link in neighbour.interfaces
+        for one in link.addresses
+        if one.family == family and one.scope == "global"
+    ]
+    for link in machine.interfaces:
+        for address in global_addresses(link, family):
+            if any(ipaddress.ip_address(address) in subnet for subnet in subnets):
+                return address, link
+    return None
+
+
+def route_gateway(state: NamespaceState, address: str) -> str | None:
+    """The gateway of the most specific route to an address; empty for a connected network, None without a route."""
+    target = ipaddress.ip_address(address)
+    best: tuple[int, str] | None = None
+    for route in state.routes:
+        if route.destination == "default":
+            length = 0 if (route.family == Family.INET6) is (target.version == 6) else -1
+        else:
+            network = ipaddress.ip_network(route.destination, strict=False)
+            length = network.prefixlen if target in network else -1
+        if length >= 0 and (best is None or length > best[0]):
+            best = (length, route.gateway or "")
+    return best[1] if best is not None else None
+
+
+def leads_on(path: Path) -> bool:
+    """Whether something was seen that answers or forwards requests on a path from outside: for a published port a nat
+    rule or docker-proxy."""
+    return path.kind is not PathKind.LAN_PUBLISHED or len(path.hops) > 1
+
+
+def paths_to_host_mode(column: Column, machine: NamespaceState, neighbour: NamespaceState) -> Iterator[Path]:
+    """The paths from the neighbour to a container in the machine's namespace."""
+    port = column.port or 80
+    for family in Family:
+        match lan_address(machine, neighbour, family):
+            case address, link:
+                title = f"The neighbour to {column.title}, at the machine's address"
+                kind, hops = PathKind.LAN_ADDRESS, (f"{link.name} (LAN)",)
+                yield Path(kind, title, NEIGHBOUR, column.key, family, address, port, port, port, hops=hops)
+
+
+def paths_to_bridged(
+    column: Column, machine: NamespaceState, neighbour: NamespaceState, veths: Sequence[VethLink]
+) -> Iterator[Path]:
+    """The paths from the neighbour to a container behind a bridge, and from the container to its own published port."""
+    yield from _published(column, machine, neighbour, veths)
+    yield from _own_address(column, machine, neighbour, veths)
+
+
+def _mappings(column: Column, family: Family) -> list[PublishedPort]:
+    """The mappings of the program's port, those for addresses other than loopback first."""
+    port = column.port or 80
+    found = [
+        one
+        for one in column.published
+        if (one.container_port, one.protocol) == (port, "tcp") and one.host_port and covers_family(one, family)
+    ]
+    return sorted(found, key=lambda one: is_loopback(one.host_address))
+
+
+def _published(
+    column: Column, machine: NamespaceState, neighbour: NamespaceState, veths: Sequence[VethLink]
+) -> Iterator[Path]:
+    kind, exists = PathKind.LAN_PUBLISHED, False
+    for family in Family:
+        mapping = next(iter(_mappings(column, family)), None)
+        found = lan_address(machine, neighbour, family)
+        if mapping is None or found is None:
+            continue
+        address, link = found
+        exists = True
+        where = ", published on loopback only" if is_loopback(mapping.host_address) else ""
+        title = f"The neighbour to the published port of {column.title}{where}"
+        lan = f"{link.name} (LAN)"
+        forwarding = _forwarding(column, machine, veths, address, mapping)
+        port, inner = mapping.host_port, mapping.container_port
+        yield Path(
+            kind, title, NEIGHBOUR, column.key, family, address, port, 0, inner, fixed=True, hops=(lan, *forwarding)
+        )  # fmt: skip
+        if not where and mapping.host_address in {"", ANY_ADDRESS[family], address}:
+            title = f"{column.title} to its own published port, at the machine's address"
+            hops = (veths[0].inner.name, veths[0].bridge.name, *forwarding) if veths else forwarding
+            own = Path(PathKind.HAIRPIN, title, column.key, column.key, family, address, port, 0, inner, fixed=True)
+            yield replace(own, hops=hops)
+    if not exists:
+        why = f"{column.title} publishes no port for {column.port or 80}/tcp"
+        yield Path(
+            kind, f"The neighbour to the published port of {column.title}", NEIGHBOUR, column.key, unavailable=why
+        )
+
+
+def _forwarding(
+    column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
+) -> tuple[str, ...]:
+    """How the machine forwards what arrives at an address and a published port; empty if nothing forwards it."""
+    family = Family.INET6 if ":" in address else Family.INET
+    rules, _unread = translations(column, machine, veths, family)
+    rule = find_translation(rules, "tcp", address, mapping.host_port).translation
+    if rule is not None:
+        ends = (format_endpoint(address, mapping.host_port), format_endpoint(rule.to_address, rule.to_port))
+        hops = next((one.hops for one in veths if rule.to_address in global_addresses(one.inner, family)), ())
+        return (f"DNAT {' → '.join(ends)}", *hops)
+    listener = next(listeners_on(machine, "tcp", family, mapping.host_port, address), None)
+    if listener is None:
+        return ()
+    return (f"{listener.process or 'a process'} :{mapping.host_port} (user space)", *(veths[0].hops if veths else ()))
+
+
+def _own_address(
+    column: Column, machine: NamespaceState, neighbour: NamespaceState, veths: Sequence[VethLink]
+) -> Iterator[Path]:
+    kind, title = PathKind.LAN_CONTAINER, f"The neighbour to {column.title}'s own address"
+    port = column.port or 80
+    for family in Family:
+        found = lan_address(machine, neighbour, family)
+        for veth in veths:
+            address = reachable_address(veth, family)
+            if address is None or found is None:
+                continue
+            if route_gateway(neighbour, address) == found[0]:
+                hops = (f"{found[1].name} (LAN)", *veth.hops)
+                routed = f"{title}, with a route through the machine"
+                yield Path(kind, routed, NEIGHBOUR, column.key, family, address, port, port, port, hops=hops)
+            else:
+                why = f"the neighbour has no route to {address} through the machine"
+                yield Path(kind, title, NEIGHBOUR, column.key, unavailable=why)
+            return

@@ -1,0 +1,35 @@
+"""The neighbour of a private host, and what the machine's packet filter drops of its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from dashboard.core.paths.drops import describe_drops, read_drops
+from dashboard.engine.hosts.neighbour import neighbour_path
+from dashboard.lab.context import Context
+from dashboard.netns.firewall import read_counted_listing
+from dashboard.netns.namespace import Namespace, NamespaceGone
+
+
+def find_neighbour(context: Context) -> str:
+    """The path of the neighbour's namespace as the engine sees it; empty if the engine's machine has none."""
+    info = context.info
+    path = neighbour_path(info.endpoint) if context.private and info.pid is not None else ""
+    if not path or info.pid is None:
+        return ""
+    try:
+        Namespace.of_path_inside(info.pid, path).close()
+    except (NamespaceGone, OSError):
+        return ""
+    return path
+
+
+async def explain_drop(machine: Namespace, backend: str, repeat: Callable[[], Awaitable[object]], *, ipv6: bool) -> str:
+    """Repeats a request that was not answered, and tells which rules of the machine dropped it meanwhile; empty if no
+    rule counted a packet."""
+    before = await read_counted_listing(machine, backend, ipv6=ipv6)
+    await repeat()
+    after = await read_counted_listing(machine, backend, ipv6=ipv6)
+    if after.error:
+        return f"The machine's rules cannot be read: {after.error}"
+    return describe_drops(read_drops(before.text.splitlines(), after.text.splitlines()))

@@ -1,0 +1,48 @@
+"""The sentence on what containers offer to another machine on the LAN."""
+
+from __future__ import annotations
+
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable
+from dashboard.core.comparison.answer.differences import list_differences
+from dashboard.core.comparison.answer.outside import offer_to_the_lan
+from dashboard.core.comparison.rows import compare
+from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.experiments.stream import row_id
+from tests.core.builders import MACHINE, Columns, States, make_scene, with_column, with_neighbour
+
+
+def sentence(columns: Columns, states: States) -> str:
+    stated = offer_to_the_lan(ComparisonTable(columns, compare(columns, states), states.get(MACHINE)))
+    return "" if stated is None else stated[1]
+
+
+def test_host_mode_offers_its_port_and_a_bridge_only_what_it_publishes() -> None:
+    scene = with_neighbour(*make_scene(("host", "bridge", "none"), publish=8080))
+    assert sentence(*scene) == (
+        "To another machine on the LAN, host offers 192.0.2.2:80; bridge only its published port 192.0.2.2:8081; "
+        "none offers nothing: it publishes no port."
+    )
+
+
+def test_a_port_published_on_loopback_is_not_offered() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    columns = with_column(columns, "bridge", published=(PublishedPort(80, "tcp", "127.0.0.1", 8080),))
+    assert sentence(columns, states).endswith("bridge offers nothing: it publishes on loopback only.")
+
+
+def test_without_a_neighbour_or_a_machine_nothing_is_stated() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    assert sentence(columns, states) == ""
+    columns, states = with_neighbour(columns, states)
+    assert sentence(columns, {key: state for key, state in states.items() if key != MACHINE}) == ""
+
+
+def test_it_does_not_displace_another_difference() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    before = list_differences(columns, compare(columns, states), states[MACHINE])
+    columns, states = with_neighbour(columns, states)
+    rows = compare(columns, states)
+    after = list_differences(columns, rows, states[MACHINE])
+    assert [one for one in after if one.rule != "outside"] == list(before)
+    (outside,) = [one for one in after if one.rule == "outside"]
+    assert outside.row in {row_id(row) for row in rows}

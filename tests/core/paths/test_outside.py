@@ -1,0 +1,100 @@
+"""Paths from another machine on the LAN, and from a container to its own published port."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.modes import NEIGHBOUR
+from dashboard.core.namespaces.state import Family
+from dashboard.core.paths.finder import find_paths, measured_paths
+from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
+from dashboard.core.paths.outside import lan_address, route_gateway
+from dashboard.core.paths.requests import requested_paths
+from tests.core.builders import MACHINE, Columns, States, make_ports, make_scene, with_column, with_neighbour
+
+
+def outside(columns: Columns, states: States) -> list[Path]:
+    """The paths that begin outside the machine's network stack."""
+    return [path for path in find_paths(columns, states) if path.kind in FILTERED_KINDS]
+
+
+def test_without_a_neighbour_there_are_none() -> None:
+    assert outside(*make_scene(("host", "bridge"))) == []
+
+
+def test_the_neighbour_reaches_host_mode_at_the_machines_address() -> None:
+    paths = outside(*with_neighbour(*make_scene(("host",))))
+    assert [(path.client, path.server, path.target, path.hops) for path in paths] == [
+        (NEIGHBOUR, "host", "192.0.2.2:80", ("eth0 (LAN)",)),
+        (NEIGHBOUR, "host", "[2001:db8::2]:80", ("eth0 (LAN)",)),
+    ]
+
+
+def test_the_neighbour_reaches_a_bridge_where_it_is_published_and_where_it_has_a_route() -> None:
+    paths = {(path.kind, path.family): path for path in outside(*with_neighbour(*make_scene(("bridge",))))}
+    inner = ("docker0", "veth0000021", "eth0")
+    published = paths[PathKind.LAN_PUBLISHED, Family.INET]
+    assert (published.target, published.server_port, published.fixed) == ("192.0.2.2:8080", 80, True)
+    assert published.hops == ("eth0 (LAN)", "DNAT 192.0.2.2:8080 → 172.17.0.2:80", *inner)
+    assert paths[PathKind.LAN_PUBLISHED, Family.INET6].hops[:2] == ("eth0 (LAN)", "docker-proxy :8080 (user space)")
+    own = paths[PathKind.LAN_CONTAINER, Family.INET]
+    assert (own.target, own.hops) == ("172.17.0.2:80", ("eth0 (LAN)", *inner))
+    hairpin = paths[PathKind.HAIRPIN, Family.INET]
+    assert (hairpin.client, hairpin.server, hairpin.target) == ("bridge", "bridge", "192.0.2.2:8080")
+    assert hairpin.hops == ("eth0", "docker0", "DNAT 192.0.2.2:8080 → 172.17.0.2:80", *inner)
+
+
+def test_without_a_route_through_the_machine_the_container_itself_is_out_of_reach() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)), "10.0.0.0/8")
+    (path,) = [path for path in outside(columns, states) if path.kind is PathKind.LAN_CONTAINER]
+    assert path.unavailable == "the neighbour has no route to 172.17.0.2 through the machine"
+
+
+def test_a_port_published_on_loopback_is_requested_and_not_measured() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    columns = with_column(columns, "bridge", published=(PublishedPort(80, "tcp", "127.0.0.1", 8080),))
+    kinds = [path.kind for path in outside(columns, states) if path.address]
+    assert kinds == [PathKind.LAN_PUBLISHED, PathKind.LAN_CONTAINER]
+    (path,) = [path for path in requested_paths(columns, states) if path.kind is PathKind.LAN_PUBLISHED]
+    assert path.title.endswith(", published on loopback only")
+    assert all(path.kind is not PathKind.LAN_PUBLISHED for path in measured_paths(columns, states) if path.address)
+
+
+def test_a_port_that_is_not_published_has_a_reason() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",), publish=None))
+    (path,) = [path for path in outside(columns, states) if path.kind is PathKind.LAN_PUBLISHED]
+    assert path.unavailable == "bridge publishes no port for 80/tcp"
+    columns = with_column(columns, "bridge", published=make_ports(8080, 443))
+    assert next(path.unavailable for path in outside(columns, states)) == "bridge publishes no port for 80/tcp"
+
+
+def test_each_family_is_requested_and_only_ipv4_is_measured() -> None:
+    scene = with_neighbour(*make_scene(("host", "bridge")))
+    requested = [path.target for path in requested_paths(*scene) if path.client == NEIGHBOUR]
+    assert requested == [
+        *("192.0.2.2:80", "[2001:db8::2]:80"),
+        *("192.0.2.2:8080", "[2001:db8::2]:8080", "172.17.0.2:80"),
+    ]
+    measured = {path.key for path in measured_paths(*scene) if path.kind in FILTERED_KINDS}
+    assert measured == {"host/lan-address", "bridge/lan-published", "bridge/hairpin"}
+
+
+@pytest.mark.parametrize(
+    ("address", "gateway"),
+    [("192.0.2.2", ""), ("172.17.0.2", "192.0.2.2"), ("198.51.100.1", "192.0.2.1"), ("2001:db8::2", None)],
+)
+def test_the_most_specific_route_decides(address: str, gateway: str | None) -> None:
+    state = with_neighbour(*make_scene(("host",)))[1][NEIGHBOUR]
+    assert route_gateway(state, address) == gateway
+
+
+def test_a_machine_in_another_subnet_has_no_address_on_the_lan() -> None:
+    states = with_neighbour(*make_scene(("host",)))[1]
+    machine = states[MACHINE]
+    found = lan_address(machine, states[NEIGHBOUR], Family.INET)
+    assert found is not None
+    assert (found[0], found[1].name) == ("192.0.2.2", "eth0")
+    assert lan_address(replace(machine, interfaces=machine.interfaces[:1]), states[NEIGHBOUR], Family.INET) is None

@@ -1,0 +1,114 @@
+"""The neighbour on a real private host: what the page states equals what programs in its namespace find."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dashboard.core.experiments.journal import Attempt
+from dashboard.core.modes import NEIGHBOUR
+from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
+from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
+from dashboard.lab.experiments.actions import column_namespace, try_paths
+from dashboard.lab.experiments.neighbour import find_neighbour
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine
+
+
+def by_path(attempts: Sequence[Attempt]) -> dict[tuple[str, str], Attempt]:
+    """The attempts by (path, server), those over IPv4."""
+    return {(one.path, one.server): one for one in reversed(attempts)}
+
+
+async def tried(lab_harness: LabHarness, identity: str) -> Mapping[tuple[str, str], Attempt]:
+    """The attempts by (path, server), once the services answer."""
+
+    async def all_serve() -> Mapping[tuple[str, str], Attempt]:
+        attempts = by_path(await try_paths(lab_harness.lab, identity))
+        serving = all(one.status for key, one in attempts.items() if one.url and not key[0].startswith("lan"))
+        return attempts if serving else {}
+
+    found: Mapping[tuple[str, str], Attempt] = await eventually(all_serve)
+    return found
+
+
+async def curl(lab_harness: LabHarness, identity: str, url: str) -> int:
+    """The exit status of curl in the neighbour's namespace."""
+    driver = lab_harness.lab.driver_of(identity)
+    assert driver is not None
+    namespace = column_namespace(lab_harness.lab, driver, NEIGHBOUR)
+    assert namespace is not None
+    command = ["nsenter", f"--net=/proc/self/fd/{namespace.fd}", "curl", "-sS", "-o/dev/null", "-m1", url]
+    done = await asyncio.to_thread(
+        subprocess.run, command, pass_fds=[namespace.fd], capture_output=True, check=False, timeout=20
+    )
+    return done.returncode
+
+
+async def test_the_neighbour_is_a_column_with_its_own_stack(lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("host")
+    view = await lab_harness.view(identity)
+    assert [column.key for column in view.columns] == ["machine", "host", NEIGHBOUR]
+    state = view.states[NEIGHBOUR]
+    addresses = {one.address for link in state.interfaces for one in link.addresses if link.name == "eth0"}
+    assert addresses >= set(NEIGHBOUR_ADDRESSES)
+    assert (state.hostname, state.resolver, state.lookups) == ("", None, ())
+    assert state.netns not in {one.netns for key, one in view.states.items() if key != NEIGHBOUR}
+
+
+async def test_what_the_neighbour_reaches_equals_what_curl_reaches(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("host", "bridge", publish="18310:80")
+    attempts = await tried(lab_harness, identity)
+    host, published = attempts["lan-address", "host"], attempts["lan-published", "bridge"]
+    assert host.url == f"http://{MACHINE_ADDRESS}:80/"
+    assert (host.status, published.status) == (200, 200)
+    # The server sees the neighbour itself: the machine translates the destination and not the source.
+    assert host.client_seen.startswith(f"{NEIGHBOUR_ADDRESSES[0]}:")
+    assert published.client_seen.startswith(f"{NEIGHBOUR_ADDRESSES[0]}:")
+    assert attempts["hairpin", "bridge"].status == 200
+    for attempt in attempts.values():
+        if attempt.origin == NEIGHBOUR and attempt.url:
+            assert (await curl(lab_harness, identity, attempt.url) == 0) is (attempt.status is not None), attempt
+
+
+async def test_a_dropped_request_names_the_rule_whose_counter_moved(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("bridge", publish="18311:80")
+    await tried(lab_harness, identity)
+    await asyncio.to_thread(engine_host.on_machine, "iptables", "-I", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
+    try:
+        attempts = by_path(await try_paths(lab_harness.lab, identity))
+        published = attempts["lan-published", "bridge"]
+        assert published.status is None
+        assert "within 1 s" in published.error
+        assert "rule “-A DOCKER-USER -i eth0 -j DROP” (table filter)" in published.error
+        counted = await asyncio.to_thread(engine_host.on_machine, "iptables", "-nvxL", "DOCKER-USER")
+        (line,) = [line for line in counted.splitlines() if " DROP " in line]
+        assert int(line.split()[0]) >= 2
+        assert await curl(lab_harness, identity, published.url) == 28  # timed out
+    finally:
+        await asyncio.to_thread(engine_host.on_machine, "iptables", "-D", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
+
+
+async def test_a_port_published_on_loopback_is_refused_from_outside(lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("bridge", publish="127.0.0.1:18312:80")
+    attempts = await tried(lab_harness, identity)
+    published = attempts["lan-published", "bridge"]
+    assert published.title.endswith("published on loopback only")
+    assert "refused the connection" in published.error
+    assert await curl(lab_harness, identity, published.url) == 7
+
+
+async def test_without_a_private_host_there_is_no_neighbour(lab_harness: LabHarness) -> None:
+    context = lab_harness.context
+    assert find_neighbour(context)
+    assert not find_neighbour(replace(context, private=False))
+    assert not find_neighbour(
+        replace(context, info=replace(context.info, endpoint="unix:///run/netmodes/no/docker.sock"))
+    )
