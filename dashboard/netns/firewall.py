@@ -69,7 +69,9 @@ async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
-        commands: list[tuple[str, ...]] = [(save, "-c") for save in _save_commands(family, legacy=family in facts.legacy)]
+        commands: list[tuple[str, ...]] = [
+            (save, "-c") for save in _save_commands(family, legacy=family in facts.legacy)
+        ]
         if not backend or backend.startswith("nftables"):
             commands.append(("nft", "list", "ruleset"))
         listings = [await _run(namespace, command) for command in commands]

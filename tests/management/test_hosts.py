@@ -25,6 +25,11 @@ def test_a_host_is_created_listed_used_and_removed(nowhere: Terminal) -> None:
     (host,) = made.json["hosts"]
     assert set(host) == FIELDS
     assert Path(f"/proc/{host['pid']}/ns/net").stat().st_ino == host["netns"]
+    neighbour = Path(f"/proc/{host['pid']}/root/run/netmodes/{host['id']}/neighbour")
+    assert host["neighbour"] == {
+        "netns": neighbour.stat().st_ino,
+        "addresses": ["192.0.2.10", "2001:db8::10"],
+    }
     listed = nowhere.run("hosts", "list", "--json")
     assert listed.json["hosts"] == [host]
     images = subprocess.check_output(["docker", "-H", f"unix://{host['socket']}", "images", "-q", "nginx"], text=True)

@@ -2,7 +2,7 @@
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.modes import OBSERVERS, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import is_cable, lower_link
 from dashboard.core.namespaces.state import Interface, NamespaceState, Route
@@ -22,7 +22,7 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
     yield RowKey("identity", "netns", "", "Network namespace", (0,)), Cell(str(state.netns))
     own = tuple(address for address in column.networks.values() if address)
     key = RowKey("identity", "address", "", "Own address", (1,))
-    if column.key == MACHINE:
+    if column.key in OBSERVERS:
         addresses = primary_addresses(state)
         yield key, Cell(", ".join(addresses) or None, absent="none")
     elif own:

@@ -20,11 +20,12 @@ from dashboard.core.paths.model import (
     Path,
     PathKind,
     VethLink,
+    family_of,
     global_addresses,
     is_loopback,
     reachable_address,
 )
-from dashboard.core.paths.translations import covers_family, find_translation, listeners_on, translations
+from dashboard.core.paths.translations import DOCKER_PROXY, covers_family, find_translation, listeners_on, translations
 
 
 def lan_address(machine: NamespaceState, neighbour: NamespaceState, family: Family) -> tuple[str, Interface] | None:
@@ -96,46 +97,57 @@ def _mappings(column: Column, family: Family) -> list[PublishedPort]:
 def _published(
     column: Column, machine: NamespaceState, neighbour: NamespaceState, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    kind, exists = PathKind.LAN_PUBLISHED, False
+    exists = False
     for family in Family:
         mapping = next(iter(_mappings(column, family)), None)
         found = lan_address(machine, neighbour, family)
         if mapping is None or found is None:
             continue
-        address, link = found
         exists = True
-        where = ", published on loopback only" if is_loopback(mapping.host_address) else ""
-        title = f"The neighbour to the published port of {column.title}{where}"
-        lan = f"{link.name} (LAN)"
-        forwarding = _forwarding(column, machine, veths, address, mapping)
-        port, inner = mapping.host_port, mapping.container_port
-        yield Path(
-            kind, title, NEIGHBOUR, column.key, family, address, port, 0, inner, fixed=True, hops=(lan, *forwarding)
-        )  # fmt: skip
-        if not where and mapping.host_address in {"", ANY_ADDRESS[family], address}:
-            title = f"{column.title} to its own published port, at the machine's address"
-            hops = (veths[0].inner.name, veths[0].bridge.name, *forwarding) if veths else forwarding
-            own = Path(PathKind.HAIRPIN, title, column.key, column.key, family, address, port, 0, inner, fixed=True)
-            yield replace(own, hops=hops)
-    if not exists:
-        why = f"{column.title} publishes no port for {column.port or 80}/tcp"
-        yield Path(
-            kind, f"The neighbour to the published port of {column.title}", NEIGHBOUR, column.key, unavailable=why
+        address, link = found
+        loopback = is_loopback(mapping.host_address)
+        title = f"The neighbour to the published port of {column.title}"
+        hops = (
+            f"{link.name} (LAN)",
+            *(_translated(column, machine, veths, address, mapping) or _proxied(machine, veths, address, mapping)),
         )
+        path = Path(PathKind.LAN_PUBLISHED, title, NEIGHBOUR, column.key, family, address, mapping.host_port)
+        path = replace(path, server_port=mapping.container_port, fixed=True, hops=hops)
+        yield replace(path, title=f"{title}, published on loopback only") if loopback else path
+        veth = next((one for one in veths if global_addresses(one.inner, family)), None)
+        if veth is not None and mapping.host_address in {"", ANY_ADDRESS[family], address}:
+            # Where docker-proxy runs, Docker's rules exclude what comes from the bridge itself.
+            forwarding = _proxied(machine, veths, address, mapping)
+            if not forwarding or not forwarding[0].startswith(DOCKER_PROXY):
+                forwarding = _translated(column, machine, veths, address, mapping) or forwarding
+            title = f"{column.title} to its own published port, at the machine's address"
+            hops = (veth.inner.name, veth.bridge.name, *forwarding)
+            yield replace(path, kind=PathKind.HAIRPIN, title=title, client=column.key, hops=hops)
+    if not exists:
+        title = f"The neighbour to the published port of {column.title}"
+        why = f"{column.title} publishes no port for {column.port or 80}/tcp"
+        yield Path(PathKind.LAN_PUBLISHED, title, NEIGHBOUR, column.key, unavailable=why)
 
 
-def _forwarding(
+def _translated(
     column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
-    """How the machine forwards what arrives at an address and a published port; empty if nothing forwards it."""
-    family = Family.INET6 if ":" in address else Family.INET
+    """The hops of what a nat rule leads from an address and a published port to the container; empty without a rule."""
+    family = family_of(address)
     rules, _unread = translations(column, machine, veths, family)
     rule = find_translation(rules, "tcp", address, mapping.host_port).translation
-    if rule is not None:
-        ends = (format_endpoint(address, mapping.host_port), format_endpoint(rule.to_address, rule.to_port))
-        hops = next((one.hops for one in veths if rule.to_address in global_addresses(one.inner, family)), ())
-        return (f"DNAT {' → '.join(ends)}", *hops)
-    listener = next(listeners_on(machine, "tcp", family, mapping.host_port, address), None)
+    if rule is None:
+        return ()
+    ends = (format_endpoint(address, mapping.host_port), format_endpoint(rule.to_address, rule.to_port))
+    hops = next((one.hops for one in veths if rule.to_address in global_addresses(one.inner, family)), ())
+    return (f"DNAT {' → '.join(ends)}", *hops)
+
+
+def _proxied(
+    machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
+) -> tuple[str, ...]:
+    """The hops of what a process forwards that listens on a published port; empty if none listens."""
+    listener = next(listeners_on(machine, "tcp", family_of(address), mapping.host_port, address), None)
     if listener is None:
         return ()
     return (f"{listener.process or 'a process'} :{mapping.host_port} (user space)", *(veths[0].hops if veths else ()))

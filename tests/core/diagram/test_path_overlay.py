@@ -23,6 +23,7 @@ from tests.core.builders import (
     make_scene,
     recorded_scene,
     with_column,
+    with_neighbour,
     without,
 )
 
@@ -153,6 +154,18 @@ def test_a_path_passes_the_box_for_hidden_ones() -> None:
     assert path.hops[1].text == "docker0"
     assert path.hops[1].spots == ("machine:if:more-bridges", "machine:if:more")
     assert passed(path)[2] == ("veth:machine:if:more-bridges>bridge:if:30", "veth:machine:if:more>bridge:if:30")
+
+
+def test_a_path_from_the_neighbour_passes_the_lan_and_what_forwards() -> None:
+    paths = drawn(*with_neighbour(*make_scene(("host", "bridge"))))
+    lan = "lan:machine:if:2>neighbour:if:2"
+    assert passed(paths["host/lan-address"])[:2] == [("neighbour:stack",), (lan, "machine:if:2")]
+    published = passed(paths["bridge/lan-published"])
+    assert published[1] == (lan, "machine:if:2")
+    assert published[2][0] == "bridge:dnat:tcp:8081:80"
+    hairpin = passed(paths["bridge/hairpin"])
+    assert hairpin[1][0].startswith("bridge:if:")
+    assert hairpin[3][0] == "bridge:proxy:tcp:8081:80"
 
 
 def test_a_program_whose_socket_was_not_seen_is_its_stack() -> None:

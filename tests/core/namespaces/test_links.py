@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from msgspec import UNSET, UnsetType
 
-from dashboard.core.namespaces.links import is_cable, lower_link, outer_end, veth_ends
+from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, outer_end, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from tests.core.builders import MACHINE_NETNS, make_interface, make_scene, make_state, recorded_scene, states
 
@@ -157,3 +157,11 @@ def test_what_an_engine_joined_is_found() -> None:
         below = lower_link(machine, found["macvlan"], eth0)
         assert below is not None
         assert below.name == "eth0"
+
+
+def test_the_interface_of_the_default_route_joins_a_machine_to_its_lan() -> None:
+    machine = make_scene(("bridge",))[1]["machine"]
+    found = exit_link(machine)
+    assert found is not None
+    assert found.name == "eth0"
+    assert exit_link(replace(machine, routes=())) is None

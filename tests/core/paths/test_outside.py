@@ -35,7 +35,7 @@ def test_the_neighbour_reaches_host_mode_at_the_machines_address() -> None:
 
 def test_the_neighbour_reaches_a_bridge_where_it_is_published_and_where_it_has_a_route() -> None:
     paths = {(path.kind, path.family): path for path in outside(*with_neighbour(*make_scene(("bridge",))))}
-    inner = ("docker0", "veth0000021", "eth0")
+    inner = ("docker0", "veth000001f", "eth0")
     published = paths[PathKind.LAN_PUBLISHED, Family.INET]
     assert (published.target, published.server_port, published.fixed) == ("192.0.2.2:8080", 80, True)
     assert published.hops == ("eth0 (LAN)", "DNAT 192.0.2.2:8080 → 172.17.0.2:80", *inner)
@@ -44,7 +44,18 @@ def test_the_neighbour_reaches_a_bridge_where_it_is_published_and_where_it_has_a
     assert (own.target, own.hops) == ("172.17.0.2:80", ("eth0 (LAN)", *inner))
     hairpin = paths[PathKind.HAIRPIN, Family.INET]
     assert (hairpin.client, hairpin.server, hairpin.target) == ("bridge", "bridge", "192.0.2.2:8080")
-    assert hairpin.hops == ("eth0", "docker0", "DNAT 192.0.2.2:8080 → 172.17.0.2:80", *inner)
+    # Where docker-proxy runs, Docker's DNAT rule excludes what comes from the bridge itself.
+    assert hairpin.hops == ("eth0", "docker0", "docker-proxy :8080 (user space)", *inner)
+    assert (PathKind.HAIRPIN, Family.INET6) not in paths
+
+
+def test_without_docker_proxy_the_own_published_port_is_reached_through_dnat() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    machine = states[MACHINE]
+    listeners = tuple(one for one in machine.listeners if one.process != "docker-proxy")
+    states = {**states, MACHINE: replace(machine, listeners=listeners)}
+    (hairpin,) = [path for path in outside(columns, states) if path.kind is PathKind.HAIRPIN]
+    assert hairpin.hops[:3] == ("eth0", "docker0", "DNAT 192.0.2.2:8080 → 172.17.0.2:80")
 
 
 def test_without_a_route_through_the_machine_the_container_itself_is_out_of_reach() -> None:
@@ -76,7 +87,7 @@ def test_each_family_is_requested_and_only_ipv4_is_measured() -> None:
     requested = [path.target for path in requested_paths(*scene) if path.client == NEIGHBOUR]
     assert requested == [
         *("192.0.2.2:80", "[2001:db8::2]:80"),
-        *("192.0.2.2:8080", "[2001:db8::2]:8080", "172.17.0.2:80"),
+        *("192.0.2.2:8081", "[2001:db8::2]:8081", "172.17.0.2:80"),
     ]
     measured = {path.key for path in measured_paths(*scene) if path.kind in FILTERED_KINDS}
     assert measured == {"host/lan-address", "bridge/lan-published", "bridge/hairpin"}

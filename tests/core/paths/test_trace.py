@@ -316,3 +316,30 @@ def test_on_a_rootless_engine_hops_name_rootlesskit_s_namespace() -> None:
     reasons = {hop.kind: hop.reason for hop in named.hops}
     assert reasons[HopKind.PROXY] == f"no process of {ROOTLESS_TITLE} accepted the connection"
     assert not any("machine" in hop.reason + hop.title for hop in named.hops)
+
+
+DROPS = ("*filter", "[{}:60] -A DOCKER-USER -i eth0 -j DROP")
+
+
+def from_outside(before: int, after: int, answer: str = "") -> dict[HopKind, tuple[HopStatus, tuple[str, ...]]]:
+    """The hops of a request from another machine while a rule that drops counted packets."""
+    rules = [tuple(line.format(packets) for line in DROPS) for packets in (before, after)]
+    evidence = replace(BASE, filtered=True, answer=answer, own_addresses=frozenset({"192.0.2.10"}))
+    evidence = replace(
+        evidence,
+        before=replace(evidence.before, filter_rules=rules[0]),
+        after=replace(evidence.after, filter_rules=rules[1]),
+    )
+    path = replace(PATH, kind=PathKind.LAN_PUBLISHED, client="neighbour")
+    return {hop.kind: (hop.seen, hop.evidence) for hop in read_trace(path, evidence).hops}
+
+
+def test_a_rule_that_counted_a_packet_dropped_an_unanswered_request_from_outside() -> None:
+    rule = ("+1 packet: rule “-A DOCKER-USER -i eth0 -j DROP” (table filter)",)
+    assert from_outside(2, 3)[HopKind.FILTER] == (HopStatus.TAKEN, rule)
+    assert from_outside(2, 3, "HTTP 200 OK")[HopKind.FILTER] == (HopStatus.NOT_SEEN, rule)
+    assert from_outside(3, 3)[HopKind.FILTER] == (HopStatus.NOT_SEEN, ())
+
+
+def test_rules_that_drop_are_not_a_hop_of_requests_from_the_machine() -> None:
+    assert HopKind.FILTER not in {hop.kind for hop in read_trace(PATH, DNAT).hops}

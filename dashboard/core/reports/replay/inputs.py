@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import OBSERVERS
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import NamespaceState
@@ -33,7 +33,7 @@ _DERIVED = ("primary", "links", "exits")
 class Frame:
     """Columns and states of one position. ``common`` is a number for the columns and one for the namespaces that they
     share; ``numbers`` has one for each field of each state and for what is derived from it: ``primary`` addresses of
-    the machine, ``links`` without their addresses, ``exits`` (interfaces of default routes)."""
+    the machine and of the neighbour, ``links`` without their addresses, ``exits`` (interfaces of default routes)."""
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
@@ -76,7 +76,7 @@ class Inputs:
             )
         changed = [name for name in ("interfaces", "routes") if numbers[name] != known.get(name)]
         if changed:
-            numbers["primary"] = self._number("primary", primary_addresses(state) if key == MACHINE else ())
+            numbers["primary"] = self._number("primary", primary_addresses(state) if key in OBSERVERS else ())
             numbers["links"] = self._number(
                 "links",
                 tuple(
