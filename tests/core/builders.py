@@ -205,6 +205,7 @@ def with_neighbour(columns: Columns, states: States, *routes: str) -> tuple[Colu
             Route(Family.INET, "192.0.2.0/24", None, "eth0"),
             *(Route(Family.INET, route, "192.0.2.2", "eth0") for route in routes or ("172.16.0.0/12",)),
         ),
+        listeners=(),
     )
     column = make_column(NEIGHBOUR, mode=NEIGHBOUR, container=None, port=None, command="")
     return (*columns, column), {**states, NEIGHBOUR: state}

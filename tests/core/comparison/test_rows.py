@@ -322,4 +322,4 @@ def test_the_neighbour_is_shown_and_not_compared() -> None:
     after = compare(*with_neighbour(columns, states))
     facts = [(one.section, one.key, one.field, one.relation, one.why) for one in after]
     assert facts == [(one.section, one.key, one.field, one.relation, one.why) for one in before]
-    assert row(after, "routes", "inet default").cells["neighbour"] == "via 192.0.2.1 dev eth0"
+    assert row(after, "routes", "default", "inet").cells["neighbour"] == "via 192.0.2.1 dev eth0"

@@ -151,6 +151,7 @@ def test_what_was_recorded_from_an_engine_is_drawn_with_all_its_connections() ->
             "dnat": 2,
             "shares": 2,
             "parent": 1,
+            "lan": 0,
         }
 
 

@@ -67,6 +67,9 @@ def test_without_a_route_through_the_machine_the_container_itself_is_out_of_reac
 def test_a_port_published_on_loopback_is_requested_and_not_measured() -> None:
     columns, states = with_neighbour(*make_scene(("bridge",)))
     columns = with_column(columns, "bridge", published=(PublishedPort(80, "tcp", "127.0.0.1", 8080),))
+    machine = states[MACHINE]
+    listeners = tuple(replace(one, address="127.0.0.1") for one in machine.listeners if one.family is Family.INET)
+    states = {**states, MACHINE: replace(machine, listeners=listeners)}
     kinds = [path.kind for path in outside(columns, states) if path.address]
     assert kinds == [PathKind.LAN_PUBLISHED, PathKind.LAN_CONTAINER]
     (path,) = [path for path in requested_paths(columns, states) if path.kind is PathKind.LAN_PUBLISHED]
