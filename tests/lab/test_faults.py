@@ -20,6 +20,7 @@ from django.db import OperationalError
 from dashboard.core.experiments.journal import Entry, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
+from dashboard.core.modes import OBSERVERS
 from dashboard.core.namespaces.state import Origin
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError, EngineUnreachable
@@ -250,7 +251,7 @@ async def test_an_engine_that_is_killed_and_started_again(
     await eventually(lambda: host.try_docker("version").returncode == 0, 60)
     # Without live-restore the new engine has stopped all containers: that is what is shown.
     await doomed.reaches(identity, Phase.FAILED, deadline_s=30)
-    statuses = {one.key: one.status for one in (await doomed.view(identity)).columns if one.key != "machine"}
+    statuses = {one.key: one.status for one in (await doomed.view(identity)).columns if one.key not in OBSERVERS}
     assert set(statuses.values()) <= {ArmStatus.EXITED, ArmStatus.LOST}, statuses
     assert doomed.context.info.pid == daemon(host)
     assert doomed.context.info.pid != process.pid
@@ -258,7 +259,7 @@ async def test_an_engine_that_is_killed_and_started_again(
     await doomed.reaches(identity, Phase.RUNNING, deadline_s=30)
     await healed(doomed, identity)
     states = (await doomed.view(identity)).states
-    assert set(states) == {"machine", "host", "bridge", "user-bridge"}
+    assert set(states) == {"machine", "host", "bridge", "user-bridge", "neighbour"}
     assert states["machine"].netns == states["host"].netns
     resolvers = [state.resolver.origin for state in states.values() if state.resolver]
     assert len(resolvers) == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from dashboard.lab.experiments.containers import remove_all, remove_containers
 from dashboard.lab.experiments.neighbour import find_neighbour
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
+from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.store.experiments import Record
@@ -455,7 +457,8 @@ class ExperimentDriver:
             return
         target = ObservationTarget(NEIGHBOUR, self._context.info.pid or 1, NEIGHBOUR, "", "", netns=path, empty=True)
         if self.observer.target(NEIGHBOUR) != target:
-            self._recorder.observed(column, await self.observer.add(target), Cause(Source.LAB, "observe"))
+            with suppress(NamespaceGone):  # the host has ended
+                self._recorder.observed(column, await self.observer.add(target), Cause(Source.LAB, "observe"))
 
     def _look_up(self) -> None:
         arms = [column.key for column in self._recorder.arms(ArmStatus.RUNNING)]

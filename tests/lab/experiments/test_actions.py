@@ -26,7 +26,7 @@ async def test_every_path_answers_and_the_server_sees_the_client(lab_harness: La
 
     async def all_answer() -> bool:
         attempts = await try_paths(lab_harness.lab, identity)
-        return [attempt.status for attempt in attempts if attempt.url] == [200] * 6
+        return [attempt.status for attempt in attempts if attempt.url] == [200] * 12
 
     await eventually(all_answer)
     attempts = await try_paths(lab_harness.lab, identity)

@@ -24,7 +24,7 @@ from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 
-ALL = {"machine", "host", "bridge", "user-bridge", "none", "container"}
+ALL = {"machine", "host", "bridge", "user-bridge", "none", "container", "neighbour"}
 
 
 def names(host: PrivateEngine) -> set[str]:
@@ -69,7 +69,10 @@ async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
 
     async def serve() -> bool:
         listening = (await lab_harness.view(identity)).states
-        return all(any(one.port == 80 and one.process for one in listening[key].listeners) for key in ALL - {"machine"})
+        return all(
+            any(one.port == 80 and one.process for one in listening[key].listeners)
+            for key in ALL - {"machine", "neighbour"}
+        )
 
     await eventually(serve)
     head = await lab_harness.stop(identity)
@@ -162,7 +165,7 @@ async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machi
 
     await eventually(second, 20)
     states = (await lab_harness.view(identity)).states
-    assert set(states) == {"machine", "host", "bridge"}
+    assert set(states) == {"machine", "host", "bridge", "neighbour"}
     after = (await lab_harness.column(identity, "bridge")).container
     assert before is not None
     assert after is not None

@@ -92,7 +92,7 @@ async def serving(lab_harness: LabHarness) -> str:
 
     async def all_answer() -> bool:
         attempts = await try_paths(lab_harness.lab, identity)
-        return [attempt.status for attempt in attempts if attempt.url] == [200] * 6
+        return [attempt.status for attempt in attempts if attempt.url] == [200] * 12
 
     await eventually(all_answer)
     driver = lab_harness.lab.driver_of(identity)
