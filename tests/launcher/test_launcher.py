@@ -28,6 +28,7 @@ COMMANDS = [
     "report",
     "doctor",
     "hosts",
+    "lan",
     "workshop",
     "reap",
     "prune",
@@ -438,7 +439,7 @@ def test_the_output_of_apt_is_shown_only_when_it_failed(machine: Machine) -> Non
     assert "apt-get could not install iproute2" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["up", "compare", "hosts", "bench"])
+@pytest.mark.parametrize("command", ["up", "compare", "hosts", "lan", "bench"])
 def test_entering_namespaces_needs_root_and_the_docker_group_is_not_enough(user_machine: Machine, command: str) -> None:
     user_machine.install("sudo")
     with engine(user_machine.socket):

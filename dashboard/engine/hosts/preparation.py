@@ -14,7 +14,7 @@ from dashboard.engine.hosts import id_ranges, syscall_filter
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
-from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime, sharing_refusal
 from dashboard.engine.hosts.syscall_filter import Scope
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 #: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
 RUN = Path("/run/netmodes")
-#: The host's addresses on its LAN (documentation ranges, RFC 5737 and RFC 3849).
-MACHINE_ADDRESS = "192.0.2.2"
+#: The address of a host on a LAN of its own.
+MACHINE_ADDRESS = LanPlace().addresses[0]
 #: The first id of remapped containers, and how many there are (subuid(5), option ``userns-remap``).
 REMAPPED_IDS = "231072:65536"
 
@@ -52,7 +52,7 @@ def prepare(
             resolv_conf = ""
     (folder / "etc" / "resolv.conf").write_text(resolv_conf)
     (folder / "etc" / "hosts").write_text(
-        f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{MACHINE_ADDRESS}\t{host.name}\n"
+        f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{host.lan.addresses[0]}\t{host.name}\n"
     )
     if "userns-remap" in daemon:
         user = str(daemon["userns-remap"]).partition(":")[0]
@@ -69,6 +69,12 @@ def prepare(
         host.data.mkdir(mode=0o711, exist_ok=True)
         id_ranges.shift(host.data, 0, host.owner)
         os.chown(run, host.owner, host.owner)
+
+
+def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
+    """What ``lan.sh`` reads."""
+    where = f"/proc/{joined.pid}/root{RUN / joined.id} {joined.folder}" if joined is not None else "- -"
+    return f"{lan.number} {lan.neighbours} {lan.mtu} {lan.delay_ms or '-'} {lan.loss_percent or '-'} {where}\n"
 
 
 def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:

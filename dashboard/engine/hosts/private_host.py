@@ -34,8 +34,15 @@ from dashboard.engine.hosts.cleanup import (
     start_ticks,
 )
 from dashboard.engine.hosts.limits import processes
-from dashboard.engine.hosts.preparation import MACHINE_ADDRESS, RUN, create_cgroups, prepare, spawn
-from dashboard.engine.hosts.registry import PrivateHost, list_hosts
+from dashboard.engine.hosts.preparation import (
+    MACHINE_ADDRESS,
+    RUN,
+    create_cgroups,
+    lan_line,
+    prepare,
+    spawn,
+)
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost, list_hosts
 from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
 from dashboard.interrupts import uninterrupted
 
@@ -66,6 +73,8 @@ async def start(
     root: Path | None = None,
     setup: str | None = None,
     runtime: Runtime | str | None = None,
+    lan: LanPlace | None = None,
+    joined: PrivateHost | None = None,
 ) -> PrivateHost:
     """Start a private host; returns when its engine answers, in one to two seconds.
 
@@ -74,7 +83,8 @@ async def start(
     prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
     started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
-    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). Raises PrivateHostError with a sentence and leaves nothing if
+    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). ``lan`` is its place on a LAN, that of ``joined`` or else a
+    new one. Raises PrivateHostError with a sentence and leaves nothing if
     it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
@@ -85,12 +95,13 @@ async def start(
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity := secrets.token_hex(3) if id is None else id):
         raise PrivateHostError("The id of a private host must have 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
-    host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
+    host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group, lan=lan or LanPlace())
     try:
         if runtime is Runtime.USER_NAMESPACE:
             host = replace(host, owner=await uninterrupted(asyncio.to_thread(id_ranges.claim, folder)))
         await uninterrupted(asyncio.to_thread(prepare, host, root, options, resolv_conf, template))
         (folder / "setup").write_text(programs.setup_line(setup))
+        (folder / "lan").write_text(lan_line(host.lan, joined))
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await uninterrupted(asyncio.to_thread(remove_everything, host.name, [folder, run]))
@@ -268,4 +279,4 @@ def _last_message(log: Path) -> str:
 
 def _with_namespaces(host: PrivateHost) -> PrivateHost:
     netns = Path(f"/proc/{host.pid}/ns/net").stat().st_ino
-    return replace(host, netns=netns, neighbour=int((host.folder / "neighbour").read_text()))
+    return replace(host, netns=netns, neighbour=int((host.folder / "netns-neighbour").read_text()))

@@ -6,13 +6,31 @@ import errno
 import json
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dashboard.engine.hosts.cleanup import is_running, start_ticks
 
 RECORD = "host.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LanPlace:
+    """The place of a host on a LAN: the LAN's name, empty for one of its own; the host's number on it from 1, which is
+    part of its addresses; the number of neighbours; and of every link the MTU, delay and loss, 0 for none."""
+
+    name: str = ""
+    number: int = 1
+    neighbours: int = 1
+    mtu: int = 1500
+    delay_ms: int = 0
+    loss_percent: int = 0
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """The host's addresses on the LAN (documentation ranges, RFC 5737 and RFC 3849)."""
+        return f"192.0.2.{self.number + 1}", f"2001:db8::{self.number + 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,7 @@ class PrivateHost:
     launcher: int = 0
     #: The inode of the network namespace of the neighbour on its LAN.
     neighbour: int = 0
+    lan: LanPlace = LanPlace()
 
     @property
     def name(self) -> str:
@@ -105,7 +124,7 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
     """Write the current record of the host."""
     record = read(host.folder)
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
-    record |= {"owner": host.owner, "launcher": host.launcher, "neighbour": host.neighbour}
+    record |= {"owner": host.owner, "launcher": host.launcher, "neighbour": host.neighbour, "lan": asdict(host.lan)}
     write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
 
 
@@ -125,6 +144,7 @@ def recall(folder: Path) -> PrivateHost | None:
             owner=int(record.get("owner", 0)),
             launcher=int(record.get("launcher", 0)),
             neighbour=int(record.get("neighbour", 0)),
+            lan=LanPlace(**record.get("lan", {})),
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -154,8 +154,8 @@ DEVICES
     mkdir -p "./$folder/data" "./$run"
     mount --bind "$folder/data" "./$folder/data"
     mount --bind "$run" "./$run"
-    for space in lan neighbour; do
-        mount --bind "$run/$space" "./$run/$space"
+    for space in "$run"/lan "$run"/neighbour*; do
+        mount --bind "$space" "./$space"
     done
     chown -h "$base:$base" dev/*
 

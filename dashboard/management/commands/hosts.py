@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +31,18 @@ def host_json(host: PrivateHost) -> dict[str, Any]:
     neighbour = {"netns": host.neighbour, "addresses": NEIGHBOUR_ADDRESSES} if host.neighbour else None
     fields = {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
     return {**fields, "neighbour": neighbour}
+
+
+async def add_image(host: PrivateHost, folder: Path, say: Callable[[str], None]) -> None:
+    """Loads the lab image as nginx."""
+    # Only this uses an engine: the SDK takes as long to import as the rest of the command.
+    from dashboard.engine.docker_engine import DockerEngine
+
+    engine = DockerEngine(f"unix://{host.socket}")
+    try:
+        await ensure_image(engine, "nginx", folder, lambda text, _fraction: say(text), private=True)
+    finally:
+        await engine.close()
 
 
 async def _stop(hosts: Sequence[PrivateHost]) -> None:
@@ -88,16 +100,9 @@ class Command(NetmodesCommand):
         return tuple(created)
 
     async def _create_one(self, folder: Path, created: list[PrivateHost]) -> None:
-        # Only this action uses an engine: the SDK takes as long to import as the rest of the command.
-        from dashboard.engine.docker_engine import DockerEngine
-
         host = await private_host.start(folder)
         created.append(host)
-        engine = DockerEngine(f"unix://{host.socket}")
-        try:
-            await ensure_image(engine, "nginx", folder, lambda text, _fraction: self.say(text), private=True)
-        finally:
-            await engine.close()
+        await add_image(host, folder, self.say)
 
     async def _list(self, _options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         return private_host.list_hosts(configuration.data_dir())

@@ -1,0 +1,121 @@
+"""Named LANs: several private hosts and neighbours on one switch, with a router.
+
+Each host holds the namespaces of the LAN: it lasts as long as one of them. Needs what ``private_host`` needs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost, list_hosts
+from dashboard.engine.hosts.runtimes import SEARCH_PATH
+from dashboard.interrupts import uninterrupted
+
+MAX_HOSTS = 8
+MAX_NEIGHBOURS = 4
+#: The least and the greatest MTU: IPv6 needs 1280 bytes (RFC 8200, section 5), veth carries up to 65535.
+MTUS = range(1280, 65536)
+MAX_DELAY_MS = 1000
+MAX_LOSS_PERCENT = 50
+#: Tries the queueing discipline in a network namespace that ends with the command.
+NETEM = "ip link add name a type veth peer name b && tc qdisc add dev a root netem delay 1ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """A LAN with its running hosts, in the order of their numbers."""
+
+    name: str
+    hosts: tuple[PrivateHost, ...]
+
+    @property
+    def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
+        """Of each neighbour the inode of its network namespace and its addresses."""
+        found = []
+        for number in range(self.hosts[0].lan.neighbours):
+            file = self.hosts[0].folder / f"netns-neighbour{number + 1 if number else ''}"
+            found.append((int(file.read_text()), (f"192.0.2.{number + 10}", f"2001:db8::{number + 10}")))
+        return tuple(found)
+
+
+def describe_problem(place: LanPlace, hosts: int) -> str:
+    """Why there can be no such LAN; empty if there can."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", place.name):
+        return "The name of a LAN has 1 to 20 lower-case letters, digits and hyphens, and begins with a letter."
+    limits = (
+        ("hosts", hosts, range(1, MAX_HOSTS + 1)),
+        ("neighbours", place.neighbours, range(1, MAX_NEIGHBOURS + 1)),
+        ("MTU", place.mtu, MTUS),
+        ("delay in milliseconds", place.delay_ms, range(MAX_DELAY_MS + 1)),
+        ("loss in percent", place.loss_percent, range(MAX_LOSS_PERCENT + 1)),
+    )
+    for what, value, allowed in limits:
+        if value not in allowed:
+            return f"The {what} of a LAN: from {allowed.start} to {allowed.stop - 1}, not {value}."
+    return ""
+
+
+def netem_refusal() -> str:
+    """Why links can have no delay and loss here; empty if they can. Blocks."""
+    done = subprocess.run(
+        ["unshare", "--net", "--", "sh", "-c", NETEM],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=10,
+        env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
+    )
+    if done.returncode == 0:
+        return ""
+    reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return f"This kernel cannot delay or lose packets (tc netem: {reason[:200]}): leave out --delay and --loss."
+
+
+def lans_of(hosts: Iterable[PrivateHost]) -> tuple[Lan, ...]:
+    """The named LANs of hosts, by name."""
+    found: dict[str, list[PrivateHost]] = {}
+    for host in hosts:
+        if host.lan.name:
+            found.setdefault(host.lan.name, []).append(host)
+    return tuple(Lan(name, tuple(sorted(found[name], key=lambda host: host.lan.number))) for name in sorted(found))
+
+
+def list_lans(data_dir: Path) -> tuple[Lan, ...]:
+    """The LANs with a running host, by name."""
+    return lans_of(list_hosts(data_dir))
+
+
+async def create_lan(data_dir: Path, place: LanPlace, count: int) -> Lan:
+    """Create a LAN with ``count`` hosts; the number of ``place`` is that of the first host.
+    Raises PrivateHostError and leaves nothing if one cannot be started."""
+    first = await private_host.start(data_dir, lan=replace(place, number=1))
+    hosts = [first]
+
+    async def join(number: int) -> None:
+        hosts.append(await private_host.start(data_dir, lan=replace(place, number=number), joined=first))
+
+    joining = [asyncio.ensure_future(join(number)) for number in range(2, count + 1)]
+    try:
+        await asyncio.gather(*joining)
+    except BaseException:
+        for task in joining:
+            task.cancel()
+        await uninterrupted(_stop_when_started(joining, hosts))
+        raise
+    return Lan(place.name, tuple(sorted(hosts, key=lambda host: host.lan.number)))
+
+
+async def _stop_when_started(joining: Iterable[asyncio.Future[None]], hosts: list[PrivateHost]) -> None:
+    await asyncio.gather(*joining, return_exceptions=True)
+    await stop_hosts(hosts)
+
+
+async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:
+    """Stop hosts; with the last one of a LAN the LAN ends."""
+    await asyncio.gather(*(private_host.stop(host) for host in hosts))

@@ -1,0 +1,109 @@
+"""``./netmodes lan``: private hosts and neighbours on one LAN."""
+
+import asyncio
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from dashboard import configuration
+from dashboard.engine.hosts.registry import LanPlace
+from dashboard.engine.lans import Lan, create_lan, describe_problem, list_lans, netem_refusal, stop_hosts
+from dashboard.interrupts import uninterrupted
+from dashboard.management.commanding import (
+    WRONG_USAGE,
+    NetmodesCommand,
+    add_privileged_hosts,
+    choose_host_runtime,
+    require_root,
+)
+from dashboard.management.commands.hosts import add_image, host_json
+
+
+def lan_json(lan: Lan) -> dict[str, Any]:
+    """A LAN of lans/1."""
+    place = lan.hosts[0].lan
+    return {
+        "name": lan.name,
+        "mtu": place.mtu,
+        "delay_ms": place.delay_ms,
+        "loss_percent": place.loss_percent,
+        "hosts": [host_json(host) | {"addresses": host.lan.addresses} for host in lan.hosts],
+        "neighbours": [{"netns": netns, "addresses": addresses} for netns, addresses in lan.neighbours],
+    }
+
+
+class Command(NetmodesCommand):
+    """Creates, lists and removes LANs of private hosts."""
+
+    help = "Creates, lists and removes LANs: private hosts and neighbours without Docker on one switch."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Create NAME, list, remove NAME…|--all."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove")
+        create = actions.add_parser("create", help="create a LAN with a router, private hosts and neighbours")
+        create.add_argument("name", metavar="NAME", help="the name of the LAN")
+        create.add_argument("--hosts", type=int, default=2, metavar="N", help="how many private hosts (default 2)")
+        create.add_argument("--neighbours", type=int, default=1, metavar="N", help="how many neighbours (default 1)")
+        create.add_argument("--mtu", type=int, default=1500, help="the MTU of every link (default 1500)")
+        create.add_argument("--delay", type=int, default=0, metavar="MS", help="delay packets on every link")
+        create.add_argument("--loss", type=int, default=0, metavar="PERCENT", help="lose packets on every link")
+        add_privileged_hosts(create)
+        listing = actions.add_parser("list", help="list LANs with their hosts and neighbours")
+        remove = actions.add_parser("remove", help="stop and remove LANs with all their hosts")
+        remove.add_argument("names", nargs="*", metavar="NAME", help="names from the list")
+        remove.add_argument("--all", action="store_true", help="remove all LANs")
+        for parser_of_action in (create, listing, remove):
+            parser_of_action.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Runs one action."""
+        action = options["action"]
+        if action != "list":
+            require_root("A LAN")
+        lans = self.run(lambda: getattr(self, f"_{action}")(options))
+        # Of removed LANs nothing is left to read.
+        documents = [{"name": lan.name} if action == "remove" else lan_json(lan) for lan in lans]
+        if options["json"]:
+            self.print_json({"schema": "lans/1", "lans": documents})
+            return
+        for lan in lans:
+            self.stdout.write(lan.name)
+            for host in lan.hosts:
+                self.stdout.write(f"  {host.lan.addresses[0]}  host {host.id}  DOCKER_HOST=unix://{host.socket}")
+            for netns, addresses in lan.neighbours if action != "remove" else ():
+                self.stdout.write(f"  {addresses[0]}  neighbour  netns {netns}")
+        if not lans:
+            self.stdout.write("There is no LAN.")
+
+    async def _create(self, options: dict[str, Any]) -> tuple[Lan, ...]:
+        folder, name, count = configuration.data_dir(), options["name"], options["hosts"]
+        place = LanPlace(name, 1, options["neighbours"], options["mtu"], options["delay"], options["loss"])
+        if problem := describe_problem(place, count):
+            raise CommandError(problem, returncode=WRONG_USAGE)
+        if any(lan.name == name for lan in list_lans(folder)):
+            raise CommandError(f"There is a LAN {name}: choose another name, or remove it first.")
+        if (place.delay_ms or place.loss_percent) and (problem := await asyncio.to_thread(netem_refusal)):
+            raise CommandError(problem)
+        choose_host_runtime(options)
+        self.say(f"Creating the LAN {name} with {count} private host{'s' if count != 1 else ''}")
+        lan = await create_lan(folder, place, count)
+        try:
+            await asyncio.gather(*(add_image(host, folder, self.say) for host in lan.hosts))
+        except BaseException:
+            await uninterrupted(stop_hosts(lan.hosts))
+            raise
+        return (lan,)
+
+    async def _list(self, _options: dict[str, Any]) -> tuple[Lan, ...]:
+        return list_lans(configuration.data_dir())
+
+    async def _remove(self, options: dict[str, Any]) -> tuple[Lan, ...]:
+        lans = list_lans(configuration.data_dir())
+        if bool(options["names"]) == options["all"]:
+            raise CommandError("Name the LANs to remove, or use --all.", returncode=WRONG_USAGE)
+        unknown = set(options["names"]) - {lan.name for lan in lans}
+        if unknown:
+            raise CommandError(f"Unknown LAN {', '.join(sorted(unknown))}: see {configuration.COMMAND} lan list.")
+        chosen = tuple(lan for lan in lans if options["all"] or lan.name in options["names"])
+        await uninterrupted(stop_hosts([host for lan in chosen for host in lan.hosts]))
+        return chosen

@@ -1,0 +1,139 @@
+"""Named LANs: what is refused, and hosts on one LAN on the real machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine import lans
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.neighbour import neighbour_path
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans import Lan, create_lan, describe_problem, lans_of, list_lans, netem_refusal, stop_hosts
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.request import request
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine, load_lab_image
+
+OFFICE = LanPlace("office")
+
+
+@pytest.mark.parametrize(
+    ("place", "hosts", "problem"),
+    [
+        (OFFICE, 2, ""),
+        (replace(OFFICE, neighbours=4, mtu=9000, delay_ms=20, loss_percent=5), 8, ""),
+        (replace(OFFICE, name="No spaces"), 2, "The name of a LAN has 1 to 20 lower-case letters"),
+        (replace(OFFICE, name=""), 2, "The name of a LAN"),
+        (OFFICE, 0, "The hosts of a LAN: from 1 to 8, not 0."),
+        (OFFICE, 9, "The hosts of a LAN: from 1 to 8, not 9."),
+        (replace(OFFICE, neighbours=0), 2, "The neighbours of a LAN: from 1 to 4, not 0."),
+        (replace(OFFICE, mtu=576), 2, "The MTU of a LAN: from 1280 to 65535, not 576."),
+        (replace(OFFICE, delay_ms=-1), 2, "The delay in milliseconds of a LAN: from 0 to 1000, not -1."),
+        (replace(OFFICE, loss_percent=100), 2, "The loss in percent of a LAN: from 0 to 50, not 100."),
+    ],
+)
+def test_a_lan_that_cannot_be_is_refused_in_a_sentence(place: LanPlace, hosts: int, problem: str) -> None:
+    assert describe_problem(place, hosts).startswith(problem)
+    assert bool(describe_problem(place, hosts)) is bool(problem)
+
+
+def test_hosts_are_grouped_by_the_name_of_their_lan(tmp_path: Path) -> None:
+    def host(identity: str, name: str, number: int) -> PrivateHost:
+        return PrivateHost(identity, 1, 1, "", 1.0, tmp_path, 1, lan=LanPlace(name, number))
+
+    found = lans_of([host("b", "office", 2), host("c", "", 1), host("a", "office", 1), host("d", "cellar", 1)])
+    assert [(lan.name, [one.id for one in lan.hosts]) for lan in found] == [("cellar", ["d"]), ("office", ["a", "b"])]
+
+
+def test_a_kernel_without_netem_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lans, "NETEM", "echo 'Specified qdisc kind is unknown.' >&2; exit 2")
+    refusal = netem_refusal()
+    assert "(tc netem: Specified qdisc kind is unknown.)" in refusal
+    assert refusal.endswith("leave out --delay and --loss.")
+    monkeypatch.setattr(lans, "NETEM", "true")
+    assert netem_refusal() == ""
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder; at the end its hosts are removed."""
+    folder = tmp_path_factory.mktemp("lans")
+    yield folder
+    asyncio.run(private_host.stop_all(folder))
+
+
+@pytest.fixture(scope="module")
+def lan(data_dir: Path) -> Lan:
+    """Two hosts and two neighbours."""
+    return asyncio.run(create_lan(data_dir, replace(OFFICE, neighbours=2, mtu=1400), 2))
+
+
+def machines(lan: Lan, data_dir: Path) -> list[PrivateEngine]:
+    return [PrivateEngine(host, data_dir) for host in lan.hosts]
+
+
+@pytest.mark.engine
+def test_hosts_and_neighbours_are_on_one_link(lan: Lan, data_dir: Path) -> None:
+    assert list_lans(data_dir) == (lan,)
+    one, two = machines(lan, data_dir)
+    assert [host.lan.addresses[0] for host in lan.hosts] == ["192.0.2.2", "192.0.2.3"]
+    for machine, address in ((one, "192.0.2.2"), (two, "192.0.2.3")):
+        shown = machine.on_machine("ip", "address", "show", "eth0")
+        assert f"inet {address}/24" in shown
+        assert "mtu 1400" in shown
+    link = one.on_machine("cat", "/sys/class/net/eth0/address").strip()
+    two.try_on_machine("curl", "-s", "-m1", "http://192.0.2.2:9/")
+    assert link in two.on_machine("ip", "neigh", "show", "192.0.2.2")
+    assert len({netns for netns, _addresses in lan.neighbours}) == 2
+    # Both hosts name the same neighbour.
+    for host in lan.hosts:
+        with Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint)) as namespace:
+            assert namespace.inode == lan.neighbours[0][0]
+
+
+@pytest.mark.engine
+def test_a_container_reaches_the_published_port_of_one_on_another_host(lan: Lan, data_dir: Path) -> None:
+    one, two = machines(lan, data_dir)
+
+    async def prepare() -> None:
+        await asyncio.gather(*(load_lab_image(host) for host in lan.hosts))
+
+    asyncio.run(prepare())
+    two.docker("run", "-d", "-p", "8080:80", "nginx")
+    client = one.docker("run", "-d", "nginx").strip()
+
+    async def answers() -> bool:
+        command = ("exec", client, "busybox", "wget", "-qO-", "http://192.0.2.3:8080/")
+        done = await asyncio.to_thread(one.try_docker, *command)
+        # The other host's container sees the first host: it masquerades its container.
+        return "from 192.0.2.2." in done.stdout
+
+    asyncio.run(eventually(answers))
+
+    async def from_neighbour() -> str | None:
+        host = lan.hosts[1]
+        with Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint)) as namespace:
+            return (await request(namespace, "192.0.2.3", 8080)).body_start
+
+    assert "from 192.0.2.10." in (asyncio.run(from_neighbour()) or "")
+
+
+@pytest.mark.engine
+def test_the_lan_lasts_as_long_as_one_of_its_hosts(data_dir: Path) -> None:
+    created = asyncio.run(create_lan(data_dir, LanPlace("cellar"), 2))
+    first, second = created.hosts
+
+    async def reached() -> str:
+        with Namespace.of_path_inside(second.pid, neighbour_path(second.endpoint)) as namespace:
+            return (await request(namespace, "192.0.2.3", 9)).error or ""
+
+    asyncio.run(stop_hosts([first]))
+    assert "refused" in asyncio.run(reached()), "the second host still answers its neighbour"
+    assert [[host.id for host in lan.hosts] for lan in list_lans(data_dir) if lan.name == "cellar"] == [[second.id]]
+    asyncio.run(stop_hosts([second]))
+    assert all(lan.name != "cellar" for lan in list_lans(data_dir))

@@ -1,0 +1,56 @@
+"""``./netmodes lan``: private hosts and neighbours on one LAN."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.engine.lans import netem_refusal
+from tests.support.private_engine import share_lab_image
+from tests.support.terminal import Terminal
+
+
+@pytest.mark.engine
+def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
+    share_lab_image(nowhere.folder)
+    made = nowhere.run("lan", "create", "office", "--hosts", "2", "--neighbours", "1", "--json")
+    assert made.code == 0, made.err
+    assert made.json["schema"] == "lans/1"
+    (lan,) = made.json["lans"]
+    assert (lan["name"], lan["mtu"]) == ("office", 1500)
+    assert [host["addresses"][0] for host in lan["hosts"]] == ["192.0.2.2", "192.0.2.3"]
+    assert lan["neighbours"] == [lan["hosts"][0]["neighbour"]]
+    assert nowhere.run("lan", "list", "--json").json == made.json
+    text = nowhere.run("lan", "list").out
+    assert f"192.0.2.3  host {lan['hosts'][1]['id']}  DOCKER_HOST=unix://" in text
+    again = nowhere.run("lan", "create", "office")
+    assert (again.code, "There is a LAN office" in again.err) == (1, True)
+    removed = nowhere.run("lan", "remove", "office", "--json")
+    assert removed.json == {"schema": "lans/1", "lans": [{"name": "office"}]}
+    assert nowhere.run("hosts", "list", "--json").json["hosts"] == []
+    assert not list((nowhere.folder / "hosts").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("create", "Big Office"), 2, "The name of a LAN has 1 to 20 lower-case letters"),
+        (("create", "office", "--hosts", "99"), 2, "The hosts of a LAN: from 1 to 8, not 99."),
+        (("create", "office", "--mtu", "5"), 2, "The MTU of a LAN: from 1280 to 65535, not 5."),
+        (("remove",), 2, "Name the LANs to remove, or use --all."),
+        (("remove", "nothing"), 1, "Unknown LAN nothing: see"),
+    ],
+)
+def test_wrong_usage_is_a_sentence(nowhere: Terminal, arguments: tuple[str, ...], code: int, message: str) -> None:
+    done = nowhere.run("lan", *arguments)
+    assert done.code == code
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.engine
+def test_delay_is_refused_where_the_kernel_has_no_netem(nowhere: Terminal) -> None:
+    if not netem_refusal():
+        pytest.skip("this kernel has netem")
+    done = nowhere.run("lan", "create", "slow", "--delay", "5")
+    assert done.code == 1
+    assert "This kernel cannot delay or lose packets" in done.err
