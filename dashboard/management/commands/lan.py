@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.engine.hosts.registry import LanPlace
-from dashboard.engine.lans import Lan, create_lan, describe_problem, list_lans, netem_refusal, stop_hosts
+from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, list_lans, netem_refusal, stop_hosts
 from dashboard.interrupts import uninterrupted
 from dashboard.management.commanding import (
     WRONG_USAGE,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine import lans
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.neighbour import neighbour_path
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
-from dashboard.engine.lans import Lan, create_lan, describe_problem, lans_of, list_lans, netem_refusal, stop_hosts
+from dashboard.engine.lans import lan as lans
+from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, lans_of, list_lans, netem_refusal, stop_hosts
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
 from tests.support.polling import eventually

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.engine.lans import netem_refusal
+from dashboard.engine.lans.lan import netem_refusal
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import Terminal
 

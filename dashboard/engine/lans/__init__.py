@@ -1,0 +1,1 @@
+"""LANs of private hosts."""
