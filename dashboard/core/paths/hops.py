@@ -18,9 +18,9 @@ class HopKind(StrEnum):
     """The kinds of hops, in the order in which a request passes them."""
 
     CLIENT = "client"
-    FILTER = "filter"
     DNAT = "dnat"
     CONNTRACK = "conntrack"
+    FILTER = "filter"
     LOOPBACK = "loopback"
     PROXY = "proxy"
     MASQUERADE = "masquerade"

@@ -107,10 +107,10 @@ class _HopReader:
     def hops(self) -> Iterator[Hop]:
         """All hops, including those that were not taken."""
         yield self._client()
-        if self.evidence.filtered:
-            yield self._filter()
         yield self._dnat()
         yield self._conntrack()
+        if self.evidence.filtered:
+            yield self._filter()
         yield self._loopback()
         yield self._proxy()
         yield self._masquerade()
