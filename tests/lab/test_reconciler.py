@@ -15,7 +15,7 @@ from django.utils import timezone
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, LaunchStep, Phase
 from dashboard.core.experiments.networks import network_name
-from dashboard.core.modes import Mode
+from dashboard.core.modes import OBSERVERS, Mode
 from dashboard.lab import reconciler
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
 from dashboard.lab.experiments import driver as experiment
@@ -61,7 +61,7 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     all_entries = await lab_harness.entries(identity)
     assert [entry.seq for entry in all_entries][:entries] == list(range(1, entries + 1))
     texts = [entry.text for entry in all_entries[entries:]]
-    assert {f"{key} is observed again" for key in states if key != "machine"} <= set(texts)
+    assert {f"{key} is observed again" for key in states if key not in OBSERVERS} <= set(texts)
     assert not any(" started" in text or "changes" in text for text in texts), texts
     assert all(entry.facts.states == {} for entry in all_entries[entries:])
     assert all(view.states[key].lookups == state.lookups for key, state in states.items())

@@ -64,7 +64,7 @@ def test_the_neighbour_is_a_machine_on_the_same_lan(host: PrivateHost, neighbour
     refused = asyncio.run(request(neighbour, MACHINE_ADDRESS, 9))
     assert "refused" in (refused.error or "")
     machine = PrivateEngine(host, host.folder.parent.parent)
-    link = machine.on_machine("cat", "/sys/class/net/eth0/address").strip()
+    link = machine.on_machine("ip", "-o", "link", "show", "eth0").partition("link/ether ")[2].split()[0]
     # A direct neighbour of the link layer, not a host behind the router.
     assert link in inside(neighbour, "ip", "neigh", "show", MACHINE_ADDRESS)
 

@@ -86,7 +86,7 @@ def test_hosts_and_neighbours_are_on_one_link(lan: Lan, data_dir: Path) -> None:
         shown = machine.on_machine("ip", "address", "show", "eth0")
         assert f"inet {address}/24" in shown
         assert "mtu 1400" in shown
-    link = one.on_machine("cat", "/sys/class/net/eth0/address").strip()
+    link = one.on_machine("ip", "-o", "link", "show", "eth0").partition("link/ether ")[2].split()[0]
     two.try_on_machine("curl", "-s", "-m1", "http://192.0.2.2:9/")
     assert link in two.on_machine("ip", "neigh", "show", "192.0.2.2")
     assert len({netns for netns, _addresses in lan.neighbours}) == 2
