@@ -13,7 +13,6 @@ from dashboard.management.commanding import (
     WRONG_USAGE,
     NetmodesCommand,
     add_privileged_hosts,
-    choose_host_runtime,
     require_root,
 )
 from dashboard.management.commands.hosts import add_image, host_json
@@ -84,7 +83,6 @@ class Command(NetmodesCommand):
             raise CommandError(f"There is a LAN {name}: choose another name, or remove it first.")
         if (place.delay_ms or place.loss_percent) and (problem := await asyncio.to_thread(netem_refusal)):
             raise CommandError(problem)
-        choose_host_runtime(options)
         self.say(f"Creating the LAN {name} with {count} private host{'s' if count != 1 else ''}")
         lan = await create_lan(folder, place, count)
         try:
