@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from dashboard.core.modes import MACHINE, Mode
 
@@ -32,6 +34,21 @@ def show_line(line: str) -> str:
     """A line as it is typed: with the workshop's image, or the lab image if the line needs it."""
     image = "netmodes-lab:1" if _NEEDS_LAB_IMAGE.search(line) else "nginx"
     return _PLACEHOLDER.sub(lambda m: "MACHINE" if m[1] == MACHINE else m[1], line.replace("IMAGE", image))
+
+
+def daemon_options(words: Sequence[str]) -> dict[str, Any]:
+    """The members of a daemon.json for options of dockerd such as ``--userland-proxy=false`` and ``--bip=10.1.0.1/24``;
+    ValueError for a word that is none."""
+    options: dict[str, Any] = {}
+    for word in words:
+        name, sign, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not sign:
+            raise ValueError(f"dockerd: write the option {word} as --NAME=VALUE.")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
 
 
 def modes_of_lines(lines: Iterable[str]) -> frozenset[Mode]:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dashboard.core.measurements.formatting import signed
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Lookup, NamespaceState
 
 
@@ -117,7 +118,42 @@ class Timing:
         )
 
 
-#: A container, or ``MACHINE``: the namespaces that the engine itself runs in.
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """A UDP datagram that was sent: whether it arrived, and the sender's address as the receiver saw it."""
+
+    arrived: bool
+    source: str = ""
+
+    @property
+    def summary(self) -> str:
+        """A short description, used as evidence."""
+        return f"arrived from {self.source}" if self.arrived else "did not arrive"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes sent over one TCP connection: how many were ``sent`` and how many had ``received`` when it ended, or when
+    nothing had arrived for two seconds; ``error`` if there was no connection."""
+
+    sent: int
+    received: int
+    error: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every byte arrived."""
+        return not self.error and self.received == self.sent
+
+    @property
+    def summary(self) -> str:
+        """A short description, used as evidence."""
+        return self.error or f"{self.received} of {self.sent} bytes arrived" + ("" if self.complete else ", then none")
+
+
+#: The router of a private host's LAN: another machine that the host can be reached from.
+LAN = "lan"
+#: A container, ``MACHINE`` (the namespaces that the engine itself runs in) or ``LAN``.
 Place = Container | str
 
 
@@ -160,6 +196,10 @@ class Testbed(Protocol):
 
     async def stop(self, container: Container) -> Container:
         """``docker stop``; status ``gone`` if ``--rm`` removed it."""
+        ...
+
+    async def restart(self, container: Container) -> Container:
+        """``docker restart``, with one second of grace."""
         ...
 
     async def wait_listening(self, place: Place, port: int) -> bool:
@@ -208,6 +248,41 @@ class Testbed(Protocol):
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
         """Starts a small HTTP server of the machine itself, until the claim ends; ``@name`` is an abstract unix socket.
         Returns an empty text, or the kernel's refusal."""
+        ...
+
+    async def serve_on_lan(self, address: str, port: int) -> None:
+        """Starts a small HTTP server of the LAN's router, until the claim ends."""
+        ...
+
+    async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
+        """Starts a DNS server of the machine at port 53 of ``server``, until the claim ends: it answers these names
+        with these addresses and no others."""
+        ...
+
+    async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
+        """Sends a UDP datagram to an address, a multicast group or a broadcast address, while a socket of ``receiver``
+        waits on the port; the receiver joins a group on each of its interfaces."""
+        ...
+
+    async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
+        """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
+        ...
+
+    async def try_create_network(self, line: str) -> str:
+        """As ``create_network``, for a claim about a refusal: empty, or the Engine's refusal."""
+        ...
+
+    async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
+        """Runs a command that changes the network of the machine or the LAN, such as ``iptables -I …``; ``undo`` takes
+        it back when the claim ends. Private hosts only."""
+        ...
+
+    async def memory_kib(self, pids: Sequence[int]) -> int:
+        """The memory that these processes use, shared pages divided among them (proc(5), smaps_rollup: Pss)."""
+        ...
+
+    async def start_engine(self, line: str) -> Testbed:
+        """``dockerd …`` with options, on another private host that ends with the claim; returns its testbed."""
         ...
 
     async def write_file(self, path: str, text: str) -> None:

@@ -6,6 +6,7 @@ Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ _LISTS = {
 _HOST_FIELDS = {"--uts": "UTSMode", "--pid": "PidMode", "--ipc": "IpcMode", "--userns": "UsernsMode"}
 _CONFIG_FIELDS = {"--hostname": "Hostname", "-h": "Hostname", "--user": "User", "-u": "User"}
 _SWITCHES = {"-d": None, "--detach": None, "--rm": "AutoRemove", "-P": "PublishAllPorts", "--init": "Init"}
+_RANGE = re.compile(r"([^/]*:)?(\d{1,5})-(\d{1,5}):(\d{1,5})-(\d{1,5})(/[a-z]+)?", re.ASCII)
+MAX_RANGE = 1000
 _ALIASES = {"--net": "--network", "--publish": "-p", "--env": "-e", "--publish-all": "-P"}
 
 
@@ -109,6 +112,10 @@ class _Options:
         self.endpoint.update(endpoint)
 
     def _publish(self, value: str) -> None:
+        for single in _expand_range(value):
+            self._publish_port(single)
+
+    def _publish_port(self, value: str) -> None:
         publish = parse_publish(value)
         port = f"{publish.container_port}/{publish.protocol}"
         self.config["ExposedPorts"][port] = {}
@@ -122,6 +129,19 @@ class _Options:
     def _mac(self, value: str) -> None:
         self.config["MacAddress"] = value
         self.endpoint["MacAddress"] = value
+
+
+def _expand_range(value: str) -> list[str]:
+    """``8000-8002:80-82`` as one mapping for each port (docker/go-connections, ``nat.ParsePortSpec``); ValueError for
+    ranges of different lengths or more than ``MAX_RANGE`` ports."""
+    found = _RANGE.fullmatch(value)
+    if found is None:
+        return [value]
+    address, outer, outer_end, inner, inner_end, protocol = found.groups(default="")
+    count = int(outer_end) - int(outer) + 1
+    if count != int(inner_end) - int(inner) + 1 or not 0 < count <= MAX_RANGE:
+        raise ValueError(f"docker run: the ranges of -p {value} must have the same length, at most {MAX_RANGE} ports.")
+    return [f"{address}{int(outer) + index}:{int(inner) + index}{protocol}" for index in range(count)]
 
 
 def _parse_network(value: str) -> tuple[str, dict[str, Any]]:

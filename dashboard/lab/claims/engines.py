@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts, facts_of, parse_daemon_options
 from dashboard.core.claims.model import Claim, Need
@@ -74,7 +75,8 @@ class EngineLock:
 class ClaimEngine:
     """An engine to run claims on. ``host`` is its private host, None for the reader's own engine; ``image`` replaces
     ``IMAGE``; ``machine`` is the machine's address other than loopback, empty without one; ``lacks`` has the needs and
-    modes that it does not support, with the reason; ``facts`` decide what claims expect of it."""
+    modes that it does not support, with the reason; ``facts`` decide what claims expect of it. More private hosts can
+    be started in ``data_dir``."""
 
     engine: Engine
     info: EngineInfo
@@ -85,6 +87,7 @@ class ClaimEngine:
     lacks: Mapping[Need | Mode, str] = field(default_factory=dict)
     facts: EngineFacts = field(default_factory=EngineFacts)
     lock: EngineLock = field(default_factory=EngineLock)
+    data_dir: Path | None = None
 
     @property
     def title(self) -> str:
@@ -173,13 +176,15 @@ async def open_engine(
     machine, lacks = await asyncio.to_thread(inspect_machine, info.pid, info.netns)
     lacks |= {Mode(report.mode): report.reason for report in await modes_of(engine, info) if not report.available}
     facts = await read_facts(engine, info)
-    return ClaimEngine(engine, info, image.reference, watches, host, machine, lacks, facts)
+    return ClaimEngine(engine, info, image.reference, watches, host, machine, lacks, facts, data_dir=data_dir)
 
 
-async def start_private_engine(stack: AsyncExitStack, data_dir: Path, watches: WatchPool) -> ClaimEngine:
-    """A private host for this run, removed when ``stack`` closes. Raises PrivateHostError or EngineError if it
-    fails."""
-    host = await private_host.start(data_dir, die_with_parent=True)
+async def start_private_engine(
+    stack: AsyncExitStack, data_dir: Path, watches: WatchPool, daemon: Mapping[str, Any] | None = None
+) -> ClaimEngine:
+    """A private host for this run, removed when ``stack`` closes; ``daemon`` has more options for its daemon.json.
+    Raises PrivateHostError or EngineError if it fails."""
+    host = await private_host.start(data_dir, die_with_parent=True, daemon=daemon)
     stack.push_async_callback(private_host.stop, host)
     engine = DockerEngine(host.endpoint, timeout_s=30)
     stack.push_async_callback(engine.close)

@@ -4,14 +4,15 @@ labels."""
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dashboard.core.claims.lines import fill, mutate
-from dashboard.core.claims.testbed import Container, NotTestableError, Timing
+from dashboard.core.claims.lines import daemon_options, fill, mutate
+from dashboard.core.claims.testbed import LAN, Container, NotTestableError, Place, Timing
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.experiments.launch import warnings_about_the_arm
 from dashboard.core.experiments.lifecycle import removal_waves
@@ -19,7 +20,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.interrupts import uninterrupted
-from dashboard.lab.claims.engines import ClaimEngine
+from dashboard.lab.claims.engines import UNAVAILABLE, ClaimEngine, start_private_engine
 from dashboard.lab.claims.testbed_reading import LISTEN_TIMEOUT_S, POLL_S, TestbedReader
 from dashboard.lab.claims.testbed_servers import MachineServers
 from dashboard.lab.claims.testbed_timing import Timings
@@ -52,6 +53,9 @@ class EngineTestbed(TestbedReader):
         self._files: dict[Path, str] = {}
         self._servers = MachineServers()
         self._calls: set[asyncio.Task[Any]] = set()
+        self._undo: list[tuple[Place, str]] = []
+        self._engines = AsyncExitStack()
+        self._others: list[EngineTestbed] = []
 
     # Texts.
 
@@ -109,6 +113,12 @@ class EngineTestbed(TestbedReader):
 
     async def create_network(self, line: str) -> str:
         """Creates a network; a refusal is an error in the claim, or the machine cannot do it."""
+        if refusal := await self.try_create_network(line):
+            raise NotTestableError(f"The engine cannot create the network: {refusal}")
+        return self._names[parse_network_create(self._text(line)).name]
+
+    async def try_create_network(self, line: str) -> str:
+        """Creates a network; empty, or the Engine's refusal."""
         parsed = parse_network_create(self._text(line))
         name = self._real_name(parsed.name)
         call = self._target.engine.create_network(name, parsed.driver, self._labels, parsed.options)
@@ -117,8 +127,8 @@ class EngineTestbed(TestbedReader):
         except EngineUnreachable:
             raise
         except EngineError as error:
-            raise NotTestableError(f"The engine cannot create the network: {error}") from None
-        return name
+            return str(error)
+        return ""
 
     async def connect_network(self, network: str, container: Container) -> str:
         """Empty, or the Engine's refusal."""
@@ -145,7 +155,52 @@ class EngineTestbed(TestbedReader):
                         current = await self.inspect(container)
         return current
 
+    async def restart(self, container: Container) -> Container:
+        """Stops it with one second of grace and starts it again."""
+        engine = self._target.engine
+        await engine.stop_container(container.id, grace_s=1)
+        await self._complete(engine.start_container(container.id))
+        return await self.inspect(container)
+
     # The machine.
+
+    async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
+        """Runs the command; ``close`` runs ``undo``."""
+        if self._target.host is None:
+            raise NotTestableError("The network of a machine is changed on private hosts only.")
+        self._undo.append((place, undo))
+        code, output = await self.execute(place, line)
+        if code != 0:
+            raise NotTestableError(f"{self._text(line)} failed: {output.strip()}")
+
+    async def start_engine(self, line: str) -> EngineTestbed:
+        """Starts a private host with these options of dockerd; ``close`` ends it."""
+        if self._target.data_dir is None:
+            raise NotTestableError("No private host can be started from here.")
+        options = daemon_options(shlex.split(self._text(line))[1:])
+        try:
+            target = await start_private_engine(
+                self._engines, self._target.data_dir, self._target.watches, daemon=options
+            )
+        except UNAVAILABLE as error:
+            raise NotTestableError(f"It needs a private host: {error}") from error
+        other = EngineTestbed(target, self._labels, self._prefix, mutation=self._mutation)
+        self._others.append(other)
+        return other
+
+    async def serve_on_lan(self, address: str, port: int) -> None:
+        """Starts to listen in the LAN's namespace."""
+        async with self._namespace(LAN) as namespace:
+            if refusal := await self._servers.serve(namespace, self._text(address), port):
+                raise NotTestableError(f"The LAN has no server: {refusal}.")
+
+    async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
+        """Binds port 53 in the machine's namespace."""
+        if self._target.host is None:
+            raise NotTestableError("A DNS server is started on private hosts only.")
+        async with self._namespace(MACHINE) as namespace:
+            if refusal := await self._servers.answer_names(namespace, self._text(server), names):
+                raise NotTestableError(f"The machine has no DNS server: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
         """Empty, or the kernel's refusal."""
@@ -180,6 +235,12 @@ class EngineTestbed(TestbedReader):
         if self._calls:
             await asyncio.wait(self._calls)
         await self._servers.close()
+        for place, undo in reversed(self._undo):
+            with suppress(NotTestableError):
+                await self.execute(place, undo)
+        for other in self._others:
+            left += await other.close()
+        await self._engines.aclose()
         for file, text in self._files.items():
             await asyncio.to_thread(file.write_text, text)
         await self._observer.close()

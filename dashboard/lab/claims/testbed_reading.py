@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from dashboard.core.claims.testbed import Container, NotTestableError, Place, Response
+from dashboard.core.claims.testbed import LAN, Container, Datagram, NotTestableError, Place, Response, Transfer
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Resolver
 from dashboard.engine.decoding import container_facts
@@ -18,6 +19,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab.claims.engines import ClaimEngine
 from dashboard.lab.claims.testbed_servers import request_abstract
+from dashboard.lab.claims.testbed_traffic import send_datagram, transfer
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.files import read_inside
@@ -74,6 +76,10 @@ class TestbedReader:
 
     @asynccontextmanager
     async def _namespace(self, place: Place) -> AsyncIterator[Namespace]:
+        if place == LAN:
+            with await self._open_lan() as lan:
+                yield lan
+            return
         pid = await self._pid(place)
         try:
             path = self._target.info.netns if place == MACHINE else ""
@@ -159,17 +165,20 @@ class TestbedReader:
                 return await request_abstract(namespace, address)
             return await _get(namespace, address, port)
 
-    async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends a request from the LAN's namespace, with a route to this address through the machine."""
+    async def _open_lan(self) -> Namespace:
         host = self._target.host
         if host is None:
             raise NotTestableError("Only a private host has a LAN for requests.")
         path = str(private_host.RUN / host.id / "lan")
         try:
-            lan = await asyncio.to_thread(Namespace.of_path_inside, self._target.pid, path)
+            return await asyncio.to_thread(Namespace.of_path_inside, self._target.pid, path)
         except NamespaceGone as error:
             raise NotTestableError(f"The LAN of the private host cannot be entered: {error}.") from error
-        with lan:
+
+    async def request_from_lan(self, address: str, port: int) -> Response:
+        """Sends a request from the LAN's namespace, with a route to this address through the machine."""
+        address = self._text(address)
+        async with self._namespace(LAN) as lan:
             route = f"{address}/32 via {self._target.machine}".split()
             code, output = await _run_tool(lan, ["ip", "route", "add", *route])
             if code != 0:
@@ -193,6 +202,20 @@ class TestbedReader:
         async with self._namespace(place) as namespace:
             return await _run_tool(namespace, argv)
 
+    async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
+        """Sockets are made inside both namespaces."""
+        async with self._namespace(sender) as outgoing, self._namespace(receiver) as incoming:
+            return await send_datagram(outgoing, incoming, self._text(address), port)
+
+    async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
+        """Sockets are made inside both namespaces."""
+        async with self._namespace(sender) as outgoing, self._namespace(receiver) as incoming:
+            return await transfer(outgoing, incoming, self._text(address), port, size)
+
+    async def memory_kib(self, pids: Sequence[int]) -> int:
+        """Read from /proc; a process that has exited counts nothing."""
+        return await asyncio.to_thread(lambda: sum(proportional_kib(pid) for pid in pids))
+
     async def nat_rules(self) -> tuple[str, ...]:
         """Lists the NAT rules with the tool of the backend that the engine reports."""
         async with self._namespace(MACHINE) as namespace:
@@ -204,6 +227,15 @@ class TestbedReader:
     async def stats(self, container: Container) -> Mapping[str, Any]:
         """Asked of the Engine."""
         return await self._target.engine.statistics(container.id)
+
+
+def proportional_kib(pid: int) -> int:
+    """The memory of a process, shared pages divided among those that map them (proc(5)); 0 if it is gone."""
+    with suppress(OSError):
+        for row in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
+            if row.startswith("Pss:"):
+                return int(row.split()[1])
+    return 0
 
 
 async def _get(namespace: Namespace, address: str, port: int) -> Response:

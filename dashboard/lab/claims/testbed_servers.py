@@ -1,14 +1,17 @@
-"""Small HTTP servers in the machine's network namespace, and requests over abstract unix sockets."""
+"""Small HTTP and DNS servers in the network namespaces of the machine and the LAN, and requests over abstract unix
+sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 
 from dashboard.core.claims.testbed import Response
+from dashboard.lab.claims.testbed_traffic import NameServer
 from dashboard.netns.namespace import Namespace
 
-_BODY = "a service of the machine itself\n"
+_BODY = "a service outside containers\n"
 _TIMEOUT_S = 3.0
 
 
@@ -17,6 +20,7 @@ class MachineServers:
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
+        self._name_servers: list[asyncio.BaseTransport] = []
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, namespace: Namespace, address: str, port: int) -> str:
@@ -50,8 +54,33 @@ class MachineServers:
             self._servers.append(await asyncio.start_server(self._answer, sock=sock))
         return ""
 
+    async def answer_names(self, namespace: Namespace, address: str, names: Mapping[str, str]) -> str:
+        """Starts a DNS server on port 53; empty, or the kernel's refusal."""
+
+        def bind() -> socket.socket:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            try:
+                sock.setblocking(False)
+                sock.bind((address, 53))
+            except OSError:
+                sock.close()
+                raise
+            return sock
+
+        try:
+            sock = await namespace.arun(bind, discard=socket.socket.close)
+        except OSError as error:
+            return f"{address}:53: {error.strerror}"
+        loop = asyncio.get_running_loop()
+        transport, _protocol = await loop.create_datagram_endpoint(lambda: NameServer(names), sock=sock)
+        self._name_servers.append(transport)
+        return ""
+
     async def close(self) -> None:
         """Stops all servers and closes open connections."""
+        for transport in self._name_servers:
+            transport.close()
+        self._name_servers.clear()
         for server in self._servers:
             server.close()
         for writer in list(self._writers):

@@ -1,0 +1,21 @@
+"""A server in host mode sees another machine's address."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.exchanges import LAN_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.testbed import LAN
+
+LINES = ("docker run -d --name web --network host -e NETMODES_PORT=8145 IMAGE",)
+
+CLAIM = Claim(
+    id="host-client-from-lan",
+    topic=Topic.PUBLISHING,
+    statement="A server in host mode sees the real address of a client on another machine.",
+    source="Docker documentation, “Host network driver”",
+    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8145)),
+    judge=judge_exchanges(answers(LAN_ADDRESS)),
+    lines=(*LINES, "curl http://{machine}:8145/  # on another machine"),
+    needs=frozenset({Need.PRIVATE}),
+    mutation={"-e NETMODES_PORT=8145": "-e NETMODES_PORT=8145 -e NETMODES_ADDRESS=127.0.0.1"},
+)

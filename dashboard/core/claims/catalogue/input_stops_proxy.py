@@ -1,0 +1,34 @@
+"""A rule in INPUT stops requests that docker-proxy accepts."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
+from dashboard.core.claims.testbed import LAN
+
+LINES = (
+    "docker run -d --name web -p 8141:80 IMAGE",
+    "ip6tables -I INPUT -p tcp --dport 8141 -m comment --comment nm-8141 -j DROP",
+)
+
+CLAIM = Claim(
+    id="input-stops-proxy",
+    topic=Topic.PUBLISHING,
+    statement="A port published from an IPv4-only bridge is reached over IPv6 through docker-proxy, a program of "
+    "the machine: there a rule in INPUT does stop it.",
+    source="Moby, cmd/docker-proxy; ip6tables(8)",
+    observe=observe_exchanges(LINES, Ask(LAN, "2001:db8::2", 8141)),
+    judge=judge_exchanges(NO_CONNECTION, matched=True),
+    lines=(*LINES, "curl http://[2001:db8::2]:8141/  # on another machine"),
+    needs=frozenset({Need.PRIVATE, Need.IPV6}),
+    mutation={"-I INPUT": "-I FORWARD"},
+    otherwise=(
+        Expectation(
+            EngineCondition(bridge_ipv6=True),
+            not_testable="This default bridge has IPv6: the kernel translates the requests.",
+        ),
+        Expectation(EngineCondition(userland_proxy=False), not_testable="This Engine runs without docker-proxy."),
+        Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
+    ),
+)

@@ -1,0 +1,28 @@
+"""A request of the machine to its own address keeps that address."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
+from dashboard.core.modes import MACHINE
+
+LINES = ("docker run -d --name web -p 8163:80 IMAGE",)
+
+CLAIM = Claim(
+    id="machine-own-address-client",
+    topic=Topic.PUBLISHING,
+    statement="The machine reaches a published port at its own address, and the server sees that address as its "
+    "client.",
+    source="iptables-extensions(8), DNAT; Moby, nat OUTPUT rule",
+    observe=observe_exchanges(LINES, Ask(MACHINE, "{machine}", 8163)),
+    judge=judge_exchanges(answers("192.0.2.2")),
+    lines=(*LINES, "curl http://{machine}:8163/"),
+    needs=frozenset({Need.PRIVATE}),
+    mutation={"-p 8163:80": "-p 127.0.0.1:8163:80"},
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False), not_testable="With iptables=false docker-proxy serves every request."
+        ),
+    ),
+)

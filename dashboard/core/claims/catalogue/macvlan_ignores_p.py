@@ -1,0 +1,31 @@
+"""-p has no effect on a macvlan network."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.testbed import LAN
+
+LINES = (
+    "docker network create -d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0 lab",
+    "docker run -d --name web --network {lab} --ip 192.0.2.55 -p 8172:80 IMAGE",
+)
+
+CLAIM = Claim(
+    id="macvlan-ignores-p",
+    topic=Topic.PUBLISHING,
+    statement="On a macvlan network -p publishes nothing: the container answers at its own address and port.",
+    source="Docker documentation, “Macvlan network driver”",
+    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8172), Ask(LAN, "192.0.2.55", 80)),
+    judge=judge_exchanges(NO_CONNECTION, answers()),
+    lines=(
+        *LINES,
+        "curl http://{machine}:8172/  # on another machine",
+        "curl http://192.0.2.55/  # on another machine",
+    ),
+    needs=frozenset({Need.ALONE}),
+    mutation={
+        "-d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0": "--subnet 10.213.203.0/24",
+        "--ip 192.0.2.55": "--ip 10.213.203.55",
+    },
+)

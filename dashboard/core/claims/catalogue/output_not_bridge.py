@@ -1,0 +1,33 @@
+"""A rule in OUTPUT does not stop requests of a bridge container."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.exchanges import LAN_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
+
+LINES = (
+    "python3 -m http.server --bind 192.0.2.1 8140  # on another machine",
+    "docker run -d --name client --network bridge IMAGE sleep 60",
+    "iptables -I OUTPUT -p tcp --dport 8140 -m comment --comment nm-8140 -j DROP",
+)
+
+CLAIM = Claim(
+    id="output-not-bridge",
+    topic=Topic.INTERFERENCE,
+    statement="A rule in OUTPUT does not stop the requests of a bridge container to other machines: they are "
+    "forwarded.",
+    source="iptables(8); Docker documentation, “Packet filtering and firewalls”",
+    exact="A firewall that limits outgoing connections in OUTPUT does not limit containers.",
+    observe=observe_exchanges(LINES, Ask("client", LAN_ADDRESS, 8140)),
+    judge=judge_exchanges(answers(), matched=False),
+    lines=(*LINES, "docker exec client wget -O- http://192.0.2.1:8140/"),
+    needs=frozenset({Need.PRIVATE}),
+    mutation={"--network bridge": "--network host"},
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False),
+            not_testable="With iptables=false nothing masquerades, so no response returns.",
+        ),
+    ),
+)

@@ -1,0 +1,193 @@
+"""Observations of requests: the lines of a claim are executed in order, then requests are sent and compared with what
+is expected."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dashboard.core.claims.model import Judgement, differs, holds
+from dashboard.core.claims.testbed import LAN, Container, Observe, Place, Response, Testbed
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.addresses import bracket
+
+#: The address of the LAN's router on a private host's LAN.
+LAN_ADDRESS = "192.0.2.1"
+#: What a line ends with if it is typed on another machine, here the LAN's router.
+ELSEWHERE = "# on another machine"
+_PLACES = {MACHINE: "the machine", LAN: "the LAN"}
+_OF_CONTAINER = re.compile(r"(\w+)\.(address|gateway)", re.ASCII)
+_SERVE = re.compile(r"python3 -m http\.server --bind (\S+) (\d+)", re.ASCII)
+_PORT = re.compile(r"NETMODES_PORT=(\d+)", re.ASCII)
+_COMMENT = re.compile(r"--comment (\S+)", re.ASCII)
+_COUNTER = re.compile(r"\[(\d+):\d+\] .*--comment \"?([\w-]+)\"?(?: |$)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One GET. ``sender`` is ``MACHINE``, ``LAN`` or a container's name; ``address`` an address, or ``NAME.address``
+    or ``NAME.gateway`` of a container. ``routed``: the LAN gets a route to the address through the machine."""
+
+    sender: str
+    address: str
+    port: int
+    routed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanges:
+    """What was observed: the containers by name, the responses with a description of each request, and for each
+    firewall rule how many packets it matched."""
+
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    responses: tuple[tuple[str, Response], ...] = ()
+    packets: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """A line for each request and each rule."""
+        return (
+            *(f"{request}: {response.summary}" for request, response in self.responses),
+            *(f"packets that the rule {rule} matched: {count}" for rule, count in self.packets),
+        )
+
+    def address(self, text: str) -> str:
+        """An address, or that of a container for ``NAME.address`` and ``NAME.gateway``."""
+        found = _OF_CONTAINER.fullmatch(text)
+        return str(getattr(self.containers[found[1]], found[2])) if found and found[1] in self.containers else text
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is expected of a request: a response, or no connection; and the client that the server sees, as an address
+    or as ``NAME.address`` or ``NAME.gateway``."""
+
+    answered: bool
+    client: str = ""
+
+
+def answers(client: str = "") -> Expected:
+    """A response, to this client."""
+    return Expected(answered=True, client=client)
+
+
+NO_CONNECTION = Expected(answered=False)
+
+
+async def run_script(testbed: Testbed, lines: Sequence[str]) -> dict[str, Container]:
+    """Executes the lines as a person would type them, and waits until servers listen; returns the containers by name.
+
+    ``docker network create``, ``docker run``, ``python3 -m http.server`` and commands of iptables(8) and ip(8) that
+    change the machine, each undone at the end; other lines are shown only.
+    """
+    containers: dict[str, Container] = {}
+    for line in lines:
+        if line.startswith("docker network create"):
+            await testbed.create_network(line)
+        elif line.startswith("docker run"):
+            container = await testbed.run(line)
+            name = re.search(r"--name (\w+)", line)
+            containers[name[1] if name else f"container{len(containers) + 1}"] = container
+            port = _PORT.search(container.line)
+            if " sleep " not in container.line:
+                await testbed.wait_listening(container, int(port[1]) if port else 80)
+        elif serve := _SERVE.match(line):
+            if line.endswith(ELSEWHERE):
+                await testbed.serve_on_lan(serve[1], int(serve[2]))
+            else:
+                await testbed.serve_on_machine(serve[1], int(serve[2]))
+        elif line.startswith(("iptables ", "ip6tables ", "ip ")) and (undo := undo_line(line)):
+            place = LAN if line.endswith(ELSEWHERE) else MACHINE
+            await testbed.alter(line.removesuffix(ELSEWHERE).strip(), undo.removesuffix(ELSEWHERE).strip(), place)
+    return containers
+
+
+def undo_line(line: str) -> str:
+    """The line that takes a change back; empty for a line that changes nothing."""
+    words = shlex.split(line, comments=True)
+    if words[0] in {"iptables", "ip6tables"}:
+        return re.sub(r" -[IA] ", " -D ", line, count=1) if {"-I", "-A"} & set(words) else ""
+    if words[1:3] == ["link", "set"] and "mtu" in words:
+        return f"ip link set {words[3]} mtu 1500"
+    if words[1:3] == ["link", "set"] and words[-1] == "up":
+        return f"ip link set {words[3]} down"
+    if words[1:3] == ["link", "add"]:
+        return f"ip link del {words[3]}"
+    return line.replace(" add ", " del ", 1) if words[2:3] == ["add"] else ""
+
+
+async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """For each rule with a comment among the lines: its text, and how many packets it matched."""
+    rules = [line for line in lines if line.startswith(("iptables ", "ip6tables ")) and _COMMENT.search(line)]
+    counts: dict[str, int] = {}
+    for tool in sorted({rule.split()[0] for rule in rules}):
+        _code, output = await testbed.execute(MACHINE, f"{tool}-save -c")
+        counts |= {found[2]: int(found[1]) for row in output.splitlines() if (found := _COUNTER.match(row))}
+    named = [(rule, _COMMENT.search(rule)) for rule in rules]
+    return tuple(
+        (re.sub(r" -m comment --comment \S+", "", rule), counts.get(name[1], 0)) for rule, name in named if name
+    )
+
+
+def observe_exchanges(lines: Sequence[str], *asks: Ask) -> Observe:
+    """Executes the lines, sends the requests in order and reads the counters of the rules."""
+
+    async def observe(testbed: Testbed) -> Exchanges:
+        return await exchange(testbed, lines, *asks)
+
+    return observe
+
+
+def observe_exchanges_on(daemon: str, lines: Sequence[str], *asks: Ask) -> Observe:
+    """As ``observe_exchanges``, on an engine that is started with the options of the line ``dockerd …``."""
+
+    async def observe(testbed: Testbed) -> Exchanges:
+        return await exchange(await testbed.start_engine(daemon), lines, *asks)
+
+    return observe
+
+
+async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
+    """Executes the lines, sends the requests and reads the counters."""
+    containers = await run_script(testbed, lines)
+    observed = Exchanges(containers)
+    responses = []
+    for ask in asks:
+        address = observed.address(ask.address)
+        sender: Place = containers.get(ask.sender, ask.sender)
+        if ask.routed:
+            response = await testbed.request_from_lan(address, ask.port)
+        else:
+            response = await testbed.request(sender, address, ask.port)
+        shown = "the machine's address" if address == "{machine}" else bracket(address)
+        place = _PLACES.get(ask.sender, f"the container {ask.sender}")
+        responses.append((f"GET from {place} at {shown}, port {ask.port}", response))
+    return Exchanges(containers, tuple(responses), await count_packets(testbed, lines))
+
+
+def judge_exchanges(*expected: Expected, matched: bool | None = None) -> Callable[[Exchanges], Judgement]:
+    """Holds if each response is as expected and, unless ``matched`` is None, the rules matched packets or none."""
+
+    def judge(observed: Exchanges) -> Judgement:
+        for (request, response), wanted in zip(observed.responses, expected, strict=True):
+            if reason := _differs(request, response, wanted, observed):
+                return differs(reason, *observed.evidence)
+        if matched is not None and any((count > 0) is not matched for _rule, count in observed.packets):
+            return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
+        return holds(*observed.evidence)
+
+    return judge
+
+
+def _differs(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
+    """How a response differs from what is expected; empty if it does not."""
+    if not wanted.answered:
+        return f"{request}: the connection was accepted." if response.connected else ""
+    if response.status != 200:
+        return f"{request}: there was no response."
+    client = observed.address(wanted.client)
+    if client and response.client_seen != client:
+        return f"{request}: the server did not see the client {client}."
+    return ""

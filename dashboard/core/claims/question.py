@@ -1,0 +1,57 @@
+"""A question about Docker's network modes as people ask it, the claims that answer it, and the search for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+#: Characters around a word that do not belong to it: quotation marks, commas, brackets.
+_AROUND = "\"'“”`,;:!?()[]"
+MAX_QUERY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page elsewhere. ``title`` is its own title, or the sentence that is quoted from it."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question. ``symptoms`` are messages and observations in the words that people search for; ``answer`` has two
+    sentences; ``claims`` are the ids of the claims that prove it, the most direct one first. ``documented`` quotes
+    Docker's documentation; ``asked`` are issues where people asked it."""
+
+    id: str
+    title: str
+    symptoms: tuple[str, ...]
+    answer: str
+    claims: tuple[str, ...]
+    documented: Link
+    asked: tuple[Link, ...]
+
+    @property
+    def text(self) -> str:
+        """Everything that a search reads, in lower case."""
+        return " ".join((self.title, *self.symptoms, self.answer, *self.claims)).casefold()
+
+
+def search_words(query: str) -> tuple[str, ...]:
+    """The words of a query in lower case, each once, without quotation marks and punctuation around them."""
+    words = (word.strip(_AROUND) for word in query[:MAX_QUERY].casefold().split())
+    return tuple(dict.fromkeys(word.rstrip(".") for word in words if word.rstrip(".")))
+
+
+def search[T](query: str, items: Sequence[T], text_of: Callable[[T], str]) -> tuple[T, ...]:
+    """The items with the most words of the query, in their order; all for an empty query, none if no item has any.
+
+    ``static/dashboard/js/core/claims/search.js`` does the same while a person types.
+    """
+    words = search_words(query)
+    if not words:
+        return tuple(items)
+    counts = [sum(word in text_of(item) for word in words) for item in items]
+    best = max(counts, default=0)
+    return tuple(item for item, count in zip(items, counts, strict=True) if count == best > 0)

@@ -1,0 +1,21 @@
+"""The questions, by subject. A module with ``QUESTIONS`` adds its own: nothing else changes."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+from dashboard.core.claims.question import Question
+
+
+@cache
+def all_questions() -> tuple[Question, ...]:
+    """Every question, by the order of the modules' names; ids are unique."""
+    modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(question for name in modules for question in import_module(f"{__name__}.{name}").QUESTIONS)
+
+
+def find_question(identity: str) -> Question | None:
+    """The question with this id, None if it does not exist."""
+    return next((question for question in all_questions() if question.id == identity), None)
