@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dashboard.core.claims.extract import nameservers, on_one_line
-from dashboard.core.claims.model import Judgement, holds_if, not_testable
+from dashboard.core.claims.model import Judgement, differs, holds_if, not_testable
 from dashboard.core.claims.observers import AddressedLookup, Files
-from dashboard.core.claims.testbed import Container, Timing
+from dashboard.core.claims.testbed import Container, Datagram, Timing, Transfer
+from dashboard.core.namespaces.state import Lookup
 
 
 def judge_slower(timing: Timing) -> Judgement:
@@ -28,6 +31,60 @@ def judge_stripped(files: Files) -> Judgement:
     return holds_if(nameservers(inside) == expected, "It has other servers.", *evidence)
 
 
+def judge_arrived(source: str = "") -> Callable[[Datagram], Judgement]:
+    """Holds if the datagram arrives, from this source if one is given."""
+
+    def judge(datagram: Datagram) -> Judgement:
+        evidence = f"the datagram: {datagram.summary}"
+        if not datagram.arrived:
+            return differs("It did not arrive.", evidence)
+        return holds_if(not source or datagram.source == source, "It came from another address.", evidence)
+
+    return judge
+
+
+def judge_lost(datagram: Datagram) -> Judgement:
+    """Holds if the datagram does not arrive."""
+    return holds_if(not datagram.arrived, "It arrived.", f"the datagram: {datagram.summary}")
+
+
+def judge_complete(transfers: tuple[Transfer, ...]) -> Judgement:
+    """Holds if every transfer is complete."""
+    evidence = _transfers(transfers)
+    return holds_if(all(transfer.complete for transfer in transfers), "A transfer is incomplete.", *evidence)
+
+
+def judge_stalled(transfers: tuple[Transfer, ...]) -> Judgement:
+    """Holds if the first, small transfer is complete and the second, large one stalls on an open connection."""
+    small, large = transfers
+    evidence = _transfers(transfers)
+    if not small.complete:
+        return differs("The small transfer is incomplete.", *evidence)
+    return holds_if(not large.complete and not large.error, "The large transfer did not stall.", *evidence)
+
+
+def _transfers(transfers: tuple[Transfer, ...]) -> tuple[str, ...]:
+    return tuple(f"transfer of {transfer.sent} bytes: {transfer.summary}" for transfer in transfers)
+
+
+def judge_names(lookups: tuple[Lookup, ...]) -> Judgement:
+    """Holds if every name has an address."""
+    evidence = tuple(describe_lookup(lookup) for lookup in lookups)
+    return holds_if(all(lookup.answers for lookup in lookups), "A name does not resolve.", *evidence)
+
+
+def judge_no_names(lookups: tuple[Lookup, ...]) -> Judgement:
+    """Holds if no name has an address."""
+    evidence = tuple(describe_lookup(lookup) for lookup in lookups)
+    return holds_if(not any(lookup.answers for lookup in lookups), "A name resolves.", *evidence)
+
+
+def describe_lookup(lookup: Lookup) -> str:
+    """``lookup of web: answer, 172.18.0.2 (asked 127.0.0.11)``."""
+    answers = ", ".join(lookup.answers) or "no address"
+    return f"lookup of {lookup.name}: {lookup.outcome}, {answers} (asked {lookup.server or 'no server'})"
+
+
 def judge_not_found(observed: AddressedLookup) -> Judgement:
     """Holds if the name has no address."""
     return holds_if(not observed[0].answers, "The name resolves.", _evidence(observed))
@@ -41,6 +98,4 @@ def judge_resolved(observed: AddressedLookup) -> Judgement:
 
 def _evidence(observed: AddressedLookup) -> str:
     lookup, address = observed
-    answers = ", ".join(lookup.answers) or "no address"
-    server = lookup.server or "no server"
-    return f"lookup of {lookup.name}: {lookup.outcome}, {answers} (asked {server}); the container has {address}"
+    return f"{describe_lookup(lookup)}; the container has {address}"

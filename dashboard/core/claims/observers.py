@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from dashboard.core.claims.testbed import Container, Observe, Response, Testbed, Timing
+from dashboard.core.claims.exchanges import LAN_ADDRESS, run_script
+from dashboard.core.claims.testbed import LAN, Container, Datagram, Observe, Place, Response, Testbed, Timing, Transfer
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Lookup, NamespaceState
 from dashboard.core.paths.nat_rules import packets_to
+
+#: A name that only the DNS server of a VPN knows.
+VPN_NAME, VPN_ADDRESS = "wiki.vpn.example", "198.51.100.7"
 
 #: Of the machine and of the container.
 States = tuple[NamespaceState, NamespaceState]
@@ -163,5 +167,50 @@ def observe_timing(line_a: str, line_b: str, question: str) -> Observe:
 
     async def observe(testbed: Testbed) -> Timing:
         return await testbed.measure(line_a, line_b, question)
+
+    return observe
+
+
+def observe_datagram(lines: Sequence[str], sender: str, receiver: str, address: str, port: int) -> Observe:
+    """A datagram from one place to a socket of another: ``MACHINE``, ``LAN`` or a container's name."""
+
+    async def observe(testbed: Testbed) -> Datagram:
+        containers = await run_script(testbed, lines)
+        outgoing: Place = containers.get(sender, sender)
+        incoming: Place = containers.get(receiver, receiver)
+        return await testbed.send_datagram(outgoing, incoming, address, port)
+
+    return observe
+
+
+def observe_transfers(lines: Sequence[str], sender: str, port: int, *sizes: int) -> Observe:
+    """For each size a transfer of so many bytes from a container to the LAN."""
+
+    async def observe(testbed: Testbed) -> tuple[Transfer, ...]:
+        container = (await run_script(testbed, lines))[sender]
+        return tuple([await testbed.transfer(container, LAN, LAN_ADDRESS, port, size) for size in sizes])
+
+    return observe
+
+
+def observe_names(lines: Sequence[str], client: str, *names: str) -> Observe:
+    """Lookups of names in the container ``client``."""
+
+    async def observe(testbed: Testbed) -> tuple[Lookup, ...]:
+        container = (await run_script(testbed, lines))[client]
+        return tuple([await testbed.lookup(container, name) for name in names])
+
+    return observe
+
+
+def observe_vpn_name(line: str, resolv_conf: str, *networks: str) -> Observe:
+    """A lookup of ``wiki.vpn.example`` in a container. The machine has this resolv.conf, and a DNS server at 127.0.0.53
+    that knows the name, as systemd-resolved with a VPN."""
+
+    async def observe(testbed: Testbed) -> tuple[Lookup, ...]:
+        await testbed.write_file("/etc/resolv.conf", resolv_conf)
+        await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
+        container = (await run_lines(testbed, *networks, line))[-1]
+        return (await testbed.lookup(container, VPN_NAME),)
 
     return observe

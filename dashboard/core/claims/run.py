@@ -11,7 +11,9 @@ from dashboard.core.comparison.text_table import printable
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 
 #: Needs that require a private host: the claim uses ports that the reader's own programs may hold, or changes files.
-NOT_HARMLESS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE})
+#: Needs of claims that run on the private hosts that a run starts.
+ON_HOSTS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE})
+NOT_HARMLESS = ON_HOSTS | {Need.OWN_HOST}
 #: Claims that run at the same time.
 MAX_CONCURRENT = 3
 #: A symbol for each verdict: neither colour nor the word alone carries it.
@@ -90,8 +92,8 @@ class ClaimsRun:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where each claim runs: ``harmless`` on any engine; ``shared`` concurrently, ``alone`` and ``quiet`` exclusively
-    on a private host. ``quiet`` claims measure and run last."""
+    """Where each claim runs: ``harmless`` on any engine, or on a host of its own; ``shared`` concurrently, ``alone``
+    and ``quiet`` exclusively on a private host. ``quiet`` claims measure and run last."""
 
     harmless: tuple[Claim, ...] = ()
     shared: tuple[Claim, ...] = ()
@@ -108,7 +110,7 @@ def make_plan(claims: Iterable[Claim]) -> Plan:
         elif Need.ALONE in claim.needs:
             groups["alone"].append(claim)
         else:
-            groups["shared" if claim.needs & NOT_HARMLESS else "harmless"].append(claim)
+            groups["shared" if claim.needs & ON_HOSTS else "harmless"].append(claim)
     return Plan(**{name: tuple(group) for name, group in groups.items()})
 
 

@@ -99,19 +99,19 @@ class ClaimRunner:
                 return
             self.on_progress(claim.id, ClaimState.RUNNING, None)
             left: list[str] = []
+            titles = [target.title]
             started = time.monotonic()
-            judgement = await self._judge(claim, target, left)
+            judgement = await self._judge(claim, target, left, titles)
             seconds = time.monotonic() - started
-            self._finish(
-                ExecutedClaim.from_judgement(claim, judgement, engine=target.title, seconds=seconds, left=left)
-            )
+            self._finish(ExecutedClaim.from_judgement(claim, judgement, engine=titles[-1], seconds=seconds, left=left))
 
     def _finish(self, result: ExecutedClaim) -> None:
         self.results[result.id] = result
         self.on_progress(result.id, ClaimState.DONE, result)
 
-    async def _judge(self, claim: Claim, target: ClaimEngine, left: list[str]) -> Judgement:
-        """Observes and judges; ``left`` collects what could not be removed."""
+    async def _judge(self, claim: Claim, target: ClaimEngine, left: list[str], titles: list[str]) -> Judgement:
+        """Observes and judges; ``left`` collects what could not be removed, ``titles`` the engines that the claim
+        started."""
         timeout_s = MEASURE_TIMEOUT_S if Need.MEASURE in claim.needs else TIMEOUT_S
         labels = {LABEL: self.installation, LABEL_EXPERIMENT: self.run_id, LABEL_ARM: claim.id}
         prefix = f"nm-{self.run_id[:6]}-{claim.id}{'-mutated' if self.mutated else ''}"
@@ -122,6 +122,7 @@ class ClaimRunner:
                 open_testbed(target, labels, prefix, mutation=mutation, timings=self.timings, left=left) as testbed,
             ):
                 observed = await claim.observe(testbed)
+                titles.extend(testbed.started_engines)
             return claim.judge(observed)
         except NotTestableError as error:
             return not_testable(str(error))

@@ -188,6 +188,11 @@ class EngineTestbed(TestbedReader):
         self._others.append(other)
         return other
 
+    @property
+    def started_engines(self) -> tuple[str, ...]:
+        """The titles of the engines that the claim started."""
+        return tuple(other._target.title for other in self._others)
+
     async def serve_on_lan(self, address: str, port: int) -> None:
         """Starts to listen in the LAN's namespace."""
         async with self._namespace(LAN) as namespace:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges_on
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import LAN
 from dashboard.core.modes import MACHINE
 
@@ -18,6 +19,7 @@ CLAIM = Claim(
     observe=observe_exchanges_on(DAEMON, LINES, Ask(MACHINE, "127.0.0.1", 8161), Ask(LAN, "{machine}", 8161)),
     judge=judge_exchanges(answers(), NO_CONNECTION),
     lines=(DAEMON, *LINES, "curl http://127.0.0.1:8161/", "curl http://{machine}:8161/  # on another machine"),
-    needs=frozenset({Need.PRIVATE}),
+    needs=frozenset({Need.OWN_HOST}),
     mutation={"--ip=127.0.0.1": "--ip=0.0.0.0"},
+    otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges_on
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
 DAEMON = "dockerd --userland-proxy=false"
 LINES = ("docker run -d --name web -p 8169:80 IMAGE",)
@@ -17,6 +18,7 @@ CLAIM = Claim(
     observe=observe_exchanges_on(DAEMON, LINES, Ask("web", "{machine}", 8169)),
     judge=judge_exchanges(answers("web.gateway")),
     lines=(DAEMON, *LINES, "docker exec web wget -O- http://{machine}:8169/"),
-    needs=frozenset({Need.PRIVATE}),
+    needs=frozenset({Need.OWN_HOST}),
     mutation={"-p 8169:80": "-p 127.0.0.1:8169:80"},
+    otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
 )

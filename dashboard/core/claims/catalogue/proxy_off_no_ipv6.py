@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges_on
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.modes import MACHINE
 
 DAEMON = "dockerd --userland-proxy=false"
@@ -18,6 +19,7 @@ CLAIM = Claim(
     observe=observe_exchanges_on(DAEMON, LINES, Ask(MACHINE, "127.0.0.1", 8170), Ask(MACHINE, "::1", 8170)),
     judge=judge_exchanges(answers(), NO_CONNECTION),
     lines=(DAEMON, *LINES, "curl http://127.0.0.1:8170/", "curl http://[::1]:8170/"),
-    needs=frozenset({Need.PRIVATE, Need.IPV6}),
+    needs=frozenset({Need.OWN_HOST, Need.IPV6}),
     mutation={"--userland-proxy=false": "--userland-proxy=true"},
+    otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
 )

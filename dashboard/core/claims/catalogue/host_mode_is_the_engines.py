@@ -1,0 +1,50 @@
+"""Host mode is the namespace of the Engine's process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dashboard.core.claims.extract import describe_inodes
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.testbed import Testbed
+from dashboard.core.modes import MACHINE
+
+LINES = ("docker run -d --network host IMAGE sleep 60",)
+
+Observed = tuple[Mapping[str, int], Mapping[str, int], str]
+
+
+async def observe(testbed: Testbed) -> Observed:
+    """The namespaces of the Engine and the container, and the address of the Engine's machine."""
+    container = await testbed.run(LINES[0])
+    _code, addresses = await testbed.execute(container, "ip -4 -o address show eth0")
+    return await testbed.namespaces(MACHINE), await testbed.namespaces(container), addresses.strip()
+
+
+def judge(observed: Observed) -> Judgement:
+    """Holds if the container is in the Engine's namespace and sees the address of the private host."""
+    engine, inside, addresses = observed
+    evidence = (
+        *describe_inodes("net", {"the Engine": engine, "the container": inside}),
+        f"address of eth0 in the container: {addresses or 'none'}",
+    )
+    proved = engine["net"] == inside["net"] and "192.0.2.2/24" in addresses
+    return holds_if(proved, "It is another namespace.", *evidence)
+
+
+CLAIM = Claim(
+    id="host-mode-is-the-engines",
+    topic=Topic.WHEN,
+    statement="Host mode is the network namespace of the Engine's process, even if that is not the machine's "
+    "first one: so it is with RootlessKit before 29.5, and in the virtual machine of Docker Desktop.",
+    source="network_namespaces(7); Docker documentation, “Rootless mode”: Troubleshooting",
+    exact="A private host of Netmodes has its own network namespace, as a rootless engine has.",
+    observe=observe,
+    judge=judge,
+    lines=(
+        *LINES,
+        "readlink /proc/$(pidof dockerd)/ns/net",
+    ),
+    needs=frozenset({Need.PRIVATE}),
+    mutation={"--network host": "--network bridge"},
+)

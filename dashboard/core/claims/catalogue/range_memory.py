@@ -1,0 +1,53 @@
+"""Each published port costs memory."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Testbed
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import Listener
+
+LINES = ("docker run -d -p 8200-8219:8200-8219 IMAGE sleep 60",)
+
+#: Listeners on the range, and the memory of their processes in KiB.
+Observed = tuple[tuple[Listener, ...], int]
+
+
+async def observe(testbed: Testbed) -> Observed:
+    """The processes that hold the ports of the range, and their memory."""
+    await run_lines(testbed, *LINES)
+    listeners = (await testbed.state(MACHINE)).listeners
+    held = tuple(found for found in listeners if 8200 <= found.port < 8220 and found.process == "docker-proxy")
+    return held, await testbed.memory_kib(sorted({found.pid for found in held if found.pid}))
+
+
+def judge(observed: Observed) -> Judgement:
+    """Holds if a port costs more than 1024 KiB."""
+    held, memory_kib = observed
+    processes = len({found.pid for found in held})
+    evidence = (f"docker-proxy processes for 20 ports: {processes}", f"their memory: {memory_kib} KiB")
+    return holds_if(memory_kib > 20 * 1024, "It is less.", *evidence)
+
+
+CLAIM = Claim(
+    id="range-memory",
+    topic=Topic.PUBLISHING,
+    statement="Each published port costs memory: its docker-proxy processes hold more than a megabyte.",
+    source="Moby, cmd/docker-proxy; Docker documentation, “Host network driver”",
+    exact="Pss: shared pages are divided among the processes that map them. A range of 10,000 ports needs "
+    "tens of gigabytes.",
+    observe=observe,
+    judge=judge,
+    lines=(
+        *LINES,
+        "grep Pss /proc/PID/smaps_rollup",
+    ),
+    needs=frozenset({Need.ALONE, Need.IPV6}),
+    mutation={"docker run -d -p": "docker run -d --network host -p"},
+    otherwise=(
+        Expectation(EngineCondition(userland_proxy=False), not_testable="This Engine runs without docker-proxy."),
+        Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
+    ),
+)

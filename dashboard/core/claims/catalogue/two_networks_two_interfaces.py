@@ -1,0 +1,57 @@
+"""A container on two networks has two interfaces and one default route."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Container, Testbed
+from dashboard.core.namespaces.state import NamespaceState
+
+LINES = (
+    "docker network create one",
+    "docker network create two",
+    "docker run -d --network {one} --network {two} IMAGE sleep 60",
+)
+
+
+Observed = tuple[Container, NamespaceState]
+
+
+async def observe(testbed: Testbed) -> Observed:
+    """The container and its network state."""
+    container = (await run_lines(testbed, *LINES))[-1]
+    return container, await testbed.state(container)
+
+
+def judge(observed: Observed) -> Judgement:
+    """Holds if there are two interfaces with addresses and one default route."""
+    container, state = observed
+    links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
+    defaults = [route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"]
+    evidence = (
+        f"interfaces with an address: {', '.join(links) or 'none'}",
+        f"addresses by network: {len([address for address in container.addresses.values() if address])}",
+        f"default routes: {', '.join(str(gateway) for gateway in defaults) or 'none'}",
+    )
+    return holds_if(len(links) == 2 and len(defaults) == 1, "It is otherwise.", *evidence)
+
+
+CLAIM = Claim(
+    id="two-networks-two-interfaces",
+    topic=Topic.BRIDGE,
+    statement="A container on two bridge networks has an interface and an address for each, and one default route.",
+    source="Docker documentation, “Networking overview”: Connecting to multiple networks",
+    observe=observe,
+    judge=judge,
+    lines=(
+        *LINES,
+        "docker exec ID ip route",
+    ),
+    mutation={" --network {two}": ""},
+    otherwise=(
+        Expectation(
+            EngineCondition(before_api=(1, 44)), not_testable="Before API 1.44 a container is created with one network."
+        ),
+    ),
+)
