@@ -3,6 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from dashboard.web.claims import questions as questions_views
 from dashboard.web.claims import views as claims_views
 from dashboard.web.experiments import command_views, launch_views, replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
@@ -136,6 +137,8 @@ urlpatterns = [
     path("claims/runs/<str:identity>/", claims_views.one_run, name="claims-run"),
     path("claims/runs/<str:identity>/cancel/", claims_views.cancel, name="cancel-claims"),
     path("claims/runs/<str:identity>/save/", claims_views.save, name="save-claims"),
+    path("questions/", questions_views.questions, name="questions"),
+    path("questions/<str:name>/run/", questions_views.run_question, name="run-question"),
     path("misconceptions/", claims_views.gallery, name="misconceptions"),
     path("misconceptions/<str:name>/", claims_views.one_misconception, name="misconception"),
     path("misconceptions/<str:name>/run/", claims_views.run_misconception, name="run-misconception"),

@@ -13,7 +13,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
         ("/workshop/", "/workshop/", gettext_noop("Workshop")),
         ("/sessions/", "/sessions/", gettext_noop("Sessions")),
         ("/measurements/", "/measurements/", gettext_noop("Measurements")),
-        ("/claims/", ("/claims/", "/misconceptions/"), gettext_noop("Claims")),
+        ("/questions/", ("/questions/", "/claims/", "/misconceptions/"), gettext_noop("Questions")),
         ("/reports/", "/reports/", gettext_noop("Reports")),
     ),
     "tools": (

@@ -5,6 +5,17 @@ from dashboard.core.help.entry import mark as _
 
 HELP: tuple[Help, ...] = (
     Help(
+        "questions",
+        _("questions"),
+        _(
+            "What people ask about Docker's networks, in their words. A search finds a question by what you see. Its "
+            "statements are claims: Run executes them, on your engine or on a private host, and shows the verdict with "
+            "the evidence."
+        ),
+        "docs/claims.md",
+        "./netmodes claims --list",
+    ),
+    Help(
         "claims",
         _("claims"),
         _(

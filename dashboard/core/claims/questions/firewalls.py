@@ -1,0 +1,107 @@
+"""Firewalls and routing."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.question import Link, Question
+
+QUESTIONS = (
+    Question(
+        id="ufw-bypassed",
+        title="Why is my published port open although ufw denies it?",
+        symptoms=(
+            "ufw deny has no effect",
+            "port reachable from the internet although the firewall is on",
+            "iptables INPUT rule ignored",
+            "docker bypasses the firewall",
+            "DOCKER-USER",
+        ),
+        answer="Packets for a published port are translated and forwarded, and ufw's rules in INPUT see only "
+        "packets for the machine itself. Put rules into DOCKER-USER, where packets already have the "
+        "container's port, or publish on 127.0.0.1.",
+        claims=(
+            "input-not-published",
+            "docker-user-stops-published",
+            "docker-user-sees-container-port",
+            "docker-user-original-port",
+            "loopback-publish-not-from-lan",
+        ),
+        documented=Link(
+            "Docker and ufw use iptables in ways that make them incompatible with each other.",
+            "https://docs.docker.com/engine/network/packet-filtering-firewalls/",
+        ),
+        asked=(
+            Link(
+                "moby/moby#22054: Docker Network bypasses Firewall, no option to disable",
+                "https://github.com/moby/moby/issues/22054",
+            ),
+            Link("moby/moby#4737: docker and ufw serious problems", "https://github.com/moby/moby/issues/4737"),
+        ),
+    ),
+    Question(
+        id="rules-in-host-mode",
+        title="Which firewall rules hold in host mode?",
+        symptoms=(
+            "DOCKER-USER has no effect in host mode",
+            "port of host mode is blocked",
+            "ufw blocks network_mode host",
+            "iptables OUTPUT",
+        ),
+        answer="In host mode the packets are the machine's own, so INPUT and OUTPUT hold and DOCKER-USER does "
+        "not. A firewall that denies by default blocks host mode until you allow the port.",
+        claims=(
+            "input-stops-host-mode",
+            "docker-user-not-host-mode",
+            "output-stops-host-mode",
+            "output-not-bridge",
+        ),
+        documented=Link(
+            "No iptables rules are created for ipvlan, macvlan or host networking.",
+            "https://docs.docker.com/engine/network/packet-filtering-firewalls/",
+        ),
+        asked=(
+            Link(
+                "docker/for-linux#690: Docker --net=host bypasses ufw firewall rules",
+                "https://github.com/docker/for-linux/issues/690",
+            ),
+            Link(
+                "moby/moby#48560: DOCKER-USER chain not being used or created",
+                "https://github.com/moby/moby/issues/48560",
+            ),
+        ),
+    ),
+    Question(
+        id="direct-routing-since-28",
+        title="Why can other machines no longer reach container addresses since 28?",
+        symptoms=(
+            "direct routing stopped after the upgrade to 28",
+            "route to 172.17.0.0/16 times out",
+            "FORWARD policy DROP",
+            "Docker 28 broke my VPN",
+            "the machine no longer routes",
+        ),
+        answer="Since 28.0 the machine drops packets from other interfaces for a container's own address, "
+        "published or not; before, published ports were accepted there. Use the published port, the "
+        "gateway mode routed or nat-unprotected, or allow-direct-routing.",
+        claims=(
+            "direct-routing",
+            "unpublished-from-lan",
+            "nat-unprotected",
+            "forward-policy-drop",
+        ),
+        documented=Link(
+            "By default, remote hosts are not allowed direct access to container IP addresses in "
+            "Docker's Linux bridge networks.",
+            "https://docs.docker.com/engine/network/port-publishing/",
+        ),
+        asked=(
+            Link(
+                "moby/moby#49498: Docker 28 stops containers communicating with tailscale network.",
+                "https://github.com/moby/moby/issues/49498",
+            ),
+            Link(
+                "moby/moby#30338: ip-forwarding broken in 1.13.0 due to #28257 fix",
+                "https://github.com/moby/moby/issues/30338",
+            ),
+        ),
+    ),
+)
