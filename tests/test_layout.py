@@ -51,6 +51,7 @@ NO_OWN_TEST: dict[str, str] = {
 TESTED_TOGETHER = {
     "catalogue": "tests/core/claims/test_model.py and tests/lab/claims/test_executor.py run each claim",
     "help": "tests/web/test_help_text.py checks every text and every heading",
+    "questions": "tests/core/claims/test_question.py checks each of them",
     "misconceptions": "tests/core/claims/test_misconception.py runs each of them",
 }
 

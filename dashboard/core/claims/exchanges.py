@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dashboard.core.claims.model import Judgement, differs, holds
-from dashboard.core.claims.testbed import LAN, Container, Observe, Place, Response, Testbed
+from dashboard.core.claims.testbed import NEIGHBOUR, ROUTER, Container, Observe, Place, Response, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import bracket
 
-#: The address of the LAN's router on a private host's LAN.
-LAN_ADDRESS = "192.0.2.1"
-#: What a line ends with if it is typed on another machine, here the LAN's router.
-ELSEWHERE = "# on another machine"
-_PLACES = {MACHINE: "the machine", LAN: "the LAN"}
+#: The address of the neighbour on a private host's LAN.
+NEIGHBOUR_ADDRESS = "192.0.2.10"
+#: What a line ends with if it is typed on another machine.
+ELSEWHERE = {"# on another machine": NEIGHBOUR, "# on the router": ROUTER}
+_PLACES = {MACHINE: "the machine", NEIGHBOUR: "another machine", ROUTER: "the router"}
 _OF_CONTAINER = re.compile(r"(\w+)\.(address|gateway)", re.ASCII)
 _SERVE = re.compile(r"python3 -m http\.server --bind (\S+) (\d+)", re.ASCII)
 _PORT = re.compile(r"NETMODES_PORT=(\d+)", re.ASCII)
@@ -27,8 +27,9 @@ _COUNTER = re.compile(r"\[(\d+):\d+\] .*--comment \"?([\w-]+)\"?(?: |$)", re.ASC
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GET. ``sender`` is ``MACHINE``, ``LAN`` or a container's name; ``address`` an address, or ``NAME.address``
-    or ``NAME.gateway`` of a container. ``routed``: the LAN gets a route to the address through the machine."""
+    """One GET. ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name; ``address`` an address, or
+    ``NAME.address`` or ``NAME.gateway`` of a container. ``routed``: the neighbour gets a route to the address through
+    the machine."""
 
     sender: str
     address: str
@@ -94,14 +95,19 @@ async def run_script(testbed: Testbed, lines: Sequence[str]) -> dict[str, Contai
             if " sleep " not in container.line:
                 await testbed.wait_listening(container, int(port[1]) if port else 80)
         elif serve := _SERVE.match(line):
-            if line.endswith(ELSEWHERE):
-                await testbed.serve_on_lan(serve[1], int(serve[2]))
-            else:
+            place = place_of(line)
+            if place == MACHINE:
                 await testbed.serve_on_machine(serve[1], int(serve[2]))
+            else:
+                await testbed.serve_on_lan(place, serve[1], int(serve[2]))
         elif line.startswith(("iptables ", "ip6tables ", "ip ")) and (undo := undo_line(line)):
-            place = LAN if line.endswith(ELSEWHERE) else MACHINE
-            await testbed.alter(line.removesuffix(ELSEWHERE).strip(), undo.removesuffix(ELSEWHERE).strip(), place)
+            await testbed.alter(line.partition("#")[0].strip(), undo.partition("#")[0].strip(), place_of(line))
     return containers
+
+
+def place_of(line: str) -> str:
+    """Where a line is typed, by the comment at its end: ``MACHINE`` without one."""
+    return next((place for comment, place in ELSEWHERE.items() if line.endswith(comment)), MACHINE)
 
 
 def undo_line(line: str) -> str:
@@ -188,6 +194,6 @@ def _differs(request: str, response: Response, wanted: Expected, observed: Excha
     if response.status != 200:
         return f"{request}: there was no response."
     client = observed.address(wanted.client)
-    if client and response.client_seen != client:
-        return f"{request}: the server did not see the client {client}."
+    if wanted.client and response.client_seen != client:
+        return f"{request}: the server did not see the client {client or 'that was expected'}."
     return ""

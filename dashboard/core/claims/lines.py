@@ -44,6 +44,10 @@ def daemon_options(words: Sequence[str]) -> dict[str, Any]:
         name, sign, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not sign:
             raise ValueError(f"dockerd: write the option {word} as --NAME=VALUE.")
+        if name == "default-address-pool":
+            base, _, size = value.removeprefix("base=").partition(",size=")
+            options["default-address-pools"] = [{"base": base, "size": int(size)}]
+            continue
         try:
             options[name] = json.loads(value)
         except ValueError:

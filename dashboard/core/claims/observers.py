@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dashboard.core.claims.exchanges import LAN_ADDRESS, run_script
-from dashboard.core.claims.testbed import LAN, Container, Datagram, Observe, Place, Response, Testbed, Timing, Transfer
+from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, run_script
+from dashboard.core.claims.testbed import (
+    NEIGHBOUR,
+    Container,
+    Datagram,
+    Observe,
+    Place,
+    Response,
+    Testbed,
+    Timing,
+    Transfer,
+)
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Lookup, NamespaceState
 from dashboard.core.paths.nat_rules import packets_to
@@ -172,7 +182,7 @@ def observe_timing(line_a: str, line_b: str, question: str) -> Observe:
 
 
 def observe_datagram(lines: Sequence[str], sender: str, receiver: str, address: str, port: int) -> Observe:
-    """A datagram from one place to a socket of another: ``MACHINE``, ``LAN`` or a container's name."""
+    """A datagram from one place to a socket of another: ``MACHINE``, ``NEIGHBOUR`` or a container's name."""
 
     async def observe(testbed: Testbed) -> Datagram:
         containers = await run_script(testbed, lines)
@@ -184,11 +194,11 @@ def observe_datagram(lines: Sequence[str], sender: str, receiver: str, address: 
 
 
 def observe_transfers(lines: Sequence[str], sender: str, port: int, *sizes: int) -> Observe:
-    """For each size a transfer of so many bytes from a container to the LAN."""
+    """For each size a transfer of so many bytes from a container to the neighbour."""
 
     async def observe(testbed: Testbed) -> tuple[Transfer, ...]:
         container = (await run_script(testbed, lines))[sender]
-        return tuple([await testbed.transfer(container, LAN, LAN_ADDRESS, port, size) for size in sizes])
+        return tuple([await testbed.transfer(container, NEIGHBOUR, NEIGHBOUR_ADDRESS, port, size) for size in sizes])
 
     return observe
 

@@ -151,9 +151,9 @@ class Transfer:
         return self.error or f"{self.received} of {self.sent} bytes arrived" + ("" if self.complete else ", then none")
 
 
-#: The router of a private host's LAN: another machine that the host can be reached from.
-LAN = "lan"
-#: A container, ``MACHINE`` (the namespaces that the engine itself runs in) or ``LAN``.
+#: A machine without Docker on the LAN of a private host, and the router of that LAN.
+NEIGHBOUR, ROUTER = "neighbour", "lan"
+#: A container, ``MACHINE`` (the namespaces that the engine itself runs in), ``NEIGHBOUR`` or ``ROUTER``.
 Place = Container | str
 
 
@@ -223,8 +223,8 @@ class Testbed(Protocol):
         ...
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """GET / from the router of a private host's LAN, which has a route to this address for the time of the
-        request."""
+        """GET / from the neighbour, which has a route to this address through the machine for the time of the
+        request. For a loopback address it gives up its own."""
         ...
 
     async def lookup(self, place: Place, name: str) -> Lookup:
@@ -250,8 +250,8 @@ class Testbed(Protocol):
         Returns an empty text, or the kernel's refusal."""
         ...
 
-    async def serve_on_lan(self, address: str, port: int) -> None:
-        """Starts a small HTTP server of the LAN's router, until the claim ends."""
+    async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
+        """Starts a small HTTP server of the neighbour or the router, until the claim ends."""
         ...
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
@@ -273,8 +273,8 @@ class Testbed(Protocol):
         ...
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs a command that changes the network of the machine or the LAN, such as ``iptables -I …``; ``undo`` takes
-        it back when the claim ends. Private hosts only."""
+        """Runs a command that changes the network of the machine or the router, such as ``iptables -I …``; ``undo``
+        takes it back when the claim ends. Private hosts only."""
         ...
 
     async def memory_kib(self, pids: Sequence[int]) -> int:

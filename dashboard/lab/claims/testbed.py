@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.core.claims.lines import daemon_options, fill, mutate
-from dashboard.core.claims.testbed import LAN, Container, NotTestableError, Place, Timing
+from dashboard.core.claims.testbed import Container, NotTestableError, Place, Timing
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.experiments.launch import warnings_about_the_arm
 from dashboard.core.experiments.lifecycle import removal_waves
@@ -193,9 +193,9 @@ class EngineTestbed(TestbedReader):
         """The titles of the engines that the claim started."""
         return tuple(other._target.title for other in self._others)
 
-    async def serve_on_lan(self, address: str, port: int) -> None:
-        """Starts to listen in the LAN's namespace."""
-        async with self._namespace(LAN) as namespace:
+    async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
+        """Starts to listen in the namespace of the neighbour or the router."""
+        async with self._namespace(place) as namespace:
             if refusal := await self._servers.serve(namespace, self._text(address), port):
                 raise NotTestableError(f"The LAN has no server: {refusal}.")
 

@@ -8,10 +8,20 @@ import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from dashboard.core.claims.testbed import LAN, Container, Datagram, NotTestableError, Place, Response, Transfer
+from dashboard.core.claims.testbed import (
+    NEIGHBOUR,
+    ROUTER,
+    Container,
+    Datagram,
+    NotTestableError,
+    Place,
+    Response,
+    Transfer,
+)
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Resolver
 from dashboard.engine.decoding import container_facts
@@ -76,9 +86,9 @@ class TestbedReader:
 
     @asynccontextmanager
     async def _namespace(self, place: Place) -> AsyncIterator[Namespace]:
-        if place == LAN:
-            with await self._open_lan() as lan:
-                yield lan
+        if isinstance(place, str) and place in {NEIGHBOUR, ROUTER}:
+            with await self._open_on_lan(place) as namespace:
+                yield namespace
             return
         pid = await self._pid(place)
         try:
@@ -165,28 +175,44 @@ class TestbedReader:
                 return await request_abstract(namespace, address)
             return await _get(namespace, address, port)
 
-    async def _open_lan(self) -> Namespace:
+    async def _open_on_lan(self, place: str) -> Namespace:
         host = self._target.host
         if host is None:
             raise NotTestableError("Only a private host has a LAN for requests.")
-        path = str(private_host.RUN / host.id / "lan")
         try:
-            return await asyncio.to_thread(Namespace.of_path_inside, self._target.pid, path)
+            return await asyncio.to_thread(
+                Namespace.of_path_inside, self._target.pid, str(private_host.RUN / host.id / place)
+            )
         except NamespaceGone as error:
             raise NotTestableError(f"The LAN of the private host cannot be entered: {error}.") from error
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends a request from the LAN's namespace, with a route to this address through the machine."""
+        """Sends a request from the neighbour, with a route to this address through the machine."""
         address = self._text(address)
-        async with self._namespace(LAN) as lan:
-            route = f"{address}/32 via {self._target.machine}".split()
-            code, output = await _run_tool(lan, ["ip", "route", "add", *route])
-            if code != 0:
-                raise NotTestableError(f"The LAN has no route to the container: {output.strip()}")
+        async with self._namespace(NEIGHBOUR) as neighbour:
+            route = f"{address}/32 via {self._target.machine} dev eth0"
+            steps = [(f"ip route add {route}", f"ip route del {route}")]
+            if ip_address(address).is_loopback:
+                # Packets for 127.0.0.0/8 stay on the machine unless the address is gone and the sysctl permits it.
+                steps = [
+                    ("ip address del 127.0.0.1/8 dev lo", "ip address add 127.0.0.1/8 dev lo"),
+                    (
+                        "sysctl -qw net.ipv4.conf.eth0.route_localnet=1",
+                        "sysctl -qw net.ipv4.conf.eth0.route_localnet=0",
+                    ),
+                    *steps,
+                ]
+            undo: list[str] = []
             try:
-                return await _get(lan, address, port)
+                for line, back in steps:
+                    code, output = await _run_tool(neighbour, line.split())
+                    if code != 0:
+                        raise NotTestableError(f"The neighbour has no route to {address}: {output.strip()}")
+                    undo.insert(0, back)
+                return await _get(neighbour, address, port)
             finally:
-                await _run_tool(lan, ["ip", "route", "del", *route])
+                for line in undo:
+                    await _run_tool(neighbour, line.split())
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Looks up a name with the resolver files of that place."""

@@ -56,7 +56,7 @@ def _send(address: str, port: int) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ipaddress.ip_address(address).is_multicast:
-            index = next((index for index, name in socket.if_nameindex() if name in {"eth0", "uplink"}), 0)
+            index = next((index for index, name in socket.if_nameindex() if name in {"eth0", "lan"}), 0)
             interface = _ANY_ADDRESS + _ANY_ADDRESS + struct.pack("@i", index)
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, interface)
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 4)

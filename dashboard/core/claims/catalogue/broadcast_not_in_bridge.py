@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.judges import judge_lost
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_datagram
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name app --network bridge IMAGE sleep 60",)
 
@@ -15,7 +15,7 @@ CLAIM = Claim(
     statement="A container in bridge mode does not receive broadcast from the LAN.",
     source="RFC 919; Docker documentation, “Bridge network driver”",
     exact="Published as a UDP port it arrives through docker-proxy, from the gateway.",
-    observe=observe_datagram(LINES, LAN, "app", "192.0.2.255", 8186),
+    observe=observe_datagram(LINES, NEIGHBOUR, "app", "192.0.2.255", 8186),
     judge=judge_lost,
     lines=(
         *LINES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web --network host -e NETMODES_PORT=8138 IMAGE",
@@ -17,7 +17,7 @@ CLAIM = Claim(
     topic=Topic.INTERFERENCE,
     statement="A rule in DOCKER-USER does not stop a server in host mode: its packets do not go through FORWARD.",
     source="Docker documentation, “Docker with iptables”; iptables(8)",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8138)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8138)),
     judge=judge_exchanges(answers(), matched=False),
     lines=(*LINES, "curl http://{machine}:8138/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

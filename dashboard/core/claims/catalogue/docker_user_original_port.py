@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web -p 8135:8136 -e NETMODES_PORT=8136 IMAGE",
@@ -20,7 +20,7 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="With -m conntrack --ctorigdstport a rule in DOCKER-USER matches the published port.",
     source="Docker documentation, “Docker with iptables”; iptables(8); iptables-extensions(8), conntrack",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8135)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8135)),
     judge=judge_exchanges(NO_CONNECTION, matched=True),
     lines=(*LINES, "curl http://{machine}:8135/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web -p 8133:8134 -e NETMODES_PORT=8134 IMAGE",
@@ -18,7 +18,7 @@ CLAIM = Claim(
     statement="A rule in DOCKER-USER for the published port matches nothing: packets there already have the "
     "container's port.",
     source="Docker documentation, “Docker with iptables”; iptables(8)",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8133)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8133)),
     judge=judge_exchanges(answers(), matched=False),
     lines=(*LINES, "curl http://{machine}:8133/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web -p 8131:8132 -e NETMODES_PORT=8132 IMAGE",
@@ -18,7 +18,7 @@ CLAIM = Claim(
     statement="A rule in DOCKER-USER stops a published port for other machines.",
     source="Docker documentation, “Docker with iptables”; iptables(8)",
     exact="The rule must name the container's port, because the packets are already translated.",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8131)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8131)),
     judge=judge_exchanges(NO_CONNECTION, matched=True),
     lines=(*LINES, "curl http://{machine}:8131/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

@@ -20,5 +20,5 @@ CLAIM = Claim(
     judge=judge_exchanges(answers("client.address")),
     lines=(*LINES, "docker exec client wget -O- http://GATEWAY:8150/"),
     needs=frozenset({Need.PRIVATE}),
-    mutation={"--bind 0.0.0.0": "--bind 127.0.0.1"},
+    mutation={"0.0.0.0": "127.0.0.1"},  # noqa: S104  the word of a line
 )

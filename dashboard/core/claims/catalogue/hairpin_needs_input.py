@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web -p 8143:80 IMAGE",
@@ -19,7 +19,7 @@ CLAIM = Claim(
     statement="A container reaches a port published on its own machine through docker-proxy, so a rule in INPUT "
     "stops it, although other machines reach the port.",
     source="Moby, cmd/docker-proxy; iptables(8)",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8143), Ask("client", "{machine}", 8143)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8143), Ask("client", "{machine}", 8143)),
     judge=judge_exchanges(answers(), NO_CONNECTION, matched=True),
     lines=(
         *LINES,

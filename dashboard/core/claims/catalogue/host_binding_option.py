@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 from dashboard.core.modes import MACHINE
 
 LINES = (
@@ -18,7 +18,7 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="On a network with host_binding_ipv4=127.0.0.1 a bare -p publishes on the machine's loopback only.",
     source="Docker documentation, “Bridge network driver”, com.docker.network.bridge.host_binding_ipv4",
-    observe=observe_exchanges(LINES, Ask(MACHINE, "127.0.0.1", 8160), Ask(LAN, "{machine}", 8160)),
+    observe=observe_exchanges(LINES, Ask(MACHINE, "127.0.0.1", 8160), Ask(NEIGHBOUR, "{machine}", 8160)),
     judge=judge_exchanges(answers(), NO_CONNECTION),
     lines=(*LINES, "curl http://127.0.0.1:8160/", "curl http://{machine}:8160/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

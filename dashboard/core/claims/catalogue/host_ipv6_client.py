@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name web --network host -e NETMODES_PORT=8147 IMAGE",)
 
@@ -13,8 +13,8 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="A server in host mode answers on the machine's IPv6 addresses and sees the client's own IPv6 address.",
     source="Docker documentation, “Host network driver”; ipv6(7)",
-    observe=observe_exchanges(LINES, Ask(LAN, "2001:db8::2", 8147)),
-    judge=judge_exchanges(answers("2001:db8::1")),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "2001:db8::2", 8147)),
+    judge=judge_exchanges(answers("2001:db8::10")),
     lines=(*LINES, "curl http://[2001:db8::2]:8147/  # on another machine"),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"--network host -e NETMODES_PORT=8147": "-p 8147:80"},

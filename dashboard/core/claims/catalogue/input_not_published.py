@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web -p 8130:80 IMAGE",
@@ -20,7 +20,7 @@ CLAIM = Claim(
     source="Docker documentation, “Docker with iptables”; iptables(8)",
     exact="The packets are translated (DNAT) before the kernel decides between INPUT and FORWARD. Put such "
     "rules into DOCKER-USER.",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8130)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8130)),
     judge=judge_exchanges(answers(), matched=False),
     lines=(*LINES, "curl http://{machine}:8130/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web --network host -e NETMODES_PORT=8137 IMAGE",
@@ -17,7 +17,7 @@ CLAIM = Claim(
     statement="A rule in INPUT stops a server in host mode: its packets are for the machine itself.",
     source="Docker documentation, “Packet filtering and firewalls”; iptables(8)",
     exact="So a firewall that denies by default protects host mode, and not published ports.",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8137)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8137)),
     judge=judge_exchanges(NO_CONNECTION, matched=True),
     lines=(*LINES, "curl http://{machine}:8137/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker run -d --name web -p 8141:80 IMAGE",
@@ -18,7 +18,7 @@ CLAIM = Claim(
     statement="A port published from an IPv4-only bridge is reached over IPv6 through docker-proxy, a program of "
     "the machine: there a rule in INPUT does stop it.",
     source="Moby, cmd/docker-proxy; ip6tables(8)",
-    observe=observe_exchanges(LINES, Ask(LAN, "2001:db8::2", 8141)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "2001:db8::2", 8141)),
     judge=judge_exchanges(NO_CONNECTION, matched=True),
     lines=(*LINES, "curl http://[2001:db8::2]:8141/  # on another machine"),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),

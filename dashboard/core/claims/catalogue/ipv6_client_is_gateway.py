@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name web -p 8146:80 IMAGE",)
 
@@ -15,7 +15,7 @@ CLAIM = Claim(
     statement="Over IPv6 a server on an IPv4-only bridge does not see the real client of a published port: "
     "docker-proxy connects from the bridge's gateway.",
     source="Moby, cmd/docker-proxy; Docker documentation, “Port publishing and mapping”",
-    observe=observe_exchanges(LINES, Ask(LAN, "2001:db8::2", 8146)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "2001:db8::2", 8146)),
     judge=judge_exchanges(answers("web.gateway")),
     lines=(*LINES, "curl http://[2001:db8::2]:8146/  # on another machine"),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
@@ -24,7 +24,7 @@ CLAIM = Claim(
         Expectation(
             EngineCondition(bridge_ipv6=True),
             statement="Over IPv6 a server on a bridge with IPv6 sees the real client of a published port.",
-            judge=judge_exchanges(answers("2001:db8::1")),
+            judge=judge_exchanges(answers("2001:db8::10")),
             mutation={"-p 8146:80": "-p 127.0.0.1:8146:80"},
         ),
         Expectation(EngineCondition(userland_proxy=False), not_testable="This Engine runs without docker-proxy."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name web -p 8149:80 -e NETMODES_ADDRESS=127.0.0.1 IMAGE",)
 
@@ -16,7 +16,7 @@ CLAIM = Claim(
     "connection: the packets arrive at its eth0.",
     source="Docker documentation, “Port publishing and mapping”",
     exact="From the machine the same port looks different: docker-proxy accepts, and the response is empty.",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8149)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8149)),
     judge=judge_exchanges(NO_CONNECTION),
     lines=(*LINES, "curl http://{machine}:8149/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 from dashboard.core.modes import MACHINE
 
 LINES = (
@@ -17,7 +17,7 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="The machine cannot reach a macvlan container through the parent interface, although other machines can.",
     source="Docker documentation, “Macvlan network driver”; ip-link(8), macvlan",
-    observe=observe_exchanges(LINES, Ask(LAN, "192.0.2.52", 80), Ask(MACHINE, "192.0.2.52", 80)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "192.0.2.52", 80), Ask(MACHINE, "192.0.2.52", 80)),
     judge=judge_exchanges(answers(), NO_CONNECTION),
     lines=(*LINES, "curl http://192.0.2.52/  # on another machine", "curl http://192.0.2.52/"),
     needs=frozenset({Need.ALONE}),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.exchanges import LAN_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker network create -d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0 lab",
@@ -16,8 +16,8 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="Other machines reach a macvlan container at its own address, without -p and without a route.",
     source="Docker documentation, “Macvlan network driver”",
-    observe=observe_exchanges(LINES, Ask(LAN, "192.0.2.51", 80)),
-    judge=judge_exchanges(answers(LAN_ADDRESS)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "192.0.2.51", 80)),
+    judge=judge_exchanges(answers(NEIGHBOUR_ADDRESS)),
     lines=(*LINES, "curl http://192.0.2.51/  # on another machine"),
     needs=frozenset({Need.ALONE}),
     mutation={

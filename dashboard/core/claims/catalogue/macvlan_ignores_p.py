@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker network create -d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0 lab",
@@ -16,7 +16,7 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="On a macvlan network -p publishes nothing: the container answers at its own address and port.",
     source="Docker documentation, “Macvlan network driver”",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8172), Ask(LAN, "192.0.2.55", 80)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8172), Ask(NEIGHBOUR, "192.0.2.55", 80)),
     judge=judge_exchanges(NO_CONNECTION, answers()),
     lines=(
         *LINES,

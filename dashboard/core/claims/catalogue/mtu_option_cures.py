@@ -23,7 +23,7 @@ CLAIM = Claim(
     judge=judge_complete,
     lines=(
         *LINES,
-        "docker exec client sh -c 'head -c 200000 /dev/zero | nc 192.0.2.1 8190'",
+        "docker exec client sh -c 'head -c 200000 /dev/zero | nc 192.0.2.10 8190'",
     ),
     needs=frozenset({Need.ALONE}),
     mutation={"driver.mtu=1400": "driver.mtu=1500"},

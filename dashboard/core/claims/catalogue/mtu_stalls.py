@@ -24,7 +24,7 @@ CLAIM = Claim(
     judge=judge_stalled,
     lines=(
         *LINES,
-        "docker exec client sh -c 'head -c 200000 /dev/zero | nc 192.0.2.1 8190'",
+        "docker exec client sh -c 'head -c 200000 /dev/zero | nc 192.0.2.10 8190'",
     ),
     needs=frozenset({Need.ALONE}),
     mutation={"eth0 mtu 1400": "eth0 mtu 1500"},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.exchanges import LAN_ADDRESS
+from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS
 from dashboard.core.claims.judges import judge_arrived
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_datagram
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name app --network host IMAGE sleep 60",)
 
@@ -15,8 +15,8 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="A container in host mode receives multicast from other machines, as mDNS and SSDP need it.",
     source="Docker documentation, “Host network driver”; RFC 1112",
-    observe=observe_datagram(LINES, LAN, "app", "239.1.2.3", 8180),
-    judge=judge_arrived(LAN_ADDRESS),
+    observe=observe_datagram(LINES, NEIGHBOUR, "app", "239.1.2.3", 8180),
+    judge=judge_arrived(NEIGHBOUR_ADDRESS),
     lines=(
         *LINES,
         "socat - UDP4-DATAGRAM:239.1.2.3:8180  # on another machine",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
-from dashboard.core.claims.exchanges import LAN_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker network create -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected lab",
@@ -18,8 +18,8 @@ CLAIM = Claim(
     statement="In the gateway mode nat-unprotected another machine with a route reaches every port of a "
     "container, published or not.",
     source="Docker documentation, “Port publishing and mapping”, gateway modes",
-    observe=observe_exchanges(LINES, Ask(LAN, "web.address", 80, routed=True)),
-    judge=judge_exchanges(answers(LAN_ADDRESS)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "web.address", 80, routed=True)),
+    judge=judge_exchanges(answers(NEIGHBOUR_ADDRESS)),
     lines=(
         *LINES,
         "ip route add SUBNET via MACHINE  # on another machine",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dashboard.core.claims.engine_facts import EngineCondition
-from dashboard.core.claims.exchanges import LAN_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
 LINES = (
-    "python3 -m http.server --bind 192.0.2.1 8140  # on another machine",
+    "python3 -m http.server --bind 192.0.2.10 8140  # on another machine",
     "docker run -d --name client --network bridge IMAGE sleep 60",
     "iptables -I OUTPUT -p tcp --dport 8140 -m comment --comment nm-8140 -j DROP",
 )
@@ -19,9 +19,9 @@ CLAIM = Claim(
     "forwarded.",
     source="iptables(8); Docker documentation, “Packet filtering and firewalls”",
     exact="A firewall that limits outgoing connections in OUTPUT does not limit containers.",
-    observe=observe_exchanges(LINES, Ask("client", LAN_ADDRESS, 8140)),
+    observe=observe_exchanges(LINES, Ask("client", NEIGHBOUR_ADDRESS, 8140)),
     judge=judge_exchanges(answers(), matched=False),
-    lines=(*LINES, "docker exec client wget -O- http://192.0.2.1:8140/"),
+    lines=(*LINES, "docker exec client wget -O- http://192.0.2.10:8140/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network bridge": "--network host"},
     otherwise=(

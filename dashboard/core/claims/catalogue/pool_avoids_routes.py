@@ -1,25 +1,27 @@
-"""The Engine avoids subnets that the machine has a route to."""
+"""The Engine avoids subnets that an interface of the machine reaches."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import run_script
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
 
 LINES = (
-    "ip route add 172.16.0.0/12 via 192.0.2.1",
+    "ip route add 172.16.0.0/12 dev eth0",
     "docker network create lab",
     "docker run -d --name app --network {lab} IMAGE sleep 60",
 )
 
+DAEMON = "dockerd --bip=10.213.209.1/24"
 ROUTED = ip_network("172.16.0.0/12")
 
 
 async def observe(testbed: Testbed) -> Container:
     """The container on the network."""
-    return (await run_script(testbed, LINES))["app"]
+    return (await run_script(await testbed.start_engine(DAEMON), LINES))["app"]
 
 
 def judge(container: Container) -> Judgement:
@@ -32,16 +34,17 @@ def judge(container: Container) -> Judgement:
 CLAIM = Claim(
     id="pool-avoids-routes",
     topic=Topic.BRIDGE,
-    statement="For a network without --subnet the Engine takes no subnet that the machine already has a route "
-    "to, such as that of a VPN.",
+    statement="For a network without --subnet the Engine takes no subnet that the machine reaches directly "
+    "through an interface.",
     source="Docker documentation, “Networking overview”: Subnet allocation",
-    exact="Only routes that exist at that moment count: a VPN that connects later still collides.",
+    exact="Only routes that exist at that moment count: a VPN that connects later collides.",
     observe=observe,
     judge=judge,
     lines=(
         *LINES,
         "docker inspect app",
     ),
-    needs=frozenset({Need.ALONE}),
+    needs=frozenset({Need.OWN_HOST}),
     mutation={"ip route add 172.16.0.0/12": "ip route add 203.0.113.0/24"},
+    otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
 )

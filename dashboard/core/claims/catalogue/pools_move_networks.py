@@ -14,7 +14,7 @@ LINES = (
     "docker run -d --name app --network {lab} IMAGE sleep 60",
 )
 
-DAEMON = 'dockerd --default-address-pools=\'[{"base":"10.213.208.0/20","size":24}]\''
+DAEMON = "dockerd --default-address-pool=base=10.213.208.0/20,size=24"
 
 
 async def observe(testbed: Testbed) -> str:
@@ -26,7 +26,7 @@ async def observe(testbed: Testbed) -> str:
 def judge(address: str) -> Judgement:
     """Holds if the address is in the configured subnet."""
     return holds_if(
-        ip_address(address) in ip_network("10.213.208.0/20"),
+        bool(address) and ip_address(address) in ip_network("10.213.208.0/20"),
         "It is in another subnet.",
         f"address of the container: {address}",
     )

@@ -14,7 +14,8 @@ DAEMON = "dockerd --userland-proxy=false"
 async def observe(testbed: Testbed) -> DnatRequest:
     """A request with the counter of its rule, on an engine without docker-proxy."""
     engine = await testbed.start_engine(DAEMON)
-    return await observe_dnat(LINES[0], "127.0.0.1", 8194)(engine)
+    observed: DnatRequest = await observe_dnat(LINES[0], "127.0.0.1", 8194)(engine)
+    return observed
 
 
 def judge(observed: DnatRequest) -> Judgement:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dashboard.core.claims.engine_facts import EngineCondition
-from dashboard.core.claims.exchanges import LAN_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name web -p 8144:80 IMAGE",)
 
@@ -17,8 +17,8 @@ CLAIM = Claim(
     source="Docker documentation, “Port publishing and mapping”; iptables-extensions(8), DNAT",
     exact="It sees the gateway instead for requests that docker-proxy serves: those of the machine to "
     "127.0.0.1, over IPv6 to an IPv4-only bridge, and always on Docker Desktop and in rootless mode.",
-    observe=observe_exchanges(LINES, Ask(LAN, "{machine}", 8144)),
-    judge=judge_exchanges(answers(LAN_ADDRESS)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8144)),
+    judge=judge_exchanges(answers(NEIGHBOUR_ADDRESS)),
     lines=(*LINES, "curl http://{machine}:8144/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 8144:80": "-p 127.0.0.1:8144:80"},

@@ -8,8 +8,8 @@ from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 
 LINES = (
-    "ip address add 198.51.100.1/32 dev lo  # on another machine",
-    "python3 -m http.server --bind 198.51.100.1 8192  # on another machine",
+    "ip address add 198.51.100.1/32 dev lo  # on the router",
+    "python3 -m http.server --bind 198.51.100.1 8192  # on the router",
 )
 NETWORK = "docker network create --subnet 198.51.100.0/24 --gateway 198.51.100.254 lab"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dashboard.core.claims.engine_facts import EngineCondition
-from dashboard.core.claims.exchanges import LAN_ADDRESS
+from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS
 from dashboard.core.claims.judges import judge_arrived
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.observers import observe_datagram
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name app -p 8185:8185/udp IMAGE sleep 60",)
 
@@ -17,8 +17,8 @@ CLAIM = Claim(
     statement="A published UDP port delivers a datagram from another machine, with the address of its sender.",
     source="Docker documentation, “Port publishing and mapping”",
     exact="A bare -p 8185:8185 publishes TCP only.",
-    observe=observe_datagram(LINES, LAN, "app", "{machine}", 8185),
-    judge=judge_arrived(LAN_ADDRESS),
+    observe=observe_datagram(LINES, NEIGHBOUR, "app", "{machine}", 8185),
+    judge=judge_arrived(NEIGHBOUR_ADDRESS),
     lines=(
         *LINES,
         "socat - UDP4:{machine}:8185  # on another machine",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
-from dashboard.core.claims.testbed import LAN
+from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
     "docker network create lab",
@@ -17,7 +17,7 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="Another machine with a route to a bridge network cannot use a port that is not published.",
     source="Docker documentation, “Port publishing and mapping”, direct routing",
-    observe=observe_exchanges(LINES, Ask(LAN, "web.address", 80, routed=True)),
+    observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "web.address", 80, routed=True)),
     judge=judge_exchanges(NO_CONNECTION),
     lines=(
         *LINES,

@@ -86,12 +86,13 @@ QUESTIONS = (
             "VPN unreachable",
         ),
         answer="A Docker network adds a route for its subnet, which wins over the default route: the real "
-        "network with these addresses is cut off. The Engine avoids ranges that have a route when it "
-        "chooses, not ranges that you give it or that appear later; default-address-pools and bip move "
-        "them.",
+        "network with these addresses is cut off. The Engine avoids the ranges of the machine's own "
+        "links, but not those behind a gateway or that appear later; default-address-pools and bip "
+        "move its networks.",
         claims=(
             "subnet-cuts-off",
             "pool-avoids-routes",
+            "pool-takes-routed",
             "overlap-refused",
             "pools-move-networks",
             "bip-moves-docker0",
