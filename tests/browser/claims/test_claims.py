@@ -35,6 +35,42 @@ def test_a_claim_is_run_and_shows_its_evidence(server: Server, visitor: Visitor)
     assert violations(page) == []
 
 
+def test_a_question_is_found_by_its_symptom_and_answered_by_a_run(server: Server, visitor: Visitor) -> None:
+    page = visitor.open(f"{server.url}/")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Questions").click()
+    assert violations(page) == []
+    field = page.get_by_role("searchbox", name="What do you see?")
+    field.press_sequentially("empty reply from server")
+    questions = page.locator("section.question:visible")
+    expect(questions).to_have_count(1)
+    expect(page.locator('[data-slot="found"]')).to_have_text("1 of 25 questions")
+    assert page.url.endswith("/questions/?q=empty+reply+from+server")
+    field.fill("")
+    expect(questions).to_have_count(25)
+    field.fill("exposed by its image")
+    question = page.locator("#question-ps-without-ports")
+    question.get_by_text("5 statements", exact=False).first.focus()
+    page.keyboard.press("Enter")
+    claim = page.locator("#claim-ps-without-ports-exposed-not-published")
+    claim.get_by_role("button", name="Run exposed-not-published").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_have_attribute("data-live", "no", timeout=30_000)
+    expect(claim.locator(".verdict")).to_have_text("confirmed")
+    expect(question.locator(".question-run .verdict")).to_contain_text("1 confirmed")
+    expect(field).to_have_value("exposed by its image")
+    claim.locator("summary").click()
+    expect(claim.locator(".evidence")).to_contain_text("80/tcp at no port")
+    assert violations(page) == []
+
+
+def test_without_javascript_the_server_searches(server: Server, visit: Visit) -> None:
+    page = visit(java_script_enabled=False).open(f"{server.url}/questions/")
+    page.get_by_label("What do you see?").fill("source is 172.17.0.1")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#question-client-address")).to_be_visible()
+    expect(page.locator("#question-multicast")).to_be_hidden()
+
+
 def test_a_misconception_is_predicted_run_and_explained(server: Server, visitor: Visitor) -> None:
     page = visitor.open(f"{server.url}/misconceptions/")
     page.get_by_role("link", name="A network sysctl in host mode").click()

@@ -110,7 +110,7 @@ def test_its_lines_can_be_parsed(claim: Claim) -> None:
     """The original line and the mutated one."""
     for mutation in ({}, claim.mutation):
         for raw in claim.lines:
-            line = mutate(raw, mutation)
+            line = mutate(raw, mutation).replace("{machine}", "192.0.2.2")
             if line.startswith("docker network create"):
                 assert parse_network_create(line).name
             elif line.startswith("docker run"):

