@@ -42,7 +42,7 @@ class Container:
     """A container as the Engine describes it. ``warnings`` are those of the create response.
 
     ``refused`` is the Engine's message if it refused the container, at ``create`` or at ``start`` (``refused_at``);
-    ``inspected`` is the whole inspect response, as JSON values.
+    ``inspected`` is the whole inspect response, as JSON values; ``start_s`` is how long the Engine took to start it.
     """
 
     line: str
@@ -55,6 +55,7 @@ class Container:
     exit_code: int | None = None
     logs: tuple[str, ...] = ()
     inspected: Mapping[str, Any] = field(default_factory=dict)
+    start_s: float = 0.0
 
     def setting(self, *path: str) -> Any:
         """A member of the inspect response by its path, None if it is missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -108,7 +109,9 @@ class EngineTestbed(TestbedReader):
             return replace(container, refused=str(error), refused_at="create")
         self._network_modes[name] = parsed.config["HostConfig"]["NetworkMode"]
         container = replace(container, id=created.id, warnings=warnings_about_the_arm(created.warnings))
+        started = time.monotonic()
         refused = await _refusal(self._complete(engine.start_container(created.id)))
+        container = replace(container, start_s=time.monotonic() - started)
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
 
     async def create_network(self, line: str) -> str:
