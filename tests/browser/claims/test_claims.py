@@ -41,7 +41,7 @@ def test_a_question_is_found_by_its_symptom_and_answered_by_a_run(server: Server
     assert violations(page) == []
     field = page.get_by_role("searchbox", name="What do you see?")
     field.press_sequentially("empty reply from server")
-    questions = page.locator("section.question:visible")
+    questions = page.locator("section.question-card:visible")
     expect(questions).to_have_count(1)
     expect(page.locator('[data-slot="found"]')).to_have_text("1 of 25 questions")
     assert page.url.endswith("/questions/?q=empty+reply+from+server")
