@@ -14,7 +14,17 @@ from tests.browser.visitor import Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 WIDTHS = (320, 860, 1024, 1440, 3840)
-PAGES = ("/", "/workshop/", "/sessions/", "/measurements/", "/questions/", "/claims/", "/reports/", "/reports/example/", "/doctor/")
+PAGES = (
+    "/",
+    "/workshop/",
+    "/sessions/",
+    "/measurements/",
+    "/questions/",
+    "/claims/",
+    "/reports/",
+    "/reports/example/",
+    "/doctor/",
+)
 VIEWS = ("", "#table", "#try", "#inspect", "#trace", "#measure", "#report")
 
 

@@ -71,6 +71,8 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/measurements/history/",
         "/claims/",
         "/claims/run/",
+        "/questions/",
+        "/questions/<name>/run/",
         "/misconceptions/",
         "/misconceptions/<name>/",
         "/misconceptions/<name>/run/",
