@@ -15,6 +15,7 @@ import pytest
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.lines import mutate
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds
+from dashboard.core.claims.questions import all_questions
 from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim, make_plan
 from dashboard.core.claims.testbed import NotTestableError, Testbed
 from dashboard.core.reports.model import ClaimVerdict
@@ -37,7 +38,15 @@ INSTALLATION = "claims-test"
 CLAIMS = all_claims()
 #: The first harmless claim of each topic. The gate mutates only these; ``--all`` mutates every claim.
 MUTATED_IN_GATE = {claim.topic: claim for claim in reversed(make_plan(CLAIMS).harmless)}
-EVERY = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+#: The claims that the gate executes: the most direct one of each question, and those that no question names. ``--all``
+#: executes every claim.
+OF_QUESTIONS = {identity for question in all_questions() for identity in question.claims}
+IN_GATE = {question.claims[0] for question in all_questions()} | {claim.id for claim in CLAIMS} - OF_QUESTIONS
+EVERY = pytest.mark.parametrize(
+    "claim",
+    [pytest.param(claim, marks=[pytest.mark.slow] * (claim.id not in IN_GATE)) for claim in CLAIMS],
+    ids=lambda claim: claim.id,
+)
 EVERY_MUTATED = pytest.mark.parametrize(
     "claim",
     [pytest.param(claim, marks=[pytest.mark.slow] * (claim not in MUTATED_IN_GATE.values())) for claim in CLAIMS],
@@ -77,6 +86,8 @@ async def _execute(
         stack.push_async_callback(engine.close)
         stack.push_async_callback(watches.close)
         shared = alone = await open_engine(engine, CACHE, watches, host.host)
+        # Where claims start hosts of their own.
+        shared.data_dir = folder
         if make_plan(claims).alone:
             alone = await start_private_engine(stack, folder, watches)
         engines = ClaimEngines(shared, shared, alone)
