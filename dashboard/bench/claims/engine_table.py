@@ -18,6 +18,7 @@ from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.engine.hosts.variants import VARIANTS
 
+NOT_RUN = "## Not run on these engines yet"
 SIGNS = {ClaimVerdict.HOLDS: "✓", ClaimVerdict.DIFFERS: "≠", ClaimVerdict.NOT_TESTABLE: "○"}
 HEAD = """\
 # Claims on other engines
@@ -41,11 +42,13 @@ def outcomes(report: Report) -> dict[str, ClaimOutcome]:
     return {claim.id: claim for result in report.results for claim in result.claims}
 
 
-def engines_markdown(reports: Mapping[str, Report]) -> str:
-    """The document: engines with their totals, the claims that do not hold everywhere, and the reasons."""
+def engines_markdown(reports: Mapping[str, Report], known: Sequence[str] = ()) -> str:
+    """The document: engines with their totals, the claims that do not hold everywhere, those of the ``known`` ones that
+    no engine has run, and the reasons."""
     ordered = {name: reports[name] for name in sorted(reports, key=_position)}
     claims = {name: outcomes(report) for name, report in ordered.items()}
-    return "\n".join([HEAD, *_engines(ordered, claims), "", *_differences(claims), "", *_reasons(claims)]) + "\n"
+    parts = (_engines(ordered, claims), _differences(claims), _not_run(claims, known), _reasons(claims))
+    return "\n".join([HEAD, "\n\n".join("\n".join(part) for part in parts if part)]) + "\n"
 
 
 def _position(name: str) -> tuple[int, str]:
@@ -81,6 +84,12 @@ def _differences(claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
     return lines
 
 
+def _not_run(claims: Mapping[str, Mapping[str, ClaimOutcome]], known: Sequence[str]) -> list[str]:
+    ran = {identity for engine in claims.values() for identity in engine}
+    missing = [f"`{identity}`" for identity in known if identity not in ran]
+    return [NOT_RUN, "", f"{', '.join(missing)}."] if missing else []
+
+
 def _reasons(claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
     lines = ["## Why", ""]
     for name, engine in claims.items():
@@ -110,6 +119,8 @@ def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
     """Reads the reports back from a document of ``engines_markdown``. ``claims`` are the ids of all claims: the
     document does not list those that hold on every engine."""
     head, _, reasons = document.partition("\n## Why\n")
+    head, _, missing = head.partition(f"\n{NOT_RUN}\n")
+    claims = [claim for claim in claims if f"`{claim}`" not in missing]
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in head.splitlines() if line[:1] == "|"]
     names = [cell.strip("`") for cell in next((row[1:] for row in rows if row[0] == "claim"), ())]
     signs = {row[0].strip("`"): row[1:] for row in rows if len(row) == len(names) + 1 and row[0] != "claim"}
@@ -145,7 +156,7 @@ def main(document: str, paths: Sequence[str]) -> None:
     file = Path(document)
     known = recorded_reports(file.read_text(), [claim.id for claim in all_claims()])
     new = {Path(path).stem: msgspec.json.decode(Path(path).read_bytes(), type=Report) for path in paths}
-    file.write_text(engines_markdown(known | new))
+    file.write_text(engines_markdown(known | new, [claim.id for claim in all_claims()]))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,15 @@ def test_the_document_in_the_repository_is_read_back() -> None:
     text = (Path(__file__).parents[3] / "docs" / "engines.md").read_text()
     reports = recorded_reports(text, [claim.id for claim in all_claims()])
     assert len(reports) > 10
-    assert engines_markdown(reports) == text
+    assert engines_markdown(reports, [claim.id for claim in all_claims()]) == text
+
+
+def test_a_claim_that_no_engine_has_run_is_listed_and_has_no_outcome() -> None:
+    text = engines_markdown(REPORTS, ["same", "newer"])
+    assert "## Not run on these engines yet\n\n`newer`.\n" in text
+    read = recorded_reports(text, ["same", "newer"])
+    assert engines_markdown(read, ["same", "newer"]) == text
+    assert all("newer" not in {claim.id for claim in report.results[0].claims} for report in read.values())
 
 
 def test_the_outcome_of_a_claim_has_every_verdict_once_and_the_last_reason() -> None:
