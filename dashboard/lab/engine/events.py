@@ -12,6 +12,8 @@ from dashboard.lab.experiments.driver import ExperimentDriver
 log = logging.getLogger(__name__)
 #: Seconds between two pings: an engine that hangs keeps its connections open.
 PING_S = 5.0
+#: Seconds between two pings while it does not answer: what is shown must be right soon after it goes on.
+LOST_PING_S = 0.5
 RETRY_S = 2.0
 
 
@@ -73,7 +75,7 @@ class EngineEvents:
     async def ping(self) -> None:
         """Pings the engine: one that hangs keeps its event stream open."""
         while True:
-            await asyncio.sleep(PING_S)
+            await asyncio.sleep(PING_S if self.watch.answers else LOST_PING_S)
             try:
                 await self._context.engine.ping()
                 if not self.watch.answers:
