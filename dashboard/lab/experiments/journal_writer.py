@@ -64,8 +64,13 @@ class JournalWriter:
         self._calm: asyncio.TimerHandle | None = None
         self._flushes = 0
         self._failures = 0
+        #: Number and time of the entries of failed writes: one may have been committed and only its answer lost.
+        self._tried: set[tuple[int, float]] = set()
+        #: The numbers of those that were found in the database. The next write replaces them.
+        self._written: tuple[int, ...] = ()
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def view(self) -> View:
@@ -95,7 +100,7 @@ class JournalWriter:
 
     def _start(self) -> None:
         self._hurry.set()
-        if self._task is None or self._task.done():
+        if not self._closed and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._write())
 
     async def flush(self) -> None:
@@ -114,6 +119,7 @@ class JournalWriter:
         if self._calm is not None:
             self._calm.cancel()
         self.end_merge()
+        self._closed = True
         with suppress(TimeoutError):
             async with asyncio.timeout(min(timeout_s, FAILING_S) if self._failures else timeout_s):
                 await self.flush()
@@ -128,6 +134,14 @@ class JournalWriter:
             return await self._database.run(experiment_store.load, self.experiment) is None
         except DatabaseError:
             return False
+
+    async def _find_written(self, after: int) -> tuple[int, ...]:
+        """The numbers after ``after`` that an earlier write of this writer has committed, although it failed."""
+        try:
+            entries = await self._database.run(experiment_store.entries, self.experiment, after)
+        except DatabaseError:
+            return ()
+        return tuple(entry.seq for entry in entries if (entry.seq, entry.at) in self._tried)
 
     async def _wait_for_work(self) -> bool:
         """Waits until there is something to write; False if there is nothing."""
@@ -146,13 +160,18 @@ class JournalWriter:
     async def _write(self) -> None:
         while await self._wait_for_work():
             batch = self._queue.next_batch()
+            replaced = (*batch.replaced, *self._written)
             try:
-                await self._database.run(experiment_store.append, self.experiment, batch.entries, batch.replaced)
+                await self._database.run(experiment_store.append, self.experiment, batch.entries, replaced)
             except DatabaseError as error:
                 self._queue.failed(batch)
-                if isinstance(error, IntegrityError) and await self._is_gone():
-                    telemetry.entries_given_up += self._queue.drop()
-                    return
+                if isinstance(error, IntegrityError):
+                    if await self._is_gone():
+                        telemetry.entries_given_up += self._queue.drop()
+                        return
+                    self._written = await self._find_written(batch.entries[0].seq - 1)
+                else:
+                    self._tried.update((entry.seq, entry.at) for entry in batch.entries)
                 # Disk full or database locked: nothing is acknowledged; all entries are kept and written again.
                 if self._failures == 0:
                     log.error("journal of %s cannot be written: %s", self.experiment, error)  # noqa: TRY400
@@ -164,6 +183,8 @@ class JournalWriter:
             if self._failures:
                 self._publisher.trouble(self.experiment, "")
                 self._failures = 0
+                self._tried.clear()
+                self._written = ()
             now = time.monotonic()
             for one in batch.waiting:
                 telemetry.commit_s.add(now - one.appended_at)

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError
 
 from dashboard.core.experiments.budget.pace import MAX_WAITING_ENTRIES, Limits, new_pace
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, replay
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, entry_size, replay
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
@@ -115,6 +115,43 @@ async def test_a_failed_write_is_repeated_and_published_as_trouble(
     said = "The journal cannot be written: database or disk is full. Trying again."
     assert publisher.troubles == [said, said, said, ""]
     assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == ["one", "two"]
+
+
+async def test_a_commit_of_which_the_answer_was_lost_is_not_repeated_for_ever(
+    writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = experiment_store.append
+    losses = iter([True, False, False])
+
+    def lose_the_answer(experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
+        append(experiment, entries, replaced)
+        if next(losses, False):
+            raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(experiment_store, "append", lose_the_answer)
+    writer.append(CAUSE, Facts(), "one")
+    writer.append(CAUSE, Facts(), "two")
+    flushed = asyncio.ensure_future(writer.flush())
+    await eventually(lambda: publisher.troubles)
+    writer.append(CAUSE, Facts(), "three")
+    await asyncio.wait_for(flushed, 10)
+    entries = await database.run(experiment_store.entries, writer.experiment)
+    assert [(entry.seq, entry.text) for entry in entries] == [(1, "one"), (2, "two"), (3, "three")]
+    record = await database.run(experiment_store.load, writer.experiment)
+    assert record is not None
+    assert (record.journal_entries, record.journal_bytes) == (3, sum(map(entry_size, entries)))
+    assert publisher.troubles[-1] == ""
+
+
+async def test_an_entry_of_another_writer_is_not_replaced(
+    writer: JournalWriter, database: DatabaseThread, publisher: RecordingPublisher
+) -> None:
+    other = Entry(1, 999.0, CAUSE, Facts(), "of another lab", ())
+    await database.run(experiment_store.append, writer.experiment, [other])
+    writer.append(CAUSE, Facts(), "one")
+    await eventually(lambda: len(publisher.troubles) > 2)
+    await writer.close(0.1)
+    assert await database.run(experiment_store.entries, writer.experiment) == (other,)
 
 
 async def test_a_new_writer_continues_the_numbers(
