@@ -31,6 +31,7 @@ from dashboard.store.operations.storage import require_space
 
 #: Entries of one query.
 PAGE = 500
+_ENDED = (Phase.STOPPED, Phase.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,15 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
         if row is None:
             return False
         row.wanted = wanted
+        changed = ["wanted", "round"]
         if again:
             row.round += 1
             row.arms.update(container_id="")
-        row.save(update_fields=["wanted", "round"])
+            if row.phase in _ENDED:
+                # It is not over: what deletes ended experiments must skip it before the lab has begun the round.
+                row.phase = Phase.WAITING
+                changed.append("phase")
+        row.save(update_fields=changed)
     return True
 
 

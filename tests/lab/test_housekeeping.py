@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import OperationalError
 from django.utils import timezone
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.operations.storage import over_budget
+from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.lab import housekeeping
 from dashboard.lab.housekeeping import tidy
 from dashboard.models import Experiment, JournalEntry
@@ -58,11 +59,28 @@ def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:
     assert left() == {running}, "what runs stays"
 
 
+def test_a_flood_deletes_nothing_of_another_owner() -> None:
+    user = get_user_model().objects.create_user("other")
+    mine, old, newer = ended(9), ended(3, "x" * 5000), ended(2, "x" * 5000)
+    Experiment.objects.filter(pk__in=[old, newer]).update(owner=user)
+    tidy(0, 7000)
+    assert left() == {mine, newer}
+
+
+@pytest.mark.parametrize("phase", ["failed", "stopped"])
+def test_an_experiment_that_waits_for_its_next_launch_is_not_over(phase: str) -> None:
+    identity = ended(400)
+    Experiment.objects.filter(pk=identity).update(phase=phase, wanted="running" if phase == "failed" else "stopped")
+    assert experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
+    assert tidy(365, 1) == ""
+    assert left() == {identity}
+
+
 def test_an_experiment_that_is_launched_again_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = ended(3), ended(2)
 
-    def choose(rows: Iterable[tuple[str, int]], total: int, size: int) -> tuple[str, ...]:
-        chosen = over_budget(rows, total, size)
+    def choose(rows: Iterable[EndedJournal], owned: Mapping[str, int], size: int) -> tuple[str, ...]:
+        chosen = over_budget(rows, owned, size)
         experiment_store.set_wanted(first, Wanted.RUNNING, again=True)
         return chosen
 

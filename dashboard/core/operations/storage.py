@@ -1,6 +1,6 @@
 """Limits of storage: the disk, and the size of all journals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 GIB = 1024**3
@@ -55,7 +55,7 @@ def describe_journals(journals: Journals, max_size: int) -> str:
     """The size of the journals, and its limit."""
     return (
         f"{journals.entries:,} entries of {journals.experiments:,} experiments, {format_size(journals.size)}; above "
-        f"{format_size(max_size)} the oldest ended experiments are deleted"
+        f"{format_size(max_size)} the oldest ended experiments of the owners with the most are deleted"
     )
 
 
@@ -64,13 +64,34 @@ def format_size(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def over_budget(oldest_first: Iterable[tuple[str, int]], total: int, max_size: int) -> tuple[str, ...]:
-    """The ids of the ended experiments to delete so that all journals fit. Each item is an id and a journal's size."""
-    chosen: list[str] = []
-    for identity, size in oldest_first:
-        if total <= max_size:
-            break
-        if size:
-            chosen.append(identity)
-            total -= size
+@dataclass(frozen=True, slots=True)
+class EndedJournal:
+    """The journal of an ended experiment. ``owner``: the user or the group that launched it."""
+
+    experiment: str
+    owner: str
+    size: int
+
+
+def fair_share(sizes: Iterable[int], max_size: int) -> int:
+    """The largest size to which every owner's journals can be cut so that all fit; those below it are not cut."""
+    left, ordered = max_size, sorted(sizes)
+    for number, size in enumerate(ordered):
+        share = left // (len(ordered) - number)
+        if size > share:
+            return share
+        left -= size
+    return max_size
+
+
+def over_budget(oldest_first: Iterable[EndedJournal], owned: Mapping[str, int], max_size: int) -> tuple[str, ...]:
+    """The ended experiments to delete so that all journals fit. ``owned``: the size of each owner's journals, those of
+    running experiments included. Only owners above their fair share lose experiments, however much others write."""
+    total, sizes, chosen = sum(owned.values()), dict(owned), []
+    share = fair_share(sizes.values(), max_size)
+    for journal in oldest_first:
+        if total > max_size and journal.size and sizes.get(journal.owner, 0) > share:
+            chosen.append(journal.experiment)
+            sizes[journal.owner] -= journal.size
+            total -= journal.size
     return tuple(chosen)

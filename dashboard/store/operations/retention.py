@@ -9,13 +9,13 @@ from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from dashboard import models
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
-from dashboard.core.operations.storage import over_budget
+from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.store import claim_runs
 from dashboard.store.operations import storage
 
@@ -58,17 +58,28 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_over_budget(max_size: int) -> int:
-    """Deletes the oldest ended experiments until all journals together have at most this size; returns their number.
+    """Deletes the oldest ended experiments of the owners with the largest journals until all journals together have at
+    most this size; returns their number.
 
     Reports and measurements stay.
     """
-    total = storage.journals().size
-    if total <= max_size:
+    if storage.journals().size <= max_size:
         return 0
+    by_owner = models.Experiment.objects.order_by().values_list("owner_id", "group")
+    owned: dict[str, int] = {}
+    for owner, group, size in by_owner.annotate(size=Sum("journal_bytes")):
+        owned[_owner(owner, group)] = owned.get(_owner(owner, group), 0) + size
     ended = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
     rows = models.Experiment.objects.filter(ended, driver="").exclude(measurements__twin=True).order_by("created_at")
-    chosen = over_budget(rows.values_list("pk", "journal_bytes"), total, max_size)
+    journals = rows.values_list("pk", "owner_id", "group", "journal_bytes")
+    oldest_first = [EndedJournal(key, _owner(owner, group), size) for key, owner, group, size in journals]
+    chosen = over_budget(oldest_first, owned, max_size)
     return sum(_delete_ended(rows, some) for some in batched(chosen, JOURNALS_BATCH))
+
+
+def _owner(user: int | None, group: str) -> str:
+    """Whose flood it would be: the group's, or the user's."""
+    return group or str(user)
 
 
 def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) -> int:

@@ -5,8 +5,10 @@ import pytest
 from dashboard.core.operations.storage import (
     GIB,
     DiskUsage,
+    EndedJournal,
     Journals,
     describe_journals,
+    fair_share,
     format_size,
     launch_refusal,
     over_budget,
@@ -37,11 +39,26 @@ def test_the_refusal_states_why_and_what_to_do() -> None:
 
 
 def test_the_oldest_ended_experiments_make_room() -> None:
-    ended = [("a", 10), ("b", 0), ("c", 30), ("d", 30)]
-    assert over_budget(ended, 100, 100) == ()
-    assert over_budget(ended, 101, 100) == ("a",)
-    assert over_budget(ended, 130, 100) == ("a", "c")
-    assert over_budget(ended, 500, 100) == ("a", "c", "d")
+    ended = [EndedJournal(name, "me", size) for name, size in (("a", 10), ("b", 0), ("c", 30), ("d", 30))]
+    assert over_budget(ended, {"me": 100}, 100) == ()
+    assert over_budget(ended, {"me": 101}, 100) == ("a",)
+    assert over_budget(ended, {"me": 130}, 100) == ("a", "c")
+    assert over_budget(ended, {"me": 500}, 100) == ("a", "c", "d")
+    assert over_budget(ended, {}, 100) == ()
+
+
+def test_the_flood_of_one_owner_deletes_nothing_of_others() -> None:
+    ended = [EndedJournal("mine", "me", 20), EndedJournal("flood", "other", 50), EndedJournal("more", "other", 500)]
+    assert over_budget(ended, {"me": 30, "other": 600}, 100) == ("flood", "more")
+    assert over_budget(ended[:2], {"me": 30, "other": 600}, 100) == ("flood",), "a running flood costs others nothing"
+    assert over_budget(ended, {"me": 30, "other": 110}, 100) == ("flood",)
+
+
+def test_owners_below_the_fair_share_keep_everything() -> None:
+    assert fair_share([10, 20, 900], 100) == 70
+    assert fair_share([10, 90, 900], 100) == 45
+    assert fair_share([10, 20], 100) == 100
+    assert fair_share([], 100) == 100
 
 
 def test_sizes_are_stated() -> None:
