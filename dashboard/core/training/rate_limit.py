@@ -36,6 +36,18 @@ class ClientLimit:
         if len(self._clients) > MAX_CLIENTS:
             self._shrink(now)
 
+    def take(self, address: str, now: float) -> float:
+        """Counts an action of this address and returns 0; if it may not act now, returns only the seconds to wait."""
+        wait_s = self.wait_s(address, now)
+        if not wait_s:
+            self.record(address, now)
+        return wait_s
+
+    def give_back(self, address: str, now: float) -> None:
+        """Takes back one counted action."""
+        if (bucket := self._clients.get(client_key(address))) is not None:
+            refund(bucket, now)
+
     def _shrink(self, now: float) -> None:
         """Drops full buckets, and if that is not enough those with the most tokens."""
         for bucket in self._clients.values():
@@ -69,19 +81,39 @@ class JoinRateLimit:
         self._all = self._all or TokenBucket.full(self.overall, now)
         charge(self._all, now)
 
-    def join_wait_s(self, address: str, now: float) -> float:
-        """Seconds until one more participant may join from this address; 0 if one may now."""
-        return self._joined.wait_s(address, now)
+    def take_guess(self, address: str, now: float) -> float:
+        """Counts a code before it is checked and returns 0; over the limit, returns only the seconds to wait. Requests
+        at the same time cannot all pass."""
+        wait_s = self.wait_s(address, now)
+        if not wait_s:
+            self.record_failure(address, now)
+        return wait_s
 
-    def record_join(self, address: str, now: float) -> None:
-        """Counts a new participant."""
-        self._joined.record(address, now)
+    def return_guess(self, address: str, now: float) -> None:
+        """The code was correct: it does not count."""
+        self._wrong.give_back(address, now)
+        if self._all is not None:
+            refund(self._all, now)
+
+    def take_join(self, address: str, now: float) -> float:
+        """Counts a new participant and returns 0; over the limit, returns only the seconds to wait."""
+        return self._joined.take(address, now)
+
+    def return_join(self, address: str, now: float) -> None:
+        """The participant did not join."""
+        self._joined.give_back(address, now)
 
 
 def charge(bucket: TokenBucket, now: float) -> None:
     """Takes one token if any is left: a client that keeps trying does not go into debt."""
     bucket.refill(now)
     bucket.tokens = max(0.0, bucket.tokens - 1.0)
+
+
+def refund(bucket: TokenBucket, now: float) -> None:
+    """Puts one token back, up to the burst."""
+    bucket.refill(now)
+    bucket.tokens = min(bucket.rate.burst, bucket.tokens + 1.0)
 
 
 def client_key(address: str) -> str:

@@ -1,7 +1,7 @@
 """Training sessions: who may join, groups, presence, the progress of participants, and who needs help. No clock."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,11 +66,12 @@ def parse_text(typed: str) -> str:
     return text
 
 
-def next_group(groups: Iterable[int], size: int) -> int:
-    """The group of the next participant: the first that is not full, counted from 1."""
+def next_group(groups: Iterable[int], size: int, past: Collection[int] = ()) -> int:
+    """The group of the next participant: the first that is not full, counted from 1. The number of a ``past`` group
+    without members is not used again: what that group ran still has it."""
     members = Counter(groups)
     number = 1
-    while members[number] >= size:
+    while members[number] >= size or (members[number] == 0 and number in past):
         number += 1
     return number
 

@@ -1,13 +1,12 @@
 """Wrong join codes and new participants in the database: one rate limit for all web processes
 (``core.training.rate_limit``)."""
 
-from collections.abc import Mapping
-
-from django.db import transaction
+from collections.abc import Callable, Iterable, Mapping
 
 from dashboard.core.token_bucket import Rate, TokenBucket
-from dashboard.core.training.rate_limit import JOINS, OVERALL, PER_CLIENT, charge, client_key
+from dashboard.core.training.rate_limit import JOINS, OVERALL, PER_CLIENT, charge, client_key, refund
 from dashboard.models import GuessBucket
+from dashboard.store.write_lock import writing
 
 ALL_CLIENTS = ""
 
@@ -20,38 +19,55 @@ def _join_rates(address: str) -> dict[str, Rate]:
     return {f"join {client_key(address)}"[:64]: JOINS}
 
 
-def _wait_s(rates: Mapping[str, Rate], now: float) -> float:
-    rows = GuessBucket.objects.filter(key__in=list(rates))
-    waits = (TokenBucket(rates[row.key], row.remaining, row.at).wait_s(1.0, now) for row in rows)
-    return max(waits, default=0.0)
+def _take(rates: Mapping[str, Rate], now: float) -> float:
+    """Takes one token of each bucket and returns 0; if one is empty, takes none and returns the seconds to wait. The
+    rows are locked, so that requests at the same time cannot all pass."""
+    with writing():
+        buckets = _locked(rates, now)
+        wait_s = max(bucket.wait_s(1.0, now) for _, bucket in buckets)
+        if not wait_s:
+            _write(buckets, charge, now)
+    return wait_s
 
 
-def _charge(rates: Mapping[str, Rate], now: float) -> None:
-    with transaction.atomic():
-        for key, rate in rates.items():
-            defaults = {"remaining": rate.burst, "at": now}
-            row, _ = GuessBucket.objects.select_for_update().get_or_create(key=key, defaults=defaults)
-            bucket = TokenBucket(rate, row.remaining, row.at)
-            charge(bucket, now)
-            row.remaining, row.at = bucket.tokens, bucket.at
-            row.save()
+def _give_back(rates: Mapping[str, Rate], now: float) -> None:
+    with writing():
+        _write(_locked(rates, now), refund, now)
 
 
-def wait_s(address: str, now: float) -> float:
-    """Seconds until this address may try a code again; 0 if it may now."""
-    return _wait_s(_rates(address), now)
+def _locked(rates: Mapping[str, Rate], now: float) -> list[tuple[GuessBucket, TokenBucket]]:
+    found = []
+    for key, rate in rates.items():
+        defaults = {"remaining": rate.burst, "at": now}
+        row, _ = GuessBucket.objects.select_for_update().get_or_create(key=key, defaults=defaults)
+        found.append((row, TokenBucket(rate, row.remaining, row.at)))
+    return found
 
 
-def record_failure(address: str, now: float) -> None:
-    """Counts a wrong code."""
-    _charge(_rates(address), now)
+def _write(
+    buckets: Iterable[tuple[GuessBucket, TokenBucket]], change: Callable[[TokenBucket, float], None], now: float
+) -> None:
+    for row, bucket in buckets:
+        change(bucket, now)
+        row.remaining, row.at = bucket.tokens, bucket.at
+        row.save()
 
 
-def join_wait_s(address: str, now: float) -> float:
-    """Seconds until one more participant may join from this address; 0 if one may now."""
-    return _wait_s(_join_rates(address), now)
+def take_guess(address: str, now: float) -> float:
+    """Counts a code before it is checked and returns 0; over the limit, returns only the seconds to wait."""
+    return _take(_rates(address), now)
 
 
-def record_join(address: str, now: float) -> None:
-    """Counts a new participant."""
-    _charge(_join_rates(address), now)
+def return_guess(address: str, now: float) -> None:
+    """The code was correct: it does not count."""
+    _give_back(_rates(address), now)
+
+
+def take_join(address: str, now: float) -> float:
+    """Counts a new participant and returns 0; over the limit, returns only the seconds to wait."""
+    return _take(_join_rates(address), now)
+
+
+def return_join(address: str, now: float) -> None:
+    """The participant did not join."""
+    _give_back(_join_rates(address), now)

@@ -93,7 +93,7 @@ def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
             session=row,
             name=name,
             token_digest=digest_of(token),
-            group=next_group(groups, row.team_size),
+            group=next_group(groups, row.team_size, {group for _, group, _ in others}),
             joined_at=now,
             seen_at=now,
             admitted_at=0.0 if status is JoinStatus.ADMISSION else now,

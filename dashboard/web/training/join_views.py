@@ -7,7 +7,9 @@ code, which cannot be guessed: they work while others guess codes.
 """
 
 import math
+import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from django.core.signing import Signer
@@ -33,13 +35,15 @@ from dashboard.web.training.views import status_of
 _signer = Signer(salt="netmodes.join")
 KEY_LENGTH = 22
 rate_limit = JoinRateLimit()
+#: Requests run in several threads.
+_lock = threading.Lock()
 
 
 class _Attempts(Protocol):
-    def wait_s(self, address: str, now: float) -> float: ...
-    def record_failure(self, address: str, now: float) -> None: ...
-    def join_wait_s(self, address: str, now: float) -> float: ...
-    def record_join(self, address: str, now: float) -> None: ...
+    def take_guess(self, address: str, now: float) -> float: ...
+    def return_guess(self, address: str, now: float) -> None: ...
+    def take_join(self, address: str, now: float) -> float: ...
+    def return_join(self, address: str, now: float) -> None: ...
 
 
 def _attempts() -> _Attempts:
@@ -85,8 +89,7 @@ def join(request: HttpRequest) -> HttpResponse:
         return _page(request, 400, code_problem=str(error))
     invited = constant_time_compare(request.POST.get("key", ""), key_of(code))
     address, now = str(request.META.get("REMOTE_ADDR", "")), time.time()
-    wait_s = 0 if invited else math.ceil(_attempts().wait_s(address, now))
-    if wait_s:
+    if wait_s := 0 if invited else _counted(_attempts().take_guess, address, now):
         sentence = ngettext(
             "Too many wrong codes. Wait %(count)d second, or use the link or the QR code of your instructor.",
             "Too many wrong codes. Wait %(count)d seconds, or use the link or the QR code of your instructor.",
@@ -95,9 +98,17 @@ def join(request: HttpRequest) -> HttpResponse:
         return _page(request, 429, code_problem=sentence, wait_s=wait_s)
     row = training_sessions.by_code(code)
     if row is None:
-        _attempts().record_failure(address, now)
         return _page(request, 404, code_problem=_("No session has this code. Check it and try again."))
+    if not invited:
+        _attempts().return_guess(address, now)
     return _join(request, row, address, now)
+
+
+def _counted(take: Callable[[str, float], float], address: str, now: float) -> int:
+    """Takes one attempt before it is made: of requests at the same time only as many pass as may. Returns the whole
+    seconds to wait, 0 if it may be made."""
+    with _lock:
+        return math.ceil(take(address, now))
 
 
 def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) -> HttpResponse:
@@ -106,7 +117,7 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
         return redirect(home)
     if (status := status_of(row, now)) in REFUSALS:
         return _page(request, 410, code_problem=REFUSALS[status])
-    if wait_s := math.ceil(_attempts().join_wait_s(address, now)):
+    if wait_s := _counted(_attempts().take_join, address, now):
         sentence = ngettext(
             "Many participants have joined from your network within a minute. Wait %(count)d second, then press Join "
             "again.",
@@ -118,10 +129,11 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
     try:
         _participant, token = participants.join(row.id, parse_name(request.POST.get("name", "")), now)
     except ValueError as error:
+        _attempts().return_join(address, now)
         return _page(request, 400, name_problem=str(error), title=row.title, shown=format_code(row.code))
     except JoinRefusedError as error:
+        _attempts().return_join(address, now)
         return _page(request, 409, name_problem=str(error), title=row.title)
-    _attempts().record_join(address, now)
     add_token(request, row.id, token)
     hub.wake(row.id)
     return _private(redirect(home))

@@ -131,10 +131,7 @@ def test_a_bucket_is_named_by_the_address_or_its_network(address: str, key: str)
 
 def join(limit: JoinRateLimit, address: str, now: float) -> bool:
     """One more participant joins from this address; returns whether it may."""
-    if limit.join_wait_s(address, now) > 0:
-        return False
-    limit.record_join(address, now)
-    return True
+    return limit.take_join(address, now) == 0
 
 
 def test_a_class_behind_one_address_joins_at_once_and_a_flood_does_not() -> None:
@@ -142,6 +139,19 @@ def test_a_class_behind_one_address_joins_at_once_and_a_flood_does_not() -> None
     assert all(join(limit, "192.0.2.1", number / 3) for number in range(30))
     flood = JoinRateLimit()
     assert sum(join(flood, "192.0.2.1", number / 10) for number in range(600)) <= JOINS.burst + 40
-    assert 0 < flood.join_wait_s("192.0.2.1", 59.9) <= 1.5
+    assert 0 < flood.take_join("192.0.2.1", 59.9) <= 1.5
     assert join(flood, "192.0.2.2", 60.0), "other addresses are not limited"
     assert flood.wait_s("192.0.2.1", 60.0) == 0, "it may still try a code"
+
+
+def test_what_is_taken_before_it_is_tried_can_be_given_back() -> None:
+    limit = JoinRateLimit(Rate(2, 0.1), Rate(3, 0.25), Rate(1, 0.1))
+    assert [limit.take_guess("a", 0.0) for _ in range(3)] == [0.0, 0.0, 10.0]
+    limit.return_guess("a", 0.0)
+    assert limit.take_guess("a", 0.0) == 0.0
+    assert [limit.take_join("a", 0.0), limit.take_join("a", 0.0)] == [0.0, 10.0]
+    limit.return_join("a", 0.0)
+    limit.return_join("a", 0.0)
+    assert [limit.take_join("a", 0.0), limit.take_join("a", 0.0)] == [0.0, 10.0], "never more than the burst"
+    limit.return_join("b", 0.0)
+    limit.return_guess("b", 0.0)

@@ -70,6 +70,12 @@ def test_groups_are_filled_one_after_the_other(size: int, people: int) -> None:
         assert next_group(groups, size) == left, "a free place is taken first"
 
 
+def test_the_number_of_a_group_that_has_no_members_any_more_is_not_used_again() -> None:
+    assert next_group([1, 3], 1, past={1, 2, 3}) == 4
+    assert next_group([], 1, past={1}) == 2
+    assert next_group([1, 3], 2, past={1, 2, 3}) == 1, "a team with a free place has members"
+
+
 def test_a_phone_that_is_put_down_for_a_moment_stays() -> None:
     assert is_present(1, 0.0, 100.0)
     assert is_present(0, 100.0 - GRACE_S, 100.0)

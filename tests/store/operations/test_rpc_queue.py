@@ -11,7 +11,7 @@ from django.db import connections
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import RETENTION_S, LabFacts
-from dashboard.core.training.rate_limit import PER_CLIENT
+from dashboard.core.training.rate_limit import JOINS, PER_CLIENT
 from dashboard.models import LabRequest, Presence
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import rpc_queue
@@ -97,11 +97,27 @@ def test_presence_is_the_sum_of_all_other_processes() -> None:
 
 def test_wrong_join_codes_are_counted_and_forgiven_with_time() -> None:
     for _ in range(int(PER_CLIENT.burst)):
-        assert join_code_attempts.wait_s("192.0.2.1", NOW) == 0.0
-        join_code_attempts.record_failure("192.0.2.1", NOW)
-    assert 0 < join_code_attempts.wait_s("192.0.2.1", NOW) <= 1 / PER_CLIENT.per_s
-    assert join_code_attempts.wait_s("192.0.2.2", NOW) == 0.0
-    assert join_code_attempts.wait_s("192.0.2.1", NOW + 1 / PER_CLIENT.per_s) == 0.0
+        assert join_code_attempts.take_guess("192.0.2.1", NOW) == 0.0
+    assert 0 < join_code_attempts.take_guess("192.0.2.1", NOW) <= 1 / PER_CLIENT.per_s
+    assert join_code_attempts.take_guess("192.0.2.2", NOW) == 0.0
+    assert join_code_attempts.take_guess("192.0.2.1", NOW + 1 / PER_CLIENT.per_s) == 0.0
+    assert join_code_attempts.take_guess("192.0.2.1", NOW + 1 / PER_CLIENT.per_s) > 0.0
+    join_code_attempts.return_guess("192.0.2.1", NOW + 1 / PER_CLIENT.per_s)
+    assert join_code_attempts.take_guess("192.0.2.1", NOW + 1 / PER_CLIENT.per_s) == 0.0
+
+
+def test_joins_at_the_same_time_cannot_all_pass_the_limit() -> None:
+    def take(_number: int) -> float:
+        try:
+            return join_code_attempts.take_join("192.0.2.1", NOW)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(take, range(int(JOINS.burst) + 20)))
+    assert waits.count(0.0) == JOINS.burst
+    join_code_attempts.return_join("192.0.2.1", NOW)
+    assert join_code_attempts.take_join("192.0.2.1", NOW) == 0.0
 
 
 def test_the_newest_entries_of_all_experiments_take_one_query(django_assert_num_queries: Any) -> None:

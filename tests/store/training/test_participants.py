@@ -39,6 +39,14 @@ def test_teams_fill_up_and_a_participant_that_was_taken_away_is_free() -> None:
     assert participant(row, "d")[0].group == 1
 
 
+def test_a_newcomer_does_not_get_the_runs_of_a_participant_that_was_removed() -> None:
+    row = session(hosts="person", max_participants=2)
+    ada, _ = participant(row, "Ada")
+    participant(row, "Bob")
+    assert participants.remove(row.id, ada.id, NOW)
+    assert participant(row, "Eve")[0].group == 3
+
+
 @pytest.mark.parametrize(("name", "taken"), [("ADA", True), ("Ada ", True), ("Ad", False)])
 def test_a_name_is_unique_within_a_session(name: str, taken: bool) -> None:
     row = session()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +17,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard import urls
+from dashboard.core.token_bucket import Rate
 from dashboard.core.training.capacity import Capacity
 from dashboard.core.training.join_address import JoinAddress
 from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
 from dashboard.models import Answer, Experiment, GroupHost, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
-from dashboard.store.training import session_state
+from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.addresses import own_addresses
 from dashboard.web.service import Service
@@ -329,6 +332,35 @@ async def test_a_flood_of_newcomers_from_one_address_is_limited_and_others_join(
     assert "have joined from your network" in answer.text
     assert answer["retry-after"] in {"1", "2"}
     assert 'value="Late"' in answer.text, "what was typed stays"
+
+
+async def test_joins_at_the_same_moment_cannot_all_pass_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = await new()
+    monkeypatch.setattr(join_views, "rate_limit", JoinRateLimit(joins=Rate(2, 0.001)))
+    real, waits = participants.join, threading.Event()
+    inside: list[str] = []
+
+    def slow(session: str, name: str, now: float) -> object:
+        inside.append(name)
+        waits.wait(1.0 if len(inside) < 6 else 0.0)
+        return real(session, name, now)
+
+    monkeypatch.setattr(participants, "join", slow)
+    browsers = [await stranger() for _ in range(6)]
+    answers = await asyncio.gather(*(join(row.code, f"P{n}", browsers[n]) for n in range(6)))
+    assert sorted(answer.status for answer, _ in answers) == [302, 302, 429, 429, 429, 429]
+
+
+async def test_a_refused_name_does_not_count_as_a_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = await new()
+    monkeypatch.setattr(join_views, "rate_limit", JoinRateLimit(joins=Rate(2, 0.001)))
+    assert [(await join(row.code, name))[0].status for name in ("Ada", "Ada", "", "Bob", "Eve")] == [
+        302,
+        409,
+        400,
+        302,
+        429,
+    ]
 
 
 async def test_a_host_is_requested_with_the_first_step_and_not_by_joining() -> None:
