@@ -17,8 +17,10 @@ from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurement_history
 from dashboard.store import measurements as measurement_store
+from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
+from dashboard.web.http.space_refusals import NO_SPACE
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import describe_run, show_run
 from dashboard.web.service import service
@@ -134,14 +136,18 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 @require_POST
 def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Request a measurement; invalid input is shown again with its problems."""
+    """Request a measurement; what was entered is shown again with the problems, also on a full disk."""
     said = _typed(request.POST)
     try:
         run = start_run(identity, said, request.user.pk)
     except InvalidOptionsError as error:
-        context = {"problems": error.sentences, "values": said, "experiment_url": scope.experiment(identity)}
-        return render(request, "measurements/measure.html", {**context, **scope.context}, status=400)
-    return redirect(scope.measurement(run))
+        problems, status = error.sentences, 400
+    except NoSpaceError as error:
+        problems, status = (str(error),), NO_SPACE
+    else:
+        return redirect(scope.measurement(run))
+    context = {"problems": problems, "values": said, "experiment_url": scope.experiment(identity)}
+    return render(request, "measurements/measure.html", {**context, **scope.context}, status=status)
 
 
 @require_GET

@@ -15,10 +15,12 @@ from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series
 from dashboard.core.measurements.series_key import series_signature
+from dashboard.core.operations.storage import DiskUsage
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store.operations import storage
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +108,19 @@ def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
     assert sentence in answer.content.decode()
     assert MeasurementRun.objects.count() == 0
     assert Experiment.objects.count() == 1
+
+
+def test_a_full_disk_loses_nothing_that_was_entered(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = experiment_store.create_experiment(make_spec("host", "bridge"))
+    monkeypatch.setattr(storage, "disk_usage", lambda: DiskUsage(95, 5))
+    answer = owner.post(
+        f"/experiments/{experiment}/measure/", {"probe": "tcp-rr", "seconds": "7.25", "payload": "321"}, **HERE
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 507
+    assert "95% of the disk" in page
+    assert 'value="7.25"' in page
+    assert 'value="321"' in page
 
 
 def test_conditions_are_stored_and_shown(owner: Client, experiment: str) -> None:
