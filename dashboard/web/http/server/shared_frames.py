@@ -1,8 +1,11 @@
 """Uvicorn's websocket protocol with shared frames for a message to many browsers."""
 
+from typing import Any
+
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 #: The key of ``write_now`` in the ``extensions`` of the application's scope.
 EXTENSION = "netmodes.write_now"
@@ -22,6 +25,26 @@ def encode_frame(text: str) -> bytes:
     return _last_frame
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are valid UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class FrameParser(ServerProtocol):
+    """Parses and answers frames as ``websockets`` does, but lets a browser close within a message that it sends in
+    parts: control frames may be injected there (RFC 6455, 5.4; case 7.1.5 of the Autobahn test suite)."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Handles an incoming frame."""
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
+
 class SharedFrameProtocol(WebSocketsSansIOProtocol):
     """Offers ``write_now`` in addition to ASGI's ``send``, without a task, coroutine and frame for each browser.
 
@@ -29,11 +52,27 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
     kernel.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = FrameParser(
+            extensions=self.conn.available_extensions, max_size=self.config.ws_max_size, logger=self.logger
+        )
+
     def handle_connect(self, event: Request) -> None:
         """Adds the extension; the application has only been scheduled and will see it."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING_PROTOCOLS:
             self.scope["extensions"][EXTENSION] = {"write": self.write_now}
+
+    def send_receive_event_to_app(self) -> None:
+        """Passes a message on. Where a text is not UTF-8, closes with 1007: uvicorn does that too, but logs a traceback
+        for each, with which one browser could fill the log."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not is_utf8(b"".join(self.frames)):
+            self.frames = []
+            self.conn.send_close(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
 
     def write_now(self, text: str) -> bool:
         """Writes the text without waiting. False if the browser is slow or closing; ``send`` then waits or raises."""
