@@ -16,7 +16,7 @@ from dashboard.bench.measurements import (
     storage,
     watchers,
 )
-from dashboard.bench.operations import pages, team
+from dashboard.bench.operations import pages, soak, team
 from dashboard.bench.reports import replay, report
 from dashboard.bench.training import private_hosts, sessions
 
@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "class-hosts": private_hosts,
     "class": sessions,
     "team": team,
+    "soak": soak,
     "fidelity": fidelity,
     "no-alarm": false_positives,
     "resolution": resolution,
@@ -47,7 +48,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
 #: Run only when they are named: they take minutes, or need a browser.
-LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "team"})
+LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "team", "soak"})
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from dashboard import configuration
 from dashboard.bench.benchmark import BenchmarkError
-from dashboard.bench.processes import environment_with, running
+from dashboard.bench.processes import BASE, environment_with, running
 from dashboard.core.operations.own_name import own_name
 
 READY_S = 60.0
@@ -231,17 +231,24 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
+def read_key(pid: int, folder: Path) -> str:
+    """The key in a data folder as this process sees it: the folder may be a mount of its own."""
+    return Path(f"/proc/{pid}/root{folder}", configuration.KEY_FILE).read_text(encoding="utf-8").strip()
+
+
 @asynccontextmanager
-async def serving(folder: Path | None = None, port: int = 0) -> AsyncIterator[Server]:
+async def serving(
+    folder: Path | None = None, port: int = 0, *, endpoint: str = "", inside: Sequence[str] = ()
+) -> AsyncIterator[Server]:
     """``manage.py up`` with this process's data folder and database or with others, on this port or a free one, signed
-    in. DOCKER_HOST names its engine."""
+    in. ``endpoint`` or DOCKER_HOST names its engine; ``inside`` is a command that runs it elsewhere."""
     folder, port = folder or configuration.data_dir(), port or free_port()
-    command = [sys.executable, "manage.py", "up", "--port", str(port)]
-    environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=os.environ["DOCKER_HOST"])
+    command = [*inside, sys.executable, str(BASE / "manage.py"), "up", "--port", str(port)]
+    environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=endpoint or os.environ["DOCKER_HOST"])
     async with running(command, env=environment) as process:
         while (link := SIGN_IN_LINK.search(await process.read(READY_S))) is None:
             pass
-        own = own_name((folder / configuration.KEY_FILE).read_text(encoding="utf-8").strip())
+        own = own_name(read_key(process.pid, folder))
         server = Server(f"127.0.0.1:{port}", pid=process.pid, page_origin=f"http://{own}:{port}")
         try:
             await asyncio.to_thread(server.sign_in, link[0])

@@ -147,7 +147,7 @@ def figure(
 ) -> Figure:
     """A percentile of ``values``, or their ``MEAN``, without a reference. Raises ValueError if there are none."""
     value = _statistic(values, percent)
-    ci95 = _interval(values, lambda drawn: _statistic(drawn, percent))
+    ci95 = interval_of(values, lambda drawn: _statistic(drawn, percent))
     verdict = judge(promise, value, ci95)
     return Figure(name, format_percent(percent), unit, len(values), value, ci95, promise=promise, verdict=verdict)
 
@@ -177,7 +177,7 @@ def compared(
     of_value = promise if promise is not None and promise.of is Of.VALUE else None
     of_ratio = promise if of_value is None else None
     alone = figure(name, unit, [ours for ours, _ in pairs], percent=percent, promise=of_value)
-    whole, ratio_ci95 = ratio(pairs), _interval(pairs, ratio)
+    whole, ratio_ci95 = ratio(pairs), interval_of(pairs, ratio)
     return replace(
         alone,
         reference=reference,
@@ -209,7 +209,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{min(values):.3g} … {median(values):.3g} … {max(values):.3g}"
 
 
-def _interval[T](samples: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> tuple[float, float]:
+def interval_of[T](samples: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> tuple[float, float]:
     """95 %, allowing for few samples. Seeded: the same samples give the same interval on every machine."""
     source = random.Random(SEED)  # noqa: S311 - nothing secret
     confidence = small_sample_confidence(0.95, len(samples))

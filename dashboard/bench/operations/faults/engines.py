@@ -1,0 +1,126 @@
+"""The engine hangs, or is killed and started again, while containers start and stop."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, until
+from dashboard.bench.operations.faults.trials import Trial
+from dashboard.bench.server import Server, serving
+from dashboard.core.modes import MACHINE
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.images import ensure_image
+
+HANG_S, HANGS, QUICK_HANGS = 20.0, 10, 2
+CHURN_S = 1.0
+KILLS, QUICK_KILLS = 10, 2
+
+
+@asynccontextmanager
+async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]:
+    """A private host that a fault may stop, with foreign objects."""
+    host = await private_host.start(folder, die_with_parent=True)
+    try:
+        engine = DockerEngine(host.endpoint, timeout_s=60)
+        try:
+            await ensure_image(engine, "nginx", folder, lambda _text, _fraction: None, private=True)
+        finally:
+            await engine.close()
+        machine = Machine(host.endpoint)
+        await asyncio.to_thread(machine.add_foreign)
+        yield host, machine
+    finally:
+        await private_host.stop(host)
+
+
+def shown(server: Server, experiment: str) -> tuple[str, set[str]]:
+    """The problem that an experiment shows, and the names of its containers that are shown as running."""
+    snapshot = msgspec.json.decode(server.get(f"/api/experiments/{experiment}"))
+    columns = [one for one in snapshot["columns"] if one["key"] != MACHINE and one["status"] == "running"]
+    return snapshot["experiment"].get("problem") or "", {one["container"]["name"] for one in columns}
+
+
+def shows_the_truth(server: Server, machine: Machine, experiment: str) -> bool:
+    """Whether the experiment shows no problem, and as running exactly what ``docker ps`` lists."""
+    problem, names = shown(server, experiment)
+    return not problem and names == machine.running()
+
+
+async def churn(machine: Machine, experiment: str, over: Callable[[], bool]) -> None:
+    """Restarts containers of an experiment, one at a time, until ``over``."""
+    names = sorted(await asyncio.to_thread(machine.running))
+    while not over():
+        for name in names:
+            await asyncio.to_thread(machine.docker, "restart", "-t", "0", name, check=False)
+
+
+async def truth_after(server: Server, machine: Machine, experiment: str, since: float) -> float:
+    """Seconds since then until the server is ready and the experiment shows the truth."""
+
+    async def holds() -> bool:
+        return await ready(server) and await asyncio.to_thread(shows_the_truth, server, machine, experiment)
+
+    await until(holds, "the truth after the fault")
+    return time.monotonic() - since
+
+
+async def hang(run: BenchmarkRun, folder: Path) -> list[Trial]:
+    """The engine's process is suspended while containers restart."""
+    trials = []
+    async with own_engine(folder) as (host, machine), serving(folder / "server", endpoint=host.endpoint) as server:
+        for number in range(QUICK_HANGS if run.quick else HANGS):
+            ledger = Ledger()
+            experiment = await asyncio.to_thread(ledger.launch, server)
+            await until(lambda: asyncio.to_thread(ledger.is_settled, server), "launching")  # noqa: B023
+            over = asyncio.Event()
+            churning = asyncio.create_task(churn(machine, experiment, over.is_set))
+            await asyncio.sleep(CHURN_S)
+            os.kill(host.pid, signal.SIGSTOP)
+            try:
+                # The time of the hang does not fall together with the server's own periods.
+                await asyncio.sleep(HANG_S + number / 4)
+            finally:
+                over.set()
+                os.kill(host.pid, signal.SIGCONT)
+            seconds = await truth_after(server, machine, experiment, time.monotonic())
+            await churning
+            lost = await asyncio.to_thread(ledger.take_stock, server)
+            leaked = await clear(server, machine, ledger)
+            trials.append(
+                Trial("engine hung for 20 s", seconds, lost, leaked, await asyncio.to_thread(machine.touched))
+            )
+            run.say(f"engine hung: {trials[-1]}")
+    return trials
+
+
+async def kill(run: BenchmarkRun, folder: Path) -> list[Trial]:
+    """The engine is killed, with its containers, and started again."""
+    trials = []
+    async with own_engine(folder) as (first, machine), serving(folder / "server", endpoint=machine.endpoint) as server:
+        host = first
+        for _ in range(QUICK_KILLS if run.quick else KILLS):
+            ledger = Ledger()
+            experiment = await asyncio.to_thread(ledger.launch, server)
+            await until(lambda: asyncio.to_thread(ledger.is_settled, server), "launching")  # noqa: B023
+            os.kill(host.pid, signal.SIGKILL)
+            host = await private_host.start_again(host, die_with_parent=True)
+            seconds = await truth_after(server, machine, experiment, time.monotonic())
+            phase = (await asyncio.to_thread(phases, server))[experiment]
+            if phase != "failed":
+                raise BenchmarkError(f"without containers, the experiment is {phase}")
+            lost = await asyncio.to_thread(ledger.take_stock, server)
+            leaked = await clear(server, machine, ledger)
+            touched = await asyncio.to_thread(machine.touched, ran=False)
+            trials.append(Trial("engine killed", seconds, lost, leaked, touched))
+            run.say(f"engine killed: {trials[-1]}")
+        await private_host.stop(host)
+    return trials

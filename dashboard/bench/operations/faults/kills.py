@@ -1,0 +1,71 @@
+"""The server is killed at random points of launches, restarts, removals and saves, and starts again."""
+
+import asyncio
+import os
+import random
+import signal
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import urllib3
+
+from dashboard.bench.benchmark import BenchmarkRun
+from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, until
+from dashboard.bench.operations.faults.trials import Trial
+from dashboard.bench.server import Server, free_port, serving
+
+FAULT = "server killed"
+KILLS, QUICK_KILLS = 200, 10
+MAX_EXPERIMENTS = 4
+#: The server is killed so many seconds after it was ready, at most.
+LIFE_S = 2.5
+ACTIONS = ("launch", "save", "again", "remove", "stop")
+
+
+def work(server: Server, ledger: Ledger, seed: int, over: threading.Event) -> None:
+    """Launches, saves, restarts and removes experiments until the server no longer answers."""
+    rng = random.Random(seed)  # noqa: S311 - nothing secret
+    # Its end is the fault: urllib3 reports it in several ways.
+    with suppress(urllib3.exceptions.HTTPError, OSError):
+        while not over.is_set():
+            known = sorted(ledger.experiments)
+            action = rng.choice(ACTIONS)
+            if len(known) < 2 or (action == "launch" and len(known) < MAX_EXPERIMENTS):
+                ledger.launch(server)
+            elif action == "save":
+                ledger.save(server, rng.choice(known))
+            else:
+                ledger.act(server, rng.choice(known), "remove" if action == "launch" else action)
+
+
+async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+    """One trial for each kill. What is left behind is counted once, after everything was removed."""
+    kills = QUICK_KILLS if run.quick else KILLS
+    rng = random.Random(kills)  # noqa: S311 - nothing secret
+    ledger, port = Ledger(), free_port()
+    trials: list[Trial] = []
+    for number in range(kills + 1):
+        started = time.monotonic()
+        async with serving(folder, port, endpoint=machine.endpoint) as server:
+            await until(lambda: ready(server), "ready")
+            seconds = time.monotonic() - started
+            lost = await asyncio.to_thread(ledger.take_stock, server)
+            if number:
+                trials.append(Trial(FAULT, seconds, lost, 0, await asyncio.to_thread(machine.touched)))
+            if number % 10 == 0:
+                run.say(f"{number} kills: ready after {seconds:.1f} s")
+            if number == kills:
+                await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
+                leaked = await machine.leftovers(await asyncio.to_thread(phases, server))
+                leaked += await clear(server, machine, ledger)
+                break
+            over = threading.Event()
+            worker = asyncio.create_task(asyncio.to_thread(work, server, ledger, number, over))
+            await asyncio.sleep(rng.uniform(0, LIFE_S))
+            os.kill(server.pid, signal.SIGKILL)
+            over.set()
+            await worker
+    return [*trials[:-1], replace(trials[-1], leaked=leaked)]

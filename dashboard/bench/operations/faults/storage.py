@@ -1,0 +1,175 @@
+"""The disk is full, the database is locked by another process, or it is damaged."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, ready, until
+from dashboard.bench.operations.faults.trials import Trial
+from dashboard.bench.processes import running
+from dashboard.bench.server import Server, serving
+
+DATABASE = "netmodes.db"
+DISK = "64m"
+LOCKED_S = 10.0
+#: A launch is accepted or refused within this time, whatever holds the database.
+ANSWER_S = 6.0
+
+
+class SmallDisk:
+    """A tmpfs in a mount namespace of its own, over a folder."""
+
+    def __init__(self, holder: int, folder: Path) -> None:
+        self.folder = folder
+        self.inside = ("nsenter", f"--mount=/proc/{holder}/ns/mnt", "--")
+
+    async def shell(self, script: str) -> None:
+        """Runs a shell script that sees the disk; errors of a full disk are expected."""
+        process = await asyncio.create_subprocess_exec(
+            *self.inside, "sh", "-c", script, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        await process.wait()
+
+
+@asynccontextmanager
+async def small_disk(folder: Path) -> AsyncIterator[SmallDisk]:
+    """The disk while the block runs."""
+    script = f"mkdir -p {folder} && mount -t tmpfs -o size={DISK},mode=0700 none {folder} && echo ready && exec cat"
+    async with running(["unshare", "--mount", "--propagation", "private", "sh", "-c", script]) as holder:
+        await holder.read()
+        yield SmallDisk(holder.pid, folder)
+
+
+async def launches(server: Server, ledger: Ledger) -> bool:
+    """Whether a launch is accepted; BenchmarkError if it is answered late."""
+    started = time.monotonic()
+    try:
+        await asyncio.to_thread(ledger.launch, server)
+    except BenchmarkError:
+        return False
+    finally:
+        if time.monotonic() - started > ANSWER_S:
+            raise BenchmarkError(f"a launch was answered after {time.monotonic() - started:.1f} s")
+    return True
+
+
+async def settle(server: Server, ledger: Ledger) -> None:
+    """Waits until every experiment is as acknowledged."""
+    await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
+
+
+async def trial_of(fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger) -> Trial:
+    """The trial of a fault that is over: checks everything, then removes everything."""
+    lost = await asyncio.to_thread(ledger.take_stock, server)
+    await settle(server, ledger)
+    leaked = await clear(server, machine, ledger)
+    return Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched))
+
+
+async def fill(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+    """The disk of the data folder fills up while an experiment runs, and is freed."""
+    ledger = Ledger()
+    async with small_disk(folder) as disk, serving(folder, endpoint=machine.endpoint, inside=disk.inside) as server:
+        experiment = await asyncio.to_thread(ledger.launch, server)
+        await settle(server, ledger)
+        await asyncio.to_thread(ledger.save, server, experiment)
+        await disk.shell(f"cat /dev/zero > {folder}/fill")
+        if await launches(server, ledger):
+            raise BenchmarkError("a launch on a full disk was accepted")
+        await asyncio.to_thread(machine.docker, "kill", f"nm-{experiment}-bridge")
+        await asyncio.sleep(3)
+        freed = time.monotonic()
+        await disk.shell(f"rm {folder}/fill")
+
+        async def works() -> bool:
+            return await ready(server) and await launches(server, ledger)
+
+        await until(works, "a launch after the disk was freed")
+        trial = await trial_of("disk full", time.monotonic() - freed, server, machine, ledger)
+    run.say(f"disk full: {trial}")
+    return [trial]
+
+
+async def lock(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+    """Another process holds the database for ``LOCKED_S`` while an experiment is launched."""
+    ledger = Ledger()
+    async with serving(folder, endpoint=machine.endpoint) as server:
+        await asyncio.to_thread(ledger.launch, server)
+        await settle(server, ledger)
+        connection = sqlite3.connect(folder / DATABASE, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+            held = time.monotonic()
+            while time.monotonic() - held < LOCKED_S:
+                await launches(server, ledger)
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+        released = time.monotonic()
+
+        async def works() -> bool:
+            return await ready(server) and await launches(server, ledger)
+
+        await until(works, "a launch after the database was released")
+        trial = await trial_of("database locked", time.monotonic() - released, server, machine, ledger)
+    run.say(f"database locked: {trial}")
+    return [trial]
+
+
+async def damage(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+    """The database is overwritten while it serves; the server is ended, and starts again with a copy."""
+    ledger, copy = Ledger(), folder / "copy.db"
+    async with serving(folder, endpoint=machine.endpoint) as server:
+        experiment = await asyncio.to_thread(ledger.launch, server)
+        await settle(server, ledger)
+        await asyncio.to_thread(ledger.save, server, experiment)
+        with sqlite3.connect(folder / DATABASE) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        for path in (folder / DATABASE, folder / f"{DATABASE}-wal"):
+            with path.open("r+b") as file:
+                file.write(os.urandom(path.stat().st_size))
+
+        async def refuses() -> bool:
+            form = {"preset": "host-bridge"}
+            answer = await asyncio.to_thread(server.ask, "POST", "/presets/", form)
+            if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise BenchmarkError("a launch on a damaged database was answered with 500")
+            return answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+        await until(refuses, "a refusal because the database is damaged")
+        os.kill(server.pid, signal.SIGINT)
+
+        async def ended() -> bool:
+            return has_ended(server.pid)
+
+        await until(ended, "the end of the server")
+    leaked = len(await asyncio.to_thread(machine.objects))
+    for suffix in ("-wal", "-shm"):
+        (folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+    shutil.move(copy, folder / DATABASE)
+    started = time.monotonic()
+    async with serving(folder, endpoint=machine.endpoint) as server:
+        await until(lambda: ready(server), "ready")
+        seconds = time.monotonic() - started
+        lost = await asyncio.to_thread(ledger.take_stock, server)
+        leaked += await clear(server, machine, ledger)
+    trial = Trial("database damaged", seconds, lost, leaked, await asyncio.to_thread(machine.touched))
+    run.say(f"database damaged: {trial}")
+    return [trial]
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process has ended, reaped or not."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True

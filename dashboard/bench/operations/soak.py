@@ -1,0 +1,156 @@
+"""``soak``: launches, a class and measurements for half an hour: memory, descriptors and threads of the server."""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import psutil
+
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.operations.faults.scene import Machine
+from dashboard.bench.server import Server, serving
+from dashboard.bench.statistics import Figure, Result, at_most, figure, interval_of, judge
+from dashboard.bench.training.deliveries import Instructor, deliveries, join
+from dashboard.bench.websocket_clients import websocket_clients
+from dashboard.store.measurements import LIVE
+
+LIMIT_S = 2400.0
+SECONDS, QUICK_S = 1800.0, 180.0
+#: The first part of the time, in which modules are imported and caches filled: it is not judged.
+WARM_UP = 0.25
+MAX_SLOPE_MB_H = 1.0
+PARTICIPANTS = 10
+MODES = ("host", "bridge", "user-bridge", "none")
+STEPS = ("launch", "request")
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The server's processes when nothing of a round is left: seconds since the start, and the sums over them."""
+
+    at_s: float
+    memory_mb: float
+    descriptors: float
+    threads: float
+
+
+def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
+    """The slope of the least-squares line through (seconds, value), per hour; 0 if all have the same time."""
+    count = len(samples)
+    mean_x, mean_y = sum(x for x, _ in samples) / count, sum(y for _, y in samples) / count
+    spread = sum((x - mean_x) ** 2 for x, _ in samples)
+    return 3600 * sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread if spread else 0.0
+
+
+def growth(samples: Sequence[float]) -> float:
+    """How much the highest value of the last third exceeds the highest of the first third."""
+    third = max(1, len(samples) // 3)
+    return max(samples[-third:]) - max(samples[:third])
+
+
+def take_sample(pid: int, started: float) -> Sample:
+    """The sums over the server's processes."""
+    server = psutil.Process(pid)
+    processes = [server, *server.children(recursive=True)]
+    return Sample(
+        time.monotonic() - started,
+        sum(process.memory_info().rss for process in processes) / 1e6,
+        sum(process.num_fds() for process in processes),
+        sum(process.num_threads() for process in processes),
+    )
+
+
+def figures_of(samples: Sequence[Sample], *, judged: bool) -> tuple[Figure, ...]:
+    """The slope of the memory with its interval, and the growth of descriptors and threads."""
+    points = [(sample.at_s, sample.memory_mb) for sample in samples]
+    slope, interval = slope_per_hour(points), interval_of(points, slope_per_hour)
+    promise = at_most(MAX_SLOPE_MB_H) if judged else None
+    memory = figure("memory of the server, slope after warm-up", "MB/h", [slope])
+    memory = replace(memory, statistic="slope", n=len(points), ci95=interval, promise=promise)
+    flat = at_most(0) if judged else None
+    return (
+        replace(memory, verdict=judge(promise, slope, interval)),
+        figure("descriptors", "more", [growth([sample.descriptors for sample in samples])], promise=flat),
+        figure("threads", "more", [growth([sample.threads for sample in samples])], promise=flat),
+    )
+
+
+async def measure_once(server: Server, experiment: str) -> None:
+    """One short measurement, until it ends."""
+    form = {"probe": "tcp-rr", "seconds": "1"}
+    started = await asyncio.to_thread(server.post, f"/experiments/{experiment}/measure/", form, "/measurements/.+")
+    end = time.monotonic() + WAIT_S
+    while (
+        msgspec.json.decode(await asyncio.to_thread(server.get, f"/api{started.rstrip('/')}"))["run"]["state"] in LIVE
+    ):
+        if time.monotonic() > end:
+            raise BenchmarkError(f"the measurement {started} did not end within {WAIT_S:g} s")
+        await asyncio.sleep(0.3)
+
+
+async def hold_class(server: Server) -> None:
+    """A session in which participants join and predict, and which is deleted."""
+    instructor = await asyncio.to_thread(Instructor.with_session, server, PARTICIPANTS)
+    async with websocket_clients(server.host) as participants:
+        await join(participants, instructor, PARTICIPANTS, 2.0)
+        for step in STEPS:
+            await asyncio.to_thread(instructor.steer, "step", step=step)
+            await participants.ask("predict", step=step, within_s=1.0)
+            started = await asyncio.to_thread(instructor.steer, "reveal", step=step)
+            await deliveries([participants], started, "revealed", step)
+        await asyncio.to_thread(instructor.steer, "close")
+    await asyncio.to_thread(server.post, f"/sessions/{instructor.session}/console/delete/")
+
+
+async def one_round(server: Server, machine: Machine, number: int) -> None:
+    """An experiment that is watched, read, stopped and launched again; a measurement and a class in turn."""
+    async with server.running_experiment(MODES) as frames:
+        page = f"/experiments/{frames.experiment}/"
+        await asyncio.to_thread(server.get, page)
+        await asyncio.to_thread(server.post, f"{page}stop/")
+        await asyncio.to_thread(server.get, "/")
+        await asyncio.to_thread(server.post, f"{page}again/")
+        await frames.until_running()
+        if number % 2:
+            await measure_once(server, frames.experiment)
+    if number % 5 == 0:
+        await hold_class(server)
+    # A removed experiment has no page any more, but the lab still removes its containers.
+    if await machine.leftovers():
+        raise BenchmarkError(f"of a removed experiment stay: {sorted(machine.objects())}")
+
+
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Works for ``SECONDS``, with a sample after each round."""
+    seconds = QUICK_S if run.quick else SECONDS
+    samples: list[Sample] = []
+    machine = Machine(os.environ["DOCKER_HOST"])
+    async with serving() as server:
+        started = time.monotonic()
+        number = 0
+        while time.monotonic() - started < seconds:
+            await one_round(server, machine, number)
+            number += 1
+            samples.append(take_sample(server.pid, started))
+            if number % 10 == 1:
+                run.say(f"round {number}: {samples[-1]}")
+    warm = [sample for sample in samples if sample.at_s >= seconds * WARM_UP]
+    if len(warm) < 2:
+        raise BenchmarkError(f"only {len(samples)} rounds in {seconds:g} s")
+    last = warm[-1]
+    return Result(
+        "soak",
+        f"Soak: launches, classes and measurements for {seconds / 60:g} minutes",
+        f"memory grows by at most {MAX_SLOPE_MB_H:g} MB/h after warm-up; descriptors and threads do not grow",
+        figures_of(warm, judged=not run.quick),
+        (
+            f"{number} rounds; the first {seconds * WARM_UP / 60:.2g} minutes are warm-up.",
+            f"Last sample: {last.memory_mb:.1f} MB, {last.descriptors:g} descriptors, {last.threads:g} threads.",
+            f"Growth: the highest value of the last third less that of the first third, of {len(warm)} samples.",
+            *(("A slope of minutes is too uncertain: --quick judges nothing.",) if run.quick else ()),
+        ),
+    )

@@ -1,0 +1,125 @@
+"""What the server has acknowledged, and what it no longer has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import urllib3
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.faults import scene
+from dashboard.bench.operations.faults.scene import Ledger, Machine, until
+from dashboard.bench.server import Server
+
+
+class FakeServer(Server):
+    """Answers from its own lists; ``dies`` lets the next POST take effect without an answer."""
+
+    def __init__(self) -> None:
+        super().__init__("127.0.0.1:1")
+        self.there: dict[str, str] = {}
+        self.launched = 0
+        self.saved: set[str] = set()
+        self.dies = False
+
+    def launch(self, _modes: Any) -> str:
+        self.launched += 1
+        identity = f"e{self.launched}"
+        self.there[identity] = "running"
+        if self.dies:
+            raise urllib3.exceptions.ProtocolError
+        return identity
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+        assert path == "/api/experiments"
+        return json.dumps([{"id": key, "phase": phase} for key, phase in self.there.items()]).encode()
+
+    def post(self, path: str, fields: Any = (), location: str = ".*") -> str:
+        _, _, identity, action, _ = path.split("/")
+        if action == "remove":
+            del self.there[identity]
+        else:
+            self.there[identity] = "running" if action == "again" else "stopped"
+        if self.dies:
+            raise urllib3.exceptions.ProtocolError
+        return "/"
+
+    def ask(self, method: str, path: str, fields: Any = (), headers: Any = None) -> Any:
+        if method == "POST":
+            self.saved.add("r1")
+            return urllib3.HTTPResponse(status=302, headers={"location": "/reports/r1/"})
+        return urllib3.HTTPResponse(status=200 if path.split("/")[2] in self.saved else 404)
+
+
+def test_what_was_acknowledged_and_is_gone_is_lost() -> None:
+    server, ledger = FakeServer(), Ledger()
+    one, other = ledger.launch(server), ledger.launch(server)
+    ledger.save(server, one)
+    assert ledger.take_stock(server) == 0
+    assert ledger.is_settled(server)
+    del server.there[other]
+    assert ledger.take_stock(server) == 1
+    server.saved.clear()
+    assert ledger.take_stock(server) == 2
+
+
+def test_a_command_of_which_the_answer_was_lost_may_have_either_outcome() -> None:
+    server, ledger = FakeServer(), Ledger()
+    one, other = ledger.launch(server), ledger.launch(server)
+    server.dies = True
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        ledger.act(server, one, "remove")
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        ledger.act(server, other, "stop")
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        ledger.launch(server)
+    server.dies = False
+    assert ledger.take_stock(server) == 0
+    assert ledger.is_settled(server)
+    assert ledger.experiments == {other: True}
+    assert one not in ledger.open
+    ledger.act(server, other, "remove")
+    assert (ledger.removed, ledger.experiments) == ({other}, {})
+    server.there[other] = "stopped"
+    assert not ledger.is_settled(server), "what was removed must not come back"
+
+
+async def test_waiting_ends_with_what_was_waited_for() -> None:
+    async def never() -> bool:
+        return False
+
+    with pytest.raises(BenchmarkError, match="the engine: not within 0 s"):
+        await until(never, "the engine", 0)
+
+
+class FakeMachine(Machine):
+    """A docker command line that answers from a table."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        super().__init__("unix:///nowhere")
+        self.answers = answers
+
+    def docker(self, *arguments: str, check: bool = True) -> str:
+        line = " ".join(arguments)
+        return next((answer for start, answer in self.answers.items() if line.startswith(start)), "")
+
+
+def test_foreign_objects_are_compared_with_their_state_before() -> None:
+    machine = FakeMachine({"network inspect": "n1", "inspect --format {{.Id}}": "c1", "inspect": "true 10:00"})
+    machine.add_foreign()
+    assert machine.touched() == 0
+    machine.answers["inspect"] = "true 11:00"
+    assert (machine.touched(), machine.touched(ran=False)) == (1, 0)
+    machine.answers["network inspect"] = ""
+    assert machine.touched(ran=False) == 1
+
+
+async def test_objects_without_an_experiment_are_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene, "DEADLINE_S", 0.1)
+    machine = FakeMachine({"ps -a": "nm-a-host\nnm-b-host", "network ls": "nm-b-net"})
+    assert machine.strays({"a"}) == {"nm-b-host", "nm-b-net"}
+    assert await machine.leftovers({"a", "b"}) == 0
+    assert await machine.leftovers({"a"}) == 2

@@ -1,0 +1,29 @@
+"""The figures of injected faults."""
+
+from __future__ import annotations
+
+from dashboard.bench.operations.faults.trials import Trial, figures_of
+from dashboard.bench.statistics import Verdict
+
+
+def test_one_loss_in_many_trials_breaks_the_promise() -> None:
+    good = [Trial("server killed", 2.0 + number / 10, 0, 0, 0) for number in range(10)]
+    figures = figures_of([*good, Trial("disk full", 1.0, 0, 0, 0)])
+    assert [figure.name for figure in figures] == [
+        "acknowledged and lost",
+        "left behind",
+        "foreign touched",
+        "server killed: ready",
+        "disk full: ready",
+    ]
+    assert {figure.verdict for figure in figures} == {Verdict.KEPT}
+    assert (figures[3].value, figures[3].n) == (2.9, 10)
+    lost, leaked, touched, *_ = figures_of([*good, Trial("server killed", 2.0, 1, 0, 0)])
+    assert (lost.value, leaked.value, touched.value) == (1, 0, 0)
+    assert lost.verdict in {Verdict.BROKEN, Verdict.BROKEN_BARELY}
+
+
+def test_ready_after_more_than_five_seconds_breaks_the_promise() -> None:
+    (*_, ready) = figures_of([Trial("engine killed", 6.0, 0, 0, 0), Trial("engine killed", 1.0, 0, 0, 0)])
+    assert (ready.value, ready.unit) == (6.0, "s")
+    assert ready.verdict in {Verdict.BROKEN, Verdict.BROKEN_BARELY}

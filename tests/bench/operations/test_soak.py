@@ -1,0 +1,51 @@
+"""The figures of the soak: slope with its interval, growth of descriptors and threads."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from dashboard.bench.operations.soak import Sample, figures_of, growth, slope_per_hour, take_sample
+from dashboard.bench.statistics import Verdict
+
+
+def samples(mb_per_hour: float, count: int = 60, extra: float = 0.0) -> list[Sample]:
+    """One sample every 20 s, with a disturbance of half a megabyte."""
+    return [
+        Sample(20.0 * n, 150 + mb_per_hour * 20 * n / 3600 + (n % 2) / 2, 40 + (extra if n > 50 else 0), 12 + n % 3)
+        for n in range(count)
+    ]
+
+
+def test_the_slope_is_that_of_the_line_through_the_samples() -> None:
+    assert slope_per_hour([(0.0, 1.0), (1800.0, 2.0), (3600.0, 3.0)]) == pytest.approx(2.0)
+    assert slope_per_hour([(5.0, 1.0), (5.0, 9.0)]) == 0.0
+
+
+def test_growth_compares_the_highest_values_of_the_last_and_the_first_third() -> None:
+    assert growth([5, 9, 5, 5, 5, 5, 8, 9, 5]) == 0
+    assert growth([5, 5, 5, 20, 5, 5, 5, 5, 7]) == 2
+    assert growth([5]) == 0
+
+
+def test_a_leak_breaks_the_promise_and_a_flat_line_keeps_it() -> None:
+    memory, descriptors, threads = figures_of(samples(60.0), judged=True)
+    assert (memory.statistic, memory.n, memory.verdict) == ("slope", 60, Verdict.BROKEN)
+    assert memory.value == pytest.approx(60.0, abs=2)
+    assert memory.ci95[0] < memory.value < memory.ci95[1]
+    assert (descriptors.verdict, threads.verdict) == (Verdict.KEPT, Verdict.KEPT)
+    memory, descriptors, _ = figures_of(samples(0.0, extra=3), judged=True)
+    assert memory.verdict in {Verdict.KEPT, Verdict.KEPT_BARELY}
+    assert (descriptors.value, descriptors.verdict) == (3, Verdict.BROKEN)
+
+
+def test_a_short_soak_judges_nothing() -> None:
+    assert [figure.verdict for figure in figures_of(samples(60.0), judged=False)] == [None, None, None]
+
+
+def test_a_sample_counts_all_processes() -> None:
+    sample = take_sample(os.getpid(), 0.0)
+    assert sample.memory_mb > 10
+    assert sample.descriptors > 2
+    assert sample.threads >= 1
