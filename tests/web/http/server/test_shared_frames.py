@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 
 from dashboard.web.http.server.shared_frames import EXTENSION, SharedFrameProtocol, encode_frame
 from tests.support.polling import eventually, others_run
@@ -122,3 +122,21 @@ async def test_with_compression_every_client_gets_its_own_frame() -> None:
     async with serving(application, ws_per_message_deflate=True) as url, client(url, compression="deflate"):
         await eventually(lambda: application.writes)
         assert not application.writes[0]("shared")
+
+
+async def test_a_text_that_is_not_utf_8_is_closed_with_1007_and_logs_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving(RecordingApplication()) as url, client(url) as opened:
+        opened.transport.write(Frame(Opcode.TEXT, b"\xff").serialize(mask=True))
+        await opened.wait_closed()
+        assert opened.close_code == CloseCode.INVALID_DATA
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_browser_may_close_within_a_message() -> None:
+    async with serving(RecordingApplication()) as url, client(url) as opened:
+        frames = (Frame(Opcode.TEXT, b"begun", fin=False), Frame(Opcode.CLOSE, b"\x03\xe8"))
+        opened.transport.write(b"".join(frame.serialize(mask=True) for frame in frames))
+        await opened.wait_closed()
+        assert opened.close_code == CloseCode.NORMAL_CLOSURE
