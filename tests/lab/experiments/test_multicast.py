@@ -19,7 +19,7 @@ async def test_a_datagram_on_the_machine_s_link_reaches_host_mode_and_one_on_doc
     driver = lab_harness.lab.driver_of(identity)
     assert driver is not None
     routes = driver.view.states["machine"].routes
-    default = next(one.interface for one in routes if one.destination == "default" and one.family == "inet")
+    default = next(one.interface or "" for one in routes if one.destination == "default" and one.family == "inet")
     found = {(one.url.partition("%")[2].partition(":")[0], one.server): one for one in datagrams}
     assert {key for key, one in found.items() if one.reason == "received"} == {(default, "host"), ("docker0", "bridge")}
     assert {(link, column) for link, column in found if column == "bridge"} == {
@@ -27,7 +27,7 @@ async def test_a_datagram_on_the_machine_s_link_reaches_host_mode_and_one_on_doc
     }  # fmt: skip
     assert found["docker0", "bridge"].client_seen.startswith("172.17.0.1:")
     assert {one.error for one in found.values()} == {""}
-    lost = {key: one.unavailable for key, one in found.items() if one.reason != "received"}
+    lost = {key: one.unavailable or "" for key, one in found.items() if one.reason != "received"}
     assert all("did not arrive" in why and "as expected" in why for why in lost.values())
     assert "joins the group on its own eth0" in lost[default, "bridge"]
     assert f"joins the group on {default}, not on docker0" in lost["docker0", "host"]

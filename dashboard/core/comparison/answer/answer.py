@@ -36,7 +36,7 @@ def describe_same(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     same = {row_id(row): row for row in rows if row.relation is Relation.SAME}
     if len(running) < 2 or not same:
         return ""
-    names = []
+    names: list[str] = []
     for identity, name in _NAMED_IF_SAME.items():
         row = same.get(identity)
         text = row.cells.get(running[0].key) if row is not None else None
