@@ -119,7 +119,7 @@ async def one_round(server: Server, machine: Machine, number: int) -> None:
             await measure_once(server, frames.experiment)
     if number % 5 == 0:
         await hold_class(server)
-    # A removed experiment has no page any more, but the lab still removes its containers.
+    # A removed experiment no longer has a page, but the lab still removes its containers.
     if await machine.leftovers():
         raise BenchmarkError(f"of a removed experiment stay: {sorted(machine.objects())}")
 

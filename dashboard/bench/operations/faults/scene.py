@@ -133,7 +133,7 @@ class Machine:
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:
-        """How much of what belongs to others is not as it was. ``ran``: the engine ran all the time, so that the
+        """How much of what belongs to others has changed. ``ran``: the engine ran all the time, so that the
         container runs since the same moment."""
         pairs = list(zip(self._foreign_state(), self._foreign, strict=True))
         return sum(now != before for now, before in (pairs if ran else pairs[:2]))
