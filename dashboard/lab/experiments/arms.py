@@ -58,8 +58,7 @@ NOT_ISOLATED = (
 class Arms:
     """The containers and networks of one round; each outcome goes to the recorder.
 
-    ``stopping`` is checked before each new container: a stop during a launch ends the launch.
-    """
+    ``stopping`` is checked before each new container: a stop during a launch ends the launch."""
 
     def __init__(
         self, context: Context, record: Record, recorder: Recorder, observer: Observer, stopping: Callable[[], bool]
@@ -72,7 +71,7 @@ class Arms:
         self._images: Images = {}
         self._networks = ExperimentNetworks(context, record, observer)
         self._creating_networks: asyncio.Future[None] | None = None
-        self._machine: asyncio.Future[None] | None = None
+        self._machine: asyncio.Future[None]
 
     async def prepare_images(self, progress: Callable[[str, float | None], None]) -> str:
         """Gets every image; returns a notice for the user."""
@@ -121,7 +120,7 @@ class Arms:
                 case CollectExited():
                     await self.collect_exited(arm.key, action.container)
                 case Adopt():
-                    await self._until_machine_is_read()
+                    await asyncio.shield(self._machine)
                     await self.observe(arm, action.container, adopted=True)
                 case Start():
                     await self._start(arm, action.container)
@@ -161,7 +160,7 @@ class Arms:
         config = container_config(
             replace(arm, image=reference),
             name=name,
-            labels=self._labels(arm.key),
+            labels=self._context.labels(experiment, arm.key) | {LABEL_ROUND: str(self._record.round)},
             network=own_network(experiment, arm),
             attached=attached_networks(experiment, arm),
             target_container=target.id if target else (arm.target and container_name(experiment, arm.target)),
@@ -181,15 +180,8 @@ class Arms:
         )
         return created.id
 
-    def _labels(self, arm: str) -> dict[str, str]:
-        return self._context.labels(self._record.id, arm) | {LABEL_ROUND: str(self._record.round)}
-
-    async def _until_machine_is_read(self) -> None:
-        if self._machine is not None:
-            await asyncio.shield(self._machine)
-
     async def _start(self, arm: ArmSpec, container: str) -> None:
-        await self._until_machine_is_read()
+        await asyncio.shield(self._machine)
         await self._context.engine.start_container(container)
         self._recorder.set_column(arm.key, STARTED, step=LaunchStep.READ)
         database, experiment = self._context.database, self._record.id
