@@ -111,7 +111,7 @@ def test_closing_ends_the_process(session: requests.Session, tmp_path: Path, ign
 async def test_connections_are_closed_outside_the_thread_of_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = DockerEngine("ssh://example.test")
     threads: list[threading.Thread] = []
-    monkeypatch.setattr(engine, "_forget", lambda: threads.append(threading.current_thread()))
+    monkeypatch.setattr(engine._connection, "forget", lambda: threads.append(threading.current_thread()))
     await engine.close()
     (thread,) = threads
     assert thread is not threading.current_thread()
