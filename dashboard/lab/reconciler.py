@@ -15,6 +15,7 @@ from dashboard.lab.claims.engines import private_engine_version
 from dashboard.lab.claims.worker import ClaimWorker
 from dashboard.lab.context import Context
 from dashboard.lab.engine.events import EngineEvents
+from dashboard.lab.experiments.concurrency import Passes
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.housekeeping import keep_tidy
 from dashboard.lab.measurements.worker import MeasurementWorker
@@ -62,6 +63,7 @@ class Lab:
         self._engine = EngineEvents(context, self._drivers, self.wake)
         self._passed_at = context.clock()
         self._private_engine = ""
+        self._passes = Passes()
 
     def driver_of(self, experiment: str) -> ExperimentDriver | None:
         """The driver of an experiment, if this lab has one."""
@@ -183,7 +185,7 @@ class Lab:
                     log.warning("a pass of the lab failed: %s; trying again", error)
                 else:
                     log.exception("a pass of the lab failed; trying again")
-                asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+                self._retry()
 
     async def _pass(self, *, first: bool, woken: bool) -> None:
         mine = [record for record in await self._load() if self._is_mine(record)]
@@ -221,33 +223,54 @@ class Lab:
         task.add_done_callback(self._tasks.discard)
 
     async def _settle(self, record: Record) -> None:
-        try:
-            found = await self._driver_for(record.id)
-            if found is None:
-                return
-            driver, record = found
-            await self._engine.wait(driver)
-            await driver.settle(record)
-            if self._measurer is not None:
-                await self._measurer.look()
-            if driver.troubled and not driver.ended:
-                asyncio.get_running_loop().call_later(RETRY_S, self.wake)
-            removed = record.wanted is Wanted.REMOVED
-            if driver.ended and (removed or self._only is None):
+        with self._passes.counted(record.id):
+            try:
+                await self._pass_over(record.id)
+            except Exception as error:
+                if isinstance(error, DatabaseError):
+                    log.warning("a pass of experiment %s failed: %s; trying again", record.id, error)
+                else:
+                    log.exception("a pass of experiment %s failed; trying again", record.id)
+                self._retry()
+
+    async def _pass_over(self, experiment: str) -> None:
+        found = await self._driver_for(experiment)
+        if found is None:
+            return
+        driver, record = found
+        await self._engine.wait(driver)
+        await driver.settle(record)
+        if self._measurer is not None:
+            await self._measurer.look()
+        if driver.ended:
+            await self._close_ended(experiment)
+        elif driver.troubled:
+            self._retry()
+
+    async def _close_ended(self, experiment: str) -> None:
+        """Closes the driver of an ended experiment, unless another pass uses it: then that pass does it.
+
+        Until the driver is closed, no pass gets another one: two drivers would number their entries alike.
+        """
+        record = await self.context.database.run(experiment_store.load, experiment)
+        driver = self._drivers.get(experiment)
+        if driver is None or not driver.ended or self._passes.under_way(experiment) > 1:
+            return
+        removed = record is not None and record.wanted is Wanted.REMOVED
+        if removed or self._only is None:
+            with self._passes.closing(experiment):
                 await driver.close()
-                self._drivers.pop(record.id, None)
-            if driver.ended and removed:
-                await self.context.database.run(experiment_store.delete, record.id)
-                self.context.publisher.wake(record.id)
-        except Exception as error:
-            if isinstance(error, DatabaseError):
-                log.warning("a pass of experiment %s failed: %s; trying again", record.id, error)
-            else:
-                log.exception("a pass of experiment %s failed; trying again", record.id)
-            asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+                del self._drivers[experiment]
+        if removed:
+            await self.context.database.run(experiment_store.delete, experiment)
+            self.context.publisher.wake(experiment)
+
+    def _retry(self) -> None:
+        asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
     async def _driver_for(self, experiment: str) -> tuple[ExperimentDriver, Record] | None:
         """The driver and the newest record, read together; None if another pass has removed the experiment."""
+        await self._passes.until_closed(experiment)
         known = experiment in self._drivers
 
         def read() -> tuple[Record, View | None] | None:

@@ -12,6 +12,7 @@ import pytest
 from django.db import DatabaseError, OperationalError
 from django.utils import timezone
 
+from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, LaunchStep, Phase
 from dashboard.core.experiments.networks import network_name
@@ -414,3 +415,31 @@ async def test_an_experiment_that_has_ended_keeps_no_entries_in_memory(fake_lab:
     await fake_lab.stop(identity)
     await eventually(lambda: recent_entries.recent(identity, 0) is None)
     assert await fake_lab.entries(identity)
+
+
+async def test_a_launch_while_the_ended_round_is_closed_has_one_driver(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await fake_lab.running("host")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    close = experiment.ExperimentDriver.close
+
+    async def slow(driver: experiment.ExperimentDriver) -> None:
+        entered.set()
+        await go_on.wait()
+        await close(driver)
+
+    monkeypatch.setattr(experiment.ExperimentDriver, "close", slow)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await asyncio.wait_for(entered.wait(), 20)
+    await fake_lab.want(identity, Wanted.RUNNING, again=True)
+    await eventually(lambda: fake_lab.lab._passes.under_way(identity) > 1)
+    go_on.set()
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    fake_lab.lab.wake()
+    driver = await eventually(lambda: fake_lab.lab.driver_of(identity))
+    await asyncio.wait_for(driver.settled(), 20)
+    entries = await fake_lab.entries(identity)
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    assert replay(entries) == driver.view
+    assert not [trouble for trouble in fake_lab.publisher.troubles if trouble]

@@ -1,9 +1,11 @@
-"""Concurrent work of which every part runs to its end."""
+"""Concurrent work of which every part runs to its end, and passes of which the last closes what they share."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 
 
 async def gather_all(*work: Awaitable[object]) -> None:
@@ -11,3 +13,40 @@ async def gather_all(*work: Awaitable[object]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+class Passes:
+    """The passes over each experiment that are under way. While one closes the experiment, others wait."""
+
+    def __init__(self) -> None:
+        self._under_way: Counter[str] = Counter()
+        self._closing: dict[str, asyncio.Event] = {}
+
+    @contextmanager
+    def counted(self, experiment: str) -> Iterator[None]:
+        """Counts one pass during the block."""
+        self._under_way[experiment] += 1
+        try:
+            yield
+        finally:
+            self._under_way[experiment] -= 1
+            self._under_way += Counter()  # drops what is 0
+
+    def under_way(self, experiment: str) -> int:
+        """The number of passes over an experiment that are under way."""
+        return self._under_way[experiment]
+
+    @contextmanager
+    def closing(self, experiment: str) -> Iterator[None]:
+        """Lets passes that begin during the block wait for its end."""
+        closed = self._closing[experiment] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._closing[experiment]
+            closed.set()
+
+    async def until_closed(self, experiment: str) -> None:
+        """Waits while the experiment is being closed."""
+        if experiment in self._closing:
+            await self._closing[experiment].wait()
