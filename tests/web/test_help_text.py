@@ -51,6 +51,7 @@ NONE_NEEDED = {
     ("measurements/measure.html", "to fix"): "a list of problems",
     ("reports/save.html", "The report was not saved"): "a problem",
     ("claims/claims.html", "group.topic"): "a group of claims; the page's heading says what they are",
+    ("claims/_question.html", "question.title"): "an entry of a list",
     ("claims/misconception.html", "What people expect"): "is an explanation itself",
     ("claims/_revealed.html", "Why"): "is an explanation itself",
     ("claims/_revealed.html", "The fix"): "is an explanation itself",
