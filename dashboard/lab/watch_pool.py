@@ -75,6 +75,21 @@ class _Shared:
             self.namespace.close()
 
 
+async def _open(pid: int, path: str) -> Namespace:
+    """Opens a namespace in a thread; if the caller is cancelled meanwhile, the namespace is closed."""
+    opening = asyncio.ensure_future(asyncio.to_thread(Namespace.of_machine, pid, path))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_opened)
+        raise
+
+
+def _close_opened(opening: asyncio.Future[Namespace]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
 class WatchPool:
     """Opens a watch at the first subscription, and closes it after the last one."""
 
@@ -95,9 +110,9 @@ class WatchPool:
         process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
         rules of the firewall; it is empty for an engine that names none. ``path``: see ``Namespace.of_machine``."""
         subscription = _Subscription(on_change, pid, engine_pid)
-        namespace = await asyncio.to_thread(Namespace.of_machine, pid, path)
-        inode = namespace.inode
         async with self._lock:
+            namespace = await _open(pid, path)
+            inode = namespace.inode
             shared = self._shared.get(inode)
             if shared is not None:
                 namespace.close()

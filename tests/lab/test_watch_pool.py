@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,26 @@ async def test_a_link_that_appears_during_the_first_reading_has_the_rules_read_a
     readings.released.set()
     await subscribing
     await eventually(lambda: readings.started == 2)
+
+
+async def test_a_namespace_that_opens_after_its_subscriber_was_cancelled_is_closed(
+    pool: WatchPool, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    opened: list[Namespace] = []
+    real = Namespace.of_machine
+
+    def slow(pid: int, path: str = "") -> Namespace:
+        entered.set()
+        assert go_on.wait(20)
+        opened.append(real(pid, path))
+        return opened[0]
+
+    monkeypatch.setattr(Namespace, "of_machine", slow)
+    subscribing = asyncio.ensure_future(pool.subscribe(object(), zoo.pid, Seen(), nobody))
+    await eventually(entered.is_set)
+    subscribing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await subscribing
+    go_on.set()
+    await eventually(lambda: opened and "closed" in repr(opened[0]))
