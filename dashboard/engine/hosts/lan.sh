@@ -47,6 +47,7 @@ link set lan up
 route add default dev lo
 BATCH
     # Frames between ports of the switch do not pass the router's rules.
+    # shellcheck disable=SC2016  # the inner shell expands $file
     nsenter --net="$run/lan" sh -c '
         for file in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do
             [ ! -e "$file" ] || echo 0 > "$file"
