@@ -12,7 +12,6 @@ from django.db import DatabaseError, transaction
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, ModeReport, Phase
-from dashboard.core.experiments.presets.catalogue import PRESETS
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment
