@@ -261,9 +261,10 @@ class Lab:
             with self._passes.closing(experiment):
                 await driver.close()
                 del self._drivers[experiment]
-        if removed:
-            await self.context.database.run(experiment_store.delete, experiment)
-            self.context.publisher.wake(experiment)
+                if removed:
+                    # A pass that waits must not find the record: it would begin with a new driver.
+                    await self.context.database.run(experiment_store.delete, experiment)
+                    self.context.publisher.wake(experiment)
 
     def _retry(self) -> None:
         asyncio.get_running_loop().call_later(RETRY_S, self.wake)

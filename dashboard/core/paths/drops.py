@@ -13,7 +13,8 @@ from dataclasses import dataclass
 _COUNTED = re.compile(r"^\[(\d+):\d+\]\s+")
 _POLICY = re.compile(r"^:(\S+) DROP \[(\d+):\d+\]")
 _NFT_COUNTER = re.compile(r"\bcounter packets (\d+) bytes \d+")
-_DROPS = re.compile(r"-j (?:DROP|REJECT)\b|\b(?:drop|reject)(?: with \S.*)?$")
+#: The Engine ends its own rules for nftables with a comment (moby, libnetwork/drivers/bridge/internal/nftabler).
+_DROPS = re.compile(r'-j (?:DROP|REJECT)\b|\b(?:drop|reject)(?: with [^"]+)?(?: comment ".*")?$')
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class TraceEvidence:
     counters and connections are read in place of the client's. ``own_addresses`` are the addresses of the client's
     namespace. ``veths`` join the server to bridges. The connections of both namespaces were read while the request was
     open. ``entries`` is None if connection tracking could not be read, and ``rules_error`` the reason why the NAT rules
-    could not.
+    could not, and ``filter_error`` that of the other rules.
     """
 
     target: str
@@ -70,3 +70,4 @@ class TraceEvidence:
     server_connections: tuple[ProcessConnection, ...] = ()
     entries: tuple[ConntrackEntry, ...] | None = None
     rules_error: str = ""
+    filter_error: str = ""

@@ -125,6 +125,8 @@ class _HopReader:
 
     def _filter(self) -> Hop:
         kind, title = HopKind.FILTER, "A rule of the machine drops the request"
+        if self.evidence.filter_error:
+            return Hop.not_seen(kind, title, self.evidence.filter_error)
         drops = read_drops(self.evidence.before.filter_rules, self.evidence.after.filter_rules)
         evidence = [f"+{drop.packets} packet{'' if drop.packets == 1 else 's'}: {drop.rule}" for drop in drops]
         if not drops:

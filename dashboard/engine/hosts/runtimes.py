@@ -31,7 +31,7 @@ map=0:{PROBED_ID}:2
 folder=$(mktemp -d "$1/.probe.XXXXXX")
 unshare --user --map-users=$map --map-groups=$map --setuid 0 --setgid 0 -- sleep {PROBE_TIMEOUT_S:.0f} &
 holder=$!
-trap 'kill $holder; ! mountpoint -q "$folder" || umount "$folder"; rmdir "$folder"' EXIT
+trap 'kill $holder 2> /dev/null || :; ! mountpoint -q "$folder" || umount "$folder"; rmdir "$folder"' EXIT
 until grep -qs " {PROBED_ID} " /proc/$holder/uid_map && grep -qs " {PROBED_ID} " /proc/$holder/gid_map; do
     kill -0 $holder
     sleep 0.005
@@ -126,7 +126,7 @@ def sharing_refusal(folder: Path) -> str:
     try:
         _mount_with_other_ids(folder)
     except _RefusedError as error:
-        return str(error)[:200]
+        return str(error).strip()[:200] or "for an unknown reason"
     return ""
 
 

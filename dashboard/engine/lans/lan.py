@@ -93,8 +93,12 @@ def list_lans(data_dir: Path) -> tuple[Lan, ...]:
 
 async def create_lan(data_dir: Path, place: LanPlace, count: int) -> Lan:
     """Create a LAN with ``count`` hosts; the number of ``place`` is that of the first host.
-    Raises PrivateHostError and leaves nothing if one cannot be started."""
+    Raises PrivateHostError and leaves nothing if one cannot be started, or if another command has created a LAN with
+    this name meanwhile."""
     first = await private_host.start(data_dir, lan=replace(place, number=1))
+    if any(host.lan.name == place.name and host.id != first.id for host in list_hosts(data_dir)):
+        await uninterrupted(private_host.stop(first))
+        raise private_host.PrivateHostError(f"There is a LAN {place.name}: choose another name, or remove it first.")
     hosts = [first]
 
     async def join(number: int) -> None:

@@ -244,11 +244,14 @@ class EngineTestbed(TestbedReader):
             await asyncio.wait(self._calls)
         await self._servers.close()
         for place, undo in reversed(self._undo):
-            with suppress(NotTestableError):
+            # The host or the container may be gone: the rest is removed in any case.
+            with suppress(NotTestableError, EngineError, OSError):
                 await self.execute(place, undo)
-        for other in self._others:
-            left += await other.close()
-        await self._engines.aclose()
+        try:
+            for other in self._others:
+                left += await other.close()
+        finally:
+            await self._engines.aclose()
         for file, text in self._files.items():
             await asyncio.to_thread(file.write_text, text)
         await self._observer.close()

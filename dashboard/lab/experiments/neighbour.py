@@ -30,6 +30,6 @@ async def explain_drop(machine: Namespace, backend: str, repeat: Callable[[], Aw
     before = await read_counted_listing(machine, backend, ipv6=ipv6)
     await repeat()
     after = await read_counted_listing(machine, backend, ipv6=ipv6)
-    if after.error:
-        return f"The machine's rules cannot be read: {after.error}"
+    if error := before.error or after.error:
+        return f"The machine's rules cannot be read: {error}"
     return describe_drops(read_drops(before.text.splitlines(), after.text.splitlines()))

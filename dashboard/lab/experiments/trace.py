@@ -173,6 +173,9 @@ class _TracedRequest:
         if not self._evidence.filtered:
             return ()
         listing = await read_counted_listing(self._near, self._backend, ipv6=":" in self._path.address)
+        if listing.error:
+            reason = f"the machine's rules cannot be read: {listing.error}"
+            self._evidence = replace(self._evidence, filter_error=reason)
         return tuple(listing.text.splitlines())
 
     async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:

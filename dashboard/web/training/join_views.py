@@ -100,7 +100,7 @@ def join(request: HttpRequest) -> HttpResponse:
     if row is None:
         return _page(request, 404, code_problem=_("No session has this code. Check it and try again."))
     if not invited:
-        _attempts().return_guess(address, now)
+        _return(_attempts().return_guess, address, now)
     return _join(request, row, address, now)
 
 
@@ -109,6 +109,12 @@ def _counted(take: Callable[[str, float], float], address: str, now: float) -> i
     seconds to wait, 0 if it may be made."""
     with _lock:
         return math.ceil(take(address, now))
+
+
+def _return(give_back: Callable[[str, float], None], address: str, now: float) -> None:
+    """Gives back an attempt that does not count."""
+    with _lock:
+        give_back(address, now)
 
 
 def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) -> HttpResponse:
@@ -129,10 +135,10 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
     try:
         _participant, token = participants.join(row.id, parse_name(request.POST.get("name", "")), now)
     except ValueError as error:
-        _attempts().return_join(address, now)
+        _return(_attempts().return_join, address, now)
         return _page(request, 400, name_problem=str(error), title=row.title, shown=format_code(row.code))
     except JoinRefusedError as error:
-        _attempts().return_join(address, now)
+        _return(_attempts().return_join, address, now)
         return _page(request, 409, name_problem=str(error), title=row.title)
     add_token(request, row.id, token)
     hub.wake(row.id)

@@ -21,9 +21,10 @@ COMMIT"""
 NFT = """table ip docker-bridges {{
 \tchain filter-FORWARD {{
 \t\ttype filter hook forward priority filter; policy accept;
-\t\toifname "docker0" counter packets {drop} bytes 60 drop comment
 \t\toifname "docker0" counter packets {drop} bytes 60 drop
+\t\tcounter packets {unpublished} bytes 60 drop comment "UNPUBLISHED PORT DROP"
 \t\tiifname "docker0" counter packets {accept} bytes 60 accept
+\t\tiifname "eth0" counter packets {accept} bytes 60 accept comment "never drop"
 \t\tcounter packets {reject} bytes 60 reject with icmp type admin-prohibited
 \t}}
 }}"""
@@ -34,7 +35,7 @@ def iptables(**counts: int) -> list[str]:
 
 
 def nft(**counts: int) -> list[str]:
-    return NFT.format(**{"drop": 1, "accept": 1, "reject": 0} | counts).splitlines()
+    return NFT.format(**{"drop": 1, "unpublished": 1, "accept": 1, "reject": 0} | counts).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,9 @@ def test_the_rules_of_iptables_whose_counter_moved(after: list[str], drops: tupl
 def test_the_rules_of_nftables_whose_counter_moved() -> None:
     where = "(table ip docker-bridges, chain filter-FORWARD)"
     assert read_drops(nft(), nft(drop=2)) == (Drop(1, f'rule “oifname "docker0" counter drop” {where}'),)
+    assert read_drops(nft(), nft(unpublished=2)) == (
+        Drop(1, f'rule “counter drop comment "UNPUBLISHED PORT DROP"” {where}'),
+    )
     assert read_drops(nft(), nft(accept=2)) == ()
     assert read_drops(nft(), nft(reject=2)) == (
         Drop(2, f"rule “counter reject with icmp type admin-prohibited” {where}"),

@@ -341,5 +341,13 @@ def test_a_rule_that_counted_a_packet_dropped_an_unanswered_request_from_outside
     assert from_outside(3, 3)[HopKind.FILTER] == (HopStatus.NOT_SEEN, ())
 
 
+def test_without_the_rules_no_drop_is_stated() -> None:
+    evidence = replace(BASE, filtered=True, filter_error="the machine's rules cannot be read: no nft")
+    evidence = replace(evidence, after=replace(evidence.after, filter_rules=("*filter", "[9:60] -A INPUT -j DROP")))
+    path = replace(PATH, kind=PathKind.LAN_PUBLISHED, client="neighbour")
+    hop = next(hop for hop in read_trace(path, evidence).hops if hop.kind is HopKind.FILTER)
+    assert (hop.seen, hop.reason) == (HopStatus.NOT_SEEN, "the machine's rules cannot be read: no nft")
+
+
 def test_rules_that_drop_are_not_a_hop_of_requests_from_the_machine() -> None:
     assert HopKind.FILTER not in {hop.kind for hop in read_trace(PATH, DNAT).hops}

@@ -59,6 +59,28 @@ def test_a_kernel_without_netem_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert netem_refusal() == ""
 
 
+async def test_a_name_that_another_command_takes_meanwhile_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mine, other = (PrivateHost(name, 1, 1, "", 1.0, tmp_path, 1, lan=OFFICE) for name in ("mine", "other"))
+    stopped: list[str] = []
+
+    async def start(*_: object, **__: object) -> PrivateHost:
+        return mine
+
+    async def stop(host: PrivateHost) -> None:
+        stopped.append(host.id)
+
+    monkeypatch.setattr(private_host, "start", start)
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(lans, "list_hosts", lambda _folder: (other, mine))
+    with pytest.raises(private_host.PrivateHostError, match="There is a LAN office"):
+        await create_lan(tmp_path, OFFICE, 1)
+    assert stopped == ["mine"]
+    monkeypatch.setattr(lans, "list_hosts", lambda _folder: (mine,))
+    assert (await create_lan(tmp_path, OFFICE, 1)).hosts == (mine,)
+
+
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder; at the end its hosts are removed."""

@@ -141,3 +141,20 @@ async def test_a_removed_container_is_gone(engine: ClaimEngine) -> None:
     testbed = EngineTestbed(engine, LABELS, "nm-testbed")
     assert (await testbed.inspect(Container("", "0" * 64))).status == "gone"
     assert await testbed.close() == ()
+
+
+async def test_a_change_that_cannot_be_undone_keeps_nothing_else(
+    engine: ClaimEngine, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    async def gone(*_: object) -> tuple[int, str]:
+        raise EngineError("No such container: router", 404)
+
+    async with open_testbed(engine, LABELS, "nm-testbed") as testbed:
+        await testbed.create_network("docker network create lab")
+        testbed._undo.append((MACHINE, "iptables -D INPUT -j DROP"))
+        testbed._engines.callback(ended.append, "host")
+        monkeypatch.setattr(testbed, "execute", gone)
+    assert ended == ["host"]
+    assert await fake.networks(LABELS) == ()

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pytest
+
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import NEIGHBOUR
+from dashboard.core.namespaces.firewall_listings import Listing
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
+from dashboard.lab.experiments import neighbour
 from dashboard.lab.experiments.actions import column_namespace, try_paths
-from dashboard.lab.experiments.neighbour import find_neighbour
+from dashboard.lab.experiments.neighbour import explain_drop, find_neighbour
+from dashboard.netns.namespace import Namespace
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
@@ -112,3 +118,20 @@ async def test_without_a_private_host_there_is_no_neighbour(lab_harness: LabHarn
     assert not find_neighbour(
         replace(context, info=replace(context.info, endpoint="unix:///run/netmodes/no/docker.sock"))
     )
+
+
+async def test_without_both_listings_no_rule_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Listing("*filter\n[9:60] -A INPUT -j DROP\n")
+    for listings in ([Listing(error="busy"), counted], [counted, Listing(error="busy")]):
+
+        async def read(*_: object, left: list[Listing] = listings, **__: object) -> Listing:
+            return left.pop(0)
+
+        async def repeat() -> None:
+            pass
+
+        monkeypatch.setattr(neighbour, "read_counted_listing", read)
+        with Namespace.of_pid(os.getpid()) as machine:
+            assert await explain_drop(machine, "iptables", repeat, ipv6=False) == (
+                "The machine's rules cannot be read: busy"
+            )
