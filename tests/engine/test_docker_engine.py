@@ -273,7 +273,7 @@ async def test_an_archive_that_is_none_is_refused(engine: DockerEngine, tmp_path
         await engine.import_image(str(archive), "netmodes-test:bad", ())
 
 
-async def test_a_pull_without_a_registry_says_so(engine: DockerEngine) -> None:
+async def test_a_pull_without_a_registry_reports_it(engine: DockerEngine) -> None:
     with pytest.raises(EngineUnreachable, match="No registry answer"):
         async for _step in engine.pull("netmodes-nowhere/image:1"):
             pass

@@ -1,4 +1,4 @@
-"""``soak``: launches, a class and measurements for half an hour: memory, descriptors and threads of the server."""
+"""``soak``: memory, descriptors and threads of the server in half an hour of launches, sessions and measurements."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from dashboard.store.measurements import LIVE
 
 LIMIT_S = 2400.0
 SECONDS, QUICK_S = 1800.0, 180.0
-#: The first part of the time, in which modules are imported and caches filled: it is not judged.
+#: The first part of the time, in which modules are imported and caches filled. It is not judged.
 WARM_UP = 0.25
 MAX_SLOPE_MB_H = 1.0
 PARTICIPANTS = 10
@@ -30,7 +30,7 @@ WAIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The server's processes when nothing of a round is left: seconds since the start, and the sums over them."""
+    """The sums over the server's processes after a round was cleaned up, and the seconds since the start."""
 
     at_s: float
     memory_mb: float
@@ -39,7 +39,7 @@ class Sample:
 
 
 def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
-    """The slope of the least-squares line through (seconds, value), per hour; 0 if all have the same time."""
+    """The slope of the least-squares line through (seconds, value), per hour; 0 if all samples have the same time."""
     count = len(samples)
     mean_x, mean_y = sum(x for x, _ in samples) / count, sum(y for _, y in samples) / count
     spread = sum((x - mean_x) ** 2 for x, _ in samples)
@@ -47,7 +47,7 @@ def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def growth(samples: Sequence[float]) -> float:
-    """How much the highest value of the last third exceeds the highest of the first third."""
+    """The highest value of the last third minus that of the first third."""
     third = max(1, len(samples) // 3)
     return max(samples[-third:]) - max(samples[:third])
 
@@ -80,7 +80,7 @@ def figures_of(samples: Sequence[Sample], *, judged: bool) -> tuple[Figure, ...]
 
 
 async def measure_once(server: Server, experiment: str) -> None:
-    """One short measurement, until it ends."""
+    """Runs one short measurement to its end."""
     form = {"probe": "tcp-rr", "seconds": "1"}
     started = await asyncio.to_thread(server.post, f"/experiments/{experiment}/measure/", form, "/measurements/.+")
     end = time.monotonic() + WAIT_S
@@ -93,7 +93,7 @@ async def measure_once(server: Server, experiment: str) -> None:
 
 
 async def hold_class(server: Server) -> None:
-    """A session in which participants join and predict, and which is deleted."""
+    """Holds a session in which participants join and predict, and deletes it."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, PARTICIPANTS)
     async with websocket_clients(server.host) as participants:
         await join(participants, instructor, PARTICIPANTS, 2.0)
@@ -107,7 +107,7 @@ async def hold_class(server: Server) -> None:
 
 
 async def one_round(server: Server, machine: Machine, number: int) -> None:
-    """An experiment that is watched, read, stopped and launched again; a measurement and a class in turn."""
+    """Watches, reads, stops and relaunches an experiment; in some rounds also measures it and holds a session."""
     async with server.running_experiment(MODES) as frames:
         page = f"/experiments/{frames.experiment}/"
         await asyncio.to_thread(server.get, page)
@@ -121,7 +121,7 @@ async def one_round(server: Server, machine: Machine, number: int) -> None:
         await hold_class(server)
     # A removed experiment no longer has a page, but the lab still removes its containers.
     if await machine.leftovers():
-        raise BenchmarkError(f"of a removed experiment stay: {sorted(machine.objects())}")
+        raise BenchmarkError(f"a removed experiment left behind: {sorted(machine.objects())}")
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
@@ -144,13 +144,13 @@ async def benchmark(run: BenchmarkRun) -> Result:
     last = warm[-1]
     return Result(
         "soak",
-        f"Soak: launches, classes and measurements for {seconds / 60:g} minutes",
+        f"Soak: launches, sessions and measurements for {seconds / 60:g} minutes",
         f"memory grows by at most {MAX_SLOPE_MB_H:g} MB/h after warm-up; descriptors and threads do not grow",
         figures_of(warm, judged=not run.quick),
         (
             f"{number} rounds; the first {seconds * WARM_UP / 60:.2g} minutes are warm-up.",
             f"Last sample: {last.memory_mb:.1f} MB, {last.descriptors:g} descriptors, {last.threads:g} threads.",
-            f"Growth: the highest value of the last third less that of the first third, of {len(warm)} samples.",
-            *(("A slope of minutes is too uncertain: --quick judges nothing.",) if run.quick else ()),
+            f"Growth: the highest value of the last third minus that of the first third, of {len(warm)} samples.",
+            *(("The slope over a few minutes is too uncertain: --quick judges nothing.",) if run.quick else ()),
         ),
     )

@@ -8,9 +8,9 @@ HELP: tuple[Help, ...] = (
         "questions",
         _("questions"),
         _(
-            "What people ask about Docker's networks, in their words. A search finds a question by what you see. Its "
-            "statements are claims: Run executes them, on your engine or on a private host, and shows the verdict with "
-            "the evidence."
+            "Common questions about Docker's networks. Search by what you see. The statements of an answer are "
+            "claims: Run executes them, on your engine or on a private host, and shows the verdict with the "
+            "evidence."
         ),
         "docs/claims.md",
         "./netmodes claims --list",

@@ -1,4 +1,4 @@
-"""Rules of the packet filter that dropped packets between two listings, read by their meaning.
+"""Finds the rules of the packet filter that dropped packets between two listings.
 
 Both backends are supported: ``iptables-save -c`` (iptables-save(8)) and ``nft list ruleset`` (nft(8)).
 """

@@ -59,8 +59,8 @@ def route_gateway(state: NamespaceState, address: str) -> str | None:
 
 
 def leads_on(path: Path) -> bool:
-    """Whether something was seen that answers or forwards requests on a path from outside: for a published port a nat
-    rule or docker-proxy."""
+    """Whether a path from outside leads to a program that answers, or to a rule or process that forwards: a published
+    port needs a nat rule or docker-proxy."""
     return path.kind is not PathKind.LAN_PUBLISHED or len(path.hops) > 1
 
 
@@ -116,7 +116,7 @@ def _published(
         yield replace(path, title=f"{title}, published on loopback only") if loopback else path
         veth = next((one for one in veths if global_addresses(one.inner, family)), None)
         if veth is not None and mapping.host_address in {"", ANY_ADDRESS[family], address}:
-            # Where docker-proxy runs, Docker's rules exclude what comes from the bridge itself.
+            # Where docker-proxy runs, Docker's rules exclude packets from the bridge itself.
             forwarding = _proxied(machine, veths, address, mapping)
             if not forwarding or not forwarding[0].startswith(DOCKER_PROXY):
                 forwarding = _translated(column, machine, veths, address, mapping) or forwarding
@@ -132,7 +132,7 @@ def _published(
 def _translated(
     column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
-    """The hops of what a nat rule leads from an address and a published port to the container; empty without a rule."""
+    """The hops of the nat rule that leads from an address and a published port to the container; empty without one."""
     family = family_of(address)
     rules, _unread = translations(column, machine, veths, family)
     rule = find_translation(rules, "tcp", address, mapping.host_port).translation
@@ -146,7 +146,7 @@ def _translated(
 def _proxied(
     machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
-    """The hops of what a process forwards that listens on a published port; empty if none listens."""
+    """The hops through the process that listens on a published port; empty if no process listens."""
     listener = next(listeners_on(machine, "tcp", family_of(address), mapping.host_port, address), None)
     if listener is None:
         return ()

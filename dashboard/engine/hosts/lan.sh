@@ -1,18 +1,18 @@
 # shellcheck shell=sh disable=SC2154  # $folder, $run and $net are those of the script that sources this one
-# The LAN of a host, so that it looks like a machine: eth0 with an address in the host's network namespace ($net), a switch
-# and a router in a namespace of their own, and neighbours without Docker in others. The router rejects everything else. It
+# The LAN of a host, which makes the host look like a machine: eth0 with an address in the host's network namespace ($net),
+# a switch and a router in another namespace, and neighbours without Docker in further ones. The router rejects the rest. It
 # rejects with a firewall rule because the kernel limits the rate of ICMP for routing errors (net.ipv4.route.error_cost),
 # and every name lookup would take seconds to fail. A neighbour has routes through the first host to the networks from which
-# Docker takes its subnets: whether its packets reach a container is then decided by the host's rules alone.
-# The namespaces live as long as these mounts, and so as long as a host on the LAN.
+# Docker takes its subnets: so only the host's rules decide whether its packets reach a container.
+# The namespaces last as long as these mounts, and so until the last host on the LAN stops.
 
-# The host's number, of neighbours, MTU, delay in milliseconds and loss in percent of each link; and of another host, whose
-# LAN this one joins: its folder for sockets as this machine sees it, and its folder. - is nothing.
+# The host's number, the number of neighbours, and the MTU, delay in milliseconds and loss in percent of each link; then, if
+# this host joins the LAN of another one, that host's folder for sockets as this machine sees it, and its folder. - is nothing.
 number=1 neighbours=1 mtu=1500 delay=- loss=- joined=- files=-
 [ ! -e "$folder/lan" ] || read -r number neighbours mtu delay loss joined files < "$folder/lan"
 ipv4=192.0.2.$((number + 1)) ipv6=2001:db8::$((number + 1))
 
-hold_namespace() { # a new one, or that of the joined LAN
+hold_namespace() { # creates a namespace, or holds that of the joined LAN
     : > "$run/$1"
     if [ "$joined" = - ]; then
         unshare --net="$run/$1" true
@@ -25,7 +25,7 @@ hold_namespace() { # a new one, or that of the joined LAN
     stat -Lc %i "$run/$1" > "$folder/netns-$1"
 }
 
-join_switch() { # a link of the namespace lan
+join_switch() { # connects a link of the namespace lan
     nsenter --net="$run/lan" ip -batch - <<BATCH
 link set $1 master lan mtu $mtu
 link set $1 up

@@ -72,7 +72,7 @@ def prepare(
 
 
 def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
-    """What ``lan.sh`` reads."""
+    """The line that ``lan.sh`` reads."""
     where = f"/proc/{joined.pid}/root{RUN / joined.id} {joined.folder}" if joined is not None else "- -"
     return f"{lan.number} {lan.neighbours} {lan.mtu} {lan.delay_ms or '-'} {lan.loss_percent or '-'} {where}\n"
 

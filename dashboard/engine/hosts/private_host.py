@@ -83,9 +83,8 @@ async def start(
     prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
     started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
-    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). ``lan`` is its place on a LAN, that of ``joined`` or else a
-    new one. Raises PrivateHostError with a sentence and leaves nothing if
-    it fails."""
+    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). ``lan`` is its place on the LAN of the host ``joined``, or on
+    a new one. Raises PrivateHostError with a sentence and leaves nothing if it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):

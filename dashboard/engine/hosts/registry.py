@@ -17,8 +17,8 @@ RECORD = "host.json"
 
 @dataclass(frozen=True, slots=True)
 class LanPlace:
-    """The place of a host on a LAN: the LAN's name, empty for one of its own; the host's number on it from 1, which is
-    part of its addresses; the number of neighbours; and of every link the MTU, delay and loss, 0 for none."""
+    """The place of a host on a LAN: the LAN's name, empty for the host's own LAN; the host's number, from 1, which
+    determines its addresses; the number of neighbours; and the MTU, delay and loss of every link, 0 for none."""
 
     name: str = ""
     number: int = 1

@@ -91,7 +91,7 @@ def user_namespace_refusal() -> str:
 
 
 class _RefusedError(Exception):
-    """The machine does not permit it; ``str()`` states the reason."""
+    """The machine does not permit an operation; ``str()`` states the reason."""
 
 
 def _probe(*command: str) -> subprocess.CompletedProcess[str]:
@@ -137,7 +137,7 @@ def _mount_with_other_ids(folder: Path) -> None:
     done = _probe(*space, "/bin/sh", "-eu", "-c", SHARING_PROBE, "sh", str(folder))
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
-        # Without "mount: FOLDER: ".
+        # The message without "mount: FOLDER: ".
         raise _RefusedError(lines[0].rpartition(".probe.")[2][8:] if lines else f"exit status {done.returncode}")
     if done.stdout.strip() != str(PROBED_ID):
         raise _RefusedError("mount(8) ignores X-mount.idmap, which needs util-linux 2.39")

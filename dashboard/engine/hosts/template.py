@@ -1,8 +1,8 @@
 """A data-root with the lab image, prepared once and shared by many private hosts.
 
 Small files are copied for each host; the image's layers are mounted read-only into each and exist once on disk and once
-in the page cache. A host that removes the image removes only its own mount. Where the file system does not permit that
-(``runtimes.sharing_refusal``), each host gets a copy."""
+in the page cache. A host that removes the image removes only its own mount. Where the file system does not permit such
+mounts (``runtimes.sharing_refusal``), each host gets a copy."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Named LANs: several private hosts and neighbours on one switch, with a router.
 
-Each host holds the namespaces of the LAN: it lasts as long as one of them. Needs what ``private_host`` needs."""
+Each host holds the namespaces of the LAN, so the LAN lasts until its last host stops. The requirements are those of
+``private_host``."""
 
 from __future__ import annotations
 
@@ -18,11 +19,11 @@ from dashboard.interrupts import uninterrupted
 
 MAX_HOSTS = 8
 MAX_NEIGHBOURS = 4
-#: The least and the greatest MTU: IPv6 needs 1280 bytes (RFC 8200, section 5), veth carries up to 65535.
+#: The smallest and the largest MTU: IPv6 needs 1280 bytes (RFC 8200, section 5), veth carries up to 65535.
 MTUS = range(1280, 65536)
 MAX_DELAY_MS = 1000
 MAX_LOSS_PERCENT = 50
-#: Tries the queueing discipline in a network namespace that ends with the command.
+#: Tests the queueing discipline in a network namespace that ends with the command.
 NETEM = "ip link add name a type veth peer name b && tc qdisc add dev a root netem delay 1ms"
 
 
@@ -35,7 +36,7 @@ class Lan:
 
     @property
     def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
-        """Of each neighbour the inode of its network namespace and its addresses."""
+        """The inode of the network namespace, and the addresses, of each neighbour."""
         found = []
         for number in range(self.hosts[0].lan.neighbours):
             file = self.hosts[0].folder / f"netns-neighbour{number + 1 if number else ''}"
@@ -44,7 +45,7 @@ class Lan:
 
 
 def describe_problem(place: LanPlace, hosts: int) -> str:
-    """Why there can be no such LAN; empty if there can."""
+    """Why the LAN cannot be created; empty if it can."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", place.name):
         return "The name of a LAN has 1 to 20 lower-case letters, digits and hyphens, and begins with a letter."
     limits = (
@@ -61,7 +62,7 @@ def describe_problem(place: LanPlace, hosts: int) -> str:
 
 
 def netem_refusal() -> str:
-    """Why links can have no delay and loss here; empty if they can. Blocks."""
+    """Why links cannot have delay and loss here; empty if they can. Blocks."""
     done = subprocess.run(
         ["unshare", "--net", "--", "sh", "-c", NETEM],
         capture_output=True,
@@ -93,12 +94,14 @@ def list_lans(data_dir: Path) -> tuple[Lan, ...]:
 
 async def create_lan(data_dir: Path, place: LanPlace, count: int) -> Lan:
     """Create a LAN with ``count`` hosts; the number of ``place`` is that of the first host.
-    Raises PrivateHostError and leaves nothing if one cannot be started, or if another command has created a LAN with
-    this name meanwhile."""
+    Raises PrivateHostError and leaves nothing if a host cannot be started, or if another command has created a LAN with
+    this name in the meantime."""
     first = await private_host.start(data_dir, lan=replace(place, number=1))
     if any(host.lan.name == place.name and host.id != first.id for host in list_hosts(data_dir)):
         await uninterrupted(private_host.stop(first))
-        raise private_host.PrivateHostError(f"There is a LAN {place.name}: choose another name, or remove it first.")
+        raise private_host.PrivateHostError(
+            f"The LAN {place.name} already exists: choose another name, or remove it first."
+        )
     hosts = [first]
 
     async def join(number: int) -> None:
@@ -121,5 +124,5 @@ async def _stop_when_started(joining: Iterable[asyncio.Future[None]], hosts: lis
 
 
 async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:
-    """Stop hosts; with the last one of a LAN the LAN ends."""
+    """Stop hosts. A LAN ends with its last host."""
     await asyncio.gather(*(private_host.stop(host) for host in hosts))

@@ -35,7 +35,7 @@ def host_json(host: PrivateHost) -> dict[str, Any]:
 
 async def add_image(host: PrivateHost, folder: Path, say: Callable[[str], None]) -> None:
     """Loads the lab image as nginx."""
-    # Only this uses an engine: the SDK takes as long to import as the rest of the command.
+    # Imported here because only this needs the SDK, which takes as long to import as the rest of the command.
     from dashboard.engine.docker_engine import DockerEngine
 
     engine = DockerEngine(f"unix://{host.socket}")

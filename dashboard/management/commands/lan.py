@@ -41,11 +41,11 @@ class Command(NetmodesCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove")
         create = actions.add_parser("create", help="create a LAN with a router, private hosts and neighbours")
         create.add_argument("name", metavar="NAME", help="the name of the LAN")
-        create.add_argument("--hosts", type=int, default=2, metavar="N", help="how many private hosts (default 2)")
-        create.add_argument("--neighbours", type=int, default=1, metavar="N", help="how many neighbours (default 1)")
+        create.add_argument("--hosts", type=int, default=2, metavar="N", help="number of private hosts (default 2)")
+        create.add_argument("--neighbours", type=int, default=1, metavar="N", help="number of neighbours (default 1)")
         create.add_argument("--mtu", type=int, default=1500, help="the MTU of every link (default 1500)")
         create.add_argument("--delay", type=int, default=0, metavar="MS", help="delay packets on every link")
-        create.add_argument("--loss", type=int, default=0, metavar="PERCENT", help="lose packets on every link")
+        create.add_argument("--loss", type=int, default=0, metavar="PERCENT", help="drop packets on every link")
         add_privileged_hosts(create)
         listing = actions.add_parser("list", help="list LANs with their hosts and neighbours")
         remove = actions.add_parser("remove", help="stop and remove LANs with all their hosts")
@@ -60,7 +60,7 @@ class Command(NetmodesCommand):
         if action != "list":
             require_root("A LAN")
         lans = self.run(lambda: getattr(self, f"_{action}")(options))
-        # Of removed LANs nothing is left to read.
+        # The state of a removed LAN can no longer be read.
         documents = [{"name": lan.name} if action == "remove" else lan_json(lan) for lan in lans]
         if options["json"]:
             self.print_json({"schema": "lans/1", "lans": documents})
@@ -72,7 +72,7 @@ class Command(NetmodesCommand):
             for netns, addresses in lan.neighbours if action != "remove" else ():
                 self.stdout.write(f"  {addresses[0]}  neighbour  netns {netns}")
         if not lans:
-            self.stdout.write("There is no LAN.")
+            self.stdout.write("No LANs.")
 
     async def _create(self, options: dict[str, Any]) -> tuple[Lan, ...]:
         folder, name, count = configuration.data_dir(), options["name"], options["hosts"]
@@ -80,7 +80,7 @@ class Command(NetmodesCommand):
         if problem := describe_problem(place, count):
             raise CommandError(problem, returncode=WRONG_USAGE)
         if any(lan.name == name for lan in list_lans(folder)):
-            raise CommandError(f"There is a LAN {name}: choose another name, or remove it first.")
+            raise CommandError(f"The LAN {name} already exists: choose another name, or remove it first.")
         if (place.delay_ms or place.loss_percent) and (problem := await asyncio.to_thread(netem_refusal)):
             raise CommandError(problem)
         self.say(f"Creating the LAN {name} with {count} private host{'s' if count != 1 else ''}")

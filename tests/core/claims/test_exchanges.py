@@ -138,7 +138,7 @@ async def test_an_engine_with_options_is_started_first() -> None:
         ("ip route show", ""),
     ],
 )
-def test_a_change_has_a_line_that_takes_it_back(line: str, undo: str) -> None:
+def test_a_change_has_a_line_that_reverts_it(line: str, undo: str) -> None:
     assert undo_line(line) == undo
 
 

@@ -108,7 +108,7 @@ def test_items_with_the_most_words_are_found_in_their_order() -> None:
     assert search("x" * 10_000, texts, str) == ()
 
 
-def test_the_page_searches_in_the_same_way_while_a_person_types() -> None:
+def test_the_page_searches_in_the_same_way_as_the_server() -> None:
     """``tests/js/search.test.mjs`` runs the same vectors."""
     for vector in json.loads(VECTORS.read_text()):
         texts = vector["texts"]

@@ -78,13 +78,13 @@ def test_a_new_rule_counts_from_zero() -> None:
     )
 
 
-def test_equal_rules_are_told_apart() -> None:
+def test_equal_rules_are_distinguished() -> None:
     lines = ["*filter", "[1:60] -A FORWARD -j DROP", "[1:60] -A FORWARD -j DROP"]
     after = ["*filter", "[1:60] -A FORWARD -j DROP", "[4:60] -A FORWARD -j DROP"]
     assert read_drops(lines, after) == (Drop(3, "rule “-A FORWARD -j DROP” (table filter)"),)
 
 
-def test_drops_in_a_sentence() -> None:
+def test_drops_are_described_in_a_sentence() -> None:
     assert describe_drops(()) == ""
     assert describe_drops((Drop(1, "rule A"), Drop(2, "rule B"))) == (
         "The machine dropped it: rule A (1 packet); rule B (2 packets)."

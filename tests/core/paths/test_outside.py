@@ -21,7 +21,7 @@ def outside(columns: Columns, states: States) -> list[Path]:
     return [path for path in find_paths(columns, states) if path.kind in FILTERED_KINDS]
 
 
-def test_without_a_neighbour_there_are_none() -> None:
+def test_without_a_neighbour_there_are_no_such_paths() -> None:
     assert outside(*make_scene(("host", "bridge"))) == []
 
 
@@ -49,7 +49,7 @@ def test_the_neighbour_reaches_a_bridge_where_it_is_published_and_where_it_has_a
     assert (PathKind.HAIRPIN, Family.INET6) not in paths
 
 
-def test_without_docker_proxy_the_own_published_port_is_reached_through_dnat() -> None:
+def test_without_docker_proxy_a_container_reaches_its_own_published_port_through_dnat() -> None:
     columns, states = with_neighbour(*make_scene(("bridge",)))
     machine = states[MACHINE]
     listeners = tuple(one for one in machine.listeners if one.process != "docker-proxy")

@@ -144,7 +144,7 @@ def test_a_class_behind_one_address_joins_at_once_and_a_flood_does_not() -> None
     assert flood.wait_s("192.0.2.1", 60.0) == 0, "it may still try a code"
 
 
-def test_what_is_taken_before_it_is_tried_can_be_given_back() -> None:
+def test_a_reserved_join_or_guess_can_be_returned() -> None:
     limit = JoinRateLimit(Rate(2, 0.1), Rate(3, 0.25), Rate(1, 0.1))
     assert [limit.take_guess("a", 0.0) for _ in range(3)] == [0.0, 0.0, 10.0]
     limit.return_guess("a", 0.0)

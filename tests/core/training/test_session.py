@@ -70,7 +70,7 @@ def test_groups_are_filled_one_after_the_other(size: int, people: int) -> None:
         assert next_group(groups, size) == left, "a free place is taken first"
 
 
-def test_the_number_of_a_group_that_has_no_members_any_more_is_not_used_again() -> None:
+def test_the_number_of_a_group_without_members_is_not_reused() -> None:
     assert next_group([1, 3], 1, past={1, 2, 3}) == 4
     assert next_group([], 1, past={1}) == 2
     assert next_group([1, 3], 2, past={1, 2, 3}) == 1, "a team with a free place has members"

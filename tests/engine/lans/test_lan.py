@@ -37,7 +37,7 @@ OFFICE = LanPlace("office")
         (replace(OFFICE, loss_percent=100), 2, "The loss in percent of a LAN: from 0 to 50, not 100."),
     ],
 )
-def test_a_lan_that_cannot_be_is_refused_in_a_sentence(place: LanPlace, hosts: int, problem: str) -> None:
+def test_an_invalid_lan_is_refused_with_a_sentence(place: LanPlace, hosts: int, problem: str) -> None:
     assert describe_problem(place, hosts).startswith(problem)
     assert bool(describe_problem(place, hosts)) is bool(problem)
 
@@ -50,7 +50,7 @@ def test_hosts_are_grouped_by_the_name_of_their_lan(tmp_path: Path) -> None:
     assert [(lan.name, [one.id for one in lan.hosts]) for lan in found] == [("cellar", ["d"]), ("office", ["a", "b"])]
 
 
-def test_a_kernel_without_netem_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_without_netem_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lans, "NETEM", "echo 'Specified qdisc kind is unknown.' >&2; exit 2")
     refusal = netem_refusal()
     assert "(tc netem: Specified qdisc kind is unknown.)" in refusal

@@ -61,7 +61,7 @@ async def test_a_transfer_completes_stalls_or_has_no_connection(testbed: EngineT
 
 
 @pytest.mark.engine
-async def test_what_is_changed_is_taken_back(engine_host: PrivateEngine) -> None:
+async def test_changes_are_reverted(engine_host: PrivateEngine) -> None:
     engine, watches = DockerEngine(engine_host.endpoint), WatchPool()
     target = await open_engine(engine, CACHE, watches, engine_host.host)
     rule = "INPUT -p tcp --dport 8317 -j DROP"

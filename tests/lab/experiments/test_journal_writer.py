@@ -117,7 +117,7 @@ async def test_a_failed_write_is_repeated_and_published_as_trouble(
     assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == ["one", "two"]
 
 
-async def test_a_commit_of_which_the_answer_was_lost_is_not_repeated_for_ever(
+async def test_a_commit_with_a_lost_response_is_not_repeated_forever(
     writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = experiment_store.append

@@ -240,7 +240,7 @@ async def test_the_machine_s_resolver_is_its_own(observer: Observer) -> None:
 
 
 @pytest.mark.parametrize("backend", ["iptables", ""], ids=["iptables", "unknown, as Podman's"])
-async def test_rules_of_the_firewall_are_those_of_the_column_that_asked(
+async def test_only_the_column_that_requests_firewall_rules_gets_them(
     observer: Observer, zoo: Zoo, backend: str
 ) -> None:
     target = subject(zoo, MACHINE)

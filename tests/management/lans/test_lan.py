@@ -23,7 +23,7 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
     text = nowhere.run("lan", "list").out
     assert f"192.0.2.3  host {lan['hosts'][1]['id']}  DOCKER_HOST=unix://" in text
     again = nowhere.run("lan", "create", "office")
-    assert (again.code, "There is a LAN office" in again.err) == (1, True)
+    assert (again.code, "The LAN office already exists" in again.err) == (1, True)
     removed = nowhere.run("lan", "remove", "office", "--json")
     assert removed.json == {"schema": "lans/1", "lans": [{"name": "office"}]}
     assert nowhere.run("hosts", "list", "--json").json["hosts"] == []
@@ -40,7 +40,9 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
         (("remove", "nothing"), 1, "Unknown LAN nothing: see"),
     ],
 )
-def test_wrong_usage_is_a_sentence(nowhere: Terminal, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_wrong_usage_is_answered_with_a_sentence(
+    nowhere: Terminal, arguments: tuple[str, ...], code: int, message: str
+) -> None:
     done = nowhere.run("lan", *arguments)
     assert done.code == code
     assert message in done.err

@@ -39,7 +39,7 @@ def test_teams_fill_up_and_a_participant_that_was_taken_away_is_free() -> None:
     assert participant(row, "d")[0].group == 1
 
 
-def test_a_newcomer_does_not_get_the_runs_of_a_participant_that_was_removed() -> None:
+def test_a_newcomer_does_not_get_the_runs_of_a_removed_participant() -> None:
     row = session(hosts="person", max_participants=2)
     ada, _ = participant(row, "Ada")
     participant(row, "Bob")

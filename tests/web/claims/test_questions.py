@@ -134,7 +134,7 @@ def test_the_verdict_of_a_question_is_that_of_its_statements(owner: Client) -> N
         (f"/questions/{QUESTION.id}/run/", {"claim": "bridge-veth"}, 400, "The question has no such statement"),
     ],
 )
-def test_what_does_not_exist_is_refused_with_advice(
+def test_an_unknown_question_or_claim_is_refused_with_advice(
     owner: Client, path: str, fields: dict[str, str], status: int, words: str
 ) -> None:
     response = owner.post(path, fields, **HERE)

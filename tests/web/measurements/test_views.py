@@ -110,7 +110,7 @@ def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
     assert Experiment.objects.count() == 1
 
 
-def test_a_full_disk_loses_nothing_that_was_entered(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_entered_values(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = experiment_store.create_experiment(make_spec("host", "bridge"))
     monkeypatch.setattr(storage, "disk_usage", lambda: DiskUsage(95, 5))
     answer = owner.post(

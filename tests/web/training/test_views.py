@@ -334,7 +334,7 @@ async def test_a_flood_of_newcomers_from_one_address_is_limited_and_others_join(
     assert 'value="Late"' in answer.text, "what was typed stays"
 
 
-async def test_joins_at_the_same_moment_cannot_all_pass_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_simultaneous_joins_cannot_exceed_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     row = await new()
     monkeypatch.setattr(join_views, "rate_limit", JoinRateLimit(joins=Rate(2, 0.001)))
     real, waits = participants.join, threading.Event()

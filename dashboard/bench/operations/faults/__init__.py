@@ -1,1 +1,1 @@
-"""Faults that the server must survive, injected into the real thing."""
+"""Faults that the server must survive, injected into a real server."""

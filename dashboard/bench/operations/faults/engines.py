@@ -27,7 +27,7 @@ KILLS, QUICK_KILLS = 10, 2
 
 @asynccontextmanager
 async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]:
-    """A private host that a fault may stop, with foreign objects."""
+    """A private host that a fault may stop, with foreign objects on its engine."""
     host = await private_host.start(folder, die_with_parent=True)
     try:
         engine = DockerEngine(host.endpoint, timeout_s=60)
@@ -43,20 +43,20 @@ async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]
 
 
 def shown(server: Server, experiment: str) -> tuple[str, set[str]]:
-    """The problem that an experiment shows, and the names of its containers that are shown as running."""
+    """The problem that an experiment shows, and the names of the containers that it shows as running."""
     snapshot = msgspec.json.decode(server.get(f"/api/experiments/{experiment}"))
     columns = [one for one in snapshot["columns"] if one["key"] != MACHINE and one["status"] == "running"]
     return snapshot["experiment"].get("problem") or "", {one["container"]["name"] for one in columns}
 
 
 def shows_the_truth(server: Server, machine: Machine, experiment: str) -> bool:
-    """Whether the experiment shows no problem, and as running exactly what ``docker ps`` lists."""
+    """Whether the experiment shows no problem, and shows exactly the containers that ``docker ps`` lists as running."""
     problem, names = shown(server, experiment)
     return not problem and names == machine.running()
 
 
 async def churn(machine: Machine, experiment: str, over: Callable[[], bool]) -> None:
-    """Restarts containers of an experiment, one at a time, until ``over``."""
+    """Restarts containers of an experiment, one at a time, until ``over()``."""
     names = sorted(await asyncio.to_thread(machine.running))
     while not over():
         for name in names:
@@ -64,7 +64,7 @@ async def churn(machine: Machine, experiment: str, over: Callable[[], bool]) -> 
 
 
 async def truth_after(server: Server, machine: Machine, experiment: str, since: float) -> float:
-    """Seconds since then until the server is ready and the experiment shows the truth."""
+    """The seconds from ``since`` until the server is ready and the experiment shows the engine's state."""
 
     async def holds() -> bool:
         return await ready(server) and await asyncio.to_thread(shows_the_truth, server, machine, experiment)
@@ -74,7 +74,7 @@ async def truth_after(server: Server, machine: Machine, experiment: str, since: 
 
 
 async def hang(run: BenchmarkRun, folder: Path) -> list[Trial]:
-    """The engine's process is suspended while containers restart."""
+    """Suspends the engine's process while containers restart."""
     trials = []
     async with own_engine(folder) as (host, machine), serving(folder / "server", endpoint=host.endpoint) as server:
         for number in range(QUICK_HANGS if run.quick else HANGS):
@@ -86,7 +86,7 @@ async def hang(run: BenchmarkRun, folder: Path) -> list[Trial]:
             await asyncio.sleep(CHURN_S)
             os.kill(host.pid, signal.SIGSTOP)
             try:
-                # The time of the hang does not fall together with the server's own periods.
+                # The hangs must not coincide with the server's own periods.
                 await asyncio.sleep(HANG_S + number / 4)
             finally:
                 over.set()
@@ -103,7 +103,7 @@ async def hang(run: BenchmarkRun, folder: Path) -> list[Trial]:
 
 
 async def kill(run: BenchmarkRun, folder: Path) -> list[Trial]:
-    """The engine is killed, with its containers, and started again."""
+    """Kills the engine with its containers, and starts it again."""
     trials = []
     async with own_engine(folder) as (first, machine), serving(folder / "server", endpoint=machine.endpoint) as server:
         host = first

@@ -1,4 +1,4 @@
-"""``faults``: the faults that the server must survive, on the real thing: lost, leaked, foreign touched, ready."""
+"""``faults``: faults in a real server: objects lost, left behind and touched, and the time until it is ready again."""
 
 from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.operations.faults import engines, hosts, kills, storage
@@ -10,14 +10,14 @@ READY = """
 Ready: from the end of the fault, or from the start of the next server, until /readyz answers 200 and the page equals
 docker ps, or a launch is accepted."""
 KILLED = """
-The server is killed at random points of launches, restarts, removals and saves. What that leaves behind is counted
-after the last kill, when every experiment is as acknowledged."""
-ACKNOWLEDGED = "Acknowledged: an answer of success to a launch, a save, a stop, a restart or a removal."
+The server is killed at random points of launches, restarts, removals and saves. What remains is counted after the last
+kill, when every experiment is in its acknowledged state."""
+ACKNOWLEDGED = "Acknowledged: the server responded with success to a launch, a save, a stop, a restart or a removal."
 NOTES = (*(" ".join(text.split()) for text in (READY, KILLED)), ACKNOWLEDGED)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """All faults, one after the other."""
+    """Injects all faults, one after the other."""
     trials: list[Trial] = []
     trials += await engines.hang(run, run.folder / "hang")
     trials += await engines.kill(run, run.folder / "kill")
@@ -29,7 +29,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
         trials += await kills.kill_repeatedly(run, run.folder / "killed", machine)
     return Result(
         "faults",
-        "Faults: what is lost, left behind and touched, and when the server is ready again",
+        "Faults: objects lost, left behind and touched, and the time until the server is ready again",
         f"nothing acknowledged is lost, nothing is left behind, nothing foreign is touched, ready within "
         f"{MAX_READY_S:g} s",
         figures_of(trials),

@@ -1,4 +1,4 @@
-"""The engine of a private host in a training session is killed: it is started again with its containers."""
+"""The engine of a private host in a training session is killed and must start again with its containers."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ KILLS, QUICK_KILLS = 5, 2
 
 
 async def kill(run: BenchmarkRun, machine: Machine) -> list[Trial]:
-    """One session with a host. Its container serves port 80; after each kill it must serve again."""
+    """Kills the host of a session. Its container serves port 80, and must serve again after each kill."""
     trials = []
     database = DatabaseThread()
     try:
@@ -45,7 +45,7 @@ async def kill(run: BenchmarkRun, machine: Machine) -> list[Trial]:
                 trials.append(Trial("private host killed", seconds, 0, 0, await asyncio.to_thread(machine.touched)))
                 run.say(f"private host killed: {trials[-1]}")
                 if number and number % 2 == 0:
-                    # Three ends within two minutes count as a host that is broken.
+                    # A host that ends three times within two minutes counts as broken.
                     await asyncio.sleep(120)
             ended = list(session.hosts.values())
             await session.end()

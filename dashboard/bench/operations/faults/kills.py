@@ -20,7 +20,7 @@ from dashboard.bench.server import Server, free_port, serving
 FAULT = "server killed"
 KILLS, QUICK_KILLS = 200, 10
 MAX_EXPERIMENTS = 4
-#: The server is killed so many seconds after it was ready, at most.
+#: The server is killed at most this many seconds after it was ready.
 LIFE_S = 2.5
 ACTIONS = ("launch", "save", "again", "remove", "stop")
 
@@ -28,7 +28,7 @@ ACTIONS = ("launch", "save", "again", "remove", "stop")
 def work(server: Server, ledger: Ledger, seed: int, over: threading.Event) -> None:
     """Launches, saves, restarts and removes experiments until the server no longer answers."""
     rng = random.Random(seed)  # noqa: S311 - nothing secret
-    # Its end is the fault: urllib3 reports it in several ways.
+    # The end of the server is the fault. urllib3 reports it in several ways.
     with suppress(urllib3.exceptions.HTTPError, OSError):
         while not over.is_set():
             known = sorted(ledger.experiments)
@@ -42,7 +42,7 @@ def work(server: Server, ledger: Ledger, seed: int, over: threading.Event) -> No
 
 
 async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
-    """One trial for each kill. What is left behind is counted once, after everything was removed."""
+    """Kills the server repeatedly, one trial for each kill. Counts leftovers once, after everything was removed."""
     kills = QUICK_KILLS if run.quick else KILLS
     rng = random.Random(kills)  # noqa: S311 - nothing secret
     ledger, port = Ledger(), free_port()

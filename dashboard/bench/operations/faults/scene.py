@@ -1,4 +1,4 @@
-"""What a fault must not harm: what the server has acknowledged, and containers and networks of others."""
+"""What a fault must not harm: what the server has acknowledged, and foreign containers and networks."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ FOREIGN = "foreign"
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float | None = None) -> float:
-    """Seconds until the condition holds; BenchmarkError after ``deadline_s`` (``DEADLINE_S``)."""
+    """The seconds until the condition holds. Raises BenchmarkError after ``deadline_s`` (default: ``DEADLINE_S``)."""
     started = time.monotonic()
     limit_s = DEADLINE_S if deadline_s is None else deadline_s
     while not await condition():
@@ -34,8 +34,8 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the server has acknowledged. ``experiments`` maps an id to whether it is to run; an experiment of which an
-    answer was lost is in ``open``: either outcome is right."""
+    """What the server has acknowledged. ``experiments`` maps an id to whether the experiment must run; ``open`` has the
+    experiments with a lost response: either outcome is correct."""
 
     experiments: dict[str, bool] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -66,11 +66,11 @@ class Ledger:
         if saved is not None:
             self.reports.add(saved[1])
         elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise BenchmarkError(f"saving was answered with {answer.status}")
+            raise BenchmarkError(f"the response to saving was {answer.status}")
 
     def take_stock(self, server: Server) -> int:
-        """How much of it the server no longer has. What only the server knows, such as a launch of which the answer
-        was lost, is noted."""
+        """The number of acknowledged objects that the server no longer has. Records what only the server knows,
+        such as a launch with a lost response."""
         there = phases(server)
         lost = [one for one in self.experiments if one not in there and one not in self.open]
         lost += [one for one in self.reports if server.ask("GET", f"/reports/{one}/").status != HTTPStatus.OK]
@@ -80,7 +80,7 @@ class Ledger:
         return len(lost)
 
     def is_settled(self, server: Server) -> bool:
-        """Whether every experiment has reached what was acknowledged."""
+        """Whether every experiment has reached its acknowledged state."""
         there = phases(server)
         wrong = [
             one
@@ -105,14 +105,14 @@ async def ready(server: Server) -> bool:
 
 
 class Machine:
-    """The engine of the scene, by its command line: with containers and a network that belong to others."""
+    """The engine of the scene, through its command line, with a foreign container and a foreign network."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self._foreign = ("", "", "")
 
     def docker(self, *arguments: str, check: bool = True) -> str:
-        """Stdout of the docker command; BenchmarkError if it fails and ``check`` is set."""
+        """Stdout of the docker command. Raises BenchmarkError if it fails and ``check`` is set."""
         command = ["docker", "-H", self.endpoint, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
         if check and done.returncode != 0:
@@ -126,15 +126,15 @@ class Machine:
         self._foreign = self._foreign_state()
 
     def _foreign_state(self) -> tuple[str, str, str]:
-        """The foreign network, the foreign container, and since when it runs."""
+        """The foreign network, the foreign container, and its start time."""
         network = self.docker("network", "inspect", "--format", "{{.Id}}", FOREIGN, check=False)
         container = self.docker("inspect", "--format", "{{.Id}} {{.Image}}", FOREIGN, check=False)
         runs = self.docker("inspect", "--format", "{{.State.Running}} {{.State.StartedAt}}", FOREIGN, check=False)
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:
-        """How much of what belongs to others has changed. ``ran``: the engine ran all the time, so that the
-        container runs since the same moment."""
+        """How many foreign objects have changed. ``ran``: the engine ran all the time, so the container must have
+        the same start time."""
         pairs = list(zip(self._foreign_state(), self._foreign, strict=True))
         return sum(now != before for now, before in (pairs if ran else pairs[:2]))
 
@@ -152,8 +152,8 @@ class Machine:
         return {name for name in self.objects() if name.split("-")[1] not in known}
 
     async def leftovers(self, known: Collection[str] = ()) -> int:
-        """Waits until no experiment but those ``known`` has containers or networks: removal goes on in the background.
-        Returns how many stay."""
+        """Waits until only experiments of ``known`` have containers or networks: removal continues in the background.
+        Returns how many others remain."""
 
         async def nothing() -> bool:
             return not await asyncio.to_thread(self.strays, known)
@@ -164,7 +164,7 @@ class Machine:
 
 
 async def clear(server: Server, machine: Machine, ledger: Ledger) -> int:
-    """Removes every experiment; returns how many of their objects stay on the engine."""
+    """Removes every experiment; returns how many of their objects remain on the engine."""
     for identity in await asyncio.to_thread(phases, server):
         await asyncio.to_thread(ledger.act, server, identity, "remove")
     return await machine.leftovers()

@@ -26,7 +26,7 @@ ANSWER_S = 6.0
 
 
 class SmallDisk:
-    """A tmpfs in a mount namespace of its own, over a folder."""
+    """A tmpfs over a folder, in its own mount namespace."""
 
     def __init__(self, holder: int, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ async def small_disk(folder: Path) -> AsyncIterator[SmallDisk]:
 
 
 async def launches(server: Server, ledger: Ledger) -> bool:
-    """Whether a launch is accepted; BenchmarkError if it is answered late."""
+    """Whether a launch is accepted. Raises BenchmarkError if the response is late."""
     started = time.monotonic()
     try:
         await asyncio.to_thread(ledger.launch, server)
@@ -63,12 +63,12 @@ async def launches(server: Server, ledger: Ledger) -> bool:
 
 
 async def settle(server: Server, ledger: Ledger) -> None:
-    """Waits until every experiment is as acknowledged."""
+    """Waits until every experiment is in its acknowledged state."""
     await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
 
 
 async def trial_of(fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger) -> Trial:
-    """The trial of a fault that is over: checks everything, then removes everything."""
+    """The trial of a fault that has ended. Checks everything, then removes everything."""
     lost = await asyncio.to_thread(ledger.take_stock, server)
     await settle(server, ledger)
     leaked = await clear(server, machine, ledger)
@@ -76,7 +76,7 @@ async def trial_of(fault: str, seconds: float, server: Server, machine: Machine,
 
 
 async def fill(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
-    """The disk of the data folder fills up while an experiment runs, and is freed."""
+    """Fills the disk of the data folder while an experiment runs, and frees it."""
     ledger = Ledger()
     async with small_disk(folder) as disk, serving(folder, endpoint=machine.endpoint, inside=disk.inside) as server:
         experiment = await asyncio.to_thread(ledger.launch, server)
@@ -100,7 +100,7 @@ async def fill(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]
 
 
 async def lock(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
-    """Another process holds the database for ``LOCKED_S`` while an experiment is launched."""
+    """Locks the database in another process for ``LOCKED_S`` while an experiment is launched."""
     ledger = Ledger()
     async with serving(folder, endpoint=machine.endpoint) as server:
         await asyncio.to_thread(ledger.launch, server)
@@ -126,7 +126,7 @@ async def lock(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]
 
 
 async def damage(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
-    """The database is overwritten while it serves; the server is ended, and starts again with a copy."""
+    """Overwrites the database while the server runs, ends the server, and starts it again with a copy."""
     ledger, copy = Ledger(), folder / "copy.db"
     async with serving(folder, endpoint=machine.endpoint) as server:
         experiment = await asyncio.to_thread(ledger.launch, server)

@@ -1,4 +1,4 @@
-"""The results of injected faults, and the figures that they give. Pure."""
+"""The results of injected faults, and their figures. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ MAX_READY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One injected fault. ``ready_s``: from the end of the fault, or the start of the next server, until everything
-    answers and shows what is true. ``lost``: what the server had acknowledged and no longer has. ``leaked``: containers
-    and networks without an experiment, and files of hosts. ``touched``: containers and networks of others that are not
-    as before."""
+    """One injected fault. ``ready_s``: from the end of the fault, or the start of the next server, until the
+    server responds and shows the engine's state. ``lost``: acknowledged objects that the server no longer has.
+    ``leaked``: containers and networks without an experiment, and files of hosts. ``touched``: foreign containers and
+    networks that have changed."""
 
     fault: str
     ready_s: float

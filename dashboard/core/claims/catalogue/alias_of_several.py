@@ -33,7 +33,7 @@ def judge(observed: Observed) -> Judgement:
 CLAIM = Claim(
     id="alias-of-several",
     topic=Topic.DNS,
-    statement="Containers with the same --network-alias share the name: a lookup returns the addresses of all.",
+    statement="Containers with the same --network-alias share the name: a lookup returns all their addresses.",
     source="docker-run(1), --network-alias",
     observe=observe,
     judge=judge,

@@ -13,8 +13,8 @@ LINES = (
 CLAIM = Claim(
     id="bridge-reaches-lan-address",
     topic=Topic.BRIDGE,
-    statement="A bridge container reaches a service of the machine at the machine's own address on its network, "
-    "and keeps its own address as the client.",
+    statement="A bridge container reaches a service of the machine at the machine's own address, and the service "
+    "sees the container's address.",
     source="iptables(8): packets for the machine are not masqueraded",
     observe=observe_exchanges(LINES, Ask("client", "{machine}", 8151)),
     judge=judge_exchanges(answers("client.address")),

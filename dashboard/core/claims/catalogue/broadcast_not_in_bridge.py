@@ -1,4 +1,4 @@
-"""Broadcast of the LAN does not reach a bridge."""
+"""Broadcast from the LAN does not reach a bridge."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="A container in bridge mode does not receive broadcast from the LAN.",
     source="RFC 919; Docker documentation, “Bridge network driver”",
-    exact="Published as a UDP port it arrives through docker-proxy, from the gateway.",
+    exact="If the UDP port is published, the broadcast arrives through docker-proxy, from the gateway.",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "192.0.2.255", 8186),
     judge=judge_lost,
     lines=(

@@ -14,7 +14,7 @@ LINES = (
 CLAIM = Claim(
     id="client-between-containers",
     topic=Topic.BRIDGE,
-    statement="Between containers of one bridge network nothing is translated: the server sees the client "
+    statement="Requests between containers on one bridge network are not translated: the server sees the client "
     "container's own address.",
     source="Docker documentation, “Bridge network driver”",
     observe=observe_exchanges(LINES, Ask("client", "web.address", 80)),

@@ -41,7 +41,8 @@ def judge(observed: Observed) -> Judgement:
 CLAIM = Claim(
     id="connect-adds-names",
     topic=Topic.DNS,
-    statement="docker network connect gives a running container the names of the network at once, without a restart.",
+    statement="docker network connect lets a running container resolve the names on the network at once, without a "
+    "restart.",
     source="Docker documentation, “Bridge network driver”",
     observe=observe,
     judge=judge,

@@ -1,4 +1,4 @@
-"""DOCKER-USER does not concern host mode."""
+"""DOCKER-USER does not apply to host mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINES = (
 CLAIM = Claim(
     id="docker-user-not-host-mode",
     topic=Topic.INTERFERENCE,
-    statement="A rule in DOCKER-USER does not stop a server in host mode: its packets do not go through FORWARD.",
+    statement="A rule in DOCKER-USER does not block a server in host mode: its packets do not pass through FORWARD.",
     source="Docker documentation, “Docker with iptables”; iptables(8)",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8138)),
     judge=judge_exchanges(answers(), matched=False),

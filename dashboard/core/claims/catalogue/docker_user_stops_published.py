@@ -1,4 +1,4 @@
-"""A rule in DOCKER-USER stops a published port."""
+"""A rule in DOCKER-USER blocks a published port."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINES = (
 CLAIM = Claim(
     id="docker-user-stops-published",
     topic=Topic.PUBLISHING,
-    statement="A rule in DOCKER-USER stops a published port for other machines.",
+    statement="A rule in DOCKER-USER blocks a published port for other machines.",
     source="Docker documentation, “Docker with iptables”; iptables(8)",
     exact="The rule must name the container's port, because the packets are already translated.",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8131)),

@@ -25,10 +25,10 @@ def judge(policy: str) -> Judgement:
 CLAIM = Claim(
     id="forward-policy-drop",
     topic=Topic.BRIDGE,
-    statement="When the Engine enables IP forwarding at its start, it also sets the policy of FORWARD to DROP: "
-    "the machine no longer routes for others.",
+    statement="If the Engine enables IP forwarding when it starts, it also sets the policy of FORWARD to DROP: the "
+    "machine no longer routes for other machines.",
     source="Docker documentation, “Packet filtering and firewalls”: Docker on a router",
-    exact="Machines that already forwarded before the Engine started keep their policy.",
+    exact="A machine that already forwarded before the Engine started keeps its policy.",
     observe=observe,
     judge=judge,
     lines=(

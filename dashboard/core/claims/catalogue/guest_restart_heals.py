@@ -42,7 +42,7 @@ def judge(observed: Observed) -> Judgement:
 CLAIM = Claim(
     id="guest-restart-heals",
     topic=Topic.BRIDGE,
-    statement="After the owner's restart a restart of the guest joins the owner's new namespace.",
+    statement="After the owner restarts, the guest joins the owner's new namespace when it restarts too.",
     source="docker-run(1), --network container:; network_namespaces(7)",
     observe=observe,
     judge=judge,

@@ -1,4 +1,4 @@
-"""A rule in INPUT stops containers from using ports published on their own machine."""
+"""A rule in INPUT blocks requests from containers to ports published on their own machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLAIM = Claim(
     id="hairpin-needs-input",
     topic=Topic.PUBLISHING,
     statement="A container reaches a port published on its own machine through docker-proxy, so a rule in INPUT "
-    "stops it, although other machines reach the port.",
+    "blocks it, although other machines reach the port.",
     source="Moby, cmd/docker-proxy; iptables(8)",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8143), Ask("client", "{machine}", 8143)),
     judge=judge_exchanges(answers(), NO_CONNECTION, matched=True),

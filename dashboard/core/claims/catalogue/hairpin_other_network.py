@@ -1,4 +1,4 @@
-"""A published port connects networks that are isolated."""
+"""A published port connects isolated networks."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ LINES = ("docker run -d --name web -p 8166:80 IMAGE",)
 CLAIM = Claim(
     id="hairpin-own-port",
     topic=Topic.PUBLISHING,
-    statement="A container reaches its own published port at the machine's address; docker-proxy serves it, so "
-    "the server sees the gateway.",
+    statement="A container reaches its own published port at the machine's address through docker-proxy, so the "
+    "server sees the gateway.",
     source="Moby, cmd/docker-proxy and nat rules of a bridge",
     observe=observe_exchanges(LINES, Ask("web", "{machine}", 8166)),
     judge=judge_exchanges(answers("web.gateway")),

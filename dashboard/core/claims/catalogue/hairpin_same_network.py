@@ -1,4 +1,4 @@
-"""A container reaches a neighbour's published port at the machine's address."""
+"""A container reaches the published port of another one at the machine's address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLAIM = Claim(
     statement="A container reaches the published port of another container on the same bridge at the machine's "
     "address; the server sees the gateway instead of the client.",
     source="Moby, cmd/docker-proxy and nat rules of a bridge",
-    exact="At the container's own address, or by its name on a user-defined network, nothing is translated.",
+    exact="Requests to the container's own address, or to its name on a user-defined network, are not translated.",
     observe=observe_exchanges(LINES, Ask("client", "{machine}", 8167)),
     judge=judge_exchanges(answers("web.gateway")),
     lines=(*LINES, "docker exec client wget -O- http://{machine}:8167/"),

@@ -1,4 +1,4 @@
-"""Host mode is the namespace of the Engine's process."""
+"""Host mode uses the namespace of the Engine's process."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def judge(observed: Observed) -> Judgement:
 CLAIM = Claim(
     id="host-mode-is-the-engines",
     topic=Topic.WHEN,
-    statement="Host mode is the network namespace of the Engine's process, even if that is not the machine's "
-    "first one: so it is with RootlessKit before 29.5, and in the virtual machine of Docker Desktop.",
+    statement="Host mode uses the network namespace of the Engine's process, even if that is not the machine's "
+    "initial one, as with RootlessKit before 29.5 and in the virtual machine of Docker Desktop.",
     source="network_namespaces(7); Docker documentation, “Rootless mode”: Troubleshooting",
-    exact="A private host of Netmodes has its own network namespace, as a rootless engine has.",
+    exact="A private host of Netmodes has its own network namespace, like a rootless engine.",
     observe=observe,
     judge=judge,
     lines=(

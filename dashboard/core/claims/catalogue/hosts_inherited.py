@@ -43,9 +43,9 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             PODMAN,
-            statement="In host mode the container has a new hosts file, without the names in the machine's.",
+            statement="In host mode the container has a new hosts file without the machine's names.",
             judge=judge_separate,
-            exact="Podman uses no base file for containers that are created through Docker's API (podman, "
+            exact="Podman uses no base file for containers created through Docker's API (podman, "
             "pkg/api/handlers/compat/containers_create.go), unless base_hosts_file in containers.conf names one.",
             mutation={"--network host": "--network host --add-host database:192.0.2.77"},
         ),

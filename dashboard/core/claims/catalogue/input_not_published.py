@@ -1,4 +1,4 @@
-"""A rule in INPUT does not stop a published port."""
+"""A rule in INPUT does not block a published port."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LINES = (
 CLAIM = Claim(
     id="input-not-published",
     topic=Topic.PUBLISHING,
-    statement="A rule in INPUT, as ufw and most firewalls write it, does not stop a published port: other "
-    "machines reach it, and the rule matches no packet.",
+    statement="A rule in INPUT, such as ufw and most firewalls add, does not block a published port: other machines "
+    "reach it, and the rule matches no packet.",
     source="Docker documentation, “Docker with iptables”; iptables(8)",
     exact="The packets are translated (DNAT) before the kernel decides between INPUT and FORWARD. Put such "
     "rules into DOCKER-USER.",

@@ -1,4 +1,4 @@
-"""A rule in INPUT stops containers on their way to the machine."""
+"""A rule in INPUT blocks requests from containers to their machine."""
 
 from __future__ import annotations
 

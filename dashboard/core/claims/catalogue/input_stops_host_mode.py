@@ -1,4 +1,4 @@
-"""A rule in INPUT stops a server in host mode."""
+"""A rule in INPUT blocks a server in host mode."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LINES = (
 CLAIM = Claim(
     id="input-stops-host-mode",
     topic=Topic.INTERFERENCE,
-    statement="A rule in INPUT stops a server in host mode: its packets are for the machine itself.",
+    statement="A rule in INPUT blocks a server in host mode: its packets are for the machine itself.",
     source="Docker documentation, “Packet filtering and firewalls”; iptables(8)",
-    exact="So a firewall that denies by default protects host mode, and not published ports.",
+    exact="A firewall that denies by default therefore protects host mode, but not published ports.",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8137)),
     judge=judge_exchanges(NO_CONNECTION, matched=True),
     lines=(*LINES, "curl http://{machine}:8137/  # on another machine"),

@@ -1,4 +1,4 @@
-"""A rule in INPUT stops requests that docker-proxy accepts."""
+"""A rule in INPUT blocks requests that docker-proxy accepts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LINES = (
 CLAIM = Claim(
     id="input-stops-proxy",
     topic=Topic.PUBLISHING,
-    statement="A port published from an IPv4-only bridge is reached over IPv6 through docker-proxy, a program of "
-    "the machine: there a rule in INPUT does stop it.",
+    statement="Over IPv6, docker-proxy serves a port published from an IPv4-only bridge. It is a program on the "
+    "machine, so a rule in INPUT blocks the requests.",
     source="Moby, cmd/docker-proxy; ip6tables(8)",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "2001:db8::2", 8141)),
     judge=judge_exchanges(NO_CONNECTION, matched=True),

@@ -36,7 +36,7 @@ CLAIM = Claim(
     id="internal-name-reaches-machine",
     topic=Topic.DNS,
     statement="With --add-host host.docker.internal:host-gateway a bridge container reaches a service of the "
-    "machine by that name, if it listens on all addresses.",
+    "machine by that name, if the service listens on all addresses.",
     source="docker-run(1), --add-host; dockerd(8), --host-gateway-ip",
     observe=observe,
     judge=judge,

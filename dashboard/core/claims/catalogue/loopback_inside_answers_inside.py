@@ -1,4 +1,4 @@
-"""A program bound to 127.0.0.1 answers inside its container only."""
+"""A program bound to 127.0.0.1 answers only inside its container."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ LINES = ("docker run -d --name web -e NETMODES_ADDRESS=127.0.0.1 IMAGE",)
 CLAIM = Claim(
     id="loopback-inside-answers-inside",
     topic=Topic.PUBLISHING,
-    statement="A program that binds to 127.0.0.1 inside a container answers there, and nowhere else: even the "
-    "container's own address refuses.",
+    statement="A program that binds to 127.0.0.1 inside a container answers only there: even the container's own "
+    "address refuses.",
     source="ip(7); network_namespaces(7)",
     observe=observe_exchanges(LINES, Ask("web", "127.0.0.1", 80), Ask("web", "web.address", 80)),
     judge=judge_exchanges(answers(), NO_CONNECTION),

@@ -12,8 +12,8 @@ LINES = ("docker run -d --name web -p 8149:80 -e NETMODES_ADDRESS=127.0.0.1 IMAG
 CLAIM = Claim(
     id="loopback-inside-from-lan",
     topic=Topic.PUBLISHING,
-    statement="For other machines a program that binds to 127.0.0.1 inside a bridge container refuses the "
-    "connection: the packets arrive at its eth0.",
+    statement="A program that binds to 127.0.0.1 inside a bridge container refuses connections from other machines: "
+    "their packets arrive at the container's eth0.",
     source="Docker documentation, “Port publishing and mapping”",
     exact="From the machine the same port looks different: docker-proxy accepts, and the response is empty.",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8149)),

@@ -12,7 +12,7 @@ LINES = ("docker run -d --name web -p 127.0.0.1:8159:80 IMAGE",)
 CLAIM = Claim(
     id="loopback-publish-not-from-lan",
     topic=Topic.PUBLISHING,
-    statement="A port published on 127.0.0.1 answers on the machine, and another machine cannot connect to it at "
+    statement="A port published on 127.0.0.1 answers on the machine, but another machine cannot connect to it at "
     "the machine's address.",
     source="Docker documentation, “Port publishing and mapping”",
     observe=observe_exchanges(LINES, Ask(MACHINE, "127.0.0.1", 8159), Ask(NEIGHBOUR, "{machine}", 8159)),

@@ -11,7 +11,7 @@ LINES = ("docker run -d --name web -p 127.0.0.1:8196:80 IMAGE",)
 
 
 async def observe(testbed: Testbed) -> Response:
-    """A request of the neighbour to 127.0.0.1, which it routes to the machine."""
+    """A request from the neighbour to 127.0.0.1, which the neighbour routes to the machine."""
     (container,) = await run_lines(testbed, *LINES)
     await testbed.wait_listening(container, 80)
     return await testbed.request_from_lan("127.0.0.1", 8196)
@@ -32,8 +32,7 @@ def judge_reachable(response: Response) -> Judgement:
 CLAIM = Claim(
     id="loopback-publish-routed",
     topic=Topic.PUBLISHING,
-    statement="Another machine that routes packets for 127.0.0.1 to this one cannot use a port that is published "
-    "on 127.0.0.1.",
+    statement="Another machine that routes packets for 127.0.0.1 to this one cannot use a port published on 127.0.0.1.",
     source="Docker documentation, “Port publishing and mapping”; moby/moby#45610",
     exact="Packets are translated (DNAT) before the kernel refuses loopback addresses on other interfaces.",
     observe=observe,
@@ -49,8 +48,8 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(before=(28, 0)),
-            statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port that is "
-            "published on 127.0.0.1: DNAT precedes the check.",
+            statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "
+            "127.0.0.1: DNAT precedes the check.",
             judge=judge_reachable,
             exact="Fixed in 28.0 by a rule in the raw table.",
             mutation={"-p 127.0.0.1:8196:80": "-p 127.0.0.2:8196:80"},

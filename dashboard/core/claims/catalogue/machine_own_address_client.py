@@ -1,4 +1,4 @@
-"""A request of the machine to its own address keeps that address."""
+"""A request from the machine to its own address keeps that address."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LINES = ("docker run -d --name web -p 8163:80 IMAGE",)
 CLAIM = Claim(
     id="machine-own-address-client",
     topic=Topic.PUBLISHING,
-    statement="The machine reaches a published port at its own address, and the server sees that address as its "
-    "client.",
+    statement="The machine reaches a published port at its own address, and the server sees that address as the "
+    "client's.",
     source="iptables-extensions(8), DNAT; Moby, nat OUTPUT rule",
     observe=observe_exchanges(LINES, Ask(MACHINE, "{machine}", 8163)),
     judge=judge_exchanges(answers("192.0.2.2")),

@@ -18,8 +18,8 @@ LINES = (
 CLAIM = Claim(
     id="macvlan-workaround",
     topic=Topic.BRIDGE,
-    statement="The machine reaches its macvlan containers after all with a macvlan interface of its own on the "
-    "same parent and a route through it.",
+    statement="With its own macvlan interface on the same parent, and a route through it, the machine reaches its "
+    "macvlan containers.",
     source="ip-link(8), macvlan; Docker documentation, “Macvlan network driver”",
     observe=observe_exchanges(LINES, Ask(MACHINE, "192.0.2.53", 80)),
     judge=judge_exchanges(answers("192.0.2.60")),

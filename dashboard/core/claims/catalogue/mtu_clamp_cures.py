@@ -1,4 +1,4 @@
-"""Clamping the MSS cures stalled transfers."""
+"""Clamping the MSS fixes stalled transfers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LINES = (
 CLAIM = Claim(
     id="mtu-clamp-cures",
     topic=Topic.BRIDGE,
-    statement="A rule of the machine that clamps the segment size (MSS) of forwarded connections cures stalled "
-    "transfers as well.",
+    statement="A rule on the machine that clamps the segment size (MSS) of forwarded connections also fixes stalled "
+    "transfers.",
     source="ip(7), IP_MTU_DISCOVER; RFC 2923; Docker documentation, “Bridge network driver”, "
     "com.docker.network.driver.mtu",
     observe=observe_transfers(LINES, "client", 8190, 500, 200_000),

@@ -1,4 +1,4 @@
-"""With ICMP a bridge container finds the smaller MTU."""
+"""With ICMP a bridge container discovers the smaller MTU."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ LINES = (
 CLAIM = Claim(
     id="mtu-in-host-mode",
     topic=Topic.BRIDGE,
-    statement="In host mode large transfers do not stall behind an uplink with a smaller MTU: the program's "
-    "packets have the uplink's size.",
+    statement="In host mode large transfers do not stall behind an uplink with a smaller MTU: the program's packets "
+    "fit the uplink's MTU.",
     source="ip(7), IP_MTU_DISCOVER; RFC 2923; Docker documentation, “Bridge network driver”, "
     "com.docker.network.driver.mtu",
     observe=observe_transfers(LINES, "client", 8190, 500, 200_000),

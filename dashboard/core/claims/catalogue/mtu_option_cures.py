@@ -1,4 +1,4 @@
-"""The MTU of the network cures stalled transfers."""
+"""The MTU of the network fixes stalled transfers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINES = (
 CLAIM = Claim(
     id="mtu-option-cures",
     topic=Topic.BRIDGE,
-    statement="A network with the MTU of the uplink cures stalled transfers without any ICMP message.",
+    statement="A network with the MTU of the uplink fixes stalled transfers, even without ICMP messages.",
     source="ip(7), IP_MTU_DISCOVER; RFC 2923; Docker documentation, “Bridge network driver”, "
     "com.docker.network.driver.mtu",
     observe=observe_transfers(LINES, "client", 8190, 500, 200_000),

@@ -19,7 +19,7 @@ CLAIM = Claim(
     "succeed, if the ICMP message “fragmentation needed” is filtered.",
     source="ip(7), IP_MTU_DISCOVER; RFC 2923; Docker documentation, “Bridge network driver”, "
     "com.docker.network.driver.mtu",
-    exact="The connection opens and small requests work, so it looks as if the server hangs.",
+    exact="The connection opens and small requests work, so the server seems to hang.",
     observe=observe_transfers(LINES, "client", 8190, 500, 200_000),
     judge=judge_stalled,
     lines=(

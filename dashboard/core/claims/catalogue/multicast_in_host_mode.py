@@ -1,4 +1,4 @@
-"""Multicast of the LAN reaches host mode."""
+"""Multicast from the LAN reaches host mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINES = ("docker run -d --name app --network host IMAGE sleep 60",)
 CLAIM = Claim(
     id="multicast-in-host-mode",
     topic=Topic.BRIDGE,
-    statement="A container in host mode receives multicast from other machines, as mDNS and SSDP need it.",
+    statement="A container in host mode receives multicast from other machines, as mDNS and SSDP require.",
     source="Docker documentation, “Host network driver”; RFC 1112",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "239.1.2.3", 8180),
     judge=judge_arrived(NEIGHBOUR_ADDRESS),

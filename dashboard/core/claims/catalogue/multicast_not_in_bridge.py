@@ -1,4 +1,4 @@
-"""Multicast of the LAN does not reach a bridge."""
+"""Multicast from the LAN does not reach a bridge."""
 
 from __future__ import annotations
 

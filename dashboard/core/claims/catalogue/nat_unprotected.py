@@ -15,8 +15,8 @@ LINES = (
 CLAIM = Claim(
     id="nat-unprotected",
     topic=Topic.PUBLISHING,
-    statement="In the gateway mode nat-unprotected another machine with a route reaches every port of a "
-    "container, published or not.",
+    statement="In gateway mode nat-unprotected, another machine with a route reaches every port of a container, "
+    "published or not.",
     source="Docker documentation, “Port publishing and mapping”, gateway modes",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "web.address", 80, routed=True)),
     judge=judge_exchanges(answers(NEIGHBOUR_ADDRESS)),

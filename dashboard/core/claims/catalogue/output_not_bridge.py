@@ -1,4 +1,4 @@
-"""A rule in OUTPUT does not stop requests of a bridge container."""
+"""A rule in OUTPUT does not block requests from a bridge container."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ LINES = (
 CLAIM = Claim(
     id="output-not-bridge",
     topic=Topic.INTERFERENCE,
-    statement="A rule in OUTPUT does not stop the requests of a bridge container to other machines: they are "
-    "forwarded.",
+    statement="A rule in OUTPUT does not block requests from a bridge container to other machines: they are forwarded.",
     source="iptables(8); Docker documentation, “Packet filtering and firewalls”",
     exact="A firewall that limits outgoing connections in OUTPUT does not limit containers.",
     observe=observe_exchanges(LINES, Ask("client", NEIGHBOUR_ADDRESS, 8140)),

@@ -1,4 +1,4 @@
-"""A rule in OUTPUT stops requests of a container in host mode."""
+"""A rule in OUTPUT blocks requests from a container in host mode."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LINES = (
 CLAIM = Claim(
     id="output-stops-host-mode",
     topic=Topic.INTERFERENCE,
-    statement="A rule in OUTPUT stops the requests of a container in host mode to other machines, as those of "
-    "every program of the machine.",
+    statement="A rule in OUTPUT blocks requests from a container in host mode to other machines, as it does for "
+    "every program on the machine.",
     source="iptables(8); network_namespaces(7)",
     observe=observe_exchanges(LINES, Ask("client", NEIGHBOUR_ADDRESS, 8139)),
     judge=judge_exchanges(NO_CONNECTION, matched=True),

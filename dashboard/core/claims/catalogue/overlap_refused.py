@@ -23,7 +23,8 @@ def judge(refusal: str) -> Judgement:
 CLAIM = Claim(
     id="overlap-refused",
     topic=Topic.BRIDGE,
-    statement="The Engine refuses a bridge network whose --subnet overlaps another Docker network: “Pool overlaps”.",
+    statement="The Engine refuses a bridge network if its --subnet overlaps that of another Docker network: “Pool "
+    "overlaps”.",
     source="docker-network-create(1), --subnet",
     observe=observe,
     judge=judge,

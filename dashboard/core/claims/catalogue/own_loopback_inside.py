@@ -13,8 +13,8 @@ LINES = (
 CLAIM = Claim(
     id="own-loopback-inside",
     topic=Topic.BRIDGE,
-    statement="127.0.0.1 in a bridge container is the container itself: a service of the machine on all "
-    "addresses refuses there.",
+    statement="127.0.0.1 in a bridge container is the container itself: a service of the machine is not reachable "
+    "there, even if it listens on all addresses.",
     source="network_namespaces(7)",
     observe=observe_exchanges(LINES, Ask("client", "127.0.0.1", 8152)),
     judge=judge_exchanges(NO_CONNECTION),

@@ -34,10 +34,10 @@ def judge(container: Container) -> Judgement:
 CLAIM = Claim(
     id="pool-avoids-routes",
     topic=Topic.BRIDGE,
-    statement="For a network without --subnet the Engine takes no subnet that the machine reaches directly "
-    "through an interface.",
+    statement="For a network without --subnet, the Engine does not choose a subnet that the machine reaches "
+    "directly through an interface.",
     source="Docker documentation, “Networking overview”: Subnet allocation",
-    exact="Only routes that exist at that moment count: a VPN that connects later collides.",
+    exact="Only routes that exist at that moment count: a VPN that connects later can collide.",
     observe=observe,
     judge=judge,
     lines=(

@@ -1,4 +1,4 @@
-"""The Engine takes subnets that are routed through a gateway."""
+"""The Engine can choose subnets that are routed through a gateway."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def judge(container: Container) -> Judgement:
 CLAIM = Claim(
     id="pool-takes-routed",
     topic=Topic.BRIDGE,
-    statement="For a network without --subnet the Engine does take a subnet that the machine reaches through a "
-    "gateway, as with OpenVPN: the network then cuts it off.",
+    statement="For a network without --subnet, the Engine can choose a subnet that the machine reaches through a "
+    "gateway, as with OpenVPN: the network then cuts that subnet off.",
     source="Docker documentation, “Networking overview”: Subnet allocation",
     observe=observe,
     judge=judge,

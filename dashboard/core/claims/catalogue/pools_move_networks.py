@@ -1,4 +1,4 @@
-"""default-address-pools decides where networks are."""
+"""default-address-pools sets the range of new networks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def judge(address: str) -> Judgement:
 CLAIM = Claim(
     id="pools-move-networks",
     topic=Topic.BRIDGE,
-    statement="default-address-pools decides from which range new networks take their subnets.",
+    statement="default-address-pools sets the range from which new networks take their subnets.",
     source="dockerd(8), --default-address-pool",
     observe=observe,
     judge=judge,

@@ -26,7 +26,7 @@ def judge(machine: NamespaceState) -> Judgement:
     listeners = listeners_on(machine, 8193)
     evidence = f"the machine's port 8193: {describe_listeners(listeners)}"
     proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
-    return holds_if(proved, "dockerd does not listen alone.", evidence)
+    return holds_if(proved, "dockerd is not the only listener.", evidence)
 
 
 CLAIM = Claim(

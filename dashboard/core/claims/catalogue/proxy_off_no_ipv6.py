@@ -13,8 +13,8 @@ LINES = ("docker run -d --name web -p 8170:80 IMAGE",)
 CLAIM = Claim(
     id="proxy-off-no-ipv6",
     topic=Topic.PUBLISHING,
-    statement="With userland-proxy=false a port published from an IPv4-only bridge answers at 127.0.0.1 and not "
-    "at [::1].",
+    statement="With userland-proxy=false a port published from an IPv4-only bridge answers at 127.0.0.1, but not at "
+    "[::1].",
     source="dockerd(8), --userland-proxy; Docker documentation, “Port publishing and mapping”",
     observe=observe_exchanges_on(DAEMON, LINES, Ask(MACHINE, "127.0.0.1", 8170), Ask(MACHINE, "::1", 8170)),
     judge=judge_exchanges(answers(), NO_CONNECTION),

@@ -27,14 +27,16 @@ def judge(observed: Observed) -> Judgement:
     first, last = (int(word) for word in text.split())
     chosen = [int(binding["HostPort"]) for binding in ports.get("80/tcp") or ()]
     evidence = (f"NetworkSettings.Ports: {describe_ports(ports)}", f"ip_local_port_range: {first} to {last}")
-    return holds_if(bool(chosen) and all(first <= port <= last for port in chosen), "It is not.", *evidence)
+    return holds_if(
+        bool(chosen) and all(first <= port <= last for port in chosen), "The port is outside the range.", *evidence
+    )
 
 
 CLAIM = Claim(
     id="publish-all-random",
     topic=Topic.PUBLISHING,
-    statement="-P publishes exposed ports on ports of the machine that the Engine chooses from the kernel's "
-    "range for automatic ports.",
+    statement="-P publishes each exposed port on a port of the machine that the Engine chooses from the kernel's "
+    "range of automatic ports.",
     source="docker-run(1), --publish-all; ip(7), ip_local_port_range",
     observe=observe,
     judge=judge,

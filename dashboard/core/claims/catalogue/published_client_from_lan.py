@@ -15,8 +15,8 @@ CLAIM = Claim(
     statement="A server in bridge mode sees the real address of a client on another machine: DNAT changes the "
     "destination only.",
     source="Docker documentation, “Port publishing and mapping”; iptables-extensions(8), DNAT",
-    exact="It sees the gateway instead for requests that docker-proxy serves: those of the machine to "
-    "127.0.0.1, over IPv6 to an IPv4-only bridge, and always on Docker Desktop and in rootless mode.",
+    exact="For requests that docker-proxy serves, it sees the gateway instead: requests from the machine to "
+    "127.0.0.1, requests over IPv6 to an IPv4-only bridge, and all requests on Docker Desktop and in rootless mode.",
     observe=observe_exchanges(LINES, Ask(NEIGHBOUR, "{machine}", 8144)),
     judge=judge_exchanges(answers(NEIGHBOUR_ADDRESS)),
     lines=(*LINES, "curl http://{machine}:8144/  # on another machine"),

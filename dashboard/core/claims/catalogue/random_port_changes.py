@@ -1,4 +1,4 @@
-"""A port that the Engine chose changes at a restart."""
+"""A port that the Engine chose changes when the container restarts."""
 
 from __future__ import annotations
 

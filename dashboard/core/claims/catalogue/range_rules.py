@@ -1,4 +1,4 @@
-"""Each published port has a rule of its own."""
+"""Each published port has its own rule."""
 
 from __future__ import annotations
 

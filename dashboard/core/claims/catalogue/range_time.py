@@ -18,7 +18,7 @@ Observed = tuple[float, float]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """How long the Engine took to start a container with one port and with 30, in seconds: the shorter of two."""
+    """The seconds that the Engine took to start a container with one port and with 30; the shorter of two each."""
     first, first_range, second, second_range = await run_lines(testbed, *LINES)
     return min(first.start_s, second.start_s), min(first_range.start_s, second_range.start_s)
 
@@ -36,7 +36,7 @@ CLAIM = Claim(
     statement="A container that publishes 30 ports takes more than twice as long to start as one that publishes "
     "a single port.",
     source="Moby, libnetwork/portmapper; Docker documentation, “Host network driver”",
-    exact="The shorter of two starts counts, so that a busy machine does not decide.",
+    exact="The shorter of two starts counts, to limit the effect of a busy machine.",
     observe=observe,
     judge=judge,
     lines=(*LINES,),

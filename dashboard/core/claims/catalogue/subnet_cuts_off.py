@@ -34,8 +34,8 @@ def judge(observed: Observed) -> Judgement:
 CLAIM = Claim(
     id="subnet-cuts-off",
     topic=Topic.BRIDGE,
-    statement="A Docker network with the subnet of a network elsewhere cuts the machine off from it: the "
-    "bridge's route is more specific than the default route.",
+    statement="A Docker network with the same subnet as a remote network cuts the machine off from that network: "
+    "the bridge's route is more specific than the default route.",
     source="ip-route(8); Docker documentation, “Networking overview”: Subnet allocation",
     observe=observe,
     judge=judge,

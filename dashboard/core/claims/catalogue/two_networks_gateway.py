@@ -43,8 +43,8 @@ def judge(observed: Observed) -> Judgement:
 CLAIM = Claim(
     id="two-networks-gateway",
     topic=Topic.BRIDGE,
-    statement="Of two networks the one with the alphabetically first name provides the default route, whichever "
-    "is listed first.",
+    statement="For a container on two networks, the network with the alphabetically first name provides the default "
+    "route, in whichever order they are listed.",
     source="Docker documentation, “Networking overview”: Connecting to multiple networks; Moby, libnetwork/sandbox.go",
     exact="Since Engine 28.0 gw-priority decides, and the name only if priorities are equal.",
     observe=observe,

@@ -34,7 +34,9 @@ def judge(observed: Observed) -> Judgement:
         f"addresses by network: {len([address for address in container.addresses.values() if address])}",
         f"default routes: {', '.join(str(gateway) for gateway in defaults) or 'none'}",
     )
-    return holds_if(len(links) == 2 and len(defaults) == 1, "It is otherwise.", *evidence)
+    return holds_if(
+        len(links) == 2 and len(defaults) == 1, "It does not have two interfaces and one default route.", *evidence
+    )
 
 
 CLAIM = Claim(

@@ -29,13 +29,13 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(before=(28, 0)),
-            statement="Another machine with a route to a bridge network cannot use a port that is not published: the "
-            "policy of FORWARD drops it.",
+            statement="Another machine with a route to a bridge network cannot use a port that is not published: "
+            "the policy of FORWARD drops the packets.",
             judge=judge_exchanges(NO_CONNECTION),
             mutation={" --network {lab} IMAGE": " --network {lab} -p 8171:80 IMAGE"},
         ),
         Expectation(EngineCondition(iptables=False), not_testable="With iptables=false no rule drops anything."),
-        Expectation(PODMAN, not_testable="Podman drops nothing that is routed to a container."),
+        Expectation(PODMAN, not_testable="Podman does not drop packets that are routed to a container."),
         Expectation(
             EngineCondition(gateway_mode="routed"),
             statement="Another machine with a route to a routed bridge network cannot use a port that is not "

@@ -12,8 +12,8 @@ RESOLV_CONF = "nameserver 127.0.0.53\n"
 CLAIM = Claim(
     id="vpn-name-not-on-bridge",
     topic=Topic.DNS,
-    statement="On the default bridge names of a VPN do not resolve if the machine's only server is 127.0.0.53: "
-    "the container gets public servers instead.",
+    statement="On the default bridge, names on a VPN do not resolve if the machine's only server is 127.0.0.53: the "
+    "container gets public servers instead.",
     source="Docker documentation, “Networking overview”: DNS services; systemd-resolved(8)",
     observe=observe_vpn_name(LINE, RESOLV_CONF),
     judge=judge_no_names,

@@ -14,8 +14,8 @@ RESOLV_CONF = "nameserver 127.0.0.53\n"
 CLAIM = Claim(
     id="vpn-name-on-user-network",
     topic=Topic.DNS,
-    statement="On a user-defined network names of a VPN resolve although the machine's only server is "
-    "127.0.0.53: the Engine asks it from the machine.",
+    statement="On a user-defined network, names on a VPN resolve even if the machine's only server is 127.0.0.53: "
+    "the Engine queries it from the machine.",
     source="Docker documentation, “Networking overview”: DNS services; systemd-resolved(8)",
     observe=observe_vpn_name(LINE, RESOLV_CONF, NETWORK),
     judge=judge_names,

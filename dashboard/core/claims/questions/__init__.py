@@ -1,4 +1,4 @@
-"""The questions, by subject. A module with ``QUESTIONS`` adds its own: nothing else changes."""
+"""The questions, by subject. Every module in this package defines ``QUESTIONS``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.core.claims.question import Question
 
 @cache
 def all_questions() -> tuple[Question, ...]:
-    """Every question, by the order of the modules' names; ids are unique."""
+    """Every question, in the order of the modules' names; ids are unique."""
     modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return tuple(question for name in modules for question in import_module(f"{__name__}.{name}").QUESTIONS)
 

@@ -15,9 +15,9 @@ QUESTIONS = (
             "docker bypasses the firewall",
             "DOCKER-USER",
         ),
-        answer="Packets for a published port are translated and forwarded, and ufw's rules in INPUT see only "
-        "packets for the machine itself. Put rules into DOCKER-USER, where packets already have the "
-        "container's port, or publish on 127.0.0.1.",
+        answer="Packets for a published port are translated and forwarded, but ufw's rules in INPUT apply only to "
+        "packets for the machine itself. Put rules into DOCKER-USER, where packets already have the container's "
+        "port, or publish on 127.0.0.1.",
         claims=(
             "input-not-published",
             "docker-user-stops-published",
@@ -39,15 +39,15 @@ QUESTIONS = (
     ),
     Question(
         id="rules-in-host-mode",
-        title="Which firewall rules hold in host mode?",
+        title="Which firewall rules apply in host mode?",
         symptoms=(
             "DOCKER-USER has no effect in host mode",
             "port of host mode is blocked",
             "ufw blocks network_mode host",
             "iptables OUTPUT",
         ),
-        answer="In host mode the packets are the machine's own, so INPUT and OUTPUT hold and DOCKER-USER does "
-        "not. A firewall that denies by default blocks host mode until you allow the port.",
+        answer="In host mode the packets are the machine's own, so INPUT and OUTPUT apply and DOCKER-USER does not. "
+        "A firewall that denies by default blocks host mode until you allow the port.",
         claims=(
             "input-stops-host-mode",
             "docker-user-not-host-mode",
@@ -79,9 +79,9 @@ QUESTIONS = (
             "Docker 28 broke my VPN",
             "the machine no longer routes",
         ),
-        answer="Since 28.0 the machine drops packets from other interfaces for a container's own address, "
-        "published or not; before, published ports were accepted there. Use the published port, the "
-        "gateway mode routed or nat-unprotected, or allow-direct-routing.",
+        answer="Since 28.0 the machine drops packets from other interfaces for a container's own address, published "
+        "or not; earlier versions accept them for published ports. Use the published port, gateway mode routed or "
+        "nat-unprotected, or allow-direct-routing.",
         claims=(
             "direct-routing",
             "unpublished-from-lan",

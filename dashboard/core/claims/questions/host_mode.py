@@ -1,4 +1,4 @@
-"""Host mode: its ports, where it works, and how it meets bridges."""
+"""Host mode: its ports, where it works, and how it reaches bridges."""
 
 from __future__ import annotations
 
@@ -50,9 +50,8 @@ QUESTIONS = (
             "docker port prints nothing",
             "port in docker inspect but not published",
         ),
-        answer="docker ps lists published ports only: a container in host mode has none, and a port without "
-        "an arrow is exposed by its image and not published. Ask the kernel which process listens "
-        "instead: ss -Hltnp.",
+        answer="docker ps lists published ports only: a container in host mode has none, and a port without an "
+        "arrow is exposed by its image but not published. Ask the kernel which process listens instead: ss -Hltnp.",
         claims=(
             "discarded-mapping-stays",
             "exposed-not-published",
@@ -118,8 +117,8 @@ QUESTIONS = (
             "rootlesskit host network",
             "slirp4netns",
         ),
-        answer="A rootless Engine before 29.5 runs in a network namespace that RootlessKit made, and host "
-        "mode is that namespace, not the machine's. Publish the port with -p, or upgrade to 29.5.",
+        answer="A rootless Engine before 29.5 runs in a network namespace that RootlessKit created, and host mode "
+        "uses that namespace, not the machine's. Publish the port with -p, or upgrade to 29.5.",
         claims=(
             "host-mode-is-the-engines",
             "host-shares-netns",

@@ -51,8 +51,8 @@ QUESTIONS = (
             "no route to host",
             "works from other machines, not from the host",
         ),
-        answer="The kernel does not pass packets between a parent interface and its macvlan interfaces. Give "
-        "the machine a macvlan interface of its own on the same parent, with a route to the containers.",
+        answer="The kernel does not pass packets between a parent interface and its macvlan interfaces. Give the "
+        "machine its own macvlan interface on the same parent, with a route to the containers.",
         claims=(
             "macvlan-not-the-machine",
             "machine-not-macvlan",
@@ -85,10 +85,9 @@ QUESTIONS = (
             "Pool overlaps with other one on this address space",
             "VPN unreachable",
         ),
-        answer="A Docker network adds a route for its subnet, which wins over the default route: the real "
-        "network with these addresses is cut off. The Engine avoids the ranges of the machine's own "
-        "links, but not those behind a gateway or that appear later; default-address-pools and bip "
-        "move its networks.",
+        answer="A Docker network adds a route for its subnet, which takes precedence over the default route: the "
+        "real network with these addresses is cut off. The Engine avoids the ranges of the machine's own links, but "
+        "not ranges behind a gateway or those that appear later; default-address-pools and bip move its networks.",
         claims=(
             "subnet-cuts-off",
             "pool-avoids-routes",

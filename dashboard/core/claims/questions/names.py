@@ -1,4 +1,4 @@
-"""Names."""
+"""Name resolution."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ QUESTIONS = (
     ),
     Question(
         id="vpn-names",
-        title="Why do names of my VPN not resolve in containers?",
+        title="Why do names on my VPN not resolve in containers?",
         symptoms=(
             "127.0.0.53 in resolv.conf",
             "systemd-resolved",
@@ -55,9 +55,9 @@ QUESTIONS = (
             "8.8.8.8 in the container's resolv.conf",
             "could not resolve host",
         ),
-        answer="A server at 127.0.0.53 exists on the machine only: on the default bridge the Engine removes "
-        "it, and containers get other servers. On a user-defined network the Engine asks it from the "
-        "machine, and in host mode the container asks it itself.",
+        answer="A server at 127.0.0.53 exists on the machine only: on the default bridge the Engine removes it, and "
+        "containers get other servers. On a user-defined network the Engine queries it from the machine, and in "
+        "host mode the container queries it directly.",
         claims=(
             "vpn-name-on-user-network",
             "vpn-name-not-on-bridge",

@@ -16,8 +16,8 @@ QUESTIONS = (
             "eth0 eth1",
         ),
         answer="It has an interface on each, and one default route: through the network with the highest "
-        "gw-priority (since 28.0), else the one with the alphabetically first name. A published port "
-        "leads to its address on that network, and names of both resolve.",
+        "gw-priority (since 28.0), otherwise the one with the alphabetically first name. A published port leads to "
+        "its address on that network, and the names on both resolve.",
         claims=(
             "two-networks-two-interfaces",
             "two-networks-gateway",
@@ -51,8 +51,8 @@ QUESTIONS = (
             "only lo is left",
             "gluetun",
         ),
-        answer="A container with --network container: joined the namespace that the owner had; a restart "
-        "gives the owner a new one, and the other stays in the old one with only lo. Restart it too.",
+        answer="A container with --network container: joins the owner's namespace; when the owner restarts, it gets "
+        "a new one, and the other container stays in the old one with only lo. Restart that container too.",
         claims=(
             "guest-loses-network",
             "guest-restart-heals",
@@ -120,8 +120,8 @@ QUESTIONS = (
             "MTU 1500 behind a VPN",
             "curl hangs after connecting",
         ),
-        answer="The bridge has an MTU of 1500 whatever the uplink has; behind a smaller MTU large packets are "
-        "dropped, and if the ICMP message about it is filtered the sender never learns. Set the "
+        answer="The bridge has an MTU of 1500 regardless of the uplink; behind a smaller MTU large packets are "
+        "dropped, and if the ICMP message about the drop is filtered, the sender is never informed. Set the "
         "network's MTU to that of the uplink, or clamp the MSS; host mode is not affected.",
         claims=(
             "mtu-stalls",

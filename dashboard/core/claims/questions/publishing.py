@@ -15,9 +15,9 @@ QUESTIONS = (
             "X-Forwarded-For",
             "access log shows the docker bridge",
         ),
-        answer="docker-proxy connects to the container itself, from the bridge's gateway: for requests of the "
-        "machine to 127.0.0.1, and over IPv6 to an IPv4-only bridge. Clients on other machines keep "
-        "their address over IPv4, and host mode always shows it.",
+        answer="For requests from the machine to 127.0.0.1, and over IPv6 to an IPv4-only bridge, docker-proxy "
+        "opens its own connection to the container, from the bridge's gateway. Over IPv4, clients on other machines "
+        "keep their address; in host mode every client does.",
         claims=(
             "loopback-through-proxy",
             "published-client-from-lan",
@@ -42,7 +42,7 @@ QUESTIONS = (
     ),
     Question(
         id="bound-to-loopback",
-        title="Why is the answer empty although the port is published?",
+        title="Why is the response empty although the port is published?",
         symptoms=(
             "empty reply from server",
             "curl: (52)",
@@ -86,9 +86,9 @@ QUESTIONS = (
             "connection refused from another machine",
             "bind to localhost only",
         ),
-        answer="Other machines cannot connect to it at the machine's address; before 28.0 a neighbour that "
-        "routed packets for 127.0.0.1 to the machine could reach it. A network option or dockerd --ip "
-        "makes it the default for a bare -p.",
+        answer="Other machines cannot connect to it at the machine's address; before 28.0 a neighbour that routed "
+        "packets for 127.0.0.1 to the machine could reach it. A network option or dockerd --ip makes 127.0.0.1 the "
+        "default for a bare -p.",
         claims=(
             "loopback-publish-not-from-lan",
             "loopback-publish-routed",
@@ -123,9 +123,9 @@ QUESTIONS = (
             "host is unreachable",
             "works from other machines, not from the machine itself",
         ),
-        answer="A port published on one address answers at that address only, and a container that uses the "
-        "machine's address arrives in INPUT, where a firewall may drop it although other machines get "
-        "through. Without such rules both ways work.",
+        answer="A port published on one address answers at that address only, and requests from containers to the "
+        "machine's address pass through INPUT, where a firewall may drop them although other machines get through. "
+        "Without such rules, the machine and its containers can use the address.",
         claims=(
             "publish-on-lan-address",
             "machine-own-address-client",
@@ -159,8 +159,8 @@ QUESTIONS = (
             "connection hangs to the external IP from a container",
             "loopback NAT",
         ),
-        answer="With docker-proxy, the default, it connects to the machine, and the proxy connects back: the "
-        "server sees the gateway. Without docker-proxy the kernel translates and masquerades the "
+        answer="With docker-proxy, which is the default, the container connects to the machine, and the proxy "
+        "connects back: the server sees the gateway. Without docker-proxy the kernel translates and masquerades the "
         "request, with the same result.",
         claims=(
             "hairpin-own-port",
@@ -229,8 +229,8 @@ QUESTIONS = (
             "RTP ports",
             "TURN server",
         ),
-        answer="Docker handles a range port by port: each has two docker-proxy processes, which take memory, "
-        "and a rule of its own. Use host mode for large ranges; it needs none of them.",
+        answer="Docker handles a range port by port: each port has two docker-proxy processes, which take memory, "
+        "and its own rule. Use host mode for large ranges; it needs neither.",
         claims=(
             "range-processes",
             "range-memory",
@@ -263,9 +263,8 @@ QUESTIONS = (
             "only :::8080 in ss",
             "IPv6 client address",
         ),
-        answer="A bare -p publishes on all IPv4 and IPv6 addresses of the machine; if the bridge has no IPv6, "
-        "docker-proxy alone serves IPv6, and the server sees an IPv4 client. An address in -p limits "
-        "it to one family.",
+        answer="A bare -p publishes on all IPv4 and IPv6 addresses of the machine; if the bridge has no IPv6, only "
+        "docker-proxy serves IPv6, and the server sees an IPv4 client. An address in -p limits it to one family.",
         claims=(
             "published-on-ipv6",
             "publish-ipv4-only",

@@ -13,7 +13,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
-    """The row that proves it, and the sentence; None without a neighbour."""
+    """The sentence and the row that proves it; None without a neighbour."""
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
@@ -44,7 +44,8 @@ def _describe(column: Column, machine: NamespaceState, address: str, *, shares: 
     outside = [one for one in ports if not is_loopback(one.host_address)]
     if outside:
         endpoints = list(dict.fromkeys(f"{address}:{one.host_port}" for one in outside))
-        return f"{column.title} only its published {verb_for([column] * len(endpoints), 'port', 'ports')} " + ", ".join(
-            endpoints
+        return (
+            f"{column.title} offers only its published {verb_for([column] * len(endpoints), 'port', 'ports')} "
+            + ", ".join(endpoints)
         )
     return f"{column.title} offers nothing: " + ("it publishes on loopback only" if ports else "it publishes no port")

@@ -47,11 +47,11 @@ become_user() {
 }
 
 if [ "$network" = podman ]; then
-    # The machine may have no policy for images, and Podman loads none without.
+    # Podman loads no image without a policy, and the machine may not have one.
     mkdir -p "$home/.config/containers"
     echo '{"default": [{"type": "insecureAcceptAnything"}]}' > "$home/.config/containers/policy.json"
     chown -R "$user:$user" "$home/.config"
-    # Podman goes back to the folder in which it started.
+    # Podman returns to the folder in which it was started.
     cd /
     become_user podman --runtime runc --root "$home/data" --storage-driver overlay --cgroup-manager cgroupfs \
         --events-backend file system service --time=0 "unix://$run/docker.sock"

@@ -54,7 +54,7 @@ class FakeServer(Server):
         return urllib3.HTTPResponse(status=200 if path.split("/")[2] in self.saved else 404)
 
 
-def test_what_was_acknowledged_and_is_gone_is_lost() -> None:
+def test_an_acknowledged_object_that_is_missing_is_lost() -> None:
     server, ledger = FakeServer(), Ledger()
     one, other = ledger.launch(server), ledger.launch(server)
     ledger.save(server, one)
@@ -66,7 +66,7 @@ def test_what_was_acknowledged_and_is_gone_is_lost() -> None:
     assert ledger.take_stock(server) == 2
 
 
-def test_a_command_of_which_the_answer_was_lost_may_have_either_outcome() -> None:
+def test_a_command_with_a_lost_response_may_have_either_outcome() -> None:
     server, ledger = FakeServer(), Ledger()
     one, other = ledger.launch(server), ledger.launch(server)
     server.dies = True
@@ -87,7 +87,7 @@ def test_a_command_of_which_the_answer_was_lost_may_have_either_outcome() -> Non
     assert not ledger.is_settled(server), "what was removed must not come back"
 
 
-async def test_waiting_ends_with_what_was_waited_for() -> None:
+async def test_an_expired_wait_names_the_condition() -> None:
     async def never() -> bool:
         return False
 

@@ -19,8 +19,8 @@ def sentence(columns: Columns, states: States) -> str:
 def test_host_mode_offers_its_port_and_a_bridge_only_what_it_publishes() -> None:
     scene = with_neighbour(*make_scene(("host", "bridge", "none"), publish=8080))
     assert sentence(*scene) == (
-        "To another machine on the LAN, host offers 192.0.2.2:80; bridge only its published port 192.0.2.2:8081; "
-        "none offers nothing: it publishes no port."
+        "To another machine on the LAN, host offers 192.0.2.2:80; bridge offers only its published port "
+        "192.0.2.2:8081; none offers nothing: it publishes no port."
     )
 
 

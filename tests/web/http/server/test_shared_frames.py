@@ -134,7 +134,7 @@ async def test_a_text_that_is_not_utf_8_is_closed_with_1007_and_logs_no_tracebac
     assert "Traceback" not in caplog.text
 
 
-async def test_a_browser_may_close_within_a_message() -> None:
+async def test_a_browser_can_close_within_a_message() -> None:
     async with serving(RecordingApplication()) as url, client(url) as opened:
         frames = (Frame(Opcode.TEXT, b"begun", fin=False), Frame(Opcode.CLOSE, b"\x03\xe8"))
         opened.transport.write(b"".join(frame.serialize(mask=True) for frame in frames))
