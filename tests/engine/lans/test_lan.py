@@ -74,7 +74,7 @@ async def test_a_name_that_another_command_takes_meanwhile_is_refused(
     monkeypatch.setattr(private_host, "start", start)
     monkeypatch.setattr(private_host, "stop", stop)
     monkeypatch.setattr(lans, "list_hosts", lambda _folder: (other, mine))
-    with pytest.raises(private_host.PrivateHostError, match="There is a LAN office"):
+    with pytest.raises(private_host.PrivateHostError, match="The LAN office already exists"):
         await create_lan(tmp_path, OFFICE, 1)
     assert stopped == ["mine"]
     monkeypatch.setattr(lans, "list_hosts", lambda _folder: (mine,))
