@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dashboard.core.experiments.networks import check_networks, too_many_networks
-from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+from dashboard.core.modes import OBSERVERS, ArmSpec, ExperimentSpec, Mode, Publish
 
 MAX_ARMS = 50
 MAX_TEXT = 4096
@@ -184,6 +184,8 @@ def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
 def _check_shape(arm: ArmSpec) -> Iterator[tuple[str, str]]:
     if len(arm.key) > 63 or not _NAME.fullmatch(arm.key):
         yield "key", f"“{arm.key[:60]}” is not a valid name: use up to 63 letters, digits, “.”, “_” and “-”."
+    if arm.key in OBSERVERS:
+        yield "key", f"“{arm.key}” is the name of a column that is no container: choose another name."
     if len(arm.image) > 512 or not _IMAGE.fullmatch(arm.image):
         yield "image", f"“{arm.image[:60]}” is not the name of an image: write for example nginx or nginx:1.27."
     if arm.hostname and not _is_host_name(arm.hostname):

@@ -101,9 +101,11 @@ def _published(
     for family in Family:
         mapping = next(iter(_mappings(column, family)), None)
         found = lan_address(machine, neighbour, family)
-        if mapping is None or found is None:
+        if mapping is None:
             continue
         exists = True
+        if found is None:
+            continue
         address, link = found
         loopback = is_loopback(mapping.host_address)
         title = f"The neighbour to the published port of {column.title}"

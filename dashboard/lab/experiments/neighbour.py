@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.core.paths.drops import describe_drops, read_drops
 from dashboard.engine.hosts.neighbour import neighbour_path
 from dashboard.lab.context import Context
@@ -12,9 +13,11 @@ from dashboard.netns.namespace import Namespace, NamespaceGone
 
 
 def find_neighbour(context: Context) -> str:
-    """The path of the neighbour's namespace as the engine sees it; empty if the engine's machine has none."""
+    """The path of the neighbour's namespace as the engine sees it; empty if the engine's machine has none, as
+    RootlessKit's namespace, which is behind the host."""
     info = context.info
-    path = neighbour_path(info.endpoint) if context.private and info.pid is not None else ""
+    on_lan = context.private and info.pid is not None and info.machine_title != ROOTLESS_TITLE
+    path = neighbour_path(info.endpoint) if on_lan else ""
     if not path or info.pid is None:
         return ""
     try:

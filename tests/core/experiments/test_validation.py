@@ -100,6 +100,8 @@ def test_what_docker_refuses_or_discards_is_left_to_docker(arm: ArmSpec) -> None
         ({"key": ""}, "key"),
         ({"key": "x" * 64}, "key"),
         ({"key": "-a"}, "key"),
+        ({"key": "machine"}, "key"),
+        ({"key": "neighbour"}, "key"),
     ],
 )
 def test_a_malformed_value_is_one_problem_at_its_field(changes: dict[str, Any], field: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.namespaces.state import Family
-from dashboard.core.paths.finder import find_paths, measured_paths
+from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
 from dashboard.core.paths.outside import lan_address, route_gateway
 from dashboard.core.paths.requests import requested_paths
@@ -112,3 +112,14 @@ def test_a_machine_in_another_subnet_has_no_address_on_the_lan() -> None:
     assert found is not None
     assert (found[0], found[1].name) == ("192.0.2.2", "eth0")
     assert lan_address(replace(machine, interfaces=machine.interfaces[:1]), states[NEIGHBOUR], Family.INET) is None
+
+
+def test_the_neighbour_has_no_resolver_to_measure() -> None:
+    columns, states = with_neighbour(*make_scene(("host",)))
+    assert {path.server for path in resolver_paths(columns, states)} == {MACHINE, "host"}
+
+
+def test_a_port_that_is_published_without_a_common_lan_is_not_called_unpublished() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    states[NEIGHBOUR] = replace(states[NEIGHBOUR], interfaces=())
+    assert [path.kind for path in outside(columns, states)] == []

@@ -115,6 +115,7 @@ async def test_without_a_private_host_there_is_no_neighbour(lab_harness: LabHarn
     context = lab_harness.context
     assert find_neighbour(context)
     assert not find_neighbour(replace(context, private=False))
+    assert not find_neighbour(replace(context, info=replace(context.info, rootless=True)))
     assert not find_neighbour(
         replace(context, info=replace(context.info, endpoint="unix:///run/netmodes/no/docker.sock"))
     )
