@@ -18,6 +18,7 @@ import pytest
 from pypdf import PdfReader
 
 from dashboard.core.experiments.messages import TimelineItem
+from dashboard.core.paths.model import MEASURED_KINDS
 from dashboard.core.reports.document import BREAK
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.summary import Summary
@@ -96,6 +97,12 @@ def test_the_bookmarks_are_the_chapters() -> None:
         "In short", "Notes", "Columns", "Facts that differ", "Measurement: nginx on port 80", "Claims", "Timeline",
         "Environment", "Evidence",
     ]  # fmt: skip
+
+
+def test_each_kind_of_path_that_is_measured_has_a_colour_of_its_own_in_the_pdf() -> None:
+    template = Path(module.__file__).with_name("report.typ").read_text(encoding="utf-8")
+    colours = template.partition("#let path-colours = (")[2].partition("\n)")[0]
+    assert {str(kind) for kind in MEASURED_KINDS} <= set(re.findall(r"([a-z-]+): colours", colours))
 
 
 def test_the_same_report_is_the_same_bytes() -> None:
