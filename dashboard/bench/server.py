@@ -232,7 +232,7 @@ def free_port() -> int:
 
 
 def read_key(pid: int, folder: Path) -> str:
-    """The key in a data folder as this process sees it: the folder may be a mount of its own."""
+    """The key in a data folder as this process sees it: the folder may be a separate mount."""
     return Path(f"/proc/{pid}/root{folder}", configuration.KEY_FILE).read_text(encoding="utf-8").strip()
 
 

@@ -156,7 +156,7 @@ async def test_a_socket_that_is_taken_away_and_put_back(lab_harness: LabHarness,
     assert isinstance(engine, DockerEngine)
     await asyncio.to_thread(path.rename, away)
     try:
-        engine._connection.forget()  # connections that are open go on; as if they had been idle for too long
+        engine._connection.forget()  # open connections continue; as if they had been idle for too long
         lab_harness.lab.wake()
         head = await troubled(lab_harness, identity)
         assert "No Docker Engine answers" in head.problem

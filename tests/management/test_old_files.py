@@ -125,7 +125,7 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def contents(terminal: Terminal) -> dict[str, list[Any]]:
-    """The rows of every table, except those that say when this version migrated."""
+    """The rows of every table, except those that record when this version migrated."""
     with closing(sqlite3.connect(terminal.folder / "netmodes.db")) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {

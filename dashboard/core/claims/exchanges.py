@@ -1,5 +1,4 @@
-"""Observations of requests: the lines of a claim are executed in order, then requests are sent and compared with what
-is expected."""
+"""Observes requests: executes the lines of a claim in order, sends requests, and judges the responses."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from dashboard.core.namespaces.addresses import bracket
 
 #: The address of the neighbour on a private host's LAN.
 NEIGHBOUR_ADDRESS = "192.0.2.10"
-#: What a line ends with if it is typed on another machine.
+#: The end of a line that is typed on another machine.
 ELSEWHERE = {"# on another machine": NEIGHBOUR, "# on the router": ROUTER}
 _PLACES = {MACHINE: "the machine", NEIGHBOUR: "another machine", ROUTER: "the router"}
 _OF_CONTAINER = re.compile(r"(\w+)\.(address|gateway)", re.ASCII)
@@ -39,8 +38,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Exchanges:
-    """What was observed: the containers by name, the responses with a description of each request, and for each
-    firewall rule how many packets it matched."""
+    """What was observed: the containers by name, the responses with a description of each request, and the number
+    of packets that each firewall rule matched."""
 
     containers: Mapping[str, Container] = field(default_factory=dict)
     responses: tuple[tuple[str, Response], ...] = ()
@@ -111,7 +110,7 @@ def place_of(line: str) -> str:
 
 
 def undo_line(line: str) -> str:
-    """The line that takes a change back; empty for a line that changes nothing."""
+    """The line that reverts a change; empty for a line that changes nothing."""
     words = shlex.split(line, comments=True)
     if words[0] in {"iptables", "ip6tables"}:
         return re.sub(r" -[IA] ", " -D ", line, count=1) if {"-I", "-A"} & set(words) else ""
@@ -125,7 +124,7 @@ def undo_line(line: str) -> str:
 
 
 async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """For each rule with a comment among the lines: its text, and how many packets it matched."""
+    """The text of each rule with a comment among the lines, and the number of packets that it matched."""
     rules = [line for line in lines if line.startswith(("iptables ", "ip6tables ")) and _COMMENT.search(line)]
     counts: dict[str, int] = {}
     for tool in sorted({rule.split()[0] for rule in rules}):

@@ -38,7 +38,7 @@ def show_line(line: str) -> str:
 
 def daemon_options(words: Sequence[str]) -> dict[str, Any]:
     """The members of a daemon.json for options of dockerd such as ``--userland-proxy=false`` and ``--bip=10.1.0.1/24``;
-    ValueError for a word that is none."""
+    ValueError for any other word."""
     options: dict[str, Any] = {}
     for word in words:
         name, sign, value = word.removeprefix("--").partition("=")

@@ -194,7 +194,7 @@ def observe_datagram(lines: Sequence[str], sender: str, receiver: str, address: 
 
 
 def observe_transfers(lines: Sequence[str], sender: str, port: int, *sizes: int) -> Observe:
-    """For each size a transfer of so many bytes from a container to the neighbour."""
+    """Transfers from a container to the neighbour, one of each size in bytes."""
 
     async def observe(testbed: Testbed) -> tuple[Transfer, ...]:
         container = (await run_script(testbed, lines))[sender]

@@ -224,8 +224,8 @@ class Testbed(Protocol):
         ...
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """GET / from the neighbour, which has a route to this address through the machine for the time of the
-        request. For a loopback address it gives up its own."""
+        """GET / from the neighbour, which has a route to this address through the machine during the
+        request. For a loopback address the neighbour removes its own."""
         ...
 
     async def lookup(self, place: Place, name: str) -> Lookup:
@@ -252,12 +252,12 @@ class Testbed(Protocol):
         ...
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
-        """Starts a small HTTP server of the neighbour or the router, until the claim ends."""
+        """Starts a small HTTP server on the neighbour or the router, until the claim ends."""
         ...
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
-        """Starts a DNS server of the machine at port 53 of ``server``, until the claim ends: it answers these names
-        with these addresses and no others."""
+        """Starts a DNS server on the machine at port 53 of ``server``, until the claim ends. It answers only these
+        names, with these addresses."""
         ...
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
@@ -275,11 +275,11 @@ class Testbed(Protocol):
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
         """Runs a command that changes the network of the machine or the router, such as ``iptables -I …``; ``undo``
-        takes it back when the claim ends. Private hosts only."""
+        reverts it when the claim ends. Private hosts only."""
         ...
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
-        """The memory that these processes use, shared pages divided among them (proc(5), smaps_rollup: Pss)."""
+        """The memory that these processes use, with shared pages divided among them (proc(5), smaps_rollup: Pss)."""
         ...
 
     async def start_engine(self, line: str) -> Testbed:

@@ -20,7 +20,7 @@ from dashboard.core.paths.requests import request_key, requested_paths
 
 #: The position of docker-proxy or DNAT among the hops.
 MAPPING_HOPS = {PathKind.PUBLISHED_PROXY: (1, "proxy"), PathKind.PUBLISHED_DNAT: (0, "dnat")}
-#: The first word of a hop that forwards what arrives from outside, and the kind of its box.
+#: The first word of a hop that forwards requests from outside, and the kind of its box.
 FORWARDERS = {"DNAT": "dnat", "docker-proxy": "proxy"}
 #: Path kinds in which client and server share a stack.
 SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})

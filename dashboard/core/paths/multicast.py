@@ -107,7 +107,7 @@ def multicast_attempts(
     losses: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Attempt]:
     """The results of one datagram. ``senders`` has its source as each receiver saw it, by column; ``errors`` why a
-    column could not take part; ``losses`` the ``expected_losses``, which are no failures."""
+    column could not take part; ``losses`` the ``expected_losses``, which are not failures."""
     for column in columns:
         seen, error, loss = (texts.get(column.key, "") for texts in (senders, errors, losses))
         missing = f"The datagram did not arrive in {column.title}"

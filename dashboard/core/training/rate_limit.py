@@ -37,14 +37,14 @@ class ClientLimit:
             self._shrink(now)
 
     def take(self, address: str, now: float) -> float:
-        """Counts an action of this address and returns 0; if it may not act now, returns only the seconds to wait."""
+        """Counts an action of this address and returns 0; if it must wait, only returns the seconds."""
         wait_s = self.wait_s(address, now)
         if not wait_s:
             self.record(address, now)
         return wait_s
 
     def give_back(self, address: str, now: float) -> None:
-        """Takes back one counted action."""
+        """Reverts one counted action."""
         if (bucket := self._clients.get(client_key(address))) is not None:
             refund(bucket, now)
 
@@ -82,15 +82,15 @@ class JoinRateLimit:
         charge(self._all, now)
 
     def take_guess(self, address: str, now: float) -> float:
-        """Counts a code before it is checked and returns 0; over the limit, returns only the seconds to wait. Requests
-        at the same time cannot all pass."""
+        """Counts a code before it is checked and returns 0; over the limit, returns only the seconds to wait.
+        Simultaneous requests cannot exceed it."""
         wait_s = self.wait_s(address, now)
         if not wait_s:
             self.record_failure(address, now)
         return wait_s
 
     def return_guess(self, address: str, now: float) -> None:
-        """The code was correct: it does not count."""
+        """Reverts the count of a code that was correct."""
         self._wrong.give_back(address, now)
         if self._all is not None:
             refund(self._all, now)
@@ -100,7 +100,7 @@ class JoinRateLimit:
         return self._joined.take(address, now)
 
     def return_join(self, address: str, now: float) -> None:
-        """The participant did not join."""
+        """Reverts the count of a participant that did not join."""
         self._joined.give_back(address, now)
 
 

@@ -1,5 +1,4 @@
-"""``core.claims.testbed.Testbed`` on a real engine: launches, reads and removes. Everything created has the claim's
-labels."""
+"""``core.claims.testbed.Testbed`` on a real engine. Everything that it creates has the claim's labels."""
 
 from __future__ import annotations
 
@@ -30,8 +29,7 @@ SHARED_FILES = {"/etc/resolv.conf": "resolv_conf", "/etc/hosts": "hosts_file"}
 
 
 class EngineTestbed(TestbedReader):
-    """The testbed of one claim. Names of what it creates start with ``prefix``; ``mutation`` replaces words of every
-    text."""
+    """The testbed of one claim. Names of what it creates start with ``prefix``; ``mutation`` replaces words of texts."""
 
     def __init__(
         self,
@@ -170,7 +168,7 @@ class EngineTestbed(TestbedReader):
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
         """Runs the command; ``close`` runs ``undo``."""
         if self._target.host is None:
-            raise NotTestableError("The network of a machine is changed on private hosts only.")
+            raise NotTestableError("The network of a machine can be changed only on private hosts.")
         self._undo.append((place, undo))
         code, output = await self.execute(place, line)
         if code != 0:
@@ -179,7 +177,7 @@ class EngineTestbed(TestbedReader):
     async def start_engine(self, line: str) -> EngineTestbed:
         """Starts a private host with these options of dockerd; ``close`` ends it."""
         if self._target.data_dir is None:
-            raise NotTestableError("No private host can be started from here.")
+            raise NotTestableError("Private hosts cannot be started here.")
         options = daemon_options(shlex.split(self._text(line))[1:])
         try:
             target = await start_private_engine(
@@ -197,7 +195,7 @@ class EngineTestbed(TestbedReader):
         return tuple(other._target.title for other in self._others)
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
-        """Starts to listen in the namespace of the neighbour or the router."""
+        """Starts a listener in the namespace of the neighbour or the router."""
         async with self._namespace(place) as namespace:
             if refusal := await self._servers.serve(namespace, self._text(address), port):
                 raise NotTestableError(f"The LAN has no server: {refusal}.")

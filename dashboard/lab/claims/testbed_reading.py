@@ -238,7 +238,7 @@ class TestbedReader:
             return await transfer(outgoing, incoming, self._text(address), port, size)
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
-        """Read from /proc; a process that has exited counts nothing."""
+        """Reads /proc; a process that has exited counts as 0."""
         return await asyncio.to_thread(lambda: sum(proportional_kib(pid) for pid in pids))
 
     async def nat_rules(self) -> tuple[str, ...]:
@@ -255,7 +255,7 @@ class TestbedReader:
 
 
 def proportional_kib(pid: int) -> int:
-    """The memory of a process, shared pages divided among those that map them (proc(5)); 0 if it is gone."""
+    """The memory of a process, with shared pages divided among those that map them (proc(5)); 0 if it has exited."""
     with suppress(OSError):
         for row in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
             if row.startswith("Pss:"):

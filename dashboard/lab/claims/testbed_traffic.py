@@ -40,7 +40,7 @@ def _open_receiver(address: str, port: int) -> socket.socket:
         opened.bind(("", port))
         if ipaddress.ip_address(address).is_multicast:
             for index, name in socket.if_nameindex():
-                # Of ip_mreqn: the group, any address, the interface. lo has no multicast; that is no error.
+                # Fields of ip_mreqn: the group, any address, the interface. That lo has no multicast is not an error.
                 membership = socket.inet_aton(address) + _ANY_ADDRESS + struct.pack("@i", index)
                 if name != "lo":
                     with suppress(OSError):
@@ -52,7 +52,7 @@ def _open_receiver(address: str, port: int) -> socket.socket:
 
 
 def _send(address: str, port: int) -> str:
-    """Sends one datagram, a multicast one out of the first interface that is not loopback; the error if it fails."""
+    """Sends one datagram, a multicast one through the first interface other than lo. Returns the error if it fails."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ipaddress.ip_address(address).is_multicast:

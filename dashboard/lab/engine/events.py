@@ -12,7 +12,7 @@ from dashboard.lab.experiments.driver import ExperimentDriver
 log = logging.getLogger(__name__)
 #: Seconds between two pings: an engine that hangs keeps its connections open.
 PING_S = 5.0
-#: Seconds between two pings while it does not answer: what is shown must be right soon after it goes on.
+#: Seconds between two pings of an engine that does not answer: the page must be correct soon after it answers again.
 LOST_PING_S = 0.5
 RETRY_S = 2.0
 

@@ -24,7 +24,7 @@ from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import Reply, request
 
 TIMEOUT_S = 3.0
-#: On a LAN an answer comes at once, and a request that a rule drops is repeated.
+#: On a LAN a response arrives at once, and a request that a rule drops is repeated.
 FILTERED_TIMEOUT_S = 1.0
 
 

@@ -1,4 +1,4 @@
-"""Concurrent work of which every part runs to its end, and passes of which the last closes what they share."""
+"""Concurrent work that waits for all parts to end, and passes over an experiment, of which the last closes it."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class JournalWriter:
         self._calm: asyncio.TimerHandle | None = None
         self._flushes = 0
         self._failures = 0
-        #: Number and time of the entries of failed writes: one may have been committed and only its answer lost.
+        #: Number and time of the entries of failed writes: a write may have been committed and only its response lost.
         self._tried: set[tuple[int, float]] = set()
         #: The numbers of those that were found in the database. The next write replaces them.
         self._written: tuple[int, ...] = ()

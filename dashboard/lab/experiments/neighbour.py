@@ -1,4 +1,4 @@
-"""The neighbour of a private host, and what the machine's packet filter drops of its requests."""
+"""The neighbour of a private host, and the requests from it that the machine's packet filter drops."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def find_neighbour(context: Context) -> str:
 
 
 async def explain_drop(machine: Namespace, backend: str, repeat: Callable[[], Awaitable[object]], *, ipv6: bool) -> str:
-    """Repeats a request that was not answered, and tells which rules of the machine dropped it meanwhile; empty if no
-    rule counted a packet."""
+    """Repeats a request that was not answered, and states which rules of the machine dropped it; empty if no rule
+    counted a packet."""
     before = await read_counted_listing(machine, backend, ipv6=ipv6)
     await repeat()
     after = await read_counted_listing(machine, backend, ipv6=ipv6)

@@ -1,4 +1,4 @@
-"""The lines of a claim executed in order, requests compared with what is expected, and changes taken back."""
+"""The lines of a claim executed in order, requests compared with what is expected, and changes reverted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions as values: whole, proved by claims that exist and can fail, and found by what people type."""
+"""Questions as values: complete, proved by claims that exist and can fail, and found by what people type."""
 
 from __future__ import annotations
 

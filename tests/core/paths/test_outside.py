@@ -44,7 +44,7 @@ def test_the_neighbour_reaches_a_bridge_where_it_is_published_and_where_it_has_a
     assert (own.target, own.hops) == ("172.17.0.2:80", ("eth0 (LAN)", *inner))
     hairpin = paths[PathKind.HAIRPIN, Family.INET]
     assert (hairpin.client, hairpin.server, hairpin.target) == ("bridge", "bridge", "192.0.2.2:8080")
-    # Where docker-proxy runs, Docker's DNAT rule excludes what comes from the bridge itself.
+    # Where docker-proxy runs, Docker's DNAT rule excludes packets from the bridge itself.
     assert hairpin.hops == ("eth0", "docker0", "docker-proxy :8080 (user space)", *inner)
     assert (PathKind.HAIRPIN, Family.INET6) not in paths
 

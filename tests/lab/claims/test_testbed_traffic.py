@@ -1,4 +1,4 @@
-"""Datagrams, transfers and names between places of a real private host, and changes that are taken back."""
+"""Datagrams, transfers and names between places of a real private host, and changes that are reverted."""
 
 from __future__ import annotations
 

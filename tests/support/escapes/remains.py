@@ -45,12 +45,12 @@ def leave_everything(host: PrivateHost) -> tuple[HostShell, set[str]]:
 
 
 def clock_ticks() -> int:
-    """The time as processes are dated: clock ticks after boot."""
+    """The current time in the unit of process start times: clock ticks after boot."""
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
 def older_than(ticks: int) -> list[int]:
-    """The processes of the machine that started before: numbers of namespaces and ranges of ids are used again at once,
+    """The processes of the machine that started before: numbers of namespaces and ranges of ids are reused at once,
     by hosts of other tests."""
     return [pid for path in Path("/proc").glob("[0-9]*") if (start_ticks(pid := int(path.name)) or ticks) < ticks]
 

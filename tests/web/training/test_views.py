@@ -50,7 +50,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stops the clock of the rate limits: no token comes back while a slow machine requests."""
+    """Stops the clock of the rate limits: no token is restored while a slow machine sends requests."""
     moment = time.time()
     monkeypatch.setattr(join_views, "time", SimpleNamespace(time=lambda: moment))
 

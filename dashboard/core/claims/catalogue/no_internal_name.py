@@ -24,5 +24,5 @@ CLAIM = Claim(
     ),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--name client": "--name client --add-host host.docker.internal:host-gateway"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman adds the name by itself."),),
+    otherwise=(Expectation(PODMAN, not_testable="Podman adds the name itself."),),
 )

@@ -23,7 +23,7 @@ _NAMED_IF_SAME = {
     "identity/namespace cgroup/": "cgroup namespace",
     "dns/lookup localhost/": "localhost ({})",
 }
-#: How many of them it names: the sentence stays short.
+#: How many of them it names, so that the sentence stays short.
 MAX_NAMED = 3
 NOT_RUNNING = (ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST)
 #: What programs and the Engine print if a port is taken (bind(2), EADDRINUSE; moby, libnetwork/portallocator).
