@@ -244,7 +244,7 @@ def resolver_paths(columns: Sequence[Column], states: Mapping[str, NamespaceStat
     for column in columns:
         if column.key not in states or (column.key != MACHINE and column.status is not ArmStatus.RUNNING):
             continue
-        if column.key == NEIGHBOUR:  # no process in it looks anything up
+        if column.key == NEIGHBOUR:  # it has no process that looks up names
             continue
         resolver = states[column.key].resolver
         kind, title = PathKind.RESOLVER, f"{column.title} to its own resolver"

@@ -29,7 +29,7 @@ SHARED_FILES = {"/etc/resolv.conf": "resolv_conf", "/etc/hosts": "hosts_file"}
 
 
 class EngineTestbed(TestbedReader):
-    """The testbed of one claim. Names of what it creates start with ``prefix``; ``mutation`` replaces words of texts."""
+    """The testbed of one claim. Names of what it creates start with ``prefix``; ``mutation`` replaces words."""
 
     def __init__(
         self,

@@ -13,8 +13,8 @@ from dashboard.netns.namespace import Namespace, NamespaceGone
 
 
 def find_neighbour(context: Context) -> str:
-    """The path of the neighbour's namespace as the engine sees it; empty if the engine's machine has none, as
-    RootlessKit's namespace, which is behind the host."""
+    """The path of the neighbour's namespace as the engine sees it; empty if the engine's machine has none, such
+    as RootlessKit's namespace, which is behind the host."""
     info = context.info
     on_lan = context.private and info.pid is not None and info.machine_title != ROOTLESS_TITLE
     path = neighbour_path(info.endpoint) if on_lan else ""
