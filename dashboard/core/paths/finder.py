@@ -32,6 +32,7 @@ from dashboard.core.paths.model import (
 )
 from dashboard.core.paths.outside import leads_on, paths_to_bridged, paths_to_host_mode
 from dashboard.core.paths.published import published_paths
+from dashboard.core.paths.translations import DOCKER_PROXY
 
 DEFAULT_BRIDGE = "bridge"
 _NOT_PUBLISHING = frozenset({"none", "container", "macvlan", "ipvlan"})
@@ -260,14 +261,19 @@ def resolver_paths(columns: Sequence[Column], states: Mapping[str, NamespaceStat
     return tuple(paths)
 
 
+def _is_proxied(path: Path) -> bool:
+    """Whether docker-proxy answers: on paths from outside the machine either it or DNAT does."""
+    return path.kind is PathKind.PUBLISHED_PROXY or any(hop.startswith(DOCKER_PROXY) for hop in path.hops)
+
+
 def cause_between(baseline: Path, other: Path) -> str:
     """The hops of ``other`` that ``baseline`` does not have, in one line; empty if nothing is proven.
 
     Both paths exist, so each hop was observed.
     """
-    if PathKind.PUBLISHED_PROXY in {baseline.kind, other.kind} and baseline.kind != other.kind:
+    if _is_proxied(baseline) is not _is_proxied(other):
         cause = "docker-proxy copies each byte in user space, over a second connection to the container"
-        return cause if other.kind is PathKind.PUBLISHED_PROXY else f"without docker-proxy: {cause}"
+        return cause if _is_proxied(other) else f"without docker-proxy: {cause}"
     ranks = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT)
     if baseline.kind in ranks and other.kind in ranks and baseline.kind != other.kind:
         shorter, longer = sorted((baseline, other), key=lambda path: ranks.index(path.kind))

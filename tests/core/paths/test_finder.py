@@ -467,3 +467,13 @@ def test_between_containers_a_link_of_another_namespace_is_no_hop() -> None:
     path = paths_by_key(columns, states)["user-bridge/container-to-container"]
     outer = next(link for link in states[MACHINE].interfaces if link.master == "br-user-bridge")
     assert path.hops == ("eth0", outer.name, "eth0")
+
+
+def test_docker_proxy_is_the_difference_only_if_one_path_has_it() -> None:
+    proxied = between(PathKind.HAIRPIN, "eth0", "docker0", "docker-proxy :8080 (user space)")
+    translated = between(PathKind.LAN_PUBLISHED, "eth0 (LAN)", "DNAT 192.0.2.2:8080 → 172.17.0.2:80")
+    published = between(PathKind.PUBLISHED_PROXY, "lo", "docker-proxy :8080 (user space)")
+    assert cause_between(published, proxied) == ""
+    assert cause_between(proxied, published) == ""
+    assert cause_between(translated, proxied).startswith("docker-proxy copies")
+    assert cause_between(published, translated).startswith("without docker-proxy: ")
