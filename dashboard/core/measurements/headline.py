@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
 from dashboard.core.measurements.series_labels import name_series
-from dashboard.core.paths.model import PathKind, kind_of
+from dashboard.core.paths.model import FILTERED_KINDS, PathKind, kind_of
 
 _CROSSES_BRIDGE = frozenset({PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT})
 
@@ -97,10 +97,11 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
 
 
 def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """The headline about the bridge, if only paths to containers' addresses are compared with loopback."""
+    """The headline about the bridge, if of the machine's own paths only those to containers' addresses are compared
+    with loopback."""
     if kind_of(baseline.path) != PathKind.LOOPBACK:
         return None
-    rest = [one for one in compared if one.kind != PathKind.LOOPBACK]
+    rest = [one for one in compared if one.kind not in {PathKind.LOOPBACK, *FILTERED_KINDS}]
     if not rest or any(one.kind != PathKind.BRIDGE_ADDRESS or one.result.verdict != "slower" for one in rest):
         return None
     span = _span(min(one.low for one in rest), max(one.high for one in rest))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dashboard.core.experiments.engine_kind import EngineKind, describe_engine
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Probe
-from dashboard.core.paths.model import PathKind, kind_of
+from dashboard.core.paths.model import FILTERED_KINDS, PathKind, kind_of
 
 Affects = Callable[[str, Probe], bool]
 
@@ -66,9 +66,13 @@ class EnvironmentRow:
     why: str
 
 
-_PUBLISHED = _on(PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY)
+_PUBLISHED = _on(PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.LAN_PUBLISHED, PathKind.HAIRPIN)
 _BEHIND_RULES = _on(
-    PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.CONTAINER_TO_CONTAINER
+    PathKind.BRIDGE_ADDRESS,
+    PathKind.PUBLISHED_DNAT,
+    PathKind.PUBLISHED_PROXY,
+    PathKind.CONTAINER_TO_CONTAINER,
+    *FILTERED_KINDS,
 )
 
 

@@ -90,6 +90,8 @@ def test_without_host_mode_it_stands_against_the_containers_own_address() -> Non
 def test_the_bridge_alone_against_loopback_has_its_price() -> None:
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), "user-bridge/bridge-address": (1.2, 1.9)}))
     assert found == Headline("The bridge costs 1.2 to 1.9 µs at the median.", "Every interval lies above zero.", True)
+    outside: dict[str, Interval | None] = {"host/lan-address": (3.0, 4.0), "bridge/hairpin": (-1.0, 9.0)}
+    assert write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.2, 1.9), **outside})) == found
 
 
 def test_no_difference_is_a_finding_with_its_limit() -> None:

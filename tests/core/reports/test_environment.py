@@ -43,6 +43,8 @@ def test_an_environment_does_not_differ_from_itself() -> None:
         ({"userland_proxy": False}, "published-proxy", Probe.TCP_RR, ("docker-proxy",)),
         ({"userland_proxy": False}, "loopback", Probe.TCP_RR, ()),
         ({"firewall_backend": "nftables"}, "published-dnat-ipv6", Probe.TCP_RR, ("firewall backend",)),
+        ({"firewall_backend": "nftables"}, "lan-address", Probe.TCP_RR, ("firewall backend",)),
+        ({"userland_proxy": False}, "hairpin", Probe.TCP_RR, ("docker-proxy",)),
         ({"firewall_backend": "nftables"}, "loopback", Probe.TCP_RR, ()),
         ({"mtu": {"docker0": 9000, "lo": 65536}}, "bridge-address", Probe.TCP_STREAM, ("MTU",)),
         ({"mtu": {"docker0": 9000, "lo": 65536}}, "bridge-address", Probe.TCP_RR, ()),
