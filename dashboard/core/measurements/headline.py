@@ -58,7 +58,7 @@ def write_headline(measurement: Measurement, probe: Probe | None = None) -> Head
         if one.probe is probe and one.other in series and one.baseline in series and one.ci95_us is not None
     ]
     if not compared:
-        return Headline("Too few blocks yet: ten pairs are needed for an interval.")
+        return Headline("Too few blocks: an interval needs ten pairs.")
     baseline = series[compared[0].result.baseline]
     return _of_proxy(baseline, compared) or _of_bridge(baseline, compared) or _of_order(names[baseline.key], compared)
 

@@ -133,7 +133,7 @@ def test_without_figures_nothing_is_claimed() -> None:
     alone = Measurement(Environment(), (make_series(LOOPBACK),), (), stopped=Stop.TIME)
     assert write_headline(alone).sentence.startswith("Only 127.0.0.1 → host was measured")
     few = write_headline(make_measurement(LOOPBACK, {ADDRESS: None}, None))
-    assert few == Headline("Too few blocks yet: ten pairs are needed for an interval.")
+    assert few == Headline("Too few blocks: an interval needs ten pairs.")
 
 
 def test_of_several_probes_the_first_that_proves_something_speaks() -> None:
