@@ -103,7 +103,7 @@ def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_histor
     page.get_by_role("link", name="Measurements", exact=True).tap()
     expect(page.locator(".runs li").first).to_contain_text("finished")
     assert violations(page) == []
-    page.get_by_role("link", name="bridge published-proxy http").click()
+    page.get_by_role("link", name="bridge published-proxy http 64B closed idle", exact=True).click()
     expect(page.get_by_role("link", name="nginx on port 80")).to_have_attribute("href", run.removeprefix(server.url))
     assert violations(page) == []
 
