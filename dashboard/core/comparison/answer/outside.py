@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_parts, verb_for
 from dashboard.core.experiments.messages import ArmStatus, Column, Row
 from dashboard.core.modes import NEIGHBOUR
-from dashboard.core.namespaces.addresses import primary_addresses
+from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
 from dashboard.core.namespaces.resolver import is_loopback
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.state import Listener, NamespaceState
+
+_ANY_IPV4, _ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
@@ -17,12 +19,12 @@ def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
-    address = next((one for one in primary_addresses(machine) if ":" not in one), "")
+    addresses = primary_addresses(machine)
     row = next(_rows(table), None)
-    if row is None or not address:
+    if row is None or not any(":" not in one for one in addresses):
         return None
     running = [column for column in table.arms if column.status is ArmStatus.RUNNING]
-    parts = [_describe(column, machine, address, shares=column in table.sharing_machine) for column in running]
+    parts = [_describe(column, machine, addresses, shares=column in table.sharing_machine) for column in running]
     text = join_parts(parts)
     return (row, f"To another machine on the LAN, {text}") if text else None
 
@@ -34,18 +36,39 @@ def _rows(table: ComparisonTable) -> Iterator[Row]:
     yield from (row for row in ports if row is not None)
 
 
-def _describe(column: Column, machine: NamespaceState, address: str, *, shares: bool) -> str:
+def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str], *, shares: bool) -> str:
     if shares:
         own = [one for one in machine.listeners if (one.protocol, one.port) == ("tcp", column.port)]
-        if any(not is_loopback(one.address) for one in own):
-            return f"{column.title} offers {address}:{column.port}"
+        if endpoints := _endpoints(((_bound(one), one.port) for one in own), addresses):
+            return f"{column.title} offers {', '.join(endpoints)}"
         return f"{column.title} offers nothing" + (": it listens on loopback only" if own else "")
     ports = [one for one in column.published if one.protocol == "tcp" and one.host_port]
-    outside = [one for one in ports if not is_loopback(one.host_address)]
-    if outside:
-        endpoints = list(dict.fromkeys(f"{address}:{one.host_port}" for one in outside))
+    if endpoints := _endpoints(((one.host_address, one.host_port) for one in ports), addresses):
         return (
             f"{column.title} offers only its published {verb_for([column] * len(endpoints), 'port', 'ports')} "
             + ", ".join(endpoints)
         )
     return f"{column.title} offers nothing: " + ("it publishes on loopback only" if ports else "it publishes no port")
+
+
+def _bound(listener: Listener) -> str:
+    """The address of a listener; that of IPv4 for a socket of both families (ipv6(7), IPV6_V6ONLY)."""
+    both = listener.address == _ANY_IPV6 and not listener.v6only
+    return _ANY_IPV4 if both else listener.address
+
+
+def _endpoints(bound: Iterable[tuple[str, int]], addresses: Sequence[str]) -> list[str]:
+    """Where bound addresses and ports are reached: all addresses of a family at the machine's, which are those of its
+    LAN, another one at itself, and loopback nowhere. A port that IPv4 reaches is not named again for IPv6."""
+    outside = [one for one in bound if not is_loopback(one[0])]
+    everywhere = {port for address, port in outside if address in {"", _ANY_IPV4}}
+    ipv4, ipv6 = (next((one for one in addresses if (":" in one) is wanted), "") for wanted in (False, True))
+    found: dict[str, None] = {}
+    for address, port in outside:
+        if address == _ANY_IPV6:
+            place = "" if port in everywhere else ipv6
+        else:
+            place = ipv4 if address in {"", _ANY_IPV4} else address
+        if place:
+            found[format_endpoint(place, port)] = None
+    return list(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboard.core.comparison.answer.comparison_table import ComparisonTable
 from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.comparison.answer.outside import offer_to_the_lan
@@ -28,6 +30,32 @@ def test_a_port_published_on_loopback_is_not_offered() -> None:
     columns, states = with_neighbour(*make_scene(("bridge",)))
     columns = with_column(columns, "bridge", published=(PublishedPort(80, "tcp", "127.0.0.1", 8080),))
     assert sentence(columns, states).endswith("bridge offers nothing: it publishes on loopback only.")
+
+
+def test_a_port_that_is_published_on_one_address_is_offered_there() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    for published, endpoint in (
+        ([("172.17.0.1", 8080)], "port 172.17.0.1:8080"),
+        ([("::", 8080)], "port [2001:db8::2]:8080"),
+        ([("0.0.0.0", 8080), ("::", 8080)], "port 192.0.2.2:8080"),
+        ([("0.0.0.0", 8080), ("127.0.0.1", 8081), ("::", 8082)], "ports 192.0.2.2:8080, [2001:db8::2]:8082"),
+    ):
+        ports = tuple(PublishedPort(80, "tcp", address, port) for address, port in published)
+        columns = with_column(columns, "bridge", published=ports)
+        assert sentence(columns, states).endswith(f"its published {endpoint}."), published
+
+
+def test_a_listener_on_one_address_is_offered_there() -> None:
+    columns, states = with_neighbour(*make_scene(("host",)))
+    listeners = states[MACHINE].listeners
+    for address, v6only, endpoint in (
+        ("172.17.0.1", None, "172.17.0.1:80"),
+        ("::", False, "192.0.2.2:80"),
+        ("::", True, "[2001:db8::2]:80"),
+    ):
+        own = tuple(replace(one, address=address, v6only=v6only) for one in listeners if one.port == 80)[:1]
+        states = {**states, MACHINE: replace(states[MACHINE], listeners=own)}
+        assert sentence(columns, states).endswith(f"host offers {endpoint}."), address
 
 
 def test_without_a_neighbour_or_a_machine_nothing_is_stated() -> None:
