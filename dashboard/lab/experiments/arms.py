@@ -50,9 +50,7 @@ NETWORK_CREATED = Cause(Source.LAB, "network create")
 STARTED = Cause(Source.ENGINE, "start")
 #: Moby, ``container/state.go``: a forced removal sets this state before it kills; Netmodes did not ask for it.
 BEING_REMOVED = frozenset({"removing", "dead"})
-NOT_ISOLATED = (
-    "The container is not in host mode, but its network namespace is the machine's: do not trust this column."
-)
+NOT_ISOLATED = "Not in host mode, but in the network namespace of the machine: do not trust this column."
 
 
 class Arms:
@@ -82,8 +80,7 @@ class Arms:
         """Creates the networks, and runs and observes all arms, in parallel unless one depends on another.
 
         Containers are created while the ``machine`` is read and start afterwards, so that the journal has what they
-        change there.
-        """
+        change there."""
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
@@ -193,12 +190,11 @@ class Arms:
     async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
         """Opens and reads the container's namespace; if it has exited, collects its exit code instead.
 
-        An ``adopted`` container may have been observed before: then only what changed since is recorded.
-        """
+        An ``adopted`` container may have been observed before: then only what changed since is recorded."""
         engine = self._context.engine
         facts = await engine.inspect_container(container)
         if not facts.running or facts.pid == 0:
-            await self.collect_exited(arm.key, container)
+            await self._collect_ended(arm.key, container)
             return
         if self._context.info.invisible:
             # The pid belongs to another machine or pid namespace: here it may be any process.
@@ -215,13 +211,9 @@ class Arms:
         try:
             state = await self._observer.add(target, known.lookups if known is not None else ())
             again = await engine.inspect_container(container)
-        except NamespaceGone as error:
-            # The kernel reports the end of a process some milliseconds before the Engine does.
-            for pause_s in EXIT_PAUSES_S:
-                if await self.collect_exited(arm.key, container):
-                    return
-                await asyncio.sleep(pause_s)
-            raise OSError(str(error)) from error
+        except NamespaceGone:
+            await self._collect_ended(arm.key, container)
+            return
         except EngineError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -263,11 +255,18 @@ class Arms:
                 key, Cause(Source.ENGINE, "inspect"), networks=networks, published=facts.published
             )
 
+    async def _collect_ended(self, key: str, container: str) -> None:
+        """Collects an ended process. The kernel reports its end some milliseconds before the Engine does."""
+        for pause_s in EXIT_PAUSES_S:
+            if await self.collect_exited(key, container):
+                return
+            await asyncio.sleep(pause_s)
+        raise OSError(f"the process of {key} has ended, but the Engine reports that it runs")
+
     async def collect_exited(self, key: str, container: str) -> bool:
         """Records the exit code and last log lines of an arm, then removes its container as ``--rm`` would.
 
-        False if it runs: it was restarted, or could not be entered for another reason.
-        """
+        False if it runs: it was restarted, or could not be entered for another reason."""
         engine = self._context.engine
         await self._observer.remove(key)
         try:

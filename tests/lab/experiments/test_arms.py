@@ -138,6 +138,25 @@ async def test_the_exit_code_of_an_arm_that_ends_at_once_is_collected(fake_lab: 
     assert len(fake.made) == 1
 
 
+async def test_an_arm_of_which_the_kernel_reports_the_end_before_the_engine_is_collected(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspect = fake.inspect_container
+    looks = iter(range(3))
+
+    async def without_process(container: str) -> ContainerFacts:
+        facts = await inspect(container)
+        if next(looks, None) is not None:
+            return replace(facts, pid=0)
+        return replace(facts, running=False, status="exited", pid=0, exit_code=4)
+
+    monkeypatch.setattr(fake, "inspect_container", without_process)
+    identity = await fake_lab.launch("bridge")
+    await fake_lab.reaches(identity, Phase.FAILED)
+    column = await fake_lab.column(identity, "bridge")
+    assert (column.status, column.exit_code) == (ArmStatus.EXITED, 4)
+
+
 async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_missed(
     fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
