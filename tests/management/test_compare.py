@@ -20,7 +20,7 @@ from tests.support import engine_api
 from tests.support.json_schema import violations
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
-from tests.support.terminal import LONG_S, Terminal, run_here
+from tests.support.terminal import LONG_S, Done, Terminal, run_here
 
 
 def names(host: PrivateEngine) -> list[str]:
@@ -169,9 +169,18 @@ def test_reap_removes_what_sigkill_left_and_keeps_a_running_command(
     left = set(names(engine_host))
     living = terminal.start("compare", "none", "--command", "sleep 1000")
     until(lambda: len(names(engine_host)) == 3 or living.process.poll() is not None, LONG_S)
-    living.process.send_signal(signal.SIGSTOP)
+
+    def reap() -> Done | None:
+        """The result of the command; None if the other process was stopped in the middle of a write."""
+        living.process.send_signal(signal.SIGSTOP)
+        done = terminal.run("reap", "--json")
+        if "database is locked" in done.err:
+            living.process.send_signal(signal.SIGCONT)
+            return None
+        return done
+
     try:
-        reaped = terminal.run("reap", "--json")
+        reaped = until(reap, LONG_S)
         assert reaped.code == 0, reaped.err
         assert {one for one in reaped.json["removed"] if "container" in one} == {f"container {one}" for one in left}
         assert len(reaped.json["kept"]) == 1
