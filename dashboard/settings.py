@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from dashboard import configuration
+from dashboard.core.operations.openid import openid_problem, provider_settings
 from dashboard.core.operations.own_name import own_name
 from dashboard.core.operations.proxy_headers import parse_proxies
 
@@ -61,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "dashboard.web.http.guards.SignInRequiredMiddleware",
     "dashboard.web.training.group_access.GroupAccessMiddleware",
+    "dashboard.web.operations.accounts.guard.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "dashboard.web.http.space_refusals.SpaceRefusalMiddleware",
@@ -79,10 +81,31 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "dashboard.web.operations.engine_status.engine_chip",
+                "dashboard.web.operations.accounts.guard.account_context",
             ],
         },
     },
 ]
+
+#: Sign-in with OpenID Connect, if it is configured (``web.operations.accounts.openid``).
+OIDC_ISSUER = configuration.value("NETMODES_OIDC_ISSUER")
+OIDC_NAME = configuration.value("NETMODES_OIDC_NAME", "OpenID Connect")
+_OIDC = (
+    OIDC_ISSUER,
+    configuration.value("NETMODES_OIDC_CLIENT_ID"),
+    configuration.value("NETMODES_OIDC_CLIENT_SECRET"),
+)
+if _problem := openid_problem(*_OIDC):
+    raise ImproperlyConfigured(_problem)
+if OIDC_ISSUER:
+    INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount"]
+    INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
+    MIDDLEWARE += ["allauth.account.middleware.AccountMiddleware"]
+    SOCIALACCOUNT_PROVIDERS = provider_settings(OIDC_NAME, *_OIDC)
+    SOCIALACCOUNT_ADAPTER = "dashboard.web.operations.accounts.openid.InvitedOnlyAdapter"
+    SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+    SOCIALACCOUNT_STORE_TOKENS = False
+    ACCOUNT_EMAIL_VERIFICATION = "none"
 
 #: WAL, IMMEDIATE and a timeout: without any of the three, concurrent writers fail.
 SQLITE_OPTIONS = {
@@ -154,6 +177,12 @@ WHITENOISE_MAX_AGE = 0
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LOGIN_URL = "/sign-in/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,5 +1,6 @@
 """URLs."""
 
+from django.conf import settings
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -11,6 +12,7 @@ from dashboard.web.experiments.api import api
 from dashboard.web.http import sign_in
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.operations import documents, health, metrics
+from dashboard.web.operations.accounts import account_views, audit_views
 from dashboard.web.reports import compare_views, exports, list_views, report_views, save_views, sharing
 from dashboard.web.terminal import recording_views
 from dashboard.web.training import claims_views as session_claims_views
@@ -62,6 +64,11 @@ urlpatterns = [
     path("", launch_views.home, name="home"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
+    path("account/", account_views.own_account, name="account"),
+    path("accounts/", account_views.accounts_page, name="accounts"),
+    path("accounts/<int:account>/<str:what>/", account_views.change, name="account-change"),
+    path("audit/", audit_views.trail, name="audit"),
+    path("audit/export.<str:ending>", audit_views.export, name="audit-export"),
     path("experiments/", launch_views.launch, name="launch"),
     path("presets/", launch_views.launch_preset, name="launch-preset"),
     path("experiments/<str:identity>/", experiment_views.experiment, name="experiment"),
@@ -153,3 +160,10 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
 ]
+if settings.OIDC_ISSUER:
+    from dashboard.web.operations.accounts import openid  # needs django-allauth
+
+    urlpatterns += [
+        path("sign-in/openid/", openid.start, name="sign-in-openid"),
+        path("sign-in/<str:provider_id>/callback/", openid.callback, name="openid_connect_callback"),
+    ]

@@ -85,6 +85,7 @@ LONGER: dict[str, str] = {
 #: Folders with more than MAX_MODULES modules, and why.
 LARGER: dict[str, str] = {
     "dashboard/core/claims/catalogue": "one claim per file",
+    "dashboard/management/commands": "one command per file; Django finds them only here",
     "dashboard/migrations": "one migration per file",
 }
 

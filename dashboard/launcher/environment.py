@@ -4,7 +4,7 @@ A stamp that fits makes a start ask neither pip nor the network. The locks are r
 or package.json, with::
 
     lock='uv pip compile --universal --generate-hashes --python-version 3.12
-          --no-emit-index-url --no-annotate --no-header -q --extra pdf --extra team pyproject.toml'
+          --no-emit-index-url --no-annotate --no-header -q --extra oidc --extra pdf --extra team pyproject.toml'
     $lock -o requirements.txt
     $lock --group dev -c requirements.txt -o requirements-dev.txt
     npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved

@@ -88,7 +88,7 @@ def address_to_open(host: str, port: int) -> str:
 
 
 def sign_in_line(address: str) -> str:
-    """A line with a new one-time link."""
+    """A line with a new one-time link for the owner."""
     return f"Sign in (once): {address}/sign-in/?token={make_token()}"
 
 

@@ -1,7 +1,9 @@
 """The database models: the wanted state of experiments, the intents of their arms, the journal, measurements,
-claims, reports, workshops and training sessions; and the rows that processes of a team deployment exchange."""
+claims, reports, workshops and training sessions; accounts and the audit trail; and the rows that processes of a team
+deployment exchange."""
 
-from dashboard.models.access import SignInLink
+from dashboard.models.access import Account, SignInLink
+from dashboard.models.audit import AuditEntry
 from dashboard.models.claims import ClaimOutcome, ClaimRun
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
@@ -20,9 +22,11 @@ from dashboard.models.training import (
 from dashboard.models.workshops import WorkshopEvent, WorkshopProgress, WorkshopStep
 
 __all__ = [
+    "Account",
     "Annotation",
     "Answer",
     "Arm",
+    "AuditEntry",
     "ClaimOutcome",
     "ClaimRun",
     "Experiment",

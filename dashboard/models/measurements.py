@@ -1,5 +1,6 @@
 """Measurements: runs, their series, and every block with its histogram."""
 
+from django.conf import settings
 from django.db import models
 
 from dashboard.models.experiments import Experiment, new_id
@@ -17,6 +18,7 @@ class MeasurementRun(models.Model):
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     experiment = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="measurements")
     source = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="twin_measurements")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     title = models.CharField(max_length=200)
     options = models.TextField()
     probes = models.CharField(max_length=200)

@@ -13,6 +13,7 @@ from dashboard.core.claims.run import ClaimState, ExecutedClaim, VerdictCount
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.models import ClaimOutcome, ClaimRun
 from dashboard.store.experiments import is_alive, this_process
+from dashboard.store.operations.audit import audited, creates
 
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
@@ -59,6 +60,7 @@ class RunSummary:
     misconception: str = ""
     prediction: str = ""
     problem: str = ""
+    owner: int | None = None
 
     @property
     def live(self) -> bool:
@@ -66,6 +68,7 @@ class RunSummary:
         return self.state in LIVE
 
 
+@creates
 def create_run(
     claims: Sequence[str],
     owner_id: int | None = None,
@@ -137,6 +140,7 @@ def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), 
     )
 
 
+@audited
 def request_cancel(run: str) -> bool:
     """Requests that a run be cancelled; False if it neither waits nor runs."""
     return ClaimRun.objects.filter(pk=run, state__in=LIVE).update(wanted=CANCELLED) == 1
@@ -257,4 +261,5 @@ def _summary(row: Any) -> RunSummary:
         misconception=row.misconception,
         prediction=row.prediction,
         problem=row.problem,
+        owner=row.owner_id,
     )

@@ -27,6 +27,7 @@ from dashboard.core.experiments.messages import ExperimentHead, ExperimentRef, P
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
 from dashboard.store import recent_entries
+from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
 
 #: Entries of one query.
@@ -89,6 +90,7 @@ def _record(row: Experiment) -> Record:
     )
 
 
+@creates
 def create_experiment(
     spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "", group: str = ""
 ) -> str:
@@ -111,6 +113,7 @@ def create_experiment(
     return row.id
 
 
+@audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
     removed. NoSpaceError if the disk is too full for a new round."""
@@ -145,6 +148,7 @@ def rename(experiment: str, title: str) -> str | None:
         spec = replace(spec, title=title or default_title(spec.image, spec.port))
         row.title, row.spec = spec.title, msgspec.json.encode(spec).decode()
         row.save(update_fields=["title", "spec"])
+        note()
     return spec.title
 
 

@@ -19,6 +19,7 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.paths.model import Path
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.store.experiments import is_alive, this_process
+from dashboard.store.operations.audit import audited, creates
 
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
@@ -39,6 +40,7 @@ class Described:
     busy_wait_ns: int = 0
 
 
+@creates
 def create_run(
     experiment: str,
     title: str,
@@ -48,12 +50,14 @@ def create_run(
     *,
     twin: bool = False,
     source: str | None = None,
+    owner_id: int | None = None,
 ) -> str:
     """Request a run on the host of the experiment; it waits until the experiment runs. ``source``: the experiment that
     a ``twin`` replaces. Returns its id."""
     of = Experiment.objects.filter(pk=experiment).only("host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
+        owner_id=owner_id,
         title=title[:200],
         options=msgspec.json.encode(options).decode(),
         probes=" ".join(probes),
@@ -196,6 +200,7 @@ def is_inconclusive(run: str) -> bool:
     return found is None or not write_headline(found).decided
 
 
+@audited
 def want_cancelled(run: str) -> bool:
     """Request the cancellation of a run; False if it neither waits nor runs."""
     return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1

@@ -19,7 +19,7 @@ def request_run(
     """Requests a run and returns its id; it starts once its experiment runs."""
     twin = experiment_store.create_experiment(responder_experiment(spec), owner_id, host=host, group=group)
     seed = secrets.randbits(32)
-    return measurement_store.create_run(twin, spec.title, [Probe.TCP_RR], options, seed, twin=True)
+    return measurement_store.create_run(twin, spec.title, [Probe.TCP_RR], options, seed, twin=True, owner_id=owner_id)
 
 
 def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None) -> str:

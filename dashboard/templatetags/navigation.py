@@ -22,6 +22,12 @@ _NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
         ("/api/docs", "/api/docs", gettext_noop("API")),
     ),
 }
+#: The entry that the footer has for a role.
+_ACCOUNTS: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
+    "owner": (("/accounts/", ("/accounts/", "/account/", "/audit/"), gettext_noop("Accounts")),),
+    "instructor": (("/account/", "/account/", gettext_noop("Your account")),),
+    "reader": (("/account/", "/account/", gettext_noop("Your account")),),
+}
 
 
 @register.simple_tag(takes_context=True)
@@ -29,7 +35,8 @@ def navigation(context: template.Context, place: str) -> list[dict[str, str]]:
     """The entries of the header (``pages``) or of the footer (``tools``). ``current`` is the value of aria-current:
     ``page`` for the entry's own page, ``true`` for the pages below it."""
     path = context["request"].path if "request" in context else ""
+    entries = _NAVIGATION[place] + (_ACCOUNTS.get(str(context.get("role")), ()) if place == "tools" else ())
     return [
         {"url": url, "title": _(title), "current": "page" if path == url else "true" if path.startswith(below) else ""}
-        for url, below, title in _NAVIGATION[place]
+        for url, below, title in entries
     ]

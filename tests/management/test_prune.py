@@ -48,7 +48,7 @@ def test_a_dry_run_shows_what_the_next_run_deletes(capsys: pytest.CaptureFixture
         "experiments": 0,
         "freed_bytes": 0,
         "room": "",
-        "others": {"comparisons": 0, "entries": 0, "claims": 0, "classes": 0, "links": 0, "logins": 0},
+        "others": {"comparisons": 0, "entries": 0, "claims": 0, "classes": 0, "links": 0, "logins": 0, "audit": 0},
     }
     assert MeasurementRun.objects.count() == 0
     assert run_here(capsys, "prune", "--days", "90").out.startswith("Nothing that has ended is older than ")

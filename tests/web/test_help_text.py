@@ -42,6 +42,7 @@ NO_SECTIONS = {
     "training/results/replay_file.html": "a file: what it says must need nothing else",
     "training/results/shared_file.html": "a file: what it says must need nothing else",
     "sign_in.html": "a message that says itself what it is",
+    "operations/accounts/to_provider.html": "a message",
     "operations/api_docs.html": "documentation itself",
 }
 #: Headings that need none: by template, and what stands in them.

@@ -15,6 +15,9 @@ from dashboard.core.help import (
     measurements as help_measurements,
 )
 from dashboard.core.help import (
+    operations as help_operations,
+)
+from dashboard.core.help import (
     reports as help_reports,
 )
 from dashboard.core.help import (
@@ -36,5 +39,6 @@ HELP: Mapping[str, Help] = {
         *help_claims.HELP,
         *help_training.HELP,
         *training_results.HELP,
+        *help_operations.HELP,
     )
 }

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from dashboard.core.operations.openid import APPS_WITH_TABLES
+
 SCHEMA = "backup/1"
 #: Every database of Netmodes has this migration.
 FIRST_MIGRATION = "dashboard.0001_initial"
@@ -47,13 +49,19 @@ def newer_database_problem(applied: Collection[str], known: Collection[str], ver
     )
 
 
+def _app(migration: str) -> str:
+    return migration.partition(".")[0]
+
+
 def restore_problem(manifest: Manifest, known: Collection[str], database: str, version: str) -> str | None:
-    """Why the backup cannot be restored here, None if it can. ``known`` are the migrations of this ``version``."""
+    """Why the backup cannot be restored here, None if it can. ``known`` are the migrations of this ``version``. Tables
+    of OpenID Connect are restored also where it is not configured."""
     if manifest.schema != SCHEMA:
         return f"The backup has the format {manifest.schema[:40]}, which this version {version} cannot read."
     if FIRST_MIGRATION not in manifest.migrations:
         return "The backup holds no database of Netmodes."
-    newer = sorted(set(manifest.migrations) - set(known))
+    not_configured = APPS_WITH_TABLES - {_app(name) for name in known}
+    newer = sorted(name for name in set(manifest.migrations) - set(known) if _app(name) not in not_configured)
     if newer:
         return (
             f"The backup was made by Netmodes {manifest.version[:40]}, which is newer than this version {version}: "

@@ -1,5 +1,5 @@
-"""Rate limits of joining: of wrong codes, per client and over all clients, and of new participants per client. No
-clock: times in seconds are arguments.
+"""Rate limits of joining: of wrong codes, per client and over all clients, and of new participants per client; and of
+wrong passwords. No clock: times in seconds are arguments.
 
 A correct code does not count as a wrong one, so a whole class behind one address can join. A client over the limit is
 rejected even with the correct code, until its bucket has refilled.
@@ -15,6 +15,8 @@ PER_CLIENT = Rate(40, 0.1)
 OVERALL = Rate(200, 0.5)
 #: New participants of one client: forty at once (a class behind one address), then forty a minute.
 JOINS = Rate(40, 40 / 60)
+#: Wrong passwords of one client, and for one account from all clients.
+PASSWORDS, ACCOUNT_PASSWORDS = Rate(10, 1 / 60), Rate(50, 1 / 60)
 MAX_CLIENTS = 5000
 
 

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from dashboard import configuration
 from dashboard.management.commanding import FAILED, NetmodesCommand
 from dashboard.management.serving import public_address, served_address, sign_in_line
+from dashboard.store.operations import audit
 
 
 class Command(NetmodesCommand):
@@ -20,4 +21,5 @@ class Command(NetmodesCommand):
         if address is None:
             message = f"No server runs from {configuration.data_dir()}. Start it with {configuration.COMMAND} up."
             raise CommandError(message, returncode=FAILED)
+        audit.record("link account", "owner", audit.DONE)
         self.stdout.write(sign_in_line(public_address(address)))

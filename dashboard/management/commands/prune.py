@@ -56,6 +56,7 @@ def _describe(pruned: Pruned) -> str:
         (others.classes, "training session", ""),
         (others.links, "ended link", ""),
         (others.logins, "expired sign-in", ""),
+        (others.audit, "audit record", ""),
     )
     parts = [_count(number, noun) + suffix for number, noun, suffix in counts if number]
     if not parts:

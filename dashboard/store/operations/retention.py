@@ -26,7 +26,8 @@ BATCH, JOURNALS_BATCH = 500, 20
 @dataclass(frozen=True, slots=True)
 class DeletedRows:
     """Numbers of deleted rows. ``entries``: of the experiments' journals; ``classes``: training sessions; ``links``:
-    ended links of shared reports; ``logins``: expired browser sessions and sign-in links."""
+    ended links of shared reports; ``logins``: expired browser sessions and sign-in links; ``audit``: entries of the
+    audit trail."""
 
     comparisons: int = 0
     entries: int = 0
@@ -34,11 +35,12 @@ class DeletedRows:
     classes: int = 0
     links: int = 0
     logins: int = 0
+    audit: int = 0
 
     @property
     def rows(self) -> int:
         """The sum, without journal entries."""
-        return self.comparisons + self.claims + self.classes + self.links + self.logins
+        return self.comparisons + self.claims + self.classes + self.links + self.logins + self.audit
 
 
 def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
@@ -130,6 +132,12 @@ def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
     return DeletedRows(logins=sum(_delete(rows, dry_run=dry_run) for rows in expired))
 
 
+def delete_audit(limit: datetime, *, dry_run: bool) -> DeletedRows:
+    """Deletes old entries of the audit trail."""
+    rows = models.AuditEntry.objects.filter(at__lt=limit.timestamp())
+    return DeletedRows(audit=_delete(rows, dry_run=dry_run))
+
+
 def _delete(rows: QuerySet[Any], *, dry_run: bool) -> int:
     ids = list(rows.values_list("pk", flat=True))
     for some in () if dry_run else batched(ids, BATCH):
@@ -145,6 +153,7 @@ DELETERS: dict[str, Callable[..., DeletedRows]] = {
     "classes": delete_sessions,
     "links": delete_links,
     "logins": delete_logins,
+    "audit": delete_audit,
 }
 
 

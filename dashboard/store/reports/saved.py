@@ -27,6 +27,7 @@ from dashboard.core.reports.validate import MAX_AUTHOR, MAX_TITLE, validate_file
 from dashboard.models import Annotation, Report, ReportTag
 from dashboard.store import claim_runs
 from dashboard.store.experiments import installation_id
+from dashboard.store.operations.audit import audited, note
 from dashboard.store.reports import snapshot as report_snapshot
 from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, find_same, get_report
 from dashboard.store.reports.reading import content_bytes, derive, derived_columns
@@ -211,6 +212,7 @@ def insert_report(
         )
         ReportTag.objects.bulk_create(ReportTag(report=row, tag=tag) for tag in content.tags)
         check()
+        note(row.pk)
     return row.pk
 
 
@@ -222,26 +224,31 @@ def _searched_text(content: ReportContent) -> str:
     return "\n".join(dict.fromkeys(words)).casefold().replace("\0", "")
 
 
+@audited
 def archive(report: str) -> None:
     """Hides a report from the list. Raises ReportNotFoundError."""
     _update(report, deleted=False, archived_at=timezone.now())
 
 
+@audited
 def unarchive(report: str) -> None:
     """Shows an archived report in the list again. Raises ReportNotFoundError."""
     _update(report, deleted=False, archived_at=None)
 
 
+@audited
 def delete(report: str) -> None:
     """Deletes a report and its shares; ``undelete`` restores them for 30 days. Raises ReportNotFoundError."""
     _update(report, deleted=False, deleted_at=timezone.now())
 
 
+@audited
 def undelete(report: str) -> None:
     """Restores a deleted report; ReportNotFoundError if it is not deleted, or was purged."""
     _update(report, deleted=True, deleted_at=None)
 
 
+@audited
 def purge(report: str) -> None:
     """Removes a deleted report, its remarks and shares for ever. Raises ReportNotFoundError if it is not deleted."""
     if not Report.objects.filter(pk=report).exclude(deleted_at=None).delete()[0]:
@@ -263,6 +270,7 @@ def purge_deleted(now: float) -> int:
     return Report.objects.filter(pk__in=old).delete()[1].get("dashboard.Report", 0)
 
 
+@audited
 def annotate(report: str, text: str, *, owner_id: int | None = None, author: str = "") -> int:
     """Adds a remark to a report and returns its number. Raises NotSavedError if it is empty or too
     long, or ReportNotFoundError."""

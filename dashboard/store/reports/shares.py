@@ -14,6 +14,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from dashboard.models import Report, Share
+from dashboard.store.operations.audit import audited
 from dashboard.store.reports.listing import NOT_FOUND, ReportNotFoundError
 
 TOKEN_BYTES = 16
@@ -49,6 +50,7 @@ def create_for_session(session: str, document: bytes, *, expires_at: datetime | 
     return _create(document, session_id=session, expires_at=expires_at, scrubbed=True)
 
 
+@audited
 def _create(document: bytes, **fields: object) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     Share.objects.create(digest=_digest(token), document=zlib.compress(document, 6), **fields)
@@ -72,6 +74,7 @@ def _is_live(row: Share) -> bool:
     return row.revoked_at is None and (row.expires_at is None or row.expires_at > timezone.now())
 
 
+@audited
 def revoke(share_id: int, report: str | None = None, *, session: str | None = None) -> bool:
     """Ends a link for good (only one of ``report`` or ``session``, where given); False if there is no such live
     link."""

@@ -140,7 +140,9 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
             target = experiment_store.create_experiment(responder_experiment(spec), owner_id, host=host, group=group)
             source = experiment
         seed = secrets.randbits(32)
-        return measurement_store.create_run(target, row.title, probes, options, seed, twin=twin, source=source)
+        return measurement_store.create_run(
+            target, row.title, probes, options, seed, twin=twin, source=source, owner_id=owner_id
+        )
 
 
 def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:

@@ -1,10 +1,20 @@
-"""Wrong join codes and new participants in the database: one rate limit for all web processes
+"""Wrong join codes and passwords, and new participants, in the database: one rate limit for all web processes
 (``core.training.rate_limit``)."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 
 from dashboard.core.token_bucket import Rate, TokenBucket
-from dashboard.core.training.rate_limit import JOINS, OVERALL, PER_CLIENT, charge, client_key, refund
+from dashboard.core.training.rate_limit import (
+    ACCOUNT_PASSWORDS,
+    JOINS,
+    OVERALL,
+    PASSWORDS,
+    PER_CLIENT,
+    charge,
+    client_key,
+    refund,
+)
 from dashboard.models import GuessBucket
 from dashboard.store.write_lock import writing
 
@@ -17,6 +27,11 @@ def _rates(address: str) -> dict[str, Rate]:
 
 def _join_rates(address: str) -> dict[str, Rate]:
     return {f"join {client_key(address)}"[:64]: JOINS}
+
+
+def _password_rates(address: str, account: str) -> dict[str, Rate]:
+    account_key = hashlib.sha256(account.casefold().encode()).hexdigest()[:40]
+    return {f"password {client_key(address)}"[:64]: PASSWORDS, f"account {account_key}": ACCOUNT_PASSWORDS}
 
 
 def _take(rates: Mapping[str, Rate], now: float) -> float:
@@ -71,3 +86,13 @@ def take_join(address: str, now: float) -> float:
 def return_join(address: str, now: float) -> None:
     """The participant did not join."""
     _give_back(_join_rates(address), now)
+
+
+def take_password(address: str, account: str, now: float) -> float:
+    """Counts a password before it is checked and returns 0; over the limit, returns only the seconds to wait."""
+    return _take(_password_rates(address, account), now)
+
+
+def return_password(address: str, account: str, now: float) -> None:
+    """The password was correct: it does not count."""
+    _give_back(_password_rates(address, account), now)

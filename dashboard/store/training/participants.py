@@ -12,6 +12,7 @@ from dashboard.core.training.session import JoinStatus, join_status, next_group
 from dashboard.core.workshops.progress import Event
 from dashboard.models import Participant, TrainingSession, WorkshopEvent, WorkshopProgress
 from dashboard.store import workshops as workshop_store
+from dashboard.store.operations.audit import audited, note
 from dashboard.store.write_lock import writing
 
 TOKEN_BYTES = 16
@@ -112,6 +113,7 @@ def get(session: str, participant: str) -> Participant | None:
     return Participant.objects.filter(session_id=session, pk=participant).first()
 
 
+@audited
 def rename(session: str, participant: str, name: str) -> None:
     """Changes a participant's name. Raises JoinRefusedError if another one has it."""
     with transaction.atomic():
@@ -136,14 +138,17 @@ def remove_several(session: str, chosen: Collection[str], now: float) -> tuple[t
         removed = dict(active.filter(pk__in=chosen).values_list("id", "group"))
         active.filter(pk__in=removed).update(**changes)
         kept = set(active.values_list("group", flat=True))
+        note()
     return tuple(removed), tuple(sorted(set(removed.values()) - kept))
 
 
+@audited
 def admit(session: str, participant: str, now: float) -> bool:
     """Admits a participant who waits."""
     return bool(Participant.objects.filter(session_id=session, pk=participant, admitted_at=0.0).update(admitted_at=now))
 
 
+@audited
 def admit_all(session: str, now: float) -> tuple[str, ...]:
     """Admits all participants who wait, and returns their ids."""
     with transaction.atomic():
@@ -153,6 +158,7 @@ def admit_all(session: str, now: float) -> tuple[str, ...]:
     return admitted
 
 
+@audited
 def make_link(session: str, participant: str) -> str | None:
     """The token of a new link that moves the participant to another device; voids the previous link. None if there is
     no such participant."""

@@ -3,9 +3,12 @@
 import secrets
 from dataclasses import asdict, replace
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from dashboard.core.operations.roles import Action, may
 from dashboard.core.training.form import NewSession
 from dashboard.core.training.host_plan import DesiredState
 from dashboard.core.training.join_codes import RANDOM_BYTES, code_from, digest_of
@@ -13,6 +16,8 @@ from dashboard.core.training.pacing import Pace
 from dashboard.core.workshops.model import Workshop
 from dashboard.models import Experiment, GroupHost, RevealedStep, SessionEvent, TrainingSession
 from dashboard.store import workshops as workshop_store
+from dashboard.store.operations.accounts import role_of
+from dashboard.store.operations.audit import audited, creates
 from dashboard.store.training import group_runs
 from dashboard.store.training.participants import person_of
 
@@ -32,6 +37,7 @@ EVENT_KINDS = {
 MAX_EVENTS = 5000
 
 
+@creates
 def create(owner: int, settings: NewSession, workshop: Workshop, now: float) -> TrainingSession:
     """Creates a session with a code that no other session has or had."""
     fields = asdict(settings)
@@ -64,9 +70,12 @@ def create(owner: int, settings: NewSession, workshop: Workshop, now: float) -> 
     return row
 
 
-def of_owner(owner: int) -> tuple[TrainingSession, ...]:
-    """The instructor's newest sessions, newest first."""
-    return tuple(TrainingSession.objects.filter(owner_id=owner).order_by("-created_at")[:100])
+def visible(user: AbstractBaseUser | AnonymousUser) -> tuple[TrainingSession, ...]:
+    """The newest sessions that a user may lead, newest first."""
+    rows = TrainingSession.objects.order_by("-created_at")
+    if may(role_of(user), Action.LEAD, owned=False) is not None:
+        rows = rows.filter(owner_id=user.pk)
+    return tuple(rows[:100])
 
 
 def get(session: str) -> TrainingSession | None:
@@ -74,9 +83,12 @@ def get(session: str) -> TrainingSession | None:
     return TrainingSession.objects.filter(pk=session).first()
 
 
-def owned(session: str, owner: int) -> TrainingSession | None:
-    """A session of this instructor."""
-    return TrainingSession.objects.filter(pk=session, owner_id=owner).first()
+def led(session: str, user: AbstractBaseUser | AnonymousUser) -> TrainingSession | None:
+    """A session that a user may lead: the own one of an instructor, or any one for an owner."""
+    row = get(session) if user.is_authenticated else None
+    if row is None or may(role_of(user), Action.LEAD, owned=row.owner_id == user.pk) is not None:
+        return None
+    return row
 
 
 def by_code(code: str) -> TrainingSession | None:
@@ -89,6 +101,7 @@ def _record(session: str, now: float, kind: str, detail: str) -> None:
         SessionEvent.objects.create(session_id=session, at=now, kind=kind, detail=detail[:300])
 
 
+@audited
 def change(session: str, owner: int, now: float, **fields: str | bool | float) -> bool:
     """Sets fields of a session and records the events; False unless the session is open and this instructor's.
     ValueError for a field that an instructor does not control."""
@@ -113,11 +126,13 @@ def set_pace(session: str, owner: int, now: float, pace: Pace, gate: str) -> boo
     return change(session, owner, now, pace=str(pace), gate=gate)
 
 
+@audited
 def write_notes(session: str, owner: int, notes: str) -> bool:
     """Stores the instructor's private notes."""
     return bool(TrainingSession.objects.filter(pk=session, owner_id=owner).update(notes=notes[:20_000]))
 
 
+@audited
 def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
     """Shows an experiment to all participants, none if it is empty; False if it is not the instructor's to show."""
     # An experiment started by a command has no owner: any account may see it. One with a host belongs to a group.
@@ -132,6 +147,7 @@ def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
     return True
 
 
+@audited
 def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> bool:
     """Reveals the answer of a step to all participants. ``truth`` was just read from the kernel, if anything was."""
     with transaction.atomic():
@@ -157,6 +173,7 @@ def store_truth(row: TrainingSession, step: str, truth: str, now: float) -> None
     workshop_store.update_step(person, row.workshop, step, lambda record: replace(record, truth=truth))
 
 
+@audited
 def close(session: str, owner: int, now: float) -> bool:
     """Closes a session for good; its timer ends and its hosts stop. False if it is not open."""
     with transaction.atomic():
@@ -168,12 +185,14 @@ def close(session: str, owner: int, now: float) -> bool:
     return True
 
 
+@audited
 def extend(session: str, owner: int, now: float, hours: int) -> bool:
     """Sets when an open session expires."""
     rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
     return bool(rows.update(expires_at=now + hours * 3600))
 
 
+@audited
 def delete(session: str, owner: int) -> bool:
     """Deletes a closed session with its participants, their progress and everything that they ran."""
     row = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at__gt=0).first()

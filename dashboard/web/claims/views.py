@@ -20,6 +20,7 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.snapshot import NotSavedError
 from dashboard.web.claims.presenters import ShownClaim, group_by_topic, show_catalogue, show_run
 from dashboard.web.experiments.views import refuse
+from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.service import LabUnavailableError, service
 
 HISTORY = 20
@@ -112,7 +113,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "engine_version": heartbeat.status.engine if heartbeat is not None else "",
         "private_version": heartbeat.status.private_engine if heartbeat is not None else "",
     }
-    return render(request, "claims/claims.html", {**context, **more})
+    return render(request, "claims/claims.html", {**context, **more, **creators_of(request).context})
 
 
 @require_GET

@@ -15,6 +15,7 @@ from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.presets.catalogue import PRESETS, find_preset
 from dashboard.core.experiments.presets.preset import PreparedPreset, Preset, common_reason, prepare
+from dashboard.core.operations.roles import Action, OwnedKind
 from dashboard.core.reports.view import ReportView
 from dashboard.engine.protocol import EngineError
 from dashboard.export import example as example_report
@@ -28,6 +29,8 @@ from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import ENDED, experiment_item
 from dashboard.web.http.database import in_database
 from dashboard.web.http.space_refusals import NO_SPACE
+from dashboard.web.operations.accounts.creators import creators_of
+from dashboard.web.operations.accounts.guard import refusal_of, refuse_account
 from dashboard.web.service import LabUnavailableError, service
 
 PAST = 20
@@ -68,7 +71,8 @@ async def _home(
 
     def page() -> HttpResponse:
         rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
-        shown = rows.exclude(measurements__twin=True)
+        creators = creators_of(request)
+        shown = creators.filter(rows.exclude(measurements__twin=True))
         running = shown.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
         # Experiments that were launched only for a measurement are shown on its page.
         past = shown.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
@@ -87,6 +91,7 @@ async def _home(
             "refused": refused,
             "presets": presets,
             "presets_unavailable": common_reason(presets),
+            **creators.context,
             "example": None if running or past or Report.objects.exists() else _example(),
         }
         return render(request, "experiments/home.html", context, status=status)
@@ -119,6 +124,9 @@ async def launch(request: HttpRequest) -> HttpResponse:
         record = await in_database(experiment_store.load, request.POST[STOP])
         if record is None or record.host:
             raise Http404(_("No experiment has this id."))
+        refusal = await in_database(refusal_of, request, Action.CHANGE, OwnedKind.EXPERIMENT, record.id)
+        if refusal is not None:
+            return await in_database(refuse_account, request, refusal)
         holders = await stop_holder(request, spec.arms if spec is not None else ())
         return await _home(request, form, holders=holders or (), freed=holders == ())
     if spec is None:

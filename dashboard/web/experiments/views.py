@@ -33,6 +33,7 @@ from dashboard.core.experiments.messages import ExperimentHead, Phase, TimelineI
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
+from dashboard.core.operations.roles import Action, OwnedKind
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.bootstrap import endpoint
 from dashboard.lab.doctor import examine, unavailable_report
@@ -44,6 +45,8 @@ from dashboard.store.operations.storage import add_storage
 from dashboard.web.experiments.hub import SHOWN_ITEMS
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
+from dashboard.web.operations.accounts.creators import creators_of
+from dashboard.web.operations.accounts.guard import refusal_of
 from dashboard.web.service import LabUnavailableError, service
 
 ENDED = {Phase.STOPPED, Phase.FAILED}
@@ -68,6 +71,7 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE) -> dict[str
         "phase": row.phase,
         "modes": list(dict.fromkeys(str(arm.mode) for arm in spec.arms)),
         "created_at": row.created_at,
+        "owner": row.owner_id,
         "url": scope.experiment(row.id),
     }
 
@@ -126,9 +130,20 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "ws_path": "" if frozen else f"/ws/experiments/{identity}/",
         "inspect_commands": list(COMMANDS.values()),
         "path_key": request.GET.get("path", "")[:200],
+        **_creator_context(request, identity, scope),
         **scope.context,
     }
     return render(request, "experiments/experiment.html", context)
+
+
+def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> dict[str, Any]:
+    """The creator of an experiment, and whether it belongs to another account, which hides what would be refused."""
+    if scope.group:
+        return {}
+    names = creators_of(request).names
+    owner = Experiment.objects.filter(pk=identity).values_list("owner_id", flat=True).first() if names else None
+    foreign = refusal_of(request, Action.CHANGE, OwnedKind.EXPERIMENT, identity) is not None
+    return {"creators": names, "owner": owner, "foreign": foreign}
 
 
 def _wants_json(request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.operations.own_name import SHARED_NAMES
 from dashboard.web.http.database import in_database
+from dashboard.web.http.sign_in import sign_in_page
 from dashboard.web.training.group_access import SOCKETS, any_participant
 from dashboard.web.training.roles import participant_in, session_in, tokens_of
 
@@ -25,7 +26,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Open without a session: sign-in, joining, health checks, static files and documents; and ``/metrics``, which checks
 #: access itself.
-OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz", "/metrics")
+OPEN_PATHS = ("/sign-in/", "/sign-in/openid/", "/sign-in/openid/callback/", "/join/", "/healthz", "/readyz", "/metrics")
 OPEN_PREFIXES = ("/static/", "/docs/")
 #: Links with a token, which the view checks: a shared report, a participant's link to resume, and one to their results.
 LINK_PATH = re.compile(r"/(?:r|seat|results)/[^/]+/")
@@ -266,7 +267,7 @@ class SignInRequiredMiddleware:
                 return self._no_access(request, list(tokens)[-1])
         if path.startswith("/api/"):
             return JsonResponse({"detail": _("Sign in first: open the link that ./netmodes up printed.")}, status=401)
-        return render(request, "sign_in.html", {"lost_access": bool(session_in(path))}, status=401)
+        return sign_in_page(request, lost_access=bool(session_in(path)))
 
     def _no_access(self, request: HttpRequest, session: str) -> HttpResponse:
         """The response to a participant who requests a page outside of their session."""

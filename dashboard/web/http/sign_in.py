@@ -1,34 +1,98 @@
-"""Sign-in with one-time links, and sign-out."""
+"""Sign-in with one-time links or a password, and sign-out."""
+
+import time
+from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import alogout, get_user_model, login
+from django.conf import settings
+from django.contrib.auth import alogout, authenticate, login
+from django.contrib.auth.models import User
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.models.access import redeem
+from dashboard.store.operations import accounts, audit
+from dashboard.store.training import join_code_attempts
 from dashboard.web.http.session_connections import end_session
+from dashboard.web.http.threaded_views import threaded
 
-OWNER = "owner"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+SIGN_IN = "sign in"
 
 
-@require_safe
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@threaded  # checking a password takes a good part of a second
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Exchanges a link for a session cookie and redirects to a URL without the token."""
+    """Exchanges a link, or name and password, for a session cookie and redirects to a URL without the token."""
     token = request.GET.get("token", "")
+    if request.method == "POST":
+        return _private(_with_password(request))
     if not token:
-        return redirect("/") if request.user.is_authenticated else render(request, "sign_in.html", status=401)
-    if request.method == "GET" and redeem(token):
-        user, _created = get_user_model().objects.get_or_create(username=OWNER)
-        login(request, user, backend=BACKEND)
-    if request.user.is_authenticated:
-        response: HttpResponse = redirect("/")
-    else:
-        response = render(request, "sign_in.html", {"expired": True}, status=401)
+        return redirect("/") if request.user.is_authenticated else sign_in_page(request)
+    if request.method == "GET":
+        _with_link(request, token)
+    return _private(redirect("/") if request.user.is_authenticated else sign_in_page(request, expired=True))
+
+
+def _private(response: HttpResponse) -> HttpResponse:
     response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "no-store"
     return response
+
+
+def sign_in_page(request: HttpRequest, status: int = 401, **context: Any) -> HttpResponse:
+    """The sign-in page with the ways that exist."""
+    try:
+        passwords = accounts.has_passwords()
+    except DatabaseError:
+        passwords = False  # the page still tells where the link is
+    ways = {"passwords": passwords, "openid_name": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
+    return render(request, "sign_in.html", {**ways, **context}, status=status)
+
+
+def _address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def enter(request: HttpRequest, user: User, way: str) -> None:
+    """Signs a user in, and records it. ``way``: link, password or the name of a provider."""
+    login(request, user, backend=BACKEND)
+    audit.record(SIGN_IN, way, audit.DONE, user=user.pk, account=user.get_username(), address=_address(request))
+
+
+def _with_link(request: HttpRequest, token: str) -> None:
+    """A guessed token is not recorded: it has 256 bits, and everybody could fill the audit trail."""
+    link = redeem(token)
+    if link is None:
+        return
+    user = link.user if link.user_id else accounts.the_owner()
+    if user is not None and user.is_active:
+        enter(request, user, "link")
+
+
+def _with_password(request: HttpRequest) -> HttpResponse:
+    """Wrong passwords are limited for each address and each account. Those for accounts that exist are recorded."""
+    name, password = request.POST.get("name", "")[:150], request.POST.get("password", "")[:4096]
+    if not name or not password:
+        return sign_in_page(request, problem=_("Enter your name and your password."), name=name)
+    address, now = _address(request), time.time()
+    if wait_s := join_code_attempts.take_password(address, name, now):
+        problem = _("Too many wrong passwords. Try again in %(seconds)d seconds.") % {"seconds": int(wait_s) + 1}
+        return sign_in_page(request, 429, problem=problem, name=name)
+    user = authenticate(request, username=name, password=password)
+    if not isinstance(user, User):
+        known = User.objects.filter(username=name).first()
+        if known is not None:
+            audit.record(SIGN_IN, "password", audit.REFUSED, user=known.pk, account=name, address=address)
+        return sign_in_page(request, problem=_("The name or the password is wrong."), name=name)
+    join_code_attempts.return_password(address, name, now)
+    enter(request, user, "password")
+    return redirect("/")
 
 
 @require_POST

@@ -44,6 +44,7 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
         "seed": row.seed,
         "conditions": options.conditions,
         "wanted": row.wanted,
+        "owner": row.owner_id,
     }
 
 

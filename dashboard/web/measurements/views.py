@@ -23,6 +23,7 @@ from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.http.space_refusals import NO_SPACE
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import describe_run, show_run
+from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.service import service
 
 SHOWN = 100
@@ -121,7 +122,9 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
             experiment_store.create_experiment(responder_experiment(spec), owner_id, host=row.host),
             identity,
         )
-    run = measurement_store.create_run(experiment, row.title, probes, options, seed, twin=twin, source=source)
+    run = measurement_store.create_run(
+        experiment, row.title, probes, options, seed, twin=twin, source=source, owner_id=owner_id
+    )
     service.wake()
     return run
 
@@ -189,11 +192,11 @@ def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
     """The newest runs and every measured series."""
-    rows = MeasurementRun.objects.filter(host="").order_by("-created_at")[:SHOWN]
+    creators = creators_of(request)
+    rows = creators.filter(MeasurementRun.objects.filter(host="")).order_by("-created_at")[:SHOWN]
     runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
-    return render(
-        request, "measurements/measurements.html", {"runs": runs, "signatures": measurement_history.signatures()}
-    )
+    context = {"runs": runs, "signatures": measurement_history.signatures(), **creators.context}
+    return render(request, "measurements/measurements.html", context)
 
 
 @require_GET

@@ -41,7 +41,7 @@ def listing(request: HttpRequest) -> Any:
             "url": f"/sessions/{row.id}/console/",
             "results": f"/sessions/{row.id}/results/",
         }
-        for row in training_sessions.of_owner(int(request.user.pk or 0))
+        for row in training_sessions.visible(request.user)
     ]
 
 
@@ -52,7 +52,7 @@ def listing(request: HttpRequest) -> Any:
 )
 def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
     """The full report for the instructor; with ``anonymous=true`` the anonymous one of a closed session."""
-    row = training_sessions.owned(identity, int(request.user.pk or 0))
+    row = training_sessions.led(identity, request.user)
     if row is None:
         return Status(404, {"detail": NO_SESSION})
     if anonymous and not row.closed_at:

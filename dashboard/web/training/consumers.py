@@ -25,7 +25,7 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
     row = training_sessions.get(identity)
     if row is None:
         return None
-    if user is not None and user.is_authenticated and row.owner_id == user.pk:
+    if user is not None and training_sessions.led(identity, user) is not None:
         return INSTRUCTOR, True, row.mirror_id or ""
     participant: ParticipantRef | None = scope.get("participant")
     if participant is None:  # a signed-in user who is also a participant

@@ -29,8 +29,8 @@ SOCKETS = re.compile(r"/ws/(?:experiments|measurements)/[^/]+/")
 
 
 def is_instructor_of(group: str, user: Any) -> bool:
-    """Whether the user owns the session of a group. Queries the database."""
-    return bool(user.is_authenticated) and training_sessions.owned(session_of_group(group), int(user.pk)) is not None
+    """Whether the user leads the session of a group. Queries the database."""
+    return training_sessions.led(session_of_group(group), user) is not None
 
 
 def may_open(kind: RunKind, identity: str, user: Any) -> bool:
@@ -91,6 +91,6 @@ def group_filter(session: str, user: Any) -> dict[str, str]:
     this user. Http404 for a session of somebody else. Queries the database."""
     if not session:
         return {"host": ""}
-    if not user.is_authenticated or training_sessions.owned(session[:16], int(user.pk)) is None:
+    if training_sessions.led(session[:16], user) is None:
         raise not_found()
     return {"group__startswith": f"{session[:16]}-"}

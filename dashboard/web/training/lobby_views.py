@@ -31,13 +31,13 @@ from dashboard.web.workshops.views import list_steps, render_page
 @require_GET
 async def lobby(request: HttpRequest, identity: str) -> HttpResponse:
     """The lobby for a participant; redirects the instructor to the console."""
-    owner = int((await request.auser()).pk or 0)
+    user = await request.auser()
 
     def is_only_instructor() -> bool:
-        owned = training_sessions.owned(identity, owner) is not None
-        return owned and participant_in(request.session, request.path_info) is None
+        leads = training_sessions.led(identity, user) is not None
+        return leads and participant_in(request.session, request.path_info) is None
 
-    if owner and await in_database(is_only_instructor):
+    if user.is_authenticated and await in_database(is_only_instructor):
         return redirect(f"/sessions/{identity}/console/")
     return await _lobby(request, identity)
 

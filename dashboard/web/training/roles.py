@@ -105,12 +105,11 @@ def _find(request: HttpRequest, identity: str) -> tuple[TrainingSession | None, 
 
 
 def for_instructor[**P](view: SessionView[P]) -> View:
-    """A view for the session's instructor; 404 for everybody else."""
+    """A view for the session's instructor, or an owner; 404 for everybody else."""
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        user = await request.auser()
-        row = await in_database(training_sessions.owned, identity, int(user.pk or 0)) if user.is_authenticated else None
+        row = await in_database(training_sessions.led, identity, await request.auser())
         if row is None:
             raise not_found()
         return await view(request, row, *args, **kwargs)

@@ -16,6 +16,7 @@ from dashboard.models import TrainingSession
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
+from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.workshops.views import library, render_page
 
@@ -48,20 +49,23 @@ def refuse_hosts(available: Capacity, needed: int) -> str | None:
 @require_GET
 async def listing(request: HttpRequest) -> HttpResponse:
     """The instructor's sessions."""
-    owner, now = await _owner(request), time.time()
+    user, now = await request.auser(), time.time()
 
-    def rows() -> list[dict[str, Any]]:
-        return [
+    def read() -> dict[str, Any]:
+        creators = creators_of(request)
+        shown = [row for row in training_sessions.visible(user) if creators.ids is None or row.owner_id in creators.ids]
+        listed = [
             {
                 "session": row,
                 "code": format_code(row.code),
                 "status": status_of(row, now),
                 "participants": row.participants.filter(removed_at=0.0).count(),
             }
-            for row in training_sessions.of_owner(owner)
+            for row in shown
         ]
+        return {"sessions": listed, **creators.context}
 
-    return await render_page(request, "training/console/sessions.html", {"sessions": await in_database(rows)})
+    return await render_page(request, "training/console/sessions.html", await in_database(read))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -28,6 +28,8 @@ GOOD = Manifest("0.1.0", "2026-01-01T00:00:00+00:00", "sqlite", (FIRST_MIGRATION
             {"migrations": (*KNOWN, "dashboard.0099_later")},
             "newer than this version 0.2.0: its database has dashboard.",
         ),
+        ({"migrations": (*KNOWN, "account.0001_initial", "socialaccount.0001_initial")}, None),
+        ({"migrations": (*KNOWN, "auth.0099_later")}, "newer than this version 0.2.0: its database has auth.0099"),
         ({"migrations": ()}, "holds no database of Netmodes"),
         ({"database": "postgresql"}, "of a postgresql database, but DATABASE_URL names a sqlite database"),
         ({"schema": "backup/2"}, "has the format backup/2, which this version 0.2.0 cannot read"),
@@ -36,6 +38,12 @@ GOOD = Manifest("0.1.0", "2026-01-01T00:00:00+00:00", "sqlite", (FIRST_MIGRATION
 def test_an_unsuitable_backup_is_refused_with_the_reason(changed: dict[str, object], problem: str | None) -> None:
     found = restore_problem(replace(GOOD, **changed), KNOWN, "sqlite", "0.2.0")  # type: ignore[arg-type]
     assert found is None if problem is None else problem in str(found)
+
+
+def test_newer_tables_of_openid_connect_are_refused_where_it_is_configured() -> None:
+    backup = replace(GOOD, migrations=(*KNOWN, "account.0001_initial", "account.0099_later"))
+    found = restore_problem(backup, (*KNOWN, "account.0001_initial"), "sqlite", "0.2.0")
+    assert "its database has account.0099_later" in str(found)
 
 
 def test_sizes_have_a_unit() -> None:

@@ -22,6 +22,7 @@ from dashboard.models import (
 )
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
+from dashboard.store.operations import audit
 from dashboard.store.operations.retention import DELETERS, DeletedRows, delete_old
 from tests.lab import training_builders
 from tests.support.specs import make_spec
@@ -103,3 +104,13 @@ def test_links_of_shared_reports_are_deleted_once_they_ended_before_the_limit() 
         Share.objects.create(digest=f"{field}{days_ago}", session=row, **{field: NOW - timedelta(days=days_ago)})
     assert delete_old(LIMIT, {"links"}, dry_run=False).links == 2
     assert Share.objects.count() == 2
+
+
+def test_old_entries_of_the_audit_trail_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.store.operations.audit.time.time", lambda: LIMIT.timestamp() - 1)
+    audit.record("stop experiment", "old", audit.DONE)
+    monkeypatch.undo()
+    audit.record("stop experiment", "new", audit.DONE)
+    assert delete_old(LIMIT, ["audit"], dry_run=True).audit == 1
+    assert delete_old(LIMIT, ["audit"], dry_run=False).audit == 1
+    assert [line.object for line in audit.read().entries] == ["new"]

@@ -52,6 +52,7 @@ FILLED = {
     "run_id": "w" * 10,
     "what": "step",
     "step": "launch",
+    "account": "999999",
 }
 #: A shared report opens with its token; this token is unknown.
 SHARED = f"/r/{FILLED['token']}/"
@@ -84,7 +85,7 @@ def routes(identity: str) -> list[str]:
     for path in _patterns(get_resolver()):
         filled = path
         for name, value in (FILLED | {"identity": identity}).items():
-            for form in (f"<{name}>", f"<str:{name}>"):
+            for form in (f"<{name}>", f"<str:{name}>", f"<int:{name}>"):
                 filled = filled.replace(form, value)
         assert "<" not in filled, f"add values for {path} to FILLED"
         found.append(filled)

@@ -121,7 +121,7 @@ def test_of_many_concurrent_uses_one_succeeds() -> None:
 
     def follow() -> bool:
         try:
-            return redeem(token)
+            return redeem(token) is not None
         finally:
             connections.close_all()
 

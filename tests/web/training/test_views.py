@@ -17,11 +17,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard import urls
+from dashboard.core.operations.roles import Role
 from dashboard.core.token_bucket import Rate
 from dashboard.core.training.capacity import Capacity
 from dashboard.core.training.join_address import JoinAddress
 from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
-from dashboard.models import Answer, Experiment, GroupHost, Participant, SessionEvent, TrainingSession
+from dashboard.models import Account, Answer, Experiment, GroupHost, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
@@ -91,7 +92,9 @@ def new(owner: str = "owner", **wanted: object) -> TrainingSession:
 @database_sync_to_async
 def sign_in_as(name: str) -> Person:
     client = Client(HTTP_HOST=HOST)
-    client.force_login(User.objects.get_or_create(username=name)[0])
+    user, _ = User.objects.get_or_create(username=name)
+    Account.objects.get_or_create(user=user, defaults={"role": Role.INSTRUCTOR})
+    client.force_login(user)
     client.get("/")
     return Person({key: morsel.value for key, morsel in client.cookies.items()})
 

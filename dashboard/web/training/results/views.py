@@ -27,8 +27,8 @@ def results_url(row: TrainingSession) -> str:
 @require_GET
 async def results(request: HttpRequest, identity: str) -> HttpResponse:
     """The results page of the instructor, or of a participant."""
-    owner = int((await request.auser()).pk or 0)
-    if owner and await in_database(training_sessions.owned, identity, owner) is not None:
+    user = await request.auser()
+    if await in_database(training_sessions.led, identity, user) is not None:
         return await _whole(request, identity)
     return await _own(request, identity)
 

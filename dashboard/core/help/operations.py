@@ -1,0 +1,78 @@
+"""Accounts and the audit trail."""
+
+from dashboard.core.help.entry import Help
+from dashboard.core.help.entry import mark as _
+
+_PAGE = "docs/operating.md"
+
+HELP: tuple[Help, ...] = (
+    Help(
+        "accounts",
+        _("accounts"),
+        _(
+            "Several people share this server: each has an account with a role, and what they launch, save and teach "
+            "belongs to them. Accounts are deactivated, never deleted."
+        ),
+        _PAGE,
+    ),
+    Help(
+        "people",
+        _("people"),
+        _(
+            "“Last active” is the last sign-in or command. Deactivation ends all browser sessions of an account and "
+            "voids its links; what belongs to it stays."
+        ),
+        _PAGE,
+    ),
+    Help(
+        "invite",
+        _("invitations"),
+        _(
+            "The new account signs in with a link that works once and expires after an hour. The e-mail address is "
+            "needed only for sign-in with OpenID Connect; nothing is sent to it."
+        ),
+        _PAGE,
+    ),
+    Help(
+        "sign-in-link",
+        _("a sign-in link"),
+        _("Everyone with this link can sign in as this account, once. Only the hash of the link is stored."),
+        _PAGE,
+    ),
+    Help(
+        "roles",
+        _("roles"),
+        _("“own” is what the account created. Pages and API refuse everything else with 403 and the reason."),
+        _PAGE,
+    ),
+    Help(
+        "account",
+        _("your account"),
+        _("An owner gave you this account and its role. Sign in with a link, or set a password."),
+        _PAGE,
+    ),
+    Help(
+        "password",
+        _("the password"),
+        _("Only its PBKDF2 hash is stored. After ten wrong passwords an address can try one a minute."),
+        _PAGE,
+    ),
+    Help(
+        "audit",
+        _("the audit trail"),
+        _(
+            "Every command of an account, each sign-in and sign-out: when, who, what, with which outcome, from which "
+            "address. An entry is stored together with what the command changed, and cannot be changed."
+        ),
+        _PAGE,
+    ),
+    Help(
+        "audit-entries",
+        _("entries"),
+        _(
+            "“done”: it was done. “refused”: the role does not allow it, or the input was invalid. “failed”: an error "
+            "of the server. Entries are deleted after the retention time."
+        ),
+        _PAGE,
+    ),
+)

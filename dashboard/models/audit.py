@@ -1,0 +1,49 @@
+"""The audit trail: who did what, when and from where. Entries are added and, after the retention time, deleted."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from dashboard.models.experiments import new_id
+
+
+class AppendOnlyError(TypeError):
+    """An attempt to change an entry of the audit trail."""
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Entries; they cannot be updated."""
+
+    def update(self, **_values: Any) -> int:
+        """AppendOnlyError."""
+        raise AppendOnlyError("Entries of the audit trail cannot be changed.")
+
+
+class AuditEntry(models.Model):
+    """One command of an account, or of the command line if ``user`` is None. ``account`` is its name at that time,
+    ``object`` the id of what the command concerned, ``outcome`` done, refused or failed; ``at`` in seconds since the
+    epoch."""
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    at = models.FloatField(db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    account = models.CharField(max_length=150)
+    action = models.CharField(max_length=60, db_index=True)
+    object = models.CharField(max_length=120, default="", blank=True)
+    outcome = models.CharField(max_length=10)
+    address = models.CharField(max_length=64, default="", blank=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.action} {self.object} {self.outcome}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Writes a new entry; AppendOnlyError for an existing one."""
+        if not self._state.adding:
+            raise AppendOnlyError("Entries of the audit trail cannot be changed.")
+        super().save(*args, **kwargs)

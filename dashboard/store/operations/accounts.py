@@ -1,0 +1,219 @@
+"""Accounts: their roles, what belongs to them, invitations, and the end of their browser sessions."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.hashers import is_password_usable
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from dashboard.core.operations.roles import OwnedKind, Role, Standing, change_problem
+from dashboard.models import Account, ClaimRun, Experiment, MeasurementRun, Report, SignInLink
+from dashboard.models.access import make_token
+from dashboard.store.operations.audit import audited, note
+
+#: The name of the account that the first sign-in creates.
+OWNER_NAME = "owner"
+MAX_NAME, MAX_EMAIL, MAX_ACCOUNTS = 40, 150, 1000
+_TABLES: dict[OwnedKind, type[Experiment | MeasurementRun | ClaimRun | Report]] = {
+    OwnedKind.EXPERIMENT: Experiment,
+    OwnedKind.MEASUREMENT: MeasurementRun,
+    OwnedKind.CLAIMS: ClaimRun,
+    OwnedKind.REPORT: Report,
+}
+
+
+class AccountError(ValueError):
+    """Why an account cannot be created or changed, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAccount:
+    """An account in the list. ``last_active`` is its last sign-in or command in seconds since the epoch, 0 if it has
+    not signed in yet."""
+
+    id: int
+    name: str
+    email: str
+    role: Role
+    active: bool
+    last_active: float
+    password: bool
+
+
+def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
+    """The role of a user. One without an account can only read, apart from the first owner before the first sign-in."""
+    role = Account.objects.filter(user_id=user.pk or 0).values_list("role", flat=True).first()
+    if role is None:
+        return Role.OWNER if user.get_username() == OWNER_NAME else Role.READER
+    return Role(role)
+
+
+def belongs_to(kind: OwnedKind, identity: str, user: int) -> bool:
+    """Whether something belongs to an account. True if it does not exist: the page answers that."""
+    row = _TABLES[kind].objects.filter(pk=identity).values_list("owner_id", flat=True)
+    return user in row or not row
+
+
+def creator_names() -> dict[int | None, str]:
+    """The names to show as creators, empty with a single account. What was created without an account (None) belongs
+    to the owner."""
+    found: dict[int | None, str] = dict(User.objects.values_list("pk", "username"))
+    if len(found) < 2:
+        return {}
+    found[None] = the_owner().username
+    return found
+
+
+def the_owner() -> User:
+    """The account to which links of ``./netmodes up`` and ``link`` belong: the one named “owner” if it is an owner,
+    otherwise the first active owner. It is created if there is no owner."""
+    owners = User.objects.filter(account__role=Role.OWNER, is_active=True).order_by("pk")
+    first = owners.filter(username=OWNER_NAME).first() or owners.first()
+    if first is not None:
+        return first
+    with transaction.atomic():
+        user, created = User.objects.get_or_create(username=OWNER_NAME)
+        if created:
+            user.set_unusable_password()
+        user.is_active = True
+        user.save()
+        Account.objects.update_or_create(user=user, defaults={"role": str(Role.OWNER)})
+    return user
+
+
+def _listed(row: User, last_commands: dict[int | None, float]) -> ListedAccount:
+    signed_in = row.last_login.timestamp() if row.last_login else 0.0
+    return ListedAccount(
+        row.pk,
+        row.username,
+        row.email,
+        role_of(row),
+        row.is_active,
+        max(signed_in, last_commands.get(row.pk, 0.0)),
+        bool(row.password) and row.has_usable_password(),
+    )
+
+
+def listed(users: QuerySet[User] | None = None) -> tuple[ListedAccount, ...]:
+    """All accounts, or these, oldest first."""
+    rows = (User.objects.all() if users is None else users).annotate(last_command=Max("auditentry__at"))
+    return tuple(_listed(row, {row.pk: row.last_command or 0.0}) for row in rows.order_by("pk"))
+
+
+def find(name: str) -> ListedAccount:
+    """The account with this name. AccountError if it does not exist."""
+    found = listed(User.objects.filter(username=name))
+    if not found:
+        raise AccountError(_("No account is named “%(name)s”.") % {"name": name[:MAX_NAME]})
+    return found[0]
+
+
+def _require_valid(name: str, email: str) -> None:
+    try:
+        UnicodeUsernameValidator()(name)
+        if email:
+            validate_email(email)
+    except ValidationError as error:
+        raise AccountError(" ".join(map(str, error.messages))) from None
+    if len(name) > MAX_NAME or len(email) > MAX_EMAIL:
+        raise AccountError(_("A name has at most %(limit)d characters.") % {"limit": MAX_NAME})
+    if User.objects.filter(username__iexact=name).exists():
+        raise AccountError(_("An account named “%(name)s” exists already.") % {"name": name})
+    if email and User.objects.filter(email__iexact=email).exists():
+        raise AccountError(_("An account with the address “%(email)s” exists already.") % {"email": email})
+    if User.objects.count() >= MAX_ACCOUNTS:
+        raise AccountError(_("There are %(limit)d accounts, which is the limit.") % {"limit": MAX_ACCOUNTS})
+
+
+def invite(name: str, email: str, role: Role) -> str:
+    """Creates an account and returns the token of its first sign-in link. AccountError if the name or address is
+    invalid or taken."""
+    name, email = name.strip(), email.strip()
+    the_owner()
+    try:
+        with transaction.atomic():
+            _require_valid(name, email)
+            user = User.objects.create_user(name, email)
+            Account.objects.create(user=user, role=str(role))
+            note(name)
+            return make_token(user.pk)
+    except IntegrityError:  # another owner has just invited the same name
+        raise AccountError(_("An account named “%(name)s” exists already.") % {"name": name}) from None
+
+
+@audited
+def new_link(account: int) -> str:
+    """The token of a new sign-in link. AccountError if the account is not active."""
+    if not User.objects.filter(pk=account, is_active=True).exists():
+        raise AccountError(_("This account is deactivated. Activate it first."))
+    return make_token(account)
+
+
+def _locked(account: int) -> tuple[User, Standing]:
+    user = User.objects.select_for_update().filter(pk=account).first()
+    if user is None:
+        raise AccountError(_("This account does not exist."))
+    return user, Standing(role_of(user), user.is_active)
+
+
+def _require_change(user: User, before: Standing, after: Standing) -> None:
+    owners = User.objects.filter(account__role=Role.OWNER, is_active=True).exclude(pk=user.pk).count()
+    if refusal := change_problem(before, after, owners):
+        raise AccountError(refusal.sentence)
+
+
+@audited
+@transaction.atomic
+def change_role(account: int, role: Role) -> None:
+    """Gives an account another role. AccountError if it is the only owner."""
+    user, before = _locked(account)
+    _require_change(user, before, Standing(role, before.active))
+    Account.objects.update_or_create(user=user, defaults={"role": str(role)})
+
+
+@audited
+@transaction.atomic
+def set_active(account: int, *, active: bool) -> tuple[str, ...]:
+    """Deactivates an account, or activates it again. Deactivation voids its links and ends its browser sessions: their
+    keys are returned. AccountError if it is the only owner."""
+    user, before = _locked(account)
+    _require_change(user, before, Standing(before.role, active))
+    User.objects.filter(pk=account).update(is_active=active)
+    return () if active else _end_sessions(account)
+
+
+@audited
+@transaction.atomic
+def sign_out(account: int) -> tuple[str, ...]:
+    """Ends all browser sessions of an account, voids its links, and returns the keys of the sessions."""
+    return _end_sessions(account)
+
+
+def _end_sessions(account: int) -> tuple[str, ...]:
+    SignInLink.objects.filter(user_id=account).delete()
+    live = Session.objects.filter(expire_date__gt=timezone.now())
+    keys = tuple(row.session_key for row in live.iterator() if row.get_decoded().get(SESSION_KEY) == str(account))
+    Session.objects.filter(session_key__in=keys).delete()
+    return keys
+
+
+def has_passwords() -> bool:
+    """Whether an active account can sign in with a password."""
+    stored = User.objects.filter(is_active=True).values_list("password", flat=True)
+    return any(is_password_usable(password) for password in stored if password)
+
+
+@audited
+def save_password(form: SetPasswordForm[User]) -> User:
+    """Stores the password of a valid form."""
+    return form.save()

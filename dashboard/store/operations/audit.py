@@ -1,0 +1,172 @@
+"""The audit trail: entries are written in the transaction of the command that they record."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from dashboard.models import AuditEntry
+
+DONE, REFUSED, FAILED = OUTCOMES = ("done", "refused", "failed")
+#: The account of what a command of the terminal did.
+COMMAND_LINE = "command line"
+MAX_EXPORTED = 100_000
+
+
+@dataclass(slots=True)
+class PendingEntry:
+    """The entry of the command that is being executed; ``action`` is empty if none is. ``stored`` is the id of its
+    row."""
+
+    user: int | None = None
+    account: str = ""
+    action: str = ""
+    object: str = ""
+    address: str = ""
+    stored: str = ""
+
+    def store(self, outcome: str) -> None:
+        """Writes the entry, unless that has been done: a transaction that was rolled back has removed it again."""
+        if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
+            return
+        self.stored = record(
+            self.action, self.object, outcome, user=self.user, account=self.account, address=self.address
+        )
+
+
+_pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default=None)
+
+
+@contextmanager
+def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
+    """Commands of the store that are called in this block record this entry."""
+    token = _pending.set(entry)
+    try:
+        yield entry
+    finally:
+        entry.action = ""
+        _pending.reset(token)
+
+
+def note(what: object = "") -> None:
+    """Records, in the current transaction, that the command which is being executed was done. ``what`` is the id of
+    what it created."""
+    entry = _pending.get()
+    if entry is not None:
+        entry.object = entry.object or str(what)[:120]
+        entry.store(DONE)
+
+
+def audited[**P, T](command: Callable[P, T]) -> Callable[P, T]:
+    """A command of the store in a transaction that also contains the entry of the audit trail. If it returns False,
+    nothing was done and nothing is recorded."""
+    return _in_transaction(command, lambda _result: "")
+
+
+def creates[**P, T](command: Callable[P, T]) -> Callable[P, T]:
+    """As ``audited``, for a command that returns the id or the row of what it created."""
+    return _in_transaction(command, lambda result: getattr(result, "pk", result))
+
+
+def _in_transaction[**P, T](command: Callable[P, T], created: Callable[[T], object]) -> Callable[P, T]:
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        entry = _pending.get()
+        if entry is None or not entry.action:
+            return command(*args, **kwargs)
+        with transaction.atomic():
+            result = command(*args, **kwargs)
+            if result is not False:
+                note(created(result))
+        return result
+
+    return run
+
+
+def record(
+    action: str, what: str, outcome: str, *, user: int | None = None, account: str = COMMAND_LINE, address: str = ""
+) -> str:
+    """Writes an entry and returns its id."""
+    fields = {"action": action[:60], "object": what[:120], "outcome": outcome, "address": address[:64]}
+    return AuditEntry.objects.create(at=time.time(), user_id=user, account=account[:150], **fields).pk
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """An entry as pages and exports show it; ``at`` in UTC."""
+
+    at: str
+    account: str
+    action: str
+    object: str
+    outcome: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries: those of an account, with an action or an outcome; ``text`` is part of the object or address."""
+
+    account: str = ""
+    action: str = ""
+    outcome: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTrail:
+    """``audit/1``: entries, newest first."""
+
+    entries: tuple[AuditLine, ...]
+    schema: str = "audit/1"
+
+
+def _rows(chosen: AuditFilter) -> QuerySet[AuditEntry]:
+    exact = {name: value for name, value in asdict(chosen).items() if value and name != "text"}
+    rows = AuditEntry.objects.filter(**exact)
+    return rows.filter(Q(object__icontains=chosen.text) | Q(address__icontains=chosen.text)) if chosen.text else rows
+
+
+def _line(row: AuditEntry) -> AuditLine:
+    at = datetime.fromtimestamp(row.at, UTC).isoformat(timespec="milliseconds")
+    return AuditLine(at, row.account, row.action, row.object, row.outcome, row.address)
+
+
+def read(chosen: AuditFilter = AuditFilter(), limit: int = MAX_EXPORTED, skip: int = 0) -> AuditTrail:
+    """Entries, newest first."""
+    return AuditTrail(tuple(_line(row) for row in _rows(chosen)[skip : skip + limit]))
+
+
+def count(chosen: AuditFilter) -> int:
+    """The number of entries."""
+    return _rows(chosen).count()
+
+
+def values(field: str) -> tuple[str, ...]:
+    """The accounts or actions that occur."""
+    return tuple(AuditEntry.objects.order_by(field).values_list(field, flat=True).distinct())
+
+
+def as_csv(trail: AuditTrail) -> str:
+    """The entries as CSV. A cell that a spreadsheet could take for a formula starts with an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(AuditLine.__dataclass_fields__)
+    for line in trail.entries:
+        writer.writerow([_plain(cell) for cell in asdict(line).values()])
+    return text.getvalue()
+
+
+def _plain(cell: Any) -> str:
+    return f"'{cell}" if str(cell).startswith(("=", "+", "-", "@", "\t", "\r")) else str(cell)

@@ -1,0 +1,15 @@
+"""Who created something."""
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def creator(context: template.Context, owner: int | None) -> SafeString | str:
+    """“by NAME”, where more than one account exists (``creators`` of the context)."""
+    name = (context.get("creators") or {}).get(owner, "")
+    return format_html('<span class="soft creator">{}</span>', _("by %(name)s") % {"name": name}) if name else ""

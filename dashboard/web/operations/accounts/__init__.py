@@ -1,0 +1,1 @@
+"""Accounts: what each request may do, the audit trail, and the pages of both."""

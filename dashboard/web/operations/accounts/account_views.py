@@ -1,0 +1,120 @@
+"""The owner's page of accounts, and the page of the own account."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard.core.operations.roles import Role, table
+from dashboard.store.operations import accounts
+from dashboard.store.operations.accounts import AccountError
+from dashboard.web.http.session_connections import end_session
+from dashboard.web.http.threaded_views import threaded
+
+
+def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
+    context = {
+        "accounts": accounts.listed(),
+        "roles": tuple(Role),
+        "table": tuple(table()),
+        "me": request.user.pk,
+        "typed": {"role": Role.INSTRUCTOR},
+        **extra,
+    }
+    return render(request, "operations/accounts/accounts.html", context, status=status)
+
+
+def _link(request: HttpRequest, token: str) -> str:
+    return request.build_absolute_uri(f"/sign-in/?token={token}")
+
+
+def _role(request: HttpRequest) -> Role:
+    try:
+        return Role(request.POST.get("role", ""))
+    except ValueError:
+        raise AccountError(_("Choose one of the roles.")) from None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def accounts_page(request: HttpRequest) -> HttpResponse:
+    """All accounts; POST invites one and shows its link once."""
+    if request.method != "POST":
+        return _page(request)
+    typed = {field: request.POST.get(field, "").strip()[:200] for field in ("name", "email", "role")}
+    try:
+        token = accounts.invite(typed["name"], typed["email"], _role(request))
+    except AccountError as error:
+        return _page(request, 400, problem=str(error), typed=typed)
+    return _page(request, 201, link=_link(request, token), link_name=typed["name"])
+
+
+def _set_role(request: HttpRequest, account: int) -> None:
+    accounts.change_role(account, _role(request))
+
+
+def _deactivate(_request: HttpRequest, account: int) -> None:
+    for key in accounts.set_active(account, active=False):
+        end_session(key)
+
+
+def _activate(_request: HttpRequest, account: int) -> None:
+    accounts.set_active(account, active=True)
+
+
+def _sign_out(_request: HttpRequest, account: int) -> None:
+    for key in accounts.sign_out(account):
+        end_session(key)
+
+
+CHANGES: dict[str, Callable[[HttpRequest, int], None]] = {
+    "role": _set_role,
+    "deactivate": _deactivate,
+    "activate": _activate,
+    "sign-out": _sign_out,
+}
+
+
+@require_POST
+def change(request: HttpRequest, account: int, what: str) -> HttpResponse:
+    """Changes an account: its role, a new link, deactivated, active, signed out everywhere."""
+    row = next((row for row in accounts.listed() if row.id == account), None)
+    if row is None or (what != "link" and what not in CHANGES):
+        raise Http404(_("This account or command does not exist."))
+    try:
+        if what == "link":
+            return _page(request, 201, link=_link(request, accounts.new_link(account)), link_name=row.name)
+        CHANGES[what](request, account)
+    except AccountError as error:
+        return _page(request, 409, problem=str(error))
+    return redirect("/accounts/")
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@threaded
+def own_account(request: HttpRequest) -> HttpResponse:
+    """The own account, with a form that sets or changes the password. Other browsers are then signed out."""
+    user = User.objects.get(pk=request.user.pk or 0)
+    kind = PasswordChangeForm if user.password and user.has_usable_password() else SetPasswordForm
+    if request.method != "POST":
+        return _own_page(request, kind(user))
+    form = kind(user, request.POST)
+    if not form.is_valid():
+        return _own_page(request, form, 400)
+    saved = accounts.save_password(form)
+    update_session_auth_hash(request, saved)
+    return _own_page(request, PasswordChangeForm(saved), done=True)
+
+
+def _own_page(
+    request: HttpRequest, form: SetPasswordForm[User], status: int = 200, *, done: bool = False
+) -> HttpResponse:
+    context = {"form": form, "name": request.user.get_username(), "done": done}
+    return render(request, "operations/accounts/account.html", context, status=status)

@@ -1,0 +1,42 @@
+"""Who created what in lists, and the filter “mine”. Both appear only where more than one account exists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+
+from dashboard.store.operations import accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Creators:
+    """The names of accounts by id, empty with a single account; ``ids``: the creators that are shown, None: all."""
+
+    names: Mapping[int | None, str]
+    ids: frozenset[int | None] | None
+
+    def filter[M: Model](self, rows: QuerySet[M]) -> QuerySet[M]:
+        """Only the rows that are shown."""
+        if self.ids is None:
+            return rows
+        unowned = Q(owner=None) if None in self.ids else Q(pk__in=())
+        return rows.filter(Q(owner__in=[one for one in self.ids if one is not None]) | unowned)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """For ``{% creator %}`` and ``operations/accounts/_owner_filter.html``."""
+        return {"creators": self.names, "mine": self.ids is not None}
+
+
+def creators_of(request: HttpRequest) -> Creators:
+    """For a list; ``?owner=me`` shows only what belongs to the account. Queries the database."""
+    names = accounts.creator_names()
+    if not names or request.GET.get("owner") != "me":
+        return Creators(names, None)
+    me = int(request.user.pk or 0)
+    mine: set[int | None] = {me}
+    if me == accounts.the_owner().pk:
+        mine.add(None)  # created from the command line, or before there were accounts
+    return Creators(names, frozenset(mine))

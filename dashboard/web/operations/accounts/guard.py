@@ -1,0 +1,112 @@
+"""Checks what the role of an account allows before each request, and writes the audit trail."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from ninja.utils import check_csrf
+
+from dashboard.core.operations.roles import Action, OwnedKind, Refusal, Role, may
+from dashboard.store.operations import accounts, audit
+from dashboard.web.operations.accounts.commands import PAGES, command_at, is_participants
+
+log = logging.getLogger(__name__)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: The status of a request that waited for the database in vain.
+DATABASE_AWAY = 503
+#: Answer without the database, or check access themselves.
+WITHOUT_ACCOUNT = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+def role_in(request: HttpRequest) -> Role | None:
+    """The role of the account that sends a request; None without one."""
+    return getattr(request, "role", None)
+
+
+def refusal_of(
+    request: HttpRequest, action: Action, kind: OwnedKind | None = None, identity: str = ""
+) -> Refusal | None:
+    """Why the account that sends the request may not do this with something; None if it may. Queries the database."""
+    role = role_in(request)
+    if role is None:
+        return Refusal(_("Sign in first."))
+    owned = kind is None or accounts.belongs_to(kind, identity, int(request.user.pk or 0))
+    return may(role, action, owned=owned)
+
+
+def refuse_account(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """403 with the reason: a page, or JSON under /api/."""
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"detail": refusal.sentence}, status=403)
+    context = {"status": 403, "title": _("Your account cannot do this"), "sentence": refusal.sentence}
+    return render(request, "error.html", context, status=403)
+
+
+class AccountMiddleware:
+    """Refuses what the role of the account does not allow, and records each command in the audit trail: in its own
+    transaction if the store does, otherwise after the response, with its outcome."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Sets ``request.role`` for views and templates."""
+        if request.path_info in WITHOUT_ACCOUNT:
+            return self.get_response(request)
+        entry = audit.PendingEntry(address=str(request.META.get("REMOTE_ADDR", "")))
+        request.audit = entry  # type: ignore[attr-defined]
+        if request.user.is_authenticated:
+            request.role = accounts.role_of(request.user)  # type: ignore[attr-defined]
+            entry.user, entry.account = request.user.pk, request.user.get_username()
+        with audit.pending(entry):
+            response = self.get_response(request)
+            self._finish(entry, response.status_code)
+        return response
+
+    def process_view(self, request: HttpRequest, _view: Any, _args: Any, values: dict[str, Any]) -> HttpResponse | None:
+        """403 before the view, if the role does not allow the command or the page."""
+        role, match = role_in(request), request.resolver_match
+        if role is None or match is None or is_participants(match.route):
+            return None
+        if request.method in SAFE_METHODS:
+            action = PAGES.get(match.route, Action.READ)
+            refusal = may(role, action, owned=True)
+            return refuse_account(request, refusal) if refusal is not None else None
+        if match.route.startswith("api/") and check_csrf(request) is not None:
+            return None  # a page of another site sent it; the API refuses it, and it is no command of the account
+        command = command_at(match.route, values)
+        if command is None:
+            # An unknown command: the view answers an owner.
+            unknown = may(role, Action.MANAGE, owned=True)
+            return refuse_account(request, unknown) if unknown is not None else None
+        entry: audit.PendingEntry = request.audit  # type: ignore[attr-defined]
+        entry.action = command.name
+        entry.object = " ".join(str(values[name])[:60] for name in command.named_by if name in values)
+        refusal = refusal_of(request, command.action, command.kind, str(values.get("identity", "")))
+        return refuse_account(request, refusal) if refusal is not None else None
+
+    @staticmethod
+    def _finish(entry: audit.PendingEntry, status: int) -> None:
+        if status == DATABASE_AWAY:
+            # The browser would wait a second time for a database that another process holds.
+            log.warning(
+                "not in the audit trail: “%s” of %s, because the database does not answer", entry.action, entry.account
+            )
+            return
+        outcome = audit.DONE if status < 400 else audit.REFUSED if status < 500 else audit.FAILED
+        try:
+            entry.store(outcome)
+        except DatabaseError:
+            log.exception("the audit trail has no entry for “%s” of %s", entry.action, entry.account)
+
+
+def account_context(request: HttpRequest) -> dict[str, str]:
+    """The context processor for the role of the account."""
+    return {"role": str(role_in(request) or "")}

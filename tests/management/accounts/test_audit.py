@@ -1,0 +1,32 @@
+"""``./netmodes audit``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dashboard.store.operations import audit
+from tests.support.terminal import run_here
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_it_prints_the_entries_newest_first(capsys: pytest.CaptureFixture[str]) -> None:
+    audit.record("stop experiment", "aaa", audit.DONE, account="ada", address="192.0.2.1")
+    audit.record("save report", "bbb\x1b[31m", audit.REFUSED, account="eve")
+    done = run_here(capsys, "audit")
+    first, second = done.out.splitlines()
+    assert "eve  refused  save report  bbb" in first
+    assert "\x1b" not in first
+    assert second.endswith("ada  done  stop experiment  aaa  192.0.2.1")
+
+
+def test_it_filters_and_prints_documents(capsys: pytest.CaptureFixture[str]) -> None:
+    audit.record("stop experiment", "aaa", audit.DONE, account="ada")
+    audit.record("save report", "bbb", audit.REFUSED, account="eve")
+    found = json.loads(run_here(capsys, "audit", "--account", "ada", "--json").out)
+    assert (found["schema"], [one["object"] for one in found["entries"]]) == ("audit/1", ["aaa"])
+    assert run_here(capsys, "audit", "--outcome", "refused", "--csv").out.count("\n") == 2
+    assert run_here(capsys, "audit", "--limit", "1").out.count("\n") == 1
+    assert run_here(capsys, "audit", "--account", "nobody").out == ""
