@@ -11,7 +11,7 @@ from django.db import connections
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import RETENTION_S, LabFacts
-from dashboard.core.training.rate_limit import JOINS, PER_CLIENT
+from dashboard.core.training.rate_limit import JOINS, PASSWORDS, PER_CLIENT
 from dashboard.models import LabRequest, Presence
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import rpc_queue
@@ -118,6 +118,15 @@ def test_joins_at_the_same_time_cannot_all_pass_the_limit() -> None:
     assert waits.count(0.0) == JOINS.burst
     join_code_attempts.return_join("192.0.2.1", NOW)
     assert join_code_attempts.take_join("192.0.2.1", NOW) == 0.0
+
+
+def test_a_password_counts_before_it_is_checked_and_a_correct_one_does_not() -> None:
+    assert join_code_attempts.take_password("192.0.2.1", "ada", NOW) == 0.0
+    join_code_attempts.return_password("192.0.2.1", "ada", NOW)
+    for _ in range(int(PASSWORDS.burst)):
+        assert join_code_attempts.take_password("192.0.2.1", "ada", NOW) == 0.0
+    assert join_code_attempts.take_password("192.0.2.1", "eve", NOW) > 0.0
+    assert join_code_attempts.take_password("192.0.2.2", "ada", NOW) == 0.0
 
 
 def test_the_newest_entries_of_all_experiments_take_one_query(django_assert_num_queries: Any) -> None:
