@@ -88,7 +88,7 @@ def test_a_claim_shows_what_is_expected_of_other_engines_until_it_has_run(owner:
         page = owner.get(address, **HERE).content.decode()
         assert '<p class="statement">--mac-address is refused in host mode.</p>' in page
         assert "This applies before API 1.44." in page
-        assert "Before API 1.44: " not in page
+        assert "Before API 1.44: --mac-address" not in page
     listed = {claim["id"]: claim for claim in owner.get("/api/claims", **HERE).json()}
     assert listed[MAC.id]["statement"] == "--mac-address is refused in host mode."
     assert owner.get(f"/api/claims/runs/{run}", **HERE).json()["claims"][0]["condition"] == "before API 1.44"

@@ -201,7 +201,11 @@ SOCKETS = {
     "": "nobody",
 }
 #: The ids filled in here do not exist, so permitted clients get a 404, too.
-NOT_FOUND_FOR_ALL = (f"{CONSOLE}results/shares/<number>/revoke/", f"{CONSOLE}results/anonymous/")
+NOT_FOUND_FOR_ALL = (
+    f"{CONSOLE}results/shares/<number>/revoke/",
+    f"{CONSOLE}results/anonymous/",
+    "/accounts/<account>/<what>/",
+)
 #: After these a client no longer has access.
 LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
 

@@ -12,13 +12,14 @@ from ninja.utils import check_csrf
 
 from dashboard.core.operations.roles import Action, OwnedKind, Refusal, Role, may
 from dashboard.store.operations import accounts, audit
+from dashboard.web.http.guards import LINK_PATH
 from dashboard.web.operations.accounts.commands import PAGES, command_at, is_participants
 
 log = logging.getLogger(__name__)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: The status of a request that waited for the database in vain.
 DATABASE_AWAY = 503
-#: Answer without the database, or check access themselves.
+#: Answer without the database, or check access themselves; as do links of shared reports, for which no cookie counts.
 WITHOUT_ACCOUNT = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -58,7 +59,7 @@ class AccountMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Sets ``request.role`` for views and templates."""
-        if request.path_info in WITHOUT_ACCOUNT:
+        if request.path_info in WITHOUT_ACCOUNT or LINK_PATH.fullmatch(request.path_info):
             return self.get_response(request)
         entry = audit.PendingEntry(address=str(request.META.get("REMOTE_ADDR", "")))
         request.audit = entry  # type: ignore[attr-defined]
