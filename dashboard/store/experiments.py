@@ -97,7 +97,7 @@ def create_experiment(
     """Writes the wanted experiment with its arms, and returns its id. NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
-        row = Experiment(
+        row = Experiment.objects.create(
             title=spec.title[:200],
             spec=msgspec.json.encode(spec).decode(),
             owner_id=owner_id,
@@ -105,7 +105,6 @@ def create_experiment(
             host=host,
             group=group,
         )
-        row.save(force_insert=True)
         Arm.objects.bulk_create(
             Arm(experiment=row, key=arm.key, position=number, container_name=container_name(row.id, arm.key))
             for number, arm in enumerate(spec.arms)
@@ -120,8 +119,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     if again:
         require_space()
     with transaction.atomic():
-        rows = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED)
-        row = rows.filter(pk=experiment).first()
+        row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is None:
             return False
         row.wanted = wanted

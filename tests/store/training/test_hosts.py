@@ -88,14 +88,12 @@ def test_the_first_host_of_a_group_is_requested_once(row: TrainingSession) -> No
     assert group_host_store.load_all(NOW + 8) == ()
 
 
-def test_the_next_participant_with_the_number_of_a_removed_group_gets_a_host(row: TrainingSession) -> None:
+def test_a_host_is_started_anew_only_when_that_of_removed_participants_has_stopped(row: TrainingSession) -> None:
     spam, _ = participant(row, "Spam")
     group = f"{row.id}-{spam.group}"
     group_host_store.request_first(group, NOW + 1)
     assert participants.remove_several(row.id, [spam.id], NOW + 2) == ((spam.id,), (spam.group,))
     group_host_store.set_desired(group, DesiredState.STOPPED)
-    ada, _ = participant(row, "Ada", NOW + 3)
-    assert ada.group == spam.group
     group_host_store.note(group, state="ready", host="h1")
     group_host_store.request_first(group, NOW + 4)
     assert GroupHost.objects.get(pk=group).wanted == "stopped", "not the host of the removed participant"
