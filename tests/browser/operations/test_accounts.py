@@ -36,13 +36,16 @@ def shared(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
 
 
 def launch(page: Page, url: str, title: str) -> str:
-    """Launches an experiment with the form of the start page and returns its URL."""
+    """Launches an experiment with the form of the start page and returns its URL. Not in host mode: only one experiment
+    at a time can listen on the machine's port."""
     page.goto(url)
     options = page.locator("details", has_text="More options").first
     if options.get_attribute("open") is None:
         options.locator("summary").first.click()
     page.get_by_label("Name", exact=False).first.fill(title)
-    page.get_by_role("button", name=re.compile("^Launch")).last.click()
+    page.locator("#mode-host").uncheck()
+    page.locator("#mode-none").check()
+    page.get_by_role("button", name="Launch with these options").click()
     page.wait_for_url(re.compile(r"/experiments/\w+/"))
     return page.url.partition("#")[0]
 
@@ -61,7 +64,8 @@ def invite(page: Page, url: str, name: str, role: Role) -> str:
     card = page.locator(".new-link")
     expect(card).to_contain_text(f"Sign-in link of {name}")
     link = card.locator("code").inner_text()
-    page.reload()
+    page.goto(f"{url}/accounts/")
+    expect(card).to_have_count(0)
     return link
 
 
