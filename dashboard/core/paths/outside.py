@@ -58,10 +58,14 @@ def route_gateway(state: NamespaceState, address: str) -> str | None:
     return best[1] if best is not None else None
 
 
+#: Hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
+_HOPS_TO_PORT = {PathKind.LAN_PUBLISHED: 1, PathKind.HAIRPIN: 2}
+
+
 def leads_on(path: Path) -> bool:
     """Whether a path from outside leads to a program that answers, or to a rule or process that forwards: a published
     port needs a nat rule or docker-proxy."""
-    return path.kind is not PathKind.LAN_PUBLISHED or len(path.hops) > 1
+    return len(path.hops) > _HOPS_TO_PORT.get(path.kind, -1)
 
 
 def paths_to_host_mode(column: Column, machine: NamespaceState, neighbour: NamespaceState) -> Iterator[Path]:

@@ -8,10 +8,10 @@ import pytest
 
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import NEIGHBOUR
-from dashboard.core.namespaces.state import Family
+from dashboard.core.namespaces.state import Family, FirewallRules
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
-from dashboard.core.paths.outside import lan_address, route_gateway
+from dashboard.core.paths.outside import lan_address, leads_on, route_gateway
 from dashboard.core.paths.requests import requested_paths
 from tests.core.builders import MACHINE, Columns, States, make_ports, make_scene, with_column, with_neighbour
 
@@ -56,6 +56,16 @@ def test_without_docker_proxy_a_container_reaches_its_own_published_port_through
     states = {**states, MACHINE: replace(machine, listeners=listeners)}
     (hairpin,) = [path for path in outside(columns, states) if path.kind is PathKind.HAIRPIN]
     assert hairpin.hops[:3] == ("eth0", "docker0", "DNAT 192.0.2.2:8080 → 172.17.0.2:80")
+    assert leads_on(hairpin)
+
+
+def test_a_published_port_without_rule_and_process_leads_nowhere() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    machine = replace(states[MACHINE], listeners=(), firewall=FirewallRules())
+    paths = {path.kind: path for path in outside(columns, {**states, MACHINE: machine}) if path.family is Family.INET}
+    assert not leads_on(paths[PathKind.HAIRPIN])
+    assert not leads_on(paths[PathKind.LAN_PUBLISHED])
+    assert leads_on(paths[PathKind.LAN_CONTAINER])
 
 
 def test_without_a_route_through_the_machine_the_container_itself_is_out_of_reach() -> None:
