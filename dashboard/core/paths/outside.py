@@ -152,9 +152,10 @@ def _translated(
 def _proxied(
     machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
-    """The hops through the process that listens on a published port; empty if no process listens."""
+    """The hops through the process that listens on a published port; empty if none listens, or only dockerd, which
+    holds the ports of an Engine without docker-proxy and forwards nothing."""
     listener = next(listeners_on(machine, "tcp", family_of(address), mapping.host_port, address), None)
-    if listener is None:
+    if listener is None or listener.process == "dockerd":
         return ()
     return (f"{listener.process or 'a process'} :{mapping.host_port} (user space)", *(veths[0].hops if veths else ()))
 

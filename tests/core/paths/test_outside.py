@@ -59,9 +59,10 @@ def test_without_docker_proxy_a_container_reaches_its_own_published_port_through
     assert leads_on(hairpin)
 
 
-def test_a_published_port_without_rule_and_process_leads_nowhere() -> None:
+def test_a_published_port_that_only_dockerd_holds_leads_nowhere() -> None:
     columns, states = with_neighbour(*make_scene(("bridge",)))
-    machine = replace(states[MACHINE], listeners=(), firewall=FirewallRules())
+    held = tuple(replace(one, process="dockerd") for one in states[MACHINE].listeners)
+    machine = replace(states[MACHINE], listeners=held, firewall=FirewallRules())
     paths = {path.kind: path for path in outside(columns, {**states, MACHINE: machine}) if path.family is Family.INET}
     assert not leads_on(paths[PathKind.HAIRPIN])
     assert not leads_on(paths[PathKind.LAN_PUBLISHED])
