@@ -30,4 +30,6 @@ export function createQuestions(main) {
     clearTimeout(timer);
     timer = setTimeout(filter, PAUSE_MS);
   });
+  // A form that is submitted during the pause returns to the same search, too.
+  main.addEventListener("submit", filter, { capture: true });
 }
