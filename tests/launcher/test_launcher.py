@@ -21,6 +21,8 @@ COMMANDS = [
     "up",
     "setup",
     "link",
+    "accounts",
+    "audit",
     "health",
     "compare",
     "measure",
