@@ -36,7 +36,7 @@ async def test_abstract_sockets_are_requested_by_name(own_namespace: Namespace) 
     assert await servers.serve(own_namespace, "@netmodes-test", 0) == ""
     response = await request_abstract(own_namespace, "@netmodes-test")
     assert (response.status, response.connected) == (200, True)
-    assert "machine itself" in response.body
+    assert "outside containers" in response.body
     await servers.close()
     gone = await request_abstract(own_namespace, "@netmodes-test")
     assert (gone.status, gone.connected) == (None, False)
