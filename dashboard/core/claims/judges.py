@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Judgement, differs, holds_if, not_testable
-from dashboard.core.claims.observers import AddressedLookup, Files
+from dashboard.core.claims.observers import AddressedLookup, ContainerState, Files
 from dashboard.core.claims.testbed import Container, Datagram, Timing, Transfer
 from dashboard.core.namespaces.state import Lookup
 
@@ -99,3 +99,23 @@ def judge_resolved(observed: AddressedLookup) -> Judgement:
 def _evidence(observed: AddressedLookup) -> str:
     lookup, address = observed
     return f"{describe_lookup(lookup)}; the container has {address}"
+
+
+def judge_default_network(name: str) -> Callable[[ContainerState], Judgement]:
+    """Holds if the default route of a container on two networks goes through the network ``name``."""
+
+    def judge(observed: ContainerState) -> Judgement:
+        container, state = observed
+        networks = container.setting("NetworkSettings", "Networks") or {}
+        gateways = {full.rpartition("-")[2]: (network or {}).get("Gateway", "") for full, network in networks.items()}
+        default = next(
+            (route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"), ""
+        )
+        evidence = (
+            *(f"gateway of the network {network}: {gateway}" for network, gateway in gateways.items()),
+            f"default route of the container: {default or 'none'}",
+        )
+        proved = len(gateways) == 2 and default == gateways.get(name)
+        return holds_if(proved, "The default route goes elsewhere.", *evidence)
+
+    return judge

@@ -27,6 +27,10 @@ VPN_NAME, VPN_ADDRESS = "wiki.vpn.example", "198.51.100.7"
 States = tuple[NamespaceState, NamespaceState]
 #: Of the machine and of the container, and the name of the default bridge.
 BridgeStates = tuple[NamespaceState, NamespaceState, str]
+#: A container and its network state.
+ContainerState = tuple[Container, NamespaceState]
+#: The number of processes and their memory in KiB.
+Proxies = tuple[int, int]
 Namespaces = tuple[Mapping[str, int], Mapping[str, int]]
 Files = tuple[str, str]
 #: At loopback, and at the machine's address on its network.
@@ -82,6 +86,29 @@ def observe_states(*lines: str) -> Observe:
     async def observe(testbed: Testbed) -> States:
         container = (await run_lines(testbed, *lines))[-1]
         return await testbed.state(MACHINE), await testbed.state(container)
+
+    return observe
+
+
+def observe_container_and_state(*lines: str) -> Observe:
+    """The last container and its network state."""
+
+    async def observe(testbed: Testbed) -> ContainerState:
+        container = (await run_lines(testbed, *lines))[-1]
+        return container, await testbed.state(container)
+
+    return observe
+
+
+def observe_proxies(line: str) -> Observe:
+    """The docker-proxy processes of a container's published ports from 8200 to 8219, and their memory."""
+
+    async def observe(testbed: Testbed) -> Proxies:
+        await testbed.run(line)
+        listeners = (await testbed.state(MACHINE)).listeners
+        held = (one for one in listeners if 8200 <= one.port < 8220 and one.process == "docker-proxy")
+        pids = sorted({listener.pid for listener in held if listener.pid})
+        return len(pids), await testbed.memory_kib(pids)
 
     return observe
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
-from dashboard.core.claims.observers import run_lines
-from dashboard.core.claims.testbed import Container, Testbed
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.claims.observers import ContainerState, observe_container_and_state
 
 LINES = (
     "docker network create one",
@@ -15,16 +13,7 @@ LINES = (
 )
 
 
-Observed = tuple[Container, NamespaceState]
-
-
-async def observe(testbed: Testbed) -> Observed:
-    """The container and its network state."""
-    container = (await run_lines(testbed, *LINES))[-1]
-    return container, await testbed.state(container)
-
-
-def judge(observed: Observed) -> Judgement:
+def judge(observed: ContainerState) -> Judgement:
     """Holds if there are two interfaces with addresses and one default route."""
     container, state = observed
     links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
@@ -44,7 +33,7 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="A container on two bridge networks has an interface and an address for each, and one default route.",
     source="Docker documentation, “Networking overview”: Connecting to multiple networks",
-    observe=observe,
+    observe=observe_container_and_state(*LINES),
     judge=judge,
     lines=(
         *LINES,
