@@ -208,7 +208,6 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
         userns_remap="name=userns" in names,
         desktop=desktop,
         swarm_active=mapping(two.get("Swarm")).get("LocalNodeState") == "active",
-        cgroup_driver=text(two.get("CgroupDriver"), 32),
         cgroup_version=text(two.get("CgroupVersion"), 8),
         network_plugins=texts(mapping(two.get("Plugins")).get("Network")),
         firewall_backend=text(firewall.get("Driver"), 64) or default_backend,

@@ -55,7 +55,6 @@ class EngineInfo:
     userns_remap: bool
     desktop: bool
     swarm_active: bool
-    cgroup_driver: str
     cgroup_version: str
     network_plugins: tuple[str, ...]
     firewall_backend: str

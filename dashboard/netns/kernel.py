@@ -6,11 +6,9 @@ import os
 import socket
 import struct
 
-from dashboard.core.namespaces.state import Protocol
 from dashboard.netns.namespace import in_thread
 from dashboard.netns.netlink.framing import pack_attribute, request
 from dashboard.netns.netlink.interfaces import open_route_socket
-from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
 from dashboard.netns.netlink.rtnetlink import RTM_NEWLINK
 
 KINDS = ("veth", "bridge", "macvlan", "ipvlan", "vxlan", "vlan", "dummy")
@@ -82,16 +80,3 @@ def can_enter_namespaces() -> bool:
         return True
     finally:
         os.close(descriptor)
-
-
-def can_list_sockets() -> dict[str, bool]:
-    """For each protocol, whether the kernel has the sock_diag module that lists its sockets. Call it in a thread."""
-
-    def ask() -> frozenset[Protocol]:
-        with open_diag_socket() as opened:
-            table = ListenerTable(opened)
-            table.poll()
-            return table.unreadable
-
-    unreadable = in_thread(ask)
-    return {str(protocol): protocol not in unreadable for protocol in Protocol}

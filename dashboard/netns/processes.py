@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from dashboard.netns.netlink.rtnetlink import decode_name
 
@@ -171,67 +170,3 @@ def container_of(pid: int) -> str | None:
     """The full 64-digit id of the container of a process; None for the machine's own processes."""
     raw = _read(f"/proc/{pid}/cgroup")
     return None if raw is None else container_in(raw)
-
-
-def pids_of_container(pid: int) -> tuple[int, ...]:
-    """All processes in the container of ``pid``, including sub-cgroups; only ``pid`` itself outside a container.
-
-    Reads ``cgroup.procs`` where the hierarchy is mounted, otherwise every ``/proc/PID/cgroup``.
-    """
-    raw = _read(f"/proc/{pid}/cgroup")
-    container = None if raw is None else container_in(raw)
-    if raw is None or container is None:
-        return (pid,) if raw is not None else ()
-    for folder in _cgroup_folders(raw, container):
-        found = _processes_below(folder)
-        if pid in found:
-            return tuple(sorted(found))
-    return tuple(one for one in sorted(all_pids()) if container_of(one) == container)
-
-
-def _cgroup_folders(cgroup: bytes, container: str) -> Iterator[Path]:
-    """The folders named by the container's id, in each mounted hierarchy."""
-    mounts = _cgroup_mounts()
-    for line in cgroup.splitlines():
-        _, _, rest = line.partition(b":")
-        controllers, _, path = rest.partition(b":")
-        if (mount := mounts.get(controllers)) is None:
-            continue
-        root, point = mount
-        text = os.fsdecode(path)
-        if root != "/":
-            if text != root and not text.startswith(f"{root}/"):
-                continue
-            text = text[len(root) :]
-        head, found, tail = text.partition(container)
-        if found:
-            yield Path(f"{point}{head}{found}{tail.split('/', 1)[0]}")
-
-
-def _cgroup_mounts() -> dict[bytes, tuple[str, str]]:
-    """(root, mount point) by the name of the hierarchy in ``/proc/PID/cgroup``; version 2 has the empty name."""
-    found: dict[bytes, tuple[str, str]] = {}
-    for line in (_read("/proc/self/mountinfo") or b"").splitlines():
-        before, _, after = line.partition(b" - ")
-        fields, about = before.split(b" "), after.split(b" ")
-        if len(fields) < 5 or len(about) < 3 or about[0] not in {b"cgroup", b"cgroup2"}:
-            continue
-        place = (os.fsdecode(fields[3]), os.fsdecode(fields[4]))
-        if about[0] == b"cgroup2":
-            found.setdefault(b"", place)
-        else:
-            for option in about[2].split(b","):
-                found.setdefault(option, place)
-            found.setdefault(os.fsencode(Path(place[1]).name), place)
-    return found
-
-
-def _processes_below(folder: Path) -> set[int]:
-    found: set[int] = set()
-    for place, folders, _ in os.walk(folder):
-        raw = _read(f"{place}/cgroup.procs")
-        if raw is not None:
-            found.update(int(number) for number in raw.split() if number != b"0")
-        if len(folders) > 1000:
-            break
-    return found

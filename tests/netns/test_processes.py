@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.engine.pid_namespaces import machine_pid
 from dashboard.netns import processes
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.listeners import read_listeners
@@ -22,7 +21,6 @@ from dashboard.netns.processes import (
     find_owners,
     name_of,
     owners,
-    pids_of_container,
     start_of,
     still_held,
 )
@@ -114,7 +112,6 @@ def test_a_process_is_known_by_its_name_and_its_start() -> None:
     assert name_of(2**22 + 5) is None
     assert start_of(2**22 + 5) is None
     assert container_of(2**22 + 5) is None
-    assert pids_of_container(2**22 + 5) == ()
 
 
 def test_a_zombie_has_no_start() -> None:
@@ -123,59 +120,14 @@ def test_a_zombie_has_no_start() -> None:
     process.wait()
 
 
-def test_a_process_outside_containers_is_its_only_process() -> None:
+def test_a_process_outside_containers_has_no_container() -> None:
     assert container_of(os.getpid()) is None
-    assert pids_of_container(os.getpid()) == (os.getpid(),)
-
-
-@pytest.mark.parametrize(
-    ("mountinfo", "cgroup", "expected"),
-    [
-        (
-            "31 25 0:27 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n",
-            f"0::/system.slice/docker-{ID}.scope\n",
-            [f"/sys/fs/cgroup/system.slice/docker-{ID}.scope"],
-        ),
-        (
-            "31 25 0:27 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n",
-            f"0::/docker/{ID}/below/more\n",
-            [f"/sys/fs/cgroup/docker/{ID}"],
-        ),
-        (
-            (
-                "31 25 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-                "32 25 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
-            ),
-            f"4:cpu,cpuacct:/docker/{ID}\n1:name=systemd:/docker/{ID}\n0::/\n",
-            [f"/sys/fs/cgroup/cpu,cpuacct/docker/{ID}", f"/sys/fs/cgroup/systemd/docker/{ID}"],
-        ),
-        (
-            "31 25 0:27 /docker/outer /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
-            f"0::/docker/outer/docker/{ID}\n",
-            [f"/sys/fs/cgroup/docker/{ID}"],
-        ),
-        ("31 25 0:27 /elsewhere /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", f"0::/docker/{ID}\n", []),
-        ("nonsense\n", f"0::/docker/{ID}\n", []),
-    ],
-)
-def test_a_container_s_cgroup_is_found_where_it_is_mounted(
-    mountinfo: str, cgroup: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes, "_read", lambda path: mountinfo.encode())
-    assert [str(one) for one in processes._cgroup_folders(cgroup.encode(), ID)] == expected
 
 
 @pytest.mark.engine
-def test_all_processes_of_a_container_are_found(engine_host: PrivateEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_container_of_a_process_is_its_full_id(engine_host: PrivateEngine) -> None:
     identity = engine_host.docker("run", "-d", "--name", "netns-processes", "nginx")
     try:
-        pid = engine_host.container_pid(identity)
-        shown = map(int, engine_host.docker("top", identity, "-o", "pid").split()[1:])
-        told = {machine_pid(one, engine_host.pid) for one in shown}
-        assert container_of(pid) == identity
-        assert set(pids_of_container(pid)) == told
-        assert pid in told
-        monkeypatch.setattr(processes, "_cgroup_folders", lambda cgroup, container: iter(()))
-        assert set(pids_of_container(pid)) == told
+        assert container_of(engine_host.container_pid(identity)) == identity
     finally:
         engine_host.docker("rm", "-f", identity)

@@ -41,7 +41,6 @@ def make_info(**more: Any) -> EngineInfo:
         "userns_remap": False,
         "desktop": False,
         "swarm_active": False,
-        "cgroup_driver": "cgroupfs",
         "cgroup_version": "2",
         "network_plugins": ("bridge", "host", "ipvlan", "macvlan", "null", "overlay"),
         "firewall_backend": "iptables",

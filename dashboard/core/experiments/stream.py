@@ -13,7 +13,7 @@ from typing import Literal
 
 from dashboard.core.experiments.journal import NO_TRIAL, Trial
 from dashboard.core.experiments.launching.progress import ArmProgress
-from dashboard.core.experiments.messages import NO_ANSWER, Answer, Column, ExperimentHead, Relation, Row, TimelineItem
+from dashboard.core.experiments.messages import NO_ANSWER, Answer, Column, ExperimentHead, Row, TimelineItem
 from dashboard.core.experiments.picture import DrawnPath, Picture
 
 PROTOCOL_VERSION = 1
@@ -132,8 +132,3 @@ def apply_rows(rows: tuple[Row, ...], patch: RowPatch) -> tuple[Row, ...]:
         behind = next((n for n, row in enumerate(result) if row_id(row) == placed.after), -1)
         result.insert(behind + 1, placed.row)
     return tuple(result)
-
-
-def changed_relation(row: Row) -> bool:
-    """Whether "differences only" shows the row."""
-    return row.relation is not Relation.SAME

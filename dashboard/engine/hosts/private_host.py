@@ -51,9 +51,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MACHINE_ADDRESS", "RUN", "PrivateHost", "PrivateHostError", "list_hosts", "reap"]
 
-#: The host's link to its LAN.
-PARENT_LINK = "eth0"
-
 
 class PrivateHostError(Exception):
     """A private host cannot be started; ``str()`` tells why and what to do."""

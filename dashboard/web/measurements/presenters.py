@@ -56,7 +56,6 @@ class GroupView:
     headline: Headline
     about: str
     baseline: str
-    baseline_key: str
     rows: tuple[RowView, ...]
     ticks: tuple[Tick, ...]
     zero: str
@@ -152,7 +151,6 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
         write_headline(measurement, probe),
         say_options(measurement.options, probe, max([one.rounds for one in compared.values()], default=0)),
         labels[baseline].words if baseline in labels else "",
-        baseline,
         tuple(rows),
         ticks,
         zero,

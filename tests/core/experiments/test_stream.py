@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import Relation, Row
-from dashboard.core.experiments.stream import PlacedRow, RowPatch, apply_rows, changed_relation, diff_rows, row_id
+from dashboard.core.experiments.stream import PlacedRow, RowPatch, apply_rows, diff_rows, row_id
 from tests.core.builders import (
     Columns,
     States,
@@ -109,9 +109,3 @@ def test_a_veth_interface_keeps_its_row_when_it_gets_a_link_local_address() -> N
     before, after = rows(), rows("fe80::9/64")
     assert apply_rows(before, diff_rows(before, after)) == after
     assert diff_rows(before, after).remove == ()
-
-
-def test_differences_only_hides_what_is_the_same() -> None:
-    assert not changed_relation(make_row("a"))
-    assert changed_relation(replace(make_row("a"), relation=Relation.ONLY))
-    assert changed_relation(replace(make_row("a"), relation=Relation.DIFFERS))

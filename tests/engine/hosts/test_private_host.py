@@ -16,7 +16,7 @@ import pytest
 
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders, container_processes, engine_processes
-from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, PARENT_LINK, RUN, PrivateHost, PrivateHostError
+from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, RUN, PrivateHost, PrivateHostError
 from tests.support.polling import eventually, until
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
@@ -56,8 +56,8 @@ def test_a_host_is_a_machine_of_its_own(host: PrivateHost) -> None:
     assert Path(f"/proc/{host.pid}/ns/net").stat().st_ino == host.netns
     assert host.netns != Path("/proc/self/ns/net").stat().st_ino
     assert machine.on_machine("cat", "/proc/sys/kernel/hostname").strip() == host.name
-    assert f"inet {MACHINE_ADDRESS}/24" in machine.on_machine("ip", "address", "show", PARENT_LINK)
-    assert f"default via 192.0.2.1 dev {PARENT_LINK}" in machine.on_machine("ip", "route")
+    assert f"inet {MACHINE_ADDRESS}/24" in machine.on_machine("ip", "address", "show", "eth0")
+    assert "default via 192.0.2.1 dev eth0" in machine.on_machine("ip", "route")
     assert f"{MACHINE_ADDRESS}\t{host.name}" in machine.on_machine("cat", "/etc/hosts")
     assert machine.on_machine("cat", "/etc/resolv.conf") == host.resolv_conf.read_text()
     assert machine.docker("info", "--format", "{{.Name}}") == host.name
