@@ -14,6 +14,9 @@ from pathlib import Path
 
 #: The engine, what it executes, and what tests execute in its mount namespace.
 PACKAGES = ("docker.io", "iproute2", "iptables", "nftables", "curl", "procps", "net-tools", "busybox-static")
+#: The docker command, which shells on a host use: docker.io contains it in bookworm, and only recommends it since.
+CLIENT = "docker-cli"
+CONTAINS_CLIENT = frozenset({"bookworm"})
 #: In a finished root: the packages that it was made with.
 MARK = "netmodes-packages"
 TIMEOUT_S = 600
@@ -27,7 +30,7 @@ def debian_root(suite: str, data_dir: Path, say: Callable[[str], None], more: tu
     """The root of this release with ``more`` packages, made in about half a minute if it is missing. Raises
     DebianRootError."""
     folder = data_dir.absolute() / "engines" / "-".join((suite, *more[:1]))
-    packages = (*PACKAGES, *more)
+    packages = (*PACKAGES, *([] if suite in CONTAINS_CLIENT else [CLIENT]), *more)
     if _is_finished(folder, packages):
         return folder
     folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts import debian_root as module
-from dashboard.engine.hosts.debian_root import PACKAGES, DebianRootError, debian_root
+from dashboard.engine.hosts.debian_root import CLIENT, PACKAGES, DebianRootError, debian_root
 
 MAKES_A_ROOT = """\
 echo "$@" >> {log}
@@ -50,8 +50,19 @@ def test_a_root_is_made_once_with_the_engine_and_the_tools(mmdebstrap: Callable[
     assert "Making a root of Debian forky" in said[0]
     assert debian_root("forky", tmp_path, said.append) == root
     (arguments,) = log.read_text().splitlines()
-    assert f"--include={','.join(PACKAGES)}" in arguments
+    assert f"--include={','.join((*PACKAGES, CLIENT))} " in arguments
     assert len(said) == 1
+
+
+def test_the_docker_command_is_a_package_where_the_engine_lacks_it(
+    mmdebstrap: Callable[[str], Path], tmp_path: Path
+) -> None:
+    log = mmdebstrap(MAKES_A_ROOT)
+    for suite in ("bookworm", "trixie"):
+        debian_root(suite, tmp_path, lambda _text: None)
+    bookworm, trixie = log.read_text().splitlines()
+    assert "docker-cli" not in bookworm
+    assert ",docker-cli " in trixie
 
 
 def test_a_root_with_other_packages_is_made_again(
@@ -72,7 +83,7 @@ def test_a_root_with_more_packages_is_beside_the_plain_one(mmdebstrap: Callable[
     )
     plain, other = log.read_text().splitlines()
     assert "rootlesskit" not in plain
-    assert f"--include={','.join(PACKAGES)},rootlesskit,uidmap " in other
+    assert f"--include={','.join((*PACKAGES, CLIENT))},rootlesskit,uidmap " in other
 
 
 def test_a_failure_names_the_last_message_and_leaves_no_half_of_a_root(
