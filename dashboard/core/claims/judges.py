@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Judgement, differs, holds_if, not_testable
-from dashboard.core.claims.observers import AddressedLookup, ContainerState, Files
+from dashboard.core.claims.observers import EXIT_TRIES, AddressedLookup, ContainerState, Files, ServerOutcome
 from dashboard.core.claims.testbed import Container, Datagram, Timing, Transfer
 from dashboard.core.namespaces.state import Lookup
 
@@ -21,6 +21,16 @@ def judge_slower(timing: Timing) -> Judgement:
 def judge_refused(container: Container) -> Judgement:
     """Holds if the Engine refused the container."""
     return holds_if(bool(container.refused), "It was accepted.", f"docker run: {container.summary}")
+
+
+def judge_exit(outcome: ServerOutcome, error: str, otherwise: str, *evidence: str) -> Judgement:
+    """Holds if the program exited with this error in its log; differs, with ``otherwise``, if it serves or exited for
+    another reason."""
+    container, serves = outcome
+    if container.status == "running" and not serves:
+        return not_testable(f"The program neither served nor exited within {EXIT_TRIES} s.", *evidence)
+    exited = container.status == "exited" and any(error in line.lower() for line in container.logs)
+    return holds_if(exited, otherwise, *evidence)
 
 
 def judge_stripped(files: Files) -> Judgement:

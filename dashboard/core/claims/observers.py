@@ -22,6 +22,8 @@ from dashboard.core.paths.nat_rules import packets_to
 
 #: A name that only the DNS server of a VPN knows.
 VPN_NAME, VPN_ADDRESS = "wiki.vpn.example", "198.51.100.7"
+#: How often a program is given another second to listen or to exit.
+EXIT_TRIES = 20
 
 #: Of the machine and of the container.
 States = tuple[NamespaceState, NamespaceState]
@@ -37,6 +39,8 @@ Files = tuple[str, str]
 Responses = tuple[Response, Response]
 #: A lookup, and the address of the container that has the name.
 AddressedLookup = tuple[Lookup, str]
+#: A container, and whether its program listens on the port.
+ServerOutcome = tuple[Container, bool]
 #: The packets that the DNAT rule counted before and after a request, the response, and the container's gateway.
 DnatRequest = tuple[int, int, Response, str]
 
@@ -88,6 +92,19 @@ def observe_states(*lines: str) -> Observe:
         return await testbed.state(MACHINE), await testbed.state(container)
 
     return observe
+
+
+async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
+    """Waits until the container's program listens on the port or has exited: a slow engine takes seconds to notice an
+    exit. In host mode other programs listen in the same namespace, so the owner of the socket counts."""
+    for _ in range(EXIT_TRIES):
+        container = await testbed.wait_exited(container, within_s=1)
+        if container.status != "running":
+            break
+        listeners = (await testbed.state(container)).listeners
+        if any(listener.port == port and listener.pid == container.setting("State", "Pid") for listener in listeners):
+            return container, True
+    return container, False
 
 
 def observe_container_and_state(*lines: str) -> Observe:

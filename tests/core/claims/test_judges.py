@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.claims.judges import (
+    judge_exit,
     judge_not_found,
     judge_refused,
     judge_resolved,
@@ -52,3 +53,17 @@ def test_a_name_resolves_only_to_the_containers_address(
 @pytest.mark.parametrize(("refused", "verdict"), [("conflicting options", HOLDS), ("", DIFFERS)])
 def test_a_container_must_be_refused(refused: str, verdict: ClaimVerdict) -> None:
     assert judge_refused(Container("", status="running", refused=refused, refused_at="create")).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("container", "serves", "verdict"),
+    [
+        (Container("", status="exited", logs=("bind: Address already in use",)), False, HOLDS),
+        (Container("", status="exited", logs=("out of memory",)), False, DIFFERS),
+        (Container("", status="running"), True, DIFFERS),
+        # A slow engine has not noticed yet: that proves nothing.
+        (Container("", status="running"), False, NOT_TESTABLE),
+    ],
+)
+def test_a_program_must_exit_with_the_error(container: Container, serves: bool, verdict: ClaimVerdict) -> None:
+    assert judge_exit((container, serves), "in use", "It serves.").verdict is verdict

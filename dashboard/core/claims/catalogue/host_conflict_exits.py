@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
-from dashboard.core.claims.testbed import Container, Testbed
+from dashboard.core.claims.judges import judge_exit
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs
+from dashboard.core.claims.observers import ServerOutcome, wait_served_or_exited
+from dashboard.core.claims.testbed import Testbed
 
 LINE = "docker run -d --network host IMAGE httpd -f -p 8113"
 
 
-async def observe(testbed: Testbed) -> Container:
+async def observe(testbed: Testbed) -> ServerOutcome:
     """The second of two servers."""
     first = await testbed.run(LINE)
     await testbed.wait_listening(first, 8113)
     second = await testbed.try_run(LINE)
-    return second if second.refused else await testbed.wait_exited(second, within_s=2)
+    return (second, False) if second.refused else await wait_served_or_exited(testbed, second, 8113)
 
 
-def judge(second: Container) -> Judgement:
+def judge(outcome: ServerOutcome) -> Judgement:
     """Holds if the Engine accepts the container and the kernel refuses the port."""
+    second, _ = outcome
     evidence = (f"docker run: {'refused' if second.refused else 'accepted'}", f"afterwards: {second.summary}")
     if second.refused:
         return differs("The Engine refused it.", *evidence)
-    in_use = any("in use" in line.lower() for line in second.logs)
-    return holds_if(second.status == "exited" and in_use, "The second server runs too.", *evidence)
+    return judge_exit(outcome, "in use", "The second server runs too.", *evidence)
 
 
 CLAIM = Claim(

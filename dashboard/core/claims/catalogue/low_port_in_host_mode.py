@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
-from dashboard.core.claims.testbed import Container, Testbed
+from dashboard.core.claims.judges import judge_exit
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic
+from dashboard.core.claims.observers import ServerOutcome, wait_served_or_exited
+from dashboard.core.claims.testbed import Testbed
 
 LINE = "docker run -d --network host --user 1000:1000 --cap-drop ALL IMAGE httpd -f -p 81"
 
 
-async def observe(testbed: Testbed) -> Container:
-    """The container once it has exited."""
-    return await testbed.wait_exited(await testbed.run(LINE), within_s=2)
+async def observe(testbed: Testbed) -> ServerOutcome:
+    """The container once it serves or has exited."""
+    return await wait_served_or_exited(testbed, await testbed.run(LINE), 81)
 
 
-def judge(container: Container) -> Judgement:
+def judge(outcome: ServerOutcome) -> Judgement:
     """Holds if the program exited with the kernel's refusal."""
-    proved = container.status == "exited" and any("denied" in line.lower() for line in container.logs)
-    return holds_if(proved, "It bound the port.", f"the container: {container.summary}")
+    return judge_exit(outcome, "denied", "It bound the port.", f"the container: {outcome[0].summary}")
 
 
 CLAIM = Claim(
