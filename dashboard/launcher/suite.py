@@ -11,6 +11,13 @@ from dashboard.launcher.launch import Launch
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
+_PAGE_TESTS = (
+    "test_every_arm_is_beside_the_machine_with_its_command",
+    "test_host_mode_has_the_machine_s_badge_and_bridge_its_own",
+    "test_every_difference_has_a_reason",
+    "test_every_path_answers_or_names_what_prevents_it",
+    "test_inspect_prints_the_same_addresses_as_were_read",
+)
 #: What ``--engine`` runs if no paths are given: files with tests (mark ``engine``) that an engine of another version,
 #: kind or configuration may fail, and one page. Those of private hosts, locks and shells run the same code on every
 #: engine; ``./netmodes bench claims --engine`` executes the claims.
@@ -30,7 +37,7 @@ ENGINE_TESTS = (
     "tests/lab/test_reconciler.py",
     "tests/lab/workshops/test_snapshot.py",
     "tests/management/test_claims.py",
-    "tests/browser/experiments/test_live.py",
+    *(f"tests/browser/experiments/test_live.py::{test}" for test in _PAGE_TESTS),
 )
 
 

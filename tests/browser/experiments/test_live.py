@@ -1,4 +1,6 @@
-"""A running experiment: what the page shows, and how it follows changes."""
+"""A running experiment: what the page shows, and how it follows changes.
+
+With ``--engine`` only the tests in ``ENGINE_TESTS`` of ``dashboard/launcher/suite.py`` run."""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
+from dashboard.engine.hosts.programs import engine_root
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.conftest import visits
 from tests.browser.server import Server
@@ -18,13 +21,29 @@ from tests.support.private_engine import PrivateEngine
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 PORT = 8080
+MODES = ("host", "bridge", "user-bridge")
 TRIED = "paths tried at"
 
 
 @pytest.fixture(scope="module")
-def running(server: Server) -> Iterator[str]:
+def modes(server: Server) -> list[str]:
+    """Those of the three modes that the engine has: ``--engine`` may choose one without host mode."""
+    if engine_root() is None:
+        return list(MODES)
+    return [each["mode"] for each in server.api("doctor")["modes"] if each["available"] and each["mode"] in MODES]
+
+
+@pytest.fixture
+def host_mode(modes: list[str]) -> None:
+    """Skips the test if the engine has no host mode."""
+    if "host" not in modes:
+        pytest.skip("this engine has no host mode")
+
+
+@pytest.fixture(scope="module")
+def running(server: Server, modes: list[str]) -> Iterator[str]:
     """Three arms with a published port, shared by the tests of this module; each test leaves them unchanged."""
-    identity = server.launch(modes=["host", "bridge", "user-bridge"], publish=f"{PORT}:80")
+    identity = server.launch(modes=modes, publish=f"{PORT}:80")
     yield identity
     server.forget_everything()
 
@@ -47,17 +66,21 @@ def shown(running: str, browser: Browser, server: Server) -> Iterator[Experiment
 # What is shown.
 
 
-def test_every_arm_is_beside_the_machine_with_its_command(running: str, shown: ExperimentPage) -> None:
-    assert shown.columns() == ["machine", "host", "bridge", "user-bridge"]
-    for column in ("host", "bridge", "user-bridge"):
+def test_every_arm_is_beside_the_machine_with_its_command(
+    running: str, shown: ExperimentPage, modes: list[str]
+) -> None:
+    assert shown.columns() == ["machine", *modes]
+    for column in modes:
         expect(shown.head(column)).to_contain_text("running")
         expect(shown.detail(column)).to_contain_text(f"nm-{running}-{column}")
-    assert shown.command("host") == f"docker run --rm -d --network host -p {PORT}:80 nginx"
+    if "host" in modes:
+        assert shown.command("host") == f"docker run --rm -d --network host -p {PORT}:80 nginx"
     assert shown.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
     named = f"--name nm-{running}-user-bridge --network nm-{running}"
     assert shown.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
 
 
+@pytest.mark.usefixtures("host_mode")
 def test_host_mode_has_the_machine_s_badge_and_bridge_its_own(shown: ExperimentPage) -> None:
     badges = [shown.cell("identity/netns/", column).locator(".ns") for column in shown.columns()]
     machine, host, *others = [one.inner_text() for one in badges]
@@ -314,6 +337,14 @@ def _user_bridge_paths(engine: PrivateEngine, identity: str, own: str) -> dict[s
         "127.0.0.1 to the published port of user-bridge": (f"127.0.0.1:{PORT + 1}", gateway),
         "The machine's address to the published port of user-bridge": (f"{own}:{PORT + 1}", own),
     }
+
+
+def test_every_path_answers_or_names_what_prevents_it(running: str, show: Show) -> None:
+    """On any engine."""
+    found = _try(show(running))
+    offered = {title: attempt for title, attempt in found.items() if not attempt["unavailable"]}
+    assert offered
+    assert {title: attempt["failure"] for title, attempt in offered.items() if attempt["status"] != "200 OK"} == {}
 
 
 def test_try_it_requests_every_path_and_shows_the_client_ip(
