@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges_on
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
@@ -20,5 +20,11 @@ CLAIM = Claim(
     lines=(DAEMON, *LINES, "docker exec web wget -O- http://{machine}:8169/"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"-p 8169:80": "-p 127.0.0.1:8169:80"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False),
+            not_testable="With iptables=false and no docker-proxy nothing is published.",
+        ),
+        Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat
 from dashboard.core.claims.testbed import Testbed
@@ -44,5 +44,11 @@ CLAIM = Claim(
     ),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"--userland-proxy=false": "--userland-proxy=true"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False),
+            not_testable="With iptables=false and no docker-proxy nothing is published.",
+        ),
+        Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges_on
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.modes import MACHINE
@@ -21,5 +21,11 @@ CLAIM = Claim(
     lines=(DAEMON, *LINES, "curl http://127.0.0.1:8170/", "curl http://[::1]:8170/"),
     needs=frozenset({Need.OWN_HOST, Need.IPV6}),
     mutation={"--userland-proxy=false": "--userland-proxy=true"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False),
+            not_testable="With iptables=false and no docker-proxy nothing is published.",
+        ),
+        Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),
+    ),
 )
