@@ -11,16 +11,9 @@ from dashboard.launcher.launch import Launch
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
-_PAGE_TESTS = (
-    "test_every_arm_is_beside_the_machine_with_its_command",
-    "test_host_mode_has_the_machine_s_badge_and_bridge_its_own",
-    "test_every_difference_has_a_reason",
-    "test_every_path_answers_or_names_what_prevents_it",
-    "test_inspect_prints_the_same_addresses_as_were_read",
-)
-#: What ``--engine`` runs if no paths are given: files with tests (mark ``engine``) that an engine of another version,
-#: kind or configuration may fail, and one page. Those of private hosts, locks and shells run the same code on every
-#: engine; ``./netmodes bench claims --engine`` executes the claims.
+#: What ``--engine`` runs if no paths are given: tests (mark ``engine``) that an engine of another version, kind or
+#: configuration may fail, in a few minutes. What else uses an engine runs the same code on every one.
+#: ``./netmodes bench claims --engine`` executes the claims.
 ENGINE_TESTS = (
     "tests/engine/test_daemon_process.py",
     "tests/engine/test_docker_engine.py",
@@ -31,13 +24,22 @@ ENGINE_TESTS = (
     "tests/lab/claims/test_testbed.py",
     "tests/lab/claims/test_testbed_reading.py",
     "tests/lab/engine/test_ports.py",
-    "tests/lab/experiments",
-    "tests/lab/measurements/test_run.py",
+    "tests/lab/experiments/test_any_engine.py",
+    "tests/lab/experiments/test_driver.py::test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing",
+    "tests/lab/experiments/test_driver.py::test_a_refusal_shows_docker_s_message_and_the_other_arms_run",
+    "tests/lab/experiments/test_driver.py::test_a_container_removed_outside_netmodes_is_lost_and_the_others_run_on",
+    "tests/lab/experiments/test_neighbour.py",
+    "tests/lab/experiments/test_networks.py",
+    "tests/lab/experiments/test_trace.py",
+    "tests/lab/measurements/test_run.py::test_each_path_of_host_and_bridge_is_measured_and_named",
     "tests/lab/test_doctor.py",
-    "tests/lab/test_reconciler.py",
     "tests/lab/workshops/test_snapshot.py",
     "tests/management/test_claims.py",
-    *(f"tests/browser/experiments/test_live.py::{test}" for test in _PAGE_TESTS),
+    "tests/browser/experiments/test_live.py::test_every_arm_is_beside_the_machine_with_its_command",
+    "tests/browser/experiments/test_live.py::test_host_mode_has_the_machine_s_badge_and_bridge_its_own",
+    "tests/browser/experiments/test_live.py::test_every_difference_has_a_reason",
+    "tests/browser/experiments/test_live.py::test_every_path_answers_or_names_what_prevents_it",
+    "tests/browser/experiments/test_live.py::test_inspect_prints_the_same_addresses_as_were_read",
 )
 
 
