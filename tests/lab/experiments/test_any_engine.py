@@ -19,7 +19,6 @@ from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import LOOPBACK_ADDRESSES, Path, PathKind, family_of
 from dashboard.core.paths.outside import leads_on
 from dashboard.core.reports.model import ClaimVerdict
-from dashboard.engine.hosts.programs import engine_root
 from dashboard.lab.claims.engines import open_engine
 from dashboard.lab.claims.executor import ClaimEngines, ClaimRunner
 from dashboard.lab.doctor import modes_of
@@ -33,8 +32,9 @@ from tests.support.polling import eventually
 from tests.support.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
-#: ``--engine`` takes its time; without it the tests run on two engines.
-LAUNCHES, PLANS = (10, 20) if engine_root() is not None else (2, 3)
+#: Ten and twenty with ``--all``.
+LAUNCHES = pytest.mark.parametrize("launches", [2, pytest.param(8, marks=pytest.mark.slow)])
+PLANS = pytest.mark.parametrize("plans", [3, pytest.param(17, marks=pytest.mark.slow)])
 ARMS = (
     {
         "mode": "bridge",
@@ -171,10 +171,11 @@ def assert_dnat_is_a_rule_and_a_proxy_listens(host: PrivateEngine, driver: Exper
     assert bool(through_proxy) == bool(proxied)
 
 
+@LAUNCHES
 async def test_owners_are_those_of_ss_dnat_is_a_rule_and_only_offered_paths_answer(
-    any_lab: LabHarness, any_host: PrivateEngine
+    any_lab: LabHarness, any_host: PrivateEngine, launches: int
 ) -> None:
-    for _ in range(LAUNCHES):
+    for _ in range(launches):
         identity = await launched(any_lab)
         await assert_owners_are_those_of_ss(any_lab, any_host, identity)
         driver = await settled(any_lab, identity)
@@ -183,8 +184,9 @@ async def test_owners_are_those_of_ss_dnat_is_a_rule_and_only_offered_paths_answ
         await any_lab.stop(identity)
 
 
+@PLANS
 async def test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs(
-    any_lab: LabHarness, any_host: PrivateEngine
+    any_lab: LabHarness, any_host: PrivateEngine, plans: int
 ) -> None:
     """What ``measure host bridge --publish 9080:8080`` measures: the plan that the command itself makes."""
     planned: list[bool] = []
@@ -192,7 +194,7 @@ async def test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs(
     arms = [
         {"mode": mode, "command": "sleep 600", "port": 8080, "publish": ["9080:8080"]} for mode in ("host", "bridge")
     ]
-    for _ in range(PLANS):
+    for _ in range(plans):
         identity = await launched(any_lab, arms)
         driver = any_lab.lab.driver_of(identity)
         assert driver is not None
