@@ -27,6 +27,13 @@ CLAIM = Claim(
     otherwise=(
         Expectation(EngineCondition(iptables=False), not_testable="With iptables=false no rule isolates networks."),
         Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="Without docker-proxy a container on another bridge network reaches neither a container's own "
+            "address nor its published port at the machine's address: the kernel translates the request, and the rules "
+            "that isolate networks drop it.",
+            judge=judge_exchanges(NO_CONNECTION, NO_CONNECTION),
+        ),
+        Expectation(
             EngineCondition(gateway_mode="routed"),
             not_testable="Routed networks reach each other's published ports, and publish none on the machine.",
         ),

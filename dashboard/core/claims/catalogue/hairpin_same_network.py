@@ -27,9 +27,9 @@ CLAIM = Claim(
         Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
         Expectation(
             EngineCondition(userland_proxy=False),
-            statement="Without docker-proxy the kernel translates (DNAT) and masquerades the request; the server "
-            "sees the gateway.",
-            judge=judge_exchanges(answers("web.gateway")),
+            statement="Without docker-proxy the kernel translates (DNAT) the request and does not masquerade it: the "
+            "server sees the client.",
+            judge=judge_exchanges(answers("client.address")),
         ),
     ),
 )

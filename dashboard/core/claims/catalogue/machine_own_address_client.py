@@ -24,5 +24,11 @@ CLAIM = Claim(
         Expectation(
             EngineCondition(iptables=False), not_testable="With iptables=false docker-proxy serves every request."
         ),
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="Without docker-proxy the Engine masquerades the machine's own requests to containers: the server "
+            "sees the gateway as the client.",
+            judge=judge_exchanges(answers("web.gateway")),
+        ),
     ),
 )
