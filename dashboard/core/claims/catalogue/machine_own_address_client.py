@@ -26,8 +26,8 @@ CLAIM = Claim(
         ),
         Expectation(
             EngineCondition(userland_proxy=False),
-            statement="Without docker-proxy the Engine masquerades the machine's own requests to containers: the server "
-            "sees the gateway as the client.",
+            statement="Without docker-proxy the Engine masquerades the machine's own requests to containers: the "
+            "server sees the gateway as the client.",
             judge=judge_exchanges(answers("web.gateway")),
         ),
     ),
