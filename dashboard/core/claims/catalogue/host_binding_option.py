@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -23,5 +23,10 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://127.0.0.1:8160/", "curl http://{machine}:8160/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"host_binding_ipv4=127.0.0.1": "host_binding_ipv4=0.0.0.0"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman does not have this option."),),
+    otherwise=(
+        Expectation(PODMAN, not_testable="Podman does not have this option."),
+        Expectation(
+            EngineCondition(gateway_mode="routed"), not_testable="A routed network publishes no port on the machine."
+        ),
+    ),
 )
