@@ -85,6 +85,23 @@ def read_inside(pid: int, path: str) -> bytes | None:
         os.close(opened)
 
 
+def write_inside(pid: int, path: str, content: bytes) -> bool:
+    """Replaces the contents of an existing regular file as process ``pid`` sees it; whether it succeeded."""
+    found = open_inside(pid, path, os.O_PATH)
+    if found is None:
+        return False
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            return False
+        with Path(f"/proc/self/fd/{found}").open("r+b", buffering=0) as file:
+            file.truncate()
+            return file.write(content) == len(content)
+    except OSError:
+        return False
+    finally:
+        os.close(found)
+
+
 def _read_bounded(opened: int) -> bytes | None:
     parts: list[bytes] = []
     left = _LIMIT_BYTES + 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.netns import files
-from dashboard.netns.files import open_inside, read_inside, shows_files
+from dashboard.netns.files import open_inside, read_inside, shows_files, write_inside
 from tests.support.polling import until
 
 
@@ -55,6 +55,26 @@ def test_links_resolve_inside_the_process_s_root(jailed: tuple[int, Path], tmp_p
 
 def test_it_follows_no_magic_link() -> None:
     assert read_inside(os.getpid(), "/proc/self/root/etc/hosts") is None
+
+
+def test_a_file_is_replaced_where_the_process_sees_it(jailed: tuple[int, Path]) -> None:
+    pid, root = jailed
+    (root / "etc/real").write_text("before, and longer")
+    (root / "etc/hosts").symlink_to("/etc/real")
+    inode = (root / "etc/real").stat().st_ino
+    assert write_inside(pid, "/etc/hosts", b"after")
+    assert (root / "etc/real").read_text() == "after"
+    assert (root / "etc/real").stat().st_ino == inode
+
+
+@pytest.mark.parametrize("path", ["/etc", "/etc/missing", "/etc/null"])
+def test_only_existing_regular_files_are_written(jailed: tuple[int, Path], path: str) -> None:
+    pid, root = jailed
+    (root / "etc/null").symlink_to("/dev/null")
+    os.mkfifo(root / "etc/pipe")
+    assert not write_inside(pid, path, b"text")
+    assert not write_inside(pid, "/etc/pipe", b"text")
+    assert not (root / "etc/missing").exists()
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,9 @@ class EngineCondition:
 #: Podman behind Docker's API.
 PODMAN = EngineCondition(kind=EngineKind.PODMAN)
 ROOTLESS_PODMAN = EngineCondition(kind=EngineKind.PODMAN, rootless=True)
+SLIRP4NETNS = EngineCondition(rootless_network="slirp4netns")
 #: Why there is no statement about them.
+SLIRP4NETNS_LOOPBACK = "A published port answers at 127.0.0.1 of RootlessKit's namespace only."
 ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in the user's rootless-netns, which is not visible."
 
 

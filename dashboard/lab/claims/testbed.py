@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from dashboard.core.claims.lines import daemon_options, fill, mutate
@@ -24,8 +23,7 @@ from dashboard.lab.claims.engines import UNAVAILABLE, ClaimEngine, start_private
 from dashboard.lab.claims.testbed_reading import LISTEN_TIMEOUT_S, POLL_S, TestbedReader
 from dashboard.lab.claims.testbed_servers import MachineServers
 from dashboard.lab.claims.testbed_timing import Timings
-
-SHARED_FILES = {"/etc/resolv.conf": "resolv_conf", "/etc/hosts": "hosts_file"}
+from dashboard.netns.files import read_inside, write_inside
 
 
 class EngineTestbed(TestbedReader):
@@ -49,7 +47,7 @@ class EngineTestbed(TestbedReader):
         self._unnamed = 0
         self._network_modes: dict[str, str] = {}
         self._networks: dict[str, str] = {}
-        self._files: dict[Path, str] = {}
+        self._files: dict[str, bytes] = {}
         self._servers = MachineServers()
         self._calls: set[asyncio.Task[Any]] = set()
         self._undo: list[tuple[Place, str]] = []
@@ -214,12 +212,16 @@ class EngineTestbed(TestbedReader):
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites the file in place; ``close`` restores it."""
+        """Overwrites the file in place, where the engine sees it; ``close`` restores it."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine are changed on private hosts only.")
-        file: Path = getattr(self._target.host, SHARED_FILES[path])
-        self._files.setdefault(file, await asyncio.to_thread(file.read_text))
-        await asyncio.to_thread(file.write_text, self._text(text))
+        pid = self._target.pid
+        before = await asyncio.to_thread(read_inside, pid, path)
+        written = await asyncio.to_thread(write_inside, pid, path, self._text(text).encode())
+        if before is not None:
+            self._files.setdefault(path, before)
+        if not written:
+            raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
         """Measures once for all questions about the same lines."""
@@ -250,8 +252,8 @@ class EngineTestbed(TestbedReader):
                 left += await other.close()
         finally:
             await self._engines.aclose()
-        for file, text in self._files.items():
-            await asyncio.to_thread(file.write_text, text)
+        for path, content in self._files.items():
+            await asyncio.to_thread(write_inside, self._target.pid, path, content)
         await self._observer.close()
         engine = self._target.engine
         for wave in removal_waves(self._network_modes):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from dashboard.core.claims.testbed import NotTestableError
+from dashboard.core.claims.engine_facts import EngineFacts
+from dashboard.core.claims.testbed import NEIGHBOUR, NotTestableError
 from dashboard.core.modes import MACHINE
 from dashboard.core.paths.nat_rules import packets_to
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.lab.claims.engines import ClaimEngine, open_engine
 from dashboard.lab.claims.testbed import EngineTestbed, open_testbed
 from dashboard.lab.watch_pool import WatchPool
@@ -90,3 +93,12 @@ async def test_only_a_private_host_has_a_lan(fake: FakeEngine) -> None:
     async with open_testbed(target, {}, "nm-reading") as testbed:
         with pytest.raises(NotTestableError, match="Only a private host"):
             await testbed.request_from_lan("172.17.0.2", 80)
+
+
+async def test_the_lan_of_the_host_is_not_that_of_rootlesskits_namespace(fake: FakeEngine, tmp_path: Path) -> None:
+    host = PrivateHost("abcdef", 1, 1, str(tmp_path / "docker.sock"), 0.0, tmp_path, 1)
+    facts = EngineFacts(rootless_network="slirp4netns")
+    target = ClaimEngine(fake, make_info(), "netmodes-lab:1", WatchPool(), host, facts=facts)
+    async with open_testbed(target, {}, "nm-reading") as testbed:
+        with pytest.raises(NotTestableError, match="RootlessKit's namespace has no interface on it"):
+            await testbed.request(NEIGHBOUR, "192.0.2.2", 80)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import SLIRP4NETNS, SLIRP4NETNS_LOOPBACK
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.modes import MACHINE
 
 LINES = (
@@ -22,4 +23,5 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://{machine}:8157/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network container:{owner}": "--network bridge"},
+    otherwise=(Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
@@ -25,6 +25,7 @@ CLAIM = Claim(
     needs=frozenset({Need.ALONE}),
     mutation={"--network {two}": "--network {one}"},
     otherwise=(
+        Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
         Expectation(EngineCondition(iptables=False), not_testable="With iptables=false no rule isolates networks."),
         Expectation(
             EngineCondition(userland_proxy=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
@@ -19,5 +19,14 @@ CLAIM = Claim(
     lines=(*LINES, "docker exec web wget -O- http://{machine}:8166/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 8166:80": "-p 127.0.0.1:8166:80"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman has no docker-proxy."),),
+    otherwise=(
+        Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
+        Expectation(
+            EngineCondition(userland_proxy=False),
+            statement="Without docker-proxy a container reaches its own published port at the machine's address too: "
+            "the kernel translates the request, and the server sees the gateway.",
+            judge=judge_exchanges(answers("web.gateway")),
+        ),
+        Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
@@ -24,6 +24,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 8167:80": "-p 127.0.0.1:8167:80"},
     otherwise=(
+        Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
         Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
         Expectation(
             EngineCondition(userland_proxy=False),

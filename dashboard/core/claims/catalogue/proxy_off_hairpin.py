@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges_on
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
@@ -21,6 +21,7 @@ CLAIM = Claim(
     needs=frozenset({Need.OWN_HOST}),
     mutation={"-p 8169:80": "-p 127.0.0.1:8169:80"},
     otherwise=(
+        Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
         Expectation(
             EngineCondition(iptables=False),
             not_testable="With iptables=false and no docker-proxy nothing is published.",
