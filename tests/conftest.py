@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from dashboard import configuration
+from dashboard.core.claims.engine_facts import EngineFacts
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.variants import Variant
+from dashboard.lab.claims.engines import read_facts
 from tests.support import selection, workers
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
@@ -83,6 +86,35 @@ def any_host(request: pytest.FixtureRequest) -> PrivateEngine:
         pytest.skip("--engine chose the engine")
     host: PrivateEngine = request.getfixturevalue("engine_host" if request.param == "engine" else "newest_host")
     return host
+
+
+async def _read_facts(endpoint: str) -> EngineFacts:
+    engine = DockerEngine(endpoint)
+    try:
+        return await read_facts(engine, await engine.info())
+    finally:
+        await engine.close()
+
+
+@pytest.fixture(scope="session")
+def facts(engine_host: PrivateEngine) -> EngineFacts:
+    """Version and options of the suite's engine: with ``--engine``, tests expect what claims expect of it."""
+    return asyncio.run(_read_facts(engine_host.endpoint))
+
+
+@pytest.fixture
+def docker(facts: EngineFacts) -> None:
+    """Skips the test on Podman, whose API has other names and messages."""
+    if facts.kind is not EngineKind.DOCKER:
+        pytest.skip("Podman's API has other names and messages")
+
+
+@pytest.fixture
+def usual_paths(facts: EngineFacts, docker: None) -> None:
+    """Skips the test on an engine that publishes in another way than with docker-proxy and nat rules on the machine."""
+    options = facts.options
+    if facts.rootless_network or options.gateway_mode != "nat" or not (options.iptables and options.userland_proxy):
+        pytest.skip("this engine publishes in another way")
 
 
 @pytest.fixture(scope="session")

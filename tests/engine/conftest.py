@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from dashboard.core.claims.engine_facts import EngineFacts
-from dashboard.core.experiments.engine_kind import EngineKind
-from dashboard.engine.docker_engine import DockerEngine
-from dashboard.lab.claims.engines import read_facts
 from tests.support.private_engine import PrivateEngine
 
 Run = Callable[..., str]
-
-
-async def _read_facts(endpoint: str) -> EngineFacts:
-    engine = DockerEngine(endpoint)
-    try:
-        return await read_facts(engine, await engine.info())
-    finally:
-        await engine.close()
-
-
-@pytest.fixture(scope="session")
-def facts(engine_host: PrivateEngine) -> EngineFacts:
-    """Version and options of the suite's engine: with ``--engine``, tests expect what claims expect of it."""
-    return asyncio.run(_read_facts(engine_host.endpoint))
-
-
-@pytest.fixture
-def docker(facts: EngineFacts) -> None:
-    """Skips the test on Podman, whose API has other names and messages."""
-    if facts.kind is not EngineKind.DOCKER:
-        pytest.skip("Podman's API has other names and messages")
 
 
 def security_options(host: PrivateEngine) -> str:

@@ -65,6 +65,7 @@ async def test_the_neighbour_is_a_column_with_its_own_stack(lab_harness: LabHarn
     assert state.netns not in {one.netns for key, one in view.states.items() if key != NEIGHBOUR}
 
 
+@pytest.mark.usefixtures("usual_paths")
 async def test_what_the_neighbour_reaches_equals_what_curl_reaches(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
@@ -82,6 +83,7 @@ async def test_what_the_neighbour_reaches_equals_what_curl_reaches(
             assert (await curl(lab_harness, identity, attempt.url) == 0) is (attempt.status is not None), attempt
 
 
+@pytest.mark.usefixtures("usual_paths")
 async def test_a_dropped_request_names_the_rule_whose_counter_moved(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
@@ -102,6 +104,7 @@ async def test_a_dropped_request_names_the_rule_whose_counter_moved(
         await asyncio.to_thread(engine_host.on_machine, "iptables", "-D", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
 
 
+@pytest.mark.usefixtures("usual_paths")
 async def test_a_port_published_on_loopback_is_refused_from_outside(lab_harness: LabHarness) -> None:
     identity = await lab_harness.running("bridge", publish="127.0.0.1:18312:80")
     attempts = await tried(lab_harness, identity)

@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 from dashboard.core.paths.hops import Hop, HopKind, HopStatus, Trace
+from dashboard.core.paths.model import PathKind
 from dashboard.lab.experiments import trace as tracing
 from dashboard.lab.experiments.actions import NotRunningError, try_paths
 from dashboard.lab.experiments.trace import trace, traceable_paths
@@ -92,7 +93,9 @@ async def serving(lab_harness: LabHarness) -> str:
 
     async def all_answer() -> bool:
         attempts = await try_paths(lab_harness.lab, identity)
-        return [attempt.status for attempt in attempts if attempt.url] == [200] * 12
+        # Since Engine 28 a rule drops what comes from outside for a container's own address.
+        asked = [attempt.status for attempt in attempts if attempt.url and attempt.path != PathKind.LAN_CONTAINER]
+        return len(asked) == 11 and set(asked) == {200}
 
     await eventually(all_answer)
     driver = lab_harness.lab.driver_of(identity)
@@ -111,6 +114,7 @@ EXPECTED = (
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("usual_paths")
 async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
     lab_harness: LabHarness, engine_host: PrivateEngine, capture: Capture
 ) -> None:
@@ -148,6 +152,7 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("usual_paths")
 async def test_a_trace_is_compared_with_another_mode_and_an_unknown_path_is_refused(lab_harness: LabHarness) -> None:
     identity = await serving(lab_harness)
     keys = {key.rpartition("/")[0]: key for key in traceable_paths(lab_harness.lab, identity)}
@@ -164,6 +169,7 @@ async def test_a_trace_is_compared_with_another_mode_and_an_unknown_path_is_refu
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("usual_paths")
 async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still_proved(
     lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
