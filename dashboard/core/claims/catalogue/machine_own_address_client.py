@@ -23,6 +23,12 @@ CLAIM = Claim(
     otherwise=(
         Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
         Expectation(
+            EngineCondition(rootless_network="pasta"),
+            statement="RootlessKit's namespace reaches a published port at its own address, and the server sees that "
+            "address as the client's.",
+            judge=judge_exchanges(answers("10.0.2.100")),
+        ),
+        Expectation(
             EngineCondition(iptables=False), not_testable="With iptables=false docker-proxy serves every request."
         ),
         Expectation(
