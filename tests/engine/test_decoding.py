@@ -224,6 +224,11 @@ ROOTLESSKIT = {
 }
 
 
+def test_a_container_that_podman_calls_stopped_has_exited() -> None:
+    facts = decoding.container_facts({"State": {"Status": "stopped", "ExitCode": 3}})
+    assert (facts.status, facts.exit_code) == ("exited", 3)
+
+
 def test_a_rootless_engine_names_the_drivers_of_its_network() -> None:
     version = {"Version": "26.1.5", "Components": [{"Name": "Engine"}, ROOTLESSKIT]}
     found = decoding.engine_info(version, {}, api="1.45", pid=7, endpoint="unix:///x").rootlesskit

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_refused
-from dashboard.core.claims.model import Claim, Topic
+from dashboard.core.claims.model import Claim, Expectation, Topic
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Container, Testbed
 
@@ -33,4 +34,5 @@ CLAIM = Claim(
         "docker start guest",
     ),
     mutation={"--network container:{owner}": "--network bridge"},
+    otherwise=(Expectation(PODMAN, not_testable="Podman starts the owner with a guest, which depends on it."),),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
@@ -26,6 +26,13 @@ CLAIM = Claim(
     mutation={"--network {two}": "--network {one}"},
     otherwise=(
         Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
+        Expectation(
+            PODMAN,
+            statement="A container on another bridge network reaches neither a container's own address nor its "
+            "published port at the machine's address: netavark translates the request, and its rules that isolate "
+            "networks drop it.",
+            judge=judge_exchanges(NO_CONNECTION, NO_CONNECTION),
+        ),
         Expectation(EngineCondition(iptables=False), not_testable="With iptables=false no rule isolates networks."),
         Expectation(
             EngineCondition(userland_proxy=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Response, Testbed
@@ -46,6 +46,13 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 127.0.0.1:8196:80": "-p 8196:80"},
     otherwise=(
+        Expectation(
+            PODMAN,
+            statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "
+            "127.0.0.1: netavark's DNAT precedes the check.",
+            judge=judge_reachable,
+            mutation={"-p 127.0.0.1:8196:80": "-p 127.0.0.2:8196:80"},
+        ),
         Expectation(
             EngineCondition(before=(28, 0)),
             statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = (
@@ -28,4 +29,7 @@ CLAIM = Claim(
         "-d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0": "--subnet 10.213.203.0/24",
         "--ip 192.0.2.55": "--ip 10.213.203.55",
     },
+    otherwise=(
+        Expectation(PODMAN, not_testable="Podman's conmon holds the port on the machine, where nothing answers."),
+    ),
 )

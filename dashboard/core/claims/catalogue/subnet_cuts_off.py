@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import run_script
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 
@@ -47,4 +48,5 @@ CLAIM = Claim(
     ),
     needs=frozenset({Need.ALONE}),
     mutation={"--subnet 198.51.100.0/24 --gateway 198.51.100.254": "--subnet 203.0.113.0/24 --gateway 203.0.113.254"},
+    otherwise=(Expectation(PODMAN, not_testable="Podman makes the bridge of a network with its first container."),),
 )

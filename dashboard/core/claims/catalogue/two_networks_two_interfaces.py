@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import ContainerState, observe_container_and_state
 
@@ -15,6 +15,16 @@ LINES = (
 
 def judge(observed: ContainerState) -> Judgement:
     """Holds if there are two interfaces with addresses and one default route."""
+    return judge_routes(observed, 1, "It does not have two interfaces and one default route.")
+
+
+def judge_podman(observed: ContainerState) -> Judgement:
+    """Holds if there are two interfaces with addresses and two default routes."""
+    return judge_routes(observed, 2, "It does not have two interfaces and two default routes.")
+
+
+def judge_routes(observed: ContainerState, expected: int, otherwise: str) -> Judgement:
+    """Holds if there are two interfaces with addresses and the expected number of default routes."""
     container, state = observed
     links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
     defaults = [route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"]
@@ -23,9 +33,7 @@ def judge(observed: ContainerState) -> Judgement:
         f"addresses by network: {len([address for address in container.addresses.values() if address])}",
         f"default routes: {', '.join(str(gateway) for gateway in defaults) or 'none'}",
     )
-    return holds_if(
-        len(links) == 2 and len(defaults) == 1, "It does not have two interfaces and one default route.", *evidence
-    )
+    return holds_if(len(links) == 2 and len(defaults) == expected, otherwise, *evidence)
 
 
 CLAIM = Claim(
@@ -41,6 +49,11 @@ CLAIM = Claim(
     ),
     mutation={" --network {two}": ""},
     otherwise=(
+        Expectation(
+            PODMAN,
+            statement="A container on two bridge networks has an interface, an address and a default route for each.",
+            judge=judge_podman,
+        ),
         Expectation(
             EngineCondition(before_api=(1, 44)), not_testable="Before API 1.44 a container is created with one network."
         ),
