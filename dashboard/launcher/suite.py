@@ -20,7 +20,6 @@ ENGINE_TESTS = (
     "tests/engine/test_facts.py",
     "tests/engine/test_lab_image.py",
     "tests/engine/test_run_line.py",
-    "tests/engine/hosts/test_programs.py",
     "tests/lab/claims/test_testbed.py",
     "tests/lab/claims/test_testbed_reading.py",
     "tests/lab/engine/test_ports.py",

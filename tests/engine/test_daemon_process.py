@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import daemon_process
 from dashboard.engine.daemon_process import detached_namespace, find_daemon
@@ -18,8 +19,8 @@ from tests.support.private_engine import PrivateEngine
 
 
 @pytest.mark.engine
-def test_the_daemon_of_a_private_host_is_found_by_its_socket(engine_host: PrivateEngine) -> None:
-    assert find_daemon(engine_host.endpoint) == engine_host.pid
+def test_the_daemon_of_a_private_host_is_found_by_its_socket(engine_host: PrivateEngine, facts: EngineFacts) -> None:
+    assert find_daemon(engine_host.endpoint, facts.kind) == engine_host.pid
 
 
 def test_a_socket_of_a_process_that_is_no_engine_has_no_daemon(tmp_path: Path) -> None:

@@ -152,6 +152,7 @@ HARDENED = ("--read-only", "--tmpfs", "/tmp:size=16m", "--cap-drop", "ALL", "--s
     [(), HARDENED, ("--user", "1000:1000"), (*HARDENED, "--user", "1000:1000")],
     ids=["plain", "hardened", "as a user", "hardened as a user"],
 )
+@pytest.mark.usefixtures("docker")
 def test_it_serves_a_page_that_names_host_and_client(
     engine_host: PrivateEngine, run: Run, options: tuple[str, ...]
 ) -> None:

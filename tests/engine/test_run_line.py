@@ -14,7 +14,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError
 from tests.support.private_engine import PrivateEngine
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
 #: What a line can express. Limits, logs and no-new-privileges are ours and nobody would type them.
 HOST_FIELDS = (

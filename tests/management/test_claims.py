@@ -13,6 +13,7 @@ from tests.support.terminal import Terminal, run_here
 CHOSEN = ("host-shares-netns", "discarded-publish", "sysctl-refused")
 
 
+@pytest.mark.usefixtures("docker")
 def test_json_is_one_document_and_nothing_is_left(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("claims", *CHOSEN, "--json")
     assert done.code == 0, done.err

@@ -58,6 +58,9 @@ def route_gateway(state: NamespaceState, address: str) -> str | None:
     return best[1] if best is not None else None
 
 
+#: What binds a published port of Podman with root, so that no other program takes it; netavark's rules forward.
+PODMAN_HOLDERS = frozenset({"conmon", "podman"})
+NO_HAIRPIN_MODE = "netavark gives bridge ports no hairpin mode, and whether br_netfilter requires it is not read"
 #: Hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
 _HOPS_TO_PORT = {PathKind.LAN_PUBLISHED: 1, PathKind.HAIRPIN: 2}
 
@@ -127,6 +130,10 @@ def _published(
             if not forwarding or not forwarding[0].startswith(DOCKER_PROXY):
                 forwarding = _translated(column, machine, veths, address, mapping) or forwarding
             title = f"{column.title} to its own published port, at the machine's address"
+            listener = next(listeners_on(machine, "tcp", family, mapping.host_port, address), None)
+            if listener is not None and listener.process in PODMAN_HOLDERS:
+                yield Path(PathKind.HAIRPIN, title, column.key, column.key, unavailable=NO_HAIRPIN_MODE)
+                continue
             hops = (veth.inner.name, veth.bridge.name, *forwarding)
             yield replace(path, kind=PathKind.HAIRPIN, title=title, client=column.key, hops=hops)
     if not exists:
@@ -153,9 +160,9 @@ def _proxied(
     machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
     """The hops through the process that listens on a published port; empty if none listens, or only dockerd, which
-    holds the ports of an Engine without docker-proxy and forwards nothing."""
+    holds the ports of an Engine without docker-proxy and forwards nothing, or a process of Podman that does so."""
     listener = next(listeners_on(machine, "tcp", family_of(address), mapping.host_port, address), None)
-    if listener is None or listener.process == "dockerd":
+    if listener is None or listener.process in {"dockerd", *PODMAN_HOLDERS}:
         return ()
     return (f"{listener.process or 'a process'} :{mapping.host_port} (user space)", *(veths[0].hops if veths else ()))
 

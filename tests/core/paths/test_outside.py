@@ -69,6 +69,17 @@ def test_a_published_port_that_only_dockerd_holds_leads_nowhere() -> None:
     assert leads_on(paths[PathKind.LAN_CONTAINER])
 
 
+@pytest.mark.parametrize("holder", ["conmon", "podman"])
+def test_whether_podman_leads_a_container_back_to_itself_is_not_guessed(holder: str) -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    held = tuple(replace(one, process=holder) for one in states[MACHINE].listeners)
+    found = outside(columns, {**states, MACHINE: replace(states[MACHINE], listeners=held)})
+    (hairpin,) = [path for path in found if path.kind is PathKind.HAIRPIN]
+    assert "hairpin mode" in hairpin.unavailable
+    published = next(path for path in found if path.kind is PathKind.LAN_PUBLISHED)
+    assert published.hops[1] == "DNAT 192.0.2.2:8080 → 172.17.0.2:80"
+
+
 def test_without_a_route_through_the_machine_the_container_itself_is_out_of_reach() -> None:
     columns, states = with_neighbour(*make_scene(("bridge",)), "10.0.0.0/8")
     (path,) = [path for path in outside(columns, states) if path.kind is PathKind.LAN_CONTAINER]

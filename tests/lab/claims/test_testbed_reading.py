@@ -32,6 +32,7 @@ async def testbed(engine_host: PrivateEngine) -> AsyncIterator[EngineTestbed]:
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("docker")
 async def test_readings_agree_with_the_tools(testbed: EngineTestbed, engine_host: PrivateEngine) -> None:
     one = await testbed.run("docker run -d -p 8201:80 IMAGE")
     assert await testbed.wait_listening(one, 80)
@@ -54,6 +55,7 @@ async def test_readings_agree_with_the_tools(testbed: EngineTestbed, engine_host
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("docker")
 async def test_the_default_bridge_is_the_one_of_the_engine(testbed: EngineTestbed) -> None:
     assert await testbed.default_bridge() == "docker0"
 

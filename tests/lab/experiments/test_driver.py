@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+import pytest
+
 from dashboard.core.experiments.journal import Source, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
@@ -37,6 +39,7 @@ def add_link(host: PrivateEngine, pid: str, name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.usefixtures("docker")
 async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:

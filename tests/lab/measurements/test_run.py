@@ -45,6 +45,7 @@ async def arms_with_a_free_port(lab_harness: LabHarness) -> str:
     return await lab_harness.running(arms=arms)
 
 
+@pytest.mark.usefixtures("usual_paths")
 async def test_each_path_of_host_and_bridge_is_measured_and_named(lab_harness: LabHarness) -> None:
     experiment = await arms_with_a_free_port(lab_harness)
     run = lab_harness.lab.driver_of(experiment)

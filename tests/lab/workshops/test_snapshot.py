@@ -48,6 +48,7 @@ async def observe_until(host: WorkshopHost, *checks: Check, ports: tuple[int, ..
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("usual_paths")
 async def test_host_and_bridge_containers_are_observed_from_the_kernel(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
@@ -90,6 +91,7 @@ async def test_host_and_bridge_containers_are_observed_from_the_kernel(
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("usual_paths")
 async def test_a_finished_request_is_still_observed_on_either_path(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:

@@ -17,7 +17,7 @@ from dashboard.core.namespaces.state import Listener, Protocol
 #: Modes in which the Engine publishes ports; in the others it refuses or discards ``-p``.
 PUBLISHING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
 #: Processes that listen on a published port for the Engine.
-FORWARDERS = frozenset({"docker-proxy", "dockerd", "rootlessport", "rootlesskit"})
+FORWARDERS = frozenset({"docker-proxy", "dockerd", "rootlessport", "rootlesskit", "conmon", "podman"})
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 #: The port in a message of the Engine (moby, libnetwork/portallocator and portmapper).
 _PORT_IN_MESSAGE = re.compile(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.experiments.launching.ports import (
@@ -64,7 +66,7 @@ def test_a_container_of_another_experiment_holds_a_port() -> None:
     assert holder.experiment == OTHER
 
 
-@pytest.mark.parametrize("listeners", [[], [PROXY]])
+@pytest.mark.parametrize("listeners", [[], [PROXY], [replace(PROXY, process="conmon")]])
 def test_the_engine_publishes_a_port_with_and_without_docker_proxy(listeners: list[Listener]) -> None:
     holder = find_holder(HostPort(8080), listeners, [PortUser("c", "container web", (HostPort(8080),))])
     assert holder is not None
