@@ -216,11 +216,9 @@ class EngineTestbed(TestbedReader):
         if self._target.host is None:
             raise NotTestableError("The files of a machine are changed on private hosts only.")
         pid = self._target.pid
-        before = await asyncio.to_thread(read_inside, pid, path)
-        written = await asyncio.to_thread(write_inside, pid, path, self._text(text).encode())
-        if before is not None:
+        if (before := await asyncio.to_thread(read_inside, pid, path)) is not None:
             self._files.setdefault(path, before)
-        if not written:
+        if not await asyncio.to_thread(write_inside, pid, path, self._text(text).encode()):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
