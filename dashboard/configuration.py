@@ -48,11 +48,12 @@ def _user_data() -> Path:
 def keep_private(path: Path) -> None:
     """Creates the file if it is missing, and gives it mode 0600. SQLite creates the files beside a database with the
     permissions of the database (sqlite3, ``os_unix.c``)."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = path.resolve()
     try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        # Not by descriptor: closing it would release the locks of SQLite's connections in this process (fcntl(2)).
+        path.chmod(0o600)
 
 
 def secret_key(folder: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import psutil
 import urllib3
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -30,6 +31,8 @@ QUIET_S = 0.7
 MAX_FRAME_BYTES = 16 << 20
 #: A kept connection that the server has closed meanwhile is opened anew.
 RETRIES = urllib3.Retry(1, allowed_methods=None, respect_retry_after_header=False)
+#: The name of the process that serves pages of a lab that root has started.
+PAGES = "netmodes-web"
 SIGN_IN_LINK = re.compile(r"http://[^/\s]+(/sign-in/\?token=\S+)")
 
 
@@ -81,6 +84,8 @@ class Server(Browser):
     pid: int = 0
     #: The origin at which a real browser opens the pages; it is redirected there from 127.0.0.1.
     page_origin: str = ""
+    #: The processes of the server: the lab, and the one that serves pages if that is another.
+    pids: tuple[int, ...] = ()
     _pool: urllib3.HTTPConnectionPool | None = None
 
     def ask(
@@ -249,7 +254,9 @@ async def serving(
         while (link := SIGN_IN_LINK.search(await process.read(READY_S))) is None:
             pass
         own = own_name(read_key(process.pid, folder))
-        server = Server(f"127.0.0.1:{port}", pid=process.pid, page_origin=f"http://{own}:{port}")
+        pages = [child.pid for child in psutil.Process(process.pid).children(recursive=True) if child.name() == PAGES]
+        pids = (process.pid, *pages)
+        server = Server(f"127.0.0.1:{port}", pid=process.pid, pids=pids, page_origin=f"http://{own}:{port}")
         try:
             await asyncio.to_thread(server.sign_in, link[0])
             yield server

@@ -64,6 +64,8 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
     launch.open_data_folder()
     if engine:
         install_engine(launch, browser=lighthouse or command == "test", tests=command == "test")
+    # The web process of `up`, an ordinary user, reads what is installed here.
+    mask = os.umask(0o022)
     Environment(launch).require("dev" if command in {"bench", "check", "test"} else "run")
     assets = BrowserAssets(launch)
     if command == "check":
@@ -76,6 +78,7 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
         assets.install_libraries()
     if command == "setup":
         return install_service(launch)
+    os.umask(mask)
     # The command takes the place of the launcher: signals reach it, and its exit code is the launcher's.
     interrupts.postpone()
     os.execv(launch.python, [launch.python, f"{launch.root}/manage.py", command, *launch.arguments])

@@ -1,8 +1,9 @@
-"""The web side's access to the lab: in this process, or through the database if it runs in another."""
+"""The web side's access to the lab: in this process; in the one that has started this one; or through the database."""
 
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Concatenate, cast
@@ -21,6 +22,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
+from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
 from dashboard.web.operations.remote_lab import RemoteLab
 
 __all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
@@ -60,11 +62,14 @@ class Service(Supervisor):
         self.wakeups = WakeupChannel()
         super().__init__(HubPublisher(self.wakeups))
         self.role = Role.ALL
-        self._remote: RemoteLab | None = None
+        self._remote: RemoteLab | LinkedLab | None = None
         self._relay: RemoteTerminals | None = None
+        self._linked_terminals: LinkedTerminals | None = None
         self._rpc_server: RpcServer | None = None
         self._starting: asyncio.Task[None] | None = None
         self._is_aborted = False
+        #: The socket to the lab that has started this process; set before ``start``.
+        self.link: socket.socket | None = None
         #: Called with wake-ups of other processes; set by ``web.operations.peer_sync``.
         self.on_wakeup: Callable[[Wakeup], None] | None = None
 
@@ -93,8 +98,9 @@ class Service(Supervisor):
     @property
     def terminals(self) -> Terminals:
         """The terminals of training sessions, or LabUnavailableError. In the server's loop only."""
-        # The relay of a process without a lab has the same methods.
-        return cast("Terminals", self._relay) if self._relay is not None else super().terminals
+        # Those of a process without a lab have the same methods.
+        remote = self._linked_terminals or self._relay
+        return cast("Terminals", remote) if remote is not None else super().terminals
 
     def missing(self) -> str:
         """Why nothing can be launched now; empty if it can."""
@@ -126,6 +132,11 @@ class Service(Supervisor):
             self._loop.call_soon_threadsafe(self._starting.cancel)
 
     async def _start(self, data_dir: Path, say: Callable[[str], None]) -> None:
+        if self.link is not None:
+            link = self._remote = LinkedLab(self.link, self._receive_from_lab, exit_now)
+            self._linked_terminals = LinkedTerminals(link)
+            await link.start()
+            return
         if self.role.drives:
             await self.open_lab(data_dir, say)
             if self.has_peers:
@@ -134,8 +145,8 @@ class Service(Supervisor):
         else:
             self._remote = RemoteLab(self.wakeups)
             await self._remote.start()
-            self._relay = RemoteTerminals()
-            self._relay.open()
+            relay = self._relay = RemoteTerminals()
+            relay.open()
         await self.wakeups.open((WEB, LAB) if self.role.drives else (WEB,), self._receive)
 
     async def stop(self, say: Callable[[str], None]) -> None:
@@ -157,7 +168,7 @@ class Service(Supervisor):
     def _receive(self, wakeup: Wakeup) -> None:
         if self._rpc_server is not None:
             self._rpc_server.on_wakeup(wakeup)
-        if self._remote is not None:
+        if isinstance(self._remote, RemoteLab):
             match wakeup:
                 case ("answer", call):
                     self._remote.on_result(call)
@@ -166,9 +177,30 @@ class Service(Supervisor):
         if self.on_wakeup is not None:
             self.on_wakeup(wakeup)
 
+    def _receive_from_lab(self, wakeup: Wakeup) -> None:
+        """Handles what the lab that has started this process publishes."""
+        match wakeup:
+            case ("experiment", experiment):
+                hub.wake(experiment)
+            case ("run", run):
+                measuring_hub.wake(run)
+            case ("trouble", experiment, problem):
+                hub.trouble(experiment, problem)
+            case ("all",):
+                for experiment in hub.followed():
+                    hub.wake(experiment)
+                measuring_hub.look()
+
+    def report_ready(self) -> None:
+        """Tells a lab that has started this process that it serves pages."""
+        if isinstance(self._remote, LinkedLab):
+            self._remote.report_ready()
+
     def wake(self) -> None:
         """Starts a pass of the lab. From any thread."""
-        if self._remote is not None:
+        if isinstance(self._remote, LinkedLab):
+            self._remote.wake()
+        elif self._remote is not None:
             self.wakeups.send(LAB, "look")
         else:
             super().wake()

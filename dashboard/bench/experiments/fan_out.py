@@ -1,7 +1,7 @@
 """``fan-out``: processor time per message that 200 browsers receive, beside a bare ``websockets.broadcast``."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -43,25 +43,25 @@ class Block:
 
 
 async def measure_block(
-    pid: int, clients: Program, send: Callable[[int], Awaitable[object]], count: int, tail_s: float = TAIL_S
+    pids: Sequence[int], clients: Program, send: Callable[[int], Awaitable[object]], count: int, tail_s: float = TAIL_S
 ) -> Block:
     """Sends at ``PER_S`` and waits for messages that are in flight."""
     loop = asyncio.get_running_loop()
     await clients.ask("take")
-    before, started = cpu_seconds(pid), loop.time()
+    before, started = sum(map(cpu_seconds, pids)), loop.time()
     for number in range(count):
         await asyncio.sleep(started + number / PER_S - loop.time())
         await send(number)
     await asyncio.sleep(started + count / PER_S + tail_s - loop.time())
-    used = cpu_seconds(pid) - before
+    used = sum(map(cpu_seconds, pids)) - before
     taken = await clients.ask("take")
     return Block(used, taken["messages"], taken["texts"], count)
 
 
-async def measure_server(arm: ChangingArm, pid: int, clients: Program, changes: int) -> Block:
+async def measure_server(arm: ChangingArm, pids: Sequence[int], clients: Program, changes: int) -> Block:
     """Measures a server while addresses are added and removed; every change is a patch for each client."""
     return await measure_block(
-        pid,
+        pids,
         clients,
         lambda number: arm.changer.execute("remove" if number % 2 else "add", address_number(number)),
         changes,
@@ -101,17 +101,17 @@ async def benchmark(run: BenchmarkRun) -> Result:
             run.say(f"round {number} of {rounds}")
             count = changes if number else WARM_UP
             if number % 2:  # the order alternates: load and clock of a machine drift
-                one = await measure_server(alone, server.pid, single, count)
-            many = await measure_server(watched, server.pid, ours, count)
+                one = await measure_server(alone, server.pids, single, count)
+            many = await measure_server(watched, server.pids, ours, count)
             if many.messages < CLIENTS * len(many.texts):
                 raise BenchmarkError("messages were lost")
             texts = many.texts
-            other = await measure_block(bare.pid, others, lambda sent: bare.write(texts[sent]), len(texts))  # noqa: B023
+            other = await measure_block([bare.pid], others, lambda sent: bare.write(texts[sent]), len(texts))  # noqa: B023
             if not number % 2:
-                one = await measure_server(alone, server.pid, single, count)
+                one = await measure_server(alone, server.pids, single, count)
             if number:  # the first round warms up
                 rounds_taken.append((many, other, one))
-        at_rest = await measure_block(server.pid, ours, lambda _number: asyncio.sleep(0), 0, REST_S)
+        at_rest = await measure_block(server.pids, ours, lambda _number: asyncio.sleep(0), 0, REST_S)
     return result_of(rounds_taken, at_rest, quick=run.quick)
 
 

@@ -79,7 +79,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             expected = PARTICIPANTS * len(steps)
             wrong = abs(expected - rows) + abs(rows - distinct)
             figures.append(_single("answers lost or counted twice", "", wrong, 0))
-            memory = memory_mb(server.pid)
+            memory = sum(map(memory_mb, server.pids))
             figures.append(_single(f"memory of the server with {PARTICIPANTS} participants", "MB", memory, MAX_MB))
             run.say("the server is killed")
             killed = time.monotonic()
@@ -91,7 +91,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             figures.append(_single("acknowledged answers lost by SIGKILL", "", float(lost), 0))
             run.say(f"{WATCHERS} watch")
             figures.append(await _watch(server, bare, bare_address, 5 if run.quick else 20))
-            memory = memory_mb(server.pid)
+            memory = sum(map(memory_mb, server.pids))
     return Result(
         "class",
         f"Training session: {PARTICIPANTS} participants join, predict and receive the answer; {WATCHERS} watch",

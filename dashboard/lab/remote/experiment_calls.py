@@ -9,12 +9,15 @@ from dashboard.core.modes import ArmSpec
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path
 from dashboard.core.training.capacity import Capacity, HostLimits
+from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.programs import engine_options, engine_setup
 from dashboard.engine.hosts.runtimes import Runtime, suitable_runtime
+from dashboard.lab.bootstrap import endpoint
 from dashboard.lab.doctor import examine, free_port, modes_of
 from dashboard.lab.engine import ports
 from dashboard.lab.experiments import trace
 from dashboard.lab.reconciler import Lab
+from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts, HostState
 
 
@@ -50,9 +53,15 @@ async def start_engine(lab: Lab) -> bool:
     return True
 
 
-async def doctor(lab: Lab) -> Doctor:
-    """``doctor/1``."""
-    return await examine(lab.context.engine, private=lab.context.private)
+async def doctor(supervisor: Supervisor) -> Doctor:
+    """``doctor/1``, also while there is no lab because no engine answers."""
+    if (context := supervisor.context) is not None:
+        return await examine(context.engine, private=context.private)
+    engine = DockerEngine(endpoint())
+    try:
+        return await examine(engine, private=False)
+    finally:
+        await engine.close()
 
 
 async def trace_paths(

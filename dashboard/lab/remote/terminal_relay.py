@@ -13,10 +13,9 @@ from typing import Any
 from django.conf import settings
 
 from dashboard.core.operations.deployment import LAB_UNAVAILABLE
-from dashboard.core.terminal.limits import OutputChunk, TerminalOwner
-from dashboard.lab.remote.rpc import RemoteCall, decode_error, encode_error
+from dashboard.lab.remote.rpc import decode_error, encode_error
+from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
-from dashboard.lab.terminal.terminals import Terminals
 
 log = logging.getLogger(__name__)
 
@@ -30,19 +29,6 @@ RETRY_S = 1.0
 CALL_TIMEOUT_S = 6.0
 EXPIRE_S = 60
 NO_REDIS = "Terminals need Redis between the pages and the lab. Set REDIS_URL for both."
-
-_METHODS: dict[str, RemoteCall] = {
-    method.__name__: RemoteCall(method)
-    for method in (
-        Terminals.attach,
-        Terminals.start,
-        Terminals.read_from,
-        Terminals.write,
-        Terminals.interrupt,
-        Terminals.resize,
-        Terminals.detach,
-    )
-}
 
 type Fields = dict[bytes, bytes]
 
@@ -117,7 +103,7 @@ class TerminalServer(_Connection):
     async def _handle(self, fields: Fields) -> None:
         message: dict[str, str | bytes] = {"call": fields[b"call"]}
         try:
-            method = _METHODS[fields[b"method"].decode()]
+            method = TERMINAL_CALLS[fields[b"method"].decode()]
             arguments = method.decode_arguments(fields[b"arguments"].decode())
             message["answer"] = method.encode_result(await method.function(self._supervisor.terminals, *arguments))
         except Exception as error:
@@ -129,7 +115,7 @@ class TerminalServer(_Connection):
             await self._client.xadd(stream, message, maxlen=MAX_RESULTS, approximate=True)
 
 
-class RemoteTerminals(_Connection):
+class RemoteTerminals(TerminalCalls, _Connection):
     """The web process's end: the methods of ``Terminals``, run by the remote lab. Raises
     LabUnavailableError if no lab is running."""
 
@@ -155,7 +141,7 @@ class RemoteTerminals(_Connection):
     async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
         if self._client is None:
             raise LabUnavailableError(NO_REDIS)
-        method, call = _METHODS[name], str(next(self._numbers)).encode()
+        method, call = TERMINAL_CALLS[name], str(next(self._numbers)).encode()
         message = {"by": self._id, "call": call, "method": name, "arguments": method.encode_arguments(*arguments)}
         result: asyncio.Future[Fields] = asyncio.get_running_loop().create_future()
         self._results[call] = result
@@ -171,39 +157,3 @@ class RemoteTerminals(_Connection):
         if b"error" in fields:
             raise decode_error(fields[b"error"].decode())
         return method.decode_result(fields[b"answer"].decode())
-
-    async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
-        """Opens a window on a participant's terminal. Raises TerminalError."""
-        chunk: OutputChunk = await self._call("attach", owner, window, cols, rows)
-        return chunk
-
-    async def start(self, participant: str) -> None:
-        """Starts a new shell, if the last one has ended."""
-        with suppress(LabUnavailableError):  # the window's next call reports it
-            await self._call("start", participant)
-
-    async def read_from(
-        self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
-    ) -> OutputChunk:
-        """The output after ``offset``; waits for it."""
-        arguments = (participant, window, run, offset, change, wait_s)
-        chunk: OutputChunk = await self._call("read_from", *arguments, wait_s=wait_s)
-        return chunk
-
-    async def write(self, participant: str, window: str, data: bytes) -> None:
-        """Sends input; returns when the shell has taken it."""
-        await self._call("write", participant, window, data, wait_s=60.0)
-
-    async def interrupt(self, participant: str, window: str) -> None:
-        """Sends Ctrl-C."""
-        with suppress(LabUnavailableError):
-            await self._call("interrupt", participant, window)
-
-    async def resize(self, participant: str, window: str, cols: int, rows: int) -> None:
-        """Changes the size of a window."""
-        with suppress(LabUnavailableError):
-            await self._call("resize", participant, window, cols, rows)
-
-    async def detach(self, participant: str, window: str) -> None:
-        """Closes a window."""
-        await self._call("detach", participant, window)

@@ -5,18 +5,14 @@ import errno
 import os
 import signal
 import socket
-from contextlib import suppress
-from types import FrameType
+from contextlib import closing, suppress
 from typing import Any
 
-import uvicorn
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, parse_role
-from dashboard.core.operations.proxy_headers import is_trusted
-from dashboard.lab.lab_process import run_lab
 from dashboard.management.commanding import (
     FAILED,
     WRONG_USAGE,
@@ -32,47 +28,10 @@ from dashboard.management.serving import (
     served_address,
     sign_in_line,
 )
-from dashboard.web.http.server.connection_limits import limited_protocol, raise_descriptor_limit
-from dashboard.web.http.server.shared_frames import SharedFrameProtocol
-from dashboard.web.service import service
 
 
 class NoSuchAddressError(CommandError):
     """The machine does not have the address to listen on."""
-
-
-class Server(uvicorn.Server):
-    """Prints the sign-in link once the server has started."""
-
-    def __init__(self, config: uvicorn.Config, command: BaseCommand, url: str, link: str) -> None:
-        super().__init__(config)
-        self._command = command
-        self._url = url
-        self._link = link
-        self._is_warned = False
-
-    def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
-        """Ends the server, also while it starts. Further signals print a warning: to abort would leave containers
-        behind. After some seconds another Ctrl-C aborts."""
-        if interrupts.is_first(sig):
-            self.should_exit = True
-            service.abort_start()
-        elif not self._is_warned:
-            self._is_warned = True
-            self._command.stderr.write(
-                f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds leaves them running."
-            )
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts uvicorn, then prints the link."""
-        await super().startup(sockets)
-        if self.started and not self.should_exit:
-            self._command.stdout.write(f"Netmodes is running at {self._url}")
-            self._command.stdout.write(self._link)
-            if configuration.value("NETMODES_ROLE") != Role.WEB:
-                self._command.stdout.write("Press Ctrl-C to stop it and its containers.")
-            self._command.stdout.flush()
-            notify_service_manager("READY=1")
 
 
 class Command(NetmodesCommand):
@@ -104,6 +63,8 @@ class Command(NetmodesCommand):
             self._serve(role, options["host"], options["port"])
 
     def _run_lab(self) -> None:
+        from dashboard.lab.lab_process import run_lab
+
         if is_lab_running():
             message = f"Another lab is running from {configuration.data_dir()}."
             raise CommandError(message, returncode=FAILED)
@@ -124,40 +85,65 @@ class Command(NetmodesCommand):
             raise SystemExit(code)
 
     def _serve(self, role: Role, host: str, port: int) -> None:
-        """Serves pages, with or without a lab in the same process."""
+        """Serves pages, with or without a lab."""
         if not 0 < port < 65536:
             raise CommandError("--port must be a number from 1 to 65535.", returncode=WRONG_USAGE)
         if role is Role.ALL and self._is_running():
             return
         listening = self._listen(host, port)
-        self.migrate()
-        config = uvicorn.Config(
-            "dashboard.asgi:application",
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="on",
-            http=limited_protocol(raise_descriptor_limit(), lambda peer: is_trusted(peer, settings.TRUSTED_PROXIES)),
-            ws=SharedFrameProtocol,
-            ws_max_size=64 * 1024,
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=5,
-            proxy_headers=False,
-        )
         url = address_to_open(host, port)
+        from dashboard.management.pages import web_process  # the web side, which a lab does not need
+
         try:
-            with announced(url):
-                server = Server(config, self, url, sign_in_line(public_address(url)))
-                if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-                    signal.signal(signal.SIGHUP, server.handle_exit)
-                server.run(sockets=listening)
+            if role is Role.ALL and web_process.is_apart():
+                self._serve_apart(listening, url)
+            else:
+                self._serve_here(listening, url)
             interrupts.ignore()
             self.say("Netmodes has stopped.")
         except BlockingIOError:
             message = f"Another server is starting from {configuration.data_dir()}."
             raise CommandError(message, returncode=FAILED) from None
+
+    def _serve_here(self, listening: list[socket.socket], url: str) -> None:
+        """Serves pages in this process."""
+        from dashboard.management.pages.page_server import PageServer
+
+        self.migrate()
+        with announced(url):
+            link = sign_in_line(public_address(url))
+            server = PageServer(lambda: self._print_link(url, link), self.say)
+            if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+                signal.signal(signal.SIGHUP, server.handle_exit)
+            server.run(sockets=listening)
+
+    def _serve_apart(self, listening: list[socket.socket], url: str) -> None:
+        """Runs the lab here, and serves pages in a process of an ordinary user."""
+        import uvloop
+
+        from dashboard.management.pages.lab_and_pages import run_lab_and_pages
+        from dashboard.management.pages.starter import StarterError
+        from dashboard.management.pages.web_process import WebProcess, WebProcessError, find_user
+
+        folder = configuration.data_dir()
+        try:
+            with closing(WebProcess(listening, find_user(folder))) as web:
+                self.migrate()
+                with announced(url):
+                    link = sign_in_line(public_address(url))
+                    run = run_lab_and_pages(folder, web, self.say, lambda: self._print_link(url, link))
+                    asyncio.run(run, loop_factory=uvloop.new_event_loop)
+        except (LookupError, StarterError, WebProcessError) as error:
+            raise CommandError(str(error), returncode=FAILED) from None
+
+    def _print_link(self, url: str, link: str) -> None:
+        """Prints the address and a link, once the server has started."""
+        self.stdout.write(f"Netmodes is running at {url}")
+        self.stdout.write(link)
+        if configuration.value("NETMODES_ROLE") != Role.WEB:
+            self.stdout.write("Press Ctrl-C to stop it and its containers.")
+        self.stdout.flush()
+        notify_service_manager("READY=1")
 
     def _is_running(self) -> bool:
         """Whether a server runs already; prints its address and a new link, since the first link may be lost."""

@@ -26,8 +26,9 @@ class NoSpaceError(Exception):
 def disk_usage() -> DiskUsage:
     """The disk of SQLite's file, or of the data folder."""
     name = str(connection.settings_dict["NAME"]) if connection.vendor == "sqlite" else ""
-    folder = Path(name).parent if name.startswith("/") else Path(settings.DATA_DIR)
-    found = os.statvfs(folder)
+    # The file itself: the folder around it may be another file system (the sandbox of the web process).
+    path = Path(name) if name.startswith("/") else Path(settings.DATA_DIR)
+    found = os.statvfs(path if path.exists() else path.parent)
     free, unused = found.f_bavail * found.f_frsize, found.f_bfree * found.f_frsize
     return DiskUsage(found.f_blocks * found.f_frsize - unused, free)
 

@@ -34,9 +34,7 @@ from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.operations.roles import Action, OwnedKind
-from dashboard.engine.docker_engine import DockerEngine
-from dashboard.lab.bootstrap import endpoint
-from dashboard.lab.doctor import examine, unavailable_report
+from dashboard.lab.doctor import unavailable_report
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
@@ -216,10 +214,4 @@ async def run_doctor() -> Any:
     try:
         return await service.ask(experiment_calls.doctor)
     except LabUnavailableError as error:
-        if not service.role.drives:
-            return unavailable_report(str(error))
-        engine = DockerEngine(endpoint())
-        try:
-            return await examine(engine, private=False)
-        finally:
-            await engine.close()
+        return unavailable_report(str(error))

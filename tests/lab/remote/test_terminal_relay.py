@@ -13,6 +13,7 @@ from dashboard.bench.operations.postgres_redis import Redis, temporary_folder
 from dashboard.core.terminal.limits import OutputChunk, TerminalError, TerminalOwner
 from dashboard.lab.remote import terminal_relay
 from dashboard.lab.remote.rpc import RemoteCall
+from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.remote.terminal_relay import RemoteTerminals, TerminalServer
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from tests.support.lab_harness import RecordingPublisher
@@ -55,12 +56,12 @@ async def shells(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(settings, "REDIS_URL", redis.url)
     supervisor, fake = Supervisor(RecordingPublisher()), Shells()
     supervisor._terminals = fake  # type: ignore[assignment]
-    methods = {name: RemoteCall(terminal_relay._METHODS[name].function) for name in terminal_relay._METHODS}
-    for name, method in methods.items():
-        _ = method._arguments, method._hints
-        if hasattr(Shells, name):
-            method.__dict__["function"] = getattr(Shells, name)
-    monkeypatch.setattr(terminal_relay, "_METHODS", methods)
+    methods = {name: RemoteCall(call.function) for name, call in TERMINAL_CALLS.items()}
+    for method in methods.values():
+        _ = method.name, method._arguments, method._hints
+        if fake_method := getattr(Shells, method.function.__name__, None):
+            method.__dict__["function"] = fake_method
+    monkeypatch.setattr(terminal_relay, "TERMINAL_CALLS", methods)
     server = TerminalServer(supervisor)
     server.start()
     yield fake

@@ -1,0 +1,194 @@
+"""The lab's side of the link to its web process: handles calls, and sends facts and wake-ups.
+
+It accepts the functions of ``lab.remote.rpc`` and the methods of terminals, with arguments of their types, and nothing
+else: a web process that an attacker controls can do here what a signed-in owner can do on pages.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from dashboard.core.operations.deployment import LabFacts
+from dashboard.lab.remote import rpc
+from dashboard.lab.remote.link import (
+    Call,
+    Cancel,
+    Facts,
+    Link,
+    LinkBrokenError,
+    Look,
+    Output,
+    Ready,
+    Reply,
+    Request,
+    Result,
+    Wakeups,
+    open_lab_end,
+)
+from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
+from dashboard.lab.remote.wakeups import ALL, MAX_PENDING, Wakeup
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+
+log = logging.getLogger(__name__)
+#: Seconds between two looks at the facts, and between two messages with unchanged ones.
+FACTS_S, UNCHANGED_FACTS_S = 0.25, 1.0
+#: Calls in progress: each window of a terminal has two, each request of a page at most a few.
+MAX_CALLS = 4096
+#: The output of a call is cut after this many characters.
+MAX_OUTPUT = 1_000_000
+
+
+def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
+    """The arguments of a call; ValueError if they are not those of the function."""
+    try:
+        return call.decode_arguments(text)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"The arguments of {call.name} are invalid: {error}") from error
+
+
+class LinkPublisher:
+    """Collects wake-ups for the web process while an earlier message is being sent. In the lab's loop only."""
+
+    def __init__(self) -> None:
+        self._pending: dict[Wakeup, None] = {}
+        self._has_pending = asyncio.Event()
+
+    def wake(self, experiment: str) -> None:
+        """The journal of an experiment has new entries."""
+        self._put(("experiment", experiment))
+
+    def measured(self, run: str) -> None:
+        """A measurement has new results."""
+        self._put(("run", run))
+
+    def trouble(self, experiment: str, problem: str) -> None:
+        """The journal of an experiment cannot be written."""
+        self._put(("trouble", experiment, problem))
+
+    def _put(self, wakeup: Wakeup) -> None:
+        if len(self._pending) >= MAX_PENDING:
+            self._pending.clear()
+            wakeup = ALL
+        self._pending[wakeup] = None
+        self._has_pending.set()
+
+    async def next(self) -> tuple[Wakeup, ...]:
+        """The wake-ups since the last call, once there are some."""
+        await self._has_pending.wait()
+        self._has_pending.clear()
+        pending, self._pending = tuple(self._pending), {}
+        return pending
+
+
+class LinkServer:
+    """Serves one web process at a time."""
+
+    def __init__(self, supervisor: Supervisor, publisher: LinkPublisher) -> None:
+        self._supervisor = supervisor
+        self._publisher = publisher
+        self._calls: dict[int, asyncio.Task[None]] = {}
+
+    async def serve(self, own: socket.socket, on_ready: Callable[[], None]) -> None:
+        """Serves until the web process closes its end. Ends what it has called."""
+        link = await open_lab_end(own)
+        loop = asyncio.get_running_loop()
+        senders = [
+            loop.create_task(self._send_facts(link), name="link-facts"),
+            loop.create_task(self._send_wakeups(link), name="link-wakeups"),
+        ]
+        try:
+            while (request := await link.receive()) is not None:
+                self._handle(link, request, on_ready)
+                await link.drain()
+        except LinkBrokenError as error:
+            log.error("the web process sent what is no message (%s); its connection is closed", error)  # noqa: TRY400
+        except ConnectionError:
+            pass
+        finally:
+            tasks = [*senders, *self._calls.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await link.close()
+
+    def _handle(self, link: Link[Reply, Request], request: Request, on_ready: Callable[[], None]) -> None:
+        match request:
+            case Call():
+                self._start(link, request)
+            case Cancel(number):
+                if (task := self._calls.get(number)) is not None:
+                    task.cancel()
+            case Look():
+                self._supervisor.wake()
+            case Ready():
+                on_ready()
+
+    def _start(self, link: Link[Reply, Request], call: Call) -> None:
+        if len(self._calls) >= MAX_CALLS or call.number in self._calls:
+            busy = LabUnavailableError("The lab handles too many requests. Try again in a moment.")
+            link.send(Result(call.number, rpc.encode_error(busy), refused=True))
+            return
+        task = asyncio.get_running_loop().create_task(self._run(link, call), name=f"call-{call.name[:60]}")
+        self._calls[call.number] = task
+        task.add_done_callback(lambda _: self._calls.pop(call.number, None))
+
+    async def _run(self, link: Link[Reply, Request], call: Call) -> None:
+        try:
+            link.send(Result(call.number, await self._answer(link, call)))
+        except ConnectionError:
+            return
+        except Exception as error:
+            text = rpc.encode_error(error)
+            link.send(Result(call.number, text, refused=True))
+            if rpc.LabFailedError.__name__ in text:
+                log.exception("the lab failed while it handled %s", call.name[:60])
+
+    async def _answer(self, link: Link[Reply, Request], call: Call) -> str:
+        """The JSON of the result; empty after output."""
+        if (terminal_call := TERMINAL_CALLS.get(call.name)) is not None:
+            arguments = _decode(terminal_call, call.arguments)
+            return terminal_call.encode_result(await terminal_call.function(self._supervisor.terminals, *arguments))
+        function = rpc.REMOTE_CALLS.get(call.name)
+        if function is None:
+            raise LabUnavailableError("The lab does not know this call.")
+        arguments = _decode(function, call.arguments)
+        result = await function.function(await rpc.call_target(self._supervisor, function, call.host), *arguments)
+        if not function.streams:
+            return function.encode_result(result)
+        await self._send_output(link, call.number, result)
+        return ""
+
+    async def _send_output(self, link: Link[Reply, Request], number: int, output: AsyncGenerator[str]) -> None:
+        link.send(Output(number, ""))  # the call was accepted
+        printed = 0
+        async with aclosing(output):
+            async for text in output:
+                printed += len(text)
+                link.send(Output(number, text))
+                await link.drain()
+                if printed > MAX_OUTPUT:
+                    link.send(Output(number, "\n[cut here]\n"))
+                    return
+
+    async def _send_wakeups(self, link: Link[Reply, Request]) -> None:
+        while True:
+            link.send(Wakeups(await self._publisher.next()))
+            await link.drain()
+
+    async def _send_facts(self, link: Link[Reply, Request]) -> None:
+        sent, sent_at = None, 0.0
+        while True:
+            context = self._supervisor.context
+            facts = LabFacts(context.ref if context is not None else None, self._supervisor.problem)
+            if facts != sent or time.monotonic() - sent_at >= UNCHANGED_FACTS_S:
+                sent, sent_at = facts, time.monotonic()
+                link.send(Facts(replace(facts, heartbeat=self._supervisor.heartbeat())))
+                await link.drain()
+            await asyncio.sleep(FACTS_S)

@@ -1,0 +1,59 @@
+"""``up`` of root: the lab in this process, pages in a process of an ordinary user."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from dashboard import interrupts
+from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
+from dashboard.lab.supervisor import Supervisor
+from dashboard.management.pages.page_server import STOPPING
+from dashboard.management.pages.web_process import WebProcess
+
+
+async def run_lab_and_pages(
+    data_dir: Path, web: WebProcess, say: Callable[[str], None], on_ready: Callable[[], None]
+) -> None:
+    """Runs until Ctrl-C, SIGTERM or the end of the terminal, then stops all experiments. Further signals print a
+    warning; after some seconds another one leaves what has not been stopped. Raises WebProcessError."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    is_warned = is_announced = False
+
+    def on_signal(number: int) -> None:
+        nonlocal is_warned
+        if interrupts.is_first(number):
+            ended.set()
+        elif not is_warned:
+            is_warned = True
+            say(STOPPING)
+
+    def announce() -> None:
+        nonlocal is_announced
+        if not is_announced:
+            is_announced = True
+            on_ready()
+
+    for number in interrupts.SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, on_signal, number)
+    publisher = LinkPublisher()
+    supervisor = Supervisor(publisher)
+
+    async def serve() -> None:
+        web.start()
+        await supervisor.open_lab(data_dir, say)
+        await web.run(LinkServer(supervisor, publisher), say, announce)
+
+    serving, waiting = loop.create_task(serve(), name="serve"), loop.create_task(ended.wait(), name="signals")
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await web.stop()
+    finally:
+        for task in (serving, waiting):
+            task.cancel()
+        results = await asyncio.gather(serving, waiting, return_exceptions=True)
+        await supervisor.close_lab(say)
+    if isinstance(results[0], Exception):
+        raise results[0]

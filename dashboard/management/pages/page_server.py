@@ -1,0 +1,66 @@
+"""The HTTP server of ``up``, in the process of the lab or in one of an ordinary user."""
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from django.conf import settings
+
+from dashboard import interrupts
+from dashboard.asgi import application
+from dashboard.core.operations.proxy_headers import is_trusted
+from dashboard.web.http.server.connection_limits import limited_protocol, raise_descriptor_limit
+from dashboard.web.http.server.shared_frames import SharedFrameProtocol
+from dashboard.web.service import service
+
+STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds leaves them running."
+
+
+def server_config() -> uvicorn.Config:
+    """The settings of the server, which gets its listening socket from its caller."""
+    return uvicorn.Config(
+        application,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        http=limited_protocol(raise_descriptor_limit(), lambda peer: is_trusted(peer, settings.TRUSTED_PROXIES)),
+        ws=SharedFrameProtocol,
+        ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=5,
+        proxy_headers=False,
+    )
+
+
+class PageServer(uvicorn.Server):
+    """Calls ``on_started`` once it serves, and ``say`` for messages."""
+
+    def __init__(self, on_started: Callable[[], None], say: Callable[[str], None]) -> None:
+        super().__init__(server_config())
+        self._on_started = on_started
+        self._say = say
+        self._is_warned = False
+
+    def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
+        """Ends the server, also while it starts. Further signals print a warning: to abort would leave containers
+        behind. After some seconds another Ctrl-C aborts."""
+        if interrupts.is_first(sig):
+            self.should_exit = True
+            service.abort_start()
+        elif not self._is_warned:
+            self._is_warned = True
+            self._say(STOPPING)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts uvicorn."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._on_started()
+
+
+def serve(listening: list[socket.socket], link: socket.socket) -> None:
+    """Serves pages for the lab at the other end of the link, until SIGTERM."""
+    service.link = link
+    PageServer(service.report_ready, lambda _text: None).run(sockets=listening)

@@ -1,0 +1,197 @@
+"""Makes this process an ordinary user with few files in sight.
+
+``confine`` makes a mount namespace with a root that holds only the paths of a ``Sandbox``, gives up every capability
+and loads a filter of system calls.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.core.operations.web_user import WebUser
+from dashboard.engine.hosts import syscall_filter
+
+#: The folder that the new root covers, in this process's mount namespace only: it contains no path of a SPEC.
+MOUNT_POINT = Path("/sys")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc")
+DEVICES = ("null", "zero", "full", "random", "urandom")
+SMALL, TEMPORARY = "size=1m,mode=755", "size=256m,mode=1777"
+
+# Constants of mount(2), mount_setattr(2) and prctl(2).
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 1 << 12, 1 << 14, 1 << 18
+_MNT_DETACH, _AT_RECURSIVE, _AT_FDCWD, _SYS_MOUNT_SETATTR = 2, 0x8000, -100, 442
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_PR_CAP_AMBIENT, _AMBIENT_CLEAR = 47, 4
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class RefusedError(Exception):
+    """The process cannot be confined; the text is a sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What a process may see."""
+
+    user: WebUser
+    #: Files and folders that it may read.
+    read: frozenset[Path]
+    #: Files that it may write.
+    write: tuple[Path, ...]
+    #: A folder of which it sees only what is named here.
+    cover: Path
+    #: Its current folder.
+    folder: Path
+    #: Files that it needs, and what to type if it cannot read them.
+    check: tuple[Path, ...]
+    hint: str
+
+
+def _call(step: str, function: Callable[..., int], *arguments: Any) -> None:
+    if function(*arguments) < 0:
+        raise RefusedError(f"{step}: {os.strerror(ctypes.get_errno())}")
+
+
+def _mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> None:
+    words = (os.fsencode(word) for word in (source, target, kind))
+    _call(f"mount {target}", _libc.mount, *words, ctypes.c_ulong(flags), os.fsencode(data) or None)
+
+
+def _set_attributes(path: Path, attributes: int) -> None:
+    """Sets attributes of the mount at ``path`` and of those below it."""
+    changed = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(changed))
+    _call(
+        f"mount_setattr {path}",
+        _libc.syscall,
+        ctypes.c_long(_SYS_MOUNT_SETATTR),
+        ctypes.c_int(_AT_FDCWD),
+        ctypes.c_char_p(os.fsencode(path)),
+        ctypes.c_uint(_AT_RECURSIVE),
+        ctypes.byref(changed),
+        size,
+    )
+
+
+def _show(path: Path, attributes: int) -> None:
+    """Shows a file or folder of the machine at the same path of the new root."""
+    target = _inside(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        if not target.is_symlink():
+            target.symlink_to(path.readlink())
+        return
+    if path.is_dir():
+        target.mkdir(exist_ok=True)
+    else:
+        target.touch()
+    _mount(str(path), target, "", _BIND | _REC)
+    _set_attributes(target, attributes)
+
+
+def _inside(path: Path) -> Path:
+    return MOUNT_POINT / path.relative_to("/")
+
+
+def _make_folder(path: Path, kind: str, flags: int, options: str) -> None:
+    """Makes a folder of the new root, with a new file system."""
+    target = _inside(path)
+    target.mkdir(parents=True, exist_ok=True)
+    _mount("none", target, kind, flags, options)
+
+
+def _outermost(paths: set[Path]) -> list[Path]:
+    """The paths that are below no other one: what is below is shown with it."""
+    return sorted(path for path in paths if paths.isdisjoint(path.parents))
+
+
+def make_root(sandbox: Sandbox) -> None:
+    """Makes the new root and enters it."""
+    os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
+    _mount("none", Path("/"), "", _REC | _PRIVATE)
+    for path, kind, flags, options in (
+        (Path("/"), "tmpfs", 0, SMALL),
+        (Path("/tmp"), "tmpfs", _NOEXEC, TEMPORARY),  # noqa: S108 - a new one
+        (Path("/proc"), "proc", _NOEXEC, "hidepid=invisible"),
+    ):
+        _make_folder(path, kind, flags | _NOSUID | _NODEV, options)
+    shown = {path for path in (*map(Path, SYSTEM), *sandbox.read) if path.exists()}
+    inside = {path for path in shown if path.is_relative_to(sandbox.cover)}
+    for path in _outermost(shown - inside):
+        _show(path, _RDONLY | _NOSUID | _NODEV)
+    _make_folder(sandbox.cover, "tmpfs", _NOSUID | _NODEV, SMALL)
+    for path in _outermost(inside):
+        _show(path, _RDONLY | _NOSUID | _NODEV)
+    for path in sandbox.write:
+        _show(path, _NOSUID | _NODEV | _NOEXEC)
+    for name in DEVICES:
+        _show(Path("/dev", name), _NOSUID | _NOEXEC)
+    for path in (Path("/"), sandbox.cover):
+        _mount("none", _inside(path), "", _BIND | _REMOUNT | _RDONLY | _NOSUID | _NODEV)
+    os.chdir(MOUNT_POINT)
+    _call("pivot_root", _libc.pivot_root, b".", b".")
+    _call("umount", _libc.umount2, b".", _MNT_DETACH)
+    os.chdir(sandbox.folder)
+
+
+def drop_privileges(user: WebUser) -> None:
+    """Becomes the user without any capability, for good; ends with the process that has started this one."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _call("no_new_privs", _libc.prctl, _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _call("ambient capabilities", _libc.prctl, _PR_CAP_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            break
+    os.setgroups([])
+    os.setresgid(user.gid, user.gid, user.gid)
+    os.setresuid(user.uid, user.uid, user.uid)
+    # A change of the user sets both: its own files in /proc would be root's.
+    _call("dumpable", _libc.prctl, _PR_SET_DUMPABLE, 1, 0, 0, 0)
+    _call("pdeathsig", _libc.prctl, _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if not syscall_filter.filter_refusal():
+        # A new user namespace would give it capabilities again, and with them more of the kernel to attack.
+        syscall_filter.load(syscall_filter.filter_program(syscall_filter.Scope.TERMINAL, os.uname().machine))
+
+
+def require_readable(paths: Iterable[Path], hint: str) -> None:
+    """RefusedError with what to type (``hint``) if the user cannot read one of these files."""
+    for path in paths:
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            raise RefusedError(f"user id {os.getuid()} cannot read {path} ({error.strerror}). Type: {hint}") from None
+
+
+def replace_environment(variables: Mapping[str, str]) -> None:
+    """Replaces the variables, and overwrites the old ones: the memory of a forked process has all of its parent's."""
+    strings = ctypes.POINTER(ctypes.c_void_p).in_dll(_libc, "environ")
+    number = 0
+    while strings and (address := strings[number]) is not None:
+        ctypes.memset(address, 0, len(ctypes.string_at(address)))
+        number += 1
+    kept = {os.fsencode(value) for value in variables.values()}
+    header = bytes.__basicsize__ - 1
+    for value in os.environ._data.values():  # type: ignore[attr-defined]
+        if len(value) > 1 and value not in kept:  # Python has one object for each single byte
+            ctypes.memset(id(value) + header, 0, len(value))
+    _libc.clearenv()
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
+    """Confines this process, which has one thread. Raises RefusedError."""
+    os.umask(0o022)
+    try:
+        make_root(sandbox)
+        drop_privileges(sandbox.user)
+    except OSError as error:
+        raise RefusedError(str(error)) from error
+    require_readable(sandbox.check, sandbox.hint)
+    replace_environment(environment)
+    os.umask(0o077)

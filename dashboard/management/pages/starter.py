@@ -1,0 +1,178 @@
+"""Starts the web process by fork, from a process that has imported the code and has done nothing else.
+
+A second interpreter would import everything again, which costs as much processor time as the rest of a start. The lab
+itself must not fork: it has threads, an event loop and connections to the database, whose locks SQLite also keeps in
+memory (sqlite.org, "How To Corrupt An SQLite Database File", 2.6). So ``up`` forks a starter before all that. Each web
+process is a fork of the starter, also after a crash.
+"""
+
+import asyncio
+import ctypes
+import gc
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+from django.db import connections
+
+#: How long the starter may take to fork a process.
+START_S = 30.0
+#: The names of the processes, as ``ps`` shows them.
+STARTER, WEB = "netmodes-start", "netmodes-web"
+#: At most this many sockets are passed to a process.
+MAX_SOCKETS = 16
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_STATUS = struct.Struct("!i")
+_libc = ctypes.CDLL(None)
+
+#: What a process does with the sockets that are passed to it. Its result is the exit status.
+type Work = Callable[[list[socket.socket]], int]
+
+
+class StarterError(Exception):
+    """The starter has ended, or it cannot fork."""
+
+
+class Starter:
+    """The lab's side. Raises StarterError. At most one process runs at a time."""
+
+    def __init__(self, work: Work) -> None:
+        """Forks the starter, while this process has one thread and no connection to the database."""
+        connections.close_all()
+        if threading.active_count() > 1:
+            raise StarterError("The web process cannot be started: the lab has threads already.")
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._pidfd: int | None = None
+        lab = os.getpid()
+        gc.freeze()  # the collector would write into all objects, and the processes would share no memory
+        self._pid = os.fork()
+        if self._pid == 0:
+            _end_with(lambda: _wait_for_orders(theirs, lab, work))
+        theirs.close()
+
+    def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Starts a process with these sockets; the last one has ended."""
+        try:
+            self._control.settimeout(START_S)
+            socket.send_fds(self._control, [b"start"], [passed.fileno() for passed in sockets])
+            answer, descriptors, _, _ = socket.recv_fds(self._control, 16, 1)
+        except OSError as error:
+            raise StarterError(f"The web process cannot be started: {error}") from error
+        finally:
+            self._control.setblocking(False)
+        if not answer:
+            raise StarterError("The web process cannot be started.")
+        (self._pidfd,) = descriptors
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal, if a process still runs."""
+        if self._pidfd is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    async def wait(self) -> int:
+        """The exit status of the process that runs."""
+        status = await asyncio.get_running_loop().sock_recv(self._control, _STATUS.size)
+        if len(status) != _STATUS.size:
+            raise StarterError("The process that starts the web process has ended.")
+        self._forget()
+        return int(_STATUS.unpack(status)[0])
+
+    def close(self) -> None:
+        """Kills the process if it still runs, and ends the starter."""
+        self.send_signal(signal.SIGKILL)
+        self._forget()
+        self._control.close()
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+    def _forget(self) -> None:
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+def _end_with(work: Callable[[], int]) -> None:
+    """Ends this forked process with the result of ``work``, without the cleanup of the process that it is a copy of."""
+    status = 1
+    try:
+        status = work()
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException:  # noqa: BLE001 - the process ends
+        traceback.print_exc()
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _set_up(name: str, kept: Iterable[int]) -> None:
+    """Names this process, closes what it does not need, and ends it when the thread ends that has forked it."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+    close_descriptors(kept)
+
+
+def close_descriptors(kept: Iterable[int]) -> None:
+    """Closes all descriptors but the standard ones and these."""
+    first = 3
+    for number in sorted(set(kept)):
+        os.closerange(first, number)
+        first = max(first, number + 1)
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+def _wait_for_orders(control: socket.socket, lab: int, work: Work) -> int:
+    os.setsid()  # Ctrl-C reaches the lab, which ends the web process
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    _set_up(STARTER, [control.fileno()])
+    if os.getppid() != lab:
+        return 1
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    machine = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    while True:
+        try:
+            order, descriptors, _, _ = socket.recv_fds(control, 16, MAX_SOCKETS)
+        except ConnectionError:
+            return 0
+        if not order:
+            return 0
+        sockets = [socket.socket(fileno=number) for number in descriptors]
+        pid = _fork_first_process(machine, sockets, work)
+        for passed in sockets:
+            passed.close()
+        pidfd = os.pidfd_open(pid)
+        socket.send_fds(control, [b"started"], [pidfd])
+        os.close(pidfd)
+        _, status = os.waitpid(pid, 0)
+        with suppress(ConnectionError):
+            control.send(_STATUS.pack(os.waitstatus_to_exitcode(status)))
+
+
+def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> int:
+    """The pid of a process that is the first one of a PID namespace of its own: it sees and signals no process of the
+    machine. The namespace of the last one ended with it (pid_namespaces(7))."""
+    os.setns(machine, os.CLONE_NEWPID)
+    os.unshare(os.CLONE_NEWPID)
+    pid = os.fork()
+    if pid == 0:
+
+        def serve() -> int:
+            _set_up(WEB, [passed.fileno() for passed in sockets])
+            return work(sockets)
+
+        _end_with(serve)
+    return pid

@@ -1,0 +1,98 @@
+"""The files that the web process sees: the code, the Python that runs it, and the database."""
+
+import shlex
+import sqlite3
+import sys
+from collections.abc import Iterator
+from os import chown
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+from dashboard import configuration
+from dashboard.core.operations.web_user import WebUser
+from dashboard.management.pages.sandbox import Sandbox
+
+#: Folders beside the code that pages are made from. A wheel has them inside the package.
+FOLDERS = ("templates", "static", "locale", "docs")
+#: The addresses of name servers, for sign-ins with OpenID Connect; systemd-resolved keeps the file below /run.
+RESOLVER = Path("/etc/resolv.conf")
+
+
+def database_paths() -> tuple[Path, ...]:
+    """The file of the database, and those that SQLite keeps beside it (WAL)."""
+    database = Path(settings.DATABASES["default"]["NAME"]).resolve()
+    return tuple(Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm"))
+
+
+class DatabaseFiles:
+    """The files of the database, given to a user. A connection is kept: the files beside the database, which the
+    sandbox shows one by one, are then neither removed nor replaced (sqlite.org, "WAL-mode File Format", 1.3)."""
+
+    def __init__(self, user: WebUser) -> None:
+        configuration.keep_private(Path(settings.DATABASES["default"]["NAME"]))
+        paths = database_paths()
+        self._connection = sqlite3.connect(paths[0], timeout=5)
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            for path in paths:
+                chown(path, user.uid, user.gid, follow_symlinks=False)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+
+def symlinks(path: Path) -> Iterator[Path]:
+    """The path and what it leads to, while these are symbolic links."""
+    for _ in range(40):  # as many as the kernel follows (path_resolution(7))
+        if not path.is_symlink():
+            return
+        yield path
+        path = path.parent / path.readlink()
+
+
+def code_folders() -> list[Path]:
+    """The folders of the code and of the Python environment. A checkout is not shown as a whole: its data folder, its
+    history and its tests are no part of a running server."""
+    package = Path(configuration.__file__).resolve().parent
+    beside = [] if configuration.INSTALLED else [configuration.BASE / name for name in FOLDERS]
+    return [package, *(folder for folder in beside if folder.is_dir()), Path(sys.prefix)]
+
+
+def python_paths() -> set[Path]:
+    """Where the interpreter and its modules are, apart from the code."""
+    package = Path(configuration.__file__).resolve().parent
+    interpreter = Path(sys.executable)
+    paths = {Path(sys.base_prefix), interpreter.resolve().parent.parent, *symlinks(interpreter)}
+    paths |= {Path(path).absolute() for path in sys.path if path}
+    if not configuration.INSTALLED:
+        paths = {path for path in paths if path.resolve() != package.parent}
+    return paths
+
+
+def web_sandbox(user: WebUser) -> Sandbox:
+    """What the web process may see."""
+    data = configuration.data_dir()
+    own = data / "workshops"
+    own.mkdir(mode=0o755, exist_ok=True)  # a folder that is made later is not shown
+    code = code_folders()
+    links = symlinks(Path(settings.DATABASES["default"]["NAME"]))
+    read = {*code, *python_paths(), data / "static", own, *links, *symlinks(RESOLVER), RESOLVER.resolve()}
+    if sys.pycache_prefix:
+        read.add(Path(sys.pycache_prefix).absolute())
+    template = configuration.BASE / "templates" / "base.html"
+    return Sandbox(
+        user,
+        read=frozenset(read),
+        write=database_paths(),
+        cover=data,
+        folder=code[0].parent,
+        check=(code[0] / "asgi.py", template, Path(sys.executable), Path(django.__file__), own),
+        hint=f"chmod -R go+rX {shlex.join(map(str, (*code, own)))}",
+    )

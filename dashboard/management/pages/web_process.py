@@ -1,0 +1,189 @@
+"""The web process of a lab that root has started: it serves pages as an ordinary user.
+
+Root makes the socket that it listens on and the one to the lab, opens the files of the database to its user, and starts
+it (``starter``) in a sandbox (``sandbox``). It is started again if it ends, and it ends with the lab.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import os
+import pwd
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from django.conf import settings
+
+from dashboard import configuration
+from dashboard.core.operations import web_user
+from dashboard.core.operations.database_problems import describe_database_error
+from dashboard.core.operations.web_user import WebUser
+from dashboard.lab.remote.link_server import LinkServer
+from dashboard.management.pages import page_server
+from dashboard.management.pages.sandbox import RefusedError, confine
+from dashboard.management.pages.starter import Starter, StarterError
+from dashboard.management.pages.visible_files import DatabaseFiles, web_sandbox
+from dashboard.web.http.server.connection_limits import raise_descriptor_limit
+
+#: The exit status of a process that could not be confined; the reason is on standard error.
+REFUSED = 71
+#: How long the process may take to end its connections.
+STOP_S = 8.0
+#: Seconds until it is started again; doubled after each start that failed.
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
+#: Variables that it gets; none names an engine.
+PASSED = ("NETMODES_", "LC_", "PYTHON")
+PASSED_NAMES = frozenset({"LANG", "LANGUAGE", "TZ", "PATH", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"})
+#: Bit of CapEff in /proc/self/status (capabilities(7)).
+CAP_SYS_ADMIN = 21
+
+
+class WebProcessError(Exception):
+    """The process cannot be started; the reason is on standard error."""
+
+
+def is_apart() -> bool:
+    """Whether pages are served by a process of their own: root has started a lab with a database file, and may make
+    namespaces."""
+    database = settings.DATABASES["default"]["ENGINE"]
+    own = database == "django.db.backends.sqlite3" and not settings.REDIS_URL
+    return own and os.geteuid() == 0 and may_make_namespaces(Path("/proc/self/status").read_text(encoding="utf-8"))
+
+
+def may_make_namespaces(status: str) -> bool:
+    """Whether a process with this status has CAP_SYS_ADMIN, which root of a container often does not have."""
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return bool(int(fields["CapEff"], 16) >> CAP_SYS_ADMIN & 1)
+
+
+def find_user(folder: Path) -> WebUser:
+    """The user of the process. Raises LookupError."""
+    found = folder.stat()
+    try:
+        entry = pwd.getpwnam(web_user.ACCOUNT)
+        account = WebUser(entry.pw_uid, entry.pw_gid)
+    except KeyError:
+        account = None
+    taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
+    return web_user.choose_web_user(WebUser(found.st_uid, found.st_gid), account, taken)
+
+
+def environment() -> dict[str, str]:
+    """The environment of the process. Secrets in files are read here: it cannot read them."""
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(PASSED) or name in PASSED_NAMES or name.removesuffix("_FILE") in PASSED_NAMES
+    }
+    for name in [name for name in passed if name.endswith("_FILE")]:
+        passed[name.removesuffix("_FILE")] = configuration.value(name.removesuffix("_FILE"))
+        del passed[name]
+    passed["NETMODES_SECRET_KEY"] = settings.SECRET_KEY
+    passed["NETMODES_DATA_DIR"] = str(configuration.data_dir())
+    return passed
+
+
+def serve_confined(user: WebUser, sockets: list[socket.socket]) -> int:
+    """What the process does; its exit status."""
+    link, *listening = sockets
+    variables = environment()
+    try:
+        confine(web_sandbox(user), variables)
+    except RefusedError as error:
+        sys.stderr.write(f"Cannot run the web side as an ordinary user: {error}\n")
+        return REFUSED
+    page_server.serve(listening, link)
+    return 0
+
+
+class WebProcess:
+    """The process, from start to end."""
+
+    def __init__(self, listening: Sequence[socket.socket], user: WebUser) -> None:
+        """Forks its starter. Raises StarterError."""
+        self._listening = listening
+        self._user = user
+        raise_descriptor_limit()
+        self._starter = Starter(lambda sockets: serve_confined(user, sockets))
+        self._database: DatabaseFiles | None = None
+        self._link: socket.socket | None = None
+        self._ended: asyncio.Task[int] | None = None
+        self._is_ready = self._is_stopping = False
+
+    def start(self) -> None:
+        """Starts the process; the last one has ended, and the database is migrated. In a loop. Raises
+        WebProcessError."""
+        try:
+            if self._database is None:
+                self._database = DatabaseFiles(self._user)
+        except (sqlite3.Error, OSError) as error:
+            raise WebProcessError(describe_database_error(str(error))) from error
+        self._is_ready = False
+        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._link.setblocking(False)
+        with theirs:
+            try:
+                self._starter.start([theirs, *self._listening])
+            except StarterError as error:
+                raise WebProcessError(str(error)) from error
+        self._ended = asyncio.get_running_loop().create_task(self._starter.wait(), name="web-process")
+
+    async def run(self, server: LinkServer, say: Callable[[str], None], on_ready: Callable[[], None]) -> None:
+        """Serves the process, and starts it again after it has ended, until ``stop``. ``on_ready`` is called each time
+        it serves pages. Raises WebProcessError if it cannot be started."""
+        pause_s, was_ready = FIRST_PAUSE_S, False
+
+        def note_ready() -> None:
+            nonlocal pause_s, was_ready
+            pause_s = FIRST_PAUSE_S
+            self._is_ready = was_ready = True
+            on_ready()
+
+        while self._link is not None:
+            await server.serve(self._link, note_ready)
+            status = await self._end()
+            if self._is_stopping:
+                return
+            if not was_ready:
+                raise WebProcessError(f"The web process ended with status {status} before it served pages.")
+            say(f"The web process ended with status {status}: starting it again.")
+            await asyncio.sleep(pause_s)
+            if self._is_stopping:
+                return
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
+            self.start()
+
+    async def _end(self) -> int:
+        """The exit status of the process, which is about to end; it is killed after ``STOP_S``."""
+        if self._ended is None:
+            return 0
+        await asyncio.wait([self._ended], timeout=STOP_S)
+        self._starter.send_signal(signal.SIGKILL)
+        try:
+            return await asyncio.shield(self._ended)
+        except StarterError as error:
+            raise WebProcessError(str(error)) from error
+
+    async def stop(self) -> None:
+        """Stops listening and ends the process; once it serves pages, its connections get a moment."""
+        self._is_stopping = True
+        for listening in self._listening:
+            listening.close()
+        # The first process of a PID namespace ignores signals until it handles them.
+        self._starter.send_signal(signal.SIGTERM if self._is_ready else signal.SIGKILL)
+        await self._end()
+
+    def close(self) -> None:
+        """Kills the process if it still runs, and closes the database."""
+        self._starter.close()
+        if self._link is not None:
+            with suppress(OSError):
+                self._link.close()
+        if self._database is not None:
+            self._database.close()

@@ -1,0 +1,169 @@
+"""The lab that has started this web process, over the socket to it (``lab.remote.link``)."""
+
+import asyncio
+import itertools
+import logging
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from dashboard.core.operations.deployment import LabFacts
+from dashboard.core.operations.heartbeat import Heartbeat
+from dashboard.lab.remote import rpc
+from dashboard.lab.remote.link import (
+    Call,
+    Cancel,
+    Facts,
+    Link,
+    LinkBrokenError,
+    Look,
+    Output,
+    Ready,
+    Reply,
+    Request,
+    Result,
+    Wakeups,
+    open_web_end,
+)
+from dashboard.lab.remote.rpc import RemoteCall
+from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
+from dashboard.lab.remote.wakeups import Wakeup
+from dashboard.lab.supervisor import LabUnavailableError
+
+log = logging.getLogger(__name__)
+
+
+def exit_now() -> None:
+    """Ends this process: its lab has ended. Nothing is lost: what was acknowledged is in the database."""
+    os._exit(0)
+
+
+class LinkedLab:
+    """This process's end of the link. Everything runs in the server's loop, unless the method says otherwise."""
+
+    def __init__(self, own: socket.socket, receive: Callable[[Wakeup], None], on_lost: Callable[[], None]) -> None:
+        self._own = own
+        self._receive_wakeup = receive
+        self._on_lost = on_lost
+        self._link: Link[Request, Reply] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._first_facts = asyncio.Event()
+        self._facts = LabFacts()
+        self._numbers = itertools.count(1)
+        self._replies: dict[int, asyncio.Queue[Output | Result]] = {}
+
+    @property
+    def facts(self) -> LabFacts:
+        """The facts for pages. From any thread."""
+        return self._facts
+
+    def heartbeat(self) -> Heartbeat | None:
+        """The state and counters of the lab. From any thread."""
+        return self._facts.heartbeat
+
+    async def start(self) -> None:
+        """Connects, and waits until the lab has tried its engine."""
+        self._loop = asyncio.get_running_loop()
+        self._link = await open_web_end(self._own)
+        self._reading = self._loop.create_task(self._read(), name="linked-lab")
+        await self._first_facts.wait()
+
+    async def close(self) -> None:
+        """Disconnects."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None
+        if self._link is not None:
+            await self._link.close()
+            self._link = None
+
+    def report_ready(self) -> None:
+        """Tells the lab that this process serves pages."""
+        self._send(Ready())
+
+    def wake(self) -> None:
+        """Starts a pass of the lab. From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._send, Look())
+
+    def _send(self, request: Request) -> None:
+        if self._link is not None:
+            self._link.send(request)
+
+    async def _read(self) -> None:
+        try:
+            while self._link is not None and (reply := await self._link.receive()) is not None:
+                self._handle(reply)
+        except LinkBrokenError:
+            log.exception("the lab sent what is no message")
+        self._on_lost()
+
+    def _handle(self, reply: Reply) -> None:
+        match reply:
+            case Facts(facts):
+                self._facts = facts
+                self._first_facts.set()
+            case Wakeups(wakeups):
+                for wakeup in wakeups:
+                    self._receive_wakeup(wakeup)
+            case Output(number) | Result(number):
+                if (replies := self._replies.get(number)) is not None:
+                    replies.put_nowait(reply)
+
+    # Calls.
+
+    async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
+        """The result of a call, from any loop; raises the error of the lab, or LabUnavailableError."""
+        work = self._request(function, host, *args, **kwargs)
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _request(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
+        number = next(self._numbers)
+        replies = self._replies[number] = asyncio.Queue()
+        is_done = streams = False
+        try:
+            if self._link is None:
+                raise LabUnavailableError("The server is stopping.")
+            self._send(Call(number, function.name, host, function.encode_arguments(*args, **kwargs)))
+            reply = await replies.get()
+            if isinstance(reply, Output):
+                streams = True
+                return self._output(number, replies)
+            is_done = True
+            if reply.refused:
+                raise rpc.decode_error(reply.text)
+            return function.decode_result(reply.text)
+        finally:
+            if not streams:
+                self._forget(number, is_done=is_done)
+
+    async def _output(self, number: int, replies: asyncio.Queue[Output | Result]) -> AsyncGenerator[str]:
+        is_done = False
+        try:
+            while isinstance(reply := await replies.get(), Output):
+                yield reply.text
+            is_done = True
+            if reply.refused:
+                yield f"\n[{rpc.decode_error(reply.text)}]\n"
+        finally:
+            self._forget(number, is_done=is_done)
+
+    def _forget(self, number: int, *, is_done: bool) -> None:
+        del self._replies[number]
+        if not is_done:
+            self._send(Cancel(number))
+
+
+class LinkedTerminals(TerminalCalls):
+    """The terminals of the lab."""
+
+    def __init__(self, lab: LinkedLab) -> None:
+        self._lab = lab
+
+    async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
+        return await self._lab.call(TERMINAL_CALLS[name], "", *arguments)

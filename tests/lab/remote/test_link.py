@@ -1,0 +1,89 @@
+"""Messages between a lab and its web process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+
+import pytest
+
+from dashboard.core.operations.deployment import LabFacts
+from dashboard.lab.remote import link
+from dashboard.lab.remote.link import (
+    Call,
+    Cancel,
+    Facts,
+    LinkBrokenError,
+    Look,
+    Output,
+    Ready,
+    Reply,
+    Request,
+    Result,
+    TooLongError,
+    Wakeups,
+    open_lab_end,
+    open_web_end,
+)
+
+
+def sockets() -> tuple[socket.socket, socket.socket]:
+    pair = socket.socketpair()
+    for end in pair:
+        end.setblocking(False)
+    return pair
+
+
+async def test_messages_arrive_whole_and_in_order() -> None:
+    one, two = sockets()
+    lab, web = await open_lab_end(one), await open_web_end(two)
+    requests: list[Request] = [Call(1, "doctor", "", "[]"), Cancel(1), Look(), Ready()]
+    replies: list[Reply] = [
+        Facts(LabFacts(None, "No engine.")),
+        Output(1, "ü" * 300_000),
+        Result(1, "{}", refused=True),
+        Wakeups((("experiment", "abc"), ("all",))),
+    ]
+    for request in requests:
+        web.send(request)
+    for reply in replies:
+        lab.send(reply)
+    assert [await lab.receive() for _ in requests] == requests
+    assert [await web.receive() for _ in replies] == replies
+    await web.close()
+    assert await lab.receive() is None
+    lab.send(Output(1, "nobody reads it"))
+    await lab.close()
+
+
+async def test_a_message_that_is_too_long_is_refused_by_its_sender() -> None:
+    one, two = sockets()
+    lab, web = await open_lab_end(one), await open_web_end(two)
+    with pytest.raises(TooLongError):
+        web.send(Call(1, "doctor", "", "x" * link.MAX_REQUEST_BYTES))
+    web.send(Call(2, "doctor", "", "x" * (link.MAX_REQUEST_BYTES - 100)))
+    assert await lab.receive() is not None
+    await web.close()
+    await lab.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        struct.pack("!I", link.MAX_REQUEST_BYTES + 1),
+        struct.pack("!I", 4) + b"null",
+        struct.pack("!I", 7) + b"not JSON"[:7],
+        struct.pack("!I", 17) + b'["Result",1,"{}"]',
+        struct.pack("!I", 8) + b'["Call"]',
+        struct.pack("!I", 2) + b"\xff\xff",
+    ],
+)
+async def test_the_lab_refuses_what_is_no_request(sent: bytes) -> None:
+    one, two = sockets()
+    lab = await open_lab_end(one)
+    await asyncio.get_running_loop().sock_sendall(two, sent)
+    with pytest.raises(LinkBrokenError):
+        await lab.receive()
+    await lab.close()
+    two.close()

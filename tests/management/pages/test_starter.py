@@ -1,0 +1,169 @@
+"""The process that forks web processes, in programs of their own: a test has threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import psutil
+import pytest
+
+from dashboard import configuration
+from dashboard.management.pages.starter import close_descriptors
+from tests.support.polling import until
+
+pytestmark = pytest.mark.engine  # needs root
+
+BEGINNING = """
+import asyncio, json, os, signal, socket, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+from dashboard.management.pages.starter import Starter, StarterError
+ours, theirs = socket.socketpair()
+secret = open("/etc/passwd")
+"""
+
+#: Starts two processes in turn, each of which reports what it is.
+TWO = (
+    BEGINNING
+    + """
+def work(sockets):
+    (link,) = sockets
+    found = {"pid": os.getpid(), "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd"))[:-1]}
+    try:
+        os.kill(int(sys.argv[1]), 0)
+    except ProcessLookupError:
+        found["signal"] = "no such process"
+    link.sendall(json.dumps(found).encode())
+    return link.recv(1)[0]
+
+starter = Starter(work)
+async def run():
+    results = []
+    for status in (3, 4):
+        starter.start([theirs])
+        results.append(json.loads(ours.recv(4096)))
+        ours.send(bytes([status]))
+        results.append(await starter.wait())
+    return results
+print(json.dumps(asyncio.run(run())))
+starter.close()
+assert not os.path.exists(f"/proc/{starter._pid}")
+"""
+)
+
+#: Prints the pid of the process as the machine sees it and then does not return.
+ENDLESS = (
+    BEGINNING
+    + """
+def work(sockets):
+    signal.pause()
+
+starter = Starter(work)
+starter.start([theirs])
+print("started", flush=True)
+"""
+)
+
+
+def execute(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=variables())
+
+
+def variables() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(configuration.BASE)}
+
+
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_each_process_is_the_first_of_a_namespace_and_has_what_was_passed_to_it() -> None:
+    done = execute(TWO, str(os.getpid()))
+    assert done.returncode == 0, done.stderr
+    one, status, two, other_status = json.loads(done.stdout)
+    assert (status, other_status) == (3, 4)
+    for found in (one, two):
+        assert found["pid"] == 1
+        assert found["signal"] == "no such process"
+        assert len(found["descriptors"]) == 4, "the standard streams and the socket"
+
+
+def test_a_process_ends_with_the_lab_and_with_its_starter() -> None:
+    for victim in ("lab", "starter"):
+        command = [sys.executable, "-c", ENDLESS + "signal.pause()\n"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables()) as lab:
+            assert lab.stdout is not None
+            assert lab.stdout.readline() == "started\n"
+            starter, web = psutil.Process(lab.pid).children(recursive=True)
+            assert (starter.name(), web.name()) == ("netmodes-start", "netmodes-web")
+            (lab if victim == "lab" else starter).kill()
+            until(lambda: has_ended(web), 10)  # noqa: B023 - called at once
+            lab.kill()
+
+
+def test_a_signal_ends_a_process_and_close_kills_it() -> None:
+    program = f"""{ENDLESS}
+starter.send_signal(signal.SIGKILL)
+print(asyncio.run(starter.wait()))
+starter.send_signal(signal.SIGKILL)
+starter.start([theirs])
+starter.close()
+"""
+    done = execute(program)
+    assert done.stdout.splitlines() == ["started", "-9"], done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_error_of_the_work_is_printed_and_is_its_status() -> None:
+    program = f"""{BEGINNING}
+def work(sockets):
+    raise LookupError("no such thing")
+starter = Starter(work)
+starter.start([theirs])
+print(asyncio.run(starter.wait()))
+starter.close()
+"""
+    done = execute(program)
+    assert done.stdout == "1\n"
+    assert "LookupError: no such thing" in done.stderr
+
+
+def test_a_starter_that_has_ended_is_an_error() -> None:
+    program = f"""{ENDLESS}
+os.kill(starter._pid, signal.SIGKILL)
+for step in (lambda: asyncio.run(starter.wait()), lambda: starter.start([theirs])):
+    try:
+        step()
+    except StarterError as error:
+        print(error)
+starter.close()
+"""
+    done = execute(program)
+    _, *problems = done.stdout.splitlines()
+    assert len(problems) == 2, done.stderr
+    assert problems[0] == "The process that starts the web process has ended."
+    assert problems[1].startswith("The web process cannot be started")
+
+
+def test_a_process_with_threads_does_not_fork() -> None:
+    program = f"""{BEGINNING}
+import threading
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+try:
+    Starter(lambda sockets: 0)
+except StarterError as error:
+    print(error)
+"""
+    assert execute(program).stdout == "The web process cannot be started: the lab has threads already.\n"
+
+
+def test_other_descriptors_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Any] = []
+    monkeypatch.setattr(os, "closerange", lambda first, last: closed.append((first, last)))
+    monkeypatch.setattr(os, "sysconf", lambda _name: 100)
+    close_descriptors([9, 2, 5])
+    assert closed == [(3, 2), (3, 5), (6, 9), (10, 100)]

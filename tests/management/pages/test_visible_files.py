@@ -1,0 +1,89 @@
+"""The files that the web process sees."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from dashboard import configuration
+from dashboard.core.operations.web_user import WebUser
+from dashboard.management.pages.visible_files import DatabaseFiles, database_paths, symlinks, web_sandbox
+
+USER = WebUser(65530, 65530)
+
+
+def make_database(path: Path) -> Path:
+    with sqlite3.connect(path) as made:
+        made.execute("CREATE TABLE one (number)")
+    made.close()
+    return path
+
+
+@pytest.mark.engine
+def test_the_files_of_the_database_belong_to_the_user_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_database(tmp_path / "netmodes.db")
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(path))
+    files = DatabaseFiles(USER)
+    before = {name: Path(name).stat() for name in database_paths()}
+    assert {(one.st_uid, one.st_gid, one.st_mode & 0o777) for one in before.values()} == {(65530, 65530, 0o600)}
+    configuration.keep_private(path)  # as the migration does
+    # The connection of another process is not the last one, which would remove the files.
+    insert = "import sqlite3, sys; used = sqlite3.connect(sys.argv[1]); used.execute('INSERT INTO one VALUES (1)')"
+    subprocess.run([sys.executable, "-c", f"{insert}; used.commit(); used.close()", str(path)], check=True)
+    assert {name: Path(name).stat().st_ino for name in database_paths()} == {
+        name: one.st_ino for name, one in before.items()
+    }
+    files.close()
+
+
+@pytest.mark.engine
+def test_a_database_behind_a_link_is_opened_to_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "disk").mkdir()
+    path = make_database(tmp_path / "disk" / "real.db")
+    link = tmp_path / "netmodes.db"
+    link.symlink_to("disk/real.db")
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(link))
+    files = DatabaseFiles(USER)
+    files.close()
+    assert database_paths()[0] == path
+    assert link in web_sandbox(USER).read
+    assert path.stat().st_uid == USER.uid
+
+
+def test_a_database_that_cannot_be_opened_leaves_its_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "netmodes.db"
+    path.write_bytes(b"no database" * 100)
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(path))
+    with pytest.raises(sqlite3.DatabaseError):
+        DatabaseFiles(USER)
+    assert path.read_bytes() == b"no database" * 100
+
+
+def test_links_are_followed_to_the_end_and_circles_end(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "two").symlink_to("file")
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    assert list(symlinks(tmp_path / "one")) == [tmp_path / "one", tmp_path / "two"]
+    (tmp_path / "circle").symlink_to("circle")
+    assert len(list(symlinks(tmp_path / "circle"))) == 40
+
+
+@pytest.mark.engine
+def test_a_checkout_is_shown_without_its_data_folder_and_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(tmp_path / "netmodes.db"))
+    sandbox = web_sandbox(USER)
+    base = configuration.BASE
+    assert {base / name for name in ("dashboard", "static", "templates", "docs")} <= sandbox.read
+    assert {base, base / ".git", base / "var", base / "tests"}.isdisjoint(sandbox.read)
+    assert Path(sys.prefix) in sandbox.read
+    assert sandbox.write == tuple(Path(f"{tmp_path}/netmodes.db{suffix}") for suffix in ("", "-wal", "-shm"))
+    assert all(str(base / name) in sandbox.hint for name in ("dashboard", "templates"))

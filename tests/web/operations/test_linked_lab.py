@@ -1,0 +1,175 @@
+"""Calls of the lab that has started this process, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.core.terminal.limits import OutputChunk, TerminalOwner
+from dashboard.lab.experiments import actions
+from dashboard.lab.experiments.actions import NotRunningError
+from dashboard.lab.reconciler import Lab
+from dashboard.lab.remote import experiment_calls, rpc
+from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
+from dashboard.lab.remote.wakeups import Wakeup
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.polling import eventually
+from tests.web.operations.test_remote_lab import _replaced, remote_call
+
+
+class Linked:
+    """Both ends of a link."""
+
+    def __init__(self, harness: LabHarness) -> None:
+        self.harness = harness
+        self.woken: list[Wakeup] = []
+        self.lost: list[bool] = []
+        self.publisher = LinkPublisher()
+        self.supervisor = Supervisor(self.publisher)
+        self.supervisor._lab, self.supervisor._loop = harness.lab, asyncio.get_running_loop()
+        one, two = socket.socketpair()
+        server = LinkServer(self.supervisor, self.publisher)
+        self.serving = asyncio.create_task(server.serve(one, lambda: None))
+        self.lab = LinkedLab(two, self.woken.append, lambda: self.lost.append(True))
+
+
+@pytest.fixture
+async def linked(tmp_path: Path, transactional_db: None) -> AsyncIterator[Linked]:
+    harness = await open_lab_harness(FakeEngine(), tmp_path)
+    linked = Linked(harness)
+    await linked.lab.start()
+    yield linked
+    await linked.lab.close()
+    await asyncio.wait({linked.serving}, timeout=10)
+    assert linked.serving.done()
+    await close_lab_harness(harness)
+
+
+async def test_facts_results_errors_and_wake_ups_come_from_the_lab(linked: Linked) -> None:
+    assert linked.lab.facts.engine == linked.harness.context.ref
+    heartbeat = linked.lab.heartbeat()
+    assert heartbeat is not None
+    assert heartbeat.status.engine == "26.1.5"
+    options = await linked.lab.call(remote_call(experiment_calls.launch_options), "")
+    assert {mode.mode for mode in options.modes} >= {"host", "bridge"}
+    with pytest.raises(NotRunningError, match="launch it again"):
+        await linked.lab.call(remote_call(actions.try_paths), "", "nothing")
+    with pytest.raises(LabUnavailableError):
+        await linked.lab.call(remote_call(experiment_calls.capacity), "")
+    with pytest.raises(NotRunningError):
+        await linked.lab.call(remote_call(actions.inspect), "", "nothing", "machine", "hosts")
+    linked.publisher.wake("abc")
+    await eventually(lambda: linked.woken == [("experiment", "abc")])
+
+
+async def test_another_thread_calls_the_lab(linked: Linked) -> None:
+    def ask() -> Any:
+        return asyncio.run(linked.lab.call(remote_call(experiment_calls.launch_options), ""))
+
+    assert (await asyncio.to_thread(ask)).images is not None
+
+
+async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(_lab: Lab, experiment: str, column: str, command: str, name: str = "") -> Any:
+        async def pieces() -> AsyncIterator[str]:
+            try:
+                number = 0
+                while True:
+                    number += 1
+                    yield f"{experiment} {number}\n"
+                    await asyncio.to_thread(int)
+            finally:
+                ended.set()
+
+        return pieces()
+
+    inspect = remote_call(actions.inspect)
+    monkeypatch.setitem(rpc.REMOTE_CALLS, inspect.name, _replaced(inspect, endless))
+    read = ""
+    async with aclosing(await linked.lab.call(inspect, "", "abc", "machine", "hosts")) as output:
+        async for text in output:
+            read += text
+            if "abc 20\n" in read:
+                break
+    assert read.startswith("abc 1\nabc 2\n")
+    await asyncio.wait_for(ended.wait(), 5)
+    assert linked.lab._replies == {}
+
+
+async def test_a_caller_that_no_longer_waits_ends_its_call(linked: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def wait(_lab: Lab, *_arguments: Any) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    call = remote_call(actions.try_paths)
+    monkeypatch.setitem(rpc.REMOTE_CALLS, call.name, _replaced(call, wait))
+    calling = asyncio.create_task(linked.lab.call(call, "", "abc"))
+    await asyncio.wait_for(started.wait(), 5)
+    calling.cancel()
+    await asyncio.wait_for(ended.wait(), 5)
+    assert linked.lab._replies == {}
+
+
+async def test_bytes_of_terminals_arrive(linked: Linked) -> None:
+    class Shells:
+        """Fake terminals; the link calls the methods of the class ``Terminals`` on them."""
+
+        _terminals: dict[str, Any] = {}
+
+    written: list[bytes] = []
+
+    class Shell:
+        """One fake terminal."""
+
+        windows: dict[str, Any] = {}
+
+        async def read_from(self, _window: str, run: str, offset: int, change: int, _wait_s: float) -> OutputChunk:
+            return OutputChunk(run, offset, b"\x00\xff\x1b[1m", 8, 80, 24, change)
+
+        def interrupt(self) -> None:
+            written.append(b"\x03")
+
+    shells = Shells()
+    shells._terminals = {"participant": Shell()}
+    shells._note_input = lambda *_: None  # type: ignore[attr-defined]
+    linked.supervisor._terminals = shells  # type: ignore[assignment]
+    terminals = LinkedTerminals(linked.lab)
+    chunk = await terminals.read_from("participant", "tab", "run", 3, 1, 0.0)
+    assert chunk == OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 80, 24, 1)
+    await terminals.interrupt("participant", "tab")
+    assert written == [b"\x03"]
+
+
+async def test_terminals_without_a_lab_are_unavailable(linked: Linked) -> None:
+    owner = TerminalOwner("participant", "class", "class-1", "launch", record=True)
+    with pytest.raises(LabUnavailableError):
+        await LinkedTerminals(linked.lab).attach(owner, "tab", 80, 24)
+
+
+async def test_the_end_of_the_lab_is_noticed_at_once(linked: Linked) -> None:
+    linked.serving.cancel()
+    await eventually(lambda: linked.lost == [True])
+
+
+async def test_a_closed_link_refuses_calls(linked: Linked) -> None:
+    await linked.lab.close()
+    with pytest.raises(LabUnavailableError, match="stopping"):
+        await linked.lab.call(remote_call(experiment_calls.doctor), "")
