@@ -23,6 +23,7 @@ class DaemonOptions:
     userland_proxy: bool | None = None
     iptables: bool | None = None
     gateway_mode: str | None = None
+    icc: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class EngineCondition:
     userland_proxy: bool | None = None
     iptables: bool | None = None
     gateway_mode: str | None = None
+    icc: bool | None = None
     bridge_ipv6: bool | None = None
     rootless_network: str | None = None
     rootless: bool | None = None
@@ -65,6 +67,7 @@ class EngineCondition:
                 self.userland_proxy is None or options.userland_proxy is self.userland_proxy,
                 self.iptables is None or options.iptables is self.iptables,
                 self.gateway_mode is None or options.gateway_mode == self.gateway_mode,
+                self.icc is None or options.icc is self.icc,
                 self.bridge_ipv6 is None or facts.bridge_ipv6 is self.bridge_ipv6,
                 self.rootless_network is None or facts.rootless_network == self.rootless_network,
                 self.rootless is None or facts.rootless is self.rootless,
@@ -74,7 +77,7 @@ class EngineCondition:
     @property
     def text(self) -> str:
         """The set in words: ``before Engine 25.0``, ``with userland-proxy=false``."""
-        options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables}
+        options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables, "icc": self.icc}
         parts = [
             f"with {'rootless ' * bool(self.rootless)}{ENGINE_NAMES[self.kind]}"
             if self.rootless or self.kind is not EngineKind.DOCKER
@@ -103,7 +106,7 @@ ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in the user's rootles
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
     """The options of a running dockerd, from its command line and the text of its daemon.json (None: unreadable).
 
-    dockerd refuses an option that both contain. Both options are on by default (moby, daemon/config/config_linux.go).
+    dockerd refuses an option that both contain. The switches are on by default (moby, daemon/config/config_linux.go).
     """
     try:
         parsed = json.loads(configuration) if configuration else {}
@@ -114,6 +117,7 @@ def parse_daemon_options(command: Sequence[str], configuration: str | None) -> D
         _switch("userland-proxy", command, members),
         _switch("iptables", command, members),
         _gateway_mode(command, members),
+        _switch("icc", command, members),
     )
 
 

@@ -19,7 +19,7 @@ from dashboard.core.claims.engine_facts import (
 )
 from dashboard.core.experiments.engine_kind import EngineKind
 
-USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat")
+USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat", icc=True)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat")
         ({"before_api": (1, 44)}, {"api": (1, 41)}, {"api": (0, 0)}),
         ({"userland_proxy": False}, {"options": DaemonOptions(userland_proxy=False)}, {"options": DaemonOptions()}),
         ({"iptables": False}, {"options": DaemonOptions(iptables=False)}, {"options": USUAL}),
+        ({"icc": False}, {"options": DaemonOptions(icc=False)}, {"options": USUAL}),
         ({"gateway_mode": "routed"}, {"options": DaemonOptions(gateway_mode="routed")}, {"options": USUAL}),
         ({"bridge_ipv6": True}, {"bridge_ipv6": True}, {"bridge_ipv6": False}),
         ({"rootless_network": "slirp4netns"}, {"rootless_network": "slirp4netns"}, {"rootless_network": "pasta"}),
@@ -58,6 +59,7 @@ def test_an_engine_matches_if_every_given_field_does_and_an_unknown_fact_never_d
         (EngineCondition(before=(25, 0)), "before Engine 25.0"),
         (EngineCondition(before_api=(1, 44)), "before API 1.44"),
         (EngineCondition(userland_proxy=False), "with userland-proxy=false"),
+        (EngineCondition(icc=False), "with icc=false"),
         (EngineCondition(gateway_mode="routed"), "with gateway mode routed"),
         (EngineCondition(bridge_ipv6=True), "with IPv6 on the default bridge"),
         (EngineCondition(rootless_network="slirp4netns"), "on a rootless engine with slirp4netns"),
@@ -80,14 +82,19 @@ ROUTED = {"default-network-opts": {"bridge": {GATEWAY_MODE: "routed"}}}
         ([], None, USUAL),
         ([], "not json", USUAL),
         ([], "[1]", USUAL),
-        (["dockerd", "--userland-proxy=false"], "{}", DaemonOptions(False, True, "nat")),
+        (["dockerd", "--userland-proxy=false"], "{}", replace(USUAL, userland_proxy=False)),
         (["dockerd", "--userland-proxy"], "{}", USUAL),
-        (["dockerd", "-iptables=0"], "{}", DaemonOptions(True, False, "nat")),
+        (["dockerd"], '{"icc": false}', replace(USUAL, icc=False)),
+        (["dockerd", "-iptables=0"], "{}", replace(USUAL, iptables=False)),
         (["dockerd", "--iptables=True"], '{"iptables": "no"}', USUAL),
-        (["dockerd"], '{"userland-proxy": false, "iptables": false}', DaemonOptions(False, False, "nat")),
-        (["dockerd"], json.dumps(ROUTED), DaemonOptions(True, True, "routed")),
-        (["dockerd", f"--default-network-opt=bridge={GATEWAY_MODE}=routed"], "", DaemonOptions(True, True, "routed")),
-        (["--default-network-opt", f"bridge={GATEWAY_MODE}=isolated"], "", DaemonOptions(True, True, "isolated")),
+        (
+            ["dockerd"],
+            '{"userland-proxy": false, "iptables": false}',
+            replace(USUAL, userland_proxy=False, iptables=False),
+        ),
+        (["dockerd"], json.dumps(ROUTED), replace(USUAL, gateway_mode="routed")),
+        (["dockerd", f"--default-network-opt=bridge={GATEWAY_MODE}=routed"], "", replace(USUAL, gateway_mode="routed")),
+        (["--default-network-opt", f"bridge={GATEWAY_MODE}=isolated"], "", replace(USUAL, gateway_mode="isolated")),
         ([], '{"default-network-opts": {"bridge": 7}}', USUAL),
     ],
 )

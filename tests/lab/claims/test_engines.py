@@ -140,7 +140,7 @@ def test_options_of_the_daemon_are_read_from_its_process(tmp_path: Path, form: s
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert read_daemon_options(process.pid) == DaemonOptions(False, False, "nat")
+        assert read_daemon_options(process.pid) == DaemonOptions(False, False, "nat", True)
         process.communicate(b"\n")
     assert read_daemon_options(process.pid) == DaemonOptions()
 
