@@ -32,7 +32,7 @@ async def testbed(engine_host: PrivateEngine) -> AsyncIterator[EngineTestbed]:
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("docker")
+@pytest.mark.usefixtures("usual_paths")
 async def test_readings_agree_with_the_tools(testbed: EngineTestbed, engine_host: PrivateEngine) -> None:
     one = await testbed.run("docker run -d -p 8201:80 IMAGE")
     assert await testbed.wait_listening(one, 80)
