@@ -118,6 +118,14 @@ async def test_lines_are_executed_in_order_and_others_are_shown_only() -> None:
     )
 
 
+async def test_containers_without_a_name_are_numbered() -> None:
+    testbed = RecordingTestbed()
+    lines = ("docker run -d IMAGE", "docker run -d IMAGE sleep 60")
+    observed = await observe_exchanges(lines, Ask("container2", "container1.address", 80))(testbed)  # type: ignore[arg-type]
+    assert list(observed.containers) == ["container1", "container2"]
+    assert testbed.calls[-1] == ("request", "container", "172.17.0.2", 80)
+
+
 async def test_an_engine_with_options_is_started_first() -> None:
     testbed = RecordingTestbed()
     await observe_exchanges_on("dockerd --ip=127.0.0.1", (), Ask(MACHINE, "127.0.0.1", 80))(testbed)  # type: ignore[arg-type]

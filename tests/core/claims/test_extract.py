@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboard.core.claims.extract import (
     describe_inodes,
     describe_listeners,
+    describe_ports,
     find_interface,
     host_entries,
     interface_names,
@@ -43,6 +44,19 @@ def test_files_are_parsed_and_written_on_one_line() -> None:
         "db": "192.0.2.7",
         "db.lab": "192.0.2.7",
     }
+
+
+def test_ports_are_described_with_where_they_are_bound() -> None:
+    ports = {
+        "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "", "HostPort": "8081"}],
+        "53/udp": [{"HostIp": "", "HostPort": ""}],
+        "90/tcp": None,
+    }
+    assert describe_ports(ports) == (
+        "80/tcp at port 8080 of 127.0.0.1, 80/tcp at port 8081, 53/udp at a port that the Engine chooses, "
+        "90/tcp at no port"
+    )
+    assert describe_ports(None) == describe_ports({}) == "none"
 
 
 def test_inodes_are_described_one_a_line() -> None:

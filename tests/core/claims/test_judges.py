@@ -10,13 +10,29 @@ from dashboard.core.claims.judges import (
     judge_refused,
     judge_resolved,
     judge_slower,
+    judge_stalled,
     judge_stripped,
 )
-from dashboard.core.claims.testbed import Container, Timing
+from dashboard.core.claims.testbed import Container, Timing, Transfer
 from dashboard.core.namespaces.state import Lookup
 from dashboard.core.reports.model import ClaimVerdict
 
 HOLDS, DIFFERS, NOT_TESTABLE = ClaimVerdict.HOLDS, ClaimVerdict.DIFFERS, ClaimVerdict.NOT_TESTABLE
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "verdict"),
+    [
+        (Transfer(9, 9), Transfer(99, 40), HOLDS),
+        (Transfer(9, 9), Transfer(99, 99), DIFFERS),
+        (Transfer(9, 9), Transfer(99, 0, "refused"), DIFFERS),
+        (Transfer(9, 8), Transfer(99, 40), DIFFERS),
+    ],
+)
+def test_only_a_large_transfer_stalls(small: Transfer, large: Transfer, verdict: ClaimVerdict) -> None:
+    found = judge_stalled((small, large))
+    assert found.verdict is verdict
+    assert len(found.evidence) == 2
 
 
 @pytest.mark.parametrize(

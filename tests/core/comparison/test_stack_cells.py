@@ -9,12 +9,14 @@ import pytest
 
 from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
+from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import Family
 from tests.core.builders import (
     MACHINE,
     make_interface,
     make_route,
     make_scene,
+    make_state,
 )
 from tests.core.comparison.cell_helpers import alone, say, scene_of
 
@@ -138,6 +140,15 @@ def test_several_routes_to_one_destination_share_a_cell() -> None:
 def test_each_address_family_has_its_own_default_route() -> None:
     inet6 = make_route(gateway="2001:db8::1", family=Family.INET6)
     assert set(alone(route_cells, routes=(make_route(), inet6))) == {("default", "inet"), ("default", "inet6")}
+
+
+def test_a_route_of_ipv6_is_labelled_and_comes_after_those_of_ipv4() -> None:
+    column, state = (
+        Column(MACHINE, MACHINE, "this machine"),
+        make_state(routes=(make_route(family=Family.INET6), make_route())),
+    )
+    keys = [key for key, _ in route_cells(ObservedColumns((column,), {MACHINE: state}), column, state)]
+    assert [key.label for key in sorted(keys, key=lambda key: key.rank)] == ["default", "IPv6 default"]
 
 
 def test_white_space_in_a_sysctl_is_normalised() -> None:

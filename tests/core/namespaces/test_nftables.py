@@ -95,6 +95,23 @@ def test_a_verdict_map_is_a_rule_for_each_element() -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "source", "read"),
+    [
+        ("ip6", {"prefix": {"addr": "fe80::", "len": 10}}, ["fe80::/10"]),
+        ("ip", {"prefix": {"addr": "169.254.0.0", "len": 16}}, ["169.254.0.0/16"]),
+        ("ip", {"prefix": {"addr": "10.0.0.0", "len": 8}}, []),
+        ("ip", {"set": [{"prefix": {"addr": "169.254.0.0", "len": 16}}, "10.0.0.1"]}, []),
+    ],
+)
+def test_a_source_that_is_not_link_local_is_a_destination_that_is_not(
+    protocol: str, source: Any, read: list[str]
+) -> None:
+    rule = rules_of(match(payload(protocol, "saddr"), source, "!="), PORT, {"redirect": {"port": 81}})[0]
+    assert [str(network) for network in rule.not_destinations] == read
+    assert bool(rule.unknown) is not bool(read)
+
+
 def test_a_translation_by_a_map_is_a_condition() -> None:
     rule = rules_of(PORT, {"dnat": {"addr": {"map": {"key": 1, "data": "@m"}}}})[0]
     assert rule.verdict is Verdict.TRANSLATE

@@ -299,6 +299,21 @@ def test_without_tracking_the_packets_of_a_source_rule_may_be_of_another_connect
     assert "masquerade" in kinds(replace(unknown, client_seen=CLIENT), HopStatus.NOT_SEEN)
 
 
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        ("oifname != docker0 ip saddr 172.17.0.0/16 masquerade", HopStatus.UNKNOWN),
+        ("ip saddr 172.17.0.0/16 snat to 192.0.2.2", HopStatus.UNKNOWN),
+        ("tcp dport 8081 dnat to 172.17.0.2:80", HopStatus.NOT_SEEN),
+    ],
+)
+def test_a_source_rule_without_a_counter_may_have_rewritten_the_source(rule: str, status: HopStatus) -> None:
+    sample = replace(DNAT.after, rules=(rule,))
+    evidence = replace(DNAT, entries=None, client_seen="", before=sample, after=sample)
+    hop = next(hop for hop in read_trace(PATH, evidence).hops if hop.kind is HopKind.MASQUERADE)
+    assert (hop.seen, hop.evidence) == (status, (rule,) if status is HopStatus.UNKNOWN else ())
+
+
 def test_a_process_that_answers_itself_is_not_a_proxy() -> None:
     answered = replace(HOST, client_seen="")
     assert "proxy" in kinds(answered, HopStatus.NOT_SEEN)

@@ -23,7 +23,7 @@ from dashboard.core.namespaces.state import Family, NamespaceState, Route
 from dashboard.core.reports import validate as report_validate
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenExperiment, Origin, ReportContent
 from dashboard.core.reports.parse import InvalidReportError
-from dashboard.core.reports.validate import validate_content, validate_file
+from dashboard.core.reports.validate import MAX_TIME_US, validate_content, validate_file
 from dashboard.store.reports.reading import derive
 from tests.core.builders import make_interface, make_state
 from tests.support.reports import AT, make_content, make_file, make_run
@@ -84,6 +84,8 @@ def first(count: int, columns: int = 1) -> Entry:
 def test_a_valid_report_is_accepted() -> None:
     validate_content(CONTENT)
     assert validate_file(make_file(CONTENT))[0] == CONTENT
+    for time_us in (0, MAX_TIME_US):
+        validate_content(tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=time_us)))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,7 @@ def test_a_valid_report_is_accepted() -> None:
         (experiment(replace(frozen().journal[0], at=-5.0)), "before 1970"),
         (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=10**400)), "time of a request"),
         (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=-1)), "time of a request"),
+        (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=MAX_TIME_US + 1)), "time of a request"),
         (experiment(first(1, columns=41)), "41 columns"),
         (experiment(first(20_000, columns=5)), "cells in its table"),
         (replace(CONTENT, measurements=(replace(RUN, series=RUN.series * 2),)), "the same key"),

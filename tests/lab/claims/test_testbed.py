@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dashboard.core.claims.testbed import Container, NotTestableError
+from dashboard.core.claims.testbed import Container, NotTestableError, Transfer
 from dashboard.core.modes import MACHINE
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError, NetworkFacts
@@ -33,6 +33,14 @@ def engine(fake: FakeEngine) -> ClaimEngine:
     """An engine in memory that has the lab image."""
     fake.add_image("netmodes-lab:1")
     return ClaimEngine(fake, fake.facts, "netmodes-lab:1", WatchPool())
+
+
+def test_a_transfer_is_complete_only_with_every_byte() -> None:
+    assert Transfer(9, 9).complete
+    assert Transfer(9, 9).summary == "9 of 9 bytes arrived"
+    assert not Transfer(9, 8).complete
+    assert Transfer(9, 8).summary == "8 of 9 bytes arrived, then none"
+    assert Transfer(9, 9, "refused").summary == "refused"
 
 
 @pytest.mark.engine

@@ -142,6 +142,22 @@ def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
 
 
 @pytest.mark.parametrize(
+    ("addresses", "which"),
+    [
+        (("0.0.0.0", "192.0.2.2"), "all"),
+        (("127.0.0.1", "0.0.0.0"), "1"),
+        (("127.0.0.1", "127.0.0.53"), "none"),
+    ],
+)
+def test_of_several_ports_those_that_are_reachable_are_counted(addresses: tuple[str, ...], which: str) -> None:
+    columns, states = make_scene(("host", "bridge"), publish=None)
+    listeners = tuple(make_listener(80 + number, address=address) for number, address in enumerate(addresses))
+    machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
+    sentence = sentences(columns, states | machine)["open-ports"]
+    assert f"2 listening ports, {which} of them reachable from the network" in sentence
+
+
+@pytest.mark.parametrize(
     ("joined", "source"),
     [(("bridge", "container"), "that of bridge"), (("host", "none", "container"), "the machine's")],
 )
