@@ -8,9 +8,8 @@ HELP: tuple[Help, ...] = (
         "questions",
         _("questions"),
         _(
-            "Common questions about Docker's networks. Search by what you see. The statements of an answer are "
-            "claims: Run executes them, on your engine or on a private host, and shows the verdict with the "
-            "evidence."
+            "Common questions about Docker's networks. Search by what you see. Run executes the claims of "
+            "an answer, on your engine or on a private host, and shows the verdict with the evidence."
         ),
         "docs/claims.md",
         "./netmodes claims --list",

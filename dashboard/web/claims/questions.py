@@ -19,7 +19,7 @@ from dashboard.web.claims.views import start_run
 from dashboard.web.experiments.views import refuse
 from dashboard.web.service import LabUnavailableError, service
 
-#: A search with at most this many results shows their statements.
+#: A search with at most this many results shows their claims.
 OPEN_RESULTS = 2
 #: Searches that the page suggests.
 EXAMPLES = (
@@ -35,8 +35,8 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class ShownQuestion:
-    """A question with the newest outcomes of its claims. ``open``: its statements are shown; ``found``: the search
-    found it; ``text`` is what a search reads, the statements included."""
+    """A question with the newest outcomes of its claims. ``open``: its claims are shown; ``found``: the search
+    found it; ``text`` is what a search reads, the claims included."""
 
     question: Question
     claims: tuple[ShownClaim, ...]
@@ -97,7 +97,7 @@ def show_questions(query: str, opened: str) -> list[ShownQuestion]:
 
 @require_GET
 def questions(request: HttpRequest) -> HttpResponse:
-    """The questions that match ``q``, or all. ``open`` is the question with its statements shown."""
+    """The questions that match ``q``, or all. ``open`` is the question with its claims shown."""
     query = request.GET.get("q", "")[:MAX_QUERY]
     shown = show_questions(query, request.GET.get("open", ""))
     live = claim_runs.live_run("")
@@ -106,7 +106,7 @@ def questions(request: HttpRequest) -> HttpResponse:
         "questions": shown,
         "found": sum(item.found for item in shown),
         "total": len(shown),
-        "statements": len(all_claims()),
+        "claims": len(all_claims()),
         "examples": EXAMPLES,
         "run": live,
         "live": live is not None,
@@ -125,12 +125,12 @@ def run_question(request: HttpRequest, name: str) -> HttpResponse:
         )
     wanted = request.POST.get("claim", "")
     if wanted and wanted not in question.claims:
-        sentence = _("The question has no such statement: choose one from the list.")
-        return refuse(request, 400, _("That statement does not exist"), sentence, back="/questions/")
+        sentence = _("The question has no such claim: choose one from the list.")
+        return refuse(request, 400, _("That claim does not exist"), sentence, back="/questions/")
     try:
         start_run([wanted] if wanted else question.claims, request.user.pk)
     except LabUnavailableError as error:
-        return refuse(request, 409, _("Statements cannot run now"), str(error), back="/questions/")
+        return refuse(request, 409, _("Claims cannot run now"), str(error), back="/questions/")
     query = request.POST.get("q", "")[:MAX_QUERY]
     fields = {"q": query, "open": question.id} if query else {"open": question.id}
     return redirect(f"/questions/?{urlencode(fields)}#question-{question.id}")

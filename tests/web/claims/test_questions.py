@@ -1,4 +1,4 @@
-"""The page of questions: complete without JavaScript, and a run of one question or one of its statements."""
+"""The page of questions: complete without JavaScript, and a run of one question or one of its claims."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def shown(page: str) -> list[str]:
     return sections.shown
 
 
-def test_every_question_has_its_answer_statements_and_links(owner: Client) -> None:
+def test_every_question_has_its_answer_claims_and_links(owner: Client) -> None:
     page = html.unescape(owner.get("/questions/", **HERE).content.decode())
     for question in all_questions():
         assert question.title in page
@@ -78,7 +78,7 @@ def test_every_question_has_its_answer_statements_and_links(owner: Client) -> No
 def test_the_server_searches(owner: Client) -> None:
     page = owner.get("/questions/", {"q": "empty reply from server"}, **HERE).content.decode()
     assert shown(page) == ["bound-to-loopback"]
-    assert '<details class="statements" open>' in page
+    assert '<details class="of-question" open>' in page
     assert "1 of 25 questions" in " ".join(page.split())
     assert 'value="empty reply from server"' in page
 
@@ -109,12 +109,12 @@ def test_a_run_of_a_question_queues_its_claims_and_returns_to_it(owner: Client) 
 
 
 @pytest.mark.usefixtures("_lab")
-def test_one_statement_can_be_run(owner: Client) -> None:
+def test_one_claim_can_be_run(owner: Client) -> None:
     owner.post(f"/questions/{QUESTION.id}/run/", {"claim": QUESTION.claims[1]}, **HERE)
     assert [outcome.claim for outcome in ClaimOutcome.objects.all()] == [QUESTION.claims[1]]
 
 
-def test_the_verdict_of_a_question_is_that_of_its_statements(owner: Client) -> None:
+def test_the_verdict_of_a_question_is_that_of_its_claims(owner: Client) -> None:
     run = claim_runs.create_run(list(QUESTION.claims))
     claim_runs.mark_running(run)
     for identity in QUESTION.claims:
@@ -130,8 +130,8 @@ def test_the_verdict_of_a_question_is_that_of_its_statements(owner: Client) -> N
     ("path", "fields", "status", "words"),
     [
         ("/questions/no-such/run/", {}, 404, "Choose one from the list."),
-        (f"/questions/{QUESTION.id}/run/", {"claim": "no-such"}, 400, "The question has no such statement"),
-        (f"/questions/{QUESTION.id}/run/", {"claim": "bridge-veth"}, 400, "The question has no such statement"),
+        (f"/questions/{QUESTION.id}/run/", {"claim": "no-such"}, 400, "The question has no such claim"),
+        (f"/questions/{QUESTION.id}/run/", {"claim": "bridge-veth"}, 400, "The question has no such claim"),
     ],
 )
 def test_an_unknown_question_or_claim_is_refused_with_advice(
