@@ -95,6 +95,24 @@ def type_together(lines: list[tuple[StepPage, str]]) -> None:
         assert time.monotonic() < deadline, shown
 
 
+def test_a_click_counts_although_the_page_changes_between_press_and_release(
+    visitor: Visitor, visit: Visit, server: Server
+) -> None:
+    console = new_session(visitor, server, "Pressed", hosts="none")
+    join(visit, console.link, "Ada")
+    page = console.page
+    link = page.locator(".participants").get_by_role("link", name="Ada", exact=True)
+    link.hover()
+    page.mouse.down()
+    with page.expect_response(re.compile(r"/console/$")) as updated:
+        join(visit, console.link, "Bob")
+    updated.value.finished()
+    # The response has been read and the next frame was drawn: without care for the press, the link is another one now.
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.mouse.up()
+    page.wait_for_url("**/console/seats/*/")
+
+
 @pytest.mark.slow
 def test_a_session_pages_with_hosts_of_their_own(visitor: Visitor, visit: Visit, server: Server) -> None:
     console = new_session(visitor, server, "Monday", hosts="person", max_participants="6", scores="on", terminal="on")

@@ -34,6 +34,25 @@ export function modeIcon(mode) {
   return svg;
 }
 
+// An element that is replaced between the press and the release of a pointer receives no click. The click comes in the
+// task of the release: the press ends in the next one.
+let pressed = false;
+const waiting = [];
+addEventListener("pointerdown", (event) => {
+  if (event.isPrimary && event.button === 0) pressed = true;
+}, true);
+for (const name of ["pointerup", "pointercancel"]) {
+  addEventListener(name, () => setTimeout(() => {
+    pressed = false;
+    for (const resolve of waiting.splice(0)) resolve();
+  }), true);
+}
+
+/** Resolves when no pointer is pressed: awaited before parts of a page are replaced without the user's action. */
+export async function released() {
+  if (pressed) await new Promise((resolve) => waiting.push(resolve));
+}
+
 /** Announces a sentence to screen readers. */
 export function announce(sentence) {
   setText(document.getElementById("announcements"), sentence);

@@ -2,7 +2,7 @@
 
 import { getPage } from "../../io/http.js";
 import { createLocalTimes } from "../site_header.js";
-import { announce } from "../dom.js";
+import { announce, released } from "../dom.js";
 
 const POLL_MS = 900;
 const RETRY_MS = 3000;
@@ -34,6 +34,7 @@ export function createClaims(main) {
       return;
     }
     const current = page.getElementById("main");
+    await released();
     update(main, current);
     createLocalTimes();
     if (current.dataset.live === "yes") {

@@ -10,7 +10,7 @@ import { createConnection } from "./connection.js";
 import { createExperimentHeader } from "./experiment_header.js";
 import { createLaunching } from "./launching.js";
 import { createInspect } from "./inspect.js";
-import { announce, words } from "../dom.js";
+import { announce, released, words } from "../dom.js";
 import { createPathList } from "../paths/paths.js";
 import { createPictures } from "../diagram/picture.js";
 import { offerReplay } from "../reports/replay.js";
@@ -94,7 +94,7 @@ export function createExperiment(main) {
     scheduled = true;
     // A page in the background gets no frames: draw at once, so that nothing accumulates.
     if (document.visibilityState === "hidden") queueMicrotask(draw);
-    else requestAnimationFrame(draw);
+    else requestAnimationFrame(() => released().then(draw));
   }
 
   const live = Boolean(main.dataset.ws);

@@ -9,7 +9,7 @@ import { createConnection } from "../experiments/connection.js";
 import { createLocalTimes } from "../site_header.js";
 import { createTimeChart, drawDistribution, drawMark } from "./chart.js";
 import { createReading } from "./reading.js";
-import { announce, keepDetailsOpen, setText, slot, svgElement } from "../dom.js";
+import { announce, keepDetailsOpen, released, setText, slot, svgElement } from "../dom.js";
 
 const LIVE = new Set(["waiting", "running"]);
 const TICK_MS = 250;
@@ -182,6 +182,7 @@ export function createMeasurement(main) {
   /** Replaces parts of the page by those that the server renders now; the rest of the page is unchanged. */
   async function refresh() {
     const page = await getPage(location.pathname);
+    await released();
     const hidden = new Set([...main.querySelectorAll("[data-toggle]:not(:checked)")].map((one) => one.dataset.toggle));
     const opened = main.querySelector("[data-distribution]")?.open ?? false;
     const focused = document.activeElement;

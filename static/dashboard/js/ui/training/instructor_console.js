@@ -3,7 +3,7 @@
 
 import { getPart, postQuietly } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
-import { announce, keepDetailsOpen, setHidden, setText, slot, words } from "../dom.js";
+import { announce, keepDetailsOpen, released, setHidden, setText, slot, words } from "../dom.js";
 import { createTimers } from "./timer.js";
 
 const FETCH_DELAY_MS = 800;
@@ -72,7 +72,9 @@ export function createConsole(main) {
     }
     fetching = true;
     try {
-      replaceRegions(await getPart(main.dataset.url));
+      const fresh = await getPart(main.dataset.url);
+      await released();
+      replaceRegions(fresh);
     } catch {
       later(MAX_AGE_MS);
     } finally {

@@ -4,7 +4,7 @@ import { followTo, isOutdated, spread } from "../../core/training/session.js";
 import { getPage } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
 import { drawHistogram } from "../measurements/histogram.js";
-import { announce, keepDetailsOpen, setHidden, setText, slot, words } from "../dom.js";
+import { announce, keepDetailsOpen, released, setHidden, setText, slot, words } from "../dom.js";
 import { createTimers } from "./timer.js";
 import { createToast } from "./toast.js";
 
@@ -34,6 +34,7 @@ export function createSession(main) {
       return;
     }
     const fresh = await getPage(location.pathname);
+    await released();
     main.querySelector("[data-step]").dataset.stage = fresh.querySelector("[data-step]")?.dataset.stage ?? "";
     for (const name of STEP_PARTS) {
       const old = main.querySelector(`[data-region="${name}"]`);

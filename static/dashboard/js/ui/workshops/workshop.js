@@ -2,7 +2,7 @@
 // step is done the page checks it automatically.
 
 import { getPart, postForPage } from "../../io/http.js";
-import { announce, keepDetailsOpen, setHidden, words } from "../dom.js";
+import { announce, keepDetailsOpen, released, setHidden, words } from "../dom.js";
 
 const FIRST_CHECK_MS = 300;
 const FAST_CHECK_MS = 1000;
@@ -78,7 +78,9 @@ export function createWorkshopStep(main) {
     if (document.hidden || pending > 0 || step.dataset.stage !== "run" || !checkForm.matches("[data-auto]")) return;
     checking = new AbortController();
     try {
-      const changed = update(await postForPage(checkForm, checking.signal, { auto: "1" }, "[data-step]"));
+      const fresh = await postForPage(checkForm, checking.signal, { auto: "1" }, "[data-step]");
+      await released();
+      const changed = update(fresh);
       unchanged = changed ? 0 : unchanged + 1;
       if (step.dataset.stage === "done") reveal(region(step, "reveal")); // on a phone it is below the fold
     } catch (error) {
@@ -91,7 +93,11 @@ export function createWorkshopStep(main) {
     clearTimeout(measuring);
     if (!step.querySelector("[data-measuring]")) return;
     try {
-      if (!document.hidden && pending === 0) update(await getPart(location.pathname));
+      if (!document.hidden && pending === 0) {
+        const fresh = await getPart(location.pathname);
+        await released();
+        update(fresh);
+      }
     } catch {
       // The next request tells.
     }
