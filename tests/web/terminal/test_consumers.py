@@ -29,7 +29,7 @@ from tests.support.screens import READY, READY_THEN_SLEEP, local_shell
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, Socket, is_strict, person, websocket
 from tests.web.http.test_guards import FOREIGN_ORIGINS
 from tests.web.markup import forbidden_in
-from tests.web.training.test_views import get, join, new, post, sign_in_as, stranger
+from tests.web.training.session_clients import get, join, new, post, sign_in_as, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OWN = (("origin", ORIGIN),)
@@ -69,7 +69,7 @@ class TerminalSession:
         return f"/ws/sessions/{self.row.id}/terminal/"
 
 
-def _participant_id(name: str) -> str:
+def participant_id(name: str) -> str:
     return str(Participant.objects.get(name=name).pk)
 
 
@@ -85,7 +85,7 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(service, "_terminals", made)
     row = await new(hosts=HostsFor.PERSON, terminal=True, record_terminal=True)
     ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "Bob"))[1]
-    identity = await database_sync_to_async(_participant_id)("Ada")
+    identity = await database_sync_to_async(participant_id)("Ada")
     yield TerminalSession(row, await person(), ada, bob, identity, made, hosts)
     await made.close()
     await close_context(context)
@@ -306,7 +306,7 @@ async def test_it_is_closed_when_the_participant_leaves_or_is_removed(place: Ter
         assert await socket.closed() in {4403, 4404}
     async with websocket(place.path, who=place.bob, headers=OWN) as socket:
         await Window(socket).hears("hello")
-        bob = await database_sync_to_async(_participant_id)("Bob")
+        bob = await database_sync_to_async(participant_id)("Bob")
         await post(f"{home}console/seats/{bob}/remove/", place.owner)
         assert await socket.closed() == 4404
 

@@ -22,7 +22,7 @@ from dashboard.store.training import hosts as group_host_store
 from dashboard.web.service import LabUnavailableError, service
 from tests.support.specs import make_spec
 from tests.web.asgi_client import ORIGIN, Answer, Person, http
-from tests.web.training.test_views import FORM, join, new
+from tests.web.training.session_clients import FORM, join, new
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LAUNCH = "image=nginx&port=80&publish=8080:80&mode=bridge&names=db.internal"

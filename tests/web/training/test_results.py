@@ -19,7 +19,7 @@ from dashboard.store.training import sessions as training_sessions
 from tests.lab.training_builders import again
 from tests.web.asgi_client import NOBODY, Answer, Person, is_strict, person
 from tests.web.markup import forbidden_in
-from tests.web.training.test_views import get, join, new, post, sign_in_as, stranger
+from tests.web.training.session_clients import get, join, new, post, sign_in_as, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

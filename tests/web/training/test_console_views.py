@@ -1,0 +1,177 @@
+"""What the instructor sees and does: the form, the console, the projector."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.core.training.capacity import Capacity
+from dashboard.models import Experiment
+from dashboard.store import experiments as experiment_store
+from dashboard.web.http.addresses import own_addresses
+from dashboard.web.training import views
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
+from tests.web.asgi_client import websocket
+from tests.web.training.session_clients import (
+    OWN,
+    TwoSessions,
+    get,
+    post,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def _says(page: object, text: str) -> bool:
+    return text in await page()  # type: ignore[operator]
+
+
+async def test_actions_of_the_instructor_reach_the_participants_concerned(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    person_page = f"{home}console/seats/{sessions.ada_id}/"
+    ws = f"/ws{home}"
+    async with websocket(ws, who=sessions.ada, headers=OWN) as ada, websocket(ws, who=sessions.bob, headers=OWN) as bob:
+        for one in (ada, bob):
+            kinds = [(await one.message())["type"], (await one.message())["type"]]
+            assert sorted(kinds) == ["participant", "session"]
+        await post(f"{home}console/steer/step/", sessions.owner, by="next")
+
+        async def until(socket: object, kind: str, is_it: object) -> dict[str, object]:
+            while True:
+                message: dict[str, object] = await socket.message()  # type: ignore[attr-defined]
+                if message["type"] == kind and is_it(message):  # type: ignore[operator]
+                    return message
+
+        for one in (ada, bob):
+            await until(one, "session", lambda message: message["step"] == "launch")
+        await post(f"{person_page}say/", sessions.owner, text="for Ada alone")
+        told = await until(ada, "participant", lambda message: message["messages"])
+        assert "for Ada alone" in str(told)
+        await post(f"{home}console/steer/say/", sessions.owner, text="for all")
+        heard = await until(bob, "session", lambda message: message["hint"])
+        assert "for Ada alone" not in str(heard)
+        await post(f"{person_page}rename/", sessions.owner, name="Ada L.")
+        await until(ada, "participant", lambda message: message["name"] == "Ada L.")
+        await post(f"{person_page}remove/", sessions.owner)
+        assert await ada.closed() == 4404
+    assert (await get(home, sessions.ada)).status == 401
+
+
+async def test_the_console_shows_requests_for_help_and_presence(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    await post(f"{home}hand/", sessions.ada, up="yes", text="Why?", step="prepare")
+    async with websocket(f"/ws{home}", who=sessions.bob, headers=OWN) as socket:
+        await socket.message()
+
+        async def console() -> str:
+            return (await get(f"{home}console/", sessions.owner)).text
+
+        shown = await console()
+        assert 'data-need="hand"' in shown
+        assert "Why?" in shown
+        await eventually(lambda: _says(console, "1 of 2 present"))
+    assert (await post(f"{home}hand/", sessions.ada, up="yes", text="x" * 501)).status == 400
+    await post(f"{home}hand/", sessions.ada, up="no")
+    assert 'data-need="hand"' not in await console()
+    assert "Why?" not in (await get(f"{home}console/projector/", sessions.owner)).text
+
+
+async def test_invalid_commands_are_refused_with_a_sentence(sessions: TwoSessions) -> None:
+    steer = f"/sessions/{sessions.row.id}/console/steer"
+    table: tuple[tuple[str, dict[str, str], int], ...] = (
+        ("step", {"step": "gone"}, 400),
+        ("pace", {"pace": "fast", "step": "launch"}, 400),
+        ("timer", {"minutes": "x"}, 400),
+        ("timer", {"minutes": "9999"}, 400),
+        ("timer", {"minutes": "nan"}, 400),
+        ("say", {"text": " "}, 400),
+        ("extend", {"hours": "1000"}, 400),
+        ("nonsense", {}, 404),
+        ("timer", {"minutes": "1,5"}, 302),
+        ("pace", {"pace": "gated", "step": "stop"}, 302),
+        ("notes", {"notes": "mine"}, 302),
+    )
+    for what, fields, status in table:
+        assert (await post(f"{steer}/{what}/", sessions.owner, **fields)).status == status, (what, fields)
+    assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner)).status == 409
+    await post(f"{steer}/close/", sessions.owner)
+    assert (await post(f"{steer}/step/", sessions.owner, by="next")).status == 409
+    assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner))["location"] == "/sessions/"
+
+
+@pytest.mark.parametrize(("isolated", "sentence"), [(True, "is an ordinary user of"), (False, "is root on")])
+async def test_the_form_states_what_root_on_a_private_host_is(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch, isolated: bool, sentence: str
+) -> None:
+    async def capacity(*_arguments: object) -> Capacity:
+        return Capacity(0, 5, "memory", isolated=isolated)
+
+    monkeypatch.setattr(views, "capacity", capacity)
+    page = (await get("/sessions/new/", sessions.owner)).text
+    assert re.findall(r"Root on a private host (is .*?) this machine", page) == [sentence]
+
+
+async def test_the_form_creates_a_session(sessions: TwoSessions) -> None:
+    shown = await get("/sessions/new/", sessions.owner)
+    assert "No Docker Engine answers" in shown.text, "the capacity is shown"
+    bad = await post("/sessions/new/", sessions.owner, title="", workshop="host-network")
+    assert (bad.status, "Enter a title" in bad.text) == (400, True)
+    hosts = await post("/sessions/new/", sessions.owner, title="T", workshop="host-network", hosts="person")
+    assert hosts.status == 400
+    made = await post("/sessions/new/", sessions.owner, title="Tuesday", workshop="bridge-and-dns", hours="8")
+    page = await get(made["location"], sessions.owner)
+    assert "Tuesday" in page.text
+    assert "Tuesday" in (await get("/sessions/", sessions.owner)).text
+    assert "Tuesday" not in (await get("/sessions/", sessions.rival)).text
+    assert not await database_sync_to_async(Experiment.objects.exists)()
+
+
+async def test_the_instructor_is_warned_where_only_this_machine_can_open_the_join_address(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_addresses, "reachable_addresses", lambda _state: ("192.0.2.2",))
+    for path in ("/sessions/new/", f"/sessions/{sessions.row.id}/console/"):
+        page = (await get(path, sessions.owner)).text
+        assert "participants on other devices cannot join" in page
+        assert "NETMODES_ALLOWED_HOSTS=&#x27;192.0.2.2&#x27; ./netmodes up --host 0.0.0.0 --port" in page
+        assert "http://192.0.2.2:" in page
+        assert '<a href="/docs/deploying/">' in page
+    shown = (await get(f"/sessions/{sessions.row.id}/console/projector/", sessions.owner)).text
+    assert "Only this machine can open this address." in shown
+
+
+async def test_the_projector_says_when_everyone_has_answered_and_then_why(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    steer, wall, launch = f"{home}console/steer", f"{home}console/projector/", f"{home}steps/launch/"
+    await post(f"{steer}/step/", sessions.owner, by="next")
+
+    async def projected() -> str:
+        return (await get(wall, sessions.owner)).text
+
+    await post(f"{launch}predict/", sessions.ada, choice="1")
+    assert "Everyone has answered." not in await projected()
+    await post(f"{launch}predict/", sessions.bob, choice="0")
+    waiting = await projected()
+    assert "Everyone has answered." in waiting
+    assert "A network namespace has a number" not in waiting, "the explanation waits for the reveal"
+    await post(f"{steer}/reveal/", sessions.owner, step="launch")
+    revealed = await projected()
+    assert "A network namespace has a number" in revealed
+    assert "Ada" not in revealed
+    assert sessions.row.code[:4] in revealed, "latecomers can still join"
+    await post(f"{steer}/close/", sessions.owner)
+    assert sessions.row.code[:4] not in await projected()
+
+
+async def test_the_comparison_for_all_is_on_the_projector(sessions: TwoSessions) -> None:
+    steer = f"/sessions/{sessions.row.id}/console/steer"
+    wall = f"/sessions/{sessions.row.id}/console/projector/"
+    assert 'data-slot="comparison"' not in (await get(wall, sessions.owner)).text
+    experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "none"))
+    await post(f"{steer}/mirror/", sessions.owner, experiment=experiment)
+    assert 'data-slot="comparison"' in (await get(wall, sessions.owner)).text
+    await post(f"{steer}/pointer/", sessions.owner, row="no/such/row")
+    assert 'data-slot="comparison"' in (await get(wall, sessions.owner)).text
