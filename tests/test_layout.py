@@ -95,9 +95,10 @@ def python_files(folder: str) -> list[Path]:
     return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
 
 
-def modules_of_layers() -> list[str]:
-    """The modules of the layers, such as ``core/namespaces/delta.py``."""
-    paths = (path.relative_to(ROOT / "dashboard") for layer in LAYERS for path in python_files(f"dashboard/{layer}"))
+def modules_of_layers(*layers: str) -> list[str]:
+    """The modules of these layers, or of all, such as ``core/namespaces/delta.py``."""
+    folders = [f"dashboard/{layer}" for layer in layers or LAYERS]
+    paths = (path.relative_to(ROOT / "dashboard") for folder in folders for path in python_files(folder))
     return [str(path) for path in paths if not path.name.startswith("__") and path.parent.name not in TESTED_TOGETHER]
 
 
@@ -107,14 +108,17 @@ def own_test(module: str) -> Path:
     return ROOT / "tests" / path.parent / f"test_{path.name}"
 
 
-@pytest.mark.parametrize("module", modules_of_layers())
-def test_a_module_has_a_test_file_at_the_same_path(module: str) -> None:
-    test = own_test(module)
-    if module in NO_OWN_TEST:
-        assert not test.exists(), f"{module} has a test file: remove it from NO_OWN_TEST"
-    else:
-        assert test.exists(), f"write {test.relative_to(ROOT)}, or name in NO_OWN_TEST where {module} is tested"
-        assert re.search(r"^\s*(async )?def test_", test.read_text(), re.MULTILINE), f"{test.name} has no test"
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_module_has_a_test_file_at_the_same_path(layer: str) -> None:
+    modules = modules_of_layers(layer)
+    assert modules
+    for module in modules:
+        test = own_test(module)
+        if module in NO_OWN_TEST:
+            assert not test.exists(), f"{module} has a test file: remove it from NO_OWN_TEST"
+        else:
+            assert test.exists(), f"write {test.relative_to(ROOT)}, or name in NO_OWN_TEST where {module} is tested"
+            assert re.search(r"^\s*(async )?def test_", test.read_text(), re.MULTILINE), f"{test.name} has no test"
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -132,14 +136,11 @@ def test_exceptions_name_files_that_exist() -> None:
     assert sorted(path for path in named if not (ROOT / path).exists()) == []
 
 
-@pytest.mark.parametrize("path", python_files("dashboard"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_is_short_enough_to_read_in_one_sitting(path: Path) -> None:
-    name = str(path.relative_to(ROOT))
-    count = len(path.read_text().splitlines())
-    if name in LONGER:
-        assert count > MAX_LINES, f"{name} is short now: remove it from LONGER"
-    else:
-        assert count <= MAX_LINES, f"{name} has {count} lines: split it by noun"
+def test_a_module_is_short_enough_to_read_in_one_sitting() -> None:
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in python_files("dashboard")}
+    long = {name: count for name, count in lines.items() if count > MAX_LINES}
+    assert {name: count for name, count in long.items() if name not in LONGER} == {}, "split them by noun"
+    assert set(LONGER) <= set(long), "remove what is short now from LONGER"
 
 
 def folders_of_modules() -> list[str]:
@@ -154,15 +155,17 @@ def folders_of_modules() -> list[str]:
     return sorted(map(str, found))
 
 
-@pytest.mark.parametrize("folder", folders_of_modules())
-def test_a_folder_holds_few_enough_modules_to_take_in_at_once(folder: str) -> None:
+def test_a_folder_holds_few_enough_modules_to_take_in_at_once() -> None:
     suffixes = {".py", ".html", ".js", ".mjs", ".css"}
-    names = [path.name for path in (ROOT / folder).iterdir() if path.suffix in suffixes]
-    count = len([name for name in names if not name.startswith(("__init__", "conftest"))])
-    if folder in LARGER:
-        assert count > MAX_MODULES or folder == "dashboard/migrations", f"{folder} is small now: remove it from LARGER"
-    else:
-        assert count <= MAX_MODULES, f"{folder} holds {count} modules: divide it by subject"
+    folders = folders_of_modules()
+    assert set(LARGER) <= set(folders)
+    for folder in folders:
+        names = [path.name for path in (ROOT / folder).iterdir() if path.suffix in suffixes]
+        count = len([name for name in names if not name.startswith(("__init__", "conftest"))])
+        if folder in LARGER:
+            assert count > MAX_MODULES or folder == "dashboard/migrations", f"{folder} is small: remove it from LARGER"
+        else:
+            assert count <= MAX_MODULES, f"{folder} holds {count} modules: divide it by subject"
 
 
 def test_the_documented_tree_is_the_tree() -> None:
@@ -206,13 +209,15 @@ SLEEPERS: dict[str, str] = {
 SLEEP = re.compile(r"\bsleep\s*\(")
 
 
-@pytest.mark.parametrize("path", python_files("tests"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_test_sleeps(path: Path) -> None:
-    lines = [line.strip() for line in path.read_text().splitlines() if SLEEP.search(line)]
-    if str(path.relative_to(ROOT / "tests")) in SLEEPERS:
-        assert len(lines) == 1
-    elif path != Path(__file__).resolve():
-        assert lines == [], "poll with a deadline: tests/support/polling.py"
+def test_no_test_sleeps() -> None:
+    sleeps: dict[str, list[str]] = {}
+    for path in python_files("tests"):
+        lines = [line.strip() for line in path.read_text().splitlines() if SLEEP.search(line)]
+        if lines and path != Path(__file__).resolve():
+            sleeps[str(path.relative_to(ROOT / "tests"))] = lines
+    others = {name: lines for name, lines in sleeps.items() if name not in SLEEPERS}
+    assert others == {}, "poll with a deadline: tests/support/polling.py"
+    assert {name: len(lines) for name, lines in sleeps.items()} == dict.fromkeys(SLEEPERS, 1)
 
 
 def test_no_script_test_waits_for_a_timer() -> None:

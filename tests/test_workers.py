@@ -94,6 +94,17 @@ def test_tests_with_a_browser_stay_in_one_worker_while_there_are_others() -> Non
     _, (one, two) = schedule(browser)
     assert one.given
     assert two.given, "a worker takes what is left"
+    _, (one, two, three) = schedule([*others, *browser], count=3)
+    assert {*one.given, *three.given} >= set(browser)
+    assert two.given == others[:2]
+
+
+@pytest.mark.parametrize(("cores", "count"), [(1, 2), (2, 4), (4, 6), (64, 6)])
+def test_two_workers_per_core_use_the_time_in_which_others_wait(
+    monkeypatch: pytest.MonkeyPatch, cores: int, count: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(cores)))
+    assert workers.worker_count() == count
 
 
 def test_workers_without_files_end() -> None:

@@ -138,6 +138,7 @@ class Environment:
 
 
 def pip_install(python: str, *arguments: str) -> bool:
-    """Installs wheels that the arguments name, with their hashes checked. Returns whether it succeeded."""
+    """Installs wheels that the arguments name, with their hashes checked. Returns whether it succeeded. Python compiles
+    modules when it first imports them; compiling all of them takes as long as the rest of the installation."""
     checked = ("--require-hashes", "--only-binary", ":all:")
-    return run(python, "-m", "pip", "install", "-q", "--no-input", *checked, *arguments)
+    return run(python, "-m", "pip", "install", "-q", "--no-input", "--no-compile", *checked, *arguments)

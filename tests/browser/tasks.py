@@ -39,6 +39,7 @@ class Walk:
     page: Page
     film: Path | None = None
     pictures: Path | None = None
+    measure_s: str = MEASURE_S
     steps: list[str] = field(default_factory=list)
 
     def step(self, text: str) -> None:
@@ -108,7 +109,7 @@ def cost_of_localhost(walk: Walk) -> None:
     walk.press("Launch")
     walk.wait_until_running()
     walk.open_view("Measure")
-    walk.page.get_by_label("Time limit (s)").fill(MEASURE_S)
+    walk.page.get_by_label("Time limit (s)").fill(walk.measure_s)
     walk.press("Measure")
     expect(walk.page.locator("main")).to_have_attribute("data-state", "finished", timeout=DEADLINE_MS)
     walk.see(walk.page.locator("[data-slot=headline]").first, re.compile(r"\w"))

@@ -25,4 +25,4 @@ def test_a_task_ends_with_its_answer_in_view(task: Task, visit: Visit, server: S
         server.launch(modes=list(task.prepared), publish="8080:80")
     visitor = visit(viewport=VIEWPORT)
     visitor.expect(r"Failed to load resource: .* 409 .*/experiments/")
-    perform(task, Walk(visitor.open(server.url)), server)
+    perform(task, Walk(visitor.open(server.url), measure_s="1"), server)

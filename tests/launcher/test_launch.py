@@ -22,12 +22,14 @@ def test_the_data_folder_is_var_unless_another_one_is_chosen(
     assert launch().python == f"{launch().root}/var/venv/bin/python"
 
 
-def test_a_data_folder_is_made_private_and_exported(launch: MakeLaunch) -> None:
+def test_a_data_folder_is_made_private_and_exported(launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     started = launch()
     started.open_data_folder()
     assert stat.S_IMODE(Path(started.data).stat().st_mode) == 0o700
     assert os.environ["NETMODES_DATA_DIR"] == started.data
     assert os.environ["PYTHONPYCACHEPREFIX"] == f"{started.data}/pycache"
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ, "commands would compile their modules at every start"
 
 
 @pytest.mark.parametrize(("mode", "verb"), [(os.X_OK, "enter"), (os.W_OK, "write to")])

@@ -80,8 +80,10 @@ def entries(database: Path) -> list[int]:
 
 @pytest.fixture
 def made(nowhere: Terminal) -> Terminal:
-    """A data folder with a database."""
-    assert nowhere.run("prune", "--days", "1").code == 0
+    """A data folder with a database and a key."""
+    key = nowhere.folder / "secret.key"
+    key.touch(0o600)
+    key.write_text("k" * 64)
     return nowhere
 
 

@@ -27,20 +27,18 @@ def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
     assert engine_host.docker("ps", "-aq") == ""
 
 
-def test_without_json_it_is_a_table_with_bars_and_verdicts(terminal: Terminal) -> None:
-    done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "1.5")
+def test_without_json_it_is_a_table_with_bars_verdicts_and_conditions(terminal: Terminal) -> None:
+    done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "1.5", "--conditions", "ordinary")
     assert done.code == 0, done.err
+    assert "Conditions: ordinary: normal priority, " in done.out
     assert "bridge/published-proxy" in done.out
     assert "█" in done.out
     assert "The time of 1.5 s is up." in done.out
 
 
-def test_ordinary_conditions_are_in_the_text_the_json_and_the_report(terminal: Terminal) -> None:
-    arguments = ("measure", "host", "bridge", "--seconds", "1", "--conditions", "ordinary")
-    said = terminal.run(*arguments)
-    assert said.code == 0, said.err
-    assert "Conditions: ordinary: normal priority, " in said.out
-    done = terminal.run(*arguments, "--save", "--json")
+def test_ordinary_conditions_are_in_the_json_and_the_report(terminal: Terminal) -> None:
+    options = ("--seconds", "1", "--conditions", "ordinary", "--save", "--json")
+    done = terminal.run("measure", "host", "bridge", *options)
     assert done.code == 0, done.err
     found = msgspec.json.decode(done.out, type=Measurement)
     assert (found.options.conditions, found.environment.conditions) == (Conditions.ORDINARY, Conditions.ORDINARY)

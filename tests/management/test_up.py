@@ -134,7 +134,7 @@ def test_a_second_ctrl_c_does_not_abort_the_shutdown(terminal: Terminal, engine_
         pytest.param("wished", marks=pytest.mark.slow),
         pytest.param("first container", marks=pytest.mark.slow),
         "running",
-        "stopping",
+        pytest.param("stopping", marks=pytest.mark.slow),
     ],
 )
 def test_a_start_after_sigkill_adopts_or_removes_all_containers(
@@ -170,6 +170,7 @@ def test_a_start_after_sigkill_adopts_or_removes_all_containers(
         engine_host.docker("rm", "-f", foreign)
 
 
+@pytest.mark.slow
 def test_reap_after_sigkill_removes_all_leftovers_and_nothing_else(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
@@ -287,7 +288,7 @@ def test_pages_are_served_by_an_ordinary_user_without_access_to_docker_or_the_la
     }
     assert refused == {name for name, problem in found["attempts"].items() if problem}
     assert {name for name, problem in found["attempts"].items() if not problem} == {"database"}
-    assert found["pids"] == ["1"], "besides the probe it sees its own process only"
+    assert found["pids"] == ["1"], "apart from the probe it sees its own process only"
     assert set(found["data"]) == {"netmodes.db", "netmodes.db-wal", "netmodes.db-shm", "static", "workshops"}
     # Imports, Markdown and PDF are its work.
     report = Path("dashboard/export/example.json").read_text()

@@ -42,21 +42,21 @@ SECONDS: dict[str, int] = {
     "tests/browser/test_widths.py": 25,
     "tests/browser/operations/": 35,
     "tests/browser/experiments/test_views.py": 50,
-    "tests/browser/accessibility/test_keyboard_only.py": 50,
+    "tests/browser/accessibility/test_keyboard_only.py": 30,
     "tests/browser/experiments/test_above_the_fold.py": 25,
     "tests/management/faults/": 35,
     "tests/docs/test_typed.py": 60,
     "tests/engine/hosts/test_escapes.py": 50,
-    "tests/management/test_up.py": 50,
-    "tests/management/test_backup.py": 40,
+    "tests/management/test_up.py": 35,
+    "tests/management/test_backup.py": 25,
     "tests/management/test_compare.py": 40,
     "tests/lab/claims/test_executor.py": 40,
-    "tests/browser/terminal/test_terminal.py": 40,
+    "tests/browser/terminal/test_terminal.py": 30,
     "tests/browser/experiments/test_live.py": 40,
     "tests/browser/training/test_sessions.py": 35,
     "tests/browser/accessibility/test_accessibility.py": 30,
-    "tests/browser/test_tasks.py": 40,
-    "tests/browser/experiments/test_presets.py": 30,
+    "tests/browser/test_tasks.py": 25,
+    "tests/browser/experiments/test_presets.py": 25,
     "tests/browser/training/": 30,
     "tests/browser/workshops/test_workshop.py": 30,
     "tests/browser/measurements/": 30,
@@ -103,8 +103,9 @@ def seconds_of(scope: str) -> int:
 
 
 def worker_count() -> int:
-    """The number of workers: one per core, at least two, at most six. Each runs an engine and a browser."""
-    return min(6, max(2, len(os.sched_getaffinity(0))))
+    """The number of workers: two per core, because a test waits for engines and pages for about half of its time; at
+    most six, each with an engine and a server."""
+    return min(6, 2 * len(os.sched_getaffinity(0)))
 
 
 class Scheduler(LoadScopeScheduling):

@@ -29,7 +29,7 @@ STATES = ("running", "partly running", "failed", "ended")
 def try_and_measure(server: Server, experiment: str) -> None:
     """The answer of this experiment is as long as it gets: its requests and its headline are sentences of it."""
     server.api(f"experiments/{experiment}/try?multicast=true", {})
-    run = str(server.api("measurements", {"experiment": experiment, "seconds": 5})["id"])
+    run = str(server.api("measurements", {"experiment": experiment, "seconds": 1})["id"])
     until(lambda: server.api(f"measurements/{run}")["run"]["state"] == "finished", MEASURED_S)
 
 

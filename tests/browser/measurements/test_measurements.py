@@ -44,6 +44,11 @@ def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show)
     walk_to(page, "Time limit (s)")
     page.keyboard.press("Control+A")
     page.keyboard.type("120")
+    # At a rate the processors are free between requests, for the rest of this test and for other tests.
+    walk_to(page, "Payload, rate, load, names")
+    page.keyboard.press("Enter")
+    walk_to(page, "Requests per second")
+    page.keyboard.type("200")
     walk_to(page, "Measure")
     page.keyboard.press("Enter")
     page.wait_for_url("**/measurements/*/")
@@ -137,7 +142,7 @@ def test_the_keyboard_and_the_pointer_read_the_values_of_a_chart(
     expect(chart.locator(".cursor")).to_have_attribute("visibility", "visible")
     box = chart.locator("svg.chart").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
     expect(slider).not_to_have_attribute("aria-valuetext", second)
     assert violations(page) == []
 

@@ -6,7 +6,6 @@ import random
 import statistics
 
 import pytest
-import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,6 +118,8 @@ def test_resampled_medians_are_those_of_the_plain_bootstrap(values: list[float],
 @pytest.mark.parametrize("size", [8, 10, 20, 30, 100, 1000])
 @pytest.mark.parametrize("confidence", [0.95, 0.99])
 def test_few_samples_ask_for_the_confidence_of_students_quantile(size: int, confidence: float) -> None:
+    import scipy.stats  # here: every worker imports this file, and this takes a second
+
     t = scipy.stats.t.ppf((1 + confidence) / 2, size - 1)
     expected = 1 - 2 * scipy.stats.norm.cdf(-t * (size / (size - 1)) ** 0.5)
     assert small_sample_confidence(confidence, size) == pytest.approx(expected, abs=5e-4)
@@ -132,6 +133,8 @@ def test_with_fewer_than_three_samples_all_of_the_bootstrap_is_the_interval() ->
 
 @pytest.mark.parametrize("size", [6, 7, 12, 30, 101, 500, 501, 2000])
 def test_the_interval_by_ranks_is_that_of_scipy(size: int) -> None:
+    import scipy.stats
+
     values = [random.Random(size).lognormvariate(3, 1) for _ in range(size)]
     expected = scipy.stats.quantile_test(values, p=0.5).confidence_interval(0.95)
     found = rank_interval(values)
@@ -153,6 +156,8 @@ def test_five_values_have_no_interval_by_ranks_and_six_have() -> None:
 @pytest.mark.parametrize("size", [3, 4, 5, 6, 12])
 def test_students_quantile_is_expanded_to_the_third_order(size: int) -> None:
     """Abramowitz and Stegun, 26.7.5: coefficients of z, z^3, z^5, z^7 for each power of 1/df."""
+    import scipy.stats
+
     z, df = scipy.stats.norm.ppf(0.975), size - 1
     orders = ((1, 4, (1, 1, 0, 0)), (2, 96, (3, 16, 5, 0)), (3, 384, (-15, 17, 19, 3)))
     t = z + sum(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from dashboard.core.measurements.measurement import Block, Options, Stop
 from dashboard.core.measurements.statistics import Interval, median
@@ -107,6 +106,8 @@ def test_stopping_when_the_interval_is_narrow_leaves_its_coverage_and_alarms_alo
 
 
 def test_scipy_finds_the_same_interval() -> None:
+    import scipy.stats  # here: every worker imports this file, and this takes a second
+
     source = np.random.default_rng(3)
     differences = source.normal(1.0, 0.8, 41).tolist()
     ours = median_interval(differences, random.Random(1), rounds=20_000)
@@ -119,6 +120,8 @@ def test_scipy_finds_the_same_interval() -> None:
 
 
 def test_the_interval_is_about_as_wide_as_that_of_the_sign_test() -> None:
+    import scipy.stats
+
     source = np.random.default_rng(8)
     ratios = []
     for number in range(40):
