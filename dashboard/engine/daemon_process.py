@@ -9,8 +9,6 @@ from pathlib import Path
 from dashboard.core.experiments.engine_kind import EngineKind
 
 DAEMONS = frozenset({"dockerd", "balenad"})
-#: The service, or the systemd that started it or will start it on demand, in the same network namespace.
-PODMAN_SERVICES = frozenset({"podman", "systemd"})
 PROC = Path("/proc")
 #: In the environment of what RootlessKit starts.
 STATE_DIR = b"ROOTLESSKIT_STATE_DIR="
@@ -27,15 +25,31 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Whether this is Podman's service. Without root it executes itself again, as /proc/self/exe (podman,
-    pkg/rootless): then only its first argument names it."""
-    if _comm(pid) in PODMAN_SERVICES:
+    """Whether this is Podman's service, or the systemd that started it or will start it on demand, in the same network
+    namespace. Without root the service executes itself again, as /proc/self/exe (podman, pkg/rootless): then only its
+    first argument names it."""
+    return _comm(pid) == "systemd" or _is_named_podman(pid)
+
+
+def _is_named_podman(pid: int) -> bool:
+    if _comm(pid) == "podman":
         return True
     try:
         first = (PROC / str(pid) / "cmdline").read_bytes().partition(b"\0")[0]
     except OSError:
         return False
     return first.rpartition(b"/")[2] == b"podman"
+
+
+def _before_reexecution(pid: int) -> int:
+    """The process that executed Podman's service again, or the service itself. Threads of a service without root enter
+    the namespaces of its networks, rootless-netns, and its first thread may stay there (setns(2)): then /proc/PID shows
+    these. Its parent, which waits for it, stays in the machine's."""
+    try:
+        parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return pid
+    return parent if _is_named_podman(parent) else pid
 
 
 def _pid_from_file() -> int:
@@ -91,7 +105,7 @@ def find_daemon(endpoint: str, kind: EngineKind = EngineKind.DOCKER, timeout_s: 
     if pid <= 0:
         return None
     if kind is EngineKind.PODMAN:
-        return pid if _is_podman(pid) else None
+        return _before_reexecution(pid) if _is_podman(pid) else None
     if _comm(pid) in DAEMONS:
         return pid
     return running_daemon() if pid == 1 else None

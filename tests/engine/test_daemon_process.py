@@ -79,6 +79,23 @@ def test_podmans_service_and_the_systemd_that_starts_it_stand_for_the_engine(
         assert find_daemon(endpoint) is None
 
 
+@pytest.mark.parametrize(("parent", "found"), [("podman", 7), ("systemd", None)])
+def test_the_process_that_executed_podman_again_stays_in_the_machines_namespaces(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, parent: str, found: int | None
+) -> None:
+    """Its child's first thread may stay in those of the networks."""
+    for pid, name, stat in ((os.getpid(), "exe", f"{os.getpid()} (a) exe) S 7 1"), (7, parent, "7 (x) S 1 1")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "comm").write_text(f"{name}\n")
+        (tmp_path / str(pid) / "stat").write_text(stat)
+        (tmp_path / str(pid) / "cmdline").write_text("/usr/bin/podman\0system\0" if name == "exe" else f"{name}\0")
+    monkeypatch.setattr(daemon_process, "PROC", tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "podman.sock"))
+        server.listen()
+        assert find_daemon(f"unix://{tmp_path}/podman.sock", EngineKind.PODMAN) == (found or os.getpid())
+
+
 def _runs(pid: int, program: str) -> bool:
     # The name is that of the program some microseconds before its environment can be read.
     started = bool(Path(f"/proc/{pid}/environ").read_bytes())
