@@ -110,6 +110,13 @@ def docker(facts: EngineFacts) -> None:
 
 
 @pytest.fixture
+def machine_network(engine_host: PrivateEngine, facts: EngineFacts) -> None:
+    """Skips the test if host mode is refused, or is not the machine's network and its LAN."""
+    if facts.rootless_network or "name=userns" in engine_host.docker("info", "--format", "{{json .SecurityOptions}}"):
+        pytest.skip("this engine has no host mode, or its host mode is not the machine's network")
+
+
+@pytest.fixture
 def usual_paths(facts: EngineFacts, docker: None) -> None:
     """Skips the test on an engine that publishes in another way than with docker-proxy and nat rules on the machine."""
     options = facts.options

@@ -14,6 +14,7 @@ from tests.support.fakes import FakeEngine, make_info
 from tests.support.private_engine import PrivateEngine
 
 
+@pytest.mark.usefixtures("machine_network")
 async def test_a_real_engine_is_described(engine_host: PrivateEngine) -> None:
     engine = DockerEngine(engine_host.endpoint)
     found = await examine(engine, private=True)

@@ -14,6 +14,7 @@ CHOSEN = ("host-shares-netns", "discarded-publish", "sysctl-refused")
 
 
 @pytest.mark.usefixtures("docker")
+@pytest.mark.usefixtures("machine_network")
 def test_json_is_one_document_and_nothing_is_left(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("claims", *CHOSEN, "--json")
     assert done.code == 0, done.err
@@ -25,6 +26,7 @@ def test_json_is_one_document_and_nothing_is_left(terminal: Terminal, engine_hos
     assert engine_host.docker("ps", "-aq") == ""
 
 
+@pytest.mark.usefixtures("machine_network")
 def test_text_has_statements_evidence_and_a_count(terminal: Terminal) -> None:
     done = terminal.run("claims", "host-no-address")
     assert done.code == 0, done.err

@@ -81,6 +81,7 @@ async def test_a_remote_engine_is_not_testable(fake: FakeEngine) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("machine_network")
 async def test_the_lan_has_a_route_for_one_request(testbed: EngineTestbed) -> None:
     await testbed.serve_on_machine("{machine}", 8123)
     for _ in range(2):

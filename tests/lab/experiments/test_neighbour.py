@@ -114,7 +114,7 @@ async def test_a_port_published_on_loopback_is_refused_from_outside(lab_harness:
     assert await curl(lab_harness, identity, published.url) == 7
 
 
-@pytest.mark.usefixtures("docker")
+@pytest.mark.usefixtures("usual_paths")
 async def test_without_a_private_host_there_is_no_neighbour(lab_harness: LabHarness) -> None:
     context = lab_harness.context
     assert find_neighbour(context)

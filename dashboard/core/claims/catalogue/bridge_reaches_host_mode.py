@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
 LINES = (
     "docker run -d --name web --network host -e NETMODES_PORT=8154 IMAGE",
@@ -20,4 +21,5 @@ CLAIM = Claim(
     lines=(*LINES, "docker exec client wget -O- http://GATEWAY:8154/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"-e NETMODES_PORT=8154": "-e NETMODES_PORT=8154 -e NETMODES_ADDRESS=127.0.0.1"},
+    otherwise=(Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),),
 )

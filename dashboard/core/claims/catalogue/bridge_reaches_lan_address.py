@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
 LINES = (
     "python3 -m http.server --bind {machine} 8151",
@@ -21,4 +22,5 @@ CLAIM = Claim(
     lines=(*LINES, "docker exec client wget -O- http://{machine}:8151/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--name client IMAGE": "--name client --network none IMAGE"},
+    otherwise=(Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
 LINES = (
     "python3 -m http.server --bind 0.0.0.0 8150",
@@ -21,4 +22,5 @@ CLAIM = Claim(
     lines=(*LINES, "docker exec client wget -O- http://GATEWAY:8150/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"0.0.0.0": "127.0.0.1"},  # noqa: S104  the word of a line
+    otherwise=(Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),),
 )

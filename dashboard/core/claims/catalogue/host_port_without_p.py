@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
 from dashboard.core.claims.extract import describe_listeners, listeners_on
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -44,4 +45,5 @@ CLAIM = Claim(
     lines=(LINE, "curl http://127.0.0.1/", "ss -Hltnp 'sport = :80'"),
     needs=frozenset({Need.PORT_80}),
     mutation={"--network host": "--network bridge"},
+    otherwise=(Expectation(ROOTLESS_PODMAN, not_testable="Without root a program in host mode cannot bind port 80."),),
 )

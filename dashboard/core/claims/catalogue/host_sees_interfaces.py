@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import States, observe_states
@@ -32,6 +32,7 @@ CLAIM = Claim(
     judge=judge,
     lines=(FIRST, LINE),
     otherwise=(
+        Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),
         Expectation(
             PODMAN,
             statement="A container in host mode sees the machine's interfaces: podman0, every podmanN and the veth "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -26,6 +26,9 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 8130:80": "--network host -e NETMODES_PORT=8130"},
     otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN, not_testable="Without root rootlessport listens on the machine, so INPUT applies."
+        ),
         Expectation(
             EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."
         ),

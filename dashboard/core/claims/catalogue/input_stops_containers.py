@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
 LINES = (
     "python3 -m http.server --bind 0.0.0.0 8142",
@@ -23,4 +24,5 @@ CLAIM = Claim(
     lines=(*LINES, "docker exec client wget -O- http://GATEWAY:8142/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"-I INPUT": "-I FORWARD"},
+    otherwise=(Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -22,6 +22,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={" -e NETMODES_ADDRESS=127.0.0.1": ""},
     otherwise=(
+        Expectation(ROOTLESS_PODMAN, not_testable="Without root rootlessport accepts every connection."),
         Expectation(
             EngineCondition(iptables=False), not_testable="With iptables=false docker-proxy accepts every connection."
         ),

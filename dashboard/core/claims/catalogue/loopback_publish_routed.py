@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Response, Testbed
@@ -46,6 +46,12 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 127.0.0.1:8196:80": "-p 8196:80"},
     otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            statement="Another machine that routes packets for 127.0.0.1 to this one cannot use a port published on "
+            "127.0.0.1: rootlessport listens there, and nothing translates.",
+            judge=judge,
+        ),
         Expectation(
             PODMAN,
             statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "

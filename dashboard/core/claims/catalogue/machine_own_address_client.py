@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.modes import MACHINE
@@ -21,6 +21,10 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 8163:80": "-p 127.0.0.1:8163:80"},
     otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            not_testable="Without root rootlessport forwards: the server sees an address of its own network.",
+        ),
         Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
         Expectation(
             EngineCondition(rootless_network="pasta"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 
@@ -24,6 +24,10 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network bridge": "--network host"},
     otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            not_testable="Without root pasta sends a container's requests as a program of the machine, so OUTPUT applies.",
+        ),
         Expectation(
             EngineCondition(iptables=False),
             not_testable="With iptables=false nothing masquerades, so no response returns.",

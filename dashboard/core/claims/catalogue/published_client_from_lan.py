@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -23,6 +23,10 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 8144:80": "-p 127.0.0.1:8144:80"},
     otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            not_testable="Without root rootlessport forwards: the server sees an address of its own network.",
+        ),
         Expectation(
             EngineCondition(iptables=False),
             statement="With iptables=false every request goes through docker-proxy: the server sees the gateway of "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
 from dashboard.core.claims.judges import judge_stripped
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.observers import observe_files
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
@@ -20,4 +21,10 @@ CLAIM = Claim(
     lines=("cat /etc/resolv.conf", LINE, "docker exec ID cat /etc/resolv.conf"),
     needs=frozenset({Need.ALONE}),
     mutation={"--network bridge": "--network host"},
+    otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            not_testable="Without root pasta's resolver 169.254.1.1 takes the place of the loopback ones.",
+        ),
+    ),
 )

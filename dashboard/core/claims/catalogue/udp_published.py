@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import EngineCondition
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS
 from dashboard.core.claims.judges import judge_arrived
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
@@ -26,6 +26,10 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"8185:8185/udp": "8185:8185/tcp"},
     otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            not_testable="Without root rootlessport forwards: the server sees an address of its own network.",
+        ),
         Expectation(
             EngineCondition(iptables=False),
             not_testable="With iptables=false docker-proxy serves datagrams as well, from the gateway.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
 from dashboard.core.claims.judges import judge_no_names
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.observers import observe_vpn_name
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
@@ -24,4 +25,10 @@ CLAIM = Claim(
     ),
     needs=frozenset({Need.ALONE}),
     mutation={"--network bridge": "--network host"},
+    otherwise=(
+        Expectation(
+            ROOTLESS_PODMAN,
+            not_testable="Without root pasta forwards lookups to the machine's resolver, on loopback too.",
+        ),
+    ),
 )
