@@ -30,7 +30,8 @@ class DaemonOptions:
 class EngineFacts:
     """The facts about an engine that decide what claims expect. ``api`` is the version that requests use;
     ``bridge_ipv6``: the default bridge has IPv6; ``rootless_network``: RootlessKit's network driver, empty for engines
-    that run as root or without RootlessKit; ``rootless``: an ordinary user runs it."""
+    that run as root or without RootlessKit; ``rootless``: an ordinary user runs it; ``firewalld``: it adds its bridges
+    to zones of firewalld."""
 
     version: Version = UNKNOWN_VERSION
     api: Version = UNKNOWN_VERSION
@@ -39,6 +40,7 @@ class EngineFacts:
     kind: EngineKind = EngineKind.DOCKER
     rootless_network: str = ""
     rootless: bool = False
+    firewalld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class EngineCondition:
     bridge_ipv6: bool | None = None
     rootless_network: str | None = None
     rootless: bool | None = None
+    firewalld: bool | None = None
 
     def matches(self, facts: EngineFacts) -> bool:
         """Whether the engine belongs to the set."""
@@ -71,6 +74,7 @@ class EngineCondition:
                 self.bridge_ipv6 is None or facts.bridge_ipv6 is self.bridge_ipv6,
                 self.rootless_network is None or facts.rootless_network == self.rootless_network,
                 self.rootless is None or facts.rootless is self.rootless,
+                self.firewalld is None or facts.firewalld is self.firewalld,
             )
         )
 
@@ -87,6 +91,7 @@ class EngineCondition:
             *(f"with {name}={str(value).lower()}" for name, value in options.items() if value is not None),
             f"with gateway mode {self.gateway_mode}" if self.gateway_mode else "",
             f"on a rootless engine with {self.rootless_network}" if self.rootless_network else "",
+            "with firewalld" if self.firewalld else "",
             {None: "", True: "with IPv6 on the default bridge", False: "without IPv6 on the default bridge"}[
                 self.bridge_ipv6
             ],
@@ -97,6 +102,9 @@ class EngineCondition:
 #: Podman behind Docker's API.
 PODMAN = EngineCondition(kind=EngineKind.PODMAN)
 ROOTLESS_PODMAN = EngineCondition(kind=EngineKind.PODMAN, rootless=True)
+FIREWALLD = EngineCondition(firewalld=True)
+#: Why there is no statement about it.
+FIREWALLD_ZONE = "firewalld rejects what other machines send to programs of the machine: its zone does not admit it."
 SLIRP4NETNS = EngineCondition(rootless_network="slirp4netns")
 #: Why there is no statement about them.
 SLIRP4NETNS_LOOPBACK = "A published port answers at 127.0.0.1 of RootlessKit's namespace only."
@@ -150,8 +158,9 @@ def facts_of(
     bridge_ipv6: bool,
     rootless_network: str = "",
     rootless: bool = False,
+    firewalld: bool = False,
 ) -> EngineFacts:
     """The facts, from texts in an engine's responses."""
     return EngineFacts(
-        parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network, rootless
+        parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network, rootless, firewalld
     )

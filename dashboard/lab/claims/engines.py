@@ -164,6 +164,7 @@ async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
         bridge_ipv6=ipv6,
         rootless_network=network,
         rootless=info.rootless,
+        firewalld="firewalld" in info.firewall_backend.split("+"),
     )
 
 

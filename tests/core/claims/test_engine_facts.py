@@ -36,6 +36,7 @@ USUAL = DaemonOptions(userland_proxy=True, iptables=True, gateway_mode="nat", ic
         ({"bridge_ipv6": True}, {"bridge_ipv6": True}, {"bridge_ipv6": False}),
         ({"rootless_network": "slirp4netns"}, {"rootless_network": "slirp4netns"}, {"rootless_network": "pasta"}),
         ({"rootless_network": "slirp4netns"}, {"rootless_network": "slirp4netns"}, {}),
+        ({"firewalld": True}, {"firewalld": True}, {"firewalld": False}),
         ({"rootless": True}, {"rootless": True}, {"rootless": False}),
         (
             {"bridge_ipv6": True, "before": (25, 0)},
@@ -62,6 +63,7 @@ def test_an_engine_matches_if_every_given_field_does_and_an_unknown_fact_never_d
         (EngineCondition(icc=False), "with icc=false"),
         (EngineCondition(gateway_mode="routed"), "with gateway mode routed"),
         (EngineCondition(bridge_ipv6=True), "with IPv6 on the default bridge"),
+        (EngineCondition(firewalld=True), "with firewalld"),
         (EngineCondition(rootless_network="slirp4netns"), "on a rootless engine with slirp4netns"),
         (
             EngineCondition(iptables=False, bridge_ipv6=False),

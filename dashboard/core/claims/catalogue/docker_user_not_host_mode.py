@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -23,6 +23,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={"-I DOCKER-USER": "-I INPUT"},
     otherwise=(
+        Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),
         Expectation(
             EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it has no DOCKER-USER."
         ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name web --network host -e NETMODES_PORT=8145 IMAGE",)
@@ -18,4 +19,5 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://{machine}:8145/  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"-e NETMODES_PORT=8145": "-e NETMODES_PORT=8145 -e NETMODES_ADDRESS=127.0.0.1"},
+    otherwise=(Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),),
 )

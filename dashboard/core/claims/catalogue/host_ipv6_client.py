@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
 
 LINES = ("docker run -d --name web --network host -e NETMODES_PORT=8147 IMAGE",)
@@ -18,4 +19,5 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://[2001:db8::2]:8147/  # on another machine"),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"--network host -e NETMODES_PORT=8147": "-p 8147:80"},
+    otherwise=(Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),),
 )

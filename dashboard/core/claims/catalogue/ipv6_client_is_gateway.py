@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -21,6 +21,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"-p 8146:80": "--network host -e NETMODES_PORT=8146"},
     otherwise=(
+        Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),
         Expectation(
             EngineCondition(bridge_ipv6=True),
             statement="Over IPv6 a server on a bridge with IPv6 sees the real client of a published port.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS
 from dashboard.core.claims.judges import judge_arrived
-from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.observers import observe_datagram
 from dashboard.core.claims.testbed import NEIGHBOUR
 
@@ -23,4 +24,5 @@ CLAIM = Claim(
     ),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network host": "--network bridge"},
+    otherwise=(Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),),
 )
