@@ -79,7 +79,7 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
     if archive.exists():
         return archive
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _build_lock(cache):
+    with build_lock(cache):
         if archive.exists():
             return archive
         for tool in ("apt-get", "apt-cache", "dpkg-deb"):
@@ -100,7 +100,7 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
 
 
 @contextmanager
-def _build_lock(cache: Path) -> Iterator[None]:
+def build_lock(cache: Path) -> Iterator[None]:
     """Allow one build at a time among all threads and processes that share the folder and its package lists."""
     with _building, (cache / ".lab-image.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -122,12 +122,39 @@ def _run(command: list[str], folder: Path) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
+def download_packages(names: list[str], folder: Path, cache: Path) -> list[Path]:
+    """Download packages by name into ``folder``. Raises LabImageUnavailableError if the archive does not answer."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise LabImageUnavailableError(f"{', '.join(names)}: apt-get and dpkg-deb are needed to get the package.")
+
+    def fetch(options: list[str]) -> list[Path]:
+        _run(["apt-get", "-qq", *options, "download", *names], folder)
+        return sorted(folder.glob("*.deb"))
+
+    return _with_lists(folder, cache, fetch, lambda _text, _fraction: None)
+
+
+def unpack(package: Path, folder: Path) -> None:
+    """Unpack a package into a folder. Raises LabImageUnavailableError."""
+    _run(["dpkg-deb", "-x", str(package), str(folder)], package.parent)
+
+
 def _download(folder: Path, cache: Path, progress: Callable[[str, float | None], None]) -> list[Path]:
-    """Download the packages, with the machine's package lists or, if these are missing or old, with fresh ones."""
-    options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
     progress("Finding nginx and its libraries among the distribution's packages", 0.05)
+    return _with_lists(folder, cache, lambda options: _fetch(folder, options, progress), progress)
+
+
+def _with_lists(
+    folder: Path,
+    cache: Path,
+    fetch: Callable[[list[str]], list[Path]],
+    progress: Callable[[str, float | None], None],
+) -> list[Path]:
+    """Download packages, with the machine's package lists or, if these are missing or old, with fresh ones. ``fetch``
+    gets the options of apt."""
+    options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
     try:
-        return _fetch(folder, options, progress)
+        return fetch(options)
     except LabImageUnavailableError:
         lists = cache / "apt-lists"
         (lists / "partial").mkdir(parents=True, exist_ok=True)
@@ -139,10 +166,10 @@ def _download(folder: Path, cache: Path, progress: Callable[[str, float | None],
     progress("Reading the distribution's package lists", None)
     try:
         _run(["apt-get", "-qq", *options, "update"], folder)
-        return _fetch(folder, options, progress)
+        return fetch(options)
     except LabImageUnavailableError as error:
         raise LabImageUnavailableError(
-            f"The lab image cannot be built: the package archive does not answer ({error}). "
+            f"Packages cannot be downloaded: the package archive does not answer ({error}). "
             "Check the network and run `apt-get update`, or load an image with `docker load`."
         ) from error
 

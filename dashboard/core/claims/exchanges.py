@@ -177,7 +177,7 @@ def judge_exchanges(*expected: Expected, matched: bool | None = None) -> Callabl
 
     def judge(observed: Exchanges) -> Judgement:
         for (request, response), wanted in zip(observed.responses, expected, strict=True):
-            if reason := _differs(request, response, wanted, observed):
+            if reason := differs_from(request, response, wanted, observed):
                 return differs(reason, *observed.evidence)
         if matched is not None and any((count > 0) is not matched for _rule, count in observed.packets):
             return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
@@ -186,7 +186,7 @@ def judge_exchanges(*expected: Expected, matched: bool | None = None) -> Callabl
     return judge
 
 
-def _differs(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
+def differs_from(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
     """How a response differs from what is expected; empty if it does not."""
     if not wanted.answered:
         return f"{request}: the connection was accepted." if response.connected else ""

@@ -282,8 +282,9 @@ class Testbed(Protocol):
         """The memory that these processes use, with shared pages divided among them (proc(5), smaps_rollup: Pss)."""
         ...
 
-    async def start_engine(self, line: str) -> Testbed:
-        """``dockerd …`` with options, on another private host that ends with the claim; returns its testbed."""
+    async def start_engine(self, line: str, setup: str = "") -> Testbed:
+        """``dockerd …`` with options, on another private host that ends with the claim; returns its testbed. ``setup``
+        names a program that is started before it: firewalld."""
         ...
 
     async def write_file(self, path: str, text: str) -> None:

@@ -181,11 +181,15 @@ async def open_engine(
 
 
 async def start_private_engine(
-    stack: AsyncExitStack, data_dir: Path, watches: WatchPool, daemon: Mapping[str, Any] | None = None
+    stack: AsyncExitStack,
+    data_dir: Path,
+    watches: WatchPool,
+    daemon: Mapping[str, Any] | None = None,
+    setup: str = "",
 ) -> ClaimEngine:
-    """A private host for this run, removed when ``stack`` closes; ``daemon`` has more options for its daemon.json.
-    Raises PrivateHostError or EngineError if it fails."""
-    host = await private_host.start(data_dir, die_with_parent=True, daemon=daemon)
+    """A private host for this run, removed when ``stack`` closes; ``daemon`` has more options for its daemon.json,
+    ``setup`` names how it is started instead of as configured. Raises PrivateHostError or EngineError if it fails."""
+    host = await private_host.start(data_dir, die_with_parent=True, daemon=daemon, setup=setup or None)
     stack.push_async_callback(private_host.stop, host)
     engine = DockerEngine(host.endpoint, timeout_s=30)
     stack.push_async_callback(engine.close)

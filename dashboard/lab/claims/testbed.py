@@ -172,14 +172,14 @@ class EngineTestbed(TestbedReader):
         if code != 0:
             raise NotTestableError(f"{self._text(line)} failed: {output.strip()}")
 
-    async def start_engine(self, line: str) -> EngineTestbed:
+    async def start_engine(self, line: str, setup: str = "") -> EngineTestbed:
         """Starts a private host with these options of dockerd; ``close`` ends it."""
         if self._target.data_dir is None:
             raise NotTestableError("Private hosts cannot be started here.")
         options = daemon_options(shlex.split(self._text(line))[1:])
         try:
             target = await start_private_engine(
-                self._engines, self._target.data_dir, self._target.watches, daemon=options
+                self._engines, self._target.data_dir, self._target.watches, daemon=options, setup=setup
             )
         except UNAVAILABLE as error:
             raise NotTestableError(f"It needs a private host: {error}") from error

@@ -27,6 +27,7 @@ from dashboard.engine.decoding import container_facts
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab.claims.engines import ClaimEngine
+from dashboard.lab.claims.testbed_firewalls import firewall_command
 from dashboard.lab.claims.testbed_servers import request_abstract
 from dashboard.lab.claims.testbed_traffic import send_datagram, transfer
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
@@ -226,6 +227,8 @@ class TestbedReader:
         argv = shlex.split(self._text(command))
         if isinstance(place, Container):
             return await self._target.engine.execute(place.id, argv)
+        if place == MACHINE:
+            argv = await firewall_command(self._target, argv)
         async with self._namespace(place) as namespace:
             return await _run_tool(namespace, argv)
 

@@ -71,7 +71,7 @@ class RecordingTestbed:
         self.calls.append(("routed", address, port))
         return self._response
 
-    async def start_engine(self, line: str) -> RecordingTestbed:
+    async def start_engine(self, line: str, _setup: str = "") -> RecordingTestbed:
         self.calls.append(("engine", line))
         return self
 

@@ -20,6 +20,10 @@ QUESTIONS = (
         "port, or publish on 127.0.0.1.",
         claims=(
             "input-not-published",
+            "ufw-published-open",
+            "ufw-docker-user",
+            "firewalld-published-open",
+            "firewalld-docker-user",
             "docker-user-stops-published",
             "docker-user-sees-container-port",
             "docker-user-original-port",
@@ -50,6 +54,8 @@ QUESTIONS = (
         "A firewall that denies by default blocks host mode until you allow the port.",
         claims=(
             "input-stops-host-mode",
+            "ufw-stops-host-mode",
+            "firewalld-stops-host-mode",
             "docker-user-not-host-mode",
             "output-stops-host-mode",
             "output-not-bridge",

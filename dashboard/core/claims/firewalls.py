@@ -1,0 +1,84 @@
+"""Observes firewall programs: their commands, requests, and the counters of the rules that drop packets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from dashboard.core.claims.exchanges import Ask, Exchanges, Expected, count_packets, differs_from, exchange, run_script
+from dashboard.core.claims.model import Judgement, differs, holds
+from dashboard.core.claims.testbed import Container, NotTestableError, Observe, Testbed
+from dashboard.core.modes import MACHINE
+from dashboard.core.paths.drops import Drop, read_drops
+
+PROGRAMS = ("ufw ", "firewall-cmd ")
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallExchange:
+    """A request with the firewall in force: the response, the rules that dropped packets during it, and what the
+    program prints of its state."""
+
+    exchanges: Exchanges = field(default_factory=Exchanges)
+    drops: tuple[Drop, ...] = ()
+    status: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The responses, the counters that moved, and the output of the program."""
+        moved = tuple(f"{drop.rule} dropped {drop.packets} packets" for drop in self.drops)
+        return (*self.exchanges.evidence, *(moved or ("no rule dropped a packet",)), *self.status)
+
+
+def observe_firewall(daemon: str, lines: Sequence[str], status: str, ask: Ask, setup: str = "") -> Observe:
+    """Executes the lines on an engine that is started as the line ``daemon`` says, with the firewall ``setup``, so that
+    nothing of the firewall is left; sends the request and reads the counters before and after it, and then ``status``,
+    a command of the firewall that prints its state."""
+
+    async def observe(testbed: Testbed) -> FirewallExchange:
+        other = await testbed.start_engine(daemon, setup)
+        containers: dict[str, Container] = {}
+        for line in lines:
+            if line.startswith(PROGRAMS):
+                code, output = await other.execute(MACHINE, line)
+                if code != 0:
+                    raise NotTestableError(f"{line} failed: {output.strip()}")
+            else:
+                containers |= await run_script(other, [line])
+        before = await _rules(other)
+        exchanges = await exchange(other, (), ask)
+        drops = read_drops(before, await _rules(other))
+        exchanges = replace(exchanges, packets=await count_packets(other, lines))
+        _code, shown = await other.execute(MACHINE, status)
+        return FirewallExchange(exchanges, drops, (f"$ {status}", *_without_blanks(shown)))
+
+    return observe
+
+
+async def _rules(testbed: Testbed) -> list[str]:
+    _code, output = await testbed.execute(MACHINE, "iptables-save -c")
+    return output.splitlines()
+
+
+def _without_blanks(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def judge_firewall(
+    expected: Expected, dropping: str = "", *, matched: bool | None = None
+) -> Callable[[FirewallExchange], Judgement]:
+    """Holds if the response is as expected, a rule with ``dropping`` in its text dropped packets, if it is not empty,
+    and, unless ``matched`` is None, the rules with a comment matched packets or none."""
+
+    def judge(observed: FirewallExchange) -> Judgement:
+        for request, response in observed.exchanges.responses:
+            if reason := differs_from(request, response, expected, observed.exchanges):
+                return differs(reason, *observed.evidence)
+        rules = [drop.rule for drop in observed.drops]
+        if dropping and not any(dropping in rule for rule in rules):
+            return differs(f"No rule of {dropping} dropped a packet.", *observed.evidence)
+        if matched is not None and any((count > 0) is not matched for _rule, count in observed.exchanges.packets):
+            return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
+        return holds(*observed.evidence)
+
+    return judge

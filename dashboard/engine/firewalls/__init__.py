@@ -1,0 +1,1 @@
+"""Firewall programs for private hosts."""

@@ -1,0 +1,56 @@
+"""ufw from the distribution's package, for one private host.
+
+The package is unpacked into the cache and copied for each host, because ufw keeps its rules beside its program. It
+runs with the machine's Python and iptables in the host's network namespace (ufw(8), ``--rootdir`` and ``--datadir``);
+nothing is installed on the machine."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from dashboard.engine.lab_image import build_lock, download_packages, unpack
+
+PACKAGE = "ufw"
+PYTHON_MODULES = "usr/lib/python3/dist-packages"
+#: What the package's installation makes of its own files (ufw.postinst).
+RULES = ("before", "before6", "after", "after6", "user", "user6")
+
+
+def unpacked_package(cache: Path) -> Path:
+    """The unpacked package in ``cache``, downloaded once. Blocks. Raises LabImageUnavailableError."""
+    place = cache / PACKAGE
+    if place.exists():
+        return place
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=cache) as folder:
+        if not place.exists():
+            tree = Path(folder) / "tree"
+            for package in download_packages([PACKAGE], Path(folder), cache):
+                unpack(package, tree)
+            _configure(tree)
+            tree.replace(place)
+    return place
+
+
+def _configure(tree: Path) -> None:
+    share, config = tree / "usr/share/ufw", tree / "etc/ufw"
+    for name in RULES:
+        shutil.copy(share / "iptables" / f"{name}.rules", config)
+    shutil.copy(share / "ufw.conf", config)
+    if not (tree / "lib").exists():
+        (tree / "lib").symlink_to("usr/lib")
+
+
+def ufw_command(place: Path, cache: Path, arguments: Sequence[str]) -> list[str]:
+    """The command that runs ufw with the rules in ``place``, which is prepared if it does not exist. Blocks. Raises
+    LabImageUnavailableError if the package cannot be downloaded."""
+    if not place.exists():
+        shutil.copytree(unpacked_package(cache), place, symlinks=True)
+    modules = f"PYTHONPATH={place / PYTHON_MODULES}"
+    python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+    options = [f"--rootdir={place}", f"--datadir={place}"]
+    return ["env", modules, python, str(place / "usr/sbin/ufw"), *options, *arguments]

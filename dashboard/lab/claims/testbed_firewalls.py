@@ -1,0 +1,30 @@
+"""The commands of firewall programs on a private host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from dashboard.core.claims.testbed import NotTestableError
+from dashboard.engine.firewalls.ufw import ufw_command
+from dashboard.engine.hosts import private_host
+from dashboard.engine.lab_image import LabImageUnavailableError
+from dashboard.lab.claims.engines import ClaimEngine
+
+
+async def firewall_command(target: ClaimEngine, argv: Sequence[str]) -> list[str]:
+    """The command that runs a firewall program for this engine's machine; any other command as it is. Raises
+    NotTestableError if the program is missing, or the machine is not a private host."""
+    if argv[0] not in {"ufw", "firewall-cmd"}:
+        return list(argv)
+    host = target.host
+    if host is None or target.data_dir is None:
+        raise NotTestableError("Firewall programs run on private hosts only.")
+    if argv[0] == "firewall-cmd":
+        bus = private_host.RUN / host.id / "bus"
+        return ["env", f"DBUS_SYSTEM_BUS_ADDRESS=unix:path={bus}", *argv]
+    try:
+        cache = target.data_dir / "cache"
+        return await asyncio.to_thread(ufw_command, host.folder / "ufw", cache, argv[1:])
+    except LabImageUnavailableError as error:
+        raise NotTestableError(f"ufw is not available: {error}") from error

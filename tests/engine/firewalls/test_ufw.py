@@ -1,0 +1,82 @@
+"""ufw from the distribution's package, on a real private host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.firewalls import ufw
+from dashboard.engine.firewalls.ufw import ufw_command, unpacked_package
+from dashboard.engine.hosts.neighbour import neighbour_path
+from dashboard.engine.lab_image import LabImageUnavailableError
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.request import request
+from tests.support.polling import eventually
+from tests.support.private_engine import CACHE, PrivateEngine, private_engine
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(autouse=True)
+def package() -> Path:
+    """The unpacked package."""
+    try:
+        return unpacked_package(CACHE / "cache")
+    except LabImageUnavailableError as error:
+        pytest.skip(f"no package archive answers: {error}")
+
+
+def test_the_package_is_downloaded_once(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tree = package
+    assert (tree / "usr/sbin/ufw").exists()
+    assert (tree / "etc/ufw/user.rules").exists()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("downloaded again")
+
+    monkeypatch.setattr(ufw, "download_packages", refuse)
+    assert unpacked_package(CACHE / "cache") == tree
+    command = ufw_command(tmp_path / "ufw", CACHE / "cache", ["status"])
+    assert command[-1] == "status"
+    # The rules of a host are its own.
+    assert f"--rootdir={tmp_path / 'ufw'}" in command
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[PrivateEngine]:
+    """A host of its own: ufw leaves chains and policies behind."""
+    with private_engine(tmp_path / "host") as made:
+        yield made
+
+
+async def test_ufw_blocks_host_mode_and_not_a_published_port(host: PrivateEngine, tmp_path: Path) -> None:
+    place = tmp_path / "ufw"
+
+    def run(*arguments: str) -> str:
+        return host.in_network(*ufw_command(place, CACHE / "cache", arguments))
+
+    host.docker("run", "-d", "-p", "18340:80", "nginx")
+    host.docker("run", "-d", "--network", "host", "-e", "NETMODES_PORT=18341", "nginx")
+
+    async def status(port: int) -> int | None:
+        with Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint)) as namespace:
+            return (await request(namespace, "192.0.2.2", port, timeout_s=1.0)).status
+
+    async def both_answer() -> bool:
+        return [await status(port) for port in (18340, 18341)] == [200, 200]
+
+    await eventually(both_answer)
+    for arguments in (("deny", "18340/tcp"), ("deny", "18341/tcp"), ("--force", "enable")):
+        await asyncio.to_thread(run, *arguments)
+    assert "18341/tcp" in await asyncio.to_thread(run, "status")
+    assert await status(18340) == 200
+    assert await status(18341) is None
+    counted = host.in_network("iptables-save", "-c").splitlines()
+    rules = [line for line in counted if "-A ufw-user-input -p tcp" in line]
+    (published,) = [line for line in rules if "--dport 18340" in line]
+    (in_host_mode,) = [line for line in rules if "--dport 18341" in line]
+    assert published.startswith("[0:0]")
+    assert not in_host_mode.startswith("[0:0]")
