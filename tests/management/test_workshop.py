@@ -70,6 +70,7 @@ def test_the_list_has_built_in_and_own_workshops(
     assert done.out.splitlines() == [
         "host-network  built-in  16 steps  The host network, step by step",
         "bridge-and-dns  built-in  8 steps  Bridge networks and DNS",
+        "from-outside  built-in  19 steps  From outside",
         "mine  own  1 step  A workshop",
         f"broken  own  cannot be used: {missing}",
     ]
@@ -77,6 +78,7 @@ def test_the_list_has_built_in_and_own_workshops(
     assert [(one["name"], one["own"], one["ok"]) for one in found["workshops"]] == [
         ("host-network", False, True),
         ("bridge-and-dns", False, True),
+        ("from-outside", False, True),
         ("mine", True, True),
         ("broken", True, False),
     ]

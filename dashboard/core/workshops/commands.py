@@ -5,7 +5,7 @@ No shell is involved. A line that cannot be parsed is a ValueError with a senten
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from dashboard.core.workshops.launches import Launch, TypeIt, parse_launch
@@ -72,11 +72,19 @@ class ShowPorts:
 
 @dataclass(frozen=True, slots=True)
 class Curl:
-    """``curl [-i] URL`` on the machine."""
+    """``curl [-i] URL`` on the machine, or with ``outside`` on another machine of the LAN of a private host."""
 
     address: str
     port: int
     path: str = "/"
+    outside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFirewall:
+    """A command of iptables(8) or ufw(8) that changes one rule of a private host, or switches ufw on or off."""
+
+    argv: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ Action = (
     | ShowLogs
     | ShowPorts
     | Curl
+    | ChangeFirewall
     | Inspect
 )
 
@@ -111,6 +120,7 @@ LABELS: dict[type, str] = {
     RemoveNetwork: "Remove network",
     Pull: "Pull image",
     Curl: "Send request",
+    ChangeFirewall: "Change firewall",
     Inspect: "Show",
     ListContainers: "Show",
     ShowLogs: "Show",
@@ -120,6 +130,19 @@ LABELS: dict[type, str] = {
 MAX_CHARS = 400
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}", re.ASCII)
 _URL = r"http://[A-Za-z0-9.:\[\]-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?"
+#: The end of a line that runs on another machine of the LAN.
+OUTSIDE = " # on another machine"
+_RULE = r"( -i eth0)?( -s [0-9./]{7,18})?( -p (tcp|udp) --dport [0-9]{1,5})? -j (DROP|REJECT|ACCEPT)"
+#: The commands that change the firewall, as whole lines.
+FIREWALL = tuple(
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        rf"iptables -[IAD] (INPUT|FORWARD|DOCKER-USER){_RULE}",
+        r"ufw (delete )?(allow|deny|reject) [0-9]{1,5}/(tcp|udp)",
+        r"ufw --force (enable|disable)",
+        r"ufw status( verbose)?",
+    )
+)
 #: The commands that only read, as whole lines.
 READ_ONLY = tuple(
     re.compile(pattern, re.ASCII)
@@ -217,6 +240,13 @@ def parse_command(line: str) -> Action:
     """The action of one line."""
     if len(line) > MAX_CHARS or not line.isprintable():
         raise ValueError(f"A command must be one line of at most {MAX_CHARS} characters.")
+    if line.endswith(OUTSIDE):
+        action = parse_command(line.removesuffix(OUTSIDE).rstrip())
+        if not isinstance(action, Curl):
+            raise ValueError("Only curl can run on another machine.")
+        return replace(action, outside=True)
+    if any(pattern.fullmatch(line) for pattern in FIREWALL):
+        return ChangeFirewall(tuple(line.split()))
     front, pipe, back = line.partition(" | ")
     try:
         words, filter_words = shlex.split(front), shlex.split(back)

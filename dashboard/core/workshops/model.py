@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dashboard.core.modes import Mode
+from dashboard.core.workshops.checks import firewall
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
 from dashboard.core.workshops.commands import LABELS, Action
@@ -88,9 +89,14 @@ class Step:
         return tuple(dict.fromkeys(str(each["lookup"]) for each in arguments if "lookup" in each))
 
     @property
+    def reads_rules(self) -> bool:
+        """Whether a check needs the machine's rules."""
+        return any(check.kind in firewall.CHECK_TYPES for check in self._all_checks)
+
+    @property
     def ports(self) -> tuple[int, ...]:
         """Ports for which an observation must find requests."""
-        arguments = [check.arguments for check in self._all_checks if check.kind in EVENTS]
+        arguments = [check.arguments for check in self._all_checks if check.kind == "requested"]
         if self.predict is not None and self.predict.reading is not None and self.predict.reading.kind == "client-seen":
             arguments.append(self.predict.reading.arguments)
         return tuple(dict.fromkeys(int(each["port"]) for each in arguments))

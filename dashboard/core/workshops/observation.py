@@ -70,6 +70,8 @@ class Observation:
     images: frozenset[str] = frozenset()
     connections: tuple[TcpConnection, ...] = ()
     problem: str = ""
+    #: The machine's rules with their counters, as iptables-save(8) prints them; read on private hosts.
+    rules: tuple[str, ...] = ()
 
     @property
     def running(self) -> tuple[ContainerSnapshot, ...]:

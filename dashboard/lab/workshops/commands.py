@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.training.capacity import refuse_more
 from dashboard.core.workshops import commands
 from dashboard.core.workshops.launches import Launch
+from dashboard.engine.firewalls.ufw import ufw_command
 from dashboard.engine.images import ImageChoice, ensure_image
+from dashboard.engine.lab_image import LabImageUnavailableError
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL, Context
 from dashboard.lab.workshops.snapshot import WorkshopHost
@@ -29,6 +32,10 @@ LABEL_WORKSHOP = "dev.netmodes.workshop"
 MAX_OUTPUT_BYTES = 20_000
 WAIT_S = 3.0
 POLL_S = 0.02
+NO_LAN = (
+    "Only a private host has a LAN and a firewall to change. Start Netmodes on one: see “Where it runs” in the "
+    "documentation of workshops."
+)
 REMOTE_ENGINE = "The engine is not a process of this machine: run the command in a terminal there."
 
 
@@ -55,6 +62,8 @@ async def run_command(host: WorkshopHost, line: str, action: commands.Action) ->
                 return await _launch(host, line, action)
             case commands.Curl():
                 return await _curl(host, line, action)
+            case commands.ChangeFirewall():
+                return await _change_firewall(host, line, action)
             case commands.Inspect():
                 return await _inspect(host, line, action)
             case _:
@@ -169,7 +178,10 @@ def _is_listening(facts: ContainerFacts) -> bool:
 async def _curl(host: WorkshopHost, line: str, action: commands.Curl) -> CommandResult:
     if host.pid is None:
         return CommandResult(line, failed=REMOTE_ENGINE)
-    with await asyncio.to_thread(Namespace.of_pid, host.pid) as namespace:
+    if action.outside and not host.neighbour:
+        return CommandResult(line, failed=NO_LAN)
+    opened = (Namespace.of_path_inside, host.pid, host.neighbour) if action.outside else (Namespace.of_pid, host.pid)
+    with await asyncio.to_thread(*opened) as namespace:
         reply = await request(namespace, action.address, action.port, path=action.path)
     if reply.status is None:
         return CommandResult(line, failed=reply.error or "No response.")
@@ -177,6 +189,24 @@ async def _curl(host: WorkshopHost, line: str, action: commands.Curl) -> Command
     return CommandResult(
         line, printable(f"HTTP/1.1 {reply.status} {reply.reason}\n{head}\n\n{reply.body_start}".strip())
     )
+
+
+async def _change_firewall(host: WorkshopHost, line: str, action: commands.ChangeFirewall) -> CommandResult:
+    if not host.neighbour or host.pid is None:
+        return CommandResult(line, failed=NO_LAN)
+    argv = list(action.argv)
+    if argv[0] == "ufw":
+        place = host.data_dir / "hosts" / Path(host.endpoint).parent.name / "ufw"
+        try:
+            argv = await asyncio.to_thread(ufw_command, place, host.data_dir / "cache", argv[1:])
+        except LabImageUnavailableError as error:
+            return CommandResult(line, failed=str(error))
+    codes: list[int | None] = []
+    with await asyncio.to_thread(Namespace.of_pid, host.pid) as namespace:
+        output = run_inside(namespace, argv, limit_bytes=MAX_OUTPUT_BYTES, on_exit=codes.append)
+        async with aclosing(output) as pieces:
+            text = printable("".join([piece async for piece in pieces]).strip("\n"))
+    return CommandResult(line, text) if codes == [0] else CommandResult(line, failed=text or "The command failed.")
 
 
 async def _inspect(host: WorkshopHost, line: str, action: commands.Inspect) -> CommandResult:

@@ -16,10 +16,12 @@ from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.workshops.observation import ContainerSnapshot, Observation, TcpConnection, mode_of
+from dashboard.engine.hosts.neighbour import neighbour_path
 from dashboard.engine.protocol import ContainerFacts, Engine, EngineError, EngineUnreachable
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.watch_pool import WatchPool
+from dashboard.netns.firewall import read_counted_listing
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.netlink.listeners import PastConnection, open_diag_socket, read_past_connections
@@ -44,17 +46,39 @@ class WorkshopHost:
     watches: WatchPool
     labels: Mapping[str, str]
     max_containers: int = 0
+    #: The endpoint of the engine, which identifies a private host.
+    endpoint: str = ""
 
     @classmethod
     def of(cls, context: Context, labels: Mapping[str, str]) -> WorkshopHost:
         """This server's engine."""
-        return cls(context.engine, context.info.pid, context.private, context.data_dir, context.watches, labels)
+        info = context.info
+        return cls(
+            context.engine,
+            info.pid,
+            context.private,
+            context.data_dir,
+            context.watches,
+            labels,
+            endpoint=info.endpoint,
+        )
+
+    @property
+    def neighbour(self) -> str:
+        """The path of the neighbour's namespace as the engine sees it; empty if the host is no private one."""
+        return neighbour_path(self.endpoint) if self.private and self.pid is not None else ""
 
 
 async def observe_host(
-    host: WorkshopHost, now: float, lookups: Sequence[str] = (), ports: Sequence[int] = ()
+    host: WorkshopHost,
+    now: float,
+    lookups: Sequence[str] = (),
+    ports: Sequence[int] = (),
+    *,
+    rules: bool = False,
 ) -> Observation:
-    """The current state. ``lookups`` are resolved inside every container; connections to ``ports`` are included.
+    """The current state. ``lookups`` are resolved inside every container; connections to ``ports`` are included, and
+    with ``rules`` the machine's rules with their counters.
 
     EngineUnreachable if the engine does not answer; anything else that cannot be read is in ``problem``.
     """
@@ -67,6 +91,7 @@ async def observe_host(
     try:
         problem, states = await _states(host, observer, containers, {each.id: each for each in facts}, lookups)
         connections = await _connections(host, states, ports, now) if ports else {}
+        listing = await _rules(host, states) if rules else ()
     finally:
         await observer.close()
     machine = states.get(MACHINE)
@@ -83,7 +108,18 @@ async def observe_host(
         images=frozenset(tag for image in images for tag in image.tags),
         connections=connections.get(machine.netns, ()) if machine else (),
         problem=problem,
+        rules=listing,
     )
+
+
+async def _rules(host: WorkshopHost, states: Mapping[str, NamespaceState]) -> tuple[str, ...]:
+    """The rules of a private host with their counters."""
+    machine = states.get(MACHINE)
+    namespace = host.watches.namespace(machine.netns) if machine is not None and host.private else None
+    if namespace is None:
+        return ()
+    listing = await read_counted_listing(namespace, "iptables", ipv6=False)
+    return tuple(listing.text.splitlines())
 
 
 def _snapshot(facts: ContainerFacts, drivers: Mapping[str, str]) -> ContainerSnapshot:

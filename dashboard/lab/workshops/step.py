@@ -40,16 +40,17 @@ class CheckResult:
 class SharedObservations:
     """Observations for automatic checks, shared: concurrent checks of the same step on the same engine get the same."""
 
-    _running: dict[tuple[int, tuple[str, ...], tuple[int, ...]], asyncio.Task[Observation]] = field(
+    _running: dict[tuple[int, tuple[str, ...], tuple[int, ...], bool], asyncio.Task[Observation]] = field(
         default_factory=dict
     )
 
     async def observe(self, host: WorkshopHost, clock: Callable[[], float], step: Step) -> Observation:
         """An observation for this step."""
-        key = (id(host.engine), step.lookups, step.ports)
+        key = (id(host.engine), step.lookups, step.ports, step.reads_rules)
         task = self._running.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(observe_host(host, clock(), step.lookups, step.ports))
+            work = observe_host(host, clock(), step.lookups, step.ports, rules=step.reads_rules)
+            task = asyncio.get_running_loop().create_task(work)
             self._running[key] = task
             task.add_done_callback(lambda _task: self._running.pop(key, None))
         return await asyncio.shield(task)
@@ -158,7 +159,7 @@ class StepRunner:
 
     async def _observe(self, step: Step, *, fresh: bool) -> Observation:
         if fresh or self.observations is None:
-            return await observe_host(self.host, self.clock(), step.lookups, step.ports)
+            return await observe_host(self.host, self.clock(), step.lookups, step.ports, rules=step.reads_rules)
         return await self.observations.observe(self.host, self.clock, step)
 
     async def _update(self, slug: str, decide: Callable[[StepRecord], StepRecord], *events: Event) -> StepRecord:

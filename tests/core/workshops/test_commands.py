@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dashboard.core.workshops.commands import (
     LABELS,
+    ChangeFirewall,
     CreateNetwork,
     Curl,
     Inspect,
@@ -36,6 +37,13 @@ from dashboard.core.workshops.launches import Launch
         ("docker network rm lab", RemoveNetwork("lab")),
         ("docker pull nginx", Pull("nginx")),
         ("docker ps", ListContainers()),
+        ("curl -i http://192.0.2.2:8080/ # on another machine", Curl("192.0.2.2", 8080, outside=True)),
+        (
+            "iptables -I DOCKER-USER -i eth0 -p tcp --dport 80 -j DROP",
+            ChangeFirewall(("iptables", "-I", "DOCKER-USER", "-i", "eth0", "-p", "tcp", "--dport", "80", "-j", "DROP")),
+        ),
+        ("ufw deny 80/tcp", ChangeFirewall(("ufw", "deny", "80/tcp"))),
+        ("ufw --force enable", ChangeFirewall(("ufw", "--force", "enable"))),
         ("docker ps -a", ListContainers(show_all=True)),
         ("docker logs web", ShowLogs("web")),
         ("docker port web", ShowPorts("web")),
@@ -77,6 +85,11 @@ def test_a_launch_is_the_whole_line() -> None:
         ("ip addr add 10.0.0.1/8 dev lo", "only commands that read"),
         ("cat /etc/shadow", "only commands that read"),
         ("cat /proc/sys/net/../../../etc/shadow", "only commands that read"),
+        ("ip route show # on another machine", "Only curl can run on another machine"),
+        ("iptables -F", "only commands that read"),
+        ("iptables -t nat -I PREROUTING -j DROP", "only commands that read"),
+        ("iptables -I INPUT -j DROP; id", "only commands that read"),
+        ("ufw reset", "only commands that read"),
         ("netstat -tulpn | sh", "grep TEXT"),
         ("netstat -tulpn | grep -f /etc/shadow", "grep TEXT"),
         ("netstat -tulpn | grep -v", "grep TEXT"),

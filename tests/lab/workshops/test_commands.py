@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dashboard.core.workshops.checks.check_types import Check
+from dashboard.core.workshops.checks.vocabulary import judge
 from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.workshops.commands import CommandResult, clean_up, container_table, pull_images, run_command
-from dashboard.lab.workshops.snapshot import WorkshopHost
+from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from tests.lab.hosts import LABELS, host_for, observe, private_workshop_host
 from tests.support.fakes import FakeEngine
 from tests.support.private_engine import PrivateEngine
@@ -161,3 +164,31 @@ async def test_commands_that_need_a_namespace_are_refused_on_a_remote_engine(fak
 
 def test_an_empty_table_has_its_header() -> None:
     assert container_table((), show_all=True) == "NAME  IMAGE  STATUS  NETWORK"
+
+
+@pytest.mark.engine
+async def test_a_rule_stops_a_request_from_another_machine_and_counts(
+    host: WorkshopHost, engine_host: PrivateEngine
+) -> None:
+    lan = replace(host, endpoint=engine_host.endpoint)
+    await run_ok(lan, "docker run --rm -d --name outside -p 18350:80 nginx")
+    request = "curl -i http://192.0.2.2:18350/ # on another machine"
+    assert "from 192.0.2.10." in await run_ok(lan, request)
+    rule = "iptables -I DOCKER-USER -i eth0 -p tcp --dport 80 -j DROP"
+    await run_ok(lan, rule)
+    try:
+        assert "No answer" in (await press(lan, request)).failed
+        seen = await observe_host(lan, time.time(), rules=True)
+        for kind, ok in (("rule-dropped", True), ("rule-present", True), ("rule-absent", False)):
+            assert judge(Check(kind, {"chain": "DOCKER-USER", "port": 80}), seen).ok is ok
+    finally:
+        await run_ok(lan, rule.replace("-I", "-D"))
+    assert (await press(lan, rule.replace("-I", "-D"))).failed
+    assert (await observe_host(lan, time.time())).rules == (), "they are read only for checks of rules"
+
+
+async def test_without_a_lan_nothing_runs_outside_and_no_rule_changes(fake: FakeEngine, tmp_path: Path) -> None:
+    async with host_for(fake, tmp_path) as host:
+        for line in ("curl http://192.0.2.2/ # on another machine", "ufw deny 80/tcp", "iptables -I INPUT -j DROP"):
+            result = await press(host, line)
+            assert "private host" in result.failed or "not a process" in result.failed

@@ -200,11 +200,15 @@ def connections_to(arguments: Arguments, observation: Observation) -> tuple[TcpC
     def reached(netns: int, server: str) -> bool:
         return netns == state.netns if server == "::1" or server.startswith("127.") else server in local
 
+    client = str(arguments.get("client", ""))
     return tuple(
         connection
         for netns, connections in by_namespace.items()
         for connection in connections
-        if connection.port == port and connection.last_open_at >= since and reached(netns, connection.server)
+        if connection.port == port
+        and connection.last_open_at >= since
+        and reached(netns, connection.server)
+        and client in {"", connection.client.rpartition(":")[0].strip("[]")}
     )
 
 
@@ -213,7 +217,8 @@ def _requested(arguments: Arguments, observation: Observation) -> Finding:
     clients = (f"a connection from {connection.client}" for connection in connections[:3])
     observed = format_list(clients, "no connection within the last minute")
     place = resolve_place(arguments, observation)[1]
-    return Finding(bool(connections), f"a request to port {arguments['port']} of {place}", observed)
+    client = f" from {arguments['client']}" if "client" in arguments else ""
+    return Finding(bool(connections), f"a request to port {arguments['port']} of {place}{client}", observed)
 
 
 CHECK_TYPES: dict[str, CheckType] = {
@@ -263,8 +268,9 @@ CHECK_TYPES: dict[str, CheckType] = {
         "The name has no address in the container.", {**SELECTOR, "lookup": "text"}, ("lookup",), _name_unknown
     ),
     "requested": CheckType(
-        "A client connected to the TCP port within the last minute, and since the container started.",
-        {**PLACE, "port": "port"},
+        "A client connected to the TCP port within the last minute, and since the container started. `client` is its "
+        "address, also that of another machine on the LAN.",
+        {**PLACE, "port": "port", "client": "text"},
         ("port",),
         _requested,
     ),

@@ -6,13 +6,18 @@ Every check is a pure function of an observation of kernel and Engine; none read
 from collections.abc import Mapping
 
 from dashboard.core.workshops.checks import containers as container_checks
+from dashboard.core.workshops.checks import firewall as firewall_checks
 from dashboard.core.workshops.checks import namespaces as namespace_checks
 from dashboard.core.workshops.checks.check_types import Check, CheckType, Finding
 from dashboard.core.workshops.observation import Observation
 
-VOCABULARY: Mapping[str, CheckType] = {**container_checks.CHECK_TYPES, **namespace_checks.CHECK_TYPES}
+VOCABULARY: Mapping[str, CheckType] = {
+    **container_checks.CHECK_TYPES,
+    **namespace_checks.CHECK_TYPES,
+    **firewall_checks.CHECK_TYPES,
+}
 #: Checks of transient events: once observed they stay true.
-EVENTS = frozenset({"requested"})
+EVENTS = frozenset({"requested", "rule-dropped"})
 
 
 def judge(check: Check, observation: Observation) -> Finding:

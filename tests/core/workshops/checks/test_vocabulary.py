@@ -23,6 +23,15 @@ DISCARDED = make_observation(make_container("web", "host", publish=8080))
 UNREADABLE = make_observation(machine=make_machine(sysctls={}))
 FOREIGN = make_observation(machine=make_machine(make_listener(80, "apache2", 77)))
 
+RULES = (
+    "*filter",
+    "[0:0] -A INPUT -j ACCEPT",
+    "[0:0] -A INPUT -p tcp -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable",
+    "[7:420] -A DOCKER-USER -i eth0 -p tcp -m tcp --dport 8080 -j DROP",
+)
+FILTERED = replace(EMPTY, rules=RULES)
+OPEN = replace(EMPTY, rules=RULES[:2])
+
 #: kind, arguments, where it holds, where it does not.
 TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
     ("image-present", {"image": "nginx"}, EMPTY, make_observation(images=frozenset({"httpd:latest"}))),
@@ -46,6 +55,12 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
     ("namespace-differs", {"namespace": "pid", "name": "web"}, HOST, make_observation(make_container(state=None))),
     ("address-absent", {}, HOST, BRIDGE),
     ("address-present", {}, BRIDGE, HOST),
+    ("rule-present", {"chain": "INPUT"}, FILTERED, OPEN),
+    ("rule-present", {"chain": "DOCKER-USER", "port": 8080}, FILTERED, EMPTY),
+    ("rule-absent", {"chain": "INPUT"}, OPEN, FILTERED),
+    ("rule-absent", {"chain": "INPUT", "port": 8080}, FILTERED, EMPTY),
+    ("rule-dropped", {"chain": "DOCKER-USER", "port": 8080}, FILTERED, OPEN),
+    ("rule-dropped", {"chain": "DOCKER-USER"}, FILTERED, replace(EMPTY, rules=(RULES[2],))),
     ("listener", {"port": 80}, HOST, BRIDGE),
     ("listener", {"port": 80, "process": "nginx", "owner": "container"}, HOST, FOREIGN),
     ("listener", {"port": 80, "owner": "machine"}, FOREIGN, HOST),
