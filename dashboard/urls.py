@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from dashboard.web.claims import questions as questions_views
 from dashboard.web.claims import views as claims_views
-from dashboard.web.experiments import command_views, launch_views, replay_views, trace_views
+from dashboard.web.experiments import command_views, lan_views, launch_views, replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.api import api
 from dashboard.web.http import sign_in
@@ -70,6 +70,9 @@ urlpatterns = [
     path("audit/", audit_views.trail, name="audit"),
     path("audit/export.<str:ending>", audit_views.export, name="audit-export"),
     path("experiments/", launch_views.launch, name="launch"),
+    path("lans/", lan_views.listing, name="lans"),
+    path("lans/create/", lan_views.create, name="create-lan"),
+    path("lans/<str:name>/<str:what>/", lan_views.change, name="change-lan"),
     path("presets/", launch_views.launch_preset, name="launch-preset"),
     path("experiments/<str:identity>/", experiment_views.experiment, name="experiment"),
     path("experiments/<str:identity>/rename/", command_views.rename, name="rename"),

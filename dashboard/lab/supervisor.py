@@ -15,6 +15,7 @@ from dashboard.lab.bootstrap import open_context
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.lab_lock import LabBusyError, LabLock
+from dashboard.lab.lans.named_lans import NamedLans
 from dashboard.lab.reconciler import Lab, WorkLocks
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
@@ -45,6 +46,7 @@ class Supervisor:
         self._lab: Lab | None = None
         self._labs: GroupLabs | None = None
         self._hosts: GroupHosts | None = None
+        self._lans: NamedLans | None = None
         self._lock: AdvisoryLock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.Task[None] | None = None
@@ -77,6 +79,13 @@ class Supervisor:
         return self._hosts
 
     @property
+    def lans(self) -> NamedLans:
+        """The named LANs, or LabUnavailableError with what to do. In the lab's loop only."""
+        if self._lans is None:
+            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
+        return self._lans
+
+    @property
     def terminals(self) -> Terminals:
         """The terminals of classes, or LabUnavailableError with what to do. In the lab's loop only."""
         if self._terminals is None:
@@ -107,7 +116,10 @@ class Supervisor:
             await lab.start()
             hosts = GroupHosts(context, labs)
             await hosts.open()
+            lans = NamedLans(context, labs)
+            await lans.open()
             self._stack, self._lab, self._labs, self._hosts, self.problem = stack.pop_all(), lab, labs, hosts, ""
+            self._lans = lans
             self._terminals = Terminals(context, hosts)
             await self._terminals.open()
             self._lock = shared
@@ -151,11 +163,14 @@ class Supervisor:
             await asyncio.gather(self._retry, return_exceptions=True)
             self._retry = None
         hosts, self._hosts, self._labs = self._hosts, None, None
+        lans, self._lans = self._lans, None
         terminals, self._terminals = self._terminals, None
         if terminals is not None:
             await terminals.close()
         lab, self._lab = self._lab, None
         leave = leave and not (lab is not None and lab.context.temporary)
+        if lans is not None:
+            await lans.close(stop=not leave)
         if hosts is not None:
             await hosts.close(stop_hosts=not leave)
         if lab is not None and not leave:

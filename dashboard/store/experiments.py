@@ -196,7 +196,7 @@ def other_port_users(experiment: str) -> tuple[PortUser, ...]:
 
 
 def hosts_unsettled() -> frozenset[str]:
-    """The hosts of training sessions with such experiments."""
+    """The private hosts with such experiments: those of training sessions and of LANs."""
     return frozenset(_unsettled().exclude(host="").values_list("host", flat=True))
 
 

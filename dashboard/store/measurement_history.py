@@ -13,7 +13,7 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
     """Each run of one series over time, oldest first, with the medians of its blocks' figures. Runs of training
     sessions are omitted: their machine is not quiet."""
     rows = (
-        MeasurementSeries.objects.filter(signature=signature, run__host="")
+        MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")
         .order_by("-run__created_at")[:most]
     )
@@ -44,7 +44,7 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
 def signatures() -> tuple[dict[str, object], ...]:
     """Every measured series with its number of runs and the newest run's median."""
     counted = (
-        MeasurementSeries.objects.filter(run__host="")
+        MeasurementSeries.objects.filter(run__group="")
         .values("signature")
         .annotate(runs=Count("run", distinct=True), newest=Max("pk"))
         .order_by("signature")

@@ -18,6 +18,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
     ),
     "tools": (
         ("/docs/", "/docs/", gettext_noop("Documentation")),
+        ("/lans/", "/lans/", gettext_noop("LANs")),
         ("/doctor/", "/doctor/", gettext_noop("Doctor")),
         ("/api/docs", "/api/docs", gettext_noop("API")),
     ),

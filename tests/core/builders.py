@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort
-from dashboard.core.modes import NEIGHBOUR, ArmSpec, Mode
+from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ArmSpec, Mode
 from dashboard.core.namespaces.state import (
     Address,
     Family,
@@ -209,6 +209,45 @@ def with_neighbour(columns: Columns, states: States, *routes: str) -> tuple[Colu
     )
     column = make_column(NEIGHBOUR, mode=NEIGHBOUR, container=None, port=None, command="")
     return (*columns, column), {**states, NEIGHBOUR: state}
+
+
+def with_other_host(columns: Columns, states: States, *routes: str) -> tuple[Columns, States]:
+    """The scene with another host on the LAN, which has a docker0 as every host and routes through the machine to
+    ``routes``, and with a container there, on its docker0 and on the network ``span``."""
+    host = make_state(
+        netns=MACHINE_NETNS + 8,
+        hostname="other",
+        namespaces={"net": MACHINE_NETNS + 8},
+        interfaces=(
+            make_loopback(),
+            make_interface("eth0", 2, addresses=("192.0.2.3/24", "2001:db8::3/64")),
+            make_interface("docker0", 3, "bridge", addresses=("172.17.0.1/16",)),
+            make_interface("vethb", 4, "veth", peer="if7", master="docker0"),
+        ),
+        routes=(
+            Route(Family.INET, "default", "192.0.2.1", "eth0"),
+            Route(Family.INET, "192.0.2.0/24", None, "eth0"),
+            Route(Family.INET, "172.17.0.0/16", None, "docker0"),
+            *(Route(Family.INET, route, "192.0.2.2", "eth0") for route in routes),
+        ),
+        listeners=(),
+    )
+    inside = make_state(
+        netns=MACHINE_NETNS + 9,
+        namespaces={"net": MACHINE_NETNS + 9},
+        interfaces=(
+            make_loopback(),
+            make_interface("eth0", 7, "veth", peer="if4", addresses=("172.17.0.2/16",)),
+            make_interface("eth1", 8, "veth", peer="if9", addresses=("10.0.1.4/24",)),
+        ),
+        routes=(Route(Family.INET, "default", "172.17.0.1", "eth0"),),
+        listeners=(),
+    )
+    other = make_column(OTHER_HOST, mode=OTHER_HOST, container=None, port=None, command="")
+    container = make_column(
+        OTHER_CONTAINER, mode=OTHER_CONTAINER, container=None, port=None, command="", networks={"span": "10.0.1.4"}
+    )
+    return (*columns, other, container), {**states, OTHER_HOST: host, OTHER_CONTAINER: inside}
 
 
 def _machine_links(*, sshd: bool) -> tuple[list[Interface], list[Route], list[Listener]]:

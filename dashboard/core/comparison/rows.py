@@ -16,7 +16,7 @@ from dashboard.core.comparison.reasons import absent_word, explain
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
 from dashboard.core.comparison.weight import Weight, weigh
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
-from dashboard.core.modes import NEIGHBOUR, OBSERVERS
+from dashboard.core.modes import OBSERVERS, OUTSIDE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.namespaces.visibility import not_visible
 
@@ -159,13 +159,13 @@ def compare(
 
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
-    """The rows of one section, in reading order, without those of the neighbour alone. They depend on the columns,
-    their shared namespaces, and ``INPUTS``."""
+    """The rows of one section, in reading order, without those of columns outside the machine alone. They depend
+    on the columns, their shared namespaces, and ``INPUTS``."""
     rows: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
     for column in observed.columns:
         for key, cell in column_cells(observed, section, column, observed.states.get(column.key)):
             rows.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
-    compared = (row for row in rows.values() if row[1].keys() != {NEIGHBOUR})
+    compared = (row for row in rows.values() if not row[1].keys() <= OUTSIDE)
     ordered = sorted(compared, key=lambda pair: row_order(pair[0]))
     return tuple(make_row(observed, section, key, cells) for key, cells in ordered)
 
@@ -190,12 +190,12 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
 
 
 def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]) -> Row:
-    """One row from the cells of the columns that have a value. The neighbour's cell is shown and not compared."""
+    """One row from the cells of the columns that have a value. Cells outside the machine are shown and not compared."""
     cells = {
         column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns
     }
-    compared = {name: cell for name, cell in cells.items() if name != NEIGHBOUR}
+    compared = {name: cell for name, cell in cells.items() if name not in OUTSIDE}
     relation = _relation(compared)
     return Row(
         section=section,

@@ -7,7 +7,7 @@ from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
-from dashboard.core.modes import MACHINE, NEIGHBOUR
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
@@ -18,6 +18,11 @@ from dashboard.core.paths.translations import DOCKER_PROXY, covers, listeners_on
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
 SHOWN_PORTS = 3
+OUTSIDE_SENTENCES = {
+    NEIGHBOUR: "another machine, on the same LAN as the machine.",
+    OTHER_HOST: "another machine with a Docker Engine, on the same LAN as the machine.",
+    OTHER_CONTAINER: "on the other host, in a separate network stack.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +225,8 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
             if names:
                 sentences.append(f"{names}: in the machine's network stack.")
             continue
-        if stack.key == NEIGHBOUR:
-            sentences.append(f"{names}: another machine, on the same LAN as the machine.")
+        if stack.key in OUTSIDE_SENTENCES:
+            sentences.append(f"{names}: {OUTSIDE_SENTENCES[stack.key]}")
             continue
         ends = veth_ends(machine.state, stack.state) if machine is not None else ()
         joined = [f"a veth pair to {outer.master}" for outer, _ in ends if outer.master]

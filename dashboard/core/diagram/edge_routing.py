@@ -41,6 +41,16 @@ class EdgeRouter:
             path, label_at = curve(x1, y1, x2, y2), (x1 + 48 if label else 0, y1 - 6)
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
+    def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
+        """Adds an edge between two stacks outside the machine, in the wide diagram left of both."""
+        if start is None or end is None or self.aisle is None:
+            self.connect(kind, mode, start, end, label)
+            return
+        (x1, y1), (x2, y2) = left_of(start), left_of(end)
+        self.edges.append(
+            Edge(f"{kind}:{start.id}>{end.id}", kind, mode, f"M{x1:g} {y1:g} H{NEAR - 12:g} V{y2:g} H{x2:g}")
+        )
+
     def _arrival(self, kind: str, end: Box) -> tuple[tuple[float, float], str]:
         """The end of the curve, and the path from there. An edge to the second column runs in the gap above the row,
         because the first column would hide it."""

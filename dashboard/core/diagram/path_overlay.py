@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dashboard.core.diagram.drawn_namespaces import group_by_namespace, mapping_box_id
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import DrawnHop, DrawnPath, Picture
-from dashboard.core.modes import MACHINE, NEIGHBOUR
+from dashboard.core.modes import MACHINE, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.paths.finder import measured_paths
@@ -120,18 +120,25 @@ def _hop(index: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:
         return DrawnHop(text, (*box, *(one for one, _kind, start, _end in index.edges if start == mapping)), box)
     if path.kind in SHARED_STACK:
         return _link_hop(index, path.client, name, text, path.server)
-    if number == len(path.hops) - 1 and (number or path.client != NEIGHBOUR):
+    if number == len(path.hops) - 1 and (number or path.client not in OUTSIDE):
         return _link_hop(index, path.server, name, text)
-    if number == 0 and path.kind in {PathKind.CONTAINER_TO_CONTAINER, PathKind.HAIRPIN}:
+    if number == 0 and path.kind in {PathKind.CONTAINER_TO_CONTAINER, PathKind.HAIRPIN, PathKind.REMOTE_OVERLAY}:
         return _link_hop(index, path.client, name, text)
-    if number == 0 and path.client == NEIGHBOUR:
+    if path.kind is PathKind.REMOTE_OVERLAY:
+        return DrawnHop(text, _lan_edges(index, OTHER_HOST))
+    if number == 0 and path.client in OUTSIDE:
         hop = _link_hop(index, MACHINE, name, text)
-        lan = tuple(one for one, of, _start, _end in index.edges if of == "lan")
+        lan = _lan_edges(index, OTHER_HOST if path.client == OTHER_CONTAINER else path.client)
         return replace(hop, ids=(*lan, *hop.ids))
     link = index.link(MACHINE, name)
     if link is not None and is_cable(link):
         return _cable_hop(index, path, link, text)
     return _link_hop(index, MACHINE, name, text)
+
+
+def _lan_edges(index: PictureIndex, column: str) -> tuple[str, ...]:
+    """The edges that join a column outside the machine to it, over the LAN."""
+    return tuple(one for one, kind, _start, end in index.edges if kind == "lan" and end.startswith(f"{column}:"))
 
 
 def _link_hop(index: PictureIndex, column: str, name: str, text: str, guest: str = "") -> DrawnHop:

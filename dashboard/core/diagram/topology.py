@@ -23,7 +23,7 @@ from dashboard.core.diagram.drawn_namespaces import (
 from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
-from dashboard.core.modes import MACHINE, NEIGHBOUR
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
 from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
@@ -99,10 +99,12 @@ def _edges(
         if stack is machine:
             continue
         owner = stack.columns[0]
-        if stack.key == NEIGHBOUR:
+        if stack.key in {NEIGHBOUR, OTHER_HOST}:
             near, far = (exit_link(one.state) for one in (machine, stack))
             end = boxes.get(f"{stack.key}:if:{far.index}") if far is not None else None
             router.connect("lan", owner.mode, shown(near), end, "LAN")
+        if stack.key == OTHER_CONTAINER:
+            _connect_outside(router, stack, stacks, boxes)
         for outer, inner in veth_ends(machine.state, stack.state):
             bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
             router.connect("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
@@ -117,6 +119,19 @@ def _edges(
                         kind, column.mode, boxes.get(mapping_box_id(column, kind, mapping)), _entrance(stack, boxes)
                     )
     return tuple(router.edges)
+
+
+def _connect_outside(
+    router: EdgeRouter, stack: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box]
+) -> None:
+    """The veth pairs of the container on the other host, to the bridges there."""
+    host = next((one for one in stacks if one.key == OTHER_HOST), None)
+    for outer, inner in veth_ends(host.state, stack.state) if host is not None else ():
+        bridge = next((one for one in host.state.interfaces if one.name == outer.master), None) if host else None
+        start = boxes.get(f"{OTHER_HOST}:if:{bridge.index}") if bridge is not None else None
+        end = boxes.get(f"{stack.key}:if:{inner.index}")
+        frame = boxes.get(f"{OTHER_HOST}:stack")
+        router.connect_outside("veth", stack.columns[0].mode, start or frame, end, "veth pair")
 
 
 def _mapping_items(machine: DrawnNamespace, stacks: Sequence[DrawnNamespace]) -> list[Item]:

@@ -9,8 +9,13 @@ from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.networks import attached_networks, own_network
-from dashboard.core.modes import MACHINE, NEIGHBOUR, NETWORK_DRIVERS, ArmSpec
+from dashboard.core.modes import MACHINE, NEIGHBOUR, NETWORK_DRIVERS, OTHER_CONTAINER, OTHER_HOST, ArmSpec
 from dashboard.core.namespaces.visibility import MACHINE_TITLE
+
+OTHER_COLUMNS = (
+    Column(OTHER_HOST, OTHER_HOST, "other host"),
+    Column(OTHER_CONTAINER, OTHER_CONTAINER, "remote container", status=ArmStatus.WAITING),
+)
 
 
 def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
@@ -32,8 +37,10 @@ def initial_columns(
     machine: str = MACHINE_TITLE,
     *,
     neighbour: bool = False,
+    other_host: bool = False,
 ) -> tuple[Column, ...]:
-    """The machine's column, then one waiting column for each arm, then the neighbour's if there is one."""
+    """The machine's column, then one waiting column for each arm, then those of the neighbour and of the other
+    host on its LAN, if there are any."""
     return (
         Column(MACHINE, MACHINE, machine, engine_kind=engine),
         *(
@@ -49,4 +56,5 @@ def initial_columns(
             for arm in arms
         ),
         *([Column(NEIGHBOUR, NEIGHBOUR, NEIGHBOUR)] if neighbour else []),
+        *(OTHER_COLUMNS if other_host else ()),
     )

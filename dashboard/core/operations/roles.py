@@ -24,6 +24,7 @@ class Action(StrEnum):
     OPEN_SESSION = "open session"
     LEAD = "lead"
     START_ENGINE = "start engine"
+    LANS = "lans"
     MANAGE = "manage"
     OWN_ACCOUNT = "own account"
 
@@ -70,6 +71,7 @@ RULES: dict[Action, Rule] = {
     Action.OPEN_SESSION: Rule("create training sessions", Access.YES, Access.NO),
     Action.LEAD: Rule("lead sessions, see their participants, answers and results", Access.OWN, Access.NO),
     Action.START_ENGINE: Rule("start the engine of the server's private host again", Access.YES, Access.NO),
+    Action.LANS: Rule("create and remove LANs of private hosts, form swarms", Access.YES, Access.NO),
     Action.MANAGE: Rule("manage accounts, read the audit trail", Access.NO, Access.NO),
 }
 

@@ -22,6 +22,13 @@ _PLACES = {
     PathKind.LAN_ADDRESS: "from the neighbour",
     PathKind.LAN_PUBLISHED: "at its published port, from the neighbour",
     PathKind.LAN_CONTAINER: "at its own address, from the neighbour",
+    PathKind.PEER_ADDRESS: "from the other host",
+    PathKind.PEER_PUBLISHED: "at its published port, from the other host",
+    PathKind.PEER_CONTAINER: "at its own address, from the other host",
+    PathKind.REMOTE_ADDRESS: "from the container on the other host",
+    PathKind.REMOTE_PUBLISHED: "at its published port, from the container on the other host",
+    PathKind.REMOTE_CONTAINER: "at its own address, from the container on the other host",
+    PathKind.REMOTE_OVERLAY: "over the overlay network, from the container on the other host",
     PathKind.HAIRPIN: "at its own published port, from itself",
 }
 

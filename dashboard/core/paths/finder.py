@@ -12,7 +12,7 @@ from dataclasses import replace
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, Mode
+from dashboard.core.modes import MACHINE, OBSERVERS, OTHER_CONTAINER, OUTSIDE, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
@@ -30,7 +30,13 @@ from dashboard.core.paths.model import (
     reachable_address,
     veth_links,
 )
-from dashboard.core.paths.outside import leads_on, paths_to_bridged, paths_to_host_mode
+from dashboard.core.paths.outside import (
+    leads_on,
+    outside_clients,
+    paths_over_networks,
+    paths_to_bridged,
+    paths_to_host_mode,
+)
 from dashboard.core.paths.published import published_paths
 from dashboard.core.paths.translations import DOCKER_PROXY
 
@@ -185,7 +191,8 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
 
     Several may have one ``key``: see ``first_available``.
     """
-    machine, neighbour = states.get(MACHINE), states.get(NEIGHBOUR)
+    machine, clients = states.get(MACHINE), outside_clients(states)
+    other = next((column for column in columns if column.key == OTHER_CONTAINER and column.key in states), None)
     paths: list[Path] = []
     running = [
         column
@@ -203,8 +210,8 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
         state = states[column.key]
         if machine is not None and state.netns == machine.netns:
             paths += _paths_in_machine(column, machine)
-            if neighbour is not None:
-                paths += paths_to_host_mode(column, machine, neighbour)
+            for client in clients:
+                paths += paths_to_host_mode(column, machine, client)
             continue
         title = f"{loopback} inside {column.title}"
         paths.append(_open_path(PathKind.INSIDE, title, column.key, column, loopback, ("lo",)))
@@ -213,8 +220,10 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
             paths += _bridge_address(column, state, machine, veths)
             if column.mode not in _NOT_PUBLISHING:
                 paths += published_paths(column, machine, veths)
-                if neighbour is not None:
-                    paths += paths_to_bridged(column, machine, neighbour, veths)
+                for client in clients:
+                    paths += paths_to_bridged(column, machine, client, veths)
+        if other is not None:
+            paths += paths_over_networks(column, state, other, states[other.key])
         target = by_key.get(column.target or "")
         if target is not None and states[target.key].netns == state.netns:
             title = f"{loopback} from {target.title} to {column.title}, in their shared network stack"
@@ -245,7 +254,7 @@ def resolver_paths(columns: Sequence[Column], states: Mapping[str, NamespaceStat
     for column in columns:
         if column.key not in states or (column.key != MACHINE and column.status is not ArmStatus.RUNNING):
             continue
-        if column.key == NEIGHBOUR:  # it has no process that looks up names
+        if column.key in OUTSIDE:
             continue
         resolver = states[column.key].resolver
         kind, title = PathKind.RESOLVER, f"{column.title} to its own resolver"

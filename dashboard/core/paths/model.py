@@ -19,7 +19,9 @@ ANY_ADDRESS = {Family.INET: "0.0.0.0", Family.INET6: "::"}  # noqa: S104 - compa
 class PathKind(StrEnum):
     """How a request travels. ``MACHINE_ADDRESS``: to a host mode container over the machine's own address; ``INSIDE``:
     to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host mode container,
-    to a published port, and to the container's own address; ``HAIRPIN``: from a container to its own published port."""
+    to a published port, and to the container's own address; ``PEER_…``: the same from another host on the LAN;
+    ``REMOTE_…``: the same from a container on that host, and over a network that spans both hosts; ``HAIRPIN``: from a
+    container to its own published port."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -33,13 +35,40 @@ class PathKind(StrEnum):
     LAN_ADDRESS = "lan-address"
     LAN_PUBLISHED = "lan-published"
     LAN_CONTAINER = "lan-container"
+    PEER_ADDRESS = "peer-address"
+    PEER_PUBLISHED = "peer-published"
+    PEER_CONTAINER = "peer-container"
+    REMOTE_ADDRESS = "remote-address"
+    REMOTE_PUBLISHED = "remote-published"
+    REMOTE_CONTAINER = "remote-container"
+    REMOTE_OVERLAY = "remote-overlay"
     HAIRPIN = "hairpin"
 
 
 #: The kinds that measurements and diagrams show.
-MEASURED_KINDS = frozenset(PathKind) - {PathKind.MACHINE_ADDRESS, PathKind.INSIDE, PathKind.LAN_CONTAINER}
+MEASURED_KINDS = frozenset(PathKind) - {
+    PathKind.MACHINE_ADDRESS,
+    PathKind.INSIDE,
+    PathKind.LAN_CONTAINER,
+    PathKind.PEER_CONTAINER,
+    PathKind.REMOTE_CONTAINER,
+}
 #: The kinds that begin outside the machine's network stack and pass its packet filter.
-FILTERED_KINDS = frozenset({PathKind.LAN_ADDRESS, PathKind.LAN_PUBLISHED, PathKind.LAN_CONTAINER, PathKind.HAIRPIN})
+FILTERED_KINDS = frozenset(
+    {
+        PathKind.LAN_ADDRESS,
+        PathKind.LAN_PUBLISHED,
+        PathKind.LAN_CONTAINER,
+        PathKind.PEER_ADDRESS,
+        PathKind.PEER_PUBLISHED,
+        PathKind.PEER_CONTAINER,
+        PathKind.REMOTE_ADDRESS,
+        PathKind.REMOTE_PUBLISHED,
+        PathKind.REMOTE_CONTAINER,
+        PathKind.REMOTE_OVERLAY,
+        PathKind.HAIRPIN,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ the request; a request that is not answered shows which rule dropped it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dashboard.core.experiments.messages import Column, PublishedPort
-from dashboard.core.modes import NEIGHBOUR
+from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
 from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.namespaces.links import exit_link
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
@@ -28,12 +29,56 @@ from dashboard.core.paths.model import (
 from dashboard.core.paths.translations import DOCKER_PROXY, covers_family, find_translation, listeners_on, translations
 
 
-def lan_address(machine: NamespaceState, neighbour: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """The machine's address in a subnet of the neighbour, and the machine's interface that has it."""
+@dataclass(frozen=True, slots=True)
+class OutsideClient:
+    """A client outside the machine. ``lan`` is the network stack with its link to the LAN: its own, or that of its
+    host. ``families``: those in which it has an address. ``kinds`` are its paths to host mode, to a published port, and
+    to a container's own address."""
+
+    key: str
+    title: str
+    lan: NamespaceState
+    families: frozenset[Family]
+    kinds: tuple[PathKind, PathKind, PathKind]
+
+
+def outside_clients(states: Mapping[str, NamespaceState]) -> tuple[OutsideClient, ...]:
+    """The clients outside the machine, from the states of their columns."""
+    hosts = {key: states.get(OTHER_HOST if key == OTHER_CONTAINER else key) for key, _title, _kinds in _CLIENTS}
+    return tuple(
+        OutsideClient(key, title, lan, _families(states[key]), kinds)
+        for key, title, kinds in _CLIENTS
+        if key in states and (lan := hosts[key]) is not None
+    )
+
+
+def _families(state: NamespaceState) -> frozenset[Family]:
+    return frozenset(family for family in Family if any(global_addresses(link, family) for link in state.interfaces))
+
+
+def _address_for(client: OutsideClient, machine: NamespaceState, family: Family) -> tuple[str, Interface] | None:
+    """The machine's address on the LAN for a client; None if the client has no address of the family."""
+    return lan_address(machine, client.lan, family) if family in client.families else None
+
+
+_CLIENTS = (
+    (NEIGHBOUR, "The neighbour", (PathKind.LAN_ADDRESS, PathKind.LAN_PUBLISHED, PathKind.LAN_CONTAINER)),
+    (OTHER_HOST, "The other host", (PathKind.PEER_ADDRESS, PathKind.PEER_PUBLISHED, PathKind.PEER_CONTAINER)),
+    (
+        OTHER_CONTAINER,
+        "The container on the other host",
+        (PathKind.REMOTE_ADDRESS, PathKind.REMOTE_PUBLISHED, PathKind.REMOTE_CONTAINER),
+    ),
+)
+
+
+def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
+    """The machine's address in a subnet of another machine on the LAN, and the machine's interface that has it. Subnets
+    of bridges do not count: every Docker host may have the same."""
+    lan = exit_link(outside)
     subnets = [
         ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
-        for link in neighbour.interfaces
-        for one in link.addresses
+        for one in (lan.addresses if lan is not None else ())
         if one.family == family and one.scope == "global"
     ]
     for link in machine.interfaces:
@@ -62,7 +107,12 @@ def route_gateway(state: NamespaceState, address: str) -> str | None:
 PODMAN_HOLDERS = frozenset({"conmon", "podman"})
 NO_HAIRPIN_MODE = "netavark gives bridge ports no hairpin mode, and whether br_netfilter requires it is not read"
 #: Hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
-_HOPS_TO_PORT = {PathKind.LAN_PUBLISHED: 1, PathKind.HAIRPIN: 2}
+_HOPS_TO_PORT = {
+    PathKind.LAN_PUBLISHED: 1,
+    PathKind.PEER_PUBLISHED: 1,
+    PathKind.REMOTE_PUBLISHED: 1,
+    PathKind.HAIRPIN: 2,
+}
 
 
 def leads_on(path: Path) -> bool:
@@ -71,23 +121,43 @@ def leads_on(path: Path) -> bool:
     return len(path.hops) > _HOPS_TO_PORT.get(path.kind, -1)
 
 
-def paths_to_host_mode(column: Column, machine: NamespaceState, neighbour: NamespaceState) -> Iterator[Path]:
-    """The paths from the neighbour to a container in the machine's namespace."""
+def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideClient) -> Iterator[Path]:
+    """The paths from outside to a container in the machine's namespace."""
     port = column.port or 80
     for family in Family:
-        match lan_address(machine, neighbour, family):
+        match _address_for(client, machine, family):
             case address, link:
-                title = f"The neighbour to {column.title}, at the machine's address"
-                kind, hops = PathKind.LAN_ADDRESS, (f"{link.name} (LAN)",)
-                yield Path(kind, title, NEIGHBOUR, column.key, family, address, port, port, port, hops=hops)
+                title = f"{client.title} to {column.title}, at the machine's address"
+                kind, hops = client.kinds[0], (f"{link.name} (LAN)",)
+                yield Path(kind, title, client.key, column.key, family, address, port, port, port, hops=hops)
 
 
 def paths_to_bridged(
-    column: Column, machine: NamespaceState, neighbour: NamespaceState, veths: Sequence[VethLink]
+    column: Column, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """The paths from the neighbour to a container behind a bridge, and from the container to its own published port."""
-    yield from _published(column, machine, neighbour, veths)
-    yield from _own_address(column, machine, neighbour, veths)
+    """The paths from outside to a container behind a bridge; with those of the neighbour, the one from the container to
+    its own published port."""
+    yield from _published(column, machine, client, veths)
+    yield from _own_address(column, machine, client, veths)
+
+
+def paths_over_networks(
+    column: Column, state: NamespaceState, other: Column, other_state: NamespaceState
+) -> Iterator[Path]:
+    """The path to a container from the one on the other host, by name, for the first network that spans both hosts."""
+    for network in sorted(column.networks.keys() & other.networks.keys() - {"bridge", "host", "none"}):
+        address = column.networks[network]
+        far, near = (
+            next((link for link in one.interfaces if any(a.address == end for a in link.addresses)), None)
+            for one, end in ((state, address), (other_state, other.networks[network]))
+        )
+        if address and far is not None and near is not None:
+            title = f"The container on the other host to {column.title}, over the network {network}"
+            hops = (near.name, f"VXLAN of {network}", far.name)
+            port, name = column.port or 80, column.container.name if column.container else ""
+            path = Path(PathKind.REMOTE_OVERLAY, title, other.key, column.key, family_of(address), address)
+            yield replace(path, port=port, udp_port=port, server_port=port, hops=hops, host_name=name)
+            return
 
 
 def _mappings(column: Column, family: Family) -> list[PublishedPort]:
@@ -102,12 +172,13 @@ def _mappings(column: Column, family: Family) -> list[PublishedPort]:
 
 
 def _published(
-    column: Column, machine: NamespaceState, neighbour: NamespaceState, veths: Sequence[VethLink]
+    column: Column, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    exists = False
+    exists, kind = False, client.kinds[1]
+    title = f"{client.title} to the published port of {column.title}"
     for family in Family:
         mapping = next(iter(_mappings(column, family)), None)
-        found = lan_address(machine, neighbour, family)
+        found = _address_for(client, machine, family)
         if mapping is None:
             continue
         exists = True
@@ -115,31 +186,31 @@ def _published(
             continue
         address, link = found
         loopback = is_loopback(mapping.host_address)
-        title = f"The neighbour to the published port of {column.title}"
         hops = (
             f"{link.name} (LAN)",
             *(_translated(column, machine, veths, address, mapping) or _proxied(machine, veths, address, mapping)),
         )
-        path = Path(PathKind.LAN_PUBLISHED, title, NEIGHBOUR, column.key, family, address, mapping.host_port)
+        path = Path(kind, title, client.key, column.key, family, address, mapping.host_port)
         path = replace(path, server_port=mapping.container_port, fixed=True, hops=hops)
         yield replace(path, title=f"{title}, published on loopback only") if loopback else path
         veth = next((one for one in veths if global_addresses(one.inner, family)), None)
+        if client.key != NEIGHBOUR:
+            continue
         if veth is not None and mapping.host_address in {"", ANY_ADDRESS[family], address}:
             # Where docker-proxy runs, Docker's rules exclude packets from the bridge itself.
             forwarding = _proxied(machine, veths, address, mapping)
             if not forwarding or not forwarding[0].startswith(DOCKER_PROXY):
                 forwarding = _translated(column, machine, veths, address, mapping) or forwarding
-            title = f"{column.title} to its own published port, at the machine's address"
+            own = f"{column.title} to its own published port, at the machine's address"
             listener = next(listeners_on(machine, "tcp", family, mapping.host_port, address), None)
             if listener is not None and listener.process in PODMAN_HOLDERS:
-                yield Path(PathKind.HAIRPIN, title, column.key, column.key, unavailable=NO_HAIRPIN_MODE)
+                yield Path(PathKind.HAIRPIN, own, column.key, column.key, unavailable=NO_HAIRPIN_MODE)
                 continue
             hops = (veth.inner.name, veth.bridge.name, *forwarding)
-            yield replace(path, kind=PathKind.HAIRPIN, title=title, client=column.key, hops=hops)
+            yield replace(path, kind=PathKind.HAIRPIN, title=own, client=column.key, hops=hops)
     if not exists:
-        title = f"The neighbour to the published port of {column.title}"
         why = f"{column.title} publishes no port for {column.port or 80}/tcp"
-        yield Path(PathKind.LAN_PUBLISHED, title, NEIGHBOUR, column.key, unavailable=why)
+        yield Path(kind, title, client.key, column.key, unavailable=why)
 
 
 def _translated(
@@ -168,21 +239,27 @@ def _proxied(
 
 
 def _own_address(
-    column: Column, machine: NamespaceState, neighbour: NamespaceState, veths: Sequence[VethLink]
+    column: Column, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    kind, title = PathKind.LAN_CONTAINER, f"The neighbour to {column.title}'s own address"
+    kind, title = client.kinds[2], f"{client.title} to {column.title}'s own address"
     port = column.port or 80
     for family in Family:
-        found = lan_address(machine, neighbour, family)
+        found = _address_for(client, machine, family)
         for veth in veths:
             address = reachable_address(veth, family)
             if address is None or found is None:
                 continue
-            if route_gateway(neighbour, address) == found[0]:
+            if route_gateway(client.lan, address) == found[0]:
                 hops = (f"{found[1].name} (LAN)", *veth.hops)
                 routed = f"{title}, with a route through the machine"
-                yield Path(kind, routed, NEIGHBOUR, column.key, family, address, port, port, port, hops=hops)
+                yield Path(kind, routed, client.key, column.key, family, address, port, port, port, hops=hops)
             else:
-                why = f"the neighbour has no route to {address} through the machine"
-                yield Path(kind, title, NEIGHBOUR, column.key, unavailable=why)
+                yield Path(kind, title, client.key, column.key, unavailable=_why_no_route(client, address))
             return
+
+
+def _why_no_route(client: OutsideClient, address: str) -> str:
+    who = "the neighbour" if client.key == NEIGHBOUR else "the other host"
+    if route_gateway(client.lan, address) == "":
+        return f"{address} is in a subnet of {who} itself: the request would reach a container there"
+    return f"{who} has no route to {address} through the machine"

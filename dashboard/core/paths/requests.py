@@ -21,6 +21,13 @@ REQUESTED_KINDS = (
     PathKind.LAN_ADDRESS,
     PathKind.LAN_PUBLISHED,
     PathKind.LAN_CONTAINER,
+    PathKind.PEER_ADDRESS,
+    PathKind.PEER_PUBLISHED,
+    PathKind.PEER_CONTAINER,
+    PathKind.REMOTE_ADDRESS,
+    PathKind.REMOTE_PUBLISHED,
+    PathKind.REMOTE_OVERLAY,
+    PathKind.REMOTE_CONTAINER,
     PathKind.HAIRPIN,
 )
 

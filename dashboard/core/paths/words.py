@@ -17,6 +17,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     PathKind.LAN_ADDRESS: ("neighbour → host, at the machine's address", "neighbour → host"),
     PathKind.LAN_PUBLISHED: ("neighbour → published port", "neighbour → published"),
     PathKind.LAN_CONTAINER: ("neighbour → container's address", "neighbour → container"),
+    PathKind.PEER_ADDRESS: ("other host → host, at the machine's address", "other host → host"),
+    PathKind.PEER_PUBLISHED: ("other host → published port", "other host → published"),
+    PathKind.PEER_CONTAINER: ("other host → container's address", "other host → container"),
+    PathKind.REMOTE_ADDRESS: ("container on the other host → host, at the machine's address", "remote → host"),
+    PathKind.REMOTE_PUBLISHED: ("container on the other host → published port", "remote → published"),
+    PathKind.REMOTE_CONTAINER: ("container on the other host → container's address", "remote → container"),
+    PathKind.REMOTE_OVERLAY: ("container on the other host → overlay network", "remote → overlay"),
     PathKind.HAIRPIN: ("container → its own published port", "hairpin"),
 }
 

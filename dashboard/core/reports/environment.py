@@ -66,7 +66,14 @@ class EnvironmentRow:
     why: str
 
 
-_PUBLISHED = _on(PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.LAN_PUBLISHED, PathKind.HAIRPIN)
+_PUBLISHED = _on(
+    PathKind.PUBLISHED_DNAT,
+    PathKind.PUBLISHED_PROXY,
+    PathKind.LAN_PUBLISHED,
+    PathKind.PEER_PUBLISHED,
+    PathKind.REMOTE_PUBLISHED,
+    PathKind.HAIRPIN,
+)
 _BEHIND_RULES = _on(
     PathKind.BRIDGE_ADDRESS,
     PathKind.PUBLISHED_DNAT,

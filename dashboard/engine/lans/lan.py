@@ -92,6 +92,15 @@ def list_lans(data_dir: Path) -> tuple[Lan, ...]:
     return lans_of(list_hosts(data_dir))
 
 
+def other_hosts(data_dir: Path, endpoint: str) -> tuple[PrivateHost, ...]:
+    """The other hosts on the named LAN of the host with this engine; none if it is not on one."""
+    for lan in list_lans(data_dir):
+        others = tuple(host for host in lan.hosts if host.endpoint != endpoint)
+        if len(others) < len(lan.hosts):
+            return others
+    return ()
+
+
 async def create_lan(data_dir: Path, place: LanPlace, count: int) -> Lan:
     """Create a LAN with ``count`` hosts; the number of ``place`` is that of the first host.
     Raises PrivateHostError and leaves nothing if a host cannot be started, or if another command has created a LAN with

@@ -12,7 +12,7 @@ from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, OTHER_CONTAINER
 from dashboard.core.paths.attempts import describe_attempts, next_trial
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
@@ -22,6 +22,7 @@ from dashboard.lab.experiments.concurrency import gather_all
 from dashboard.lab.experiments.containers import remove_all, remove_containers
 from dashboard.lab.experiments.neighbour import find_neighbour
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
+from dashboard.lab.experiments.other_host import OtherHost, find_other_host
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import experiments as experiment_store
@@ -33,6 +34,8 @@ NEVER_STARTED = "0001-"
 #: How long ``close`` waits for a database that accepts no writes.
 FLUSH_TIMEOUT_S = 5.0
 LAUNCH = Cause(Source.LAB, "launch")
+#: The columns that keep their last state when the experiment is stopped.
+LASTING = OBSERVERS - {OTHER_CONTAINER}
 STANDARD_NAMES = ("localhost", "host.docker.internal")
 
 
@@ -45,6 +48,7 @@ class ExperimentDriver:
         self._recorder = Recorder(context, record, view)
         self.observer = Observer(context.watches, lambda: context.info.pid, self._recorder.states_changed)
         self._arms = Arms(context, record, self._recorder, self.observer, lambda: self._stopping)
+        self._other = OtherHost(context, record.id, self._recorder, self.observer)
         self._lock = asyncio.Lock()
         self._round = view.head.round if view.head is not None else 0
         self._launched = False
@@ -141,6 +145,7 @@ class ExperimentDriver:
         if self._preparing is not None:
             self._preparing.cancel()
         await remove_all(self._context.engine, self._context.labels(self._record.id))
+        await self._other.remove()
 
     async def settled(self) -> None:
         """Waits until owners of listeners are final, nat rules are read, names are looked up and everything is in the
@@ -187,7 +192,8 @@ class ExperimentDriver:
             round=record.round,
         )
         info, neighbour = self._context.info, bool(await asyncio.to_thread(find_neighbour, self._context))
-        columns = initial_columns(record.id, arms, info.kind, info.machine_title, neighbour=neighbour)
+        other = neighbour and await asyncio.to_thread(find_other_host, self._context) is not None
+        columns = initial_columns(record.id, arms, info.kind, info.machine_title, neighbour=neighbour, other_host=other)
         kept = {column.key for column in columns}
         facts = Facts(
             head=head,
@@ -215,6 +221,7 @@ class ExperimentDriver:
         await self._save_head()
         # First the news that it runs: dozens of lookups at once would delay it.
         await self._recorder.journal.flush()
+        await self._other.observe()
         await self.observer.refresh_firewall()
         self._look_up()
 
@@ -281,6 +288,7 @@ class ExperimentDriver:
                 look_up_again = True
         await self._observe_machine()
         await self._observe_neighbour()
+        await self._other.observe()
         await self.observer.reread_files()
         await self.observer.refresh_firewall()
         if look_up_again:
@@ -317,8 +325,9 @@ class ExperimentDriver:
         ports = sorted({port.host_port for column in recorder.arms() for port in column.published})
         count = len(recorder.arms(ArmStatus.RUNNING))
         for key in self.observer.keys:
-            if key not in OBSERVERS:
+            if key not in LASTING:
                 await self.observer.remove(key)
+        await self._other.remove()
         await remove_all(self._context.engine, self._context.labels(self._record.id))
         proof = await verify_cleanup(self._context, experiment, self.observer, count, ports)
         await self.observer.close()
@@ -333,9 +342,10 @@ class ExperimentDriver:
             startable=False,
         )
         unfinished = (ArmStatus.RUNNING, ArmStatus.CREATED, ArmStatus.WAITING)
-        columns = tuple(replace(arm, status=ArmStatus.GONE, published=()) for arm in recorder.arms(*unfinished))
+        arms = (*recorder.arms(*unfinished), *(one for one in self.view.columns if one.key == OTHER_CONTAINER))
+        columns = tuple(replace(arm, status=ArmStatus.GONE, published=()) for arm in arms)
         facts = Facts(
-            head=head, columns=columns, forgotten=tuple(key for key in self.view.states if key not in OBSERVERS)
+            head=head, columns=columns, forgotten=tuple(key for key in self.view.states if key not in LASTING)
         )
         recorder.journal.append(Cause(Source.LAB, "removed"), facts, ", ".join(check.detail for check in proof))
         await recorder.journal.flush()
@@ -343,6 +353,7 @@ class ExperimentDriver:
 
     async def _fail(self, reason: str) -> None:
         """Removes everything, because no arm runs; the columns keep what happened."""
+        await self._other.remove()
         await remove_all(self._context.engine, self._context.labels(self._record.id))
         await self.observer.close()
         cause = Cause(Source.LAB, "failed")

@@ -44,6 +44,8 @@ class ObservationTarget:
     netns: str = ""
     #: Whether no process is in it: then it has no host name, no files and no resolver.
     empty: bool = False
+    #: The Engine's process if the namespace is one of another machine, None for the experiment's own Engine.
+    engine_pid: int | None = None
 
 
 @dataclass(slots=True)
@@ -98,8 +100,10 @@ class Observer:
         def changed(view: KernelView) -> None:
             self._on_kernel_change(target.key, view)
 
+        other = target.engine_pid
+        engine_pid = self._pid_of_engine if other is None else lambda: other
         inode, view = await self._pool.subscribe(
-            token, target.pid, changed, self._pid_of_engine, target.firewall_backend, target.netns
+            token, target.pid, changed, engine_pid, target.firewall_backend, target.netns
         )
         try:
             state = NamespaceState(inode, namespaces={"net": inode})
@@ -145,22 +149,19 @@ class Observer:
         return self._pid_of_engine() or 1
 
     def _files(self, target: ObservationTarget) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
-        text = read_inside(self._engine_pid, target.resolv_conf) if target.resolv_conf else None
-        hosts = read_inside(self._engine_pid, target.hosts) if target.hosts else None
+        engine = target.engine_pid or self._engine_pid
+        text = read_inside(engine, target.resolv_conf) if target.resolv_conf else None
+        hosts = read_inside(engine, target.hosts) if target.hosts else None
         parsed_hosts = parse_hosts(hosts.decode(errors="replace")) if hosts is not None else ()
         if text is None:
             return Resolver(origin=Origin.UNREADABLE), parsed_hosts
         resolver = parse_resolv_conf(text.decode(errors="replace"))
-        if target.key == MACHINE:
+        if target.mode == MACHINE:
             return replace(resolver, origin=Origin.MACHINE), parsed_hosts
-        machine = self._resolver_of_engine("/etc/resolv.conf") or Resolver()
-        upstream = self._resolver_of_engine(UPSTREAM)
+        machine = _resolver_of(engine, "/etc/resolv.conf") or Resolver()
+        upstream = _resolver_of(engine, UPSTREAM)
         origin = classify(resolver, machine, Mode(target.mode), target.dns, upstream)
         return replace(resolver, origin=origin), parsed_hosts
-
-    def _resolver_of_engine(self, path: str) -> Resolver | None:
-        text = read_inside(self._engine_pid, path)
-        return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 
     async def reread_files(self) -> None:
         """Reads the resolver and hosts files again: the kernel reports no changes of files.
@@ -173,7 +174,9 @@ class Observer:
                 continue
             engine = self._engine_pid
             resolver, hosts = await asyncio.to_thread(self._files, observed.target)
-            if key not in self._observed or engine != self._engine_pid or not shows_files(engine):
+            if key not in self._observed or engine != self._engine_pid:
+                continue
+            if not shows_files(observed.target.engine_pid or engine):
                 continue
             state = replace(observed.state, resolver=resolver, hosts=hosts)
             if state != observed.state:
@@ -237,6 +240,12 @@ class Observer:
     def _publish(self) -> None:
         batch, self._batch = self._batch, {}
         self._on_change({key: state for key, state in batch.items() if key in self._observed})
+
+
+def _resolver_of(engine: int, path: str) -> Resolver | None:
+    """The resolver of a file of an Engine's machine; None if it cannot be read."""
+    text = read_inside(engine, path)
+    return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 
 
 def _with_view(state: NamespaceState, view: KernelView, target: ObservationTarget) -> NamespaceState:

@@ -20,7 +20,7 @@ from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.remote import experiment_calls, training_calls, workshop_calls
+from dashboard.lab.remote import experiment_calls, lan_calls, training_calls, workshop_calls
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.hosts import GroupHosts
@@ -145,6 +145,10 @@ _FUNCTIONS = (
     experiment_calls.start_engine,
     experiment_calls.trace_paths,
     experiment_calls.want_host,
+    lan_calls.create_lan,
+    lan_calls.lans,
+    lan_calls.remove_lan,
+    lan_calls.set_swarm,
     training_calls.containers,
     actions.inspect,
     actions.try_paths,

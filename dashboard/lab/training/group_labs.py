@@ -124,6 +124,18 @@ class GroupLabs:
             except Exception:
                 log.exception("the labs of private hosts could not be woken; the next wake-up tries again")
 
+    async def stop_all_of(self, host: str) -> None:
+        """Stops all experiments on a host, if its lab is open."""
+        opened = self._open.get(host)
+        if opened is not None and opened.lab is not None:
+            await opened.lab.stop_all()
+
+    async def reread(self, host: str) -> None:
+        """Reads the facts of a host's engine again after a change, if its lab is open."""
+        opened = self._open.get(host)
+        if opened is not None and opened.context is not None:
+            opened.context.info = await opened.context.engine.info()
+
     async def forget(self, host: str, reason: str) -> None:
         """Closes the lab of a host that goes away, and marks what ran there as stopped."""
         await self._close(host)

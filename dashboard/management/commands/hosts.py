@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +14,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.enter import enter_command, enter_environment
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import PrivateHost
-from dashboard.engine.images import ensure_image
+from dashboard.engine.lans.images import add_image
 from dashboard.interrupts import uninterrupted
 from dashboard.management.commanding import (
     WRONG_USAGE,
@@ -31,18 +31,6 @@ def host_json(host: PrivateHost) -> dict[str, Any]:
     neighbour = {"netns": host.neighbour, "addresses": NEIGHBOUR_ADDRESSES} if host.neighbour else None
     fields = {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
     return {**fields, "neighbour": neighbour}
-
-
-async def add_image(host: PrivateHost, folder: Path, say: Callable[[str], None]) -> None:
-    """Loads the lab image as nginx."""
-    # Imported here because only this needs the SDK, which takes as long to import as the rest of the command.
-    from dashboard.engine.docker_engine import DockerEngine
-
-    engine = DockerEngine(f"unix://{host.socket}")
-    try:
-        await ensure_image(engine, "nginx", folder, lambda text, _fraction: say(text), private=True)
-    finally:
-        await engine.close()
 
 
 async def _stop(hosts: Sequence[PrivateHost]) -> None:

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.engine.hosts.registry import LanPlace
+from dashboard.engine.lans.images import add_image
 from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, list_lans, netem_refusal, stop_hosts
 from dashboard.interrupts import uninterrupted
 from dashboard.management.commanding import (
@@ -15,7 +16,7 @@ from dashboard.management.commanding import (
     add_privileged_hosts,
     require_root,
 )
-from dashboard.management.commands.hosts import add_image, host_json
+from dashboard.management.commands.hosts import host_json
 
 
 def lan_json(lan: Lan) -> dict[str, Any]:
@@ -37,8 +38,8 @@ class Command(NetmodesCommand):
     help = "Creates, lists and removes LANs: private hosts and neighbours without Docker on one switch."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Create NAME, list, remove NAME…|--all."""
-        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove")
+        """Create NAME, list, remove NAME…|--all, swarm NAME."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove|swarm")
         create = actions.add_parser("create", help="create a LAN with a router, private hosts and neighbours")
         create.add_argument("name", metavar="NAME", help="the name of the LAN")
         create.add_argument("--hosts", type=int, default=2, metavar="N", help="number of private hosts (default 2)")
@@ -51,7 +52,10 @@ class Command(NetmodesCommand):
         remove = actions.add_parser("remove", help="stop and remove LANs with all their hosts")
         remove.add_argument("names", nargs="*", metavar="NAME", help="names from the list")
         remove.add_argument("--all", action="store_true", help="remove all LANs")
-        for parser_of_action in (create, listing, remove):
+        swarm = actions.add_parser("swarm", help="form a swarm of the hosts of a LAN, for overlay networks")
+        swarm.add_argument("name", metavar="NAME", help="a name from the list")
+        swarm.add_argument("--leave", action="store_true", help="end the swarm instead")
+        for parser_of_action in (create, listing, remove, swarm):
             parser_of_action.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -90,6 +94,20 @@ class Command(NetmodesCommand):
         except BaseException:
             await uninterrupted(stop_hosts(lan.hosts))
             raise
+        return (lan,)
+
+    async def _swarm(self, options: dict[str, Any]) -> tuple[Lan, ...]:
+        # Imported here because only this needs the SDK.
+        from dashboard.engine.lans.swarm import form_swarm, leave_swarm
+        from dashboard.engine.protocol import EngineError
+
+        lan = next((lan for lan in list_lans(configuration.data_dir()) if lan.name == options["name"]), None)
+        if lan is None:
+            raise CommandError(f"Unknown LAN {options['name']}: see {configuration.COMMAND} lan list.")
+        try:
+            await (leave_swarm if options["leave"] else form_swarm)(lan.hosts)
+        except EngineError as error:
+            raise CommandError(f"The hosts of the LAN {lan.name} cannot form a swarm: {error}") from error
         return (lan,)
 
     async def _list(self, _options: dict[str, Any]) -> tuple[Lan, ...]:

@@ -136,7 +136,7 @@ def write_notes(session: str, owner: int, notes: str) -> bool:
 def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
     """Shows an experiment to all participants, none if it is empty; False if it is not the instructor's to show."""
     # An experiment started by a command has no owner: any account may see it. One with a host belongs to a group.
-    allowed = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), pk=experiment, host="")
+    allowed = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), pk=experiment, group="")
     if experiment and not allowed.exists():
         return False
     with transaction.atomic():

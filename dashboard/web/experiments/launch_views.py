@@ -25,6 +25,7 @@ from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
+from dashboard.web.experiments.lan_views import launch_hosts
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import ENDED, experiment_item
 from dashboard.web.http.database import in_database
@@ -37,10 +38,11 @@ PAST = 20
 NO_OPTIONS = LaunchOptions((), (), 8080)
 
 
-async def _launch_options() -> tuple[LaunchOptions, str]:
-    """Modes, local images and a free port to publish, and the engine's problem."""
+async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
+    """Modes, local images and a free port to publish, of the server's engine or of a ``host`` of a LAN, and the
+    problem of the engine."""
     try:
-        return await service.ask(experiment_calls.launch_options), ""
+        return await service.ask_of(host, experiment_calls.launch_options), ""
     except (LabUnavailableError, EngineError) as error:
         return NO_OPTIONS, str(error)
 
@@ -66,11 +68,13 @@ async def _home(
     holders: tuple[PortHolder, ...] = (),
     freed: bool = False,
     refused: str = "",
+    host: str = "",
 ) -> HttpResponse:
-    options, problem = await _launch_options()
+    hosts = await launch_hosts()
+    options, problem = await _launch_options(host)
 
     def page() -> HttpResponse:
-        rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
+        rows = Experiment.objects.filter(group="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
         creators = creators_of(request)
         shown = creators.filter(rows.exclude(measurements__twin=True))
         running = shown.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
@@ -89,6 +93,8 @@ async def _home(
             "holders": holders,
             "freed": freed,
             "refused": refused,
+            "hosts": list(hosts.values()),
+            "host": hosts.get(host),
             "presets": presets,
             "presets_unavailable": common_reason(presets),
             **creators.context,
@@ -97,6 +103,10 @@ async def _home(
         return render(request, "experiments/home.html", context, status=status)
 
     return await in_database(page)
+
+
+def _host_gone() -> str:
+    return _("This host no longer exists: choose another one.")
 
 
 def _preset_named(key: str) -> Preset:
@@ -108,9 +118,11 @@ def _preset_named(key: str) -> Preset:
 
 @require_GET
 async def home(request: HttpRequest) -> HttpResponse:
-    """The start page; ``?preset=KEY`` fills in the form with a preset."""
-    key = request.GET.get("preset", "")
-    return await _home(request, preset=_preset_named(key) if key else None)
+    """The start page; ``?preset=KEY`` fills in the form with a preset, ``?host=ID`` launches on a host of a LAN."""
+    key, host = request.GET.get("preset", ""), request.GET.get("host", "")
+    if host and host not in await launch_hosts():
+        return await _home(request, refused=_host_gone(), status=404)
+    return await _home(request, preset=_preset_named(key) if key else None, host=host)
 
 
 @require_POST
@@ -120,25 +132,28 @@ async def launch(request: HttpRequest) -> HttpResponse:
     back."""
     form = LaunchForm(request.POST)
     spec = form.parse()
+    host = request.POST.get("host", "")
+    if host and host not in await launch_hosts():
+        return await _home(request, form, status=409, refused=_host_gone())
     if STOP in request.POST:
         record = await in_database(experiment_store.load, request.POST[STOP])
-        if record is None or record.host:
+        if record is None or record.host != host:
             raise Http404(_("No experiment has this id."))
         refusal = await in_database(refusal_of, request, Action.CHANGE, OwnedKind.EXPERIMENT, record.id)
         if refusal is not None:
             return await in_database(refuse_account, request, refusal)
-        holders = await stop_holder(request, spec.arms if spec is not None else ())
-        return await _home(request, form, holders=holders or (), freed=holders == ())
+        holders = await stop_holder(request, spec.arms if spec is not None else (), host)
+        return await _home(request, form, holders=holders or (), freed=holders == (), host=host)
     if spec is None:
-        return await _home(request, form, status=400)
-    holders = await find_holders(request, spec.arms)
+        return await _home(request, form, status=400, host=host)
+    holders = await find_holders(request, spec.arms, host=host)
     if holders:
-        return await _home(request, form, status=409, holders=holders)
+        return await _home(request, form, status=409, holders=holders, host=host)
     user = await request.auser()
     try:
-        identity = await in_database(experiment_store.create_experiment, spec, user.pk)
+        identity = await in_database(experiment_store.create_experiment, spec, user.pk, host=host)
     except NoSpaceError as error:
-        return await _home(request, form, status=NO_SPACE, refused=str(error))
+        return await _home(request, form, status=NO_SPACE, refused=str(error), host=host)
     service.wake()
     return redirect(f"/experiments/{identity}/")
 

@@ -193,7 +193,7 @@ def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) 
 def listing(request: HttpRequest) -> HttpResponse:
     """The newest runs and every measured series."""
     creators = creators_of(request)
-    rows = creators.filter(MeasurementRun.objects.filter(host="")).order_by("-created_at")[:SHOWN]
+    rows = creators.filter(MeasurementRun.objects.filter(group="")).order_by("-created_at")[:SHOWN]
     runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
     context = {"runs": runs, "signatures": measurement_history.signatures(), **creators.context}
     return render(request, "measurements/measurements.html", context)

@@ -90,7 +90,7 @@ def group_filter(session: str, user: Any) -> dict[str, str]:
     """The filter for a list of the API: runs of the server's own engine, or those of the groups of one ``session`` of
     this user. Http404 for a session of somebody else. Queries the database."""
     if not session:
-        return {"host": ""}
+        return {"group": ""}
     if training_sessions.led(session[:16], user) is None:
         raise not_found()
     return {"group__startswith": f"{session[:16]}-"}

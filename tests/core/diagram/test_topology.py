@@ -31,6 +31,7 @@ from tests.core.builders import (
     recorded_scene,
     with_column,
     with_neighbour,
+    with_other_host,
     without,
 )
 
@@ -427,3 +428,14 @@ def test_the_neighbour_is_joined_to_the_machine_by_the_lan() -> None:
         (edge,) = [edge for edge in picture.edges if edge.kind == "lan"]
         assert edge.id == "lan:machine:if:2>neighbour:if:2"
     assert "neighbour: another machine, on the same LAN as the machine." in draw_wide(columns, states).summary
+
+
+def test_another_host_is_joined_by_the_lan_and_its_container_by_a_veth_pair() -> None:
+    columns, states = with_other_host(*make_scene(("host", "bridge")))
+    for picture in draw(columns, states):
+        assert [edge.id for edge in picture.edges if edge.kind == "lan"] == ["lan:machine:if:2>other-host:if:2"]
+        veths = [edge.id for edge in picture.edges if edge.kind == "veth"]
+        assert "veth:other-host:if:3>other-container:if:7" in veths
+    summary = draw_wide(columns, states).summary
+    assert "another machine with a Docker Engine, on the same LAN as the machine." in summary
+    assert "on the other host, in a separate network stack." in summary

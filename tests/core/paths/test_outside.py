@@ -6,14 +6,24 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import PublishedPort
-from dashboard.core.modes import NEIGHBOUR
+from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
 from dashboard.core.namespaces.state import Family, FirewallRules
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
 from dashboard.core.paths.outside import lan_address, leads_on, route_gateway
-from dashboard.core.paths.requests import requested_paths
-from tests.core.builders import MACHINE, Columns, States, make_ports, make_scene, with_column, with_neighbour
+from dashboard.core.paths.requests import request_key, requested_paths
+from tests.core.builders import (
+    MACHINE,
+    Columns,
+    States,
+    make_ports,
+    make_scene,
+    with_column,
+    with_neighbour,
+    with_other_host,
+)
 
 
 def outside(columns: Columns, states: States) -> list[Path]:
@@ -145,3 +155,57 @@ def test_a_port_that_is_published_without_a_common_lan_is_not_called_unpublished
     columns, states = with_neighbour(*make_scene(("bridge",)))
     states[NEIGHBOUR] = replace(states[NEIGHBOUR], interfaces=())
     assert [path.kind for path in outside(columns, states)] == []
+
+
+def test_another_host_reaches_what_the_lan_reaches_and_not_the_subnet_that_it_has_itself() -> None:
+    columns, states = with_other_host(*make_scene(("host", "bridge")))
+    paths = {(path.kind, path.family): path for path in outside(columns, states) if path.client == OTHER_HOST}
+    assert paths[PathKind.PEER_ADDRESS, Family.INET].target == "192.0.2.2:80"
+    assert paths[PathKind.PEER_ADDRESS, Family.INET6].target == "[2001:db8::2]:80"
+    # Both machines have a docker0 with the same address: only the link to the LAN counts.
+    assert paths[PathKind.PEER_PUBLISHED, Family.INET].target == "192.0.2.2:8081"
+    own = paths[PathKind.PEER_CONTAINER, Family.INET]
+    assert own.unavailable == (
+        "172.17.0.2 is in a subnet of the other host itself: the request would reach a container there"
+    )
+
+
+def test_a_route_on_the_other_host_leads_to_a_container_with_another_subnet() -> None:
+    columns, states = make_scene(("user-bridge",))
+    without_route, with_route = (
+        [path for path in outside(*with_other_host(columns, states, *routes)) if path.kind is PathKind.PEER_CONTAINER]
+        for routes in ((), ("172.18.0.0/16",))
+    )
+    assert without_route[0].unavailable == "the other host has no route to 172.18.0.2 through the machine"
+    assert with_route[0].target == "172.18.0.2:80"
+
+
+def test_a_container_on_the_other_host_uses_the_families_that_it_has() -> None:
+    columns, states = with_other_host(*make_scene(("host", "bridge")))
+    paths = [path for path in outside(columns, states) if path.client == OTHER_CONTAINER]
+    assert {path.family for path in paths} == {Family.INET}
+    assert {path.kind for path in paths if path.address} == {PathKind.REMOTE_ADDRESS, PathKind.REMOTE_PUBLISHED}
+    measured = {path.kind for path in measured_paths(columns, states) if path.client == OTHER_CONTAINER}
+    assert measured == {PathKind.REMOTE_ADDRESS, PathKind.REMOTE_PUBLISHED}
+    keys = [request_key(path) for path in requested_paths(columns, states) if path.address]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_network_that_spans_both_hosts_leads_to_the_container_by_name() -> None:
+    columns, states = with_other_host(*make_scene(("user-bridge",)))
+    columns = with_column(columns, "user-bridge", networks={"span": "172.18.0.2"})
+    (path,) = [path for path in outside(columns, states) if path.kind is PathKind.REMOTE_OVERLAY]
+    assert (path.client, path.target) == (OTHER_CONTAINER, "172.18.0.2:80")
+    assert path.hops == ("eth1", "VXLAN of span", "eth0")
+    assert path.host_name
+    columns = with_column(columns, "user-bridge", networks={"apart": "172.18.0.2"})
+    assert all(path.kind is not PathKind.REMOTE_OVERLAY for path in outside(columns, states))
+
+
+def test_the_other_host_is_not_compared_and_has_no_resolver_path() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    before = {(row.section, row.key, row.field): row.relation for row in compare(columns, states)}
+    columns, states = with_other_host(columns, states)
+    after = {(row.section, row.key, row.field): row.relation for row in compare(columns, states)}
+    assert after == before
+    assert {path.client for path in resolver_paths(columns, states)}.isdisjoint(OUTSIDE)

@@ -33,7 +33,8 @@ _DERIVED = ("primary", "links", "exits")
 class Frame:
     """Columns and states of one position. ``common`` is a number for the columns and one for the namespaces that they
     share; ``numbers`` has one for each field of each state and for what is derived from it: ``primary`` addresses of
-    the machine and of the neighbour, ``links`` without their addresses, ``exits`` (interfaces of default routes)."""
+    the machine and of the columns outside it, ``links`` without their addresses, ``exits`` (interfaces of default
+    routes)."""
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]

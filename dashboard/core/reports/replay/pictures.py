@@ -17,7 +17,7 @@ from dashboard.core.diagram.drawn_namespaces import (
 from dashboard.core.diagram.path_overlay import draw_path, index_pictures, shown_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip
-from dashboard.core.modes import MACHINE, NEIGHBOUR
+from dashboard.core.modes import MACHINE, OUTSIDE
 from dashboard.core.paths.model import Path
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
@@ -84,7 +84,7 @@ class RecordedPictures:
             frame.numbers[MACHINE]["primary"] if MACHINE in frame.numbers else NONE,
             self._published_listeners(frame),
             frame.numbers[MACHINE]["firewall"] if MACHINE in frame.numbers else NONE,
-            frame.numbers[NEIGHBOUR]["routes"] if NEIGHBOUR in frame.numbers else NONE,
+            *(numbers["routes"] for key, numbers in frame.numbers.items() if key in OUTSIDE),
         )
         paths_key = (search_key, frame.links, *(self._ids_of[self._current[size]] for size in ("wide", "narrow")))
         if paths_key != self._paths_key:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from dashboard.core.comparison.cells import Cell, RowKey
 from dashboard.core.comparison.rows import INPUTS, SECTIONS, column_cells, make_row, row_order, section_rows
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import NEIGHBOUR
+from dashboard.core.modes import OUTSIDE
 from dashboard.core.namespaces.state import NamespaceState, interface_key
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
@@ -85,7 +85,7 @@ class RecordedRows:
                     line = lines_of[identity] = [key, *nothing]
                 if line[place] == NONE:
                     line[place] = cell
-        compared = [place for place, column in enumerate(frame.columns, start=1) if column.key != NEIGHBOUR]
+        compared = [place for place, column in enumerate(frame.columns, start=1) if column.key not in OUTSIDE]
         rows = (line for line in lines_of.values() if any(line[place] != NONE for place in compared))
         lines = sorted(rows, key=lambda line: self._orders[line[0]])
         return tuple(self._row(frame, section, context, line) for line in lines)

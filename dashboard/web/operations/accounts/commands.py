@@ -92,6 +92,8 @@ COMMANDS: Mapping[str, Command] = {
     f"{_CONSOLE}seats/<str:participant>/<str:what>/": _lead("change participant", "participant", "what"),
     f"{_CONSOLE}results/share/": _lead("share results"),
     f"{_CONSOLE}results/shares/<str:number>/revoke/": _lead("revoke link"),
+    "lans/create/": Command("create LAN", Action.LANS, None, ()),
+    "lans/<str:name>/<str:what>/": Command("change LAN", Action.LANS, None, ("name", "what")),
     "engine/start/": Command("start engine", Action.START_ENGINE),
     "sign-out/": Command("sign out", Action.OWN_ACCOUNT),
     "account/": Command("set password", Action.OWN_ACCOUNT),

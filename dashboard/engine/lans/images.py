@@ -1,0 +1,21 @@
+"""The image of the hosts of a LAN, and of private hosts that a command starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.images import ensure_image
+
+
+async def add_image(host: PrivateHost, folder: Path, say: Callable[[str], None]) -> None:
+    """Loads the lab image as nginx. Raises EngineError."""
+    # Imported here because only this needs the SDK, which takes as long to import as the rest of a command.
+    from dashboard.engine.docker_engine import DockerEngine
+
+    engine = DockerEngine(host.endpoint)
+    try:
+        await ensure_image(engine, "nginx", folder, lambda text, _fraction: say(text), private=True)
+    finally:
+        await engine.close()

@@ -1,0 +1,135 @@
+"""Another host on the LAN of an experiment's host: its column, and a container there as a client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+from dashboard.core.experiments.journal import Cause, Source
+from dashboard.core.experiments.launch import container_config
+from dashboard.core.experiments.lifecycle import container_name
+from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.modes import MACHINE, OTHER_CONTAINER, OTHER_HOST, ArmSpec, Mode
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.limits import read_cpus
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.lans.lan import other_hosts
+from dashboard.engine.protocol import Engine, EngineError
+from dashboard.lab.context import Context
+from dashboard.lab.experiments.containers import create_container, running_column
+from dashboard.lab.experiments.observer import ObservationTarget, Observer
+from dashboard.lab.experiments.recorder import Recorder
+from dashboard.netns.namespace import NamespaceGone
+
+log = logging.getLogger(__name__)
+#: The label of a client. It has no label of the installation: the lab of its host would remove it as an orphan.
+LABEL_CLIENT = "dev.netmodes.client"
+IMAGE = "nginx"
+OBSERVED = Cause(Source.LAB, "observe")
+
+
+def find_other_host(context: Context) -> PrivateHost | None:
+    """The host to show beside the experiment's host: the first other one on its named LAN."""
+    if not context.private:
+        return None
+    return next(iter(other_hosts(context.data_dir, context.info.endpoint)), None)
+
+
+class OtherHost:
+    """The columns of another host for one experiment. ``observe`` and ``remove`` may be repeated."""
+
+    def __init__(self, context: Context, experiment: str, recorder: Recorder, observer: Observer) -> None:
+        self._context = context
+        self._experiment = experiment
+        self._recorder = recorder
+        self._observer = observer
+
+    def _column(self, key: str) -> Column | None:
+        return next((column for column in self._recorder.view.columns if column.key == key), None)
+
+    async def observe(self) -> None:
+        """Observes the host, and the client there, which is started if it does not run."""
+        column = self._column(OTHER_HOST)
+        if column is None or (host := await asyncio.to_thread(find_other_host, self._context)) is None:
+            return
+        files = ("/etc/resolv.conf", "/etc/hosts")
+        target = ObservationTarget(OTHER_HOST, host.pid, MACHINE, *files, engine_pid=host.pid)
+        with suppress(NamespaceGone):  # the host has ended
+            if self._observer.target(OTHER_HOST) != target:
+                self._recorder.observed(column, await self._observer.add(target), OBSERVED)
+            try:
+                async with _engine_of(host) as engine:
+                    await self._observe_client(host, engine)
+            except EngineError as error:
+                log.warning("no container on the private host %s: %s", host.id, error)
+                self._show_refused(str(error))
+
+    async def _observe_client(self, host: PrivateHost, engine: Engine) -> None:
+        column = self._column(OTHER_CONTAINER)
+        if column is None:
+            return
+        running = [one for one in await engine.containers(self._labels) if one.running]
+        identity = running[0].id if running else await self._start(host, engine)
+        facts = await engine.inspect_container(identity)
+        # The networks decide which resolver the Engine gives it.
+        mode = Mode.OVERLAY if facts.networks.keys() - {"bridge"} else Mode.BRIDGE
+        files = (facts.resolv_conf_path, facts.hosts_path)
+        target = ObservationTarget(OTHER_CONTAINER, facts.pid, mode, *files, engine_pid=host.pid)
+        if self._observer.target(OTHER_CONTAINER) == target:
+            return
+        state = await self._observer.add(target)
+        self._recorder.observed(running_column(column, facts), state, OBSERVED, f"{column.title} started")
+
+    async def _start(self, host: PrivateHost, engine: Engine) -> str:
+        """Starts the client on the default bridge, or on the overlay networks of the experiment; returns its id."""
+        # A worker of the swarm sees a network only while a container is on it: the experiment's own engine knows them.
+        listed = await self._context.engine.networks(self._context.labels(self._experiment))
+        overlays = sorted(network.name for network in listed if network.driver == "overlay")
+        name = container_name(self._experiment, OTHER_CONTAINER)
+        mode = Mode.OVERLAY if overlays else Mode.BRIDGE
+        config = container_config(
+            ArmSpec(OTHER_CONTAINER, mode, IMAGE),
+            name=name,
+            labels=self._labels,
+            network=overlays[0] if overlays else None,
+            cpus=await asyncio.to_thread(read_cpus, host.name),
+        )
+        identity = (await create_container(engine, name, config)).id
+        for network in overlays[1:]:
+            await engine.connect_network(network, identity)
+        await engine.start_container(identity)
+        return identity
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {LABEL_CLIENT: f"{self._context.installation}/{self._experiment}"}
+
+    def _show_refused(self, reason: str) -> None:
+        column = self._column(OTHER_CONTAINER)
+        if column is not None and column.error != reason:
+            self._recorder.show(
+                replace(column, status=ArmStatus.REFUSED, error=reason), Cause(Source.ENGINE, "refused")
+            )
+
+    async def remove(self) -> None:
+        """Removes the client. A host that has ended has none."""
+        await self._observer.remove(OTHER_CONTAINER)
+        for host in await asyncio.to_thread(other_hosts, self._context.data_dir, self._context.info.endpoint):
+            try:
+                async with _engine_of(host) as engine:
+                    for container in await engine.containers(self._labels):
+                        await engine.remove_container(container.id)
+            except EngineError as error:
+                log.warning("the container on the private host %s was not removed: %s", host.id, error)
+
+
+@asynccontextmanager
+async def _engine_of(host: PrivateHost) -> AsyncIterator[Engine]:
+    engine = DockerEngine(host.endpoint)
+    try:
+        yield engine
+    finally:
+        await engine.close()

@@ -1,0 +1,1 @@
+"""Named LANs of private hosts, as pages create and show them."""

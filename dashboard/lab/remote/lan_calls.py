@@ -1,0 +1,27 @@
+"""Remote calls of the page of LANs."""
+
+from dashboard.engine.hosts.registry import LanPlace
+from dashboard.lab.lans.named_lans import LanState
+from dashboard.lab.supervisor import Supervisor
+
+
+async def lans(supervisor: Supervisor) -> tuple[LanState, ...]:
+    """All LANs, by name. Raises LabUnavailableError."""
+    return supervisor.lans.states()
+
+
+async def create_lan(supervisor: Supervisor, name: str, hosts: int, neighbours: int) -> str:
+    """Starts to create a LAN; returns why it cannot be created, empty if it is being created."""
+    return await supervisor.lans.create(LanPlace(name, 1, neighbours), hosts)
+
+
+async def remove_lan(supervisor: Supervisor, name: str) -> bool:
+    """Starts to remove a LAN with all its hosts."""
+    supervisor.lans.remove(name)
+    return True
+
+
+async def set_swarm(supervisor: Supervisor, name: str, wanted: bool) -> bool:
+    """Starts to form a swarm of the hosts of a LAN, or to end it."""
+    supervisor.lans.set_swarm(name, wanted=wanted)
+    return True

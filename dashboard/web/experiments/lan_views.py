@@ -1,0 +1,108 @@
+"""The page of LANs: create and remove them, form swarms, and choose a host to launch on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.engine.lans.lan import MAX_HOSTS, MAX_NEIGHBOURS
+from dashboard.lab.lans.named_lans import LanStage, LanState
+from dashboard.lab.remote import lan_calls
+from dashboard.web.http.database import in_database
+from dashboard.web.service import LabUnavailableError, service
+
+#: How soon the page is requested again while a LAN changes. A header instead of an element in the page: a reload is
+#: wanted only for as long as it shows something unfinished.
+REFRESH_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchHost:
+    """A host of a LAN on which experiments can be launched."""
+
+    id: str
+    lan: str
+    address: str
+    swarm: bool
+
+
+async def load_lans() -> tuple[tuple[LanState, ...], str]:
+    """All LANs, and why they are unknown."""
+    try:
+        return await service.ask(lan_calls.lans), ""
+    except LabUnavailableError as error:
+        return (), str(error)
+
+
+async def launch_hosts() -> dict[str, LaunchHost]:
+    """The hosts of LANs by id."""
+    lans, _problem = await load_lans()
+    return {host.id: LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm) for lan in lans for host in lan.hosts}
+
+
+async def _show(
+    request: HttpRequest, *, typed: Mapping[str, str] | None = None, problem: str = "", status: int = 200
+) -> HttpResponse:
+    lans, away = await load_lans()
+    context = {
+        "lans": lans,
+        "away": away,
+        "problem": problem,
+        "typed": typed or {"name": "", "hosts": "2", "neighbours": "1"},
+        "max_hosts": MAX_HOSTS,
+        "max_neighbours": MAX_NEIGHBOURS,
+    }
+    response: HttpResponse = await in_database(lambda: render(request, "experiments/lans.html", context, status=status))
+    if any(lan.stage is not LanStage.READY for lan in lans):
+        response["Refresh"] = str(REFRESH_S)
+    return response
+
+
+@require_GET
+async def listing(request: HttpRequest) -> HttpResponse:
+    """All LANs."""
+    return await _show(request)
+
+
+def _number(text: str) -> int:
+    """The number in a field; 0, which every limit refuses, for another text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+
+@require_POST
+async def create(request: HttpRequest) -> HttpResponse:
+    """Starts to create a LAN; a refused one comes back with what was typed."""
+    typed = {name: request.POST.get(name, "").strip()[:40] for name in ("name", "hosts", "neighbours")}
+    hosts, neighbours = _number(typed["hosts"]), _number(typed["neighbours"])
+    try:
+        problem = await service.ask(lan_calls.create_lan, typed["name"], hosts, neighbours)
+    except LabUnavailableError as error:
+        return await _show(request, typed=typed, problem=str(error), status=503)
+    if problem:
+        return await _show(request, typed=typed, problem=problem, status=400)
+    return redirect("/lans/")
+
+
+@require_POST
+async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
+    """Removes a LAN, forms a swarm of its hosts, or ends the swarm."""
+    lans, away = await load_lans()
+    if away:
+        return await _show(request, problem=away, status=503)
+    if all(lan.name != name for lan in lans):
+        return await _show(request, problem=_("There is no LAN with this name."), status=404)
+    try:
+        if what == "remove":
+            await service.ask(lan_calls.remove_lan, name)
+        elif what in {"swarm", "leave"}:
+            await service.ask(lan_calls.set_swarm, name, what == "swarm")
+        else:
+            return await _show(request, problem=_("A LAN has no such command."), status=404)
+    except LabUnavailableError as error:
+        return await _show(request, problem=str(error), status=503)
+    return redirect("/lans/")

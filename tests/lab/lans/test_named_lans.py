@@ -1,0 +1,211 @@
+"""LANs as pages create, show and remove them; the hosts are stand-ins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import Phase
+from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans.lan import Lan
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.lans import named_lans as module
+from dashboard.lab.lans.named_lans import REMOVED, LanStage, LanState, NamedLans
+from dashboard.lab.reconciler import WorkLocks
+from dashboard.lab.training import group_labs
+from dashboard.lab.training.group_labs import GroupLabs
+from dashboard.store import experiments as experiment_store
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
+
+OFFICE = LanPlace("office")
+
+
+class Machine:
+    """The LANs of the machine: what the module finds and does there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lans: dict[str, Lan] = {}
+        self.swarm = False
+        self.failure: Exception | None = None
+        self.proceed = asyncio.Event()
+        self.proceed.set()
+
+    def add(self, name: str, count: int = 2) -> Lan:
+        (self.folder / "netns-neighbour").write_text("7")
+        hosts = tuple(
+            PrivateHost(f"{name}{n}", 1, 1, f"/run/{name}{n}", 1.0, self.folder, 1, lan=LanPlace(name, n))
+            for n in range(1, count + 1)
+        )
+        self.lans[name] = Lan(name, hosts)
+        return self.lans[name]
+
+    async def create(self, _folder: Path, place: LanPlace, count: int) -> Lan:
+        await self.proceed.wait()
+        if self.failure is not None:
+            raise self.failure
+        return self.add(place.name, count)
+
+    async def stop(self, hosts: Sequence[PrivateHost]) -> None:
+        for host in hosts:
+            self.lans.pop(host.lan.name, None)
+
+    async def set_swarm(self, formed: bool) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.swarm = formed
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    made = Machine(tmp_path)
+
+    async def is_member(_host: PrivateHost) -> bool:
+        return made.swarm
+
+    async def add_image(*_: object) -> None:
+        """Does nothing."""
+
+    monkeypatch.setattr(module, "list_lans", lambda _folder: tuple(made.lans.values()))
+    monkeypatch.setattr(module, "create_lan", made.create)
+    monkeypatch.setattr(module, "stop_hosts", made.stop)
+    monkeypatch.setattr(module, "add_image", add_image)
+    monkeypatch.setattr(module, "is_member", is_member)
+    monkeypatch.setattr(module, "form_swarm", lambda _hosts: made.set_swarm(True))
+    monkeypatch.setattr(module, "leave_swarm", lambda _hosts: made.set_swarm(False))
+    monkeypatch.setattr(module, "missing_requirement", lambda _root: None)
+    monkeypatch.setattr(module, "PASS_S", 0.02)
+    return made
+
+
+@pytest.fixture
+async def labs(fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupLabs]:
+    engines: dict[str, FakeEngine] = {}
+    monkeypatch.setattr(group_labs, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
+    made = GroupLabs(fake_lab.context, WorkLocks())
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def lans(fake_lab: LabHarness, labs: GroupLabs, machine: Machine) -> AsyncIterator[NamedLans]:
+    made = NamedLans(fake_lab.context, labs)
+    await made.open()
+    yield made
+    await made.close(stop=True)
+
+
+async def reaches(lans: NamedLans, name: str, stage: LanStage = LanStage.READY) -> LanState:
+    async def found() -> LanState | None:
+        return next((lan for lan in lans.states() if (lan.name, lan.stage) == (name, stage)), None)
+
+    state: LanState = await eventually(found)
+    return state
+
+
+async def test_a_lan_is_created_shown_and_removed(lans: NamedLans, machine: Machine) -> None:
+    machine.proceed.clear()
+    assert await lans.create(OFFICE, 2) == ""
+    await reaches(lans, "office", LanStage.CREATING)
+    assert await lans.create(OFFICE, 2) == ("The LAN office already exists: choose another name, or remove it first.")
+    machine.proceed.set()
+    state = await reaches(lans, "office")
+    assert [(host.id, host.addresses[0]) for host in state.hosts] == [
+        ("office1", "192.0.2.2"),
+        ("office2", "192.0.2.3"),
+    ]
+    assert state.neighbours == (("192.0.2.10", "2001:db8::10"),)
+    lans.remove("office")
+
+    async def is_gone() -> bool:
+        return lans.states() == ()
+
+    await eventually(is_gone)
+    assert machine.lans == {}
+
+
+async def test_a_refused_lan_is_not_created(lans: NamedLans) -> None:
+    assert (await lans.create(replace(OFFICE, name="No"), 2)).startswith("The name of a LAN")
+    assert await lans.create(OFFICE, 99) == "The hosts of a LAN: from 1 to 8, not 99."
+    assert lans.states() == ()
+
+
+async def test_a_lan_that_cannot_be_created_shows_why_until_it_is_dismissed(lans: NamedLans, machine: Machine) -> None:
+    machine.failure = PrivateHostError("No memory.")
+    assert await lans.create(OFFICE, 2) == ""
+    state = await reaches(lans, "office")
+    assert (state.problem, state.hosts) == ("No memory.", ())
+    lans.remove("office")
+    assert lans.states() == ()
+
+
+async def test_a_swarm_is_formed_and_ended(lans: NamedLans, machine: Machine) -> None:
+    machine.add("office")
+    assert not (await reaches(lans, "office")).swarm
+    for wanted in (True, False):
+        lans.set_swarm("office", wanted=wanted)
+
+        async def is_as_wanted(wanted: bool = wanted) -> bool:
+            (state,) = lans.states()
+            return (state.swarm, state.stage) == (wanted, LanStage.READY)
+
+        await eventually(is_as_wanted)
+    machine.failure = EngineError("No manager.", 500)
+    lans.set_swarm("office", wanted=True)
+
+    async def has_failed() -> bool:
+        (state,) = lans.states()
+        return state.problem == "No manager."
+
+    await eventually(has_failed)
+
+
+async def test_an_experiment_runs_on_a_host_and_is_marked_stopped_when_the_lan_is_removed(
+    fake_lab: LabHarness, lans: NamedLans, labs: GroupLabs, machine: Machine
+) -> None:
+    machine.add("office")  # as the command line does
+    await reaches(lans, "office")
+    spec = make_spec("none")
+    identity = await fake_lab.database.run(experiment_store.create_experiment, spec, None, "", "office1")
+    labs.wake()
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    assert (await labs.context_of("office1")).host == "office1"
+    lans.remove("office")
+    head = await fake_lab.reaches(identity, Phase.STOPPED)
+    assert head.notice == REMOVED
+
+
+async def test_experiments_of_a_lan_that_was_removed_meanwhile_are_stopped(
+    fake_lab: LabHarness, labs: GroupLabs, machine: Machine
+) -> None:
+    lost = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "gone")
+    lans = NamedLans(fake_lab.context, labs)
+    await lans.open()
+    record = await fake_lab.database.run(experiment_store.load, lost)
+    assert record is not None
+    assert record.wanted is Wanted.STOPPED
+    await lans.close(stop=True)
+
+
+async def test_the_end_of_the_server_stops_experiments_and_keeps_the_lan(
+    fake_lab: LabHarness, labs: GroupLabs, machine: Machine
+) -> None:
+    machine.add("office")
+    lans = NamedLans(fake_lab.context, labs)
+    await lans.open()
+    spec = make_spec("none")
+    identity = await fake_lab.database.run(experiment_store.create_experiment, spec, None, "", "office1")
+    labs.wake()
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    await lans.close(stop=True)
+    await fake_lab.reaches(identity, Phase.STOPPED)
+    assert list(machine.lans) == ["office"]

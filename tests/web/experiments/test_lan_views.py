@@ -1,0 +1,137 @@
+"""The page of LANs, and launches on their hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.lab.lans.named_lans import LanHost, LanStage, LanState
+from dashboard.lab.remote import lan_calls
+from dashboard.models import Experiment
+from dashboard.web.experiments import lan_views
+from dashboard.web.service import LabUnavailableError
+from tests.web.asgi_client import Answer, Person, http
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FORM = (("content-type", "application/x-www-form-urlencoded"),)
+OFFICE = LanState(
+    "office",
+    LanStage.READY,
+    (LanHost("aaa111", ("192.0.2.2", "2001:db8::2")), LanHost("bbb222", ("192.0.2.3", "2001:db8::3"))),
+    (("192.0.2.10", "2001:db8::10"),),
+)
+
+
+class Lans:
+    """The answers of the lab, and what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.states: tuple[LanState, ...] = (OFFICE,)
+        self.calls: list[tuple[Any, ...]] = []
+        self.problem = ""
+        self.away = ""
+
+    async def ask(self, function: object, *args: Any) -> Any:
+        if self.away:
+            raise LabUnavailableError(self.away)
+        if function is lan_calls.lans:
+            return self.states
+        self.calls.append((function, *args))
+        return self.problem
+
+
+@pytest.fixture
+def lans(monkeypatch: pytest.MonkeyPatch) -> Lans:
+    made = Lans()
+
+    class Service:
+        ask = made.ask
+
+    monkeypatch.setattr(lan_views, "service", Service())
+    return made
+
+
+async def post(path: str, who: Person, body: str = "") -> Answer:
+    return await http("POST", path, who=who, headers=FORM, body=body.encode(), token=True)
+
+
+async def test_lans_are_listed_with_hosts_and_neighbours(me: Person, lans: Lans) -> None:
+    answer = await http("GET", "/lans/", who=me)
+    assert answer.status == 200
+    assert answer["refresh"] == ""
+    for text in ("office", "192.0.2.2", "bbb222", "192.0.2.10", "Form a swarm", 'href="/?host=aaa111"'):
+        assert text in answer.text
+
+
+async def test_the_page_is_requested_again_while_a_lan_changes(me: Person, lans: Lans) -> None:
+    lans.states = (LanState("office", LanStage.CREATING),)
+    answer = await http("GET", "/lans/", who=me)
+    assert answer["refresh"] == "2"
+    assert "creating …" in answer.text
+    assert "Remove the LAN" not in answer.text
+
+
+async def test_a_lan_is_created_and_a_refused_one_comes_back_with_what_was_typed(me: Person, lans: Lans) -> None:
+    answer = await post("/lans/create/", me, "name=cellar&hosts=3&neighbours=1")
+    assert (answer.status, answer["location"]) == (302, "/lans/")
+    assert lans.calls == [(lan_calls.create_lan, "cellar", 3, 1)]
+    lans.problem = "The hosts of a LAN: from 1 to 8, not 0."
+    answer = await post("/lans/create/", me, "name=cellar&hosts=many&neighbours=1")
+    assert answer.status == 400
+    assert lans.problem in answer.text
+    assert 'value="cellar"' in answer.text
+    assert 'value="many"' in answer.text
+    assert lans.calls[1:] == [(lan_calls.create_lan, "cellar", 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [
+        ("remove", (lan_calls.remove_lan, "office")),
+        ("swarm", (lan_calls.set_swarm, "office", True)),
+        ("leave", (lan_calls.set_swarm, "office", False)),
+    ],
+)
+async def test_a_button_changes_the_lan(me: Person, lans: Lans, what: str, call: tuple[Any, ...]) -> None:
+    answer = await post(f"/lans/office/{what}/", me)
+    assert (answer.status, answer["location"]) == (302, "/lans/")
+    assert lans.calls == [call]
+
+
+async def test_what_does_not_exist_is_refused_with_a_sentence(me: Person, lans: Lans) -> None:
+    answer = await post("/lans/cellar/remove/", me)
+    assert answer.status == 404
+    assert "There is no LAN with this name." in answer.text
+    answer = await post("/lans/office/paint/", me)
+    assert answer.status == 404
+    assert lans.calls == []
+    lans.away = "No Docker Engine answers."
+    for answer in (await post("/lans/office/remove/", me), await post("/lans/create/", me, "name=a")):
+        assert answer.status == 503
+        assert lans.away in answer.text
+
+
+@pytest.mark.usefixtures("lab_harness")
+async def test_an_experiment_is_launched_on_the_chosen_host(me: Person, lans: Lans) -> None:
+    answer = await http("GET", "/?host=bbb222", who=me)
+    assert '<input type="hidden" name="host" value="bbb222">' in answer.text
+    assert 'href="/?host=bbb222" aria-current="true"' in answer.text
+    answer = await post("/experiments/", me, "image=nginx&port=80&mode=none&host=bbb222&anyway=1")
+    assert answer.status == 302
+
+    @database_sync_to_async
+    def hosts() -> list[str]:
+        return list(Experiment.objects.values_list("host", flat=True))
+
+    assert await hosts() == ["bbb222"]
+
+
+@pytest.mark.usefixtures("lab_harness")
+async def test_a_host_that_is_gone_is_refused_and_what_was_typed_is_kept(me: Person, lans: Lans) -> None:
+    assert (await http("GET", "/?host=ccc333", who=me)).status == 404
+    answer = await post("/experiments/", me, "image=mine&port=80&mode=none&host=ccc333")
+    assert answer.status == 409
+    assert "This host no longer exists" in answer.text
+    assert 'value="mine"' in answer.text
