@@ -13,6 +13,7 @@ from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, 
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
+from dashboard.engine.hosts import disk
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
 from dashboard.engine.hosts.runtimes import Runtime, sharing_refusal, suitable_runtime
 from dashboard.engine.hosts.syscall_filter import filter_refusal
@@ -119,7 +120,10 @@ def _host_check() -> Check:
         detail = "root of a private host is an ordinary user of this machine"
         reason = sharing_refusal(configuration.data_dir())
         copies = f"each has a copy of the lab image, because its layers cannot be shared ({reason})" if reason else ""
-        return Check("private hosts", ok=True, detail="; ".join(filter(None, (detail, filter_refusal(), copies))))
+        reason = disk.refusal(configuration.data_dir())
+        unlimited = f"their disks are not limited ({reason})" if reason else ""
+        parts = (detail, filter_refusal(), copies, unlimited)
+        return Check("private hosts", ok=True, detail="; ".join(filter(None, parts)))
     detail = "root of a private host is root of this machine: give one only to people whom you trust with root on it"
     return Check("private hosts", ok=True, detail=detail)
 

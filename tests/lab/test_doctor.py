@@ -115,6 +115,16 @@ async def test_what_root_of_a_private_host_is_on_this_machine(
     assert (check.ok, words in check.detail) == (ok, True)
 
 
+async def test_disks_without_a_limit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETMODES_HOST_RUNTIME", "user-namespace")
+    monkeypatch.setattr("dashboard.lab.doctor.missing_requirement", lambda *_: "")
+    monkeypatch.setattr("dashboard.lab.doctor.disk.refusal", lambda _folder: "failed to setup loop device")
+    found = await examine(FakeEngine(), private=False)
+    check = next(one for one in found.checks if one.name == "private hosts")
+    assert check.ok
+    assert check.detail.endswith("; their disks are not limited (failed to setup loop device)")
+
+
 async def test_a_machine_without_filters_of_system_calls_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETMODES_HOST_RUNTIME", "user-namespace")
     monkeypatch.setattr("dashboard.lab.doctor.missing_requirement", lambda *_: "")

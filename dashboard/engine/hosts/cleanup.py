@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from dashboard.engine.hosts import id_ranges
+from dashboard.engine.hosts import disk, id_ranges
 from dashboard.engine.hosts import limits as host_limits
 
 #: In the environment of dockerd, which containerd, every shim and every docker-proxy inherit.
@@ -166,5 +166,6 @@ def remove_everything(name: str, folders: list[Path]) -> None:
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
     for folder in folders:
         if folder.exists():
+            disk.wait_until_detached(folder / disk.NAME)
             shutil.rmtree(folder)
         id_ranges.release(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import id_ranges, syscall_filter
+from dashboard.engine.hosts import disk, id_ranges, syscall_filter
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
@@ -35,9 +35,11 @@ def prepare(
     daemon: dict[str, Any],
     resolv_conf: str | None,
     template: HostTemplate | None,
+    *,
+    is_limited: bool = True,
 ) -> None:
-    """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine,
-    the others as for ``private_host.start``."""
+    """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine;
+    ``is_limited``: its disk has a limit, if this machine permits that; the others as for ``private_host.start``."""
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +71,8 @@ def prepare(
         host.data.mkdir(mode=0o711, exist_ok=True)
         id_ranges.shift(host.data, 0, host.owner)
         os.chown(run, host.owner, host.owner)
+        if is_limited and not disk.refusal(folder.parent.parent):
+            disk.make(host.data, host.disk, disk.size_mb())
 
 
 def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:

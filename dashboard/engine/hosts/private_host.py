@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.daemon_process import find_daemon
-from dashboard.engine.hosts import id_ranges, programs
+from dashboard.engine.hosts import disk, id_ranges, programs
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import (
     container_processes,
@@ -72,6 +72,7 @@ async def start(
     runtime: Runtime | str | None = None,
     lan: LanPlace | None = None,
     joined: PrivateHost | None = None,
+    is_disk_limited: bool = True,
 ) -> PrivateHost:
     """Start a private host; returns when its engine answers, in one to two seconds.
 
@@ -81,7 +82,8 @@ async def start(
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
     started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
     NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). ``lan`` is its place on the LAN of the host ``joined``, or on
-    a new one. Raises PrivateHostError with a sentence and leaves nothing if it fails."""
+    a new one. ``is_disk_limited``: its disk has the limit of NETMODES_HOST_DISK_MB (``disk``). Raises PrivateHostError
+    with a sentence and leaves nothing if it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -95,7 +97,9 @@ async def start(
     try:
         if runtime is Runtime.USER_NAMESPACE:
             host = replace(host, owner=await uninterrupted(asyncio.to_thread(id_ranges.claim, folder)))
-        await uninterrupted(asyncio.to_thread(prepare, host, root, options, resolv_conf, template))
+        await uninterrupted(
+            asyncio.to_thread(prepare, host, root, options, resolv_conf, template, is_limited=is_disk_limited)
+        )
         (folder / "setup").write_text(programs.setup_line(setup))
         (folder / "lan").write_text(lan_line(host.lan, joined))
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
@@ -119,6 +123,7 @@ async def start_again(
     def clear() -> PrivateHost:
         records.note_starter(host)
         remove_everything(host.name, [run])
+        disk.wait_until_detached(host.disk)
         reap_ended(host.launcher)
         RUN.mkdir(mode=0o711, exist_ok=True)
         run.mkdir(mode=0o711)
@@ -162,7 +167,7 @@ def _claim_again(host: PrivateHost) -> int:
     the owner of the host's files."""
     owner = id_ranges.claim(host.folder, host.owner)
     if owner != host.owner:
-        id_ranges.shift(host.data, host.owner, owner)
+        disk.on_disk(host.disk, host.data, lambda: id_ranges.shift(host.data, host.owner, owner))
     return owner
 
 
@@ -242,10 +247,11 @@ async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
     while not await _answers(host.socket):
         reap(host.launcher)
         if not host.is_running():
-            raise PrivateHostError(f"The private host's engine exited at once. {_last_message(host.log)}")
+            message = await asyncio.to_thread(records.last_message, host)
+            raise PrivateHostError(f"The private host's engine exited at once. {message}")
         if time.monotonic() > end:
             raise PrivateHostError(
-                f"The private host's engine was not ready within {limit_s:g} s. {_last_message(host.log)}"
+                f"The private host's engine was not ready within {limit_s:g} s. {records.last_message(host)}"
             )
         await asyncio.sleep(0.02)
 
@@ -263,14 +269,6 @@ async def _answers(socket: str) -> bool:
     finally:
         if writer is not None:
             writer.close()
-
-
-def _last_message(log: Path) -> str:
-    try:
-        lines = log.read_bytes()[-4000:].decode("utf-8", "replace").strip().splitlines()
-    except OSError:
-        lines = []
-    return f"Its last message: {lines[-1][:500]}" if lines else "It printed nothing."
 
 
 def _with_namespaces(host: PrivateHost) -> PrivateHost:

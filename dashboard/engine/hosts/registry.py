@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard.engine.hosts import disk
 from dashboard.engine.hosts.cleanup import is_running, start_ticks
 
 RECORD = "host.json"
@@ -82,8 +83,13 @@ class PrivateHost:
 
     @property
     def log(self) -> Path:
-        """The output of its dockerd."""
+        """The output of what becomes its dockerd; that of dockerd itself is on its disk (``last_message``)."""
         return self.folder / "dockerd.log"
+
+    @property
+    def disk(self) -> Path:
+        """The file with its data-root, if the size is limited (``engine.hosts.disk``)."""
+        return self.folder / disk.NAME
 
     def is_running(self) -> bool:
         """Whether its dockerd still runs."""
@@ -174,6 +180,10 @@ def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:
     """The containers that ran when the engine ended, from its files on disk, in the order of their start."""
+    return disk.on_disk(host.disk, host.data, lambda: _read_left_running(host))
+
+
+def _read_left_running(host: PrivateHost) -> tuple[str, ...]:
     found = []
     for file in host.data.glob("containers/*/config.v2.json"):
         try:
@@ -183,6 +193,21 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return tuple(identity for _, identity in sorted(found))
+
+
+def last_message(host: PrivateHost) -> str:
+    """The last line that its engine has printed, in a sentence. The disk of a running host is not read."""
+
+    def read(path: Path) -> list[str]:
+        try:
+            return _small_file(path)[-4000:].decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return []
+
+    lines = read(host.log)
+    if host.owner and not host.is_running():
+        lines = disk.on_disk(host.disk, host.data, lambda: read(host.data / host.log.name)) or lines
+    return f"Its last message: {lines[-1][:500]}" if lines else "It printed nothing."
 
 
 def _small_file(path: Path) -> bytes:

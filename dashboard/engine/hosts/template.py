@@ -80,7 +80,7 @@ def _read(folder: Path) -> HostTemplate | None:
 
 async def _make(data_dir: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="host-template-new-", dir=folder.parent) as place:
-        host = await private_host.start(Path(place), daemon={"storage-driver": "overlay2"})
+        host = await private_host.start(Path(place), daemon={"storage-driver": "overlay2"}, is_disk_limited=False)
         try:
             engine = DockerEngine(host.endpoint, timeout_s=60)
             try:

@@ -24,7 +24,7 @@ modules)
     ;;
 
 outside)
-    # $1 name, $2 folder with etc/, data/, root, cgroups, limits, layers and daemon.json, $3 short folder for sockets,
+    # $1 name, $2 folder with etc/, data/, disk, root, cgroups, limits, layers and daemon.json, $3 short folder for sockets,
     # $4 the machine's id of the host's root.
     name=$1 folder=$2 run=$3 base=$4
     top=
@@ -55,6 +55,13 @@ outside)
     while read -r top; do
         echo $$ > "$top/engine/cgroup.procs"
     done < "$folder/cgroups"
+    # In this mount namespace only, so that it disappears with the host (disk.py).
+    if [ -e "$folder/disk" ]; then
+        mount -t ext4 -o loop,noinit_itable "$folder/disk" "$folder/data"
+        [ ! -d "$folder/data/lost+found" ] || rmdir "$folder/data/lost+found"
+        chown "$base:$base" "$folder/data"
+        chmod 0711 "$folder/data"
+    fi
     # In the unified hierarchy a cgroup with processes cannot delegate controllers, so this is done only now.
     while read -r file value; do
         echo "$value" > "$file" || [ "${file##*/}" = cgroup.subtree_control ]
@@ -84,8 +91,7 @@ outside)
     # Without nosuid and nodev: runc cannot mount a file from here read-only if it has to keep them (docker run --init).
     # The set-user-ID bit has no effect in the host, because the machine's root is no user of it.
     bind_readonly() { # a file or folder of the machine
-        mount --bind "$1" "$2"
-        mount -o "remount,bind,ro" "$2"
+        mount -o bind,ro "$1" "$2"
     }
     root=$(cat "$folder/root" 2> /dev/null || :)
     find_place() { # the place in the root whose engine runs, or the machine's
@@ -112,11 +118,13 @@ outside)
             bind_readonly "$source" "etc/$place"
         fi
     done
-    for file in ld.so.cache ld.so.conf services protocols ethertypes inputrc localtime passwd group; do
+    set --
+    for file in ld.so.conf services protocols ethertypes inputrc localtime passwd group ld.so.cache; do
         find_place "etc/$file"
-        [ ! -f "$source" ] || cp "$source" "etc/$file"
+        [ ! -f "$source" ] || set -- "$@" "$source"
     done
-    [ ! -e etc/ld.so.cache ] || cp etc/ld.so.cache ../etc/ld.so.cache
+    cp "$@" etc
+    [ ! -e etc/ld.so.cache ] || cp etc/ld.so.cache ../etc
     printf 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n' > etc/nsswitch.conf
     echo "$name" > etc/hostname
     ln -s /proc/self/mounts etc/mtab
@@ -154,6 +162,9 @@ DEVICES
     mkdir -p "./$folder/data" "./$run"
     mount --bind "$folder/data" "./$folder/data"
     mount --bind "$run" "./$run"
+    # Written by the host's root. It is not on the disk, because it must be empty after a restart.
+    mkdir -p "./$run/exec"
+    mount -t tmpfs -o "mode=0711,size=32m,nr_inodes=16k,uid=$base,gid=$base" netmodes-exec "./$run/exec"
     for space in "$run"/lan "$run"/neighbour*; do
         mount --bind "$space" "./$space"
     done
@@ -222,6 +233,8 @@ inside)
     # (moby, daemon/daemon_linux.go).
     mount --make-shared "$folder/data"
 
+    # The messages of the engine go to the host's disk: the log on the machine's disk has no limit.
+    exec > "$folder/data/dockerd.log" 2>&1
     # This shell collects processes that lost their parent, and ends with dockerd. A background job starts with SIGINT and
     # SIGQUIT ignored and would pass that on to containers.
     default_signals=

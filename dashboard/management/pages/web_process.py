@@ -39,7 +39,11 @@ STOP_S = 8.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
 #: Variables that it gets; none names an engine.
 PASSED = ("NETMODES_", "LC_", "PYTHON")
-PASSED_NAMES = frozenset({"LANG", "LANGUAGE", "TZ", "PATH", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"})
+PASSED_NAMES = frozenset(
+    {"LANG", "LANGUAGE", "TZ", "PATH", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
+    # For sign-ins with OpenID Connect.
+    | {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"}
+)
 #: Bit of CapEff in /proc/self/status (capabilities(7)).
 CAP_SYS_ADMIN = 21
 

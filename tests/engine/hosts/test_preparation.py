@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine.hosts import preparation
+from dashboard.engine.hosts import disk, preparation
 from dashboard.engine.hosts.registry import PrivateHost, read
 
 
@@ -31,9 +31,22 @@ def test_the_folder_has_what_the_script_reads(host: PrivateHost, tmp_path: Path)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_data_and_sockets_belong_to_the_root_of_a_host_in_a_user_namespace(host: PrivateHost, tmp_path: Path) -> None:
-    preparation.prepare(replace(host, owner=524288), None, {}, "", None)
+    preparation.prepare(replace(host, owner=524288), None, {}, "", None, is_limited=False)
     assert host.data.stat().st_uid == 524288
+    assert not host.disk.exists()
     assert (tmp_path / "run/abc").stat().st_uid == 524288
     for file in (host.resolv_conf, host.hosts_file, host.folder):
         assert file.stat().st_uid == 0, "files of the machine's disk cannot grow from inside"
     assert read(host.folder)["owner"] == 524288
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_the_data_of_a_host_in_a_user_namespace_are_on_a_disk_of_limited_size(
+    host: PrivateHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(disk.VARIABLE, "300")
+    preparation.prepare(replace(host, owner=524288), None, {}, "", None)
+    assert host.disk.stat().st_size == 300 << 20
+    assert list(host.data.iterdir()) == []
+    preparation.prepare(replace(host, folder=host.folder.with_name("def"), id="def"), None, {}, "", None)
+    assert not host.folder.with_name("def").joinpath(disk.NAME).exists(), "root of a privileged host could mount others"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts import disk, private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders, container_processes, engine_processes
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, RUN, PrivateHost, PrivateHostError
 from tests.support.polling import eventually, until
@@ -41,12 +41,14 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
 def remains(host: PrivateHost) -> list[object]:
     """The processes, mounts and files of a host that still exist on this machine."""
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{host.id}" in line]
+    loops = [host.disk] if disk.is_attached(host.disk) else []
     files = [path for path in (host.folder, RUN / host.id, Path("/run/netns") / host.name) if path.exists()]
     return [
         *engine_processes(host.name),
         *container_processes(host.name),
         *cgroup_folders(host.name),
         *mounts,
+        *loops,
         *files,
     ]
 
@@ -151,7 +153,7 @@ def test_a_host_that_is_being_started_is_left_alone(data_dir: Path) -> None:
 def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
     program = f"""
         import asyncio, pathlib, signal
-        from dashboard.engine.hosts import private_host
+        from dashboard.engine.hosts import disk, private_host
         host = asyncio.run(private_host.start(pathlib.Path({str(data_dir)!r}), "tied", die_with_parent=True))
         print("ready", flush=True)
         signal.pause()

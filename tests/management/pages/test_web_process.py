@@ -19,11 +19,13 @@ def test_variables_are_passed_without_the_engine_and_secrets_of_files_as_values(
     token.write_text("a token of the metrics\n")
     monkeypatch.setenv("NETMODES_METRICS_TOKEN_FILE", str(token))
     monkeypatch.setenv("NETMODES_ALLOWED_HOSTS", "netmodes.example.org")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org")
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/docker.sock")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     passed = web_process.environment()
     assert passed["NETMODES_METRICS_TOKEN"] == "a token of the metrics"
     assert passed["NETMODES_ALLOWED_HOSTS"] == "netmodes.example.org"
+    assert passed["HTTPS_PROXY"] == "http://proxy.example.org"
     assert passed["NETMODES_SECRET_KEY"] == settings.SECRET_KEY
     assert {"DOCKER_HOST", "AWS_SECRET_ACCESS_KEY", "NETMODES_METRICS_TOKEN_FILE"}.isdisjoint(passed)
 

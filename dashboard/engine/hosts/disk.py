@@ -1,0 +1,140 @@
+"""The disk of a private host: a sparse file with a file system of limited size, which only the host mounts.
+
+Where this machine refuses loop devices, hosts write into their folder, without a limit. All functions block. Sources:
+mkfs.ext4(8), loop(4), mount(8)."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from dashboard import configuration
+from dashboard.engine.hosts.runtimes import SEARCH_PATH
+
+#: In the folder of a host.
+NAME = "disk"
+VARIABLE = "NETMODES_HOST_DISK_MB"
+DEFAULT_MB, MIN_MB = 4096, 256
+#: Without a journal and without zeroing inode tables the file of an empty disk has less than 1 MB.
+MAKE = (
+    "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1,nodiscard"
+)  # fmt: skip
+#: The scripts of hosts mount in the same way.
+MOUNT = ("mount", "-t", "ext4", "-o", "loop,noinit_itable")
+BLOCK = Path("/sys/block")
+TIMEOUT_S = 60.0
+DETACH_S = 10.0
+
+
+class DiskError(OSError):
+    """A disk cannot be made or mounted."""
+
+
+def size_mb() -> int:
+    """The size of each host's disk; 0 for no limit. Raises ValueError with a sentence."""
+    text = configuration.value(VARIABLE) or str(DEFAULT_MB)
+    if not text.isascii() or not text.isdigit() or 0 < int(text) < MIN_MB:
+        raise ValueError(f"{VARIABLE} is {text}: use a number of MB, at least {MIN_MB}, or 0 for no limit.")
+    return int(text)
+
+
+def refusal(folder: Path) -> str:
+    """Why the disks of hosts below this folder are not limited; empty if they are."""
+    try:
+        if not size_mb():
+            return f"{VARIABLE} is 0"
+        _probe(folder)
+    except (DiskError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+@functools.cache
+def _probe(folder: Path) -> None:
+    """Mounts a small disk. Only a success is cached: an exception is not. Raises DiskError."""
+    with tempfile.TemporaryDirectory(prefix=".probe.", dir=folder) as place:
+        data, image = Path(place, "data"), Path(place, "disk")
+        data.mkdir()
+        make(data, image, 8)
+        on_disk(image, data, lambda: None)
+
+
+def _run(*command: str) -> None:
+    environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=TIMEOUT_S, env=environment
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise DiskError(str(error)) from error
+    if done.returncode:
+        # The message of mount(8) without "mount: FOLDER: ".
+        lines = [line.rpartition("/data: ")[2] for line in done.stderr.strip().splitlines()]
+        raise DiskError(lines[0][:200] if lines else f"{command[0]} ended with {done.returncode}")
+
+
+def make(data: Path, image: Path, megabytes: int) -> None:
+    """Moves the content of ``data`` to a new disk. Raises DiskError."""
+    with image.open("xb") as file:
+        image.chmod(0o600)
+        file.truncate(megabytes << 20)
+    _run(*MAKE, "-d", str(data), str(image))
+    shutil.rmtree(data)
+    data.mkdir(mode=0o711)
+
+
+def on_disk[T](image: Path, data: Path, work: Callable[[], T]) -> T:
+    """The result of ``work``, which finds the disk mounted at ``data``; nothing is mounted for other threads. The host
+    does not run. Without a disk it finds the folder."""
+    if not image.exists():
+        return work()
+    wait_until_detached(image)
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            os.unshare(os.CLONE_NEWNS)  # of this thread alone; its programs inherit it
+            _run("mount", "--make-rprivate", "/")
+            _run(*MOUNT, str(image), str(data))
+            try:
+                answer = work()
+            finally:
+                _run("umount", str(data))
+            result.set_result(answer)
+        except BaseException as error:  # noqa: BLE001 - raised in the caller
+            result.set_exception(error)
+
+    thread = threading.Thread(target=run, name="disk")
+    thread.start()
+    thread.join()
+    wait_until_detached(image)
+    return result.result()
+
+
+def wait_until_detached(image: Path) -> None:
+    """Waits until the kernel has released the loop device of a disk; it does so soon after the last mount is gone."""
+    end = time.monotonic() + DETACH_S
+    for file in BLOCK.glob("loop*/loop/backing_file"):
+        while _backing(file) == str(image) and time.monotonic() < end:
+            time.sleep(0.01)
+
+
+def is_attached(image: Path) -> bool:
+    """Whether a loop device has this disk."""
+    return any(_backing(file) == str(image) for file in BLOCK.glob("loop*/loop/backing_file"))
+
+
+def _backing(file: Path) -> str:
+    """The path of a loop device's file; empty if it has none now."""
+    try:
+        return file.read_text(errors="replace").rstrip("\n")
+    except OSError:
+        return ""

@@ -1,0 +1,141 @@
+"""Disks of private hosts, on real loop devices."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts import disk, private_host
+from dashboard.engine.hosts.private_host import RUN, PrivateHost
+from tests.engine.hosts.test_private_host import remains
+from tests.support.polling import until
+
+pytestmark = pytest.mark.engine  # needs root
+MB = 1 << 20
+#: Writes until a file has $2 MB, in a folder that $1 names.
+FILL = 'dd if=/dev/zero of="$1/fill" bs=1M count="$2"; df -k --output=size "$1" | tail -n 1'
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
+    """A host with a disk of 300 MB."""
+    folder = tmp_path_factory.mktemp("small")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(disk.VARIABLE, "300")
+        yield asyncio.run(private_host.start(folder))
+        asyncio.run(private_host.stop_all(folder))
+
+
+def inside(host: PrivateHost, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script as root of the host, with its files."""
+    enter = ["nsenter", "--target", str(host.pid), "--user", "--mount", "--pid", "--setuid", "0", "--setgid", "0", "--"]
+    command = [*enter, "/bin/sh", "-c", script, "sh", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_content_of_a_folder_moves_to_a_disk_that_nothing_else_sees(tmp_path: Path) -> None:
+    data, image = tmp_path / "data", tmp_path / "disk"
+    (data / "deep").mkdir(parents=True)
+    (data / "deep" / "file").write_text("x")
+    os.chown(data / "deep" / "file", 600_000, 600_001)
+    disk.make(data, image, 300)
+    assert list(data.iterdir()) == []
+    assert image.stat().st_mode & 0o777 == 0o600
+    assert image.stat().st_size == 300 * MB
+    assert image.stat().st_blocks * 512 < 4 * MB, "it is sparse"
+    mounts = Path("/proc/self/mountinfo").read_text()
+
+    def look() -> tuple[str, int, int]:
+        found = (data / "deep" / "file").stat()
+        (data / "new").write_text("y")
+        return (data / "deep" / "file").read_text(), found.st_uid, found.st_gid
+
+    assert disk.on_disk(image, data, look) == ("x", 600_000, 600_001)
+    assert disk.on_disk(image, data, (data / "new").read_text) == "y"
+    assert list(data.iterdir()) == []
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert not disk.is_attached(image)
+
+
+def test_a_full_disk_and_an_error_leave_nothing_mounted(tmp_path: Path) -> None:
+    data, image = tmp_path / "data", tmp_path / "disk"
+    data.mkdir()
+    disk.make(data, image, 8)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        disk.on_disk(image, data, lambda: (data / "fill").write_bytes(bytes(16 * MB)))
+    assert not disk.is_attached(image)
+
+
+def test_without_a_disk_the_folder_is_used(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert disk.on_disk(tmp_path / "disk", tmp_path, lambda: [one.name for one in tmp_path.iterdir()]) == ["file"]
+
+
+def test_a_machine_without_loop_devices_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert disk.refusal(tmp_path) == ""
+    disk._probe.cache_clear()
+    monkeypatch.setattr(disk, "MOUNT", ("mount", "-t", "ext4", "-o", "loop=/dev/no-such-loop"))
+    assert "failed to setup loop device" in disk.refusal(tmp_path)
+    disk._probe.cache_clear()
+    monkeypatch.setattr(disk, "MAKE", ("no-such-mkfs",))
+    assert "no-such-mkfs" in disk.refusal(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "12", "²"])
+def test_a_size_that_is_none_is_reported(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(disk.VARIABLE, value)
+    assert "use a number of MB, at least 256, or 0 for no limit" in disk.refusal(tmp_path)
+
+
+def test_zero_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(disk.VARIABLE, "0")
+    assert disk.refusal(tmp_path) == "NETMODES_HOST_DISK_MB is 0"
+
+
+@pytest.mark.parametrize(
+    ("place", "limit_mb", "wanted_mb"), [("data", 300, 400), ("exec", 32, 64), ("/", 8, 64), ("/tmp", 64, 100)]
+)
+def test_root_of_a_host_fills_only_what_it_has(small: PrivateHost, place: str, limit_mb: int, wanted_mb: int) -> None:
+    folder = {"data": str(small.data), "exec": str(RUN / small.id / "exec")}.get(place, place)
+    free = os.statvfs(small.folder).f_bavail * os.statvfs(small.folder).f_frsize
+    done = inside(small, FILL, folder, str(wanted_mb))
+    assert "No space left on device" in done.stderr, done.stderr
+    assert int(done.stdout) <= limit_mb * 1024
+    lost = free - os.statvfs(small.folder).f_bavail * os.statvfs(small.folder).f_frsize
+    assert lost < (limit_mb + 400) * MB, "others use this disk, too"
+    assert small.disk.stat().st_blocks * 512 <= 301 * MB
+    assert inside(small, 'rm "$1/fill"', folder).returncode == 0
+
+
+def test_the_log_of_the_engine_is_on_the_disk(small: PrivateHost) -> None:
+    links = inside(small, "readlink /proc/1/fd/1 /proc/1/fd/2").stdout.split()
+    assert links == [str(small.data / "dockerd.log")] * 2
+
+
+def test_nothing_remains_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(disk.VARIABLE, "256")
+    host = asyncio.run(private_host.start(tmp_path))
+    try:
+        assert inside(host, FILL, str(host.data), "300").returncode == 0
+    finally:
+        asyncio.run(private_host.stop(host))
+    until(lambda: remains(host) == [], 10)
+
+
+def test_a_host_keeps_its_files_when_its_engine_starts_again(tmp_path: Path) -> None:
+    host = asyncio.run(private_host.start(tmp_path))
+    try:
+        inside(host, 'echo x > "$1/kept"', str(host.data))
+        os.kill(host.pid, 9)
+        until(lambda: not host.is_running(), 10)
+        again = asyncio.run(private_host.start_again(host))
+        assert inside(again, 'cat "$1/kept"', str(host.data)).stdout == "x\n"
+    finally:
+        asyncio.run(private_host.stop_all(tmp_path))
