@@ -88,6 +88,7 @@ LARGER: dict[str, str] = {
     "dashboard/core/claims/catalogue": "one claim per file",
     "dashboard/management/commands": "one command per file; Django finds them only here",
     "dashboard/migrations": "one migration per file",
+    "tests/engine/hosts": "a test file for each module, and the attempts to escape",
 }
 
 
