@@ -5,11 +5,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from django.db.backends.signals import connection_created
+
 from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.interrupts import leave_terminal
 from dashboard.lab.remote.rpc_server import RpcServer
 from dashboard.lab.remote.wakeups import LAB, WakeupChannel, WakeupPublisher
 from dashboard.lab.supervisor import Supervisor
+from dashboard.store.database import limit_waiting
 
 #: The exit code if another lab has taken over.
 REPLACED = 1
@@ -18,6 +21,7 @@ REPLACED = 1
 async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[str], None]) -> int:
     """Runs until Ctrl-C or the end of the terminal, which stop all experiments, or SIGTERM, which leaves them to the
     next lab. Returns the exit code."""
+    connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
 

@@ -17,6 +17,7 @@ import os
 import signal
 import struct
 import sys
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
@@ -28,6 +29,9 @@ class Scope(StrEnum):
     HOST = "host"
     #: A terminal: it has few capabilities, and a user namespace would give it all of them.
     TERMINAL = "terminal"
+    #: The web process of root's lab: it shares the machine's network namespace, where programs listen on abstract unix
+    #: sockets, which have no file permissions.
+    WEB = "web"
 
 
 #: Linux's name of the architecture: its AUDIT_ARCH_* value (linux/audit.h).
@@ -37,8 +41,9 @@ X32 = 0x40000000
 #: The numbers of system calls (asm/unistd_64.h, asm-generic/unistd.h); a call that is missing does not exist.
 NUMBERS: dict[str, dict[str, int]] = {
     "x86_64": {
-        "socket": 41, "clone": 56, "syslog": 103, "uselib": 134, "ustat": 136, "sysfs": 139, "vhangup": 153,
-        "acct": 163, "settimeofday": 164, "swapon": 167, "swapoff": 168, "reboot": 169, "iopl": 172, "ioperm": 173,
+        "socket": 41, "socketpair": 53, "clone": 56, "syslog": 103, "uselib": 134, "ustat": 136, "sysfs": 139,
+        "vhangup": 153, "acct": 163, "settimeofday": 164, "swapon": 167, "swapoff": 168, "reboot": 169, "iopl": 172,
+        "ioperm": 173,
         "init_module": 175, "delete_module": 176, "quotactl": 179, "lookup_dcookie": 212, "clock_settime": 227,
         "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250, "migrate_pages": 256, "unshare": 272,
         "move_pages": 279, "perf_event_open": 298, "fanotify_init": 300, "open_by_handle_at": 304,
@@ -48,8 +53,8 @@ NUMBERS: dict[str, dict[str, int]] = {
     "aarch64": {
         "lookup_dcookie": 18, "vhangup": 58, "quotactl": 60, "acct": 89, "unshare": 97, "kexec_load": 104,
         "init_module": 105, "delete_module": 106, "clock_settime": 112, "syslog": 116, "reboot": 142,
-        "settimeofday": 170, "socket": 198, "add_key": 217, "request_key": 218, "keyctl": 219, "clone": 220,
-        "swapon": 224, "swapoff": 225, "migrate_pages": 238, "move_pages": 239, "perf_event_open": 241,
+        "settimeofday": 170, "socket": 198, "socketpair": 199, "add_key": 217, "request_key": 218, "keyctl": 219,
+        "clone": 220, "swapon": 224, "swapoff": 225, "migrate_pages": 238, "move_pages": 239, "perf_event_open": 241,
         "fanotify_init": 262, "open_by_handle_at": 265, "finit_module": 273, "bpf": 280, "userfaultfd": 282,
         "kexec_file_load": 294, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
         "clone3": 435, "quotactl_fd": 443,
@@ -63,9 +68,14 @@ IN_HOST = (
     "migrate_pages", "move_pages", "open_by_handle_at", "perf_event_open", "reboot", "request_key", "settimeofday",
     "swapoff", "swapon", "sysfs", "uselib", "userfaultfd", "ustat", "vhangup",
 )  # fmt: skip
-#: Refused in a terminal as well; the engine needs some of them.
+#: Refused in a terminal and in the web process as well; the engine needs some of them.
 IN_TERMINAL = ("bpf", "fanotify_init", "keyctl", "quotactl", "quotactl_fd", "syslog")
 AF_VSOCK = 40
+#: The families of the sockets that the web process may create: AF_INET, AF_INET6, and AF_NETLINK, with which the C
+#: library looks addresses up.
+WEB_FAMILIES = (2, 10, 16)
+#: Both SOCK_DGRAM and SOCK_RAW have this bit; SOCK_STREAM and SOCK_SEQPACKET do not.
+DATAGRAM_BIT = 2
 NEW_USER_NAMESPACE = 0x10000000
 
 # Instructions of classic BPF (linux/bpf_common.h), results (linux/seccomp.h), and offsets in struct seccomp_data.
@@ -73,9 +83,9 @@ LOAD, RETURN = 0x20, 0x06
 IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT = 0x15, 0x35, 0x45
 ALLOW, ERROR = 0x7FFF0000, 0x00050000
 NUMBER, ARCHITECTURE = 0, 4
-#: The lower half of the first argument on these architectures. The kernel ignores the upper half of an address family,
-#: so a comparison of both could be evaded.
-FIRST_ARGUMENT = 16
+#: The lower halves of the arguments on these architectures. The kernel ignores the upper half of an address family, so
+#: a comparison of both could be evaded.
+FIRST_ARGUMENT, SECOND_ARGUMENT = 16, 24
 
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
@@ -95,11 +105,16 @@ def filter_program(scope: Scope, machine: str) -> bytes:
         (IF_AT_LEAST, 0, 1, X32),
         _refuse(errno.EPERM),
     ]
-    for name in IN_HOST + (IN_TERMINAL if scope is Scope.TERMINAL else ()):
+    for name in IN_HOST + (() if scope is Scope.HOST else IN_TERMINAL):
         if name in numbers:
             program += [(IF_EQUAL, 0, 1, numbers[name]), _refuse(errno.EPERM)]
-    program += _refuse_argument(numbers["socket"], IF_EQUAL, AF_VSOCK)
-    if scope is Scope.TERMINAL:
+    if scope is Scope.WEB:
+        program += _allow_arguments(numbers["socket"], WEB_FAMILIES)
+        # A pair of connected streams stays connected, but a datagram has an address of its own.
+        program += _refuse_argument(numbers["socketpair"], IF_ANY_BIT, DATAGRAM_BIT, SECOND_ARGUMENT)
+    else:
+        program += _refuse_argument(numbers["socket"], IF_EQUAL, AF_VSOCK)
+    if scope is not Scope.HOST:
         program += _refuse_argument(numbers["unshare"], IF_ANY_BIT, NEW_USER_NAMESPACE)
         program += _refuse_argument(numbers["clone"], IF_ANY_BIT, NEW_USER_NAMESPACE)
         # Its flags are in memory, where a filter cannot read. Programs use clone(2) where this call is unknown.
@@ -112,11 +127,23 @@ def _refuse(error: int) -> Instruction:
     return RETURN, 0, 0, ERROR | error
 
 
-def _refuse_argument(number: int, comparison: int, value: int) -> list[Instruction]:
-    """Refuse the call with this number if its first argument satisfies the comparison."""
+def _allow_arguments(number: int, values: Collection[int]) -> list[Instruction]:
+    """Refuse the call with this number unless its first argument is one of the values."""
+    compared = [(IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
+    return [
+        (IF_EQUAL, 0, len(values) + 3, number),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        *compared,
+        _refuse(errno.EPERM),
+        (RETURN, 0, 0, ALLOW),
+    ]
+
+
+def _refuse_argument(number: int, comparison: int, value: int, argument: int = FIRST_ARGUMENT) -> list[Instruction]:
+    """Refuse the call with this number if an argument satisfies the comparison."""
     return [
         (IF_EQUAL, 0, 4, number),
-        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (LOAD, 0, 0, argument),
         (comparison, 0, 1, value),
         _refuse(errno.EPERM),
         (RETURN, 0, 0, ALLOW),

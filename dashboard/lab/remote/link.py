@@ -123,7 +123,7 @@ class Link[Sent, Received]:
             return self._decoder.decode(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
             raise LinkBrokenError(str(error)) from error
 
     async def close(self) -> None:

@@ -127,7 +127,7 @@ class Command(NetmodesCommand):
 
         folder = configuration.data_dir()
         try:
-            with closing(WebProcess(listening, find_user(folder))) as web:
+            with closing(WebProcess(listening, find_user(folder), self.say)) as web:
                 self.migrate()
                 with announced(url):
                     link = sign_in_line(public_address(url))

@@ -5,11 +5,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from django.db.backends.signals import connection_created
+
 from dashboard import interrupts
 from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
 from dashboard.lab.supervisor import Supervisor
 from dashboard.management.pages.page_server import STOPPING
 from dashboard.management.pages.web_process import WebProcess
+from dashboard.store.database import limit_waiting
 
 
 async def run_lab_and_pages(
@@ -17,6 +20,7 @@ async def run_lab_and_pages(
 ) -> None:
     """Runs until Ctrl-C, SIGTERM or the end of the terminal, then stops all experiments. Further signals print a
     warning; after some seconds another one leaves what has not been stopped. Raises WebProcessError."""
+    connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     is_warned = is_announced = False
@@ -44,7 +48,7 @@ async def run_lab_and_pages(
     async def serve() -> None:
         web.start()
         await supervisor.open_lab(data_dir, say)
-        await web.run(LinkServer(supervisor, publisher), say, announce)
+        await web.run(LinkServer(supervisor, publisher), announce)
 
     serving, waiting = loop.create_task(serve(), name="serve"), loop.create_task(ended.wait(), name="signals")
     try:

@@ -155,7 +155,7 @@ def drop_privileges(user: WebUser) -> None:
     _call("pdeathsig", _libc.prctl, _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if not syscall_filter.filter_refusal():
         # A new user namespace would give it capabilities again, and with them more of the kernel to attack.
-        syscall_filter.load(syscall_filter.filter_program(syscall_filter.Scope.TERMINAL, os.uname().machine))
+        syscall_filter.load(syscall_filter.filter_program(syscall_filter.Scope.WEB, os.uname().machine))
 
 
 def require_readable(paths: Iterable[Path], hint: str) -> None:

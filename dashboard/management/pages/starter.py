@@ -27,6 +27,11 @@ START_S = 30.0
 STARTER, WEB = "netmodes-start", "netmodes-web"
 #: At most this many sockets are passed to a process.
 MAX_SOCKETS = 16
+#: What the starter answers, with a descriptor of the process; any other text is the reason why there is none.
+STARTED = b"started"
+MAX_ANSWER_BYTES = 200
+#: They may reach every process of a service or a terminal, but the lab ends the web process.
+SIGNALS_OF_THE_LAB = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _STATUS = struct.Struct("!i")
 _libc = ctypes.CDLL(None)
@@ -36,14 +41,19 @@ type Work = Callable[[list[socket.socket]], int]
 
 
 class StarterError(Exception):
-    """The starter has ended, or it cannot fork."""
+    """The starter has ended."""
+
+
+class ForkRefusedError(StarterError):
+    """The kernel refuses a new process at present; the starter still runs."""
 
 
 class Starter:
     """The lab's side. Raises StarterError. At most one process runs at a time."""
 
-    def __init__(self, work: Work) -> None:
-        """Forks the starter, while this process has one thread and no connection to the database."""
+    def __init__(self, work: Work, output: int) -> None:
+        """Forks the starter, while this process has one thread and no connection to the database. ``output``: the
+        descriptor for what processes print."""
         connections.close_all()
         if threading.active_count() > 1:
             raise StarterError("The web process cannot be started: the lab has threads already.")
@@ -55,21 +65,27 @@ class Starter:
         gc.freeze()  # the collector would write into all objects, and the processes would share no memory
         self._pid = os.fork()
         if self._pid == 0:
-            _end_with(lambda: _wait_for_orders(theirs, lab, work))
+            _end_with(lambda: _wait_for_orders(theirs, output, lab, work))
         theirs.close()
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Starts a process with these sockets; the last one has ended."""
+        """Starts a process with these sockets; the last one has ended. Raises ForkRefusedError if a later attempt may
+        succeed."""
         try:
             self._control.settimeout(START_S)
             socket.send_fds(self._control, [b"start"], [passed.fileno() for passed in sockets])
-            answer, descriptors, _, _ = socket.recv_fds(self._control, 16, 1)
+            answer, descriptors, _, _ = socket.recv_fds(self._control, MAX_ANSWER_BYTES, 1)
         except OSError as error:
             raise StarterError(f"The web process cannot be started: {error}") from error
         finally:
             self._control.setblocking(False)
         if not answer:
-            raise StarterError("The web process cannot be started.")
+            raise StarterError("The process that starts the web process has ended.")
+        if answer != STARTED:
+            raise ForkRefusedError(f"The web process cannot be started: {answer.decode(errors='replace')}.")
+        if len(descriptors) != 1:
+            os.kill(self._pid, signal.SIGKILL)  # its process, which nothing here can end, ends with it
+            raise StarterError("The web process cannot be started: the lab has too many open files.")
         (self._pidfd,) = descriptors
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -131,11 +147,13 @@ def close_descriptors(kept: Iterable[int]) -> None:
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def _wait_for_orders(control: socket.socket, lab: int, work: Work) -> int:
-    os.setsid()  # Ctrl-C reaches the lab, which ends the web process
+def _wait_for_orders(control: socket.socket, output: int, lab: int, work: Work) -> int:
+    os.setsid()  # no process of it has the terminal
+    for number in SIGNALS_OF_THE_LAB:
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    for stream in (1, 2):
+        os.dup2(output, stream)
     _set_up(STARTER, [control.fileno()])
     if os.getppid() != lab:
         return 1
@@ -151,28 +169,39 @@ def _wait_for_orders(control: socket.socket, lab: int, work: Work) -> int:
         if not order:
             return 0
         sockets = [socket.socket(fileno=number) for number in descriptors]
-        pid = _fork_first_process(machine, sockets, work)
-        for passed in sockets:
-            passed.close()
-        pidfd = os.pidfd_open(pid)
-        socket.send_fds(control, [b"started"], [pidfd])
+        try:
+            pid, pidfd = _fork_first_process(machine, sockets, work)
+        except OSError as error:
+            control.send(str(error.strerror).encode()[:MAX_ANSWER_BYTES])
+            continue
+        finally:
+            for passed in sockets:
+                passed.close()
+        socket.send_fds(control, [STARTED], [pidfd])
         os.close(pidfd)
         _, status = os.waitpid(pid, 0)
         with suppress(ConnectionError):
             control.send(_STATUS.pack(os.waitstatus_to_exitcode(status)))
 
 
-def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> int:
-    """The pid of a process that is the first one of a PID namespace of its own: it sees and signals no process of the
-    machine. The namespace of the last one ended with it (pid_namespaces(7))."""
+def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> tuple[int, int]:
+    """The pid and a descriptor of a process that is the first one of a PID namespace of its own: it sees and signals no
+    process of the machine. The namespace of the last one ended with it (pid_namespaces(7)). Raises OSError."""
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)
     pid = os.fork()
     if pid == 0:
 
         def serve() -> int:
+            for number in SIGNALS_OF_THE_LAB:
+                signal.signal(number, signal.SIG_DFL)
             _set_up(WEB, [passed.fileno() for passed in sockets])
             return work(sockets)
 
         _end_with(serve)
-    return pid
+    try:
+        return pid, os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise

@@ -80,7 +80,9 @@ def web_sandbox(user: WebUser) -> Sandbox:
     """What the web process may see."""
     data = configuration.data_dir()
     own = data / "workshops"
-    own.mkdir(mode=0o755, exist_ok=True)  # a folder that is made later is not shown
+    if not own.exists():  # a folder that is made later is not shown
+        own.mkdir()
+        own.chmod(0o755)  # the service has a umask of 077
     code = code_folders()
     links = symlinks(Path(settings.DATABASES["default"]["NAME"]))
     read = {*code, *python_paths(), data / "static", own, *links, *symlinks(RESOLVER), RESOLVER.resolve()}

@@ -26,8 +26,9 @@ from dashboard.core.operations.database_problems import describe_database_error
 from dashboard.core.operations.web_user import WebUser
 from dashboard.lab.remote.link_server import LinkServer
 from dashboard.management.pages import page_server
+from dashboard.management.pages.output_relay import OutputRelay
 from dashboard.management.pages.sandbox import RefusedError, confine
-from dashboard.management.pages.starter import Starter, StarterError
+from dashboard.management.pages.starter import ForkRefusedError, Starter, StarterError
 from dashboard.management.pages.visible_files import DatabaseFiles, web_sandbox
 from dashboard.web.http.server.connection_limits import raise_descriptor_limit
 
@@ -50,6 +51,10 @@ CAP_SYS_ADMIN = 21
 
 class WebProcessError(Exception):
     """The process cannot be started; the reason is on standard error."""
+
+
+class NotNowError(WebProcessError):
+    """The process cannot be started at present: the machine lacks memory, processes or descriptors."""
 
 
 def is_apart() -> bool:
@@ -109,12 +114,15 @@ def serve_confined(user: WebUser, sockets: list[socket.socket]) -> int:
 class WebProcess:
     """The process, from start to end."""
 
-    def __init__(self, listening: Sequence[socket.socket], user: WebUser) -> None:
-        """Forks its starter. Raises StarterError."""
+    def __init__(self, listening: Sequence[socket.socket], user: WebUser, say: Callable[[str], None]) -> None:
+        """Forks its starter. ``say`` prints a line. Raises StarterError."""
         self._listening = listening
         self._user = user
+        self._say = say
         raise_descriptor_limit()
-        self._starter = Starter(lambda sockets: serve_confined(user, sockets))
+        self._output = OutputRelay(say)
+        self._starter = Starter(lambda sockets: serve_confined(user, sockets), self._output.writing)
+        self._output.close_writing()
         self._database: DatabaseFiles | None = None
         self._link: socket.socket | None = None
         self._ended: asyncio.Task[int] | None = None
@@ -129,18 +137,26 @@ class WebProcess:
         except (sqlite3.Error, OSError) as error:
             raise WebProcessError(describe_database_error(str(error))) from error
         self._is_ready = False
-        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._link.setblocking(False)
+        self._output.start()
+        try:
+            own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise NotNowError(f"The web process cannot be started: {error.strerror}.") from error
+        own.setblocking(False)
         with theirs:
             try:
                 self._starter.start([theirs, *self._listening])
             except StarterError as error:
-                raise WebProcessError(str(error)) from error
+                own.close()
+                problem = NotNowError if isinstance(error, ForkRefusedError) else WebProcessError
+                raise problem(str(error)) from error
+        self._link = own
         self._ended = asyncio.get_running_loop().create_task(self._starter.wait(), name="web-process")
 
-    async def run(self, server: LinkServer, say: Callable[[str], None], on_ready: Callable[[], None]) -> None:
+    async def run(self, server: LinkServer, on_ready: Callable[[], None]) -> None:
         """Serves the process, and starts it again after it has ended, until ``stop``. ``on_ready`` is called each time
-        it serves pages. Raises WebProcessError if it cannot be started."""
+        it serves pages. Raises WebProcessError if it cannot be started; once it has served pages, a lack of memory or
+        processes is waited for."""
         pause_s, was_ready = FIRST_PAUSE_S, False
 
         def note_ready() -> None:
@@ -156,12 +172,18 @@ class WebProcess:
                 return
             if not was_ready:
                 raise WebProcessError(f"The web process ended with status {status} before it served pages.")
-            say(f"The web process ended with status {status}: starting it again.")
-            await asyncio.sleep(pause_s)
-            if self._is_stopping:
-                return
-            pause_s = min(2 * pause_s, MAX_PAUSE_S)
-            self.start()
+            self._say(f"The web process ended with status {status}: starting it again.")
+            is_started = False
+            while not is_started:
+                await asyncio.sleep(pause_s)
+                if self._is_stopping:
+                    return
+                pause_s = min(2 * pause_s, MAX_PAUSE_S)
+                try:
+                    self.start()
+                    is_started = True
+                except NotNowError as error:
+                    self._say(f"{error} Trying again in {pause_s:.1f} seconds.")
 
     async def _end(self) -> int:
         """The exit status of the process, which is about to end; it is killed after ``STOP_S``."""
@@ -172,7 +194,11 @@ class WebProcess:
         try:
             return await asyncio.shield(self._ended)
         except StarterError as error:
+            if self._is_stopping:
+                return 0  # something has ended its starter, and with it the process
             raise WebProcessError(str(error)) from error
+        finally:
+            self._output.flush()
 
     async def stop(self) -> None:
         """Stops listening and ends the process; once it serves pages, its connections get a moment."""
@@ -182,10 +208,12 @@ class WebProcess:
         # The first process of a PID namespace ignores signals until it handles them.
         self._starter.send_signal(signal.SIGTERM if self._is_ready else signal.SIGKILL)
         await self._end()
+        self._output.stop()
 
     def close(self) -> None:
         """Kills the process if it still runs, and closes the database."""
         self._starter.close()
+        self._output.close()
         if self._link is not None:
             with suppress(OSError):
                 self._link.close()

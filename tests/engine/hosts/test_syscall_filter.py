@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -46,9 +47,9 @@ for word in sys.argv[1:]:
 """
 
 
-def answer(program: bytes, architecture: int, number: int, argument: int = 0) -> int:
+def answer(program: bytes, architecture: int, number: int, argument: int = 0, second: int = 0) -> int:
     """The error with which a filter refuses a call; 0 if it allows it. Executes the instructions that filters have."""
-    data = struct.pack("=iIQ6Q", number, architecture, 0, argument, *[0] * 5)
+    data = struct.pack("=iIQ6Q", number, architecture, 0, argument, second, *[0] * 4)
     value, position = 0, 0
     while True:
         code, if_true, if_false, operand = struct.unpack_from("=HBBI", program, position * 8)
@@ -73,11 +74,11 @@ def answer(program: bytes, architecture: int, number: int, argument: int = 0) ->
 @pytest.mark.parametrize("scope", Scope)
 def test_calls_of_the_list_are_refused_and_all_others_allowed(machine: str, scope: Scope) -> None:
     program, architecture = filter_program(scope, machine), ARCHITECTURES[machine]
-    names = {*IN_HOST, *(IN_TERMINAL if scope is Scope.TERMINAL else ())}
+    names = {*IN_HOST, *(() if scope is Scope.HOST else IN_TERMINAL)}
     refused = {number for name, number in NUMBERS[machine].items() if name in names}
-    found = {number: answer(program, architecture, number) for number in range(600)}
+    found = {number: answer(program, architecture, number, socket.AF_INET) for number in range(600)}
     expected = dict.fromkeys(refused, errno.EPERM)
-    if scope is Scope.TERMINAL:
+    if scope is not Scope.HOST:
         expected[435] = errno.ENOSYS
     assert {number: error for number, error in found.items() if error} == expected
 
@@ -90,7 +91,7 @@ def test_the_engine_has_what_it_needs(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("scope", [Scope.HOST, Scope.TERMINAL])
 def test_sockets_to_a_hypervisor_are_refused_whatever_the_upper_half_of_the_argument_is(
     machine: str, scope: Scope
 ) -> None:
@@ -98,6 +99,20 @@ def test_sockets_to_a_hypervisor_are_refused_whatever_the_upper_half_of_the_argu
     number = NUMBERS[machine]["socket"]
     for family, error in ((40, errno.EPERM), (40 | 1 << 32, errno.EPERM), (2, ALLOWED), (16, ALLOWED), (17, ALLOWED)):
         assert answer(program, architecture, number, family) == error
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_web_process_creates_internet_sockets_only(machine: str) -> None:
+    program, architecture = filter_program(Scope.WEB, machine), ARCHITECTURES[machine]
+    number, pair = NUMBERS[machine]["socket"], NUMBERS[machine]["socketpair"]
+    allowed = {int(socket.AF_INET), int(socket.AF_INET6), int(socket.AF_NETLINK)}
+    assert {family for family in range(64) if answer(program, architecture, number, family) == ALLOWED} == allowed
+    assert answer(program, architecture, number, socket.AF_UNIX | 1 << 32) == errno.EPERM
+    streams = {int(socket.SOCK_STREAM), int(socket.SOCK_SEQPACKET)}
+    kinds = {*streams, int(socket.SOCK_DGRAM), int(socket.SOCK_RAW)}
+    for flags in (0, socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 1 << 32):
+        found = {kind for kind in kinds if answer(program, architecture, pair, socket.AF_UNIX, kind | flags) == ALLOWED}
+        assert found == streams
 
 
 @pytest.mark.parametrize("machine", MACHINES)

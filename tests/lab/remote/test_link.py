@@ -35,6 +35,10 @@ def sockets() -> tuple[socket.socket, socket.socket]:
     return pair
 
 
+def framed(body: bytes) -> bytes:
+    return struct.pack("!I", len(body)) + body
+
+
 async def test_messages_arrive_whole_and_in_order() -> None:
     one, two = sockets()
     lab, web = await open_lab_end(one), await open_web_end(two)
@@ -77,6 +81,9 @@ async def test_a_message_that_is_too_long_is_refused_by_its_sender() -> None:
         struct.pack("!I", 17) + b'["Result",1,"{}"]',
         struct.pack("!I", 8) + b'["Call"]',
         struct.pack("!I", 2) + b"\xff\xff",
+        framed(b'["Call",1,"\xff","","[]"]'),
+        framed(b"[" * 100_000),
+        framed(b'["Call",1,"","","[]",' + b"[" * 100_000),
     ],
 )
 async def test_the_lab_refuses_what_is_no_request(sent: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,14 +27,14 @@ def may(path, mode):
     except OSError as error:
         return error.strerror
     return ""
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-shown, hidden, data = sys.argv[1:]
-def become_root():
+def attempt(action):
     try:
-        os.setuid(0)
+        action()
     except OSError as error:
         return error.strerror
     return ""
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+shown, hidden, data, listening = sys.argv[1:]
 print(json.dumps({
     "uid": status["Uid"].split(), "groups": status["Groups"].split(), "nnp": status["NoNewPrivs"].strip(),
     "caps": sorted({status[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}),
@@ -44,7 +45,11 @@ print(json.dumps({
     "created": may(data + "/new", os.O_CREAT | os.O_WRONLY), "temporary": may("/tmp/new", os.O_CREAT | os.O_WRONLY),
     "docker": may("/var/run/docker.sock", os.O_RDONLY), "environ": may("/proc/1/environ", os.O_RDONLY),
     "shadow": may("/etc/shadow", os.O_RDONLY), "null": may("/dev/null", os.O_RDWR),
-    "root_again": become_root(), "here": os.getcwd(), "variables": sorted(os.environ),
+    "root_again": attempt(lambda: os.setuid(0)), "here": os.getcwd(), "variables": sorted(os.environ),
+    "abstract": attempt(lambda: socket.socket(socket.AF_UNIX).connect("\\0" + listening)),
+    "datagrams": attempt(lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)),
+    "internet": attempt(lambda: [socket.socket(socket.AF_INET), socket.socket(socket.AF_INET6), socket.socketpair()]),
+    "lookup": attempt(lambda: socket.getaddrinfo("localhost", 80)),
     "user_namespace": ctypes.CDLL(None, use_errno=True).unshare(0x10000000) and os.strerror(ctypes.get_errno()),
 }))
 """
@@ -107,8 +112,12 @@ def run(tmp_path: Path, **changed: Any) -> subprocess.CompletedProcess[str]:
         "check": [str(code / "shown")],
     }
     python = str(Path(sys.executable).resolve())
-    probe = [python, "-I", "-S", "-c", PROBE, str(code / "shown"), str(tmp_path / "hidden"), str(data)]
-    return execute(CONFINED, json.dumps(sandbox | changed), *probe)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("")  # the kernel chooses an abstract name
+        listening.listen()
+        name = listening.getsockname().decode().removeprefix("\0")
+        probe = [python, "-I", "-S", "-c", PROBE, str(code / "shown"), str(tmp_path / "hidden"), str(data), name]
+        return execute(CONFINED, json.dumps(sandbox | changed), *probe)
 
 
 def execute(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -141,6 +150,9 @@ def test_the_program_is_an_ordinary_user_and_sees_few_files(tmp_path: Path) -> N
     assert found["created"]
     assert found["variables"] == ["LANG"]
     assert found["user_namespace"] == "Operation not permitted"
+    # Unix sockets without a file: those of every program on the machine's network.
+    assert (found["abstract"], found["datagrams"]) == ("Operation not permitted",) * 2
+    assert (found["internet"], found["lookup"]) == ("", "")
 
 
 def test_variables_of_the_shell_are_not_in_the_memory_of_the_process() -> None:

@@ -39,7 +39,7 @@ def work(sockets):
     link.sendall(json.dumps(found).encode())
     return link.recv(1)[0]
 
-starter = Starter(work)
+starter = Starter(work, 2)
 async def run():
     results = []
     for status in (3, 4):
@@ -61,7 +61,7 @@ ENDLESS = (
 def work(sockets):
     signal.pause()
 
-starter = Starter(work)
+starter = Starter(work, 2)
 starter.start([theirs])
 print("started", flush=True)
 """
@@ -122,7 +122,7 @@ def test_an_error_of_the_work_is_printed_and_is_its_status() -> None:
     program = f"""{BEGINNING}
 def work(sockets):
     raise LookupError("no such thing")
-starter = Starter(work)
+starter = Starter(work, 2)
 starter.start([theirs])
 print(asyncio.run(starter.wait()))
 starter.close()
@@ -154,7 +154,7 @@ def test_a_process_with_threads_does_not_fork() -> None:
 import threading
 threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
 try:
-    Starter(lambda sockets: 0)
+    Starter(lambda sockets: 0, 2)
 except StarterError as error:
     print(error)
 """
@@ -167,3 +167,85 @@ def test_other_descriptors_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sysconf", lambda _name: 100)
     close_descriptors([9, 2, 5])
     assert closed == [(3, 2), (3, 5), (6, 9), (10, 100)]
+
+
+def test_what_a_process_prints_goes_to_the_pipe_and_it_has_no_other_descriptor_of_the_lab() -> None:
+    program = f"""{BEGINNING}
+def work(sockets):
+    descriptors = [os.readlink(f"/proc/self/fd/{{number}}") for number in range(3)]
+    print(descriptors[0], [name.split(":")[0] for name in descriptors[1:]])
+    print("an error", file=sys.stderr)
+    sys.stdout.flush()
+    return 0
+reading, writing = os.pipe()
+starter = Starter(work, writing)
+starter.start([theirs])
+asyncio.run(starter.wait())
+starter.close()
+os.close(writing)
+print(os.read(reading, 4096).decode(), end="")
+"""
+    done = execute(program)
+    assert sorted(done.stdout.splitlines()) == ["/dev/null ['pipe', 'pipe']", "an error"], done.stderr
+    assert done.stderr == ""
+
+
+def test_signals_to_all_processes_of_a_service_do_not_end_the_starter() -> None:
+    program = f"""{BEGINNING}
+signals = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+def work(sockets):
+    return 7 if all(signal.getsignal(number) == signal.SIG_DFL for number in signals) else 8
+starter = Starter(work, 2)
+for status in range(2):
+    starter.start([theirs])
+    print(asyncio.run(starter.wait()))
+    for number in signals:
+        os.kill(starter._pid, number)
+starter.close()
+"""
+    done = execute(program)
+    assert done.stdout.splitlines() == ["7", "7"], done.stderr
+
+
+@pytest.mark.parametrize("step", ["fork", "unshare", "pidfd_open"])
+def test_a_fork_that_the_kernel_refuses_is_reported_and_the_next_one_succeeds(step: str) -> None:
+    program = f"""{BEGINNING}
+import errno
+from dashboard.management.pages.starter import ForkRefusedError
+refused, real = [], os.{step}
+lab = os.getpid()
+def once(*arguments):
+    if os.getpid() != lab and not refused:
+        refused.append(1)
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return real(*arguments)
+os.{step} = once
+starter = Starter(lambda sockets: 5, 2)
+try:
+    starter.start([theirs])
+except ForkRefusedError as error:
+    print(error)
+starter.start([theirs])
+print(asyncio.run(starter.wait()))
+starter.close()
+"""
+    done = execute(program)
+    refusal = "The web process cannot be started: Resource temporarily unavailable."
+    assert done.stdout.splitlines() == [refusal, "5"], done.stderr
+
+
+def test_a_process_whose_descriptor_did_not_arrive_ends_with_its_starter() -> None:
+    program = f"""{ENDLESS.replace("starter.start([theirs])", "")}
+socket.recv_fds = lambda *arguments: (b"started", [], 0, None)
+try:
+    starter.start([theirs])
+except StarterError as error:
+    print(error)
+starter.close()
+theirs.close()
+ours.settimeout(20)
+print(ours.recv(1))
+"""
+    done = execute(program)
+    expected = ["started", "The web process cannot be started: the lab has too many open files.", "b''"]
+    assert done.stdout.splitlines() == expected, done.stderr

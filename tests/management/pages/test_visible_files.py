@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -73,6 +74,22 @@ def test_links_are_followed_to_the_end_and_circles_end(tmp_path: Path) -> None:
     assert list(symlinks(tmp_path / "one")) == [tmp_path / "one", tmp_path / "two"]
     (tmp_path / "circle").symlink_to("circle")
     assert len(list(symlinks(tmp_path / "circle"))) == 40
+
+
+@pytest.mark.engine
+def test_the_folder_of_workshops_is_readable_whatever_the_umask_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path / "data"))
+    before = os.umask(0o077)
+    try:
+        assert tmp_path / "data" / "workshops" in web_sandbox(USER).read
+    finally:
+        os.umask(before)
+    assert (tmp_path / "data" / "workshops").stat().st_mode & 0o777 == 0o755
+    (tmp_path / "data" / "workshops").chmod(0o750)
+    web_sandbox(USER)
+    assert (tmp_path / "data" / "workshops").stat().st_mode & 0o777 == 0o750, "a folder of the user's stays as it is"
 
 
 @pytest.mark.engine

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 
 from dashboard.core.operations.web_user import FREE_IDS, WebUser
 from dashboard.management.pages import web_process
+from dashboard.management.pages.starter import ForkRefusedError, StarterError
+from dashboard.management.pages.web_process import WebProcess, WebProcessError
 
 
 def test_variables_are_passed_without_the_engine_and_secrets_of_files_as_values(
@@ -55,3 +61,116 @@ def test_only_root_with_a_database_file_serves_pages_apart(monkeypatch: pytest.M
 @pytest.mark.parametrize(("capabilities", "may"), [("000001ffffffffff", True), ("00000000a80425fb", False)])
 def test_cap_sys_admin_makes_namespaces(capabilities: str, *, may: bool) -> None:
     assert web_process.may_make_namespaces(f"Name:\tpython\nCapEff:\t{capabilities}\n") == may
+
+
+class FakeStarter:
+    """Starts nothing: each process ends at once with status 3. ``refusals`` are raised by the next starts."""
+
+    def __init__(self, _work: object, _output: int) -> None:
+        self.refusals: list[StarterError] = []
+        self.started = 0
+        self.has_ended = False
+
+    def start(self, _sockets: object) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.started += 1
+
+    async def wait(self) -> int:
+        if self.has_ended:
+            raise StarterError("The process that starts the web process has ended.")
+        return 3
+
+    def send_signal(self, _number: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class FakeServer:
+    """Serves a process that is ready at once; ``serving`` is called for each."""
+
+    def __init__(self, serving: Callable[[], Any]) -> None:
+        self._serving = serving
+
+    async def serve(self, own: socket.socket, on_ready: Callable[[], None]) -> None:
+        on_ready()
+        await self._serving()
+        own.close()
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> WebProcess:
+    monkeypatch.setattr(web_process, "Starter", FakeStarter)
+    monkeypatch.setattr(web_process, "DatabaseFiles", lambda _user: None)
+    monkeypatch.setattr(web_process, "FIRST_PAUSE_S", 0.0)
+    return WebProcess([], WebUser(65530, 65530), said.append)
+
+
+async def test_a_restart_that_the_kernel_refuses_is_tried_again(web: WebProcess, said: list[str]) -> None:
+    starter: Any = web._starter
+    served = asyncio.Event()
+
+    async def serving() -> None:
+        if starter.started == 1:
+            starter.refusals = [ForkRefusedError("Not now.")] * 2
+        else:
+            served.set()
+            await asyncio.Event().wait()
+
+    web.start()
+    running = asyncio.create_task(web.run(FakeServer(serving), lambda: None))  # type: ignore[arg-type]
+    await asyncio.wait_for(served.wait(), 10)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await web.stop()
+    web.close()
+    assert [line.split(" Trying")[0] for line in said] == [
+        "The web process ended with status 3: starting it again.",
+        "Not now.",
+        "Not now.",
+    ]
+
+
+async def test_a_first_start_that_is_refused_is_an_error(web: WebProcess) -> None:
+    starter: Any = web._starter
+    starter.refusals = [ForkRefusedError("Not now.")]
+    with pytest.raises(WebProcessError, match="Not now"):
+        web.start()
+    await web.stop()
+    web.close()
+
+
+async def test_the_end_of_the_starter_is_an_error_unless_the_lab_stops(web: WebProcess) -> None:
+    starter: Any = web._starter
+
+    async def serving() -> None:
+        starter.has_ended = True
+
+    web.start()
+    with pytest.raises(WebProcessError, match="has ended"):
+        await web.run(FakeServer(serving), lambda: None)  # type: ignore[arg-type]
+    await web.stop()
+    web.close()
+
+
+async def test_what_the_process_printed_precedes_the_report_of_its_end(web: WebProcess, said: list[str]) -> None:
+    async def serving() -> None:
+        os.write(writing, b"the reason\n")
+        starter.refusals = [StarterError("No more.")]
+
+    starter: Any = web._starter
+    writing = os.open(f"/proc/self/fd/{web._output._reading}", os.O_WRONLY)
+    web.start()
+    with pytest.raises(WebProcessError, match="No more"):
+        await web.run(FakeServer(serving), lambda: None)  # type: ignore[arg-type]
+    os.close(writing)
+    await web.stop()
+    web.close()
+    assert said == ["web: the reason", "The web process ended with status 3: starting it again."]

@@ -1,0 +1,89 @@
+"""Prints what the web process writes, without giving it the terminal.
+
+A descriptor of root's terminal would let the process read what root types, and control the terminal.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from dashboard.core.comparison.text_table import printable
+
+#: How much is read at once, and the pause after it: a process that writes without end must not keep the lab busy.
+CHUNK_BYTES, PAUSE_S = 16_384, 0.02
+#: The content of a full pipe (pipe(7)).
+PIPE_BYTES = 65_536
+#: A longer line is printed in pieces.
+MAX_LINE_BYTES = 8_192
+#: What precedes each line: the text is from a process that the lab does not trust.
+PREFIX = "web: "
+
+
+class OutputRelay:
+    """The lab's end of a pipe. ``say`` prints a line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._reading, self.writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self._rest = b""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Prints lines from now on, in this loop."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._reading, self._relay)
+
+    def flush(self) -> None:
+        """Prints what has been written, also an incomplete line, once the process has ended."""
+        for _ in range(PIPE_BYTES // CHUNK_BYTES + 1):
+            if not self._read():
+                break
+        if self._rest:
+            self._print(self._rest)
+            self._rest = b""
+
+    def stop(self) -> None:
+        """Stops printing; in the loop that ``start`` was called in."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._loop is not None:
+            self._loop.remove_reader(self._reading)
+            self._loop = self._timer = None
+
+    def close(self) -> None:
+        """Prints the rest and closes the pipe."""
+        self.flush()
+        os.close(self._reading)
+
+    def close_writing(self) -> None:
+        """Closes the other end here, once the process has it."""
+        os.close(self.writing)
+
+    def _relay(self) -> None:
+        if self._loop is None:
+            return
+        self._loop.remove_reader(self._reading)
+        if self._read():
+            self._timer = self._loop.call_later(PAUSE_S, self._loop.add_reader, self._reading, self._relay)
+
+    def _read(self) -> bool:
+        """Prints the lines of the next chunk; whether there was one."""
+        try:
+            chunk = os.read(self._reading, CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            self._print(line)
+        if len(self._rest) > MAX_LINE_BYTES:
+            self._print(self._rest)
+            self._rest = b""
+        return bool(chunk)
+
+    def _print(self, line: bytes) -> None:
+        with suppress(OSError):
+            self._say(PREFIX + printable(line.decode("utf-8", "replace").expandtabs()))
