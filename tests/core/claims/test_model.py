@@ -26,6 +26,7 @@ from dashboard.core.claims.catalogue import (
     host_shares_netns,
     hosts_inherited,
     internal_network,
+    linux_kernel,
     loopback_inside_is_empty,
     loopback_through_proxy,
     mac_ignored,
@@ -42,7 +43,7 @@ from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts
 from dashboard.core.claims.lines import fill, modes_of_lines, mutate, show_line
 from dashboard.core.claims.model import Claim, Topic, by_topic
 from dashboard.core.claims.run import NOT_HARMLESS
-from dashboard.core.claims.testbed import Container, Response, Timing
+from dashboard.core.claims.testbed import Container, NotTestableError, Response, Timing
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import MACHINE, Mode
@@ -372,3 +373,17 @@ def test_the_default_bridge_has_the_name_that_the_engine_gives_it(bridge: str) -
 @pytest.mark.parametrize("inner", [{"peer": "if7"}, {"peer": "if2"}, {"peer_netns": 0}])
 def test_a_veth_on_another_bridge_or_to_another_namespace_differs(inner: dict[str, Any]) -> None:
     assert bridge_veth.judge(bridged("docker0", **inner)).verdict is DIFFERS
+
+
+@pytest.mark.parametrize("execution", [(1, "cannot exec"), (0, "")])
+async def test_a_command_that_did_not_run_proves_nothing(execution: tuple[int, str]) -> None:
+    class Busy:
+        async def run(self, line: str) -> Container:
+            return Container(line)
+
+        async def execute(self, _place: Container, _command: str) -> tuple[int, str]:
+            return execution
+
+    testbed: Any = Busy()
+    with pytest.raises(NotTestableError, match="uname did not run"):
+        await linux_kernel.observe(testbed)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dashboard.core.claims.extract import describe_inodes
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
-from dashboard.core.claims.testbed import Testbed
+from dashboard.core.claims.testbed import NotTestableError, Testbed
 from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network host IMAGE sleep 60"
@@ -17,7 +17,9 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], str]
 async def observe(testbed: Testbed) -> Observed:
     """The namespaces of the Engine and of the container, and the kernel's name."""
     container = await testbed.run(LINE)
-    _, kernel = await testbed.execute(container, "uname -sr")
+    code, kernel = await testbed.execute(container, "uname -sr")
+    if code != 0 or not kernel.strip():
+        raise NotTestableError(f"uname did not run in the container (code {code}): {kernel.strip() or 'no output'}.")
     return await testbed.namespaces(MACHINE), await testbed.namespaces(container), kernel.strip()
 
 
