@@ -216,12 +216,13 @@ class ExperimentDriver:
         if not running:
             await self._fail("No arm is running: see each column for why.")
             return
+        # Before it runs: a measurement that waits for it starts at once, and then needs all clients.
+        await self._other.observe()
         text = f"{len(running)} of {len(self._record.spec.arms)} arms run"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
         await self._save_head()
         # First the news that it runs: dozens of lookups at once would delay it.
         await self._recorder.journal.flush()
-        await self._other.observe()
         await self.observer.refresh_firewall()
         self._look_up()
 
