@@ -45,7 +45,7 @@ RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers -
 
 FROM base AS netmodes
 COPY --from=build /opt/netmodes /opt/netmodes
-COPY dashboard/packaging/containers/make-secrets.sh /usr/local/lib/netmodes/
+COPY dashboard/packaging/containers/make-secrets.sh dashboard/packaging/containers/nats.conf /usr/local/lib/netmodes/
 ENV PATH=/opt/netmodes/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \

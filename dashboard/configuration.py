@@ -87,13 +87,3 @@ def configure_pool(database: Any) -> None:
     pool = {"min_size": 1, "max_size": max_size, "timeout": 20.0, "max_idle": 60.0, "reconnect_timeout": 5.0}
     database["OPTIONS"] = {**options, **database.get("OPTIONS", {}), "pool": pool}
     database["CONN_HEALTH_CHECKS"] = True
-
-
-def channel_layer(redis: str) -> dict[str, Any]:
-    """The settings of a channel layer: over Redis if there is one, otherwise in memory."""
-    if not redis:
-        return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-    # The layer blocks for 5 s in one read, so the socket timeout is longer.
-    host = {"address": redis, "socket_connect_timeout": 2.0, "socket_timeout": 12.0}
-    settings = {"hosts": [host], "prefix": "netmodes", "capacity": 1000, "expiry": 10}
-    return {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": settings}

@@ -128,9 +128,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 RETENTION_DAYS = float(configuration.value("NETMODES_RETENTION_DAYS", "365"))
 MAX_JOURNALS_BYTES = int(float(configuration.value("NETMODES_JOURNALS_MB", "2048")) * 1e6)
 
-#: For wake-ups between processes (``lab.remote.wakeups``); without it each process receives its own only.
-REDIS_URL = configuration.value("REDIS_URL")
-CHANNEL_LAYERS = {"default": configuration.channel_layer(""), "wakes": configuration.channel_layer(REDIS_URL)}
+#: Over which web processes and the lab exchange messages (``lab.remote.nats_connection``).
+NATS_URL = configuration.value("NATS_URL")
 
 SESSION_ENGINE = "dashboard.web.http.browser_sessions"
 SESSION_COOKIE_HTTPONLY = True

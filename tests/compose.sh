@@ -4,7 +4,7 @@
 # everything down and checks for leftovers.
 #
 # On a private host without a network: the base is a Debian made by mmdebstrap and imported under the name in the
-# Dockerfile, images of PostgreSQL and Redis are built from Debian's packages under the names in compose.yaml, and folders
+# Dockerfile, images of PostgreSQL and NATS are built from Debian's packages under the names in compose.yaml, and folders
 # with packages and wheels replace archive and index. compose.yaml itself is unchanged. With --here everything runs on the
 # engine of DOCKER_HOST instead, with a registry, an archive and an index.
 #
@@ -79,7 +79,7 @@ make_base() {
     for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
     chroot "$root" apt-get -qq update
     chroot "$root" apt-get -qq -y --no-install-recommends --download-only install python3 python3-venv iproute2 iptables \
-        nftables conntrack net-tools busybox-static docker.io docker-cli curl postgresql redis-server >/dev/null
+        nftables conntrack net-tools busybox-static docker.io docker-cli curl postgresql nats-server >/dev/null
     mkdir "$work/archive"
     cp -a "$root/var/lib/apt/lists" "$root/var/cache/apt/archives" "$work/archive/"
     rm -rf --one-file-system "$root"
@@ -109,12 +109,12 @@ print(host["socket"], host["pid"])') || fail 'could not start a private host'
     make_base
     make_wheelhouse
     took 'base, packages and wheels'
-    for store in postgres:17 redis:7; do
+    for store in postgres:17 nats:2.10-alpine; do
         docker build -q --build-context archive="$work/archive" --build-context containers="$source/dashboard/packaging/containers" \
             -f "$source/tests/compose/stores.Dockerfile" --target "${store%:*}" -t "$store" "$source/tests/compose" \
             >/dev/null || fail "could not build $store"
     done
-    took 'PostgreSQL and Redis'
+    took 'PostgreSQL and NATS'
     # Built for the private host already.
     mkdir -p "$work/carried/lab-image"
     cp "$work"/data/cache/lab-image-*.tar "$work/carried/lab-image/"
@@ -141,7 +141,7 @@ done
 
 healthy() {
     local name
-    for name in postgres redis web lab; do
+    for name in postgres nats web lab; do
         [[ $(docker inspect --format '{{.State.Health.Status}}' "netmodes-$name-1" 2>/dev/null) = healthy ]] || return 1
     done
 }
@@ -173,12 +173,12 @@ took 'used'
 status() {
     compose exec -T "$1" sh -c "sed -n 's/^$2:\s*//p' /proc/self/status"
 }
-for name in web postgres redis; do
+for name in web postgres nats; do
     [[ $(status "$name" Uid | cut -f 1) != 0 ]] || fail "$name runs as root"
     [[ $(status "$name" CapEff) = 0000000000000000 ]] || fail "$name has capabilities"
     [[ $(status "$name" NoNewPrivs) = 1 ]] || fail "$name may gain privileges"
 done
-for name in web lab postgres redis; do
+for name in web lab postgres nats; do
     ! compose exec -T "$name" sh -c 'touch /usr/x' 2>/dev/null || fail "$name can write to its image"
     ! compose exec -T "$name" sh -c 'test -S /run/docker.sock' || [[ $name = lab ]] || fail "$name has the engine's socket"
 done
@@ -186,12 +186,13 @@ published=$(docker ps --format '{{.Ports}}' --filter label=com.docker.compose.pr
 [[ $published = "127.0.0.1:$port->$port/tcp" ]] || fail "published: $published"
 docker ps -aq --filter label=com.docker.compose.project=netmodes | xargs docker inspect >"$work/inspected"
 secrets=$(compose exec -T lab sh -c 'cat /run/secrets/netmodes/*' | grep -oE '[0-9a-f]{64}' | sort -u)
-[[ $(wc -w <<<"$secrets") = 4 ]] || fail 'there should be four secrets'
+[[ $(wc -w <<<"$secrets") = 5 ]] || fail 'there should be five secrets'
+! compose exec -T web cat /run/secrets/netmodes/nats-lab-url >/dev/null 2>&1 || fail "web can read the lab's password"
 for secret in $secrets; do
     ! grep -q "$secret" "$work/inspected" || fail 'docker inspect shows a secret'
     ! grep -rqs "$secret" /proc/[0-9]*/cmdline || fail 'a command line shows a secret'
 done
-echo 'compose: web, postgres and redis have no root, no capability, no socket; one port; no secret to be seen'
+echo 'compose: web, postgres and nats have no root, no capability, no socket; one port; no secret to be seen'
 
 # --- stopping ---------------------------------------------------------------------------------
 

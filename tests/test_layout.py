@@ -31,6 +31,7 @@ NO_OWN_TEST: dict[str, str] = {
     "engine/docker_connection.py": "tests/engine/test_hostile_engine.py and test_engine_faults.py break its calls",
     "engine/protocol.py": "types only; tests/engine/test_docker_engine.py holds the implementation to them",
     "lab/experiments/containers.py": "tests/lab/experiments/test_arms.py creates and removes them",
+    "lab/remote/call_runner.py": "tests/web/operations/test_remote_lab.py sends it valid and invalid calls",
     "lab/remote/experiment_calls.py": "tests/lab/remote/test_rpc.py and tests/web/experiments/test_views.py call them",
     "lab/remote/lan_calls.py": "tests/lab/lans/test_named_lans.py and tests/web/experiments/test_lan_views.py",
     "lab/remote/rpc_server.py": "tests/web/operations/test_remote_lab.py calls it from the other end",
@@ -43,7 +44,6 @@ NO_OWN_TEST: dict[str, str] = {
     "latency/children.py": "tests/latency/test_process.py starts, asks and ends its children",
     "store/measurement_history.py": "tests/bench/measurements/test_history.py fills and reads it",
     "store/operations/advisory_lock.py": "tests/team/test_team.py runs two labs and two migrations at once",
-    "store/training/join_code_attempts.py": "tests/store/operations/test_rpc_queue.py counts them over two processes",
     "store/training/session_versions.py": "tests/web/operations/test_peer_sync.py finds changes by them",
 }
 
@@ -203,7 +203,6 @@ def test_the_documented_answers_name_code_that_exists() -> None:
 
 #: Tests in which something other than the test sleeps, and what it is.
 SLEEPERS: dict[str, str] = {
-    "lab/remote/test_terminal_relay.py": "a call that waits, so that another one overtakes it",
     "latency/conftest.py": "a server that stalls, so that the stall is measured",
     "web/operations/test_remote_lab.py": "output that does not end, in pieces",
 }

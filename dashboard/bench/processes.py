@@ -163,7 +163,7 @@ def cpu_seconds(pid: int) -> float:
 
 def environment_with(**values: str) -> dict[str, str]:
     """This process's environment with other values, without what leads to the user's own data."""
-    left_out = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
+    left_out = ("DATABASE_URL", "NATS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
     programs = ("NETMODES_NODE_MODULES", "NETMODES_ENGINE_", "NETMODES_HOST_RUNTIME")
     kept = {k: value for k, value in os.environ.items() if k.startswith(programs) or not k.startswith(left_out)}
     return kept | values

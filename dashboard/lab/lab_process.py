@@ -9,8 +9,9 @@ from django.db.backends.signals import connection_created
 
 from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.interrupts import leave_terminal
+from dashboard.lab.remote.nats_connection import NatsConnection
 from dashboard.lab.remote.rpc_server import RpcServer
-from dashboard.lab.remote.wakeups import LAB, WakeupChannel, WakeupPublisher
+from dashboard.lab.remote.wakeups import WakeupChannel, WakeupPublisher
 from dashboard.lab.supervisor import Supervisor
 from dashboard.store.database import limit_waiting
 
@@ -33,14 +34,16 @@ async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[s
         leave_terminal()
         end(int(signal.SIGINT))
 
-    wakeups = WakeupChannel()
+    nats = NatsConnection()
+    wakeups = WakeupChannel(nats)
     supervisor = Supervisor(WakeupPublisher(wakeups))
-    server = RpcServer(supervisor, wakeups, lambda: end(-REPLACED))
+    server = RpcServer(supervisor, nats, wakeups, lambda: end(-REPLACED))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, int(number))
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         loop.add_signal_handler(signal.SIGHUP, hang_up)
-    await wakeups.open((LAB,), server.on_wakeup)
+    await wakeups.open()
+    await nats.open()
     await supervisor.open_lab(data_dir, say)
     await server.start()
     try:
@@ -51,4 +54,5 @@ async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[s
         await server.close()
         await supervisor.close_lab(say, leave=not ended.done() or ended.result() != signal.SIGINT)
         await wakeups.close()
+        await nats.close()
     return REPLACED if code == -REPLACED else 0

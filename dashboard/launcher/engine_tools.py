@@ -74,12 +74,12 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
 
 
 def _install_services(packages: Packages) -> None:
-    """PostgreSQL and Redis. The tests run both themselves, as an ordinary user: the services are stopped."""
+    """PostgreSQL and NATS. The tests run both themselves, as an ordinary user: the services are stopped."""
     import glob
 
     if not has("initdb") and not glob.glob("/usr/lib/postgresql/*/bin/initdb"):
         packages.need("postgresql", "the tests of the team shape run their own PostgreSQL")
-    packages.need_program("redis-server", "the tests of the team shape run their own Redis", "redis-server")
+    packages.need_program("nats-server", "the tests of the team shape run their own NATS", "nats-server")
     services = list(packages.missing)
     packages.install()
     if services and runs_systemd():

@@ -9,7 +9,7 @@ from dashboard.launcher.browser_assets import BrowserAssets
 from dashboard.launcher.checks import files
 from dashboard.launcher.launch import Launch
 
-#: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
+#: The tests that run again on PostgreSQL, in place of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
 #: What ``--engine`` runs if no paths are given: tests (mark ``engine``) that an engine of another version, kind or
 #: configuration may fail, in a few minutes. What else uses an engine runs the same code on every one.
@@ -55,13 +55,13 @@ def pytest_command(launch: Launch) -> list[str]:
     marks = [f"({options.marks})"] if options.marks else []
     marks += ["engine"] * bool(options.engine) + ["not slow"] * (not options.all)
     paths = [] if any(word.startswith("tests") for word in arguments) else ENGINE_TESTS
-    # A worker for each core, unless the user asks for another number or for none. One Redis serves one process.
+    # A worker for each core, unless the user asks for another number or for none. One PostgreSQL serves one process.
     workers = [] if options.team or "no:xdist" in " ".join(arguments) else ["-n", "auto"]
     selection = ["-m", " and ".join(marks)] if marks else []
     cache = ["-o", f"cache_dir={launch.data}/cache/pytest"]
     pytest = [launch.python, "-m", "pytest", *cache, *workers, *selection, *arguments]
     if options.team:
-        return [launch.python, "-m", "dashboard.bench.operations.postgres_redis", *pytest, *TEAM_TESTS]
+        return [launch.python, "-m", "dashboard.bench.operations.postgres_nats", *pytest, *TEAM_TESTS]
     if options.engine:
         return [launch.python, "-m", "dashboard.bench.operations.chosen_engine", options.engine, *pytest, *paths]
     return pytest

@@ -7,7 +7,7 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.claims import ClaimOutcome, ClaimRun
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
-from dashboard.models.operations import GuessBucket, LabHeartbeat, LabRequest, Presence
+from dashboard.models.operations import GuessBucket
 from dashboard.models.reports import Annotation, Report, ReportTag, Share
 from dashboard.models.training import (
     Answer,
@@ -34,14 +34,11 @@ __all__ = [
     "GuessBucket",
     "Installation",
     "JournalEntry",
-    "LabHeartbeat",
-    "LabRequest",
     "MeasurementBlock",
     "MeasurementRun",
     "MeasurementSeries",
     "Message",
     "Participant",
-    "Presence",
     "Report",
     "ReportTag",
     "RevealedStep",

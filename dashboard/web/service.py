@@ -1,8 +1,7 @@
-"""The web side's access to the lab: in this process; in the one that has started this one; or through the database."""
+"""The web side's access to the lab: in this process; in the one that has started this one; or over NATS."""
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,10 +11,10 @@ from dashboard import configuration
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE, LabFacts, Role, parse_role
 from dashboard.core.operations.heartbeat import Heartbeat
+from dashboard.lab.remote.nats_connection import LAB_WAKEUPS, WEB_JOURNALS, WEB_PEERS, NatsConnection
 from dashboard.lab.remote.rpc import call_target, find_call
-from dashboard.lab.remote.rpc_server import RpcServer
-from dashboard.lab.remote.terminal_relay import RemoteTerminals
-from dashboard.lab.remote.wakeups import LAB, WEB, Wakeup, WakeupChannel, WakeupPublisher, is_set_up
+from dashboard.lab.remote.terminal_calls import TerminalCalls
+from dashboard.lab.remote.wakeups import ALL, Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
@@ -23,7 +22,7 @@ from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
-from dashboard.web.operations.remote_lab import RemoteLab
+from dashboard.web.operations.remote_lab import RemoteLab, RemoteTerminals
 
 __all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
 
@@ -31,41 +30,31 @@ log = logging.getLogger(__name__)
 
 
 class HubPublisher:
-    """Wakes the hubs of this process and of other processes."""
-
-    def __init__(self, wakeups: WakeupChannel | None = None) -> None:
-        self._others = WakeupPublisher(wakeups) if wakeups is not None else None
+    """Wakes the hubs of this process, which has a lab and serves pages."""
 
     def wake(self, experiment: str) -> None:
         """An experiment has new entries."""
         hub.wake(experiment)
-        if self._others is not None:
-            self._others.wake(experiment)
 
     def measured(self, run: str) -> None:
         """A measurement has new results."""
         measuring_hub.wake(run)
-        if self._others is not None:
-            self._others.measured(run)
 
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal cannot be written."""
         hub.trouble(experiment, problem)
-        if self._others is not None:
-            self._others.trouble(experiment, problem)
 
 
 class Service(Supervisor):
     """The lab of this server from start to end; in a process without a lab, access to the remote one."""
 
     def __init__(self) -> None:
-        self.wakeups = WakeupChannel()
-        super().__init__(HubPublisher(self.wakeups))
+        self.nats = NatsConnection()
+        self.wakeups = WakeupChannel(self.nats)
+        super().__init__(HubPublisher())
         self.role = Role.ALL
         self._remote: RemoteLab | LinkedLab | None = None
-        self._relay: RemoteTerminals | None = None
-        self._linked_terminals: LinkedTerminals | None = None
-        self._rpc_server: RpcServer | None = None
+        self._terminals_elsewhere: TerminalCalls | None = None
         self._starting: asyncio.Task[None] | None = None
         self._is_aborted = False
         #: The socket to the lab that has started this process; set before ``start``.
@@ -76,7 +65,7 @@ class Service(Supervisor):
     @property
     def has_peers(self) -> bool:
         """Whether other processes may serve the same pages."""
-        return self.role is not Role.ALL or is_set_up()
+        return self.role is not Role.ALL
 
     @property
     def facts(self) -> LabFacts:
@@ -99,8 +88,8 @@ class Service(Supervisor):
     def terminals(self) -> Terminals:
         """The terminals of training sessions, or LabUnavailableError. In the server's loop only."""
         # Those of a process without a lab have the same methods.
-        remote = self._linked_terminals or self._relay
-        return cast("Terminals", remote) if remote is not None else super().terminals
+        elsewhere = self._terminals_elsewhere
+        return cast("Terminals", elsewhere) if elsewhere is not None else super().terminals
 
     def missing(self) -> str:
         """Why nothing can be launched now; empty if it can."""
@@ -134,46 +123,46 @@ class Service(Supervisor):
     async def _start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         if self.link is not None:
             link = self._remote = LinkedLab(self.link, self._receive_from_lab, exit_now)
-            self._linked_terminals = LinkedTerminals(link)
+            self._terminals_elsewhere = LinkedTerminals(link)
             await link.start()
             return
         if self.role.drives:
             await self.open_lab(data_dir, say)
-            if self.has_peers:
-                self._rpc_server = RpcServer(self, self.wakeups, lambda: signal.raise_signal(signal.SIGTERM))
-                await self._rpc_server.start()
-        else:
-            self._remote = RemoteLab(self.wakeups)
-            await self._remote.start()
-            relay = self._relay = RemoteTerminals()
-            relay.open()
-        await self.wakeups.open((WEB, LAB) if self.role.drives else (WEB,), self._receive)
+            return
+        remote = self._remote = RemoteLab(self.nats)
+        self._terminals_elsewhere = RemoteTerminals(remote)
+        await remote.start()
+        await self.wakeups.listen(WEB_JOURNALS, self._on_journal)
+        await self.wakeups.listen(WEB_PEERS, self._receive)
+        await self.wakeups.open()
+        self.nats.on_connect.append(self._on_connect)
+        await self.nats.open()
+        await remote.wait_for_heartbeat()
+
+    def _on_connect(self) -> None:
+        """Messages may have been lost: asks the others for what they report regularly."""
+        self.wakeups.send(LAB_WAKEUPS, *ALL)
+        self.wakeups.send(WEB_PEERS, *ALL)
+        self._receive(ALL)
 
     async def stop(self, say: Callable[[str], None]) -> None:
         """Stops what was started, within a time limit."""
-        if self._relay is not None:
-            await self._relay.close()
-            self._relay = None
+        self._terminals_elsewhere = None
         if self._remote is not None:
             await self._remote.close()
             self._remote = None
-        if self._rpc_server is not None:
-            await self._rpc_server.close()
-            self._rpc_server = None
         await self.close_lab(say)
         await self.wakeups.close()
+        await self.nats.close()
         await hub.close()
         await measuring_hub.close()
 
+    def _on_journal(self, wakeup: Wakeup) -> None:
+        """A lab may announce its own work, and nothing about sessions."""
+        if wakeup[0] in {"experiment", "run", "trouble", "all"}:
+            self._receive(wakeup)
+
     def _receive(self, wakeup: Wakeup) -> None:
-        if self._rpc_server is not None:
-            self._rpc_server.on_wakeup(wakeup)
-        if isinstance(self._remote, RemoteLab):
-            match wakeup:
-                case ("answer", call):
-                    self._remote.on_result(call)
-                case ("beat",) | ("all",):
-                    self._remote.on_heartbeat()
         if self.on_wakeup is not None:
             self.on_wakeup(wakeup)
 
@@ -201,7 +190,7 @@ class Service(Supervisor):
         if isinstance(self._remote, LinkedLab):
             self._remote.wake()
         elif self._remote is not None:
-            self.wakeups.send(LAB, "look")
+            self.wakeups.send(LAB_WAKEUPS, "look")
         else:
             super().wake()
 
@@ -213,7 +202,7 @@ class Service(Supervisor):
 
     def tell(self, *wakeup: str) -> None:
         """Sends a wake-up to the other web processes. From any thread."""
-        self.wakeups.send(WEB, *wakeup)
+        self.wakeups.send(WEB_PEERS, *wakeup)
 
     async def ask[**P, T](
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs

@@ -54,7 +54,7 @@ async def test_the_error_of_a_command_that_fails_contains_its_stderr() -> None:
 
 
 def test_the_users_own_database_and_settings_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "REDIS_URL", "NETMODES_SECRET_KEY", "NETMODES_DATA_DIR"):
+    for name in ("DATABASE_URL", "NATS_URL", "NETMODES_SECRET_KEY", "NETMODES_DATA_DIR"):
         monkeypatch.setenv(name, "the user's")
     environment = environment_with(NETMODES_DATA_DIR="ours")
     assert "the user's" not in environment.values()

@@ -1,4 +1,4 @@
-# PostgreSQL and Redis from the distribution's packages, where no registry has the images that compose.yaml names. They keep
+# PostgreSQL and NATS from the distribution's packages, where no registry has the images that compose.yaml names. They keep
 # to the part of the official images' contract that it uses: users, folders, variables, commands.
 ARG BASE=debian:13-slim
 
@@ -18,9 +18,7 @@ VOLUME /var/lib/postgresql/data
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]
 
-FROM ${BASE} AS redis
+FROM ${BASE} AS nats
 RUN --mount=type=bind,from=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
-    /containers/install.sh redis-server && install -d -o 999 -g 999 /data
-VOLUME /data
-WORKDIR /data
-CMD ["redis-server"]
+    /containers/install.sh nats-server busybox-static && ln -s /bin/busybox /usr/local/bin/wget
+CMD ["nats-server"]

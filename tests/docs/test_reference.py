@@ -15,7 +15,7 @@ from tests.docs.documents import ROOT, pages
 PAGES = pages()
 #: What names a setting in code: ours, and those that others know.
 SETTING = re.compile(
-    r"\b(NETMODES_[A-Z][A-Z_]*[A-Z]|DOCKER_(?:HOST|CERT_PATH|TLS_VERIFY)|DATABASE_URL|REDIS_URL|XDG_DATA_HOME)\b"
+    r"\b(NETMODES_[A-Z][A-Z_]*[A-Z]|DOCKER_(?:HOST|CERT_PATH|TLS_VERIFY)|DATABASE_URL|NATS_URL|XDG_DATA_HOME)\b"
 )
 #: Names in code that no person sets.
 INTERNAL = {"NETMODES_PRIVATE_HOST": "how the processes of a private host are found again"}

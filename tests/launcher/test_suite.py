@@ -39,7 +39,7 @@ def test_all_runs_the_slow_tests_too(launch: MakeLaunch) -> None:
 def test_the_team_shape_has_one_process_and_its_own_services(launch: MakeLaunch) -> None:
     started = launch("test", "-x", "--team")
     command = suite.pytest_command(started)
-    assert command[:5] == [started.python, "-m", "dashboard.bench.operations.postgres_redis", started.python, "-m"]
+    assert command[:5] == [started.python, "-m", "dashboard.bench.operations.postgres_nats", started.python, "-m"]
     assert command[-6:] == ["-m", "not slow", "-x", *suite.TEAM_TESTS]
     assert "-n" not in command
 

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from dashboard.backup.archive import BackupError, read_archive
-from dashboard.bench.operations.postgres_redis import Postgres, temporary_folder
+from dashboard.bench.operations.postgres_nats import Postgres, temporary_folder
 from dashboard.core.operations.backup_manifest import Manifest
 from dashboard.lab.lab_lock import LabLock
 from dashboard.management.serving import announced

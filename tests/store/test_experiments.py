@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connections
@@ -202,3 +203,9 @@ def test_a_long_journal_is_read_in_pages(identity: str, monkeypatch: pytest.Monk
     assert [one.seq for one in experiment_store.read(identity)] == list(range(1, 9))
     assert [one.seq for one in experiment_store.read(identity, after=2, until=6)] == [3, 4, 5, 6]
     assert [one.seq for one in experiment_store.entries(identity, after=2, limit=2)] == [3, 4]
+
+
+def test_the_newest_entries_of_all_experiments_take_one_query(django_assert_num_queries: Any) -> None:
+    identity = experiment_store.create_experiment(make_spec("none", "none"))
+    with django_assert_num_queries(1):
+        assert experiment_store.newest([identity, "gone"]) == {identity: (0, "nginx on port 80")}

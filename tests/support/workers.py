@@ -167,8 +167,8 @@ def separate_data_folders(specs: Sequence[Any], data_dir: Path) -> None:
 
 def enter_network_namespace() -> None:
     """Moves this process into its own network namespace, so that it shares no ports and listeners with other
-    processes. Needs root; not used where the database or the channel layer is reached over the machine's network."""
-    if os.geteuid() == 0 and not (configuration.value("DATABASE_URL") or configuration.value("REDIS_URL")):
+    processes. Needs root; not used where the database is reached over the machine's network."""
+    if os.geteuid() == 0 and not configuration.value("DATABASE_URL"):
         _outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
         os.unshare(os.CLONE_NEWNET)
         subprocess.run(["ip", "-batch", "-"], input=NETWORK, text=True, check=True, timeout=20)

@@ -1,4 +1,4 @@
-"""Two web processes and a lab with PostgreSQL and Redis: both show the same, and recover from failures."""
+"""Two web processes and a lab with PostgreSQL and NATS: both show the same, and recover from failures."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from dashboard.bench.operations.postgres_redis import NOBODY
+from dashboard.bench.operations.postgres_nats import NOBODY
 from dashboard.bench.operations.team_deployment import TeamDeployment, WebProcess, team_deployment
 from dashboard.bench.server import Frames, Server
 from dashboard.bench.training.deliveries import Instructor, join
 from dashboard.bench.websocket_clients import Client, websocket_clients
-from dashboard.web.operations.peer_sync import SESSIONS_WITH_REDIS_S
+from dashboard.web.operations.peer_sync import SESSIONS_WITH_NATS_S
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, share_lab_image
 
@@ -29,7 +29,7 @@ from tests.support.private_engine import PrivateEngine, share_lab_image
 UNAVAILABLE_S = 30.0
 HEALED_S = 30.0
 #: Web processes compare sessions at this interval even if no wake-up comes.
-POLLED_S = SESSIONS_WITH_REDIS_S
+POLLED_S = SESSIONS_WITH_NATS_S
 #: The start of a private host while other tests start some, too.
 HOST_S = 60.0
 MODES = ("none", "none")
@@ -209,8 +209,8 @@ async def test_a_killed_lab_is_unavailable_and_its_successor_adopts_the_containe
 
 
 @pytest.mark.slow
-async def test_without_redis_pages_still_update(deployment: TeamDeployment, one: Server, two: Server) -> None:
-    deployment.redis.stop()
+async def test_without_nats_pages_still_update(deployment: TeamDeployment, one: Server, two: Server) -> None:
+    deployment.nats.stop()
     try:
         identity = await ask(lambda: running(one))
         async with watching(two, identity) as frames:
@@ -218,14 +218,16 @@ async def test_without_redis_pages_still_update(deployment: TeamDeployment, one:
             async with asyncio.timeout(HEALED_S):
                 while frames.head["round"] != 2 or frames.head["phase"] != "running":
                     await frames.next()
-            assert (await ask(lambda: one.ask("POST", f"/experiments/{identity}/try/"))).status == 200
-            assert "Redis does not answer" in (await ask(lambda: one.ask("GET", "/readyz"))).data.decode()
-            deployment.redis.start()
+            refused = await ask(lambda: one.ask("POST", f"/experiments/{identity}/try/"))
+            assert refused.status == 409
+            assert "NATS does not answer" in (await ask(lambda: one.ask("GET", "/readyz"))).data.decode()
+            deployment.nats.start()
+            await ask(lambda: until(lambda: one.ask("POST", f"/experiments/{identity}/try/").status == 200, HEALED_S))
             await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
             await reaches(frames, "stopped")
     finally:
-        if deployment.redis.is_ready() is False:
-            deployment.redis.start()
+        if deployment.nats.is_ready() is False:
+            deployment.nats.start()
 
 
 @pytest.mark.slow
@@ -248,6 +250,9 @@ async def test_a_client_of_a_killed_web_process_continues_at_the_other(
     identity = await ask(lambda: running(one))
     try:
         async with watching(one, identity) as frames:
+            async with asyncio.timeout(HEALED_S):  # the servers listen after their arms run
+                while not all(frames.cells.get("listeners/tcp :80/", {}).get(arm) for arm in ("none", "none-2")):
+                    await frames.next()
             known = frames.cells
             deployment.webs[0].kill()
             with pytest.raises(ConnectionClosed):

@@ -75,7 +75,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             memory = [memory_mb(web.pid) for web in deployment.webs]
     return Result(
         "team",
-        f"Team deployment: {BROWSERS} browsers in {SESSIONS} sessions over two web processes, on PostgreSQL and Redis",
+        f"Team deployment: {BROWSERS} browsers in {SESSIONS} sessions over two web processes, on PostgreSQL and NATS",
         f"p99 of deliveries {MAX_DELIVERY_MS:g} ms at both processes",
         (
             figure(f"until {BROWSERS} participants have joined", "s", [max(joined)], promise=at_most(JOIN_S * 2)),

@@ -1,4 +1,4 @@
-"""A team deployment as processes: PostgreSQL, Redis, a lab with a Docker Engine, web processes of ordinary users."""
+"""A team deployment as processes: PostgreSQL, NATS, a lab with a Docker Engine, web processes of ordinary users."""
 
 import os
 import secrets
@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dashboard.bench.operations.postgres_redis import (
+from dashboard.bench.operations.postgres_nats import (
+    Nats,
     Postgres,
-    Redis,
     Service,
     as_nobody,
     make_folder,
-    postgres_redis,
+    nats_server,
+    postgres_server,
     temporary_folder,
 )
 from dashboard.bench.processes import BASE, tied
@@ -55,7 +56,7 @@ class TeamDeployment:
 
     folder: Path
     postgres: Postgres
-    redis: Redis
+    nats: Nats
     lab: Service
     webs: list[WebProcess]
     links: list[str] = field(default_factory=list)
@@ -79,10 +80,10 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 @contextmanager
 def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
     """A running team deployment, removed after the block. ``endpoint`` is the engine that the lab uses."""
-    with temporary_folder() as folder, postgres_redis(folder) as (postgres, redis):
+    with temporary_folder() as folder, postgres_server(folder) as postgres, nats_server(folder) as nats:
         common = {name: value for name, value in os.environ.items() if name in INHERITED}
         common |= {"NETMODES_SECRET_KEY": secrets.token_urlsafe(48), "PYTHONDONTWRITEBYTECODE": "1"}
-        common |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
+        common["DATABASE_URL"] = postgres.url
         (folder / "lab").mkdir(mode=0o700)
         lab = Service(
             "lab",
@@ -90,14 +91,19 @@ def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
             tied([sys.executable, "manage.py", "up", "--role", "lab"]),
             lambda: LAB_READY in lab.output(),
             stop_signal=signal.SIGINT,
-            environment={**common, "NETMODES_DATA_DIR": str(folder / "lab"), "DOCKER_HOST": endpoint},
+            environment={
+                **common,
+                "NATS_URL": nats.lab_url,
+                "NETMODES_DATA_DIR": str(folder / "lab"),
+                "DOCKER_HOST": endpoint,
+            },
             cwd=BASE,
         )
-        deployment = TeamDeployment(folder, postgres, redis, lab, [])
+        deployment = TeamDeployment(folder, postgres, nats, lab, [])
         for number in range(1, webs + 1):
             data = folder / f"web{number}"
             make_folder(data)
-            environment = {**common, "NETMODES_DATA_DIR": str(data)}
+            environment = {**common, "NATS_URL": nats.web_url, "NETMODES_DATA_DIR": str(data)}
             deployment.webs.append(WebProcess(data.name, folder, environment))
         try:
             for service in (lab, *deployment.webs):

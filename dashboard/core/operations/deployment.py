@@ -16,17 +16,20 @@ HEARTBEAT_S = 2.0
 UNAVAILABLE_S = 7.0
 #: A lab with an older heartbeat is not healthy.
 HEALTHY_S = 15.0
-#: How long a web process waits for the result of a remote call, and the pauses between two reads of its row.
+#: How long a web process waits for the result of a remote call.
 CALL_TIMEOUT_S = 60.0
-FIRST_PAUSE_S = 0.05
-MAX_PAUSE_S = 0.5
-#: Unread results and rows of ended processes are deleted after this time.
-RETENTION_S = 600.0
 
 NO_LAB = "No lab has started yet. Run ./netmodes up --role lab on the Docker machine."
 LAB_UNAVAILABLE = "The lab on the Docker machine does not respond. Containers keep running. Try again in a moment."
 CALL_TIMED_OUT = "The lab on the Docker machine did not respond in time. Try again in a moment."
+CALL_LOST = "The connection to the lab on the Docker machine was interrupted. Try again in a moment."
 ENGINE_UNAVAILABLE = "No Docker Engine answers."
+NATS_EXAMPLE = "nats://web:secret@nats.example.org:4222"
+NATS_UNUSED = "A process with pages and lab does not use NATS. Choose --role web or --role lab, or remove NATS_URL."
+REDIS_UNUSED = (
+    "Netmodes uses NATS in place of Redis. Remove REDIS_URL, and set NATS_URL for the roles web and lab, e.g. "
+    f"{NATS_EXAMPLE}."
+)
 
 
 class Role(StrEnum):
@@ -66,23 +69,26 @@ class LabFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatMessage:
+    """A heartbeat as web processes receive it. ``lab`` is a name that each start of a lab draws; ``has_ended``: it is
+    the last one."""
+
+    lab: str
+    facts: LabFacts
+    has_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LastHeartbeat:
-    """The newest heartbeat of a lab: its number, when this process first saw it, and the facts in it."""
+    """The newest heartbeat of a lab, and when it arrived by the receiver's clock."""
 
-    number: int
+    message: HeartbeatMessage
     at: float
-    facts: LabFacts = LabFacts()
 
-
-def receive(before: LastHeartbeat | None, number: int, age_s: float, facts: LabFacts, now: float) -> LastHeartbeat:
-    """The last heartbeat after a read of the lab's row.
-
-    The row's age compares the clocks of two machines: it counts only in the first read, and only if it is large.
-    """
-    if before is not None and before.number == number:
-        return LastHeartbeat(number, before.at, facts)
-    is_old = before is None and age_s > HEALTHY_S
-    return LastHeartbeat(number, now - age_s if is_old else now, facts)
+    @property
+    def facts(self) -> LabFacts:
+        """The facts in it."""
+        return self.message.facts
 
 
 def current_facts(last: LastHeartbeat | None, now: float) -> LabFacts:
@@ -105,9 +111,13 @@ def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Hea
 
 def is_unavailable(last: LastHeartbeat | None, now: float) -> bool:
     """Whether the lab never started, has ended, or is silent for too long."""
-    return last is None or last.number == 0 or now - last.at > UNAVAILABLE_S
+    return last is None or last.message.has_ended or now - last.at > UNAVAILABLE_S
 
 
-def next_pause(pause_s: float) -> float:
-    """The pause after this one between two reads of a call's row."""
-    return min(pause_s * 1.5, MAX_PAUSE_S)
+def messaging_problem(role: Role, nats_url: str, redis_url: str) -> str:
+    """Why a process with this role cannot start with these addresses, and what to do; empty if it can."""
+    if redis_url and not nats_url:
+        return REDIS_UNUSED
+    if role is Role.ALL:
+        return NATS_UNUSED if nats_url else ""
+    return "" if nats_url else f"The role {role} needs NATS. Set NATS_URL, e.g. {NATS_EXAMPLE}."

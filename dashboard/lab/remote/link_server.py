@@ -8,15 +8,12 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
-
-import msgspec
 
 from dashboard.core.operations.deployment import LabFacts
 from dashboard.lab.remote import rpc
+from dashboard.lab.remote.call_runner import run_call
 from dashboard.lab.remote.link import (
     Call,
     Cancel,
@@ -32,7 +29,6 @@ from dashboard.lab.remote.link import (
     Wakeups,
     open_lab_end,
 )
-from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.remote.wakeups import ALL, MAX_PENDING, Wakeup
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 
@@ -41,16 +37,6 @@ log = logging.getLogger(__name__)
 FACTS_S, UNCHANGED_FACTS_S = 0.25, 1.0
 #: Calls in progress: each window of a terminal has two, each request of a page at most a few.
 MAX_CALLS = 4096
-#: The output of a call is cut after this many characters.
-MAX_OUTPUT = 1_000_000
-
-
-def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
-    """The arguments of a call; ValueError if they are not those of the function."""
-    try:
-        return call.decode_arguments(text)
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"The arguments of {call.name} are invalid: {error}") from error
 
 
 class LinkPublisher:
@@ -140,8 +126,13 @@ class LinkServer:
         task.add_done_callback(lambda _: self._calls.pop(call.number, None))
 
     async def _run(self, link: Link[Reply, Request], call: Call) -> None:
+        async def write(text: str) -> None:
+            link.send(Output(call.number, text))
+            await link.drain()
+
         try:
-            link.send(Result(call.number, await self._answer(link, call)))
+            result = await run_call(self._supervisor, call.name, call.host, call.arguments, write)
+            link.send(Result(call.number, result))
         except ConnectionError:
             return
         except Exception as error:
@@ -149,33 +140,6 @@ class LinkServer:
             link.send(Result(call.number, text, refused=True))
             if rpc.LabFailedError.__name__ in text:
                 log.exception("the lab failed while it handled %s", call.name[:60])
-
-    async def _answer(self, link: Link[Reply, Request], call: Call) -> str:
-        """The JSON of the result; empty after output."""
-        if (terminal_call := TERMINAL_CALLS.get(call.name)) is not None:
-            arguments = _decode(terminal_call, call.arguments)
-            return terminal_call.encode_result(await terminal_call.function(self._supervisor.terminals, *arguments))
-        function = rpc.REMOTE_CALLS.get(call.name)
-        if function is None:
-            raise LabUnavailableError("The lab does not know this call.")
-        arguments = _decode(function, call.arguments)
-        result = await function.function(await rpc.call_target(self._supervisor, function, call.host), *arguments)
-        if not function.streams:
-            return function.encode_result(result)
-        await self._send_output(link, call.number, result)
-        return ""
-
-    async def _send_output(self, link: Link[Reply, Request], number: int, output: AsyncGenerator[str]) -> None:
-        link.send(Output(number, ""))  # the call was accepted
-        printed = 0
-        async with aclosing(output):
-            async for text in output:
-                printed += len(text)
-                link.send(Output(number, text))
-                await link.drain()
-                if printed > MAX_OUTPUT:
-                    link.send(Output(number, "\n[cut here]\n"))
-                    return
 
     async def _send_wakeups(self, link: Link[Reply, Request]) -> None:
         while True:

@@ -1,93 +1,112 @@
-"""The lab's side of remote calls: heartbeats, results of calls, and passes when the wanted state changes."""
+"""The lab's side of a team deployment: handles calls, sends heartbeats, and passes when the wanted state changes."""
 
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from dashboard import configuration
-from dashboard.core.operations.deployment import HEARTBEAT_S, RETENTION_S, LabFacts
+from dashboard.core.operations.deployment import CALL_TIMEOUT_S, HEARTBEAT_S, HeartbeatMessage, LabFacts
 from dashboard.lab import liveness
 from dashboard.lab.remote import rpc
-from dashboard.lab.remote.terminal_relay import TerminalServer
-from dashboard.lab.remote.wakeups import WEB, Wakeup, WakeupChannel
+from dashboard.lab.remote.call_runner import run_call
+from dashboard.lab.remote.nats_connection import (
+    LAB_CALLS,
+    LAB_CANCELS,
+    LAB_WAKEUPS,
+    WEB_HEARTBEATS,
+    Message,
+    NatsConnection,
+)
+from dashboard.lab.remote.replies import Kind, encode_reply
+from dashboard.lab.remote.wakeups import Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.store.database import DatabaseThread
 from dashboard.store.log_once import LogOnce
-from dashboard.store.operations import rpc_queue
-from dashboard.store.operations.rpc_queue import TakenCall
+from dashboard.store.operations.wanted_state import wanted_state
+from dashboard.store.training import join_code_attempts
 
 log = logging.getLogger(__name__)
-#: Seconds between two reads of the queue, of the wanted state, of the queue after an error; and between writes of
-#: output.
-CALLS_S = 0.5
+#: Seconds between two reads of the wanted state, and between two deletions of old rate limits.
 WANTED_S = 1.0
-RETRY_S = 1.0
-OUTPUT_S = 0.1
+DELETE_S = 60.0
+#: Calls in progress: each window of a terminal has two, each request of a page at most a few.
+MAX_CALLS = 4096
+#: The longest call is input for a program that does not read it.
+LIMIT_S = CALL_TIMEOUT_S + 10.0
+
+
+class CallMessage(msgspec.Struct, frozen=True, array_like=True):
+    """A call by name, with the JSON of its arguments; ``host`` names a private host's lab."""
+
+    name: str
+    host: str
+    arguments: str
 
 
 class RpcServer:
-    """Serves the remote calls of a lab. ``on_lost`` is called when another lab has taken over the database."""
+    """Serves web processes. ``on_lost`` is called when another lab has taken over the database."""
 
-    def __init__(self, supervisor: Supervisor, wakeups: WakeupChannel, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self, supervisor: Supervisor, nats: NatsConnection, wakeups: WakeupChannel, on_lost: Callable[[], None]
+    ) -> None:
         self._supervisor = supervisor
+        self._nats = nats
         self._wakeups = wakeups
         self._on_lost = on_lost
         self._database = DatabaseThread()
-        self._called = asyncio.Event()
+        self._lab = secrets.token_hex(8)
+        self._beat_now = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        self._calls: set[asyncio.Task[None]] = set()
-        self._terminals = TerminalServer(supervisor)
-        self._number = 0
-        self._facts: LabFacts | None = None
+        #: By the subject of their replies.
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._is_listening = False
         self._wanted: object = None
 
-    def on_wakeup(self, wakeup: Wakeup) -> None:
-        """Handles a wake-up for the lab."""
-        if wakeup[0] in {"ask", "all"}:
-            self._called.set()
+    def _on_wakeup(self, wakeup: Wakeup) -> None:
+        if wakeup[0] in {"beat", "all"}:
+            self._beat_now.set()
         if wakeup[0] in {"look", "all"}:
             self._supervisor.wake()
 
     async def start(self) -> None:
         """Starts the loops."""
-        self._number = int(time.time() * 1000)  # greater than the numbers of earlier labs
         loop = asyncio.get_running_loop()
-        jobs: list[tuple[str, Callable[[], Coroutine[Any, Any, None]], float]] = [
-            ("heartbeat", self._send_heartbeat, HEARTBEAT_S),
-            ("wanted", self._check_wanted, WANTED_S),
-            ("delete-old", self._delete_old, RETENTION_S / 10),
+        self._nats.on_connect.append(self._beat_now.set)
+        await self._wakeups.listen(LAB_WAKEUPS, self._on_wakeup)
+        jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
+            (self._send_heartbeat, HEARTBEAT_S),
+            (self._check_wanted, WANTED_S),
+            (self._delete_old, DELETE_S),
         ]
-        self._loops = [loop.create_task(self._every(job, pause), name=f"rpc-{name}") for name, job, pause in jobs]
-        self._loops.append(loop.create_task(self._take_calls(), name="rpc-calls"))
-        self._terminals.start()
+        self._loops = [loop.create_task(self._every(job, pause), name=f"rpc-{job.__name__}") for job, pause in jobs]
 
     async def close(self) -> None:
         """Stops, and reports the lab as stopped."""
-        tasks, self._loops = [*self._loops, *self._calls], []
+        tasks, self._loops = [*self._loops, *self._calls.values()], []
         if not tasks:
             return
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._terminals.close()
-        with contextlib.suppress(Exception):  # without a database the lab is soon considered unavailable
-            async with asyncio.timeout(2.0):
-                stopped = LabFacts(None, "The lab was stopped.")
-                await self._database.run(rpc_queue.record_heartbeat, 0, stopped, time.time())
-                self._wakeups.send(WEB, "beat")
+        if self._is_listening:
+            await self._publish_heartbeat(LabFacts(None, "The lab was stopped."), has_ended=True)
         await asyncio.to_thread(liveness.remove_heartbeat, configuration.data_dir())
         await asyncio.to_thread(self._database.close)
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: float) -> None:
         log_once = LogOnce(log, "the lab cannot use its database")
+        now = self._beat_now if job == self._send_heartbeat else asyncio.Event()
         while True:
             await log_once.run(job)
-            await asyncio.sleep(pause_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(now.wait(), pause_s)
+            now.clear()
 
     def facts(self) -> LabFacts:
         """The facts for pages."""
@@ -101,88 +120,56 @@ class RpcServer:
             self._on_lost()
             return
         if self._supervisor.waits:
-            return  # another lab sends heartbeats
-        if self._facts is None:
-            await self._database.run(rpc_queue.abandon_taken_calls)
-        self._number += 1
-        facts = self.facts()
-        await self._database.run(rpc_queue.record_heartbeat, self._number, facts, time.time())
-        await asyncio.to_thread(liveness.note_heartbeat, configuration.data_dir())
-        shown, before = replace(facts, heartbeat=None), self._facts
-        self._facts = shown
-        if shown != before:
-            self._wakeups.send(WEB, "beat")
+            return  # another lab sends heartbeats and handles calls
+        if not self._is_listening:
+            self._is_listening = True
+            await self._nats.listen(LAB_CANCELS, self._on_cancel)
+            await self._nats.listen(LAB_CALLS, self._on_call, queue="lab")
+        await self._publish_heartbeat(self.facts())
+
+    async def _publish_heartbeat(self, facts: LabFacts, *, has_ended: bool = False) -> None:
+        await self._nats.publish(WEB_HEARTBEATS, msgspec.json.encode(HeartbeatMessage(self._lab, facts, has_ended)))
 
     async def _delete_old(self) -> None:
         if not self._supervisor.waits:
-            await self._database.run(rpc_queue.delete_old, time.time())
+            await self._database.run(join_code_attempts.delete_old, time.time())
 
     async def _check_wanted(self) -> None:
-        """Wake-ups may be lost; the wanted state is in rows."""
-        wanted = await self._database.run(rpc_queue.wanted_state)
+        """Wake-ups may be lost; the wanted state is in rows. A lab that can read it is alive."""
+        wanted = await self._database.run(wanted_state)
         if wanted != self._wanted:
             self._wanted = wanted
             self._supervisor.wake()
+        if not self._supervisor.waits:
+            await asyncio.to_thread(liveness.note_heartbeat, configuration.data_dir())
 
-    async def _take_calls(self) -> None:
-        log_once = LogOnce(log, "the lab cannot read its calls")
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._called.wait(), CALLS_S)
-            self._called.clear()
-            if not await log_once.run(self._take_batch):
-                await asyncio.sleep(RETRY_S)
+    # Calls.
 
-    async def _take_batch(self) -> None:
-        calls = () if self._supervisor.waits else await self._database.run(rpc_queue.take_calls, time.time())
-        if len(calls) == rpc_queue.BATCH:
-            self._called.set()
-        for call in calls:
-            task = asyncio.get_running_loop().create_task(self._handle(call), name=f"call-{call.name}")
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+    def _on_call(self, message: Message) -> None:
+        task = asyncio.get_running_loop().create_task(self._handle(message), name="call")
+        self._calls[message.reply] = task
+        task.add_done_callback(lambda _: self._calls.pop(message.reply, None))
 
-    async def _handle(self, taken: TakenCall) -> None:
-        state, text = rpc_queue.ANSWERED, ""
+    def _on_cancel(self, message: Message) -> None:
+        if (task := self._calls.get(message.data.decode())) is not None:
+            task.cancel()
+
+    async def _handle(self, message: Message) -> None:
+        async def send(kind: Kind, text: str) -> None:
+            for part in encode_reply(kind, text):
+                await self._nats.publish(message.reply, part)
+
+        async def write(text: str) -> None:
+            await send(Kind.OUTPUT, text)
+
         try:
-            call = rpc.REMOTE_CALLS.get(taken.name)
-            if call is None:
-                raise LabUnavailableError("Lab and pages have different versions: update both to the same.")  # noqa: TRY301
-            arguments = call.decode_arguments(taken.arguments)
-            async with asyncio.timeout(max(0.1, taken.deadline - time.time())):
-                result = await call.function(await rpc.call_target(self._supervisor, call, taken.host), *arguments)
-                if call.streams:
-                    await self._write_output(taken.id, result)
-                else:
-                    text = call.encode_result(result)
+            if len(self._calls) > MAX_CALLS:
+                raise LabUnavailableError("The lab handles too many requests. Try again in a moment.")  # noqa: TRY301
+            call = msgspec.json.decode(message.data, type=CallMessage)
+            async with asyncio.timeout(LIMIT_S):
+                await send(Kind.RESULT, await run_call(self._supervisor, call.name, call.host, call.arguments, write))
         except Exception as error:
-            state, text = rpc_queue.REFUSED, rpc.encode_error(error)
+            text = rpc.encode_error(error)
             if rpc.LabFailedError.__name__ in text:
-                log.exception("the lab failed while it handled %s", taken.name)
-        try:
-            await self._database.run(rpc_queue.finish_call, taken.id, state, text)
-        except Exception as error:  # noqa: BLE001 - the caller times out
-            log.warning("cannot write the result of %s: %s", taken.name, error)
-        self._wakeups.send(WEB, "answer", str(taken.id))
-
-    async def _write_output(self, call: int, output: AsyncGenerator[str]) -> None:
-        """Writes the output of a command in batches; stops the command when its caller no longer waits."""
-        loop = asyncio.get_running_loop()
-        pending: list[str] = []
-        printed, written_at = 0, loop.time() - OUTPUT_S
-        async with aclosing(output):
-            async for text in output:
-                pending.append(text)
-                printed += len(text)
-                if printed > rpc_queue.MAX_OUTPUT:
-                    pending.append("\n[cut here]\n")
-                    break
-                if loop.time() - written_at < OUTPUT_S:
-                    continue
-                if not await self._database.run(rpc_queue.append_output, call, "".join(pending)):
-                    return
-                pending.clear()
-                written_at = loop.time()
-                self._wakeups.send(WEB, "answer", str(call))
-        if pending:
-            await self._database.run(rpc_queue.append_output, call, "".join(pending))
+                log.exception("the lab failed while it handled a call: %.200r", message.data)
+            await send(Kind.REFUSED, text)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration, interrupts
-from dashboard.core.operations.deployment import LAB_READY, Role, parse_role
+from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
 from dashboard.management.commanding import (
     FAILED,
     WRONG_USAGE,
@@ -56,6 +56,8 @@ class Command(NetmodesCommand):
             role = parse_role(options["role"])
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        if problem := messaging_problem(role, settings.NATS_URL, configuration.value("REDIS_URL")):
+            raise CommandError(problem, returncode=WRONG_USAGE)
         os.environ["NETMODES_ROLE"] = str(role)
         if role is Role.LAB:
             self._run_lab()

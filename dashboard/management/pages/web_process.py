@@ -61,7 +61,7 @@ def is_apart() -> bool:
     """Whether pages are served by a process of their own: root has started a lab with a database file, and may make
     namespaces."""
     database = settings.DATABASES["default"]["ENGINE"]
-    own = database == "django.db.backends.sqlite3" and not settings.REDIS_URL
+    own = database == "django.db.backends.sqlite3"
     return own and os.geteuid() == 0 and may_make_namespaces(Path("/proc/self/status").read_text(encoding="utf-8"))
 
 

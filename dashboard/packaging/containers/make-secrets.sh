@@ -20,20 +20,22 @@ put() {
 cd /secrets
 # The database keeps the password of its creation, so the stored one is reused.
 [ -s postgres/password ] || random | put postgres/password 999 0
-[ -s redis/redis.conf ] || put redis/redis.conf 999 0 <<CONF
-requirepass $(random)
-# Redis holds wake-ups and recent terminal output, which need not survive a restart.
-save ""
-appendonly no
-maxmemory 128mb
-maxmemory-policy volatile-lru
+[ -s nats/local.conf ] || put nats/local.conf 999 0 <<CONF
+WEB_PASSWORD: "$(random)"
+LAB_PASSWORD: "$(random)"
+http: "127.0.0.1:8222"
 CONF
+put nats/nats.conf 999 0 </usr/local/lib/netmodes/nats.conf
 [ -s netmodes/secret-key ] || random | put netmodes/secret-key 10001 0
 [ -s netmodes/metrics-token ] || random | put netmodes/metrics-token 10001 0
 put netmodes/database-url 10001 0 <<URL
 postgres://netmodes:$(cat postgres/password)@postgres:5432/netmodes
 URL
-put netmodes/redis-url 10001 0 <<URL
-redis://:$(sed -n 's/^requirepass //p' redis/redis.conf)@redis:6379/0
-URL
-for folder in postgres redis netmodes; do chmod 0755 "$folder"; done
+# nats_url USER NAME: the address for a user, with the password of this name.
+nats_url() {
+    printf 'nats://%s:%s@nats:4222\n' "$1" "$(sed -n "s/^$2: \"\(.*\)\"/\1/p" nats/local.conf)"
+}
+nats_url web WEB_PASSWORD | put netmodes/nats-web-url 10001 0
+# Root's: web cannot read it.
+nats_url lab LAB_PASSWORD | put netmodes/nats-lab-url 0 0
+for folder in postgres nats netmodes; do chmod 0755 "$folder"; done

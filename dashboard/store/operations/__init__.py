@@ -1,1 +1,1 @@
-"""Queries for operations: retention, locks, calls between processes."""
+"""Queries for operations: retention, locks, accounts, what is wanted."""

@@ -19,6 +19,8 @@ from dashboard.models import GuessBucket
 from dashboard.store.write_lock import writing
 
 ALL_CLIENTS = ""
+#: Buckets are full again and deleted after this time.
+RETENTION_S = 600.0
 
 
 def _rates(address: str) -> dict[str, Rate]:
@@ -96,3 +98,8 @@ def take_password(address: str, account: str, now: float) -> float:
 def return_password(address: str, account: str, now: float) -> None:
     """The password was correct: it does not count."""
     _give_back(_password_rates(address, account), now)
+
+
+def delete_old(now: float) -> None:
+    """Deletes the buckets of clients that have not tried for a while."""
+    GuessBucket.objects.filter(at__lt=now - RETENTION_S).delete()

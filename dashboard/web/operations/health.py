@@ -59,7 +59,7 @@ def _since(missing: Missing) -> str | None:
 
 def degradation() -> str:
     """The reason why pages are slow but available; empty if none is known."""
-    return "Redis does not answer: pages update about a second later." if service.wakeups.problem else ""
+    return "NATS does not answer: pages update about a second later, and show no lab." if service.nats.problem else ""
 
 
 def _text(missing: Sequence[Missing]) -> str:

@@ -1,27 +1,27 @@
 """Synchronises several web processes, also when wake-ups are lost.
 
-Wake-ups come over the channel layer (``lab.remote.wakeups``). In addition, every process polls the database for what
-its browsers show, and writes which participants are connected to it."""
+Wake-ups come over NATS (``lab.remote.wakeups``). In addition, every process polls the database for what its browsers
+show. It reports to the others which participants are connected to it."""
 
 import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
-from dashboard.lab.remote.wakeups import Wakeup, is_set_up
+from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.store import experiments as experiment_store
 from dashboard.store.log_once import LogOnce
-from dashboard.store.operations import rpc_queue
 from dashboard.store.training.session_versions import SessionVersion, version_of
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as measurements
-from dashboard.web.operations.peer_processes import PeerProcesses, in_loop
+from dashboard.web.operations.peer_processes import PeerProcesses
 from dashboard.web.service import Service, service
 from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
 from dashboard.web.training.hub import hub as sessions
@@ -29,14 +29,13 @@ from dashboard.web.training.hub import hub as sessions
 log = logging.getLogger(__name__)
 
 #: Seconds between two checks of experiments and measurements, and of training sessions, which cost more with every
-#: participant; the last one while Redis answers, when few wake-ups are lost.
+#: participant; the last one while NATS answers, when few wake-ups are lost.
 CHECK_S = 1.0
-SESSIONS_S, SESSIONS_WITH_REDIS_S = 2.0, 10.0
+SESSIONS_S, SESSIONS_WITH_NATS_S = 2.0, 10.0
 #: The shortest time between two checks after wake-ups.
 MIN_PAUSE_S = 0.1
-#: Seconds between two writes of unchanged presence, and for which a row counts.
+#: Seconds between two reports of unchanged presence.
 PRESENCE_S = 3.0
-PRESENCE_VALID_S = 10.0
 
 
 class PeerSync:
@@ -50,8 +49,8 @@ class PeerSync:
         self._process = secrets.token_hex(8)
         self._tasks: list[asyncio.Task[None]] = []
         self._check_now = asyncio.Event()
-        self._written: dict[str, str] = {}
-        self._written_at = 0.0
+        self._reported: dict[str, str] = {}
+        self._reported_at = 0.0
 
     async def start(self) -> None:
         """Starts, if there may be other processes."""
@@ -59,7 +58,7 @@ class PeerSync:
             return
         self._check_now = asyncio.Event()
         self._service.on_wakeup = self.receive
-        self._sessions.peers = PeerProcesses(self._service.tell, self._read_participants)
+        self._sessions.peers = PeerProcesses(self._service.tell)
         loop = asyncio.get_running_loop()
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], float]]] = [
             (self.check, lambda: CHECK_S),
@@ -69,7 +68,7 @@ class PeerSync:
         self._tasks = [loop.create_task(self._every(job, pause), name=f"peers-{job.__name__}") for job, pause in jobs]
 
     async def close(self) -> None:
-        """Stops, and removes this process's presence."""
+        """Stops, and reports that no participant is connected to this process."""
         self._service.on_wakeup = None
         self._sessions.peers = PeerProcesses()
         tasks, self._tasks = self._tasks, []
@@ -77,12 +76,10 @@ class PeerSync:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if tasks:
-            with suppress(Exception):  # rows are valid for some seconds only
-                async with asyncio.timeout(2.0):
-                    await in_database(rpc_queue.remove_presence, self._process)
+            self._service.tell("present", self._process)
 
     def _sessions_pause_s(self) -> float:
-        return SESSIONS_WITH_REDIS_S if is_set_up() and not self._service.wakeups.problem else SESSIONS_S
+        return SESSIONS_S if self._service.nats.problem else SESSIONS_WITH_NATS_S
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: Callable[[], float]) -> None:
         log_once = LogOnce(log, "cannot check the database for changes")
@@ -111,7 +108,13 @@ class PeerSync:
                 self._sessions.disconnect_here(session, participant)
             case ("class-mirrors", session):
                 self._sessions.end_mirrors_here(session)
+            case ("present", process, *sessions):
+                pairs = zip(sessions[::2], sessions[1::2], strict=True)
+                present = {session: frozenset(participants.split()) for session, participants in pairs}
+                self._mark(self._sessions.peers.report(process, present, time.monotonic()))
             case ("all",):
+                self._reported_at = 0.0
+                self._sessions.peers.renew(time.monotonic())
                 now, self._check_now = self._check_now, asyncio.Event()
                 now.set()
 
@@ -147,30 +150,18 @@ class PeerSync:
                 self._sessions.disconnect_here(feed.key, participant, before=before_at)
 
     async def sync_presence(self) -> None:
-        """Writes which participants are connected to this process, and reads those of other processes."""
-        now = time.time()
-        here = {feed.key: " ".join(sorted(feed.present(now))) for feed in self._sessions.feeds()}
-        current = {session: "" for session in self._written if session not in here} | here
-        changed = any(self._written.get(session, "") != participants for session, participants in current.items())
-        if changed or (here and now - self._written_at >= PRESENCE_S):
-            await in_database(rpc_queue.record_presence, self._process, current, now)
-            self._written, self._written_at = here, now
-        present = await self._present_on_peers(list(here), now) if here else {}
-        peers = self._sessions.peers
-        before, peers.known = peers.known, {session: present.get(session, frozenset()) for session in here}
-        for session, participants in peers.known.items():
-            if before.get(session, frozenset()) != participants:
-                self._sessions.mark(session)
+        """Reports which participants are connected to this process, and forgets processes that no longer report."""
+        here = {feed.key: " ".join(sorted(feed.present(time.time()))) for feed in self._sessions.feeds()}
+        now = time.monotonic()
+        if here != self._reported or (here and now - self._reported_at >= PRESENCE_S):
+            self._service.tell("present", self._process, *chain.from_iterable(here.items()))
+            self._reported, self._reported_at = here, now
+        if not self._service.nats.problem:  # without NATS no process can report
+            self._mark(self._sessions.peers.expire(now))
 
-    async def _present_on_peers(self, keys: list[str], now: float) -> dict[str, frozenset[str]]:
-        return await in_database(rpc_queue.present_on_peers, self._process, keys, now - PRESENCE_VALID_S)
-
-    def _read_participants(self, session: str) -> frozenset[str]:
-        """For a view in a thread: the participants of a session without clients in this process."""
-        if in_loop():
-            return frozenset()
-        present = rpc_queue.present_on_peers(self._process, [session], time.time() - PRESENCE_VALID_S)
-        return present.get(session, frozenset())
+    def _mark(self, sessions: Iterable[str]) -> None:
+        for session in sessions:
+            self._sessions.mark(session)
 
 
 peer_sync = PeerSync(service, experiments, measurements, sessions)

@@ -1,170 +1,183 @@
-"""A lab in another process, possibly on another machine: its heartbeats, and calls of it through the database."""
+"""A lab in another process, possibly on another machine: its heartbeats, and calls of it over NATS."""
 
 import asyncio
+import itertools
+import secrets
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from dashboard.core.operations import deployment
+from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts, LastHeartbeat
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.lab.remote import rpc
+from dashboard.lab.remote.nats_connection import (
+    LAB_CALLS,
+    LAB_CANCELS,
+    WEB_HEARTBEATS,
+    WEB_REPLIES,
+    Message,
+    NatsConnection,
+)
+from dashboard.lab.remote.replies import Kind, decode_reply
 from dashboard.lab.remote.rpc import RemoteCall
-from dashboard.lab.remote.wakeups import LAB, WakeupChannel
+from dashboard.lab.remote.rpc_server import CallMessage
+from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
 from dashboard.lab.supervisor import LabUnavailableError
-from dashboard.store.operations import rpc_queue
-from dashboard.store.operations.rpc_queue import CallState
-from dashboard.web.http.database import in_database
+
+#: How often a silent lab is looked for, and how long a start waits for the first heartbeat.
+CHECK_S = 0.5
+FIRST_HEARTBEAT_S = 1.0
+#: The timeout of a call of a terminal, in addition to the time that the call itself waits.
+TERMINAL_TIMEOUT_S = 6.0
 
 
 class RemoteLab:
-    """This web process's view of the lab. ``start`` and ``on_result`` run in the server's loop."""
+    """This web process's view of the lab. Everything runs in the server's loop, unless the method says otherwise."""
 
-    def __init__(self, wakeups: WakeupChannel) -> None:
-        self._wakeups = wakeups
-        self._last: deployment.LastHeartbeat | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._read_now = asyncio.Event()
-        self._waiting: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
+    def __init__(self, nats: NatsConnection) -> None:
+        self._nats = nats
+        self._last: LastHeartbeat | None = None
+        self._first_heartbeat = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._inbox = f"{WEB_REPLIES}.{secrets.token_hex(8)}"
+        self._numbers = itertools.count(1)
+        #: By the subject of the replies. A ``LabUnavailableError`` ends the call.
+        self._replies: dict[str, asyncio.Queue[tuple[Kind, str] | LabUnavailableError]] = {}
 
     @property
-    def facts(self) -> deployment.LabFacts:
+    def facts(self) -> LabFacts:
         """The facts for pages. From any thread."""
-        return deployment.current_facts(self._last, time.monotonic())
+        facts = deployment.current_facts(self._last, time.monotonic())
+        return LabFacts(None, self._nats.problem) if facts.engine is None and self._nats.problem else facts
 
     def heartbeat(self) -> Heartbeat | None:
         """The last heartbeat. From any thread."""
         return deployment.local_heartbeat(self._last, time.monotonic(), time.time())
 
     async def start(self) -> None:
-        """Starts to read heartbeats."""
-        self._read_now = asyncio.Event()
-        with suppress(Exception):  # pages report that the database is unavailable
-            await self._read_heartbeat()
-        self._reading = asyncio.get_running_loop().create_task(self._read_heartbeats(), name="remote-lab")
+        """Starts to receive heartbeats and replies."""
+        self._loop = asyncio.get_running_loop()
+        self._first_heartbeat = asyncio.Event()
+        await self._nats.listen(WEB_HEARTBEATS, self._on_heartbeat)
+        await self._nats.listen(f"{self._inbox}.*", self._on_reply)
+        self._nats.on_loss.append(lambda: self._end_calls(deployment.CALL_LOST))
+        self._watching = self._loop.create_task(self._watch(), name="remote-lab")
+
+    async def wait_for_heartbeat(self) -> None:
+        """Waits for the first heartbeat, so that the first page shows the engine; not longer than a moment."""
+        if not self._nats.problem:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._first_heartbeat.wait(), FIRST_HEARTBEAT_S)
 
     async def close(self) -> None:
         """Stops."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-            self._reading = None
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._watching = None
 
-    def on_heartbeat(self) -> None:
-        """Called after a heartbeat with new facts was written."""
-        self._read_now.set()
+    def _on_heartbeat(self, message: Message) -> None:
+        received = msgspec.json.decode(message.data, type=HeartbeatMessage)
+        if self._last is not None and (received.has_ended or received.lab != self._last.message.lab):
+            self._end_calls(deployment.LAB_UNAVAILABLE)
+        self._last = LastHeartbeat(received, time.monotonic())
+        self._first_heartbeat.set()
 
-    def on_result(self, call: str) -> None:
-        """The result or output of a call was written."""
-        waiting = self._waiting.get(int(call)) if call.isdigit() else None
-        if waiting is not None:
-            waiting[0].call_soon_threadsafe(waiting[1].set)
-
-    async def _read_heartbeats(self) -> None:
+    async def _watch(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._read_now.wait(), deployment.HEARTBEAT_S / 2)
-            self._read_now.clear()
-            with suppress(Exception):  # without the database the lab is soon considered unavailable
-                await self._read_heartbeat()
-
-    async def _read_heartbeat(self) -> None:
-        newest = await in_database(rpc_queue.newest_heartbeat)
-        if newest is not None:
-            age_s = time.time() - newest.at
-            self._last = deployment.receive(self._last, newest.number, age_s, newest.facts, time.monotonic())
+            await asyncio.sleep(CHECK_S)
+            if deployment.is_unavailable(self._last, time.monotonic()):
+                self._end_calls(self.facts.problem)
 
     # Calls.
 
-    async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
-        """The result of a call; raises the error of the lab, or LabUnavailableError."""
-        if function.streams:
-            return await self._stream(function, host, *args, **kwargs)
-        call = await self._create(function, host, *args, **kwargs)
-        state = await self._wait(call)
-        await in_database(rpc_queue.delete_call, call)
-        if state.state == rpc_queue.REFUSED:
-            raise rpc.decode_error(state.answer)
-        return function.decode_result(state.answer)
+    def _end_calls(self, problem: str) -> None:
+        for replies in self._replies.values():
+            replies.put_nowait(LabUnavailableError(problem))
 
-    async def _create(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> int:
+    def _on_reply(self, message: Message) -> None:
+        replies = self._replies.get(message.subject)
+        if replies is not None:
+            unheard = LabUnavailableError(deployment.LAB_UNAVAILABLE)
+            replies.put_nowait(unheard if message.is_unheard else decode_reply(message.data))
+
+    async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
+        """The result of a call; its output if it has some, after the call was accepted. Raises the error of the lab, or
+        LabUnavailableError. From any loop."""
+        arguments = function.encode_arguments(*args, **kwargs)
+        return await self.call_within(deployment.CALL_TIMEOUT_S, function, host, arguments)
+
+    async def call_within(self, wait_s: float, function: RemoteCall, host: str, arguments: str) -> Any:
+        """As ``call``, with the JSON of the arguments and a timeout."""
+        work = self._request(function, host, arguments, wait_s)
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _request(self, function: RemoteCall, host: str, arguments: str, wait_s: float) -> Any:
         if deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
-        arguments, now = function.encode_arguments(*args, **kwargs), time.time()
-        call = await in_database(
-            rpc_queue.create_call, function.name, host, arguments, now, now + deployment.CALL_TIMEOUT_S
-        )
-        self._waiting[call] = (asyncio.get_running_loop(), asyncio.Event())
-        self._wakeups.send(LAB, "ask")
-        return call
-
-    async def _wait(self, call: int) -> CallState:
-        """The state of a call once it has ended. LabUnavailableError after the timeout."""
+        replies = self._read(CallMessage(function.name, host, arguments), wait_s)
         try:
-            async with aclosing(self._states(call)) as states:
-                async for state in states:
-                    if state.state in {rpc_queue.ANSWERED, rpc_queue.REFUSED}:
-                        return state
-        except asyncio.CancelledError:
-            await asyncio.shield(in_database(rpc_queue.abandon_call, call))
-            raise
-        finally:
-            self._waiting.pop(call, None)
-        raise LabUnavailableError(deployment.CALL_TIMED_OUT)
-
-    async def _states(self, call: int) -> AsyncGenerator[CallState]:
-        """Reads the state of a call after each wake-up and at growing intervals, until the timeout. Raises
-        LabUnavailableError once no lab will handle it."""
-        event = self._waiting[call][1]
-        end, pause_s = time.monotonic() + deployment.CALL_TIMEOUT_S, deployment.FIRST_PAUSE_S
-        while time.monotonic() < end:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), pause_s)
-            event.clear()
-            state = await in_database(rpc_queue.call_state, call)
-            if state is None or state.state == rpc_queue.LAPSED:
-                raise LabUnavailableError(deployment.LAB_UNAVAILABLE)
-            yield state
-            if deployment.is_unavailable(self._last, time.monotonic()):
-                await in_database(rpc_queue.abandon_call, call)
-                raise LabUnavailableError(self.facts.problem)
-            pause_s = deployment.next_pause(pause_s)
-        await in_database(rpc_queue.abandon_call, call)
-
-    async def _stream(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> AsyncGenerator[str]:
-        """The output of a call. An error before the first output is raised here."""
-        call = await self._create(function, host, *args, **kwargs)
-        states = self._states(call)
-        try:
-            first = await anext(states)
-            while first.state in {rpc_queue.WAITING, rpc_queue.TAKEN} and not first.output:
-                first = await anext(states)
-        except StopAsyncIteration:
-            self._waiting.pop(call, None)
-            raise LabUnavailableError(deployment.CALL_TIMED_OUT) from None
+            kind, text = await anext(replies)
         except BaseException:
-            self._waiting.pop(call, None)
-            await asyncio.shield(in_database(rpc_queue.abandon_call, call))
+            await replies.aclose()
             raise
-        if first.state == rpc_queue.REFUSED and not first.output:
-            self._waiting.pop(call, None)
-            raise rpc.decode_error(first.answer)
-        return self._output(call, first, states)
+        if kind is Kind.OUTPUT:
+            return self._output(replies)
+        await replies.aclose()
+        if kind is Kind.REFUSED:
+            raise rpc.decode_error(text)
+        return function.decode_result(text)
 
-    async def _output(self, call: int, state: CallState, states: AsyncGenerator[CallState]) -> AsyncGenerator[str]:
-        read = len(state.output)
-        yield state.output
+    async def _read(self, call: CallMessage, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
+        """Sends a call and reads its replies up to the result or the error; cancels it when they are not read to the
+        end. Raises LabUnavailableError."""
+        subject = f"{self._inbox}.{next(self._numbers)}"
+        queue = self._replies[subject] = asyncio.Queue()
+        is_done, parts, end = False, "", asyncio.get_running_loop().time() + wait_s
         try:
-            while state.state == rpc_queue.TAKEN:
-                state = await anext(states)
-                if len(state.output) > read:
-                    yield state.output[read:]
-                    read = len(state.output)
-            if state.state == rpc_queue.REFUSED:
-                yield f"\n[{rpc.decode_error(state.answer)}]\n"
-        except (StopAsyncIteration, LabUnavailableError):
+            if not await self._nats.publish(LAB_CALLS, msgspec.json.encode(call), subject):
+                raise LabUnavailableError(deployment.CALL_LOST)
+            while not is_done:
+                async with asyncio.timeout_at(end):
+                    reply = await queue.get()
+                if isinstance(reply, LabUnavailableError):
+                    raise reply
+                kind, text = reply
+                parts += text
+                if kind is not Kind.PART:
+                    is_done = kind is not Kind.OUTPUT
+                    yield kind, parts
+                    parts = ""
+        except TimeoutError:
+            raise LabUnavailableError(deployment.CALL_TIMED_OUT) from None
+        finally:
+            del self._replies[subject]
+            if not is_done:
+                await asyncio.shield(self._nats.publish(LAB_CANCELS, subject.encode()))
+
+    async def _output(self, replies: AsyncGenerator[tuple[Kind, str]]) -> AsyncGenerator[str]:
+        try:
+            async for kind, text in replies:
+                yield f"\n[{rpc.decode_error(text)}]\n" if kind is Kind.REFUSED else text
+        except LabUnavailableError:
             yield "\n[the lab is unavailable]\n"
         finally:
-            self._waiting.pop(call, None)
-            await states.aclose()
-            await asyncio.shield(in_database(rpc_queue.abandon_call, call))
+            await replies.aclose()
+
+
+class RemoteTerminals(TerminalCalls):
+    """The terminals of the lab."""
+
+    def __init__(self, lab: RemoteLab) -> None:
+        self._lab = lab
+
+    async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
+        call = TERMINAL_CALLS[name]
+        return await self._lab.call_within(wait_s + TERMINAL_TIMEOUT_S, call, "", call.encode_arguments(*arguments))

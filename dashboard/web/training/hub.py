@@ -234,7 +234,7 @@ class SessionHub(FeedHub[SessionFeed]):
         now = time.time()
         arrived, feed.arrived = feed.arrived, set()
         outdated, feed.outdated = feed.outdated, set()
-        on_peers = self.peers.known.get(feed.key, frozenset())
+        on_peers = self.peers.participants(feed.key)
         state = await in_database(_read_state, feed.key, len(feed.present(now) | on_peers))
         if state is None:
             self._close_feed(feed)

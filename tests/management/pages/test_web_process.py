@@ -45,15 +45,14 @@ def test_a_folder_of_root_leads_to_a_user_without_an_account(tmp_path: Path) -> 
 
 @pytest.mark.engine
 def test_only_root_with_a_database_file_serves_pages_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "REDIS_URL", "")
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
     assert web_process.is_apart()
     monkeypatch.setattr(web_process, "may_make_namespaces", lambda _status: False)
     assert not web_process.is_apart(), "root of a container without CAP_SYS_ADMIN"
     monkeypatch.setattr(web_process, "may_make_namespaces", lambda _status: True)
-    monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1")
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     assert not web_process.is_apart()
-    monkeypatch.setattr(settings, "REDIS_URL", "")
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert not web_process.is_apart()
 

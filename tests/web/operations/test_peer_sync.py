@@ -1,4 +1,5 @@
-"""Two web processes, simulated in one process without Redis: each finds the changes of the other by polling."""
+"""Two web processes, simulated in one process without NATS: each finds the changes of the other by polling. Presence is
+passed on by the test."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import pytest
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.operations.deployment import Role
-from dashboard.lab.remote.wakeups import Wakeup
+from dashboard.lab.remote.wakeups import ALL, Wakeup
 from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
@@ -35,11 +36,19 @@ class Process:
 
     def __init__(self) -> None:
         self.sent: list[Wakeup] = []
+        self.others: list[Process] = []
         service = Service()
         service.role = Role.WEB
-        service.tell = lambda *wakeup: self.sent.append(wakeup)  # type: ignore[method-assign]
+        service.tell = self.tell  # type: ignore[method-assign]
         self.experiments, self.measurements, self.sessions = ExperimentHub(), MeasurementHub(), SessionHub()
         self.sync = PeerSync(service, self.experiments, self.measurements, self.sessions)
+
+    def tell(self, *wakeup: str) -> None:
+        """Delivers presence, and loses all other wake-ups."""
+        if wakeup[0] != "present":
+            self.sent.append(wakeup)
+        for other in self.others if wakeup[0] == "present" else ():
+            other.sync.receive(wakeup)
 
     async def close(self) -> None:
         await self.sync.close()
@@ -49,9 +58,10 @@ class Process:
 
 @pytest.fixture
 async def two(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Process, Process]]:
-    # Polls as often as without Redis.
-    monkeypatch.setattr(peer_sync, "SESSIONS_WITH_REDIS_S", peer_sync.SESSIONS_S)
+    # Polls as often as without NATS.
+    monkeypatch.setattr(peer_sync, "SESSIONS_WITH_NATS_S", peer_sync.SESSIONS_S)
     processes = Process(), Process()
+    processes[0].others, processes[1].others = [processes[1]], [processes[0]]
     for process in processes:
         await process.sync.start()
     yield processes
@@ -93,9 +103,13 @@ async def test_participants_of_other_processes_are_present(two: tuple[Process, P
     assert here.sessions.present(row.id) == {ada.id, bob.id}
     here.sessions.exit(row.id, ada.id, client)
     without_clients = Process()
-    without_clients.sessions.peers.read = without_clients.sync._read_participants
-    present = await in_database(without_clients.sessions.present, row.id)
-    assert bob.id in present, "read from the database by a process without clients of the session"
+    await without_clients.sync.start()
+    there.others.append(without_clients)
+    there.sync.receive(ALL)  # as when a process has connected: all report at once
+    await eventually(lambda: bob.id in without_clients.sessions.present(row.id))
+    await there.close()
+    assert bob.id not in without_clients.sessions.present(row.id), "its last report"
+    await without_clients.close()
 
 
 async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_without_a_wake_up(

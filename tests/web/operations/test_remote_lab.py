@@ -1,29 +1,40 @@
-"""Calls of a lab through the database, on SQLite and without Redis, by polling only."""
+"""Calls of a lab in another process, over a real NATS server."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard.bench.operations.postgres_nats import Nats, nats_server, temporary_folder
+from dashboard.core.terminal.limits import OutputChunk, TerminalError, TerminalOwner
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.remote import experiment_calls, rpc
+from dashboard.lab.remote import experiment_calls, replies, rpc, rpc_server
+from dashboard.lab.remote.nats_connection import NatsConnection
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import RpcServer
+from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.remote.wakeups import WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
-from dashboard.store.operations import rpc_queue
-from dashboard.web.http.database import in_database
-from dashboard.web.operations.remote_lab import RemoteLab
+from dashboard.lab.terminal.terminals import Terminals
+from dashboard.web.operations.remote_lab import RemoteLab, RemoteTerminals
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
+
+OWNER = TerminalOwner("participant", "class", "class-1", "launch", record=True)
+
+
+@pytest.fixture(scope="module")
+def nats() -> Iterator[Nats]:
+    with temporary_folder() as folder, nats_server(folder) as server:
+        yield server
 
 
 @pytest.fixture
@@ -34,21 +45,32 @@ async def lab_harness(tmp_path: Path, transactional_db: None) -> AsyncIterator[L
 
 
 @pytest.fixture
-async def server(lab_harness: LabHarness) -> AsyncIterator[RpcServer]:
-    supervisor = Supervisor(lab_harness.publisher)
-    supervisor._lab, supervisor._loop = lab_harness.lab, asyncio.get_running_loop()
-    started = RpcServer(supervisor, WakeupChannel(), lambda: None)
-    await started.start()
-    yield started
-    await started.close()
+async def supervisor(lab_harness: LabHarness) -> Supervisor:
+    opened = Supervisor(lab_harness.publisher)
+    opened._lab, opened._loop = lab_harness.lab, asyncio.get_running_loop()
+    return opened
 
 
 @pytest.fixture
-async def remote(transactional_db: None) -> AsyncIterator[RemoteLab]:
-    started = RemoteLab(WakeupChannel())
+async def server(supervisor: Supervisor, nats: Nats) -> AsyncIterator[RpcServer]:
+    connection = NatsConnection(nats.lab_url)
+    started = RpcServer(supervisor, connection, WakeupChannel(connection), lambda: None)
     await started.start()
+    await connection.open()
     yield started
     await started.close()
+    await connection.close()
+
+
+@pytest.fixture
+async def remote(nats: Nats) -> AsyncIterator[RemoteLab]:
+    connection = NatsConnection(nats.web_url)
+    started = RemoteLab(connection)
+    await started.start()
+    await connection.open()
+    yield started
+    await started.close()
+    await connection.close()
 
 
 def remote_call(function: Any) -> RemoteCall:
@@ -117,7 +139,7 @@ async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
 def _replaced(call: RemoteCall, function: Any) -> RemoteCall:
     """The same call, handled by another function."""
     replaced = RemoteCall(call.function)
-    _ = replaced.streams, replaced._arguments, replaced._hints
+    _ = replaced.name, replaced.streams, replaced._arguments, replaced._hints
     replaced.__dict__["function"] = function  # after its signature was read
     return replaced
 
@@ -127,6 +149,7 @@ async def test_a_silent_lab_becomes_unavailable_and_its_calls_end(
 ) -> None:
     monkeypatch.setattr("dashboard.core.operations.deployment.UNAVAILABLE_S", 0.3)
     await eventually(lambda: remote.facts.engine)
+    monkeypatch.setattr(rpc_server, "run_call", lambda *_arguments: asyncio.Event().wait())
     for task in server._loops:
         task.cancel()  # as if it had been killed
     with pytest.raises(LabUnavailableError, match="does not respond"):
@@ -138,6 +161,108 @@ async def test_a_lab_that_stops_becomes_unavailable_at_once(server: RpcServer, r
     await eventually(lambda: remote.facts.engine)
     await server.close()
     await eventually(lambda: remote.facts.engine is None)
-    last = await in_database(rpc_queue.newest_heartbeat)
-    assert last is not None
-    assert last.number == 0
+
+
+async def test_a_call_in_progress_ends_when_its_lab_is_replaced_or_the_connection_is_lost(
+    server: RpcServer, remote: RemoteLab, nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await eventually(lambda: remote.facts.engine)
+    monkeypatch.setattr(rpc_server, "run_call", lambda *_arguments: asyncio.Event().wait())
+    doctor = remote_call(experiment_calls.doctor)
+    waiting = asyncio.ensure_future(remote.call(doctor, ""))
+    await eventually(lambda: server._calls)
+    server._lab = "its successor"
+    server._beat_now.set()
+    with pytest.raises(LabUnavailableError, match="does not respond"):
+        await waiting
+    await eventually(lambda: not server._calls)  # the lab knows that its caller no longer waits
+    waiting = asyncio.ensure_future(remote.call(doctor, ""))
+    await eventually(lambda: server._calls)
+    nats.stop()
+    try:
+        with pytest.raises(LabUnavailableError, match="was interrupted"):
+            await waiting
+        assert "NATS does not answer" in (remote._nats.problem or "NATS does not answer")
+    finally:
+        nats.start()
+    await eventually(lambda: not remote._nats.problem and remote.facts.engine)
+
+
+async def test_a_result_longer_than_a_message_arrives(
+    server: RpcServer, remote: RemoteLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "MAX_CHARACTERS", 50)
+    await eventually(lambda: remote.facts.engine)
+    options = await remote.call(remote_call(experiment_calls.launch_options), "")
+    assert {mode.mode for mode in options.modes} >= {"host", "bridge"}
+    with pytest.raises(NotRunningError, match="launch it again"):
+        await remote.call(remote_call(actions.try_paths), "", "nothing")
+
+
+class Shells:
+    """Fake terminals that record their calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.released = asyncio.Event()
+
+    async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
+        self.calls.append((owner, window, cols, rows))
+        if window == "too many":
+            raise TerminalError("Close one.")
+        return OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, cols, rows, 1)
+
+    async def read_from(
+        self, _participant: str, _window: str, run: str, offset: int, change: int, _wait_s: float
+    ) -> OutputChunk:
+        await self.released.wait()
+        return OutputChunk(run, offset, b"", offset, 80, 24, change + 1, "It ended.", again=False)
+
+    async def write(self, participant: str, window: str, data: bytes) -> None:
+        self.calls.append((participant, window, data))
+
+
+async def test_bytes_and_errors_of_terminals_arrive_and_a_waiting_call_delays_no_other(
+    server: RpcServer, supervisor: Supervisor, remote: RemoteLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shells = Shells()
+    supervisor._terminals = shells  # type: ignore[assignment]
+    for name in ("attach", "read_from", "write"):
+        call = _replaced(TERMINAL_CALLS[f"terminals.{name}"], getattr(Shells, name))
+        monkeypatch.setitem(TERMINAL_CALLS, f"terminals.{name}", call)
+    await eventually(lambda: remote.facts.engine)
+    terminals = RemoteTerminals(remote)
+    assert await terminals.attach(OWNER, "tab", 100, 30) == OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
+    assert shells.calls == [(OWNER, "tab", 100, 30)]
+    with pytest.raises(TerminalError, match="Close one"):
+        await terminals.attach(OWNER, "too many", 80, 24)
+    waiting = asyncio.ensure_future(terminals.read_from("participant", "tab", "run", 8, 1, 3.0))
+    await terminals.write("participant", "tab", b"\x03\xffx")
+    assert shells.calls[2:] == [("participant", "tab", b"\x03\xffx")]
+    assert not waiting.done(), "a waiting call delays no other"
+    shells.released.set()
+    assert (await waiting).ended == "It ended."
+
+
+async def test_invalid_calls_are_refused(server: RpcServer, remote: RemoteLab) -> None:
+    await eventually(lambda: remote.facts.engine)
+    for name, arguments, problem in (
+        ("lab.anything", "[]", "does not know this call"),
+        ("experiment_calls.want_host", "[]", "arguments of experiment_calls.want_host are invalid"),
+        ("terminals.write", "[1, 2, 3]", "arguments of terminals.write are invalid"),
+    ):
+        call = _Fixed(name, arguments)
+        with pytest.raises((LabUnavailableError, ValueError), match=problem):
+            await remote.call(call, "")
+
+
+class _Fixed(RemoteCall):
+    """A call with any name and any arguments."""
+
+    def __init__(self, name: str, arguments: str) -> None:
+        super().__init__(Terminals.write)
+        self.__dict__["name"] = name
+        self.__dict__["arguments"] = arguments
+
+    def encode_arguments(self, *_args: Any, **_kwargs: Any) -> str:
+        return str(self.__dict__["arguments"])

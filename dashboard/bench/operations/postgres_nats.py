@@ -1,10 +1,11 @@
-"""A PostgreSQL and a Redis of the distribution's packages, run by an ordinary user in a temporary folder.
+"""A PostgreSQL and a NATS server of the distribution's packages, run by an ordinary user in a temporary folder.
 
-As a program (``python -m dashboard.bench.operations.postgres_redis COMMAND…``) it runs a command with DATABASE_URL and
-REDIS_URL set to them, and ends with its exit code.
+As a program (``python -m dashboard.bench.operations.postgres_nats COMMAND…``) it runs a command with DATABASE_URL set
+to PostgreSQL, and ends with its exit code.
 """
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import end, find_program
 from dashboard.bench.server import free_port
 
+NATS_CONF = Path(__file__).parents[2] / "packaging/containers/nats.conf"
 NOBODY = 65534
 READY_S = 60.0
 STOP_S = 40.0
@@ -150,17 +152,21 @@ class Postgres(Service):
         return f"postgres://netmodes@127.0.0.1:{self._port}/{name}"
 
 
-class Redis(Service):
-    """Redis that stores nothing, on 127.0.0.1 alone."""
+class Nats(Service):
+    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 alone."""
 
     def __init__(self, folder: Path) -> None:
         port = free_port()
-        data = folder / "redis"
+        data = folder / "nats"
         make_folder(data)
-        command = [_installed("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1"]
-        command += ["--save", "", "--appendonly", "no", "--dir", str(data)]
-        super().__init__("redis", folder, as_nobody(command), lambda: _accepts(port))
-        self.url = f"redis://127.0.0.1:{port}/0"
+        passwords = {"WEB_PASSWORD": secrets.token_hex(16), "LAB_PASSWORD": secrets.token_hex(16)}
+        shutil.copy(NATS_CONF, data)
+        (data / "local.conf").write_text("".join(f'{name}: "{value}"\n' for name, value in passwords.items()))
+        command = [_installed("nats-server", "nats-server"), "--config", str(data / NATS_CONF.name)]
+        command += ["--addr", "127.0.0.1", "--port", str(port)]
+        super().__init__("nats", folder, as_nobody(command), lambda: _accepts(port))
+        self.web_url = f"nats://web:{passwords['WEB_PASSWORD']}@127.0.0.1:{port}"
+        self.lab_url = f"nats://lab:{passwords['LAB_PASSWORD']}@127.0.0.1:{port}"
         self.start()
 
 
@@ -182,15 +188,21 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def postgres_redis(folder: Path) -> Iterator[tuple[Postgres, Redis]]:
-    """Runs PostgreSQL and Redis until the block ends."""
+def nats_server(folder: Path) -> Iterator[Nats]:
+    """Runs NATS until the block ends."""
+    nats = Nats(folder)
+    try:
+        yield nats
+    finally:
+        nats.stop()
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[Postgres]:
+    """Runs PostgreSQL until the block ends."""
     postgres = Postgres(folder)
     try:
-        redis = Redis(folder)
-        try:
-            yield postgres, redis
-        finally:
-            redis.stop()
+        yield postgres
     finally:
         postgres.stop()
 
@@ -198,9 +210,9 @@ def postgres_redis(folder: Path) -> Iterator[tuple[Postgres, Redis]]:
 def main() -> int:
     """Runs the command."""
     try:
-        with temporary_folder() as folder, postgres_redis(folder) as (postgres, redis):
-            urls = {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
-            return subprocess.run(sys.argv[1:], env={**os.environ, **urls}, check=False).returncode
+        with temporary_folder() as folder, postgres_server(folder) as postgres:
+            environment = {**os.environ, "DATABASE_URL": postgres.url}
+            return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
     except BenchmarkError as error:
         sys.stderr.write(f"{error}\n")
         return 1

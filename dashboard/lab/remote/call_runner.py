@@ -1,0 +1,49 @@
+"""Runs a call that another process has sent by name."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from dashboard.lab.remote import rpc
+from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+
+#: The output of a call is cut after this many characters.
+MAX_OUTPUT = 1_000_000
+
+
+def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
+    """The arguments of a call; ValueError if they are not those of the function."""
+    try:
+        return call.decode_arguments(text)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"The arguments of {call.name} are invalid: {error}") from error
+
+
+async def run_call(
+    supervisor: Supervisor, name: str, host: str, arguments: str, write: Callable[[str], Awaitable[None]]
+) -> str:
+    """The JSON of the result. A call with output passes it to ``write``, first an empty text once it was accepted;
+    its result is empty. Raises what the function raises, and ValueError for invalid arguments."""
+    if (terminal_call := TERMINAL_CALLS.get(name)) is not None:
+        values = _decode(terminal_call, arguments)
+        return terminal_call.encode_result(await terminal_call.function(supervisor.terminals, *values))
+    call = rpc.REMOTE_CALLS.get(name)
+    if call is None:
+        raise LabUnavailableError("The lab does not know this call. Update lab and pages to the same version.")
+    values = _decode(call, arguments)
+    result = await call.function(await rpc.call_target(supervisor, call, host), *values)
+    if not call.streams:
+        return call.encode_result(result)
+    await write("")
+    printed = 0
+    async with aclosing(result):
+        async for text in result:
+            printed += len(text)
+            await write(text)
+            if printed > MAX_OUTPUT:
+                await write("\n[cut here]\n")
+                break
+    return ""

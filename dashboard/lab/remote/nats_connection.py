@@ -1,0 +1,195 @@
+"""The connection of a process to NATS, over which the processes of a team deployment exchange messages.
+
+NATS delivers a message at most once, to those who listen now. What must not get lost is in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+if TYPE_CHECKING:  # installed with the extra ``team`` only
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+log = logging.getLogger(__name__)
+
+#: The subjects that the lab hears, and those that web processes hear. A name has one sender (``nats.conf``).
+LAB_CALLS = "netmodes.lab.call"
+LAB_CANCELS = "netmodes.lab.cancel"
+LAB_WAKEUPS = "netmodes.lab.wakeup"
+WEB_HEARTBEATS = "netmodes.web.heartbeat"
+WEB_JOURNALS = "netmodes.web.journal"
+WEB_PEERS = "netmodes.web.peers"
+WEB_REPLIES = "netmodes.web.reply"
+
+CONNECT_S = 2.0
+RETRY_S = 0.5
+CHECK_S = 1.0
+#: NATS is considered gone after two unanswered pings.
+PING_S = 5
+#: The server's default limit is 1 MiB.
+MAX_MESSAGE_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message; ``reply`` is the subject for the answer. ``is_unheard``: the answer of NATS where no process
+    listens."""
+
+    subject: str
+    data: bytes
+    reply: str = ""
+    is_unheard: bool = False
+
+
+async def _end(client: Client) -> None:
+    """Closes a connection. The client's own method leaves the socket open when it is cancelled or its last write
+    fails."""
+    from nats.errors import Error
+
+    try:
+        with suppress(Error, OSError, TimeoutError):
+            await client.close()
+    finally:
+        if client._transport is not None:
+            client._transport.close()  # type: ignore[no-untyped-call]  # the library has no annotation there
+
+
+type Handler = Callable[[Message], None]
+
+
+class NatsConnection:
+    """Connects again whenever the connection ends. Everything runs in one loop.
+
+    ``problem`` tells why there is no connection. ``on_connect`` is called after each start of a connection, because
+    messages may have been lost before it; ``on_loss`` after each end.
+    """
+
+    def __init__(self, url: str = "") -> None:
+        self._url = url or settings.NATS_URL
+        self.problem = ""
+        self.on_connect: list[Callable[[], None]] = []
+        self.on_loss: list[Callable[[], None]] = []
+        self._client: Client | None = None
+        self._listeners: list[tuple[str, str, Handler]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    def is_set_up(self) -> bool:
+        """Whether the address of a NATS server is configured."""
+        return bool(self._url)
+
+    async def open(self) -> None:
+        """Starts to connect, and waits for the first attempt."""
+        if not self.is_set_up():
+            return
+        attempted = asyncio.Event()
+        self._running = asyncio.get_running_loop().create_task(self._run(attempted), name="nats")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(attempted.wait(), CONNECT_S)
+
+    async def close(self) -> None:
+        """Sends what is pending, and disconnects."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+            self._running = None
+
+    async def listen(self, subject: str, handle: Handler, queue: str = "") -> None:
+        """Receives the messages of a subject from now on. Of the listeners of one ``queue``, one gets each message."""
+        self._listeners.append((subject, queue, handle))
+        if self._client is not None:
+            await self._subscribe(self._client, subject, queue, handle)
+
+    async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
+        """Sends a message; False if there is no connection. Raises ValueError if the message is too long."""
+        from nats.errors import Error
+
+        if len(data) > MAX_MESSAGE_BYTES:
+            raise ValueError(f"A message between processes has at most {MAX_MESSAGE_BYTES:,} bytes.")
+        if self._client is None:
+            return False
+        try:
+            await self._client.publish(subject, data, reply=reply)
+        except (Error, OSError):
+            return False
+        return True
+
+    async def _run(self, attempted: asyncio.Event) -> None:
+        from nats.aio.client import Client
+        from nats.errors import Error
+
+        while True:
+            client, ended = Client(), asyncio.Event()
+
+            async def on_error(error: Exception) -> None:
+                if self._client is None:
+                    self._note_problem(error)
+                    attempted.set()
+                else:
+                    log.warning("NATS: %s", error)
+
+            async def on_end(ended: asyncio.Event = ended) -> None:
+                ended.set()
+
+            try:
+                await client.connect(
+                    self._url,
+                    error_cb=on_error,
+                    closed_cb=on_end,
+                    allow_reconnect=False,  # subscriptions are made below, and nothing waits for a later connection
+                    connect_timeout=int(CONNECT_S),
+                    reconnect_time_wait=RETRY_S,  # type: ignore[arg-type]  # any number of seconds
+                    ping_interval=PING_S,
+                    no_echo=True,
+                    name="netmodes",
+                )
+                for subject, queue, handle in self._listeners:
+                    await self._subscribe(client, subject, queue, handle)
+                await client.flush(int(CONNECT_S))
+                self._client = client
+                self._note_connection()
+                attempted.set()
+                while client.is_connected and not ended.is_set():  # a failed write ends it without the callback
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(ended.wait(), CHECK_S)
+                self._note_problem(client.last_error or "the connection ended")
+            except (Error, OSError, TimeoutError, ValueError) as error:
+                self._note_problem(error)
+                attempted.set()
+            finally:
+                was_connected, self._client = self._client is not None, None
+                if was_connected:
+                    for call in self.on_loss:
+                        call()
+                await _end(client)
+            await asyncio.sleep(RETRY_S)
+
+    async def _subscribe(self, client: Client, subject: str, queue: str, handle: Handler) -> None:
+        async def receive(message: Msg) -> None:
+            status = (message.headers or {}).get("Status", "")
+            try:
+                handle(Message(message.subject, message.data, message.reply, status == "503"))
+            except Exception:
+                log.exception("cannot handle a message on %s", subject)
+
+        await client.subscribe(subject, queue, cb=receive)
+
+    def _note_connection(self) -> None:
+        if self.problem:
+            log.warning("NATS answers again")
+        self.problem = ""
+        for call in self.on_connect:
+            call()
+
+    def _note_problem(self, reason: Any) -> None:
+        text = str(reason) or type(reason).__name__
+        if not self.problem:
+            log.warning("NATS does not answer (%s): pages show no lab until it does", text)
+        self.problem = f"NATS does not answer: {text}"
