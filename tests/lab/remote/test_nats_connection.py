@@ -56,6 +56,7 @@ async def refused(url: str, say: tuple[str, ...], hear: tuple[str, ...]) -> int:
         await client.publish(subject, b"x")
     for subject in hear:
         await client.subscribe(subject)
+    await eventually(lambda: not client.pending_data_size)  # a flush overtakes what is pending
     await client.flush()
     await client.close()
     assert all("permissions violation" in str(error) for error in errors)
