@@ -27,7 +27,7 @@ START_S = 30.0
 STARTER, WEB = "netmodes-start", "netmodes-web"
 #: At most this many sockets are passed to a process.
 MAX_SOCKETS = 16
-#: What the starter answers, with a descriptor of the process; any other text is the reason why there is none.
+#: What the starter answers, with a descriptor of the process; any other text is the reason why it started none.
 STARTED = b"started"
 MAX_ANSWER_BYTES = 200
 #: They may reach every process of a service or a terminal, but the lab ends the web process.

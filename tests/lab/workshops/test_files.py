@@ -16,7 +16,7 @@ from dashboard.core.workshops.parser import HEAD, MAX_WORDS, count_words
 from dashboard.core.workshops.truth_readings import READINGS
 from dashboard.lab.workshops.files import BUILT_IN, MAX_BYTES, MAX_FILES, Library, read_folder
 from tests.core.workshops.test_parser import GOOD
-from tests.lab.readability import grade, syllables
+from tests.lab.workshops.readability import grade, syllables
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "workshops.md"
 MAX_GRADE = 9.0
