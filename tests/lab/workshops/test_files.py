@@ -155,7 +155,8 @@ def test_an_invalid_folder_is_reported(tmp_path: Path) -> None:
 def test_own_workshops_follow_the_built_in_ones(folder: Path) -> None:
     library = Library(folder.parent)
     found = [(one.name, one.own) for one in library.all()]
-    assert found == [("host-network", False), ("bridge-and-dns", False), ("mine", True)], "sorted by “order”"
+    built_in = [("host-network", False), ("bridge-and-dns", False), ("from-outside", False)]
+    assert found == [*built_in, ("mine", True)], "sorted by “order”"
     assert library.get("mine") is not None
     assert library.get("../mine") is None
 
