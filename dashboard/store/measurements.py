@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 import msgspec
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from dashboard.core.measurements.conditions import with_conditions
 from dashboard.core.measurements.headline import write_headline
@@ -24,6 +25,8 @@ from dashboard.store.operations.audit import audited, creates
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
 LIVE = (WAITING, RUNNING)
+#: Measurements that the page of an experiment lists.
+MAX_LISTED = 10
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
 #: A row has every field of a block except the key of its series.
@@ -152,6 +155,12 @@ def chosen_experiment(run: str) -> str:
     """The experiment that was measured: of a run on a twin the one that the twin replaces; empty if it is removed."""
     found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
     return "" if found is None else found[0] or found[1] or ""
+
+
+def runs_of(experiment: str) -> QuerySet[MeasurementRun]:
+    """The newest measurements of an experiment, with those that ran on a twin of it."""
+    measured = Q(experiment=experiment) | Q(source=experiment)
+    return MeasurementRun.objects.filter(measured).order_by("-created_at")[:MAX_LISTED]
 
 
 def exists(run: str) -> bool:

@@ -5,7 +5,7 @@ Plain values, so that the template and the browser draw the same diagram.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LINE = 17
@@ -77,6 +77,11 @@ class Picture:
     boxes: tuple[Box, ...] = ()
     edges: tuple[Edge, ...] = ()
     summary: str = ""
+
+
+def choose_larger(pictures: Iterable[Picture], width: float, height: float) -> Picture:
+    """The layout of a diagram that is drawn larger in a space of this shape."""
+    return max(pictures, key=lambda one: min(width / max(one.width, 1.0), height / max(one.height, 1.0)))
 
 
 @dataclass(frozen=True, slots=True)

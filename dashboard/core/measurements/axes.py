@@ -8,6 +8,9 @@ from dashboard.core.measurements.formatting import signed
 
 #: Bounds of an axis, since imported reports may contain any value.
 MOST, LEAST = 1e12, 1e-12
+#: An interval is drawn up to this multiple of the greatest difference. Otherwise one disturbed path would leave no
+#: room for the others.
+MAX_REACH = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,38 @@ def _tick_text(value: float, step: float) -> str:
 
 def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
     """The axis of differences: a function from value to position, the position of zero, and the ticks. Values beyond
-    ``MAX_VALUE`` are placed there."""
+    the axis are placed at its end."""
     bounded = [_bound(value) for value in values]
     numbers = choose_ticks(min(0.0, *bounded), max(0.0, *bounded))
     low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]
 
     def at(value: float) -> str:
-        return place((_bound(value) - low) / width)
+        return place(min(max((_bound(value) - low) / width, 0.0), 1.0))
 
     return at, at(0.0), tuple(Tick(at(value), _tick_text(value, step)) for value in numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceAxis:
+    """The axis of differences with intervals."""
+
+    at: Callable[[float], str]
+    zero: str
+    ticks: tuple[Tick, ...]
+    reach: float
+
+    def cut(self, interval: tuple[float, float]) -> str:
+        """The sides, ``low`` and ``high``, on which an interval continues beyond the axis."""
+        low, high = interval
+        return " ".join(["low"] * (low < -self.reach) + ["high"] * (high > self.reach))
+
+
+def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
+    """The axis that has every value and its interval; of an interval that is much longer than the others, a part."""
+    ends = sorted(abs(end) for interval in intervals for end in interval)
+    reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
+    shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]
+    return DifferenceAxis(*lay_out_axis([*values, *shown]), reach)
 
 
 def log_ticks(low: float, high: float) -> tuple[float, ...]:

@@ -82,7 +82,7 @@ def _describe_datagrams(datagrams: Sequence[Attempt], titles: Mapping[str, str])
         (missing if one.error or one.unavailable else arrived).append(titles.get(one.server, one.server))
     for link, (arrived, missing) in links.items():
         reached = f"reached {', '.join(arrived)}" if arrived else "reached no container"
-        yield f"multicast on {link} {reached}{f', not {", ".join(missing)}' if arrived and missing else ''}"
+        yield f"multicast on {link} {reached}{f', not {" or ".join(missing)}' if arrived and missing else ''}"
 
 
 def _count(requested: int, failed: int) -> str:

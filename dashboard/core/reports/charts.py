@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.measurements.axes import Tick, lay_out_axis, log_ticks, place
+from dashboard.core.measurements.axes import Tick, lay_out_differences, log_ticks, place
 from dashboard.core.measurements.charts import (
     ChartView,
     LineView,
@@ -40,7 +40,8 @@ class ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One difference: ``low``, ``at`` and ``high`` are positions on the axis, ``said`` is the same in words."""
+    """One difference: ``low``, ``at`` and ``high`` are positions on the axis, ``said`` is the same in words; ``cut``
+    names the sides on which the interval continues beyond the axis."""
 
     key: str
     label: str
@@ -53,6 +54,7 @@ class IntervalRow:
     mark: str = ""
     words: str = ""
     dash: str = ""
+    cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,14 @@ def draw_intervals(
     at zero; None without a difference. ``labels`` are those of the keys."""
     if not differences:
         return None
-    at, zero, ticks = lay_out_axis([end for one in differences for end in one[4]])
+    axis = lay_out_differences([one[3] for one in differences], [one[4] for one in differences])
+    at, zero, ticks = axis.at, axis.zero, axis.ticks
     rows = [IntervalRow(*baseline, zero, zero, zero, "the baseline")] if baseline is not None else []
     rows += [
-        IntervalRow(key, label, mode, at(ends[0]), at(value), at(ends[1]), describe_difference(value, ends), verdict)
+        IntervalRow(
+            *(key, label, mode, at(ends[0]), at(value), at(ends[1]), describe_difference(value, ends), verdict),
+            cut=axis.cut(ends),
+        )
         for key, label, mode, value, ends, verdict in differences
     ]
     looks = [(row, labels[row.key]) for row in rows]

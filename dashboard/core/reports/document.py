@@ -83,7 +83,7 @@ def intervals_data(chart: IntervalChart) -> Data:
         "zero": _share(chart.zero),
         "ticks": [[_share(tick.at), clean(tick.text)] for tick in chart.ticks],
         "rows": [
-            {"label": clean(row.words), "mark": row.mark, "dash": row.dash}
+            {"label": clean(row.words), "mark": row.mark, "dash": row.dash, "cut": row.cut}
             | {name: _share(getattr(row, name)) for name in ("low", "at", "high")}
             for row in chart.rows
         ],

@@ -202,7 +202,8 @@ class ExperimentDriver:
             removed=tuple(column.key for column in self.view.columns if column.key not in kept),
             trial=NO_TRIAL,
         )
-        text = f"Launch requested: {len(arms)} {'arm' if len(arms) == 1 else 'arms'}, image {record.spec.image}"
+        count = "1 container" if len(arms) == 1 else f"{len(arms)} containers"
+        text = f"Launch requested: {count}, image {record.spec.image}"
         self._recorder.journal.append(Cause(Source.PERSON, "launch"), facts, text)
         await self._save_head(0)
 
@@ -214,11 +215,11 @@ class ExperimentDriver:
         self._launched = True
         running = self._recorder.arms(ArmStatus.RUNNING)
         if not running:
-            await self._fail("No arm is running: see each column for why.")
+            await self._fail("No container is running: see each column for why.")
             return
         # Before it runs: a measurement that waits for it starts at once, and then needs all clients.
         await self._other.observe()
-        text = f"{len(running)} of {len(self._record.spec.arms)} arms run"
+        text = f"{len(running)} of {len(self._record.spec.arms)} containers running"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
         await self._save_head()
         # First the news that it runs: dozens of lookups at once would delay it.
@@ -364,7 +365,7 @@ class ExperimentDriver:
 
     async def _fail_if_empty(self) -> None:
         if self._recorder.head.phase is Phase.RUNNING and not self._recorder.arms(ArmStatus.RUNNING):
-            await self._fail("No arm is running: see each column for the reason.")
+            await self._fail("No container is running: see each column for the reason.")
 
     async def _save_head(self, shown_seq: int | None = None) -> None:
         save = experiment_store.save_head

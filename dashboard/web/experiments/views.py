@@ -39,10 +39,12 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.storage import add_storage
 from dashboard.web.experiments.hub import SHOWN_ITEMS
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
+from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.operations.accounts.guard import refusal_of
 from dashboard.web.service import LabUnavailableError, service
@@ -127,6 +129,7 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "experiments_url": scope.experiments,
         "ws_path": "" if frozen else f"/ws/experiments/{identity}/",
         "inspect_commands": list(COMMANDS.values()),
+        "runs": list_runs(measurement_store.runs_of(identity), scope),
         "path_key": request.GET.get("path", "")[:200],
         **_creator_context(request, identity, scope),
         **scope.context,

@@ -3,12 +3,12 @@
 Positions along an axis are percentages, so that a chart fits every width and its texts keep their size.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
-from dashboard.core.measurements.axes import Tick, lay_out_axis
+from dashboard.core.measurements.axes import DifferenceAxis, Tick, lay_out_differences
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.formatting import NOTHING, format_interval, format_rate, micros, mode_of, signed
 from dashboard.core.measurements.headline import Headline, label_of, probes_of, write_headline
@@ -46,6 +46,7 @@ class RowView:
     mark: str = ""
     words: str = ""
     dash: str = ""
+    cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,15 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
     rows = [
         replace(row, mark=look.mark, words=look.words, dash=look.dash) for row in rows for look in [labels[row.key]]
     ]
-    ends = [one.ci95_us for one in compared.values() if one.ci95_us is not None]
+    known_differences = [
+        (one.delta_us, one.ci95_us) for one in compared.values() if one.delta_us is not None and one.ci95_us is not None
+    ]
     ticks: tuple[Tick, ...] = ()
     zero = ""
-    if ends:
-        at, zero, ticks = lay_out_axis([value for pair in ends for value in pair])
-        rows = [_placed(row, compared.get(row.key), row.key == baseline, at) for row in rows]
+    if known_differences:
+        axis = lay_out_differences(*zip(*known_differences, strict=True))
+        zero, ticks = axis.zero, axis.ticks
+        rows = [_placed(row, compared.get(row.key), row.key == baseline, axis) for row in rows]
     return GroupView(
         str(probe),
         write_headline(measurement, probe),
@@ -158,12 +162,13 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
     )
 
 
-def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, at: Callable[[float], str]) -> RowView:
+def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, axis: DifferenceAxis) -> RowView:
+    at = axis.at
     if baseline:
         return replace(row, low=at(0.0), at=at(0.0), high=at(0.0), said=_("the baseline"))
     if one is None or one.ci95_us is None or one.delta_us is None:
         return row
-    return replace(row, low=at(one.ci95_us[0]), at=at(one.delta_us), high=at(one.ci95_us[1]))
+    return replace(row, low=at(one.ci95_us[0]), at=at(one.delta_us), high=at(one.ci95_us[1]), cut=axis.cut(one.ci95_us))
 
 
 def view_measurement(measurement: Measurement, modes: Mapping[str, str] | None = None) -> MeasurementView:

@@ -1,5 +1,6 @@
 """A measurement run as data for pages and the API."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 from dashboard.core.measurements.measurement import Measurement, Options
 from dashboard.models import MeasurementRun
 from dashboard.store import measurements as measurement_store
+from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,14 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
         "wanted": row.wanted,
         "owner": row.owner_id,
     }
+
+
+def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
+    """Runs for a list of links; ``verdict_line`` is the headline, or the reason why there is none."""
+    return [
+        {**describe_run(row), "url": scope.measurement(row.pk), "verdict_line": row.headline or row.stop_reason}
+        for row in rows
+    ]
 
 
 def show_run(identity: str, before: Shown | None = None) -> Shown | None:

@@ -22,7 +22,7 @@ from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.http.space_refusals import NO_SPACE
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
-from dashboard.web.measurements.serializers import describe_run, show_run
+from dashboard.web.measurements.serializers import list_runs, show_run
 from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.service import service
 
@@ -194,8 +194,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """The newest runs and every measured series."""
     creators = creators_of(request)
     rows = creators.filter(MeasurementRun.objects.filter(group="")).order_by("-created_at")[:SHOWN]
-    runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
-    context = {"runs": runs, "signatures": measurement_history.signatures(), **creators.context}
+    context = {"runs": list_runs(rows), "signatures": measurement_history.signatures(), **creators.context}
     return render(request, "measurements/measurements.html", context)
 
 

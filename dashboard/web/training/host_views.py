@@ -31,7 +31,7 @@ from dashboard.web.http.database import in_database
 from dashboard.web.http.space_refusals import NO_SPACE
 from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
-from dashboard.web.measurements.serializers import describe_run
+from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.participant_host import ParticipantHostContext, on_group_host
 from dashboard.web.training.responses import refused
@@ -65,10 +65,7 @@ async def _home(
             **scope.context,
             "running": [experiment_views.experiment_item(row, scope) for row in rows if row.phase not in ended],
             "past": [experiment_views.experiment_item(row, scope) for row in rows if row.phase in ended][:SHOWN],
-            "runs": [
-                {**describe_run(run), "url": scope.measurement(run.pk), "verdict_line": run.headline}
-                for run in group_runs.measurements_of(host.group, SHOWN)
-            ],
+            "runs": list_runs(group_runs.measurements_of(host.group, SHOWN), scope),
             "claims_history": claim_runs.list_runs(5, group=host.group),
             "available": available,
             "unavailable": "" if available is not None else (getattr(state, "message", "") or problem),

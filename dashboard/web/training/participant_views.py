@@ -24,7 +24,7 @@ from dashboard.web.experiments.views import experiment_item, load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import UrlScope
-from dashboard.web.measurements.serializers import describe_run
+from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.console.removal import remove_participants
 from dashboard.web.training.hub import hub
@@ -80,10 +80,7 @@ def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
     return {
         "group": group,
         "experiments": [experiment_item(run, scope) for run in group_runs.experiments_of(group, SHOWN_RUNS)],
-        "runs": [
-            {**describe_run(run), "verdict_line": run.headline or run.stop_reason}
-            for run in group_runs.measurements_of(group, SHOWN_RUNS)
-        ],
+        "runs": list_runs(group_runs.measurements_of(group, SHOWN_RUNS)),
         "claim_runs": claim_runs.list_runs(SHOWN_RUNS, group=group),
     }
 

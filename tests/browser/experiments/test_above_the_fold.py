@@ -22,6 +22,9 @@ SIZES: tuple[ViewportSize, ...] = (
 SHIFTED = """() => new Promise((done) => new PerformanceObserver((list) => done(
     list.getEntries().reduce((sum, entry) => sum + (entry.hadRecentInput ? 0 : entry.value), 0)
 )).observe({type: "layout-shift", buffered: true}) ?? setTimeout(() => done(0), 1000))"""
+#: Links to evidence that stand alone on a line, below their sentence.
+ALONE = """links => links.filter((link) =>
+    link.getBoundingClientRect().top > link.previousElementSibling.getBoundingClientRect().bottom).length"""
 MEASURED_S = 60.0
 STATES = ("running", "partly running", "failed", "ended")
 
@@ -74,6 +77,7 @@ def test_the_answer_and_every_view_are_on_the_screen(
         expect(answer).to_be_in_viewport(ratio=1)
         for view in page.locator(".tabs a").all():
             expect(view).to_be_in_viewport(ratio=1)
+    assert answer.locator(":is(ol > li, .cost):visible > a").evaluate_all(ALONE) == 0, "on the phone"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}x{size['height']}")

@@ -169,7 +169,7 @@ def test_a_container_removed_outside_netmodes_is_shown_as_such(
     expect(shown.page.locator("svg.picture.wide .box.stack")).to_have_count(1)
     engine_host.docker("rm", "-f", f"nm-{identity}-none")
     shown.wait_for("failed")
-    expect(shown.page.locator("[data-slot=notice]")).to_contain_text("No arm is running:")
+    expect(shown.page.locator("[data-slot=notice]")).to_contain_text("No container is running:")
     expect(shown.page.locator(".actions").get_by_role("button", name="Launch again")).to_be_visible()
 
 

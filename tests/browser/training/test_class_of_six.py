@@ -93,6 +93,8 @@ def everyone_predicts(group: Class, steps: list[StepPage], expected: Step) -> No
     predict(steps[-1])
     is_on_screen(group.wall.get_by_text("Everyone has answered."))
     expect(group.console.page.locator("[data-region=people]")).to_contain_text("everyone has answered")
+    for bar in group.console.page.locator(".bar").all():
+        is_on_screen(bar)
     group.pictures.take(f"{expected.slug}-answered", ("projector", group.wall), ("console", group.console.page))
 
 

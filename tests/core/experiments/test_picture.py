@@ -14,7 +14,9 @@ from dashboard.core.experiments.picture import (
     WIDE_LANE,
     Box,
     Item,
+    Picture,
     around,
+    choose_larger,
     clip,
     curve,
     height_of,
@@ -104,3 +106,9 @@ def test_a_small_box_has_a_margin_and_17_units_for_each_line() -> None:
     assert boxes == [Box("a", "interface", "host", 10, 20, 60, 33, ("a l…",), "title")]
     assert low == 53
     assert place([], 10, 20, 60) == ([], 20)
+
+
+@pytest.mark.parametrize(("height", "chosen"), [(500.0, "narrow"), (1800.0, "wide")])
+def test_the_layout_is_chosen_that_is_drawn_larger(height: float, chosen: str) -> None:
+    pictures = {"wide": Picture(1000.0, 500.0), "narrow": Picture(400.0, height)}
+    assert choose_larger(pictures.values(), 6.0, 5.0) is pictures[chosen]

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.measurements.axes import LEAST, MOST, choose_ticks, lay_out_axis, log_ticks, place
+from dashboard.core.measurements.axes import (
+    LEAST,
+    MOST,
+    choose_ticks,
+    lay_out_axis,
+    lay_out_differences,
+    log_ticks,
+    place,
+)
 
 VECTORS = json.loads((Path(__file__).resolve().parents[2] / "js/measure_vectors.json").read_text())
 
@@ -101,3 +109,25 @@ def test_values_too_small_for_an_axis_are_drawn_at_zero() -> None:
     at, zero, ticks = lay_out_axis((LEAST,))
     assert (at(LEAST), [tick.text for tick in ticks]) == (zero, ["0.0", "+0.5"])
     assert lay_out_axis((LEAST * 2,))[0](LEAST * 2) == "100.00%"
+
+
+def test_one_disturbed_path_leaves_room_for_the_others() -> None:
+    values, intervals = (3.0, 90.0, 103.0), ((1.0, 5.0), (80.0, 95.0), (80.0, 8510.0))
+    axis = lay_out_differences(values, intervals)
+    assert [tick.text for tick in axis.ticks] == ["0", "+100", "+200", "+300", "+400"]
+    assert [axis.cut(interval) for interval in intervals] == ["", "", "high"]
+    assert axis.at(8510.0) == "100.00%"
+
+
+@pytest.mark.parametrize(
+    ("value", "interval"), [(0.0, (-0.5, 0.6)), (0.0, (0.0, 0.0)), (5.0, (-90.0, 100.0)), (1e13, (-1e13, 1e14))]
+)
+def test_a_single_interval_is_drawn_as_far_as_its_ends_agree(value: float, interval: tuple[float, float]) -> None:
+    axis = lay_out_differences((value,), (interval,))
+    assert axis.cut(interval) in {"", "high"}
+    assert all(0 <= float(axis.at(end).removesuffix("%")) <= 100 for end in (value, *interval))
+
+
+def test_an_interval_may_continue_on_both_sides() -> None:
+    intervals = ((-1.0, 1.0), (-2.0, 2.0), (-500.0, 500.0))
+    assert lay_out_differences((0.0, 0.0, 0.1), intervals).cut(intervals[2]) == "low high"

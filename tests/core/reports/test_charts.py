@@ -212,6 +212,14 @@ def test_an_interval_is_described_with_signs() -> None:
     assert describe_difference(1.5, (-1.4, 1.6)) == "+1.5 µs, 95 % interval [\N{MINUS SIGN}1.4, +1.6]"
 
 
+def test_an_interval_that_continues_beyond_the_axis_is_marked() -> None:
+    labels = {key: SeriesLabel("loopback", "", key, key) for key in "ab"}
+    differences = [("a", "A", "host", 1.0, (0.5, 2.0), "slower"), ("b", "B", "host", 2.0, (1.0, 900.0), "slower")]
+    chart = draw_intervals("Title", differences, ChartTable("", (), ()), labels=labels)
+    assert chart is not None
+    assert [(row.high, row.cut) for row in chart.rows] == [("33.33%", ""), ("100.00%", "high")]
+
+
 def test_differences_without_a_baseline_have_no_row_for_it() -> None:
     table = ChartTable("", (), ())
     labels = {"a": SeriesLabel("loopback", "", "127.0.0.1 → host", "127.0.0.1")}

@@ -211,7 +211,7 @@ async def test_an_experiment_without_a_running_arm_fails_and_leaves_nothing(
 ) -> None:
     identity = await lab_harness.launch("overlay")
     head = await lab_harness.reaches(identity, Phase.FAILED)
-    assert "No arm is running" in head.notice
+    assert "No container is running" in head.notice
     assert names(engine_host) == set()
     await lab_harness.want(identity, Wanted.RUNNING, again=True)
     assert (await lab_harness.reaches(identity, Phase.FAILED)).round in {1, 2}
@@ -306,7 +306,7 @@ async def test_the_experiment_fails_when_the_last_arm_ends(lab_harness: LabHarne
     identity = await lab_harness.running("bridge", "user-bridge")
     engine_host.docker("rm", "-f", *names(engine_host))
     head = await lab_harness.reaches(identity, Phase.FAILED)
-    assert "No arm is running" in head.notice
+    assert "No container is running" in head.notice
     assert engine_api.networks(engine_host.endpoint) == []
 
 

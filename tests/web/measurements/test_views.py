@@ -176,6 +176,15 @@ def test_runs_are_listed_and_a_series_is_followed_over_time(owner: Client, exper
     assert owner.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
 
 
+def test_an_experiment_lists_its_measurements(owner: Client, experiment: str) -> None:
+    assert "Measurements of this experiment" not in owner.get(f"/experiments/{experiment}/").content.decode()
+    run = measured(experiment)
+    page = owner.get(f"/experiments/{experiment}/").content.decode()
+    listed = page[page.index("Measurements of this experiment") :]
+    assert f'href="/measurements/{run}/"' in listed[: listed.index("</ul>")]
+    assert MeasurementRun.objects.get(pk=run).headline in listed
+
+
 @pytest.mark.parametrize("step_s", [0.0, 3600.0, -3600.0])
 def test_progress_is_told_by_the_clock_of_the_run_which_nobody_can_step(
     owner: Client, experiment: str, monkeypatch: pytest.MonkeyPatch, step_s: float

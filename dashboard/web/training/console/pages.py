@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from dashboard.core.experiments.picture import Picture
+from dashboard.core.experiments.picture import Picture, choose_larger
 from dashboard.core.experiments.stream import Snapshot, row_id
 from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.join_codes import format_code
@@ -40,6 +40,8 @@ from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
 from dashboard.web.training.views import capacity, status_of
 
+#: The shape of the projector's half that has the diagram.
+PICTURE_SHAPE = (6.0, 5.0)
 SHOWN_EXPERIMENTS = 20
 
 
@@ -135,7 +137,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     context = await in_database(read)
     context["shows_result"] = context["is_revealed"] or context["snapshot"] is not None
     if context["snapshot"] is not None:
-        context["picture"] = context["snapshot"].narrow
+        context["picture"] = choose_larger((context["snapshot"].wide, context["snapshot"].narrow), *PICTURE_SHAPE)
     elif context["is_revealed"]:
         context["picture"] = await _picture(row, context["grid"], context["number"] - 1)
     return await private_page(request, "training/projector/projector.html", context)
@@ -168,7 +170,7 @@ async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, numbe
         pictures = await service.ask(workshop_calls.picture, group)
     except (LabUnavailableError, EngineError, StepLockedError):
         return None
-    return pictures[1] if pictures is not None else None
+    return choose_larger(pictures, *PICTURE_SHAPE) if pictures is not None else None
 
 
 @require_GET

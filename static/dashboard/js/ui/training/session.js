@@ -180,12 +180,13 @@ export function createSession(main) {
   });
 }
 
-/** Without hosts a prediction is an ordinary form: a second submit is prevented. */
+/** Without hosts a prediction is an ordinary form: a second submit is prevented. A form that the guard of forms holds back
+ *  until the server has answered is submitted once more. */
 function createWatched(main) {
   main.addEventListener("submit", (event) => {
     const button = event.submitter;
     if (button?.getAttribute("aria-disabled") === "true") event.preventDefault();
-    button?.setAttribute("aria-disabled", "true");
+    else setTimeout(() => event.defaultPrevented || button?.setAttribute("aria-disabled", "true"));
   });
 }
 
