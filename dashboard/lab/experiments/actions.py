@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 
 from dashboard.core.experiments.inspect_commands import argv_for
 from dashboard.core.experiments.journal import Attempt
@@ -14,6 +15,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family
 from dashboard.core.paths.model import FILTERED_KINDS, Path
 from dashboard.core.paths.requests import new_attempt, requested_paths
+from dashboard.lab.experiments.concurrency import run_staggered
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.multicast import COLUMN_GONE, try_multicast
 from dashboard.lab.experiments.neighbour import explain_drop
@@ -26,6 +28,10 @@ from dashboard.netns.request import Reply, request
 TIMEOUT_S = 3.0
 #: On a LAN a response arrives at once, and a request that a rule drops is repeated.
 FILTERED_TIMEOUT_S = 1.0
+#: A request that is not answered within this time overlaps with the next one.
+STAGGER_S = 0.25
+#: How long all requests are repeated to find the rules that drop them.
+EXPLAIN_S = 8.0
 
 
 class NotRunningError(Exception):
@@ -41,11 +47,13 @@ def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
 
 
 async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple[Attempt, ...]:
-    """Requests the service over every path, one after the other so that they do not disturb each other. With
-    ``multicast`` it then sends a datagram to a multicast group over the machine's links."""
+    """Requests the service over every path. Requests that are answered do not overlap, so that they do not disturb each
+    other; those that are dropped do, so that together they take little longer than one. With ``multicast`` it then
+    sends a datagram to a multicast group over the machine's links."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
-    attempts = tuple([await _attempt(lab, driver, path) for path in paths])
+    sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)
+    attempts = await _explain(lab, driver, list(zip(paths, sent, strict=True)))
     if multicast:
         attempts += await try_multicast(driver.view, lambda key: column_namespace(lab, driver, key))
     driver.record_attempts(attempts)
@@ -62,26 +70,12 @@ async def _attempt(lab: Lab, driver: ExperimentDriver, path: Path) -> Attempt:
     attempt = new_attempt(path)
     if path.unavailable:
         return attempt
-    client, server = (column_namespace(lab, driver, key) for key in (path.client, path.server))
-    if client is None:
-        return replace(attempt, error=COLUMN_GONE)
-    crosses = path.kind in FILTERED_KINDS
-
-    async def send() -> Reply:
-        timeout_s = FILTERED_TIMEOUT_S if crosses else TIMEOUT_S
-        return await request(
-            client, path.address, path.port, server=server, server_port=path.server_port, timeout_s=timeout_s
-        )
-
-    dropped = ""
     try:
-        reply = await send()
-        machine = column_namespace(lab, driver, MACHINE)
-        if crosses and reply.error and machine is not None:
-            backend = lab.context.info.firewall_backend
-            dropped = await explain_drop(machine, backend, send, ipv6=path.family is Family.INET6)
+        reply = await _send(lab, driver, path)
     except NamespaceGone:
         return replace(attempt, error="The container ended during the request.")
+    if reply is None:
+        return replace(attempt, error=COLUMN_GONE)
     return replace(
         attempt,
         status=reply.status,
@@ -89,8 +83,36 @@ async def _attempt(lab: Lab, driver: ExperimentDriver, path: Path) -> Attempt:
         body_start=reply.body_start,
         time_us=reply.time_us,
         client_seen=reply.client_seen or "",
-        error=" ".join(part for part in (reply.error or "", dropped) if part),
+        error=reply.error or "",
     )
+
+
+async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
+    """Sends a request over the path; None if the client's column is gone."""
+    client, server = (column_namespace(lab, driver, key) for key in (path.client, path.server))
+    if client is None:
+        return None
+    timeout_s = FILTERED_TIMEOUT_S if path.kind in FILTERED_KINDS else TIMEOUT_S
+    return await request(
+        client, path.address, path.port, server=server, server_port=path.server_port, timeout_s=timeout_s
+    )
+
+
+async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
+    """Adds to requests that crossed the machine unanswered which of its rules dropped them. They are repeated one after
+    the other, since the rules only count packets, and within ``EXPLAIN_S``; the others stay without a reason."""
+    explained = [attempt for _path, attempt in sent]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(EXPLAIN_S):
+            for number, (path, attempt) in enumerate(sent):
+                machine = column_namespace(lab, driver, MACHINE)
+                if not attempt.error or path.kind not in FILTERED_KINDS or machine is None:
+                    continue
+                backend, repeat = lab.context.info.firewall_backend, partial(_send, lab, driver, path)
+                with suppress(NamespaceGone):
+                    dropped = await explain_drop(machine, backend, repeat, ipv6=path.family is Family.INET6)
+                    explained[number] = replace(attempt, error=" ".join(filter(None, (attempt.error, dropped))))
+    return tuple(explained)
 
 
 async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncGenerator[str]:

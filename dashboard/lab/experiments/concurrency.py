@@ -1,10 +1,11 @@
-"""Concurrent work that waits for all parts to end, and passes over an experiment, of which the last closes it."""
+"""Concurrent work that waits for all parts to end, work that overlaps only where it is slow, and passes over an
+experiment, of which the last closes it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -13,6 +14,19 @@ async def gather_all(*work: Awaitable[object]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: float) -> list[T]:
+    """Starts each part when the previous one has ended, or after the pause if it takes longer. Returns all results."""
+    tasks: list[asyncio.Future[T]] = []
+    try:
+        for start in work:
+            tasks.append(asyncio.ensure_future(start()))
+            await asyncio.wait(tasks[-1:], timeout=pause_s)
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 class Passes:

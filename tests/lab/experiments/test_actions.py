@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.lifecycle import container_name
+from dashboard.core.paths.model import Path, PathKind
+from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError, inspect, try_paths
+from dashboard.netns.request import Reply
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
@@ -87,3 +92,28 @@ async def test_killing_a_container_ends_its_command(lab_harness: LabHarness, eng
         assert "".join([text async for text in pieces]), "a message, or the last output of the tool"
     attempts = await try_paths(lab_harness.lab, identity)
     assert all(attempt.server != "bridge" or attempt.error or attempt.unavailable for attempt in attempts), attempts
+
+
+async def test_the_search_for_rules_that_drop_requests_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [Path(PathKind.LAN_PUBLISHED, f"path {n}", "neighbour", "bridge", address="192.0.2.2") for n in range(4)]
+    driver = SimpleNamespace(view=SimpleNamespace(columns=(), states={}), record_attempts=lambda attempts: None)
+    explained: list[str] = []
+
+    async def explain(*_details: object, ipv6: bool) -> str:
+        if explained:
+            await asyncio.Event().wait()
+        explained.append("a rule dropped it")
+        return explained[0]
+
+    async def unanswered(*_path: object, **_options: object) -> Reply:
+        return Reply(None, error="No answer.")
+
+    monkeypatch.setattr(actions, "running_driver", lambda _lab, _experiment: driver)
+    monkeypatch.setattr(actions, "requested_paths", lambda _columns, _states: paths)
+    monkeypatch.setattr(actions, "column_namespace", lambda *_column: object())
+    monkeypatch.setattr(actions, "request", unanswered)
+    monkeypatch.setattr(actions, "explain_drop", explain)
+    monkeypatch.setattr(actions, "EXPLAIN_S", 0.01)
+    lab: Any = SimpleNamespace(context=SimpleNamespace(info=SimpleNamespace(firewall_backend="iptables")))
+    attempts = await try_paths(lab, "x")
+    assert [one.error for one in attempts] == ["No answer. a rule dropped it", *["No answer."] * 3]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from dashboard.lab.experiments.concurrency import Passes, gather_all
+from dashboard.lab.experiments.concurrency import Passes, gather_all, run_staggered
 from tests.support.polling import others_run
 
 
@@ -23,6 +23,44 @@ async def test_the_first_error_is_raised_after_all_work_has_ended() -> None:
     with pytest.raises(ValueError, match="one"):
         await gather_all(fail("one"), finish(), fail("two"))
     assert done == ["finished"]
+
+
+async def test_work_overlaps_only_where_it_is_slow() -> None:
+    running: set[str] = set()
+    together: list[set[str]] = []
+    last_began = asyncio.Event()
+
+    async def work(name: str, *, slow: bool) -> str:
+        running.add(name)
+        together.append(set(running))
+        if slow:
+            await last_began.wait()
+        running.discard(name)
+        return name
+
+    async def last() -> str:
+        last_began.set()
+        return await work("d", slow=False)
+
+    parts = [lambda: work("a", slow=False), lambda: work("b", slow=True), lambda: work("c", slow=False), last]
+    assert await run_staggered(parts, 0.01) == ["a", "b", "c", "d"]
+    assert together == [{"a"}, {"b"}, {"b", "c"}, {"b", "d"}]
+
+
+async def test_staggered_work_ends_with_its_caller() -> None:
+    ended = asyncio.Event()
+
+    async def never() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    task = asyncio.ensure_future(run_staggered([never, never], 3600.0))
+    await others_run()
+    task.cancel()
+    await asyncio.wait([task])
+    await asyncio.wait_for(ended.wait(), 5)
 
 
 async def test_a_pass_that_begins_while_an_experiment_is_closed_waits() -> None:
