@@ -1,5 +1,6 @@
 """Accounts: their roles, what belongs to them, invitations, and the end of their browser sessions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth import SESSION_KEY
@@ -174,11 +175,18 @@ def _require_change(user: User, before: Standing, after: Standing) -> None:
 
 @audited
 @transaction.atomic
-def change_role(account: int, role: Role) -> None:
-    """Gives an account another role. AccountError if it is the only owner."""
+def change_role(account: int, role: Role) -> tuple[str, ...]:
+    """Gives an account another role, and returns the keys of its browser sessions, which go on with that role.
+    AccountError if it is the only owner."""
     user, before = _locked(account)
     _require_change(user, before, Standing(role, before.active))
     Account.objects.update_or_create(user=user, defaults={"role": str(role)})
+    return _session_keys(account)
+
+
+def roles_of(users: Iterable[int]) -> dict[int, str]:
+    """The stored roles of these users."""
+    return dict(Account.objects.filter(user_id__in=users).values_list("user_id", "role"))
 
 
 @audited
@@ -199,10 +207,14 @@ def sign_out(account: int) -> tuple[str, ...]:
     return _end_sessions(account)
 
 
+def _session_keys(account: int) -> tuple[str, ...]:
+    live = Session.objects.filter(expire_date__gt=timezone.now())
+    return tuple(row.session_key for row in live.iterator() if row.get_decoded().get(SESSION_KEY) == str(account))
+
+
 def _end_sessions(account: int) -> tuple[str, ...]:
     SignInLink.objects.filter(user_id=account).delete()
-    live = Session.objects.filter(expire_date__gt=timezone.now())
-    keys = tuple(row.session_key for row in live.iterator() if row.get_decoded().get(SESSION_KEY) == str(account))
+    keys = _session_keys(account)
     Session.objects.filter(session_key__in=keys).delete()
     return keys
 

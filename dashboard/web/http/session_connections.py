@@ -1,4 +1,5 @@
-"""The open websockets of each browser session, in this process: they are closed when the session ends."""
+"""The open websockets of each browser session, in this process: they are closed when the session ends, and when the
+account gets another role."""
 
 import asyncio
 import logging
@@ -8,12 +9,13 @@ from typing import Any, Protocol
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from dashboard.store.operations.accounts import roles_of
 from dashboard.web.feed_hub import TRY_LATER, Client
 from dashboard.web.http.database import in_database
 
 log = logging.getLogger(__name__)
 SIGNED_OUT = 4403
-#: A session may end in another process, or expire: seconds between two checks.
+#: Seconds between two checks: a session may expire, and in another process it may end or its role change.
 CHECK_S = 10.0
 
 
@@ -25,7 +27,10 @@ class Connection(Protocol):
     hub: Any
 
 
-_connections: dict[str, set[Connection]] = {}
+#: By the key of the session, with the loop in which they are.
+_connections: dict[str, dict[Connection, asyncio.AbstractEventLoop]] = {}
+#: The role of each user with a connection, as of the last check.
+_roles: dict[int, str] = {}
 _checks: set[asyncio.Task[None]] = set()
 
 
@@ -35,7 +40,7 @@ def _session_key(connection: Connection) -> str:
 
 def add_connection(connection: Connection) -> None:
     """Registers an open connection."""
-    _connections.setdefault(_session_key(connection), set()).add(connection)
+    _connections.setdefault(_session_key(connection), {})[connection] = asyncio.get_running_loop()
     if not any(not task.done() for task in _checks):
         _checks.clear()
         _checks.add(asyncio.get_running_loop().create_task(_check_sessions(), name="session-check"))
@@ -44,8 +49,8 @@ def add_connection(connection: Connection) -> None:
 def remove_connection(connection: Connection) -> None:
     """Forgets a closed connection."""
     key = _session_key(connection)
-    connections = _connections.get(key, set())
-    connections.discard(connection)
+    connections = _connections.get(key, {})
+    connections.pop(connection, None)
     if not connections:
         _connections.pop(key, None)
 
@@ -55,10 +60,20 @@ def _disconnect(connection: Connection, code: int) -> None:
         connection.hub.disconnect(connection.client, code)
 
 
+def _disconnect_all(key: str, code: int) -> None:
+    for connection, loop in tuple(_connections.get(key, {}).items()):
+        loop.call_soon_threadsafe(_disconnect, connection, code)
+
+
 def end_session(key: str) -> None:
-    """Closes every connection of a session that has ended: its pages show that they are signed out."""
-    for connection in tuple(_connections.get(key, ())):
-        _disconnect(connection, SIGNED_OUT)
+    """Closes every connection of a session that has ended: its pages show that they are signed out. From any thread."""
+    _disconnect_all(key, SIGNED_OUT)
+
+
+def reconnect_session(key: str) -> None:
+    """Closes every connection of a session whose account has another role: its pages connect again if they may. From
+    any thread."""
+    _disconnect_all(key, TRY_LATER)
 
 
 def _missing_sessions(keys: Sequence[str]) -> set[str]:
@@ -78,10 +93,28 @@ async def close_ended_sessions() -> None:
             _disconnect(connection, SIGNED_OUT if user is not None and user.is_authenticated else TRY_LATER)
 
 
+def _user_of(connection: Connection) -> int:
+    user = connection.scope.get("user")
+    return int(user.pk or 0) if user is not None else 0
+
+
+async def reconnect_changed_roles() -> None:
+    """Closes the connections of users whose role has changed since the last check."""
+    opened = [connection for connections in _connections.values() for connection in connections]
+    roles = await in_database(roles_of, set(filter(None, map(_user_of, opened))))
+    changed = {user for user, role in roles.items() if _roles.get(user, role) != role}
+    _roles.clear()
+    _roles.update(roles)
+    for connection in opened:
+        if _user_of(connection) in changed:
+            _disconnect(connection, TRY_LATER)
+
+
 async def _check_sessions() -> None:
     while _connections:
         await asyncio.sleep(CHECK_S)
         try:
             await close_ended_sessions()
+            await reconnect_changed_roles()
         except Exception:
             log.exception("could not check which sessions have ended; trying again")

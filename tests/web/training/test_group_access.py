@@ -8,18 +8,23 @@ from dataclasses import dataclass
 
 import pytest
 from channels.db import database_sync_to_async
+from django.contrib.auth.models import User
 from django.urls import get_resolver
 
 from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.operations.roles import Role
 from dashboard.core.training.session import HostsFor
-from dashboard.models import Experiment, GroupHost, TrainingSession
+from dashboard.models import AuditEntry, Experiment, GroupHost, TrainingSession
 from dashboard.routing import websocket_urlpatterns
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import sessions as training_sessions
+from dashboard.web.feed_hub import GONE, TRY_LATER
 from dashboard.web.http.guards import MAX_SOCKETS
+from dashboard.web.http.session_connections import SIGNED_OUT, reconnect_changed_roles
 from tests.support.specs import make_spec
+from tests.web.accounts import account
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, http, person, websocket
 from tests.web.http.test_security_walk import FILLED, _patterns, everything
 from tests.web.training.session_clients import FORM, join, new, participant_id, sign_in_as, stranger
@@ -315,6 +320,48 @@ async def test_runs_of_the_server_s_own_engine_are_for_all_signed_in_users(place
         path = place.fill(pattern, place.own)
         found = {name: (await http("GET", path, who=who)).status for name, who in place.who.items()}
         assert {name for name, status in found.items() if status == 200} == {"owner", "rival"}, pattern
+
+
+async def test_a_command_on_a_run_of_another_instructor_s_group_is_hidden_and_recorded(place: Site) -> None:
+    identity = place.works["experiments"]
+    await database_sync_to_async(AuditEntry.objects.all().delete)()
+    for path, kind in ((f"/experiments/{identity}/stop/", FORM), (f"{API}experiments/{identity}/stop", None)):
+        headers = (kind or ("content-type", "application/json"), *OWN)
+        assert (await http("POST", path, who=place.who["rival"], headers=headers, token=True)).status == 404
+    assert (await http("GET", f"/experiments/{identity}/", who=place.who["rival"])).status == 404
+    recorded = AuditEntry.objects.values_list("account", "action", "object", "outcome")
+    assert await database_sync_to_async(list)(recorded) == [("rival", "stop experiment", identity, "refused")] * 2
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_demoted_instructor_s_console_hears_nothing_more(place: Site, *, elsewhere: bool) -> None:
+    row, rival = await new("rival"), place.who["rival"]
+    path = f"/ws/sessions/{row.pk}/"
+    async with websocket(path, who=rival, headers=OWN) as console:
+        assert (await console.message())["type"] == "session"
+        await reconnect_changed_roles()
+        demoted = await database_sync_to_async(User.objects.get)(username="rival")
+        if elsewhere:  # another process of the server has changed the role
+            await database_sync_to_async(account)("rival", Role.READER)
+            await reconnect_changed_roles()
+        else:
+            body = f"/accounts/{demoted.pk}/role/", b"role=reader"
+            done = await http("POST", body[0], who=place.who["owner"], headers=(FORM, *OWN), body=body[1], token=True)
+            assert done.status == 302
+        assert await console.closed() == TRY_LATER
+    async with websocket(path, who=rival, headers=OWN) as console:
+        assert await console.closed() == GONE
+
+
+@pytest.mark.parametrize("what", ["sign-out", "deactivate"])
+async def test_an_account_that_is_signed_out_by_an_owner_hears_nothing_more(place: Site, what: str) -> None:
+    row = await new("rival")
+    async with websocket(f"/ws/sessions/{row.pk}/", who=place.who["rival"], headers=OWN) as console:
+        await console.message()
+        user = await database_sync_to_async(User.objects.get)(username="rival")
+        path = f"/accounts/{user.pk}/{what}/"
+        assert (await http("POST", path, who=place.who["owner"], headers=(FORM, *OWN), token=True)).status == 302
+        assert await console.closed() == SIGNED_OUT
 
 
 async def test_lists_contain_runs_of_groups_only_for_the_instructor_s_session(place: Site) -> None:

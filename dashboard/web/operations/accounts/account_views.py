@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.core.operations.roles import Role, table
 from dashboard.store.operations import accounts
 from dashboard.store.operations.accounts import AccountError
-from dashboard.web.http.session_connections import end_session
+from dashboard.web.http.session_connections import end_session, reconnect_session
 from dashboard.web.http.threaded_views import threaded
 
 
@@ -56,7 +56,8 @@ def accounts_page(request: HttpRequest) -> HttpResponse:
 
 
 def _set_role(request: HttpRequest, account: int) -> None:
-    accounts.change_role(account, _role(request))
+    for key in accounts.change_role(account, _role(request)):
+        reconnect_session(key)
 
 
 def _deactivate(_request: HttpRequest, account: int) -> None:

@@ -1,19 +1,21 @@
 """Checks what the role of an account allows before each request, and writes the audit trail."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 from ninja.utils import check_csrf
 
 from dashboard.core.operations.roles import Action, OwnedKind, Refusal, Role, may
 from dashboard.store.operations import accounts, audit
 from dashboard.web.http.guards import LINK_PATH
-from dashboard.web.operations.accounts.commands import PAGES, command_at, is_participants
+from dashboard.web.operations.accounts.commands import PAGES, Command, command_at, is_participants
 
 log = logging.getLogger(__name__)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -47,6 +49,33 @@ def refuse_account(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     return render(request, "error.html", context, status=403)
 
 
+def _name_command(entry: audit.PendingEntry, command: Command, values: Mapping[str, object]) -> None:
+    entry.action = command.name
+    entry.object = " ".join(str(values[name])[:60] for name in command.named_by if name in values)
+
+
+def _new_entry(request: HttpRequest) -> audit.PendingEntry:
+    entry = audit.PendingEntry(address=str(request.META.get("REMOTE_ADDR", "")))
+    if request.user.is_authenticated:
+        entry.user, entry.account = request.user.pk, request.user.get_username()
+    return entry
+
+
+def _name_hidden(request: HttpRequest, entry: audit.PendingEntry) -> None:
+    """Names the command of a request that another middleware refused: what it is about is hidden from the account."""
+    with suppress(Resolver404):
+        match = resolve(request.path_info)
+        if (command := command_at(match.route, match.kwargs)) is not None:
+            _name_command(entry, command, match.kwargs)
+
+
+def _store(entry: audit.PendingEntry, outcome: str) -> None:
+    try:
+        entry.store(outcome)
+    except DatabaseError:
+        log.exception("the audit trail has no entry for “%s” of %s", entry.action, entry.account)
+
+
 class AccountMiddleware:
     """Refuses what the role of the account does not allow, and records each command in the audit trail: in its own
     transaction if the store does, otherwise after the response, with its outcome."""
@@ -61,13 +90,13 @@ class AccountMiddleware:
         """Sets ``request.role`` for views and templates."""
         if request.path_info in WITHOUT_ACCOUNT or LINK_PATH.fullmatch(request.path_info):
             return self.get_response(request)
-        entry = audit.PendingEntry(address=str(request.META.get("REMOTE_ADDR", "")))
-        request.audit = entry  # type: ignore[attr-defined]
+        entry = request.audit = _new_entry(request)  # type: ignore[attr-defined]
         if request.user.is_authenticated:
             request.role = accounts.role_of(request.user)  # type: ignore[attr-defined]
-            entry.user, entry.account = request.user.pk, request.user.get_username()
         with audit.pending(entry):
             response = self.get_response(request)
+            if request.resolver_match is None and request.method not in SAFE_METHODS and entry.user is not None:
+                _name_hidden(request, entry)
             self._finish(entry, response.status_code)
         return response
 
@@ -87,9 +116,7 @@ class AccountMiddleware:
             # An unknown command: the view answers an owner.
             unknown = may(role, Action.MANAGE, owned=True)
             return refuse_account(request, unknown) if unknown is not None else None
-        entry: audit.PendingEntry = request.audit  # type: ignore[attr-defined]
-        entry.action = command.name
-        entry.object = " ".join(str(values[name])[:60] for name in command.named_by if name in values)
+        _name_command(request.audit, command, values)  # type: ignore[attr-defined]
         refusal = refusal_of(request, command.action, command.kind, str(values.get("identity", "")))
         return refuse_account(request, refusal) if refusal is not None else None
 
@@ -101,11 +128,7 @@ class AccountMiddleware:
                 "not in the audit trail: “%s” of %s, because the database does not answer", entry.action, entry.account
             )
             return
-        outcome = audit.DONE if status < 400 else audit.REFUSED if status < 500 else audit.FAILED
-        try:
-            entry.store(outcome)
-        except DatabaseError:
-            log.exception("the audit trail has no entry for “%s” of %s", entry.action, entry.account)
+        _store(entry, audit.DONE if status < 400 else audit.REFUSED if status < 500 else audit.FAILED)
 
 
 def account_context(request: HttpRequest) -> dict[str, str]:
