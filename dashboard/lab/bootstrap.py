@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.engine.protocol import EngineError, EngineInfo, EngineUnreachable
 from dashboard.interrupts import uninterrupted
 from dashboard.lab.context import Context
 from dashboard.lab.engine.keeper import EngineKeeper
@@ -41,15 +41,16 @@ def endpoint() -> str:
 
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
-) -> tuple[DockerEngine, EngineKeeper | None]:
-    """An engine that answers, with its keeper if it was started for this process; EngineError if no engine can be used.
+) -> tuple[DockerEngine, EngineInfo, EngineKeeper | None]:
+    """An engine that answers, its facts, and its keeper if it was started for this process; EngineError if no engine
+    can be used. The facts are read once: the Engine runs other programs to find them.
 
     If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
     closes.
     """
     engine = DockerEngine(endpoint())
     try:
-        await engine.info()
+        info = await engine.info()
     except EngineError as error:
         await engine.close()
         if (
@@ -69,10 +70,9 @@ async def open_engine(
         keeper.open()
         engine = DockerEngine(host.endpoint, describe_loss=keeper.describe_loss)
         stack.push_async_callback(engine.close)
-        await engine.info()
-        return engine, keeper
+        return engine, await engine.info(), keeper
     stack.push_async_callback(engine.close)
-    return engine, None
+    return engine, info, None
 
 
 async def open_context(
@@ -86,8 +86,7 @@ async def open_context(
     """The context of a lab, closed with ``stack``."""
     database = DatabaseThread()
     stack.callback(database.close)
-    engine, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
-    info = await engine.info()
+    engine, info, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
     watches = WatchPool()
     stack.push_async_callback(watches.close)
     hosts = private_host.list_hosts(data_dir)

@@ -58,11 +58,13 @@ class Lab:
         )
         self._claim_worker = ClaimWorker(context, self.wake, locks.claims) if only is None else None
         self._awake = asyncio.Event()
+        self._begun = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._engine = EngineEvents(context, self._drivers, self.wake)
         self._passed_at = context.clock()
         self._private_engine = ""
+        self._version: asyncio.Task[None] | None = None
         self._passes = Passes()
 
     def driver_of(self, experiment: str) -> ExperimentDriver | None:
@@ -90,9 +92,8 @@ class Lab:
         )
         return Heartbeat(self.context.clock(), status, telemetry.metrics())
 
-    async def start(self) -> None:
-        """Starts the event stream and the passes."""
-        self._private_engine = await asyncio.to_thread(private_engine_version)
+    async def start(self, *, begin: bool = True) -> None:
+        """Starts the event stream and the passes; without ``begin`` the first pass waits for ``begin_passes``."""
         loop = asyncio.get_running_loop()
         self._loops = [
             loop.create_task(self._engine.listen(), name="lab-events"),
@@ -101,13 +102,25 @@ class Lab:
         if self._only is None and not self.context.host:
             self._loops.append(loop.create_task(self._engine.ping(), name="lab-pings"))
             self._loops.append(loop.create_task(keep_tidy(), name="lab-housekeeping"))
+        self._version = loop.create_task(self._read_private_engine())
+        if begin:
+            self.begin_passes()
+
+    def begin_passes(self) -> None:
+        """Starts the first pass, which may have to finish what an earlier process left unfinished."""
+        self._begun.set()
         self.wake()
+
+    async def _read_private_engine(self) -> None:
+        """Runs dockerd to ask for its version, which may take seconds on a busy machine."""
+        self._private_engine = await asyncio.to_thread(private_engine_version)
 
     async def close(self) -> None:
         """Stops listening and closes all drivers; containers stay as they are."""
-        for task in self._loops:
+        tasks = [*self._loops, *filter(None, [self._version])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._measurer is not None:
             await self._measurer.close()
         if self._claim_worker is not None:
@@ -171,6 +184,7 @@ class Lab:
 
     async def _work(self) -> None:
         first = True
+        await self._begun.wait()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._awake.wait(), PASS_S)

@@ -113,7 +113,7 @@ class Supervisor:
             lab, labs = Lab(context, locks=locks), GroupLabs(context, locks)
             stack.push_async_callback(lab.close)
             stack.push_async_callback(labs.close)
-            await lab.start()
+            await lab.start(begin=False)
             hosts = GroupHosts(context, labs)
             await hosts.open()
             lans = NamedLans(context, labs)
@@ -124,6 +124,8 @@ class Supervisor:
             await self._terminals.open()
             self._lock = shared
             self.waits = False
+            # What an earlier server left unfinished begins when everything answers, and goes on in the background.
+            lab.begin_passes()
 
     def _note_problem(self, error: Exception) -> None:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)

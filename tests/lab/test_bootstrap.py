@@ -1,18 +1,29 @@
-"""Opening a lab: on an existing engine, otherwise on a private host."""
+"""Opening a lab: on an existing engine, otherwise on a private host; first it opens, then it finishes earlier work."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from channels.db import database_sync_to_async
 
+from dashboard.core.experiments.messages import Phase
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import list_hosts
-from dashboard.engine.protocol import EngineUnreachable
-from dashboard.lab import bootstrap
+from dashboard.engine.protocol import EngineInfo, EngineUnreachable
+from dashboard.lab import bootstrap, reconciler
 from dashboard.lab.bootstrap import NullPublisher, endpoint, open_context, open_engine
+from dashboard.lab.supervisor import Supervisor
+from dashboard.lab.training.hosts import GroupHosts
+from dashboard.store import experiments as experiment_store
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import RecordingPublisher
+from tests.support.polling import eventually, others_run
 from tests.support.private_engine import PrivateEngine
+from tests.support.specs import make_spec
 
 said: list[str] = []
 
@@ -59,11 +70,52 @@ async def test_without_an_engine_a_private_host_is_started_and_stopped(
     async with AsyncExitStack() as stack:
         with pytest.raises(EngineUnreachable):
             await open_engine(stack, tmp_path, lines.append, may_start_private=False)
-        engine, passing = await open_engine(stack, tmp_path, lines.append)
+        engine, info, passing = await open_engine(stack, tmp_path, lines.append)
         assert passing
         assert isinstance(engine, DockerEngine)
         (host,) = list_hosts(tmp_path)
-        assert (await engine.info()).pid == host.pid
+        assert info.pid == host.pid
         assert any("private host" in line for line in lines)
         assert not left.exists(), "what a dead one left behind is removed first"
     assert list_hosts(tmp_path) == ()
+
+
+async def test_unfinished_work_begins_when_everything_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
+    engine, reads_version = FakeEngine(), threading.Event()
+    asked_before: list[int] = []
+    open_hosts = GroupHosts.open
+
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, EngineInfo, None]:
+        return engine, await engine.info(), None
+
+    async def slow(hosts: GroupHosts) -> None:
+        await others_run()
+        await open_hosts(hosts)
+        asked_before.append(engine.calls.count("containers"))
+
+    def version() -> str:
+        reads_version.wait()
+        return "26.1"
+
+    monkeypatch.setattr(bootstrap, "open_engine", passing)
+    monkeypatch.setattr(reconciler, "private_engine_version", version)
+    monkeypatch.setattr(GroupHosts, "open", slow)
+    identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"))
+    supervisor = Supervisor(RecordingPublisher())
+    try:
+        await asyncio.wait_for(supervisor.open_lab(tmp_path, lambda _text: None), 20)
+        assert asked_before == [0]
+
+        async def runs() -> bool:
+            head = (await database_sync_to_async(experiment_store.view)(identity)).head
+            return head is not None and head.phase is Phase.RUNNING
+
+        await eventually(runs)
+        assert supervisor.lab.heartbeat().status.private_engine == ""
+        reads_version.set()
+        await eventually(lambda: supervisor.lab.heartbeat().status.private_engine == "26.1")
+    finally:
+        reads_version.set()
+        await supervisor.close_lab(lambda _text: None)

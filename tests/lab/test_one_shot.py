@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.engine.hosts.registry import PrivateHost
-from dashboard.engine.protocol import EngineUnreachable
+from dashboard.engine.protocol import EngineInfo, EngineUnreachable
 from dashboard.lab import bootstrap, one_shot
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.one_shot import compare_once
@@ -58,8 +58,8 @@ async def test_a_kept_experiment_has_no_driver(engine: FakeEngine, tmp_path: Pat
 async def test_on_a_host_that_ends_with_the_command_nothing_is_kept(
     engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def passing(*_: object, **__: object) -> tuple[FakeEngine, EngineKeeper]:
-        return engine, EngineKeeper(PrivateHost("x", 0, 0, "", 0.0, tmp_path, 0), time.time)
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, EngineInfo, EngineKeeper]:
+        return engine, await engine.info(), EngineKeeper(PrivateHost("x", 0, 0, "", 0.0, tmp_path, 0), time.time)
 
     monkeypatch.setattr(bootstrap, "open_engine", passing)
     said: list[str] = []
