@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -394,6 +395,18 @@ async def test_a_lost_event_stream_is_shown_at_once_and_missed_events_are_found(
     fake.come_back()
     await fake_lab.ends_as(identity, "host-2", ArmStatus.LOST)
     assert (await healed(fake_lab, identity)).phase is Phase.RUNNING
+
+
+async def test_arms_that_ended_unseen_are_read_at_the_same_time(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("none", "bridge", "user-bridge")
+    for key, facts in fake.made.items():
+        fake.made[key] = replace(facts, running=False, status="exited", pid=0, exit_code=137)
+    asked = fake.calls.count("inspect_container")
+    fake.hold["inspect_container"] = asyncio.Event()
+    fake_lab.lab.wake()
+    await eventually(lambda: fake.calls.count("inspect_container") == asked + 3)
+    fake.hold.pop("inspect_container").set()
+    await fake_lab.reaches(identity, Phase.FAILED)
 
 
 async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dashboard.core.experiments.initial_columns import initial_columns
@@ -277,17 +278,20 @@ class ExperimentDriver:
         containers = self._containers_of_round(listed)
         by_arm = {container.arm: container for container in containers}
         look_up_again = self._record_restart(by_arm)
+        changes: list[Callable[[], Awaitable[object]]] = []
         for column in self._recorder.arms(ArmStatus.RUNNING):
             container = by_arm.get(column.key)
             if container is None:
                 await self.observer.remove(column.key)
                 self._recorder.mark_removed(column.key)
             elif not container.running:
-                await self._arms.collect_exited(column.key, container.id)
+                changes.append(partial(self._arms.collect_exited, column.key, container.id))
             elif not self._is_observed(container):
                 arm = next(arm for arm in self._record.spec.arms if arm.key == column.key)
-                await self._arms.observe(arm, container.id)
+                changes.append(partial(self._arms.observe, arm, container.id))
                 look_up_again = True
+        # Each asks the Engine several times, and one that hung answers slowly.
+        await gather_all(*(change() for change in changes))
         await self._observe_machine()
         await self._observe_neighbour()
         await self._other.observe()
