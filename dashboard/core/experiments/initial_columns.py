@@ -39,8 +39,9 @@ def initial_columns(
     neighbour: bool = False,
     other_host: bool = False,
 ) -> tuple[Column, ...]:
-    """The machine's column, then one waiting column for each arm, then those of the neighbour and of the other
-    host on its LAN, if there are any."""
+    """The machine's column, then one waiting column for each arm, then those of the neighbour and of the other host on
+    its LAN, if there are any. An arm with the name neighbour, which earlier versions allowed, has no neighbour."""
+    taken = any(arm.key == NEIGHBOUR for arm in arms)
     return (
         Column(MACHINE, MACHINE, machine, engine_kind=engine),
         *(
@@ -55,6 +56,6 @@ def initial_columns(
             )
             for arm in arms
         ),
-        *([Column(NEIGHBOUR, NEIGHBOUR, NEIGHBOUR)] if neighbour else []),
+        *([Column(NEIGHBOUR, NEIGHBOUR, NEIGHBOUR)] if neighbour and not taken else []),
         *(OTHER_COLUMNS if other_host else ()),
     )

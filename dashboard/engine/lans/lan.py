@@ -9,6 +9,7 @@ import asyncio
 import re
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ MAX_DELAY_MS = 1000
 MAX_LOSS_PERCENT = 50
 #: Tests the queueing discipline in a network namespace that ends with the command.
 NETEM = "ip link add name a type veth peer name b && tc qdisc add dev a root netem delay 1ms"
+NETEM_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class Lan:
 
     @property
     def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
-        """The inode of the network namespace, and the addresses, of each neighbour."""
+        """The inode of the network namespace, and the addresses, of each neighbour; without those of a host that is
+        being started or stopped."""
         found = []
         for number in range(self.hosts[0].lan.neighbours):
             file = self.hosts[0].folder / f"netns-neighbour{number + 1 if number else ''}"
-            found.append((int(file.read_text()), (f"192.0.2.{number + 10}", f"2001:db8::{number + 10}")))
+            with suppress(FileNotFoundError, ValueError):
+                found.append((int(file.read_text()), (f"192.0.2.{number + 10}", f"2001:db8::{number + 10}")))
         return tuple(found)
 
 
@@ -63,15 +67,18 @@ def describe_problem(place: LanPlace, hosts: int) -> str:
 
 def netem_refusal() -> str:
     """Why links cannot have delay and loss here; empty if they can. Blocks."""
-    done = subprocess.run(
-        ["unshare", "--net", "--", "sh", "-c", NETEM],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=10,
-        env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
-    )
+    try:
+        done = subprocess.run(
+            ["unshare", "--net", "--", "sh", "-c", NETEM],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=NETEM_TIMEOUT_S,
+            env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
+        )
+    except subprocess.TimeoutExpired:
+        return f"tc netem did not answer within {NETEM_TIMEOUT_S:g} s: try again, or leave out --delay and --loss."
     if done.returncode == 0:
         return ""
     reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]

@@ -469,7 +469,7 @@ class ExperimentDriver:
         self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
 
     async def _observe_neighbour(self) -> None:
-        column = next((column for column in self.view.columns if column.key == NEIGHBOUR), None)
+        column = next((column for column in self.view.columns if column.mode == NEIGHBOUR), None)
         if column is None or (path := await asyncio.to_thread(find_neighbour, self._context)) == "":
             return
         target = ObservationTarget(NEIGHBOUR, self._context.info.pid or 1, NEIGHBOUR, "", "", netns=path, empty=True)

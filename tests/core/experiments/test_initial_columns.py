@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.experiments.initial_columns import initial_columns
@@ -30,6 +32,13 @@ def test_the_machine_comes_first_and_then_every_arm_in_order_waiting() -> None:
         ("container", "container", 80, "host"),
     ]
     assert {column.status for column in others} == {ArmStatus.WAITING}
+
+
+def test_the_neighbour_comes_last_unless_an_arm_of_an_earlier_version_has_its_name() -> None:
+    named = replace(make_arm("bridge"), key="neighbour")
+    assert [one.mode for one in initial_columns("7f2a9c", [make_arm("bridge")], neighbour=True)][-1] == "neighbour"
+    columns = initial_columns("7f2a9c", [named], neighbour=True)
+    assert [(one.key, one.mode) for one in columns] == [("machine", "machine"), ("neighbour", "bridge")]
 
 
 @pytest.mark.parametrize(

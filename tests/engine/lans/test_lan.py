@@ -50,13 +50,25 @@ def test_hosts_are_grouped_by_the_name_of_their_lan(tmp_path: Path) -> None:
     assert [(lan.name, [one.id for one in lan.hosts]) for lan in found] == [("cellar", ["d"]), ("office", ["a", "b"])]
 
 
-def test_a_kernel_without_netem_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_without_netem_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(lans, "NETEM", "echo 'Specified qdisc kind is unknown.' >&2; exit 2")
     refusal = netem_refusal()
     assert "(tc netem: Specified qdisc kind is unknown.)" in refusal
     assert refusal.endswith("leave out --delay and --loss.")
     monkeypatch.setattr(lans, "NETEM", "true")
     assert netem_refusal() == ""
+    monkeypatch.setattr(lans, "NETEM", f"mkfifo {tmp_path}/empty; read nothing <> {tmp_path}/empty")
+    monkeypatch.setattr(lans, "NETEM_TIMEOUT_S", 0.2)
+    assert netem_refusal().startswith("tc netem did not answer within 0.2 s")
+
+
+def test_a_lan_is_listed_while_its_first_host_ends(tmp_path: Path) -> None:
+    host = PrivateHost("a", 1, 1, "", 1.0, tmp_path, 1, lan=LanPlace("office", 1, neighbours=2))
+    folder = host.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "netns-neighbour").write_text("4026531840")
+    (lan,) = lans_of([host])
+    assert lan.neighbours == ((4026531840, ("192.0.2.10", "2001:db8::10")),)
 
 
 async def test_a_name_that_another_command_takes_meanwhile_is_refused(
