@@ -162,19 +162,20 @@ def progress_row(
     waits: dict[HelpReason, float] = {}
     if hand_raised_at:
         waits[HelpReason.HAND] = now - hand_raised_at
-    working = [
-        (cell.attempts, cell.seconds)
-        for cell in cells
+    working = {
+        number: (cell.attempts, cell.seconds)
+        for number, cell in enumerate(cells)
         if cell.stage in {StepStage.PREDICT, StepStage.RUN} and cell.seconds is not None
-    ]
-    if failed := [seconds for attempts, seconds in working if attempts >= STUCK_FAILURES]:
+    }
+    if failed := [seconds for attempts, seconds in working.values() if attempts >= STUCK_FAILURES]:
         waits[HelpReason.FAILS] = max(failed)
-    # Where all steps are open, one may have been left undone long ago: only the newest counts.
-    if working and working[-1][1] >= STUCK_S:
-        waits[HelpReason.SLOW] = working[-1][1]
+    current = max((number for number, cell in enumerate(cells) if cell.seconds is not None), default=0)
+    # An earlier step may have been left undone long ago: only the newest counts.
+    if current in working and working[current][1] >= STUCK_S:
+        waits[HelpReason.SLOW] = working[current][1]
     return ProgressRow(
         cells=tuple(cells),
-        current=max((number for number, cell in enumerate(cells) if cell.seconds is not None), default=0),
+        current=current,
         done=sum(1 for cell in cells if cell.stage is StepStage.DONE),
         needs=tuple(waits),
         waits_s=max(waits.values(), default=0.0),

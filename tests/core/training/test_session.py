@@ -114,6 +114,13 @@ def test_only_the_newest_step_is_slow_where_all_are_open() -> None:
     assert (row.current, row.done) == (1, 0)
 
 
+def test_an_earlier_step_that_was_left_undone_is_not_slow() -> None:
+    records = {"a": StepRecord(opened_at=1.0), "b": StepRecord(opened_at=2.0, passed_at=3.0)}
+    row = progress_row(WORKSHOP, records, 1.0 + 2 * STUCK_S, until=2, free=True)
+    assert [str(one.stage) for one in row.cells[:2]] == ["run", "done"]
+    assert row.needs == ()
+
+
 def test_raised_hands_come_first_then_who_has_waited_longest() -> None:
     hand = progress_row(WORKSHOP, {}, 100.0, hand_raised_at=99.0)
     older = progress_row(WORKSHOP, {}, 100.0, hand_raised_at=90.0)
