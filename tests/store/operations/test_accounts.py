@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.models import Session
@@ -68,10 +70,11 @@ def test_an_invalid_or_taken_name_is_refused(name: str, email: str) -> None:
 
 def test_the_only_owner_stays_an_active_owner() -> None:
     owner = accounts.the_owner()
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: accounts.change_role(owner.pk, Role.READER),
         lambda: accounts.set_active(owner.pk, active=False),
-    ):
+    )
+    for change in changes:
         with pytest.raises(AccountError, match="only owner"):
             change()
     invite("eve", role=Role.OWNER)
