@@ -45,6 +45,11 @@ def _user_data() -> Path:
     return Path(home) / "netmodes"
 
 
+def absolute_database(name: str) -> str:
+    """The path of a SQLite database from the root; names that are no path, ``:memory:`` and URIs, stay."""
+    return name if name.startswith((":", "file:")) else str(Path(name).absolute())
+
+
 def keep_private(path: Path) -> None:
     """Creates the file if it is missing, and gives it mode 0600. SQLite creates the files beside a database with the
     permissions of the database (sqlite3, ``os_unix.c``)."""

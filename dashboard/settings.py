@@ -117,6 +117,8 @@ DATABASES = {
     "default": dj_database_url.parse(configuration.value("DATABASE_URL") or f"sqlite:///{DATA_DIR}/netmodes.db")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # The web process of root's lab has another current folder.
+    DATABASES["default"]["NAME"] = configuration.absolute_database(DATABASES["default"]["NAME"])
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.db")}
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":

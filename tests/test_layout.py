@@ -31,6 +31,7 @@ NO_OWN_TEST: dict[str, str] = {
     "engine/docker_connection.py": "tests/engine/test_hostile_engine.py and test_engine_faults.py break its calls",
     "engine/protocol.py": "types only; tests/engine/test_docker_engine.py holds the implementation to them",
     "lab/experiments/containers.py": "tests/lab/experiments/test_arms.py creates and removes them",
+    "lab/lab_process.py": "tests/team/test_team.py starts, kills and restarts it",
     "lab/remote/call_runner.py": "tests/web/operations/test_remote_lab.py sends it valid and invalid calls",
     "lab/remote/experiment_calls.py": "tests/lab/remote/test_rpc.py and tests/web/experiments/test_views.py call them",
     "lab/remote/lan_calls.py": "tests/lab/lans/test_named_lans.py and tests/web/experiments/test_lan_views.py",

@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from dashboard.lab.context import LABEL
+from dashboard.management.commands.up import Command
+from dashboard.management.pages import sandbox
 from dashboard.management.pages.starter import WEB
 from tests.support import engine_api
 from tests.support.polling import until
@@ -338,6 +340,17 @@ def test_the_web_process_ends_with_its_lab(terminal: Terminal, number: signal.Si
     assert code == (0 if number == signal.SIGTERM else -number)
     until(lambda: not pages.is_running() or pages.status() == psutil.STATUS_ZOMBIE, LONG_S)
     assert terminal.serve().sign_in().running.interrupt().code == 0
+
+
+def test_a_machine_that_does_not_allow_the_sandbox_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Command()
+    assert command._find_web_user() is not None
+    monkeypatch.setattr(sandbox, "find_refusal", lambda _user: "mount /sys: Permission denied")
+    assert command._find_web_user() is None
+    warning = "Root serves the pages: this machine does not allow a process with fewer rights "
+    assert capsys.readouterr().err == f"{warning}(mount /sys: Permission denied).\n"
 
 
 def test_files_in_the_data_folder_are_readable_by_the_owner_only(terminal: Terminal) -> None:

@@ -19,12 +19,11 @@ class WebUser:
 
 def choose_web_user(owner: WebUser, account: WebUser | None, taken: Collection[int]) -> WebUser:
     """The owner of the data folder if that is an ordinary user, who keeps access to the database; else the account
-    ``netmodes``; else an id that nothing else runs with. ``taken``: the ids of accounts and groups. LookupError if none
-    is free."""
-    if owner.uid:
-        return owner
-    if account is not None and account.uid:
-        return account
+    ``netmodes``; else an id that nothing else runs with. Never the user or the group of root. ``taken``: the ids of
+    accounts and groups. LookupError if none is free."""
+    for user in (owner, account):
+        if user is not None and user.uid and user.gid:
+            return user
     free = next((number for number in FREE_IDS if number not in taken), None)
     if free is None:
         raise LookupError(

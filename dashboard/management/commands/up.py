@@ -13,6 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
+from dashboard.core.operations.web_user import WebUser
 from dashboard.management.commanding import (
     FAILED,
     WRONG_USAGE,
@@ -97,8 +98,9 @@ class Command(NetmodesCommand):
         from dashboard.management.pages import web_process  # the web side, which a lab does not need
 
         try:
-            if role is Role.ALL and web_process.is_apart():
-                self._serve_apart(listening, url)
+            user = self._find_web_user() if role is Role.ALL and web_process.is_apart() else None
+            if user is not None:
+                self._serve_apart(listening, url, user)
             else:
                 self._serve_here(listening, url)
             interrupts.ignore()
@@ -106,6 +108,20 @@ class Command(NetmodesCommand):
         except BlockingIOError:
             message = f"Another server is starting from {configuration.data_dir()}."
             raise CommandError(message, returncode=FAILED) from None
+
+    def _find_web_user(self) -> WebUser | None:
+        """The user that pages are served as; None, after a warning, if this machine cannot confine a process."""
+        from dashboard.management.pages.sandbox import find_refusal
+        from dashboard.management.pages.web_process import find_user
+
+        try:
+            user = find_user(configuration.data_dir())
+        except LookupError as error:
+            raise CommandError(str(error), returncode=FAILED) from None
+        if reason := find_refusal(user):
+            self.say(f"Root serves the pages: this machine does not allow a process with fewer rights ({reason}).")
+            return None
+        return user
 
     def _serve_here(self, listening: list[socket.socket], url: str) -> None:
         """Serves pages in this process."""
@@ -119,23 +135,23 @@ class Command(NetmodesCommand):
                 signal.signal(signal.SIGHUP, server.handle_exit)
             server.run(sockets=listening)
 
-    def _serve_apart(self, listening: list[socket.socket], url: str) -> None:
+    def _serve_apart(self, listening: list[socket.socket], url: str, user: WebUser) -> None:
         """Runs the lab here, and serves pages in a process of an ordinary user."""
         import uvloop
 
         from dashboard.management.pages.lab_and_pages import run_lab_and_pages
         from dashboard.management.pages.starter import StarterError
-        from dashboard.management.pages.web_process import WebProcess, WebProcessError, find_user
+        from dashboard.management.pages.web_process import WebProcess, WebProcessError
 
         folder = configuration.data_dir()
         try:
-            with closing(WebProcess(listening, find_user(folder), self.say)) as web:
+            with closing(WebProcess(listening, user, self.say)) as web:
                 self.migrate()
                 with announced(url):
                     link = sign_in_line(public_address(url))
                     run = run_lab_and_pages(folder, web, self.say, lambda: self._print_link(url, link))
                     asyncio.run(run, loop_factory=uvloop.new_event_loop)
-        except (LookupError, StarterError, WebProcessError) as error:
+        except (StarterError, WebProcessError) as error:
             raise CommandError(str(error), returncode=FAILED) from None
 
     def _print_link(self, url: str, link: str) -> None:

@@ -6,6 +6,7 @@ and loads a filter of system calls.
 
 import ctypes
 import os
+import re
 import resource
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -22,9 +23,10 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 SMALL, TEMPORARY = "size=1m,mode=755", "size=256m,mode=1777"
 
-# Constants of mount(2), mount_setattr(2) and prctl(2).
+# Constants of mount(2) and prctl(2).
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 1 << 12, 1 << 14, 1 << 18
-_MNT_DETACH, _AT_RECURSIVE, _AT_FDCWD, _SYS_MOUNT_SETATTR = 2, 0x8000, -100, 442
+_MNT_DETACH = 2
+_ATTRIBUTES = {"ro": _RDONLY, "nosuid": _NOSUID, "nodev": _NODEV, "noexec": _NOEXEC}
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_CAP_AMBIENT, _AMBIENT_CLEAR = 47, 4
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -62,20 +64,22 @@ def _mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> 
     _call(f"mount {target}", _libc.mount, *words, ctypes.c_ulong(flags), os.fsencode(data) or None)
 
 
+def mounts_at_and_below(path: Path, mountinfo: bytes) -> dict[Path, int]:
+    """The mounts at and below ``path``, with their attributes (proc_pid_mountinfo(5)); outer ones first."""
+    found: dict[Path, int] = {}
+    for line in mountinfo.splitlines():
+        _, _, _, _, encoded, options, *_ = line.split(b" ")
+        point = Path(os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), encoded)))
+        if point.is_relative_to(path):
+            found[point] = sum(_ATTRIBUTES.get(option, 0) for option in options.decode().split(","))
+    return dict(sorted(found.items()))
+
+
 def _set_attributes(path: Path, attributes: int) -> None:
-    """Sets attributes of the mount at ``path`` and of those below it."""
-    changed = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
-    size = ctypes.c_size_t(ctypes.sizeof(changed))
-    _call(
-        f"mount_setattr {path}",
-        _libc.syscall,
-        ctypes.c_long(_SYS_MOUNT_SETATTR),
-        ctypes.c_int(_AT_FDCWD),
-        ctypes.c_char_p(os.fsencode(path)),
-        ctypes.c_uint(_AT_RECURSIVE),
-        ctypes.byref(changed),
-        size,
-    )
+    """Adds attributes to the mount at ``path`` and to those below it, one by one: mount_setattr(2) is missing before
+    Linux 5.12."""
+    for point, present in mounts_at_and_below(path, Path("/proc/self/mountinfo").read_bytes()).items():
+        _mount("none", point, "", _BIND | _REMOUNT | present | attributes)
 
 
 def _show(path: Path, attributes: int) -> None:
@@ -117,7 +121,7 @@ def make_root(sandbox: Sandbox) -> None:
     for path, kind, flags, options in (
         (Path("/"), "tmpfs", 0, SMALL),
         (Path("/tmp"), "tmpfs", _NOEXEC, TEMPORARY),  # noqa: S108 - a new one
-        (Path("/proc"), "proc", _NOEXEC, "hidepid=invisible"),
+        (Path("/proc"), "proc", _NOEXEC, "hidepid=2"),
     ):
         _make_folder(path, kind, flags | _NOSUID | _NODEV, options)
     shown = {path for path in (*map(Path, SYSTEM), *sandbox.read) if path.exists()}
@@ -195,3 +199,25 @@ def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
     require_readable(sandbox.check, sandbox.hint)
     replace_environment(environment)
     os.umask(0o077)
+
+
+def find_refusal(user: WebUser) -> str:
+    """Why this machine cannot confine a process, tried in a fork of this one; empty if it can. AppArmor, for example,
+    may refuse mounts in a container, and the root of chroot(2) or of an initramfs cannot be replaced."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.unshare(os.CLONE_NEWPID)
+            confine(Sandbox(user, frozenset(), (), Path("/run"), Path("/"), (), ""), {})
+            status = 0
+        except (RefusedError, OSError) as error:
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        reason = answer.read().decode(errors="replace")
+    _, status = os.waitpid(pid, 0)
+    return (reason or "it ended early") if status else ""

@@ -1,9 +1,10 @@
 """The files that the web process sees: the code, the Python that runs it, and the database."""
 
+import os
 import shlex
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import chown
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from django.conf import settings
 
 from dashboard import configuration
 from dashboard.core.operations.web_user import WebUser
-from dashboard.management.pages.sandbox import Sandbox
+from dashboard.management.pages.sandbox import RefusedError, Sandbox
 
 #: Folders beside the code that pages are made from. A wheel has them inside the package.
 FOLDERS = ("templates", "static", "locale", "docs")
 #: The addresses of name servers, for sign-ins with OpenID Connect; systemd-resolved keeps the file below /run.
 RESOLVER = Path("/etc/resolv.conf")
+#: Variables that name certificates of authorities, for the same sign-ins; a folder may be a list of folders.
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def database_paths() -> tuple[Path, ...]:
@@ -76,22 +79,54 @@ def python_paths() -> set[Path]:
     return paths
 
 
+def certificate_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that name certificates, with absolute paths: the web process has another current folder."""
+    return {
+        name: os.pathsep.join(str(Path(path).absolute()) for path in variables[name].split(os.pathsep) if path)
+        for name in CERTIFICATES
+        if variables.get(name)
+    }
+
+
+def certificate_paths() -> set[Path]:
+    """What these variables name."""
+    named = certificate_variables(os.environ).values()
+    return {Path(path) for value in named for path in value.split(os.pathsep)}
+
+
+def with_targets(paths: set[Path]) -> set[Path]:
+    """The paths, and for symbolic links what they lead to."""
+    links = {link.parent / link.readlink() for path in paths for link in symlinks(path)}
+    return {Path(os.path.normpath(path.absolute())) for path in paths | links} | {path.resolve() for path in paths}
+
+
+def make_workshops_folder(path: Path) -> None:
+    """Makes the folder for workshops of the user's own, unless it is there: one that is made later would not be shown.
+    Raises RefusedError."""
+    if path.exists():
+        return
+    if path.is_symlink():
+        target = path.readlink()
+        raise RefusedError(f"{path} leads to {target}, which does not exist. Make that folder, or remove the link")
+    path.mkdir()
+    path.chmod(0o755)  # the service has a umask of 077
+
+
 def web_sandbox(user: WebUser) -> Sandbox:
-    """What the web process may see."""
+    """What the web process may see. Raises RefusedError."""
     data = configuration.data_dir()
     own = data / "workshops"
-    if not own.exists():  # a folder that is made later is not shown
-        own.mkdir()
-        own.chmod(0o755)  # the service has a umask of 077
+    make_workshops_folder(own)
     code = code_folders()
     links = symlinks(Path(settings.DATABASES["default"]["NAME"]))
-    read = {*code, *python_paths(), data / "static", own, *links, *symlinks(RESOLVER), RESOLVER.resolve()}
+    shown = {*code, *python_paths(), data / "static", own, RESOLVER, *certificate_paths()}
     if sys.pycache_prefix:
-        read.add(Path(sys.pycache_prefix).absolute())
+        shown.add(Path(sys.pycache_prefix))
+    read = with_targets(shown).union(links)
     template = configuration.BASE / "templates" / "base.html"
     return Sandbox(
         user,
-        read=frozenset(read),
+        read=frozenset(read - set(database_paths())),
         write=database_paths(),
         cover=data,
         folder=code[0].parent,

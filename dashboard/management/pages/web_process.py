@@ -29,7 +29,7 @@ from dashboard.management.pages import page_server
 from dashboard.management.pages.output_relay import OutputRelay
 from dashboard.management.pages.sandbox import RefusedError, confine
 from dashboard.management.pages.starter import ForkRefusedError, Starter, StarterError
-from dashboard.management.pages.visible_files import DatabaseFiles, web_sandbox
+from dashboard.management.pages.visible_files import DatabaseFiles, certificate_variables, web_sandbox
 from dashboard.web.http.server.connection_limits import raise_descriptor_limit
 
 #: The exit status of a process that could not be confined; the reason is on standard error.
@@ -38,15 +38,14 @@ REFUSED = 71
 STOP_S = 8.0
 #: Seconds until it is started again; doubled after each start that failed.
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
+#: How it reaches the server of a sign-in with OpenID Connect, as the libraries ``requests`` and ``ssl`` read it.
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 #: Variables that it gets; none names an engine.
 PASSED = ("NETMODES_", "LC_", "PYTHON")
 PASSED_NAMES = frozenset(
     {"LANG", "LANGUAGE", "TZ", "PATH", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
-    # For sign-ins with OpenID Connect.
-    | {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"}
+    | {spelling(name) for name in PROXIES for spelling in (str.upper, str.lower)}
 )
-#: Bit of CapEff in /proc/self/status (capabilities(7)).
-CAP_SYS_ADMIN = 21
 
 
 class WebProcessError(Exception):
@@ -58,29 +57,20 @@ class NotNowError(WebProcessError):
 
 
 def is_apart() -> bool:
-    """Whether pages are served by a process of their own: root has started a lab with a database file, and may make
-    namespaces."""
+    """Whether pages are served by a process of their own: root has started a lab with a database file."""
     database = settings.DATABASES["default"]["ENGINE"]
-    own = database == "django.db.backends.sqlite3"
-    return own and os.geteuid() == 0 and may_make_namespaces(Path("/proc/self/status").read_text(encoding="utf-8"))
-
-
-def may_make_namespaces(status: str) -> bool:
-    """Whether a process with this status has CAP_SYS_ADMIN, which root of a container often does not have."""
-    fields = dict(line.split(":", 1) for line in status.splitlines())
-    return bool(int(fields["CapEff"], 16) >> CAP_SYS_ADMIN & 1)
+    return database == "django.db.backends.sqlite3" and os.geteuid() == 0
 
 
 def find_user(folder: Path) -> WebUser:
     """The user of the process. Raises LookupError."""
     found = folder.stat()
-    try:
-        entry = pwd.getpwnam(web_user.ACCOUNT)
-        account = WebUser(entry.pw_uid, entry.pw_gid)
-    except KeyError:
-        account = None
-    taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
-    return web_user.choose_web_user(WebUser(found.st_uid, found.st_gid), account, taken)
+    accounts = pwd.getpwall()
+    # A folder may belong to any group: an owner with an account has that account's.
+    group = next((entry.pw_gid for entry in accounts if entry.pw_uid == found.st_uid), found.st_gid)
+    named = (WebUser(entry.pw_uid, entry.pw_gid) for entry in accounts if entry.pw_name == web_user.ACCOUNT)
+    taken = {entry.pw_uid for entry in accounts} | {entry.gr_gid for entry in grp.getgrall()}
+    return web_user.choose_web_user(WebUser(found.st_uid, group), next(named, None), taken)
 
 
 def environment() -> dict[str, str]:
@@ -93,6 +83,7 @@ def environment() -> dict[str, str]:
     for name in [name for name in passed if name.endswith("_FILE")]:
         passed[name.removesuffix("_FILE")] = configuration.value(name.removesuffix("_FILE"))
         del passed[name]
+    passed |= certificate_variables(os.environ)
     passed["NETMODES_SECRET_KEY"] = settings.SECRET_KEY
     passed["NETMODES_DATA_DIR"] = str(configuration.data_dir())
     return passed

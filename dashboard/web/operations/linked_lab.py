@@ -1,11 +1,13 @@
 """The lab that has started this web process, over the socket to it (``lab.remote.link``)."""
 
+from __future__ import annotations
+
 import asyncio
 import itertools
 import logging
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any
 
 from dashboard.core.operations.deployment import LabFacts
@@ -133,7 +135,7 @@ class LinkedLab:
             reply = await replies.get()
             if isinstance(reply, Output):
                 streams = True
-                return self._output(number, replies)
+                return LinkedOutput(replies, lambda is_done: self._forget(number, is_done=is_done))
             is_done = True
             if reply.refused:
                 raise rpc.decode_error(reply.text)
@@ -142,21 +144,49 @@ class LinkedLab:
             if not streams:
                 self._forget(number, is_done=is_done)
 
-    async def _output(self, number: int, replies: asyncio.Queue[Output | Result]) -> AsyncGenerator[str]:
-        is_done = False
-        try:
-            while isinstance(reply := await replies.get(), Output):
-                yield reply.text
-            is_done = True
-            if reply.refused:
-                yield f"\n[{rpc.decode_error(reply.text)}]\n"
-        finally:
-            self._forget(number, is_done=is_done)
-
     def _forget(self, number: int, *, is_done: bool) -> None:
         del self._replies[number]
         if not is_done:
             self._send(Cancel(number))
+
+
+class LinkedOutput:
+    """The output of a call. ``forget`` is called once, with whether the call has ended: at the end, or by ``aclose``.
+    It is no generator: ``aclose`` of one that was never read runs none of its code."""
+
+    def __init__(self, replies: asyncio.Queue[Output | Result], forget: Callable[[bool], None]) -> None:
+        self._replies = replies
+        self._forget = forget
+        self._is_closed = False
+
+    def __aiter__(self) -> LinkedOutput:
+        """Itself."""
+        return self
+
+    async def __anext__(self) -> str:
+        """The next piece."""
+        if self._is_closed:
+            raise StopAsyncIteration
+        try:
+            reply = await self._replies.get()
+        except asyncio.CancelledError:
+            self._close(is_done=False)
+            raise
+        if isinstance(reply, Output):
+            return reply.text
+        self._close(is_done=True)
+        if reply.refused:
+            return f"\n[{rpc.decode_error(reply.text)}]\n"
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Ends the call if it still runs."""
+        self._close(is_done=False)
+
+    def _close(self, *, is_done: bool) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._forget(is_done)
 
 
 class LinkedTerminals(TerminalCalls):

@@ -16,6 +16,8 @@ ROOT, ALICE, ACCOUNT = WebUser(0, 0), WebUser(1000, 1000), WebUser(990, 980)
         (ROOT, ACCOUNT, set(), ACCOUNT),
         (ROOT, None, {0, 1000}, WebUser(65521, 65521)),
         (ROOT, ROOT, {0}, WebUser(65521, 65521)),
+        (WebUser(1000, 0), ACCOUNT, {0, 1000}, ACCOUNT),
+        (WebUser(1000, 0), WebUser(990, 0), {0, 990, 1000}, WebUser(65521, 65521)),
         (ROOT, None, {65521, 65522}, WebUser(65523, 65523)),
     ],
 )

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ from pathlib import Path
 from dashboard.core.operations.web_user import WebUser
 from dashboard.management.pages.sandbox import RefusedError, Sandbox, confine
 given = json.loads(sys.argv[1])
+for point in given.get("mounts", ()):
+    os.unshare(os.CLONE_NEWNS)
+    os.system(f"mount --make-rprivate / && mount -t tmpfs none '{point}' && install -m 666 /dev/null '{point}/shown'")
 paths = {name: [Path(path) for path in given[name]] for name in ("read", "write", "check")}
 user, cover, folder = WebUser(given["uid"], given["uid"]), Path(given["cover"]), Path(given["folder"])
 seen = frozenset(paths["read"]), tuple(paths["write"]), cover, folder
@@ -116,13 +120,25 @@ def run(tmp_path: Path, **changed: Any) -> subprocess.CompletedProcess[str]:
         listening.bind("")  # the kernel chooses an abstract name
         listening.listen()
         name = listening.getsockname().decode().removeprefix("\0")
-        probe = [python, "-I", "-S", "-c", PROBE, str(code / "shown"), str(tmp_path / "hidden"), str(data), name]
+        probe = [
+            python,
+            "-I",
+            "-S",
+            "-c",
+            PROBE,
+            changed.pop("shown", str(code / "shown")),
+            str(tmp_path / "hidden"),
+            str(data),
+            name,
+        ]
         return execute(CONFINED, json.dumps(sandbox | changed), *probe)
 
 
-def execute(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def execute(
+    program: str, *arguments: str, prefix: Sequence[str] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a program of this file that imports ``dashboard``."""
-    command = [sys.executable, "-c", program, *arguments]
+    command = [*prefix, sys.executable, "-c", program, *arguments]
     environment = os.environ | {"PYTHONPATH": str(configuration.BASE)} | variables
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
 
@@ -178,6 +194,42 @@ def test_code_below_closed_folders_is_readable_wherever_the_data_folder_is(tmp_p
     assert json.loads(done.stdout)["data"] == ["closed", "netmodes.db"]
     done = run(tmp_path, read=read, check=[str(closed / "key")])
     assert done.returncode == 1
+
+
+def test_mounts_below_what_is_shown_are_read_only_too(tmp_path: Path) -> None:
+    point = tmp_path / "code" / "a disk"
+    point.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(point)
+    done = run(tmp_path, mounts=[str(point)], shown=str(point / "shown"))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["shown"], found["written"]) == ("", "Read-only file system")
+
+
+def test_mounts_are_read_with_their_attributes() -> None:
+    lines = rb"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/a rw
+30 22 8:2 / /srv/a\040disk/b ro,nosuid,nodev,noexec,relatime - ext4 /dev/b rw
+29 22 8:3 / /srv/a\040disk rw,nodev - ext4 /dev/c rw
+31 22 8:4 / /srv/a\040disk2 rw - ext4 /dev/d rw
+"""
+    found = sandbox.mounts_at_and_below(Path("/srv/a disk"), lines.strip())
+    assert list(found.items()) == [(Path("/srv/a disk"), 4), (Path("/srv/a disk/b"), 1 | 2 | 4 | 8)]
+
+
+@pytest.mark.parametrize(
+    ("without", "refusal"), [("", ""), ("sys_admin", "[Errno 1] Operation not permitted"), ("setuid", "not permitted")]
+)
+def test_it_is_tried_whether_a_machine_can_confine_a_process(without: str, refusal: str) -> None:
+    before = Path("/proc/self/mountinfo").read_text()
+    program = "from dashboard.management.pages.sandbox import find_refusal, WebUser\n"
+    program += f"print(find_refusal(WebUser({UID}, {UID})))"
+    fewer = ["setpriv", f"--bounding-set=-{without}", f"--inh-caps=-{without}", "--"] if without else []
+    done = execute(program, prefix=fewer)
+    assert done.stderr == ""
+    assert refusal in done.stdout
+    assert bool(done.stdout.strip()) == bool(refusal)
+    assert Path("/proc/self/mountinfo").read_text() == before
 
 
 def test_nothing_of_it_stays_on_the_machine(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from dashboard import configuration
 from dashboard.core.operations.web_user import WebUser
+from dashboard.management.pages.sandbox import RefusedError
 from dashboard.management.pages.visible_files import DatabaseFiles, database_paths, symlinks, web_sandbox
 
 USER = WebUser(65530, 65530)
@@ -93,6 +94,29 @@ def test_the_folder_of_workshops_is_readable_whatever_the_umask_is(
 
 
 @pytest.mark.engine
+def test_what_symbolic_links_lead_to_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "disk" / "workshops").mkdir(parents=True)
+    (tmp_path / "short").symlink_to("disk")
+    (data / "workshops").symlink_to("../short/workshops")
+    (tmp_path / "authority.pem").touch()
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(data))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    read = web_sandbox(USER).read
+    shown = ("data/workshops", "short/workshops", "disk/workshops", "authority.pem")
+    assert {tmp_path / name for name in shown} <= read
+
+
+@pytest.mark.engine
+def test_a_link_that_leads_nowhere_is_refused_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path))
+    (tmp_path / "workshops").symlink_to("/nowhere/workshops")
+    with pytest.raises(RefusedError, match="/nowhere/workshops, which does not exist"):
+        web_sandbox(USER)
+
+
+@pytest.mark.engine
 def test_a_checkout_is_shown_without_its_data_folder_and_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,3 +128,32 @@ def test_a_checkout_is_shown_without_its_data_folder_and_history(
     assert Path(sys.prefix) in sandbox.read
     assert sandbox.write == tuple(Path(f"{tmp_path}/netmodes.db{suffix}") for suffix in ("", "-wal", "-shm"))
     assert all(str(base / name) in sandbox.hint for name in ("dashboard", "templates"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("netmodes.db", "{here}/netmodes.db"),
+        ("/data/netmodes.db", "/data/netmodes.db"),
+        (":memory:", ":memory:"),
+        ("file:memory?mode=memory", "file:memory?mode=memory"),
+    ],
+)
+def test_the_path_of_a_database_does_not_depend_on_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert configuration.absolute_database(name) == expected.format(here=tmp_path)
+
+
+def test_settings_hold_the_absolute_path_of_a_database(tmp_path: Path) -> None:
+    program = "from django.conf import settings; print(settings.DATABASES['default']['NAME'])"
+    variables = {
+        "DATABASE_URL": "sqlite:///own.db",
+        "NETMODES_DATA_DIR": str(tmp_path),
+        "PYTHONPATH": str(configuration.BASE),
+    }
+    environment = os.environ | variables | {"DJANGO_SETTINGS_MODULE": "dashboard.settings"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(tmp_path / "own.db")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -41,15 +42,17 @@ def test_a_folder_of_root_leads_to_a_user_without_an_account(tmp_path: Path) -> 
     assert web_process.find_user(tmp_path).uid in FREE_IDS
     os.chown(tmp_path, 1234, 1235)
     assert web_process.find_user(tmp_path) == WebUser(1234, 1235)
+    os.chown(tmp_path, 1234, 0)
+    assert web_process.find_user(tmp_path).uid in FREE_IDS, "the group is not root's"
+    entry = pwd.getpwnam("nobody")
+    os.chown(tmp_path, entry.pw_uid, 0)
+    assert web_process.find_user(tmp_path) == WebUser(entry.pw_uid, entry.pw_gid)
 
 
 @pytest.mark.engine
 def test_only_root_with_a_database_file_serves_pages_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
     assert web_process.is_apart()
-    monkeypatch.setattr(web_process, "may_make_namespaces", lambda _status: False)
-    assert not web_process.is_apart(), "root of a container without CAP_SYS_ADMIN"
-    monkeypatch.setattr(web_process, "may_make_namespaces", lambda _status: True)
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     assert not web_process.is_apart()
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
@@ -57,9 +60,23 @@ def test_only_root_with_a_database_file_serves_pages_apart(monkeypatch: pytest.M
     assert not web_process.is_apart()
 
 
-@pytest.mark.parametrize(("capabilities", "may"), [("000001ffffffffff", True), ("00000000a80425fb", False)])
-def test_cap_sys_admin_makes_namespaces(capabilities: str, *, may: bool) -> None:
-    assert web_process.may_make_namespaces(f"Name:\tpython\nCapEff:\t{capabilities}\n") == may
+def test_sign_ins_elsewhere_have_proxies_and_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "no_proxy": "localhost",
+        "all_proxy": "http://other.example",
+        "SSL_CERT_FILE": "authority.pem",
+        "REQUESTS_CA_BUNDLE": "/etc/authorities.pem",
+        "SSL_CERT_DIR": "one:/two",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    passed = web_process.environment()
+    assert {name: passed.get(name) for name in given} == given | {
+        "SSL_CERT_FILE": f"{tmp_path}/authority.pem",
+        "SSL_CERT_DIR": f"{tmp_path}/one:/two",
+    }
 
 
 class FakeStarter:

@@ -109,6 +109,34 @@ async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
     assert linked.lab._replies == {}
 
 
+@pytest.mark.parametrize("read", [0, 1])
+async def test_output_that_is_closed_early_ends_the_command(
+    linked: Linked, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(_lab: Lab, _experiment: str, _column: str, _command: str, _name: str = "") -> Any:
+        async def pieces() -> AsyncIterator[str]:
+            try:
+                yield "a piece"
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        return pieces()
+
+    inspect = remote_call(actions.inspect)
+    monkeypatch.setitem(rpc.REMOTE_CALLS, inspect.name, _replaced(inspect, endless))
+    output = await linked.lab.call(inspect, "", "abc", "machine", "hosts")
+    for _ in range(read):
+        assert await anext(output) == "a piece"
+    await output.aclose()
+    await output.aclose()
+    assert linked.lab._replies == {}
+    assert [text async for text in output] == []
+    await asyncio.wait_for(ended.wait(), 5)
+
+
 async def test_a_caller_that_no_longer_waits_ends_its_call(linked: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
     started, ended = asyncio.Event(), asyncio.Event()
 
