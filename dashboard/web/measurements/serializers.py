@@ -51,7 +51,7 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
 
 
 def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
-    """Runs for a list of links; ``verdict_line`` is the headline, or the reason why there is none."""
+    """Runs for a list of links; ``verdict_line`` is the headline, or the reason why it is missing."""
     return [
         {**describe_run(row), "url": scope.measurement(row.pk), "verdict_line": row.headline or row.stop_reason}
         for row in rows
