@@ -87,7 +87,7 @@ class GroupAccessMiddleware:
 
 
 def group_filter(session: str, user: Any) -> dict[str, str]:
-    """The filter for a list of the API: runs of the server's own engine, or those of the groups of one ``session`` of
+    """The filter for a list of the API: runs outside sessions, or those of the groups of one ``session`` of
     this user. Http404 for a session of somebody else. Queries the database."""
     if not session:
         return {"group": ""}

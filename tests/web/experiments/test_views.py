@@ -13,7 +13,7 @@ from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, ModeReport, Phase
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.remote.experiment_calls import LaunchOptions
+from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.operations import health
@@ -92,7 +92,7 @@ async def test_the_start_page_works_without_a_lab(me: Person) -> None:
 async def test_the_start_page_hides_experiments_of_training_sessions(me: Person) -> None:
     make = database_sync_to_async(experiment_store.create_experiment)
     await make(make_spec("host", title="Ours"))
-    await make(make_spec("host", title="Of a class"), host="abc")
+    await make(make_spec("host", title="Of a class"), host="abc", group="session-1")
     text = (await http("GET", "/", who=me)).text
     assert "Ours" in text
     assert "Of a class" not in text
@@ -291,10 +291,10 @@ async def test_a_preset_that_cannot_show_its_difference_states_why(
 ) -> None:
     modes = (ModeReport("host", True), ModeReport("bridge", False, "The Engine has no bridge network."))
 
-    async def launch_options(*_args: object) -> LaunchOptions:
-        return LaunchOptions(modes, (), 8080)
+    async def answer_call(_host: str, call: object, *_args: object) -> object:
+        return LaunchOptions(modes, (), 8080) if call is launch_options else ()
 
-    monkeypatch.setattr(service, "ask", launch_options)
+    monkeypatch.setattr(service, "ask_of", answer_call)
     page = (await http("GET", "/", who=me)).text
     assert page.count("bridge: The Engine has no bridge network.") == 1
     assert 'name="preset"' not in page
