@@ -1,7 +1,7 @@
 """The disk of a private host: a sparse file with a file system of limited size, which only the host mounts.
 
-Where this machine refuses loop devices, hosts write into their folder, without a limit. All functions block. Sources:
-mkfs.ext4(8), loop(4), mount(8)."""
+Where this machine refuses loop devices (``probe``), hosts write into their folder, without a limit. All functions
+block. Sources: mkfs.ext4(8), loop(4), mount(8)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DETACH_S = 10.0
 
 
 class DiskError(OSError):
-    """A disk cannot be made or mounted."""
+    """A program refused to make or to mount a disk."""
 
 
 def size_mb() -> int:
@@ -49,10 +49,17 @@ def size_mb() -> int:
 def refusal(folder: Path) -> str:
     """Why the disks of hosts below this folder are not limited; empty if they are."""
     try:
-        if not size_mb():
-            return f"{VARIABLE} is 0"
+        return probe(folder) if size_mb() else f"{VARIABLE} is 0"
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def probe(folder: Path) -> str:
+    """Why this machine refuses disks below this folder; empty if it permits them. Raises OSError if that cannot be
+    found out: the folder is full, or a program does not end."""
+    try:
         _probe(folder)
-    except (DiskError, ValueError) as error:
+    except DiskError as error:
         return str(error)
     return ""
 
@@ -73,7 +80,9 @@ def _run(*command: str) -> None:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, timeout=TIMEOUT_S, env=environment
         )
-    except (OSError, subprocess.SubprocessError) as error:
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{command[0]} did not end within {TIMEOUT_S:g} s") from error
+    except OSError as error:
         raise DiskError(str(error)) from error
     if done.returncode:
         # The message of mount(8) without "mount: FOLDER: ".
@@ -82,7 +91,7 @@ def _run(*command: str) -> None:
 
 
 def make(data: Path, image: Path, megabytes: int) -> None:
-    """Moves the content of ``data`` to a new disk. Raises DiskError."""
+    """Moves the content of ``data`` to a new disk. Raises OSError."""
     with image.open("xb") as file:
         image.chmod(0o600)
         file.truncate(megabytes << 20)

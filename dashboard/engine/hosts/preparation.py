@@ -5,6 +5,7 @@ All functions block."""
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from dashboard.engine.hosts.syscall_filter import Scope
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
 
+log = logging.getLogger(__name__)
 #: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
 RUN = Path("/run/netmodes")
 #: The address of a host on a LAN of its own.
@@ -39,7 +41,8 @@ def prepare(
     is_limited: bool = True,
 ) -> None:
     """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine;
-    ``is_limited``: its disk has a limit, if this machine permits that; the others as for ``private_host.start``."""
+    ``is_limited``: its disk has a limit, unless the setting is 0 or this machine refuses disks; the others as for
+    ``private_host.start``. Raises OSError if that cannot be found out, and ValueError if the setting is wrong."""
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
@@ -71,8 +74,11 @@ def prepare(
         host.data.mkdir(mode=0o711, exist_ok=True)
         id_ranges.shift(host.data, 0, host.owner)
         os.chown(run, host.owner, host.owner)
-        if is_limited and not disk.refusal(folder.parent.parent):
-            disk.make(host.data, host.disk, disk.size_mb())
+        if is_limited and (megabytes := disk.size_mb()):
+            if refusal := disk.probe(folder.parent.parent):
+                log.warning("the disk of the private host %s has no limit: %s", host.id, refusal)
+            else:
+                disk.make(host.data, host.disk, megabytes)
 
 
 def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard import configuration
+from dashboard.engine.hosts import disk
 from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime, suitable_runtime, user_namespace_refusal
 
 TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
@@ -85,7 +86,13 @@ def missing_requirement(root: Path | None = None, setup: str = "", runtime: str 
         used = Runtime(runtime) if runtime else suitable_runtime(setup, options)
     except ValueError as error:
         return str(error)
-    return user_namespace_refusal() if used is Runtime.USER_NAMESPACE else ""
+    if used is not Runtime.USER_NAMESPACE:
+        return ""
+    try:
+        disk.size_mb()
+    except ValueError as error:
+        return str(error)
+    return user_namespace_refusal()
 
 
 def _lacks(tool: str, root: Path | None = None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import stat
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from dashboard.engine.hosts import disk
 from dashboard.engine.hosts.cleanup import is_running, start_ticks
 
+log = logging.getLogger(__name__)
 RECORD = "host.json"
 
 
@@ -179,8 +181,13 @@ def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:
-    """The containers that ran when the engine ended, from its files on disk, in the order of their start."""
-    return disk.on_disk(host.disk, host.data, lambda: _read_left_running(host))
+    """The containers that ran when the engine ended, from its files on disk, in the order of their start; none if its
+    disk cannot be read."""
+    try:
+        return disk.on_disk(host.disk, host.data, lambda: _read_left_running(host))
+    except OSError as error:
+        log.warning("the disk of the private host %s cannot be read: %s", host.id, error)
+        return ()
 
 
 def _read_left_running(host: PrivateHost) -> tuple[str, ...]:
@@ -206,7 +213,10 @@ def last_message(host: PrivateHost) -> str:
 
     lines = read(host.log)
     if host.owner and not host.is_running():
-        lines = disk.on_disk(host.disk, host.data, lambda: read(host.data / host.log.name)) or lines
+        try:
+            lines = disk.on_disk(host.disk, host.data, lambda: read(host.data / host.log.name)) or lines
+        except OSError as error:
+            log.warning("the disk of the private host %s cannot be read: %s", host.id, error)
     return f"Its last message: {lines[-1][:500]}" if lines else "It printed nothing."
 
 

@@ -58,7 +58,8 @@ outside)
     # In this mount namespace only, so that it disappears with the host (disk.py).
     if [ -e "$folder/disk" ]; then
         mount -t ext4 -o loop,noinit_itable "$folder/disk" "$folder/data"
-        [ ! -d "$folder/data/lost+found" ] || rmdir "$folder/data/lost+found"
+        # Root of the host may have put something into it.
+        rmdir "$folder/data/lost+found" 2> /dev/null || :
         chown "$base:$base" "$folder/data"
         chmod 0711 "$folder/data"
     fi

@@ -88,7 +88,18 @@ def test_a_machine_without_loop_devices_is_reported(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("value", ["many", "-1", "12", "²"])
+def test_a_program_that_does_not_end_is_no_refusal_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk._probe.cache_clear()
+    monkeypatch.setattr(disk, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(disk, "MAKE", ("sh", "-c", "read line < /dev/zero"))
+    with pytest.raises(TimeoutError, match=r"sh did not end within 0\.01 s"):
+        disk.probe(tmp_path)
+    assert "did not end" in disk.refusal(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "12", "4G", "²"])
 def test_a_size_that_is_none_is_reported(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(disk.VARIABLE, value)
     assert "use a number of MB, at least 256, or 0 for no limit" in disk.refusal(tmp_path)
@@ -132,7 +143,8 @@ def test_nothing_remains_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_host_keeps_its_files_when_its_engine_starts_again(tmp_path: Path) -> None:
     host = asyncio.run(private_host.start(tmp_path))
     try:
-        inside(host, 'echo x > "$1/kept"', str(host.data))
+        script = 'echo x > "$1/kept" && mkdir "$1/lost+found" && echo y > "$1/lost+found/file"'
+        assert inside(host, script, str(host.data)).returncode == 0
         os.kill(host.pid, 9)
         until(lambda: not host.is_running(), 10)
         again = asyncio.run(private_host.start_again(host))

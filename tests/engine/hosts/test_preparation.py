@@ -50,3 +50,24 @@ def test_the_data_of_a_host_in_a_user_namespace_are_on_a_disk_of_limited_size(
     assert list(host.data.iterdir()) == []
     preparation.prepare(replace(host, folder=host.folder.with_name("def"), id="def"), None, {}, "", None)
     assert not host.folder.with_name("def").joinpath(disk.NAME).exists(), "root of a privileged host could mount others"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_disk_has_no_limit_only_if_the_machine_refuses_disks(
+    host: PrivateHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = replace(host, owner=524288)
+    monkeypatch.setattr(disk, "probe", lambda _folder: "no loop devices")
+    preparation.prepare(host, None, {}, "", None)
+    assert not host.disk.exists()
+    assert caplog.messages == ["the disk of the private host abc has no limit: no loop devices"]
+
+    def fail(_folder: Path) -> str:
+        raise TimeoutError("mount did not end within 60 s")
+
+    monkeypatch.setattr(disk, "probe", fail)
+    with pytest.raises(TimeoutError):
+        preparation.prepare(replace(host, folder=host.folder.with_name("def"), id="def"), None, {}, "", None)
+    monkeypatch.setenv(disk.VARIABLE, "4G")
+    with pytest.raises(ValueError, match="use a number of MB"):
+        preparation.prepare(replace(host, folder=host.folder.with_name("ghi"), id="ghi"), None, {}, "", None)

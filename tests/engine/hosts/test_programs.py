@@ -133,3 +133,17 @@ def test_options_of_the_setting_reach_the_engine_and_those_of_the_caller_prevail
         asyncio.run(private_host.stop(host))
     assert (options["icc"], options["userland-proxy"]) == (False, True)
     assert json.loads(bridge)["com.docker.network.bridge.enable_icc"] == "false"
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_wrong_size_of_the_disks_is_refused_before_anything_is_created(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NETMODES_HOST_DISK_MB", "4G")
+    monkeypatch.setattr(programs, "user_namespace_refusal", lambda: "")
+    problem = "NETMODES_HOST_DISK_MB is 4G: use a number of MB, at least 256, or 0 for no limit."
+    assert programs.missing_requirement(runtime="user-namespace") == problem
+    assert programs.missing_requirement(runtime="privileged") == "", "its disk has no limit"
+    with pytest.raises(PrivateHostError, match="NETMODES_HOST_DISK_MB is 4G"):
+        asyncio.run(private_host.start(tmp_path, "abc", runtime="user-namespace"))
+    assert not (tmp_path / "hosts").exists()

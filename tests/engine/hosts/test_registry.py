@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import start_ticks
@@ -70,3 +73,17 @@ def test_what_ran_when_the_engine_ended_is_read_in_its_order(tmp_path: Path) -> 
         (host.data / "containers" / name).mkdir(parents=True)
         (host.data / "containers" / name / "config.v2.json").write_text(text)
     assert records.left_running(host) == ("first", "second")
+
+
+def test_a_disk_that_cannot_be_mounted_is_logged_and_has_neither_containers_nor_messages(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = replace(host_in(tmp_path, "one", ticks=1), owner=524288)
+    host.disk.write_bytes(bytes(4096))
+    host.data.mkdir()
+    host.log.write_text("the script's message\n")
+    assert records.left_running(host) == ()
+    assert records.last_message(host) == "Its last message: the script's message"
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "the disk of the private host one cannot be read"
+    ] * 2
