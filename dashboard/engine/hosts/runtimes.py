@@ -7,6 +7,8 @@ host's namespaces, the host's cgroup, and a way to start a terminal (``shell``).
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from enum import StrEnum
@@ -95,20 +97,22 @@ class _RefusedError(Exception):
 
 
 def _probe(*command: str) -> subprocess.CompletedProcess[str]:
-    """The result of a command. Raises _RefusedError if it cannot be run."""
+    """The result of a command. Raises _RefusedError if it cannot be run, or does not end within PROBE_TIMEOUT_S; then
+    what it has started ends too: unshare(1) has a child that waits for it forever."""
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
+    pipe = subprocess.PIPE
     try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=PROBE_TIMEOUT_S,
-            env=environment,
-        )
+        with subprocess.Popen(
+            command, stdout=pipe, stderr=pipe, text=True, errors="replace", env=environment, process_group=0
+        ) as process:
+            try:
+                output, errors = process.communicate(timeout=PROBE_TIMEOUT_S)
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
     except (OSError, subprocess.SubprocessError) as error:
         raise _RefusedError(error) from error
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 @functools.cache

@@ -20,6 +20,8 @@ from dashboard.engine.hosts.runtimes import (
     suitable_runtime,
     user_namespace_refusal,
 )
+from dashboard.netns.processes import start_of
+from tests.support.polling import until
 
 #: A user namespace in which no other can be created (namespaces(7), user.max_user_namespaces).
 CLOSED = 'unshare --user --map-root-user --mount sh -c \'echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" "$@"\''
@@ -68,12 +70,22 @@ def test_a_successful_probe_is_kept_and_a_failed_one_repeated(monkeypatch: pytes
     results = [
         subprocess.CompletedProcess([], code, "", error) for code, error in ((1, "a\nno space\n"), (1, ""), (0, ""))
     ]
-    monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: results.pop(0))
+    monkeypatch.setattr(runtimes, "_probe", lambda *_command: results.pop(0))
     runtimes._create_user_namespace.cache_clear()
     assert "(no space)" in user_namespace_refusal()
     assert "(exit status 1)" in user_namespace_refusal()
     assert [user_namespace_refusal() for _ in range(3)] == ["", "", ""]
     assert results == []
+
+
+def test_a_probe_that_takes_too_long_ends_with_all_that_it_has_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(runtimes, "PROBE_TIMEOUT_S", 2.0)
+    started = tmp_path / "pid"
+    with pytest.raises(runtimes._RefusedError, match="timed out"):
+        runtimes._probe("/bin/sh", "-c", f"sleep 600 & echo $! > {started}; wait")
+    until(lambda: start_of(int(started.read_text())) is None)
 
 
 def test_the_refusal_of_a_machine_is_one_sentence_with_both_remedies() -> None:
@@ -112,6 +124,6 @@ def test_a_file_system_without_idmapped_mounts_is_reported_with_the_reason(ramfs
 
 def test_a_mount_command_that_ignores_the_option_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     done = subprocess.CompletedProcess([], 0, "0\n", "")
-    monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: done)
+    monkeypatch.setattr(runtimes, "_probe", lambda *_command: done)
     runtimes._mount_with_other_ids.cache_clear()
     assert "util-linux 2.39" in sharing_refusal(tmp_path)
