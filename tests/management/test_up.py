@@ -349,7 +349,7 @@ def test_a_machine_that_does_not_allow_the_sandbox_is_named(
     assert command._find_web_user() is not None
     monkeypatch.setattr(sandbox, "find_refusal", lambda _user: "mount /sys: Permission denied")
     assert command._find_web_user() is None
-    warning = "Root serves the pages: this machine does not allow a process with fewer rights "
+    warning = "Pages are served as root: this machine does not allow an unprivileged web process "
     assert capsys.readouterr().err == f"{warning}(mount /sys: Permission denied).\n"
 
 

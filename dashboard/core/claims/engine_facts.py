@@ -104,7 +104,7 @@ PODMAN = EngineCondition(kind=EngineKind.PODMAN)
 ROOTLESS_PODMAN = EngineCondition(kind=EngineKind.PODMAN, rootless=True)
 FIREWALLD = EngineCondition(firewalld=True)
 #: Why there is no statement about it.
-FIREWALLD_ZONE = "firewalld rejects what other machines send to programs of the machine: its zone does not admit it."
+FIREWALLD_ZONE = "firewalld's zone does not allow packets from other machines to programs on this machine."
 SLIRP4NETNS = EngineCondition(rootless_network="slirp4netns")
 #: Why there is no statement about them.
 SLIRP4NETNS_LOOPBACK = "A published port answers at 127.0.0.1 of RootlessKit's namespace only."

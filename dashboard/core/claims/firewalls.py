@@ -76,7 +76,7 @@ def judge_firewall(
                 return differs(reason, *observed.evidence)
         rules = [drop.rule for drop in observed.drops]
         if dropping and not any(dropping in rule for rule in rules):
-            return differs(f"No rule of {dropping} dropped a packet.", *observed.evidence)
+            return differs(f"No rule with {dropping} dropped a packet.", *observed.evidence)
         if matched is not None and any((count > 0) is not matched for _rule, count in observed.exchanges.packets):
             return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
         return holds(*observed.evidence)

@@ -18,9 +18,10 @@ HELP: tuple[Help, ...] = (
         "lans",
         _("LANs"),
         _(
-            "A LAN joins private hosts, each with its own Docker Engine, neighbours without Docker, and a router. An "
-            "experiment on one of its hosts has columns for the neighbour, for another host and for a container there, "
-            "and requests the service from each of them. A swarm of the hosts makes the mode overlay available."
+            "A LAN connects private hosts, each with its own Docker Engine, neighbours without Docker, and a router. "
+            "An experiment on one of its hosts has columns for the neighbour, for another host and for a container "
+            "there, and requests the service from each of them. If the hosts form a swarm, the mode overlay is "
+            "available."
         ),
         "docs/from-another-machine.md",
         "./netmodes lan list",
@@ -29,7 +30,7 @@ HELP: tuple[Help, ...] = (
         "create-lan",
         _("a new LAN"),
         _(
-            "Each private host is a Docker Engine in namespaces of its own and takes about 100 MB of memory. The hosts "
+            "Each private host runs a Docker Engine in its own namespaces and takes about 100 MB of memory. The hosts "
             "have the addresses 192.0.2.2 and so on, the neighbours 192.0.2.10 and so on."
         ),
         "docs/from-another-machine.md",

@@ -25,9 +25,9 @@ CALL_TIMED_OUT = "The lab on the Docker machine did not respond in time. Try aga
 CALL_LOST = "The connection to the lab on the Docker machine was interrupted. Try again in a moment."
 ENGINE_UNAVAILABLE = "No Docker Engine answers."
 NATS_EXAMPLE = "nats://web:secret@nats.example.org:4222"
-NATS_UNUSED = "A process with pages and lab does not use NATS. Choose --role web or --role lab, or remove NATS_URL."
+NATS_UNUSED = "Role all does not use NATS. Choose --role web or --role lab, or remove NATS_URL."
 REDIS_UNUSED = (
-    "Netmodes uses NATS in place of Redis. Remove REDIS_URL, and set NATS_URL for the roles web and lab, e.g. "
+    "Netmodes uses NATS instead of Redis. Remove REDIS_URL, and set NATS_URL for the roles web and lab, e.g. "
     f"{NATS_EXAMPLE}."
 )
 

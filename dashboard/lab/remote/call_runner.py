@@ -32,7 +32,7 @@ async def run_call(
         return terminal_call.encode_result(await terminal_call.function(supervisor.terminals, *values))
     call = rpc.REMOTE_CALLS.get(name)
     if call is None:
-        raise LabUnavailableError("The lab does not know this call. Update lab and pages to the same version.")
+        raise LabUnavailableError("The lab has no such call. Update lab and pages to the same version.")
     values = _decode(call, arguments)
     result = await call.function(await rpc.call_target(supervisor, call, host), *values)
     if not call.streams:

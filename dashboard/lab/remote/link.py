@@ -79,7 +79,7 @@ REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Facts | Output | Res
 
 
 class LinkBrokenError(Exception):
-    """The other process sent something that is no message."""
+    """The other process sent an invalid message."""
 
 
 class TooLongError(ValueError):

@@ -94,7 +94,7 @@ class LinkServer:
                 self._handle(link, request, on_ready)
                 await link.drain()
         except LinkBrokenError as error:
-            log.error("the web process sent what is no message (%s); its connection is closed", error)  # noqa: TRY400
+            log.error("the web process sent an invalid message (%s); its connection is closed", error)  # noqa: TRY400
         except ConnectionError:
             pass
         finally:

@@ -33,8 +33,8 @@ MAX_OUTPUT_BYTES = 20_000
 WAIT_S = 3.0
 POLL_S = 0.02
 NO_LAN = (
-    "Only a private host has a LAN and a firewall to change. Start Netmodes on one: see “Where it runs” in the "
-    "documentation of workshops."
+    "This command requires a private host, which has its own LAN and firewall. Start Netmodes on one: see “Where it "
+    "runs” in the documentation of workshops."
 )
 REMOTE_ENGINE = "The engine is not a process of this machine: run the command in a terminal there."
 

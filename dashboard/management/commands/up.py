@@ -119,7 +119,7 @@ class Command(NetmodesCommand):
         except LookupError as error:
             raise CommandError(str(error), returncode=FAILED) from None
         if reason := find_refusal(user):
-            self.say(f"Root serves the pages: this machine does not allow a process with fewer rights ({reason}).")
+            self.say(f"Pages are served as root: this machine does not allow an unprivileged web process ({reason}).")
             return None
         return user
 

@@ -56,7 +56,7 @@ class Starter:
         descriptor for what processes print."""
         connections.close_all()
         if threading.active_count() > 1:
-            raise StarterError("The web process cannot be started: the lab has threads already.")
+            raise StarterError("The web process cannot be started: the lab already has threads.")
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -107,7 +107,9 @@ def make_workshops_folder(path: Path) -> None:
         return
     if path.is_symlink():
         target = path.readlink()
-        raise RefusedError(f"{path} leads to {target}, which does not exist. Make that folder, or remove the link")
+        raise RefusedError(
+            f"{path} is a link to {target}, which does not exist. Create that folder, or remove the link"
+        )
     path.mkdir()
     path.chmod(0o755)  # the service has a umask of 077
 

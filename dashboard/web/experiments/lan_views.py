@@ -16,8 +16,8 @@ from dashboard.lab.remote import lan_calls
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 
-#: How soon the page is requested again while a LAN changes. A header instead of an element in the page: a reload is
-#: wanted only for as long as it shows something unfinished.
+#: Seconds until the page is requested again while a LAN changes. A response header instead of a meta element: only a
+#: page that shows unfinished work is reloaded.
 REFRESH_S = 2
 
 
@@ -32,7 +32,7 @@ class LaunchHost:
 
 
 async def load_lans() -> tuple[tuple[LanState, ...], str]:
-    """All LANs, and why they are unknown."""
+    """All LANs; if they cannot be read, the reason."""
     try:
         return await service.ask(lan_calls.lans), ""
     except LabUnavailableError as error:
@@ -70,13 +70,13 @@ async def listing(request: HttpRequest) -> HttpResponse:
 
 
 def _number(text: str) -> int:
-    """The number in a field; 0, which every limit refuses, for another text."""
+    """The number in a field; 0, which every limit refuses, if the text is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
 @require_POST
 async def create(request: HttpRequest) -> HttpResponse:
-    """Starts to create a LAN; a refused one comes back with what was typed."""
+    """Starts to create a LAN; if that is refused, shows the form again with its input."""
     typed = {name: request.POST.get(name, "").strip()[:40] for name in ("name", "hosts", "neighbours")}
     hosts, neighbours = _number(typed["hosts"]), _number(typed["neighbours"])
     try:
@@ -95,14 +95,16 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
     if away:
         return await _show(request, problem=away, status=503)
     if all(lan.name != name for lan in lans):
-        return await _show(request, problem=_("There is no LAN with this name."), status=404)
+        return await _show(request, problem=_("No LAN has this name. Choose one from the list."), status=404)
     try:
         if what == "remove":
             await service.ask(lan_calls.remove_lan, name)
         elif what in {"swarm", "leave"}:
             await service.ask(lan_calls.set_swarm, name, what == "swarm")
         else:
-            return await _show(request, problem=_("A LAN has no such command."), status=404)
+            return await _show(
+                request, problem=_("This command does not exist. Use the buttons on this page."), status=404
+            )
     except LabUnavailableError as error:
         return await _show(request, problem=str(error), status=503)
     return redirect("/lans/")

@@ -100,7 +100,7 @@ class LinkedLab:
             while self._link is not None and (reply := await self._link.receive()) is not None:
                 self._handle(reply)
         except LinkBrokenError:
-            log.exception("the lab sent what is no message")
+            log.exception("the lab sent an invalid message")
         self._on_lost()
 
     def _handle(self, reply: Reply) -> None:

@@ -69,7 +69,7 @@ async def test_a_program_that_fails_makes_the_claim_not_testable() -> None:
         (NONE, (DROP,), NO_CONNECTION, "-A ufw-user-input", ""),
         (NONE, (DROP,), answers(), "", "there was no response"),
         (OK, (), NO_CONNECTION, "", "the connection was accepted"),
-        (NONE, (DROP,), NO_CONNECTION, "-A DOCKER-USER", "No rule of -A DOCKER-USER dropped a packet."),
+        (NONE, (DROP,), NO_CONNECTION, "-A DOCKER-USER", "No rule with -A DOCKER-USER dropped a packet."),
     ],
 )
 def test_response_and_rule_decide(

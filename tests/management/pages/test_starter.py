@@ -158,7 +158,7 @@ try:
 except StarterError as error:
     print(error)
 """
-    assert execute(program).stdout == "The web process cannot be started: the lab has threads already.\n"
+    assert execute(program).stdout == "The web process cannot be started: the lab already has threads.\n"
 
 
 def test_other_descriptors_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:

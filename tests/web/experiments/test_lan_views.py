@@ -103,7 +103,7 @@ async def test_a_button_changes_the_lan(me: Person, lans: Lans, what: str, call:
 async def test_what_does_not_exist_is_refused_with_a_sentence(me: Person, lans: Lans) -> None:
     answer = await post("/lans/cellar/remove/", me)
     assert answer.status == 404
-    assert "There is no LAN with this name." in answer.text
+    assert "No LAN has this name." in answer.text
     answer = await post("/lans/office/paint/", me)
     assert answer.status == 404
     assert lans.calls == []

@@ -247,7 +247,7 @@ async def test_bytes_and_errors_of_terminals_arrive_and_a_waiting_call_delays_no
 async def test_invalid_calls_are_refused(server: RpcServer, remote: RemoteLab) -> None:
     await eventually(lambda: remote.facts.engine)
     for name, arguments, problem in (
-        ("lab.anything", "[]", "does not know this call"),
+        ("lab.anything", "[]", "has no such call"),
         ("experiment_calls.want_host", "[]", "arguments of experiment_calls.want_host are invalid"),
         ("terminals.write", "[1, 2, 3]", "arguments of terminals.write are invalid"),
     ):

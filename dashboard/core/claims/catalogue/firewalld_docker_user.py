@@ -19,8 +19,7 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="With firewalld, a rule in DOCKER-USER blocks a published port, which the default zone leaves open.",
     source="firewall-cmd(1); Docker documentation, “Integration with firewalld”",
-    exact="firewalld keeps its rules in tables of its own: a packet must be accepted there and in the chains of "
-    "iptables.",
+    exact="firewalld keeps its rules in its own tables: a packet must be accepted there and by the chains of iptables.",
     observe=observe_firewall(
         "dockerd", LINES, "firewall-cmd --list-all", Ask(NEIGHBOUR, "{machine}", 8146), setup="firewalld"
     ),
@@ -28,5 +27,5 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://{machine}:8146/  # on another machine"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"-I DOCKER-USER": "-I INPUT"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman starts no private host with firewalld."),),
+    otherwise=(Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),),
 )

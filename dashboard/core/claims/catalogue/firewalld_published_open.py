@@ -18,10 +18,10 @@ CLAIM = Claim(
     id="firewalld-published-open",
     topic=Topic.PUBLISHING,
     statement="firewalld, with a default zone that does not list the port, does not block a published port: other "
-    "machines reach it, and INPUT sees no packet of theirs.",
+    "machines reach it, and none of their packets pass through INPUT.",
     source="firewall-cmd(1); Docker documentation, “Integration with firewalld”",
-    exact="The Engine puts its bridges into the zone docker, which accepts everything. The packets are forwarded; the "
-    "default zone filters those for the machine itself.",
+    exact="The Engine adds its bridges to the zone docker, which accepts everything. The packets are forwarded; the "
+    "default zone filters packets for the machine itself.",
     observe=observe_firewall(
         "dockerd", LINES, "firewall-cmd --list-all", Ask(NEIGHBOUR, "{machine}", 8144), setup="firewalld"
     ),
@@ -29,5 +29,5 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://{machine}:8144/  # on another machine"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"-p 8144:80": "--network host -e NETMODES_PORT=8144"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman starts no private host with firewalld."),),
+    otherwise=(Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),),
 )

@@ -18,10 +18,10 @@ CLAIM = Claim(
     id="firewalld-stops-host-mode",
     topic=Topic.PUBLISHING,
     statement="firewalld, with a default zone that does not list the port, blocks the port of a container in host "
-    "mode: the packets pass INPUT.",
+    "mode: the packets pass through INPUT.",
     source="firewall-cmd(1); Docker documentation, “Integration with firewalld”",
-    exact="firewall-cmd --add-port opens it, as for any program of the machine. The rules of firewalld have no "
-    "counters: the first rule of INPUT only counts.",
+    exact="firewall-cmd --add-port opens it, as for any program on the machine. The rules of firewalld have no "
+    "counters, so this claim inserts a rule into INPUT that only counts.",
     observe=observe_firewall(
         "dockerd", LINES, "firewall-cmd --list-all", Ask(NEIGHBOUR, "{machine}", 8145), setup="firewalld"
     ),
@@ -29,5 +29,5 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://{machine}:8145/  # on another machine"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"--network host -e NETMODES_PORT=8145": "-p 8145:80"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman starts no private host with firewalld."),),
+    otherwise=(Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),),
 )

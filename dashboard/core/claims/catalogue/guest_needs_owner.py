@@ -34,5 +34,5 @@ CLAIM = Claim(
         "docker start guest",
     ),
     mutation={"--network container:{owner}": "--network bridge"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman starts the owner with a guest, which depends on it."),),
+    otherwise=(Expectation(PODMAN, not_testable="Podman starts the owner together with its guest."),),
 )

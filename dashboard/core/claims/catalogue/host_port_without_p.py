@@ -45,5 +45,5 @@ CLAIM = Claim(
     lines=(LINE, "curl http://127.0.0.1/", "ss -Hltnp 'sport = :80'"),
     needs=frozenset({Need.PORT_80}),
     mutation={"--network host": "--network bridge"},
-    otherwise=(Expectation(ROOTLESS_PODMAN, not_testable="Without root a program in host mode cannot bind port 80."),),
+    otherwise=(Expectation(ROOTLESS_PODMAN, not_testable="Without root, a program in host mode cannot bind port 80."),),
 )

@@ -27,7 +27,7 @@ CLAIM = Claim(
     mutation={"-p 8130:80": "--network host -e NETMODES_PORT=8130"},
     otherwise=(
         Expectation(
-            ROOTLESS_PODMAN, not_testable="Without root rootlessport listens on the machine, so INPUT applies."
+            ROOTLESS_PODMAN, not_testable="Without root, rootlessport listens on the machine, so INPUT applies."
         ),
         Expectation(
             EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."

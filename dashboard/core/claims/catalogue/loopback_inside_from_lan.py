@@ -22,7 +22,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={" -e NETMODES_ADDRESS=127.0.0.1": ""},
     otherwise=(
-        Expectation(ROOTLESS_PODMAN, not_testable="Without root rootlessport accepts every connection."),
+        Expectation(ROOTLESS_PODMAN, not_testable="Without root, rootlessport accepts every connection."),
         Expectation(
             EngineCondition(iptables=False), not_testable="With iptables=false docker-proxy accepts every connection."
         ),

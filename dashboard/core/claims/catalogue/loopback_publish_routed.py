@@ -49,7 +49,7 @@ CLAIM = Claim(
         Expectation(
             ROOTLESS_PODMAN,
             statement="Another machine that routes packets for 127.0.0.1 to this one cannot use a port published on "
-            "127.0.0.1: rootlessport listens there, and nothing translates.",
+            "127.0.0.1: rootlessport listens there, and no rule translates it.",
             judge=judge,
         ),
         Expectation(

@@ -23,7 +23,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             ROOTLESS_PODMAN,
-            not_testable="Without root rootlessport forwards: the server sees an address of its own network.",
+            not_testable="Without root, rootlessport forwards requests: the server sees an address of its own network.",
         ),
         Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
         Expectation(

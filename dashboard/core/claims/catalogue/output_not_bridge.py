@@ -26,7 +26,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             ROOTLESS_PODMAN,
-            not_testable="Without root pasta sends a container's requests from the machine, so OUTPUT applies.",
+            not_testable="Without root, pasta sends a container's requests from the machine, so OUTPUT applies.",
         ),
         Expectation(
             EngineCondition(iptables=False),

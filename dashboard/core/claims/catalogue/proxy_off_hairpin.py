@@ -22,7 +22,7 @@ CLAIM = Claim(
     mutation={"-p 8169:80": "-p 127.0.0.1:8169:80"},
     otherwise=(
         Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
-        Expectation(EngineCondition(icc=False), not_testable="With icc=false a rule drops what returns to the bridge."),
+        Expectation(EngineCondition(icc=False), not_testable="With icc=false a rule drops packets back to the bridge."),
         Expectation(
             EngineCondition(iptables=False),
             not_testable="With iptables=false and no docker-proxy nothing is published.",

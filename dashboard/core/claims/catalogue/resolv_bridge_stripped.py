@@ -24,7 +24,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             ROOTLESS_PODMAN,
-            not_testable="Without root pasta's resolver 169.254.1.1 takes the place of the loopback ones.",
+            not_testable="Without root, pasta's resolver 169.254.1.1 replaces the servers at loopback addresses.",
         ),
     ),
 )

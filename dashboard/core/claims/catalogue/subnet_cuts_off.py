@@ -48,5 +48,5 @@ CLAIM = Claim(
     ),
     needs=frozenset({Need.ALONE}),
     mutation={"--subnet 198.51.100.0/24 --gateway 198.51.100.254": "--subnet 203.0.113.0/24 --gateway 203.0.113.254"},
-    otherwise=(Expectation(PODMAN, not_testable="Podman makes the bridge of a network with its first container."),),
+    otherwise=(Expectation(PODMAN, not_testable="Podman creates a bridge when its first container starts."),),
 )

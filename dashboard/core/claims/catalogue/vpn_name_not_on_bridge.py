@@ -28,7 +28,7 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             ROOTLESS_PODMAN,
-            not_testable="Without root pasta forwards lookups to the machine's resolver, on loopback too.",
+            not_testable="Without root, pasta forwards lookups to the machine's resolver, even at a loopback address.",
         ),
     ),
 )

@@ -24,7 +24,7 @@ def _rules(arguments: Arguments, observation: Observation) -> Iterator[tuple[int
 
 def _describe(arguments: Arguments) -> str:
     port = f" for port {arguments['port']}" if "port" in arguments else ""
-    return f"of {arguments['chain']} that drops packets{port}"
+    return f"in {arguments['chain']} that drops packets{port}"
 
 
 def _present(arguments: Arguments, observation: Observation) -> Finding:
@@ -48,11 +48,11 @@ def _dropped(arguments: Arguments, observation: Observation) -> Finding:
 _PARAMETERS = {"chain": "text", "port": "port"}
 CHECK_TYPES: dict[str, CheckType] = {
     "rule-present": CheckType(
-        "A rule of the chain drops or rejects packets, for the port if one is named.", _PARAMETERS, ("chain",), _present
+        "A rule in the chain drops or rejects packets, to the port if one is given.", _PARAMETERS, ("chain",), _present
     ),
     "rule-absent": CheckType("No such rule exists.", _PARAMETERS, ("chain",), _absent),
     "rule-dropped": CheckType(
-        "The counter of such a rule is not zero, or was not at an earlier check of the step.",
+        "Such a rule has dropped packets by now, or had at an earlier check of the step.",
         _PARAMETERS,
         ("chain",),
         _dropped,
