@@ -103,9 +103,9 @@ def seconds_of(scope: str) -> int:
 
 
 def worker_count() -> int:
-    """The number of workers: two per core, because a test waits for engines and pages for about half of its time; at
-    most six, each with an engine and a server."""
-    return min(6, 2 * len(os.sched_getaffinity(0)))
+    """The number of workers: one more than there are cores, because a test waits for engines and pages about half of
+    the time; at most six, each with an engine and a server."""
+    return min(6, len(os.sched_getaffinity(0)) + 1)
 
 
 class Scheduler(LoadScopeScheduling):
