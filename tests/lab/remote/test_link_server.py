@@ -65,7 +65,7 @@ async def harness() -> AsyncIterator[Harness]:
     "name", ["", "os.system", "supervisor.close_lab", "terminals.open", "terminals._start", "experiment_calls.doctor2"]
 )
 async def test_other_functions_are_refused(harness: Harness, name: str) -> None:
-    assert "does not know" in str(await harness.refusal(Call(1, name, "", "[]")))
+    assert "has no such call" in str(await harness.refusal(Call(1, name, "", "[]")))
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ async def test_a_web_process_that_sends_what_is_no_message_is_disconnected(
 ) -> None:
     harness.web._writer.write(b"GET / HTTP/1.1\r\n\r\n")
     await asyncio.wait_for(harness.serving, 10)
-    assert "no message" in caplog.text
+    assert "an invalid message" in caplog.text
