@@ -86,10 +86,14 @@ async def mark_stopped(context: Context, record: Record, notice: str) -> None:
     view = await context.database.run(experiment_store.view, record.id)
     await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
     await context.database.run(experiment_store.release, record.id)
-    if view.head is None:
-        return
-    head = replace(view.head, phase=Phase.STOPPED, stopped_at=context.clock(), notice=notice)
-    columns = tuple(replace(c, status=ArmStatus.GONE, published=()) for c in view.columns if c.container is not None)
+    # A lab may have never begun with it.
+    shown = view if view.head is not None else experiment_store.waiting_view(record)
+    assert shown.head is not None  # noqa: S101 - waiting_view has one
+    head = replace(shown.head, phase=Phase.STOPPED, stopped_at=context.clock(), notice=notice)
+    columns = tuple(
+        replace(c, status=ArmStatus.GONE, published=()) if c.container or c.status is ArmStatus.WAITING else c
+        for c in shown.columns
+    )
     journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock)
     journal.append(Cause(Source.LAB, "reap"), Facts(head=head, columns=columns), notice.rstrip("."))
     await journal.flush()

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.programs import engine_root, missing_requirement
-from dashboard.engine.hosts.registry import LanPlace
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.images import add_image
 from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, list_lans, stop_hosts
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
@@ -27,7 +28,9 @@ from dashboard.store.training import hosts as group_host_store
 
 log = logging.getLogger(__name__)
 PASS_S = 1.0
+SWARMS_S = 5.0
 REMOVED = "The LAN of this host was removed."
+OWN = "The engine of this host is the server's own now."
 
 
 class LanStage(StrEnum):
@@ -42,10 +45,11 @@ class LanStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LanHost:
-    """A host of a LAN: its id and its addresses."""
+    """A host of a LAN: its id and its addresses. ``own``: the server's own engine runs there."""
 
     id: str
     addresses: tuple[str, str]
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,63 +65,105 @@ class LanState:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _FoundLan:
+    """A LAN that exists, and the addresses of its neighbours."""
+
+    lan: Lan
+    neighbours: tuple[tuple[str, str], ...]
+
+
+def _find_lans(data_dir: Path) -> dict[str, _FoundLan]:
+    """The LANs by name. Blocks."""
+    return {
+        lan.name: _FoundLan(lan, tuple(addresses for _netns, addresses in lan.neighbours))
+        for lan in list_lans(data_dir)
+    }
+
+
 class NamedLans:
     """The LANs of a data folder. All methods run in the lab's loop."""
 
     def __init__(self, context: Context, labs: GroupLabs) -> None:
         self._context = context
         self._labs = labs
-        self._lans: dict[str, Lan] = {}
+        self._found: dict[str, _FoundLan] = {}
+        #: The hosts with an open lab, and those of which the lab was closed.
         self._known: set[str] = set()
+        self._forgotten: set[str] = set()
         self._swarms: dict[str, bool] = {}
         self._stages: dict[str, LanStage] = {}
         self._problems: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._loop: asyncio.Task[None] | None = None
+        self._loops: list[asyncio.Task[None]] = []
+        #: Held while labs of hosts are opened or closed.
+        self._lock = asyncio.Lock()
 
     async def open(self) -> None:
         """Finds the LANs that exist, and follows those that the command line creates and removes."""
         await self._pass()
         left = await self._context.database.run(experiment_store.hosts_unsettled)
         records = await self._context.database.run(group_host_store.load_all, self._context.clock())
+        own = {host.id for found in self._found.values() for host in found.lan.hosts if self._is_own(host)}
         for host in left - {record.host for record in records} - self._known:
-            await self._labs.mark_stopped(host, REMOVED)
-        self._loop = asyncio.get_running_loop().create_task(self._run(), name="named-lans")
+            await self._labs.mark_stopped(host, OWN if host in own else REMOVED)
+        loop = asyncio.get_running_loop()
+        self._loops = [
+            loop.create_task(_repeat(self._pass, PASS_S), name="named-lans"),
+            loop.create_task(_repeat(self._read_swarms, SWARMS_S), name="named-lans-swarms"),
+        ]
 
     async def close(self, *, stop: bool) -> None:
         """Ends; with ``stop``, experiments on the hosts are stopped first. The LANs stay."""
-        tasks = [task for task in (self._loop, *self._tasks.values()) if task is not None]
+        tasks = [*self._loops, *self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if stop:
             await asyncio.gather(*map(self._labs.stop_all_of, self._known))
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(PASS_S)
-            try:
-                await self._pass()
-            except Exception:
-                log.exception("the LANs could not be read; the next pass tries again")
-
     async def _pass(self) -> None:
         """Opens what the labs of new hosts need, and closes those of hosts that are gone."""
-        lans = await asyncio.to_thread(list_lans, self._context.data_dir)
-        creating = {name for name, stage in self._stages.items() if stage is LanStage.CREATING}
-        self._lans = {lan.name: lan for lan in lans if lan.name not in creating}
-        hosts = {host.id: host for lan in self._lans.values() for host in lan.hosts}
-        for identity, host in hosts.items():
-            if identity not in self._known:
+        async with self._lock:
+            found = await asyncio.to_thread(_find_lans, self._context.data_dir)
+            self._found = {name: lan for name, lan in found.items() if not self._is_in(LanStage.CREATING, name)}
+            self._swarms = {name: swarm for name, swarm in self._swarms.items() if name in self._found}
+            hosts = {
+                host.id: host
+                for name, one in self._found.items()
+                if not self._is_in(LanStage.REMOVING, name)
+                for host in one.lan.hosts
+                if not self._is_own(host)
+            }
+            for identity in hosts.keys() - self._known:
                 self._known.add(identity)
-                self._labs.add(host)
-        for identity in self._known - hosts.keys():
-            self._known.discard(identity)
-            await self._labs.forget(identity, REMOVED)
-        for name, lan in self._lans.items():
-            if name not in self._swarms:
-                await self._read_swarm(lan)
-        self._swarms = {name: swarm for name, swarm in self._swarms.items() if name in self._lans}
+                self._forgotten.discard(identity)
+                self._labs.add(hosts[identity])
+            for identity in self._known - hosts.keys():
+                await self._forget(identity)
+            if self._forgotten:
+                # An experiment that was launched on the host while it was being removed.
+                for identity in self._forgotten & await self._context.database.run(experiment_store.hosts_unsettled):
+                    await self._labs.mark_stopped(identity, REMOVED)
+
+    def _is_in(self, stage: LanStage, name: str) -> bool:
+        return self._stages.get(name) is stage
+
+    def _is_own(self, host: PrivateHost) -> bool:
+        """Whether the server's own engine is the host's: two labs on it would remove each other's containers."""
+        info = self._context.info
+        return host.endpoint == info.endpoint or host.pid == info.pid
+
+    async def _forget(self, identity: str) -> None:
+        self._known.discard(identity)
+        self._forgotten.add(identity)
+        await self._labs.forget(identity, REMOVED)
+
+    async def _read_swarms(self) -> None:
+        """Reads which LANs are swarms; the docker command changes that, too."""
+        for one in list(self._found.values()):
+            if one.lan.name not in self._tasks:
+                await self._read_swarm(one.lan)
 
     async def _read_swarm(self, lan: Lan) -> None:
         try:
@@ -127,24 +173,23 @@ class NamedLans:
 
     def states(self) -> tuple[LanState, ...]:
         """All LANs, by name."""
-        names = sorted({*self._lans, *self._stages, *self._problems})
+        names = sorted({*self._found, *self._stages, *self._problems})
         return tuple(map(self._state, names))
 
     def _state(self, name: str) -> LanState:
         stage = self._stages.get(name, LanStage.READY)
-        lan = self._lans.get(name)
+        found = self._found.get(name)
         problem = self._problems.get(name, "")
-        if lan is None:
+        if found is None:
             return LanState(name, stage, problem=problem)
-        hosts = tuple(LanHost(host.id, host.lan.addresses) for host in lan.hosts)
-        neighbours = tuple(addresses for _netns, addresses in lan.neighbours)
-        return LanState(name, stage, hosts, neighbours, self._swarms.get(name, False), problem)
+        hosts = tuple(LanHost(host.id, host.lan.addresses, self._is_own(host)) for host in found.lan.hosts)
+        return LanState(name, stage, hosts, found.neighbours, self._swarms.get(name, False), problem)
 
     async def create(self, place: LanPlace, count: int) -> str:
         """Starts to create a LAN; returns why it cannot be created, empty if it is being created."""
         if problem := describe_problem(place, count):
             return problem
-        if place.name in self._lans or place.name in self._stages:
+        if place.name in self._found or place.name in self._stages:
             return f"The LAN {place.name} already exists: choose another name, or remove it first."
         if problem := await asyncio.to_thread(missing_requirement, engine_root()):
             return problem
@@ -163,21 +208,21 @@ class NamedLans:
 
     def remove(self, name: str) -> None:
         """Starts to remove a LAN with all its hosts, or dismisses the problem of one that could not be created."""
-        if name in self._lans:
-            self._start(name, LanStage.REMOVING, self._remove(self._lans[name]))
+        if found := self._found.get(name):
+            self._start(name, LanStage.REMOVING, self._remove(found.lan))
         else:
             self._problems.pop(name, None)
 
     async def _remove(self, lan: Lan) -> None:
-        await asyncio.gather(*(self._labs.forget(host.id, REMOVED) for host in lan.hosts))
-        self._known -= {host.id for host in lan.hosts}
+        async with self._lock:
+            await asyncio.gather(*(self._forget(host.id) for host in lan.hosts))
         await stop_hosts(lan.hosts)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
         """Starts to form a swarm of the hosts of a LAN, or to end it."""
-        if lan := self._lans.get(name):
+        if found := self._found.get(name):
             stage = LanStage.FORMING if wanted else LanStage.LEAVING
-            self._start(name, stage, self._set_swarm(lan, wanted=wanted))
+            self._start(name, stage, self._set_swarm(found.lan, wanted=wanted))
 
     async def _set_swarm(self, lan: Lan, *, wanted: bool) -> None:
         try:
@@ -205,3 +250,12 @@ class NamedLans:
             self._tasks.pop(name, None)
         with contextlib.suppress(OSError):
             await self._pass()
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], pause_s: float) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("the LANs could not be read; the next pass tries again")
+        await asyncio.sleep(pause_s)

@@ -40,9 +40,15 @@ async def load_lans() -> tuple[tuple[LanState, ...], str]:
 
 
 async def launch_hosts() -> dict[str, LaunchHost]:
-    """The hosts of LANs by id."""
+    """The hosts of LANs by id, without that of the server's own engine and those of LANs that are being removed."""
     lans, _problem = await load_lans()
-    return {host.id: LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm) for lan in lans for host in lan.hosts}
+    return {
+        host.id: LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm)
+        for lan in lans
+        if lan.stage is not LanStage.REMOVING
+        for host in lan.hosts
+        if not host.own
+    }
 
 
 async def _show(

@@ -16,10 +16,10 @@ from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import Lan
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.lans import named_lans as module
-from dashboard.lab.lans.named_lans import REMOVED, LanStage, LanState, NamedLans
+from dashboard.lab.lans.named_lans import OWN, REMOVED, LanStage, LanState, NamedLans
 from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training import group_labs
-from dashboard.lab.training.group_labs import GroupLabs
+from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -39,6 +39,7 @@ class Machine:
         self.failure: Exception | None = None
         self.proceed = asyncio.Event()
         self.proceed.set()
+        self.looks = 0
 
     def add(self, name: str, count: int = 2) -> Lan:
         (self.folder / "netns-neighbour").write_text("7")
@@ -55,7 +56,12 @@ class Machine:
             raise self.failure
         return self.add(place.name, count)
 
+    def look(self, _folder: Path) -> tuple[Lan, ...]:
+        self.looks += 1
+        return tuple(self.lans.values())
+
     async def stop(self, hosts: Sequence[PrivateHost]) -> None:
+        await self.proceed.wait()
         for host in hosts:
             self.lans.pop(host.lan.name, None)
 
@@ -75,7 +81,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     async def add_image(*_: object) -> None:
         """Does nothing."""
 
-    monkeypatch.setattr(module, "list_lans", lambda _folder: tuple(made.lans.values()))
+    monkeypatch.setattr(module, "list_lans", made.look)
     monkeypatch.setattr(module, "create_lan", made.create)
     monkeypatch.setattr(module, "stop_hosts", made.stop)
     monkeypatch.setattr(module, "add_image", add_image)
@@ -84,6 +90,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     monkeypatch.setattr(module, "leave_swarm", lambda _hosts: made.set_swarm(False))
     monkeypatch.setattr(module, "missing_requirement", lambda _root: None)
     monkeypatch.setattr(module, "PASS_S", 0.02)
+    monkeypatch.setattr(module, "SWARMS_S", 0.02)
     return made
 
 
@@ -209,3 +216,77 @@ async def test_the_end_of_the_server_stops_experiments_and_keeps_the_lan(
     await lans.close(stop=True)
     await fake_lab.reaches(identity, Phase.STOPPED)
     assert list(machine.lans) == ["office"]
+
+
+async def test_the_host_of_the_servers_own_engine_gets_no_second_lab(
+    fake_lab: LabHarness, labs: GroupLabs, machine: Machine
+) -> None:
+    own, other = machine.add("office").hosts
+    earlier = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", own.id)
+    context = replace(fake_lab.context, info=replace(fake_lab.context.info, endpoint=own.endpoint))
+    lans = NamedLans(context, labs)
+    await lans.open()
+    try:
+        state = await reaches(lans, "office")
+        assert [host.own for host in state.hosts] == [True, False]
+        with pytest.raises(HostUnavailableError):
+            await labs.context_of(own.id)
+        assert (await labs.context_of(other.id)).host == other.id
+        record = await fake_lab.database.run(experiment_store.load, earlier)
+        assert record is not None
+        assert record.wanted is Wanted.STOPPED
+        head = (await fake_lab.view(earlier)).head
+        assert head is not None
+        assert head.notice == OWN
+    finally:
+        await lans.close(stop=True)
+
+
+async def test_the_state_of_a_lan_is_shown_without_reading_files(lans: NamedLans, machine: Machine) -> None:
+    machine.add("office")
+    state = await reaches(lans, "office")
+    file = machine.folder / "netns-neighbour"
+    file.unlink()
+    file.mkdir()  # cannot be read
+    assert lans.states() == (state,)
+
+
+async def test_a_host_gets_no_new_lab_while_its_lan_is_being_removed(
+    lans: NamedLans, labs: GroupLabs, machine: Machine
+) -> None:
+    machine.add("office")
+    await reaches(lans, "office")
+    assert (await labs.context_of("office1")).host == "office1"
+    machine.proceed.clear()
+    lans.remove("office")
+    looks = machine.looks
+    await eventually(lambda: machine.looks > looks + 2)
+    assert [state.stage for state in lans.states()] == [LanStage.REMOVING]
+    with pytest.raises(HostUnavailableError):
+        await labs.context_of("office1")
+    machine.proceed.set()
+    await eventually(lambda: lans.states() == ())
+
+
+async def test_an_experiment_that_was_launched_while_its_lan_was_being_removed_is_stopped(
+    fake_lab: LabHarness, lans: NamedLans, machine: Machine
+) -> None:
+    machine.add("office")
+    await reaches(lans, "office")
+    lans.remove("office")
+    await eventually(lambda: lans.states() == ())
+    late = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "office1")
+    head = await fake_lab.reaches(late, Phase.STOPPED)
+    assert head.notice == REMOVED
+
+
+async def test_a_swarm_that_another_command_formed_or_ended_is_shown(lans: NamedLans, machine: Machine) -> None:
+    machine.add("office")
+    await reaches(lans, "office")
+    for swarm in (True, False):
+        machine.swarm = swarm
+
+        def is_shown(swarm: bool = swarm) -> bool:
+            return [state.swarm for state in lans.states()] == [swarm]
+
+        await eventually(is_shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,3 +136,22 @@ async def test_a_host_that_is_gone_is_refused_and_what_was_typed_is_kept(me: Per
     assert answer.status == 409
     assert "This host no longer exists" in answer.text
     assert 'value="mine"' in answer.text
+
+
+@pytest.mark.usefixtures("lab_harness")
+async def test_a_host_of_a_lan_that_is_being_removed_is_refused(me: Person, lans: Lans) -> None:
+    lans.states = (replace(OFFICE, stage=LanStage.REMOVING),)
+    answer = await post("/experiments/", me, "image=mine&port=80&mode=none&host=bbb222")
+    assert answer.status == 409
+    assert "This host no longer exists" in answer.text
+
+
+@pytest.mark.usefixtures("lab_harness")
+async def test_the_host_of_the_servers_own_engine_leads_to_the_start_page(me: Person, lans: Lans) -> None:
+    own, other = OFFICE.hosts
+    lans.states = (replace(OFFICE, hosts=(replace(own, own=True), other)),)
+    answer = await http("GET", "/lans/", who=me)
+    assert 'href="/?host=aaa111"' not in answer.text
+    assert 'href="/">Launch here' in answer.text
+    assert 'href="/?host=bbb222"' in answer.text
+    assert (await http("GET", "/?host=aaa111", who=me)).status == 404
