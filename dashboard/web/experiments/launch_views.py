@@ -163,15 +163,18 @@ async def launch_preset(request: HttpRequest) -> HttpResponse:
     """Launches a preset and opens the part of the page in which its difference is shown; if the ports that it needs are
     in use, or a mode is not available, shows the form instead."""
     preset = _preset_named(request.POST.get("preset", ""))
-    options, _problem = await _launch_options()
+    host = request.POST.get("host", "")
+    if host and host not in await launch_hosts():
+        return await _home(request, preset=preset, status=409, refused=_host_gone())
+    options, _problem = await _launch_options(host)
     prepared = prepare(preset, options.images, options.port, options.modes)
     if prepared.unavailable:
-        return await _home(request, preset=preset, status=409)
+        return await _home(request, preset=preset, status=409, host=host)
     draft = parse_draft(prepared.values)
-    holders = await find_holders(request, draft.spec.arms)
+    holders = await find_holders(request, draft.spec.arms, host=host)
     if holders:
-        return await _home(request, preset=preset, status=409, holders=holders)
+        return await _home(request, preset=preset, status=409, holders=holders, host=host)
     user = await request.auser()
-    identity = await in_database(experiment_store.create_experiment, draft.spec, user.pk)
+    identity = await in_database(experiment_store.create_experiment, draft.spec, user.pk, host=host)
     service.wake()
     return redirect(f"/experiments/{identity}/{preset.query}#{preset.tab}")

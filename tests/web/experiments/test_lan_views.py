@@ -127,11 +127,16 @@ async def test_an_experiment_is_launched_on_the_chosen_host(me: Person, lans: La
         return list(Experiment.objects.values_list("host", flat=True))
 
     assert await hosts() == ["bbb222"]
+    answer = await http("GET", "/?host=bbb222", who=me)
+    assert 'href="/?preset=web&amp;host=bbb222"' in answer.text
+    assert (await post("/presets/", me, "preset=web&host=bbb222")).status == 302
+    assert await hosts() == ["bbb222"] * 2
 
 
 @pytest.mark.usefixtures("lab_harness")
 async def test_a_host_that_is_gone_is_refused_and_what_was_typed_is_kept(me: Person, lans: Lans) -> None:
     assert (await http("GET", "/?host=ccc333", who=me)).status == 404
+    assert (await post("/presets/", me, "preset=web&host=ccc333")).status == 409
     answer = await post("/experiments/", me, "image=mine&port=80&mode=none&host=ccc333")
     assert answer.status == 409
     assert "This host no longer exists" in answer.text
