@@ -46,7 +46,7 @@ def _user_data() -> Path:
 
 
 def absolute_database(name: str) -> str:
-    """The path of a SQLite database from the root; names that are no path, ``:memory:`` and URIs, stay."""
+    """The absolute path of a SQLite database; ``:memory:`` and URIs are returned unchanged."""
     return name if name.startswith((":", "file:")) else str(Path(name).absolute())
 
 
@@ -57,7 +57,8 @@ def keep_private(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        # Not by descriptor: closing it would release the locks of SQLite's connections in this process (fcntl(2)).
+        # By name, not by descriptor: closing a descriptor would release the locks of SQLite's connections in this
+        # process (fcntl(2)).
         path.chmod(0o600)
 
 

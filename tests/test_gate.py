@@ -43,7 +43,7 @@ def test_checks_and_tests_run_at_the_same_time(tmp_path: Path) -> None:
     assert sorted(commands) == ["check", "test"]
 
 
-def test_a_failed_check_fails_the_gate_whatever_the_tests_say(tmp_path: Path) -> None:
+def test_a_failed_check_fails_the_gate_even_if_all_tests_pass(tmp_path: Path) -> None:
     code, lines, commands = run_gate(tmp_path, check=1)
     assert code == 1
     assert lines[-1] == "./netmodes check failed: what it printed is above."

@@ -84,7 +84,7 @@ class Server(Browser):
     pid: int = 0
     #: The origin at which a real browser opens the pages; it is redirected there from 127.0.0.1.
     page_origin: str = ""
-    #: The processes of the server: the lab, and the one that serves pages if that is another.
+    #: The processes of the server: the lab, and the process that serves pages if that is a separate one.
     pids: tuple[int, ...] = ()
     _pool: urllib3.HTTPConnectionPool | None = None
 

@@ -13,7 +13,7 @@ NEIGHBOUR = "neighbour"
 #: The key of the column that shows another private host on the LAN, and of the column that shows a container there.
 OTHER_HOST = "other-host"
 OTHER_CONTAINER = "other-container"
-#: The columns outside the machine and its containers: they are shown and not compared.
+#: The columns outside the machine and its containers. They are shown but not compared.
 OUTSIDE = frozenset({NEIGHBOUR, OTHER_HOST, OTHER_CONTAINER})
 #: The columns that are not arms.
 OBSERVERS = frozenset({MACHINE, *OUTSIDE})

@@ -25,8 +25,8 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Whether this is Podman's service, or the systemd that started it or will start it on demand, in the same network
-    namespace. Without root the service executes itself again, as /proc/self/exe (podman, pkg/rootless): then only its
+    """Whether this is Podman's service, or the systemd that started it or starts it on demand, in the same network
+    namespace. Without root, the service executes itself again as /proc/self/exe (podman, pkg/rootless); then only its
     first argument names it."""
     return _comm(pid) == "systemd" or _is_named_podman(pid)
 
@@ -42,9 +42,9 @@ def _is_named_podman(pid: int) -> bool:
 
 
 def _before_reexecution(pid: int) -> int:
-    """The process that executed Podman's service again, or the service itself. Threads of a service without root enter
-    the namespaces of its networks, rootless-netns, and its first thread may stay there (setns(2)): then /proc/PID shows
-    these. Its parent, which waits for it, stays in the machine's."""
+    """The process that executed Podman's service again, or the service itself. Without root, threads of the service
+    enter the namespaces of its networks (rootless-netns), and its first thread may remain there (setns(2)), so that
+    /proc/PID shows those. Its parent, which waits for it, remains in the machine's namespaces."""
     try:
         parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):

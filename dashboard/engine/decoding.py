@@ -94,7 +94,7 @@ def container_facts(answer: object) -> ContainerFacts:
     top = mapping(answer)
     state, host, config = mapping(top.get("State")), mapping(top.get("HostConfig")), mapping(top.get("Config"))
     settings = mapping(top.get("NetworkSettings"))
-    # Podman's status from the end of the program until its cleanup, which can take seconds.
+    # Podman's status between the end of the program and its cleanup, which can take seconds.
     status = {"stopped": "exited"}.get(given := text(state.get("Status"), 64), given)
     running = state.get("Running") is True
     endpoints = {name: mapping(one) for name, one in mapping(settings.get("Networks")).items()}

@@ -150,8 +150,8 @@ def _with_lists(
     fetch: Callable[[list[str]], list[Path]],
     progress: Callable[[str, float | None], None],
 ) -> list[Path]:
-    """Download packages, with the machine's package lists or, if these are missing or old, with fresh ones. ``fetch``
-    gets the options of apt."""
+    """Download packages with the machine's package lists or, if these are missing or old, with new ones. ``fetch``
+    receives the options for apt."""
     options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
     try:
         return fetch(options)

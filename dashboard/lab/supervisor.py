@@ -124,7 +124,8 @@ class Supervisor:
             await self._terminals.open()
             self._lock = shared
             self.waits = False
-            # What an earlier server left unfinished begins when everything answers, and goes on in the background.
+            # Work that an earlier server left unfinished starts when everything answers, and continues in the
+            # background.
             lab.begin_passes()
 
     def _note_problem(self, error: Exception) -> None:

@@ -64,7 +64,7 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
     launch.open_data_folder()
     if engine:
         install_engine(launch, browser=lighthouse or command == "test", tests=command == "test")
-    # The web process of `up`, an ordinary user, reads what is installed here.
+    # The web process of `up`, which runs as an ordinary user, must be able to read these files.
     mask = os.umask(0o022)
     Environment(launch).require("dev" if command in {"bench", "check", "test"} else "run")
     assets = BrowserAssets(launch)

@@ -74,7 +74,8 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
 
 
 def _install_services(packages: Packages) -> None:
-    """PostgreSQL and NATS. The tests run both themselves, as an ordinary user: the services are stopped."""
+    """Installs PostgreSQL and NATS. Their services are stopped, because the tests run both themselves as an ordinary
+    user."""
     import glob
 
     if not has("initdb") and not glob.glob("/usr/lib/postgresql/*/bin/initdb"):

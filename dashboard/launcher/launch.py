@@ -45,7 +45,8 @@ class Launch:
             root_line = "" if is_root() else f"\nor type: {line_for_root(quote(self.script, self.command))}"
             raise LauncherError(f"cannot write to {self.data}: {hint}{root_line}")
         os.environ["NETMODES_DATA_DIR"] = self.data
-        # With it, nothing is written beside the sources; without bytecode, each start compiles every module again.
+        # With this prefix no bytecode is written beside the sources. Without bytecode, each start would compile every
+        # module again.
         os.environ["PYTHONPYCACHEPREFIX"] = f"{self.data}/pycache"
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

@@ -9,11 +9,11 @@ from dashboard.launcher.browser_assets import BrowserAssets
 from dashboard.launcher.checks import files
 from dashboard.launcher.launch import Launch
 
-#: The tests that run again on PostgreSQL, in place of SQLite and memory.
+#: The tests that also run on PostgreSQL instead of SQLite and memory.
 TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
-#: What ``--engine`` runs if no paths are given: tests (mark ``engine``) that an engine of another version, kind or
-#: configuration may fail, in a few minutes. What else uses an engine runs the same code on every one.
-#: ``./netmodes bench claims --engine`` executes the claims.
+#: The tests that ``--engine`` runs if no paths are given. They take a few minutes, have the mark ``engine``, and may
+#: fail on an engine of another version, kind or configuration. Other tests that use an engine run the same code on
+#: every engine. ``./netmodes bench claims --engine`` executes the claims.
 ENGINE_TESTS = (
     "tests/engine/test_daemon_process.py",
     "tests/engine/test_docker_engine.py",

@@ -86,7 +86,7 @@ def read_inside(pid: int, path: str) -> bytes | None:
 
 
 def write_inside(pid: int, path: str, content: bytes) -> bool:
-    """Replaces the contents of an existing regular file as process ``pid`` sees it; whether it succeeded."""
+    """Replaces the contents of an existing regular file as process ``pid`` sees it; returns whether that succeeded."""
     found = open_inside(pid, path, os.O_PATH)
     if found is None:
         return False

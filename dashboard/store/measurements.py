@@ -25,7 +25,7 @@ from dashboard.store.operations.audit import audited, creates
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
 LIVE = (WAITING, RUNNING)
-#: Measurements that the page of an experiment lists.
+#: The maximum number of measurements in the list on the page of an experiment.
 MAX_LISTED = 10
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
@@ -158,7 +158,7 @@ def chosen_experiment(run: str) -> str:
 
 
 def runs_of(experiment: str) -> QuerySet[MeasurementRun]:
-    """The newest measurements of an experiment, with those that ran on a twin of it."""
+    """The newest measurements of an experiment, including those that ran on its twin."""
     measured = Q(experiment=experiment) | Q(source=experiment)
     return MeasurementRun.objects.filter(measured).order_by("-created_at")[:MAX_LISTED]
 

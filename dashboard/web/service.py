@@ -1,4 +1,4 @@
-"""The web side's access to the lab: in this process; in the one that has started this one; or over NATS."""
+"""Access of pages to the lab: in this process, in the process that has started this one, or over NATS."""
 
 import asyncio
 import logging
@@ -87,7 +87,7 @@ class Service(Supervisor):
     @property
     def terminals(self) -> Terminals:
         """The terminals of training sessions, or LabUnavailableError. In the server's loop only."""
-        # Those of a process without a lab have the same methods.
+        # The terminals of a process without a lab have the same methods.
         elsewhere = self._terminals_elsewhere
         return cast("Terminals", elsewhere) if elsewhere is not None else super().terminals
 
@@ -140,7 +140,7 @@ class Service(Supervisor):
         await remote.wait_for_heartbeat()
 
     def _on_connect(self) -> None:
-        """Messages may have been lost: asks the others for what they report regularly."""
+        """Asks the other processes for their current reports, since messages may have been lost."""
         self.wakeups.send(LAB_WAKEUPS, *ALL)
         self.wakeups.send(WEB_PEERS, *ALL)
         self._receive(ALL)
@@ -158,7 +158,7 @@ class Service(Supervisor):
         await measuring_hub.close()
 
     def _on_journal(self, wakeup: Wakeup) -> None:
-        """A lab may announce its own work, and nothing about sessions."""
+        """Handles a wake-up from a lab, which may announce its own work but nothing about sessions."""
         if wakeup[0] in {"experiment", "run", "trouble", "all"}:
             self._receive(wakeup)
 
@@ -167,7 +167,7 @@ class Service(Supervisor):
             self.on_wakeup(wakeup)
 
     def _receive_from_lab(self, wakeup: Wakeup) -> None:
-        """Handles what the lab that has started this process publishes."""
+        """Handles a wake-up from the lab that has started this process."""
         match wakeup:
             case ("experiment", experiment):
                 hub.wake(experiment)
@@ -181,7 +181,7 @@ class Service(Supervisor):
                 measuring_hub.look()
 
     def report_ready(self) -> None:
-        """Tells a lab that has started this process that it serves pages."""
+        """Reports that this process serves pages to the lab that has started it."""
         if isinstance(self._remote, LinkedLab):
             self._remote.report_ready()
 

@@ -15,7 +15,7 @@ Theme = Literal["light", "dark"]
 #: A window width, a theme, and the only rule to check (None: all rules).
 View = tuple[int, Theme, str | None]
 RUN = """async rule => {
-    // What axe would load first serves one rule, about audio and video, which no page has.
+    // axe would first load media files for one rule about audio and video, which no page has.
     const options = {resultTypes: ["violations"], preload: false};
     // Contrast is judged after transitions have ended.
     const finite = document.getAnimations().filter(

@@ -342,7 +342,7 @@ def test_the_web_process_ends_with_its_lab(terminal: Terminal, number: signal.Si
     assert terminal.serve().sign_in().running.interrupt().code == 0
 
 
-def test_a_machine_that_does_not_allow_the_sandbox_is_named(
+def test_a_machine_that_does_not_allow_the_sandbox_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = Command()

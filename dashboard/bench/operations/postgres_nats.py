@@ -1,4 +1,4 @@
-"""A PostgreSQL and a NATS server of the distribution's packages, run by an ordinary user in a temporary folder.
+"""A PostgreSQL and a NATS server from the distribution's packages, run by an ordinary user in a temporary folder.
 
 As a program (``python -m dashboard.bench.operations.postgres_nats COMMAND…``) it runs a command with DATABASE_URL set
 to PostgreSQL, and ends with its exit code.
@@ -153,7 +153,7 @@ class Postgres(Service):
 
 
 class Nats(Service):
-    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 alone."""
+    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only."""
 
     def __init__(self, folder: Path) -> None:
         port = free_port()

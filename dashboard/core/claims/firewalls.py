@@ -16,8 +16,8 @@ PROGRAMS = ("ufw ", "firewall-cmd ")
 
 @dataclass(frozen=True, slots=True)
 class FirewallExchange:
-    """A request with the firewall in force: the response, the rules that dropped packets during it, and what the
-    program prints of its state."""
+    """A request while the firewall is active: the response, the rules that dropped packets meanwhile, and the state
+    that the program prints."""
 
     exchanges: Exchanges = field(default_factory=Exchanges)
     drops: tuple[Drop, ...] = ()
@@ -25,15 +25,15 @@ class FirewallExchange:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """The responses, the counters that moved, and the output of the program."""
+        """The responses, the counters that increased, and the output of the program."""
         moved = tuple(f"{drop.rule} dropped {drop.packets} packets" for drop in self.drops)
         return (*self.exchanges.evidence, *(moved or ("no rule dropped a packet",)), *self.status)
 
 
 def observe_firewall(daemon: str, lines: Sequence[str], status: str, ask: Ask, setup: str = "") -> Observe:
-    """Executes the lines on an engine that is started as the line ``daemon`` says, with the firewall ``setup``, so that
-    nothing of the firewall is left; sends the request and reads the counters before and after it, and then ``status``,
-    a command of the firewall that prints its state."""
+    """Runs the lines on an engine that is started for them with the line ``daemon`` and the firewall ``setup``, so that
+    no rules of the firewall remain. Sends the request, reads the counters before and after it, and then runs
+    ``status``, a command of the firewall that prints its state."""
 
     async def observe(testbed: Testbed) -> FirewallExchange:
         other = await testbed.start_engine(daemon, setup)
@@ -67,8 +67,8 @@ def _without_blanks(text: str) -> list[str]:
 def judge_firewall(
     expected: Expected, dropping: str = "", *, matched: bool | None = None
 ) -> Callable[[FirewallExchange], Judgement]:
-    """Holds if the response is as expected, a rule with ``dropping`` in its text dropped packets, if it is not empty,
-    and, unless ``matched`` is None, the rules with a comment matched packets or none."""
+    """Holds if the response is as expected; if, unless ``dropping`` is empty, a rule with this text dropped packets;
+    and if, unless ``matched`` is None, the rules with a comment matched packets (True) or none (False)."""
 
     def judge(observed: FirewallExchange) -> Judgement:
         for request, response in observed.exchanges.responses:

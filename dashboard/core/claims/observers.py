@@ -22,7 +22,7 @@ from dashboard.core.paths.nat_rules import packets_to
 
 #: A name that only the DNS server of a VPN knows.
 VPN_NAME, VPN_ADDRESS = "wiki.vpn.example", "198.51.100.7"
-#: How often a program is given another second to listen or to exit.
+#: How many times a program gets another second to listen or to exit.
 EXIT_TRIES = 20
 
 #: Of the machine and of the container.

@@ -59,7 +59,7 @@ class ObservedColumns:
 
     @cached_property
     def compared(self) -> ObservedColumns:
-        """The columns that are compared: all but those outside the machine, which only observe."""
+        """The columns that are compared: all except those outside the machine, which are only shown."""
         if all(column.key not in OUTSIDE for column in self.columns):
             return self
         columns = tuple(column for column in self.columns if column.key not in OUTSIDE)

@@ -159,7 +159,7 @@ def compare(
 
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
-    """The rows of one section, in reading order, without those of columns outside the machine alone. They depend
+    """The rows of one section, in reading order, without rows that only columns outside the machine have. They depend
     on the columns, their shared namespaces, and ``INPUTS``."""
     rows: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
     for column in observed.columns:
@@ -190,7 +190,8 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
 
 
 def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]) -> Row:
-    """One row from the cells of the columns that have a value. Cells outside the machine are shown and not compared."""
+    """One row from the cells of the columns that have a value. Cells of columns outside the machine are shown but not
+    compared."""
     cells = {
         column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns

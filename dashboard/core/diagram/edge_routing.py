@@ -42,7 +42,7 @@ class EdgeRouter:
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
     def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
-        """Adds an edge between two stacks outside the machine, in the wide diagram left of both."""
+        """Adds an edge between two stacks outside the machine; the wide diagram has it to the left of both."""
         if start is None or end is None or self.aisle is None:
             self.connect(kind, mode, start, end, label)
             return

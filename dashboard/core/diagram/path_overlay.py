@@ -137,7 +137,7 @@ def _hop(index: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:
 
 
 def _lan_edges(index: PictureIndex, column: str) -> tuple[str, ...]:
-    """The edges that join a column outside the machine to it, over the LAN."""
+    """The LAN edges between the machine and a column outside it."""
     return tuple(one for one, kind, _start, end in index.edges if kind == "lan" and end.startswith(f"{column}:"))
 
 

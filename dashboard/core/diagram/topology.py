@@ -124,7 +124,7 @@ def _edges(
 def _connect_outside(
     router: EdgeRouter, stack: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box]
 ) -> None:
-    """The veth pairs of the container on the other host, to the bridges there."""
+    """The veth pairs between the container on the other host and the bridges there."""
     host = next((one for one in stacks if one.key == OTHER_HOST), None)
     for outer, inner in veth_ends(host.state, stack.state) if host is not None else ():
         bridge = next((one for one in host.state.interfaces if one.name == outer.master), None) if host else None

@@ -8,8 +8,8 @@ from dashboard.core.measurements.formatting import signed
 
 #: Bounds of an axis, since imported reports may contain any value.
 MOST, LEAST = 1e12, 1e-12
-#: An interval is drawn up to this multiple of the greatest difference. Otherwise one disturbed path would leave no
-#: room for the others.
+#: An interval is drawn up to this multiple of the greatest difference, so that one disturbed path leaves room for the
+#: others.
 MAX_REACH = 3.0
 
 
@@ -75,7 +75,8 @@ class DifferenceAxis:
 
 
 def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
-    """The axis that has every value and its interval; of an interval that is much longer than the others, a part."""
+    """The axis that contains every value and its interval, but only a part of an interval that is much longer than the
+    others."""
     ends = sorted(abs(end) for interval in intervals for end in interval)
     reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
     shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]

@@ -70,8 +70,8 @@ class LabFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """A heartbeat as web processes receive it. ``lab`` is a name that each start of a lab draws; ``has_ended``: it is
-    the last one."""
+    """A heartbeat as web processes receive it. ``lab`` is a random name, new at each start of a lab; ``has_ended``
+    marks the last heartbeat."""
 
     lab: str
     facts: LabFacts

@@ -1,11 +1,11 @@
-"""The ordinary user of the web side of a lab that root has started."""
+"""The ordinary user that serves the pages of a lab that root has started."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-#: The name of an account that an administrator may create for the web side.
+#: The name of an account that an administrator may create for the web process.
 ACCOUNT = "netmodes"
-#: Ids that neither Debian nor systemd gives to anything (Debian policy 9.2.2; systemd, UIDS-GIDS).
+#: Ids that neither Debian nor systemd assigns (Debian policy 9.2.2; systemd, UIDS-GIDS).
 FREE_IDS = range(65521, 65534)
 
 
@@ -18,9 +18,9 @@ class WebUser:
 
 
 def choose_web_user(owner: WebUser, account: WebUser | None, taken: Collection[int]) -> WebUser:
-    """The owner of the data folder if that is an ordinary user, who keeps access to the database; else the account
-    ``netmodes``; else an id that nothing else runs with. Never the user or the group of root. ``taken``: the ids of
-    accounts and groups. LookupError if none is free."""
+    """Returns the owner of the data folder if that is an ordinary user, who thus keeps access to the database; else the
+    account ``netmodes``; else an unused id. Never returns root's user or group. ``taken`` are the ids of accounts and
+    groups. Raises LookupError if no id is free."""
     for user in (owner, account):
         if user is not None and user.uid and user.gid:
             return user

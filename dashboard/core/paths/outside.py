@@ -31,9 +31,9 @@ from dashboard.core.paths.translations import DOCKER_PROXY, covers_family, find_
 
 @dataclass(frozen=True, slots=True)
 class OutsideClient:
-    """A client outside the machine. ``lan`` is the network stack with its link to the LAN: its own, or that of its
-    host. ``families``: those in which it has an address. ``kinds`` are its paths to host mode, to a published port, and
-    to a container's own address."""
+    """A client outside the machine. ``lan`` is the network stack that is on the LAN: the client's own, or its host's.
+    ``families`` are the address families in which it has an address. ``kinds`` are the kinds of its paths to host mode,
+    to a published port, and to a container's own address."""
 
     key: str
     title: str
@@ -103,7 +103,8 @@ def route_gateway(state: NamespaceState, address: str) -> str | None:
     return best[1] if best is not None else None
 
 
-#: What binds a published port of Podman with root, so that no other program takes it; netavark's rules forward.
+#: The processes that hold a port published by rootful Podman, so that no other program can bind it; netavark's rules
+#: forward the packets.
 PODMAN_HOLDERS = frozenset({"conmon", "podman"})
 NO_HAIRPIN_MODE = "netavark gives bridge ports no hairpin mode, and whether br_netfilter requires it is not read"
 #: Hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
@@ -135,8 +136,8 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
 def paths_to_bridged(
     column: Column, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """The paths from outside to a container behind a bridge; with those of the neighbour, the one from the container to
-    its own published port."""
+    """The paths from outside to a container behind a bridge. The neighbour's paths include the one from the container
+    to its own published port."""
     yield from _published(column, machine, client, veths)
     yield from _own_address(column, machine, client, veths)
 
@@ -144,7 +145,8 @@ def paths_to_bridged(
 def paths_over_networks(
     column: Column, state: NamespaceState, other: Column, other_state: NamespaceState
 ) -> Iterator[Path]:
-    """The path to a container from the one on the other host, by name, for the first network that spans both hosts."""
+    """The path to a container from the container on the other host, over the first network, by name, that spans both
+    hosts."""
     for network in sorted(column.networks.keys() & other.networks.keys() - {"bridge", "host", "none"}):
         address = column.networks[network]
         far, near = (
@@ -230,8 +232,9 @@ def _translated(
 def _proxied(
     machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
-    """The hops through the process that listens on a published port; empty if none listens, or only dockerd, which
-    holds the ports of an Engine without docker-proxy and forwards nothing, or a process of Podman that does so."""
+    """The hops through the process that listens on a published port; empty if none listens, or if the listener forwards
+    nothing: dockerd, which holds the ports of an Engine without docker-proxy, or a process of Podman that only holds
+    the port."""
     listener = next(listeners_on(machine, "tcp", family_of(address), mapping.host_port, address), None)
     if listener is None or listener.process in {"dockerd", *PODMAN_HOLDERS}:
         return ()

@@ -170,7 +170,7 @@ def progress_row(
     if failed := [seconds for attempts, seconds in working.values() if attempts >= STUCK_FAILURES]:
         waits[HelpReason.FAILS] = max(failed)
     current = max((number for number, cell in enumerate(cells) if cell.seconds is not None), default=0)
-    # An earlier step may have been left undone long ago: only the newest counts.
+    # An earlier step may have been left unfinished long ago, so only the newest one counts.
     if current in working and working[current][1] >= STUCK_S:
         waits[HelpReason.SLOW] = working[current][1]
     return ProgressRow(

@@ -72,7 +72,7 @@ class ShowPorts:
 
 @dataclass(frozen=True, slots=True)
 class Curl:
-    """``curl [-i] URL`` on the machine, or with ``outside`` on another machine of the LAN of a private host."""
+    """``curl [-i] URL`` on the machine or, with ``outside``, on another machine on the LAN of a private host."""
 
     address: str
     port: int
@@ -130,10 +130,10 @@ LABELS: dict[type, str] = {
 MAX_CHARS = 400
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}", re.ASCII)
 _URL = r"http://[A-Za-z0-9.:\[\]-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?"
-#: The end of a line that runs on another machine of the LAN.
+#: The ending of a line that runs on another machine on the LAN.
 OUTSIDE = " # on another machine"
 _RULE = r"( -i eth0)?( -s [0-9./]{7,18})?( -p (tcp|udp) --dport [0-9]{1,5})? -j (DROP|REJECT|ACCEPT)"
-#: The commands that change the firewall, as whole lines.
+#: The commands that change the firewall, as patterns of whole lines.
 FIREWALL = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (

@@ -16,7 +16,7 @@ from dashboard.engine.lab_image import build_lock, download_packages, unpack
 
 PACKAGE = "ufw"
 PYTHON_MODULES = "usr/lib/python3/dist-packages"
-#: What the package's installation makes of its own files (ufw.postinst).
+#: The files that the package's installation script creates from its own (ufw.postinst).
 RULES = ("before", "before6", "after", "after6", "user", "user6")
 
 

@@ -48,7 +48,7 @@ def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
 
 async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple[Attempt, ...]:
     """Requests the service over every path. Requests that are answered do not overlap, so that they do not disturb each
-    other; those that are dropped do, so that together they take little longer than one. With ``multicast`` it then
+    other. Requests that are dropped do overlap, so that many take little longer than one. With ``multicast``, it then
     sends a datagram to a multicast group over the machine's links."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
@@ -99,8 +99,9 @@ async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
 
 
 async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
-    """Adds to requests that crossed the machine unanswered which of its rules dropped them. They are repeated one after
-    the other, since the rules only count packets, and within ``EXPLAIN_S``; the others stay without a reason."""
+    """Adds the rules that dropped a request to the attempts that crossed the machine and were not answered. Because
+    rules only count packets, the requests are repeated one at a time, for at most ``EXPLAIN_S``; the remaining attempts
+    get no reason."""
     explained = [attempt for _path, attempt in sent]
     with suppress(TimeoutError):
         async with asyncio.timeout(EXPLAIN_S):

@@ -1,5 +1,5 @@
-"""Concurrent work that waits for all parts to end, work that overlaps only where it is slow, and passes over an
-experiment, of which the last closes it."""
+"""Concurrent work: waiting for all parts, starting parts so that only slow ones overlap, and passes over an experiment,
+of which the last one closes it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 
 async def gather_all(*work: Awaitable[object]) -> None:
-    """Waits for all, then raises the first error, if there was one; ``asyncio.gather`` would raise it at once."""
+    """Waits for all parts, then raises the first error, if any; ``asyncio.gather`` would raise it at once."""
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
 
 
 async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: float) -> list[T]:
-    """Starts each part when the previous one has ended, or after the pause if it takes longer. Returns all results."""
+    """Starts each part when the previous one has ended or after the pause, whichever is first. Returns all results."""
     tasks: list[asyncio.Future[T]] = []
     try:
         for start in work:

@@ -218,7 +218,7 @@ class ExperimentDriver:
         if not running:
             await self._fail("No container is running: see each column for why.")
             return
-        # Before it runs: a measurement that waits for it starts at once, and then needs all clients.
+        # Before the experiment runs: a waiting measurement starts at once and then needs all clients.
         await self._other.observe()
         text = f"{len(running)} of {len(self._record.spec.arms)} containers running"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
@@ -290,7 +290,7 @@ class ExperimentDriver:
                 arm = next(arm for arm in self._record.spec.arms if arm.key == column.key)
                 changes.append(partial(self._arms.observe, arm, container.id))
                 look_up_again = True
-        # Each asks the Engine several times, and one that hung answers slowly.
+        # Each sends several requests to the Engine, and an Engine that was stuck answers slowly.
         await gather_all(*(change() for change in changes))
         await self._observe_machine()
         await self._observe_neighbour()

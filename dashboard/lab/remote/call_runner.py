@@ -15,7 +15,7 @@ MAX_OUTPUT = 1_000_000
 
 
 def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
-    """The arguments of a call; ValueError if they are not those of the function."""
+    """Decodes the arguments of a call. Raises ValueError if they do not match the function."""
     try:
         return call.decode_arguments(text)
     except msgspec.MsgspecError as error:
@@ -25,8 +25,9 @@ def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
 async def run_call(
     supervisor: Supervisor, name: str, host: str, arguments: str, write: Callable[[str], Awaitable[None]]
 ) -> str:
-    """The JSON of the result. A call with output passes it to ``write``, first an empty text once it was accepted;
-    its result is empty. Raises what the function raises, and ValueError for invalid arguments."""
+    """Runs a call and returns its result as JSON. A call with output passes the output to ``write``, beginning with an
+    empty text once the call was accepted; its result is empty. Raises the function's errors, and ValueError for invalid
+    arguments."""
     if (terminal_call := TERMINAL_CALLS.get(name)) is not None:
         values = _decode(terminal_call, arguments)
         return terminal_call.encode_result(await terminal_call.function(supervisor.terminals, *values))

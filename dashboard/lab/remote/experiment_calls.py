@@ -54,7 +54,7 @@ async def start_engine(lab: Lab) -> bool:
 
 
 async def doctor(supervisor: Supervisor) -> Doctor:
-    """``doctor/1``, also while there is no lab because no engine answers."""
+    """``doctor/1``, even while no engine answers and there is no lab."""
     if (context := supervisor.context) is not None:
         return await examine(context.engine, private=context.private)
     engine = DockerEngine(endpoint())

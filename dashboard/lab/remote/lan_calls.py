@@ -1,4 +1,4 @@
-"""Remote calls of the page of LANs."""
+"""The remote calls of the LANs page."""
 
 from dashboard.engine.hosts.registry import LanPlace
 from dashboard.lab.lans.named_lans import LanState

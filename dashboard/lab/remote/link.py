@@ -1,7 +1,7 @@
-"""Messages between a lab and the web process that it has started, over one unix socket that only these two hold.
+"""Messages between a lab and the web process that it has started, over a unix socket that only these two have open.
 
-A message is a length of four bytes and JSON. The lab trusts nothing that it receives: the types are checked here, names
-and arguments of calls in ``lab.remote.link_server``.
+A message consists of its length in four bytes and of JSON. The lab trusts nothing that it receives: types are checked
+here, names and arguments of calls in ``lab.remote.link_server``.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class LinkBrokenError(Exception):
 
 
 class TooLongError(ValueError):
-    """A message that the other process would refuse, and close the connection."""
+    """A message that is too long: the other process would refuse it and close the connection."""
 
 
 class Link[Sent, Received]:
@@ -111,7 +111,7 @@ class Link[Sent, Received]:
             self._writer.write(_LENGTH.pack(len(encoded)) + encoded)
 
     async def drain(self) -> None:
-        """Waits until the other end has read most of what was sent. ConnectionError if it is closed."""
+        """Waits until the other end has read most of what was sent. Raises ConnectionError if it is closed."""
         await self._writer.drain()
 
     async def receive(self) -> Received | None:

@@ -1,7 +1,7 @@
 """The lab's side of the link to its web process: handles calls, and sends facts and wake-ups.
 
-It accepts the functions of ``lab.remote.rpc`` and the methods of terminals, with arguments of their types, and nothing
-else: a web process that an attacker controls can do here what a signed-in owner can do on pages.
+It accepts only the functions of ``lab.remote.rpc`` and the methods of terminals, with arguments of the declared types.
+Even if an attacker controls the web process, these calls permit no more than a signed-in owner can do on pages.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ from dashboard.lab.remote.wakeups import ALL, MAX_PENDING, Wakeup
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 
 log = logging.getLogger(__name__)
-#: Seconds between two looks at the facts, and between two messages with unchanged ones.
+#: Seconds between two checks of the facts, and between two messages with unchanged facts.
 FACTS_S, UNCHANGED_FACTS_S = 0.25, 1.0
-#: Calls in progress: each window of a terminal has two, each request of a page at most a few.
+#: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
 MAX_CALLS = 4096
 
 
@@ -82,7 +82,7 @@ class LinkServer:
         self._calls: dict[int, asyncio.Task[None]] = {}
 
     async def serve(self, own: socket.socket, on_ready: Callable[[], None]) -> None:
-        """Serves until the web process closes its end. Ends what it has called."""
+        """Serves until the web process closes its end, then ends its calls."""
         link = await open_lab_end(own)
         loop = asyncio.get_running_loop()
         senders = [

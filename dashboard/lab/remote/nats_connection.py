@@ -1,6 +1,7 @@
-"""The connection of a process to NATS, over which the processes of a team deployment exchange messages.
+"""The connection of a process to NATS, through which the processes of a team deployment exchange messages.
 
-NATS delivers a message at most once, to those who listen now. What must not get lost is in the database.
+NATS delivers a message at most once, to the processes that are subscribed at that moment. Data that must not be lost is
+in the database.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # installed with the extra ``team`` only
 
 log = logging.getLogger(__name__)
 
-#: The subjects that the lab hears, and those that web processes hear. A name has one sender (``nats.conf``).
+#: The subjects that the lab subscribes to, and those of web processes. Each subject has one sender (``nats.conf``).
 LAB_CALLS = "netmodes.lab.call"
 LAB_CANCELS = "netmodes.lab.cancel"
 LAB_WAKEUPS = "netmodes.lab.wakeup"
@@ -40,8 +41,8 @@ MAX_MESSAGE_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message; ``reply`` is the subject for the answer. ``is_unheard``: the answer of NATS where no process
-    listens."""
+    """A message; ``reply`` is the subject for the answer. ``is_unheard`` marks NATS's own answer when no process is
+    subscribed."""
 
     subject: str
     data: bytes
@@ -66,10 +67,10 @@ type Handler = Callable[[Message], None]
 
 
 class NatsConnection:
-    """Connects again whenever the connection ends. Everything runs in one loop.
+    """A connection that is opened again whenever it ends. Everything runs in one loop.
 
-    ``problem`` tells why there is no connection. ``on_connect`` is called after each start of a connection, because
-    messages may have been lost before it; ``on_loss`` after each end.
+    ``problem`` is the reason why there is no connection. ``on_connect`` is called whenever a connection was opened,
+    because earlier messages may have been lost; ``on_loss`` whenever it has ended.
     """
 
     def __init__(self, url: str = "") -> None:
@@ -95,14 +96,14 @@ class NatsConnection:
             await asyncio.wait_for(attempted.wait(), CONNECT_S)
 
     async def close(self) -> None:
-        """Sends what is pending, and disconnects."""
+        """Sends pending messages and disconnects."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
 
     async def listen(self, subject: str, handle: Handler, queue: str = "") -> None:
-        """Receives the messages of a subject from now on. Of the listeners of one ``queue``, one gets each message."""
+        """Subscribes to a subject. Each message goes to only one of the processes that name the same ``queue``."""
         self._listeners.append((subject, queue, handle))
         if self._client is not None:
             await self._subscribe(self._client, subject, queue, handle)

@@ -8,7 +8,7 @@ MAX_CHARACTERS = 100_000
 
 
 class Kind(bytes, Enum):
-    """The first byte of a reply. ``PART`` is followed by more of the same text."""
+    """The first byte of a reply. After ``PART`` the same text continues in the next message."""
 
     OUTPUT = b"o"
     PART = b"p"

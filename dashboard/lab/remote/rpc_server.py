@@ -1,4 +1,5 @@
-"""The lab's side of a team deployment: handles calls, sends heartbeats, and passes when the wanted state changes."""
+"""The lab's side of a team deployment: handles calls, sends heartbeats, and starts a pass when the wanted state
+changes."""
 
 import asyncio
 import contextlib
@@ -35,9 +36,9 @@ log = logging.getLogger(__name__)
 #: Seconds between two reads of the wanted state, and between two deletions of old rate limits.
 WANTED_S = 1.0
 DELETE_S = 60.0
-#: Calls in progress: each window of a terminal has two, each request of a page at most a few.
+#: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
 MAX_CALLS = 4096
-#: The longest call is input for a program that does not read it.
+#: The longest call sends input to a program that does not read it.
 LIMIT_S = CALL_TIMEOUT_S + 10.0
 
 
@@ -63,7 +64,7 @@ class RpcServer:
         self._lab = secrets.token_hex(8)
         self._beat_now = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        #: By the subject of their replies.
+        #: The calls in progress, by the subject of their replies.
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._is_listening = False
         self._wanted: object = None
@@ -135,7 +136,7 @@ class RpcServer:
             await self._database.run(join_code_attempts.delete_old, time.time())
 
     async def _check_wanted(self) -> None:
-        """Wake-ups may be lost; the wanted state is in rows. A lab that can read it is alive."""
+        """Reads the wanted state from the database, since wake-ups may be lost. A lab that can read it is alive."""
         wanted = await self._database.run(wanted_state)
         if wanted != self._wanted:
             self._wanted = wanted

@@ -1,4 +1,4 @@
-"""The methods of terminals that a web process without a lab calls."""
+"""The remote calls of terminals, for web processes without a lab."""
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
@@ -27,11 +27,12 @@ TERMINAL_CALLS: dict[str, RemoteCall] = {
 
 
 class TerminalCalls(ABC):
-    """The methods of ``Terminals``, run by a lab in another process. LabUnavailableError if none is running."""
+    """The methods of ``Terminals``, executed by a lab in another process. They raise LabUnavailableError if no lab is
+    running."""
 
     @abstractmethod
     async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
-        """The result of the call with this name (``TERMINAL_CALLS``), which itself waits for up to ``wait_s``."""
+        """The result of the call with this name (``TERMINAL_CALLS``). The call itself waits for up to ``wait_s``."""
 
     async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
         """Opens a window on a participant's terminal. Raises TerminalError."""
@@ -39,14 +40,14 @@ class TerminalCalls(ABC):
         return chunk
 
     async def start(self, participant: str) -> None:
-        """Starts a new shell, if the last one has ended."""
+        """Starts a new shell if the previous one has ended."""
         with suppress(LabUnavailableError):  # the window's next call reports it
             await self._call("terminals.start", participant)
 
     async def read_from(
         self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
     ) -> OutputChunk:
-        """The output after ``offset``; waits for it."""
+        """Waits for output after ``offset`` and returns it."""
         arguments = (participant, window, run, offset, change, wait_s)
         chunk: OutputChunk = await self._call("terminals.read_from", *arguments, wait_s=wait_s)
         return chunk

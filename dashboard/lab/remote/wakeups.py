@@ -1,6 +1,6 @@
 """Wake-ups between processes over NATS.
 
-They may be lost: the database has the truth, and receivers also poll it. A wake-up is a kind and its arguments, all
+They may be lost: the state is in the database, which receivers also poll. A wake-up is a kind and its arguments, all
 strings. Wake-ups are batched while a send is in flight.
 """
 
@@ -44,7 +44,7 @@ class WakeupChannel:
             self._sending = self._loop.create_task(self._send(), name="wakeups")
 
     async def close(self) -> None:
-        """Stops after a moment for what is still pending."""
+        """Stops, after a short time for pending wake-ups."""
         if self._sending is not None:
             if self._has_pending.is_set():
                 await asyncio.sleep(0.05)
@@ -54,7 +54,7 @@ class WakeupChannel:
         self._loop = None
 
     async def listen(self, subject: str, receive: Callable[[Wakeup], None]) -> None:
-        """Receives the wake-ups of a subject."""
+        """Calls a function with each wake-up of a subject."""
 
         def handle(message: Message) -> None:
             for wakeup in _DECODER.decode(message.data):

@@ -65,7 +65,7 @@ class WorkshopHost:
 
     @property
     def neighbour(self) -> str:
-        """The path of the neighbour's namespace as the engine sees it; empty if the host is no private one."""
+        """The path of the neighbour's namespace as the engine sees it; empty if the host is not a private host."""
         return neighbour_path(self.endpoint) if self.private and self.pid is not None else ""
 
 

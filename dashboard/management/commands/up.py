@@ -95,7 +95,7 @@ class Command(NetmodesCommand):
             return
         listening = self._listen(host, port)
         url = address_to_open(host, port)
-        from dashboard.management.pages import web_process  # the web side, which a lab does not need
+        from dashboard.management.pages import web_process  # imported here: a lab without pages does not need it
 
         try:
             user = self._find_web_user() if role is Role.ALL and web_process.is_apart() else None
@@ -110,7 +110,7 @@ class Command(NetmodesCommand):
             raise CommandError(message, returncode=FAILED) from None
 
     def _find_web_user(self) -> WebUser | None:
-        """The user that pages are served as; None, after a warning, if this machine cannot confine a process."""
+        """The user that serves the pages; None, after a warning, if this machine cannot confine a process."""
         from dashboard.management.pages.sandbox import find_refusal
         from dashboard.management.pages.web_process import find_user
 
@@ -136,7 +136,7 @@ class Command(NetmodesCommand):
             server.run(sockets=listening)
 
     def _serve_apart(self, listening: list[socket.socket], url: str, user: WebUser) -> None:
-        """Runs the lab here, and serves pages in a process of an ordinary user."""
+        """Runs the lab in this process, and serves pages in a process of an ordinary user."""
         import uvloop
 
         from dashboard.management.pages.lab_and_pages import run_lab_and_pages

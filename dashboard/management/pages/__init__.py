@@ -1,1 +1,1 @@
-"""The processes of ``up``: pages in the process of the lab, or in one of an ordinary user."""
+"""The processes of ``up``: pages are served by the lab's process, or by one of an ordinary user."""

@@ -1,4 +1,4 @@
-"""``up`` of root: the lab in this process, pages in a process of an ordinary user."""
+"""Runs ``up`` for root: the lab in this process, the pages in a process of an ordinary user."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ async def run_lab_and_pages(
     data_dir: Path, web: WebProcess, say: Callable[[str], None], on_ready: Callable[[], None]
 ) -> None:
     """Runs until Ctrl-C, SIGTERM or the end of the terminal, then stops all experiments. Further signals print a
-    warning; after some seconds another one leaves what has not been stopped. Raises WebProcessError."""
+    warning; after some seconds another one aborts and leaves experiments running. Raises WebProcessError."""
     connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()

@@ -1,6 +1,6 @@
 """Prints what the web process writes, without giving it the terminal.
 
-A descriptor of root's terminal would let the process read what root types, and control the terminal.
+With a descriptor of root's terminal, the process could read what root types and control the terminal.
 """
 
 import asyncio
@@ -10,13 +10,13 @@ from contextlib import suppress
 
 from dashboard.core.comparison.text_table import printable
 
-#: How much is read at once, and the pause after it: a process that writes without end must not keep the lab busy.
+#: The size of a read, and the pause after it: a process that never stops writing must not keep the lab busy.
 CHUNK_BYTES, PAUSE_S = 16_384, 0.02
-#: The content of a full pipe (pipe(7)).
+#: The capacity of a pipe (pipe(7)).
 PIPE_BYTES = 65_536
 #: A longer line is printed in pieces.
 MAX_LINE_BYTES = 8_192
-#: What precedes each line: the text is from a process that the lab does not trust.
+#: The prefix of each line: it marks the text as that of a process that the lab does not trust.
 PREFIX = "web: "
 
 
@@ -38,7 +38,7 @@ class OutputRelay:
             self._loop.add_reader(self._reading, self._relay)
 
     def flush(self) -> None:
-        """Prints what has been written, also an incomplete line, once the process has ended."""
+        """Prints all remaining output, including an incomplete line, once the process has ended."""
         for _ in range(PIPE_BYTES // CHUNK_BYTES + 1):
             if not self._read():
                 break
@@ -47,7 +47,7 @@ class OutputRelay:
             self._rest = b""
 
     def stop(self) -> None:
-        """Stops printing; in the loop that ``start`` was called in."""
+        """Stops printing. Call it in the loop in which ``start`` was called."""
         if self._timer is not None:
             self._timer.cancel()
         if self._loop is not None:
@@ -60,7 +60,7 @@ class OutputRelay:
         os.close(self._reading)
 
     def close_writing(self) -> None:
-        """Closes the other end here, once the process has it."""
+        """Closes the lab's copy of the other end, once the process has inherited it."""
         os.close(self.writing)
 
     def _relay(self) -> None:
@@ -71,7 +71,7 @@ class OutputRelay:
             self._timer = self._loop.call_later(PAUSE_S, self._loop.add_reader, self._reading, self._relay)
 
     def _read(self) -> bool:
-        """Prints the lines of the next chunk; whether there was one."""
+        """Prints the lines of the next chunk; returns whether there was one."""
         try:
             chunk = os.read(self._reading, CHUNK_BYTES)
         except BlockingIOError:

@@ -18,7 +18,7 @@ STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds 
 
 
 def server_config() -> uvicorn.Config:
-    """The settings of the server, which gets its listening socket from its caller."""
+    """The settings of the server. The caller passes the listening socket."""
     return uvicorn.Config(
         application,
         log_level="warning",
@@ -35,7 +35,7 @@ def server_config() -> uvicorn.Config:
 
 
 class PageServer(uvicorn.Server):
-    """Calls ``on_started`` once it serves, and ``say`` for messages."""
+    """Serves pages. It calls ``on_started`` once it does, and ``say`` for messages."""
 
     def __init__(self, on_started: Callable[[], None], say: Callable[[str], None]) -> None:
         super().__init__(server_config())
@@ -44,8 +44,8 @@ class PageServer(uvicorn.Server):
         self._is_warned = False
 
     def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
-        """Ends the server, also while it starts. Further signals print a warning: to abort would leave containers
-        behind. After some seconds another Ctrl-C aborts."""
+        """Ends the server, also while it starts. Further signals print a warning, because an abort would leave
+        containers behind. After some seconds another Ctrl-C aborts."""
         if interrupts.is_first(sig):
             self.should_exit = True
             service.abort_start()

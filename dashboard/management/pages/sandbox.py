@@ -1,6 +1,6 @@
-"""Makes this process an ordinary user with few files in sight.
+"""Confines this process: it becomes an ordinary user that sees few files.
 
-``confine`` makes a mount namespace with a root that holds only the paths of a ``Sandbox``, gives up every capability
+``confine`` creates a mount namespace with a root that contains only the paths of a ``Sandbox``, drops all capabilities
 and loads a filter of system calls.
 """
 
@@ -33,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class RefusedError(Exception):
-    """The process cannot be confined; the text is a sentence for the user."""
+    """The process cannot be confined; ``str()`` is a message for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Sandbox:
     read: frozenset[Path]
     #: Files that it may write.
     write: tuple[Path, ...]
-    #: A folder of which it sees only what is named here.
+    #: A folder in which it sees only the paths named here.
     cover: Path
     #: Its current folder.
     folder: Path
-    #: Files that it needs, and what to type if it cannot read them.
+    #: Files that it must be able to read, and the command that makes them readable.
     check: tuple[Path, ...]
     hint: str
 
@@ -103,19 +103,19 @@ def _inside(path: Path) -> Path:
 
 
 def _make_folder(path: Path, kind: str, flags: int, options: str) -> None:
-    """Makes a folder of the new root, with a new file system."""
+    """Creates a folder in the new root and mounts a new file system there."""
     target = _inside(path)
     target.mkdir(parents=True, exist_ok=True)
     _mount("none", target, kind, flags, options)
 
 
 def _outermost(paths: set[Path]) -> list[Path]:
-    """The paths that are below no other one: what is below is shown with it."""
+    """The paths that are not below another one: a folder is shown with everything below it."""
     return sorted(path for path in paths if paths.isdisjoint(path.parents))
 
 
 def make_root(sandbox: Sandbox) -> None:
-    """Makes the new root and enters it."""
+    """Creates the new root and enters it."""
     os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
     _mount("none", Path("/"), "", _REC | _PRIVATE)
     for path, kind, flags, options in (
@@ -144,7 +144,7 @@ def make_root(sandbox: Sandbox) -> None:
 
 
 def drop_privileges(user: WebUser) -> None:
-    """Becomes the user without any capability, for good; ends with the process that has started this one."""
+    """Becomes the user and gives up all capabilities permanently. This process then ends when its parent ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _call("no_new_privs", _libc.prctl, _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _call("ambient capabilities", _libc.prctl, _PR_CAP_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
@@ -154,16 +154,16 @@ def drop_privileges(user: WebUser) -> None:
     os.setgroups([])
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
-    # A change of the user sets both: its own files in /proc would be root's.
+    # A change of the user resets both. Without this call root would own the process's files in /proc.
     _call("dumpable", _libc.prctl, _PR_SET_DUMPABLE, 1, 0, 0, 0)
     _call("pdeathsig", _libc.prctl, _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if not syscall_filter.filter_refusal():
-        # A new user namespace would give it capabilities again, and with them more of the kernel to attack.
+        # In a new user namespace it would have capabilities again, which expose more of the kernel to attacks.
         syscall_filter.load(syscall_filter.filter_program(syscall_filter.Scope.WEB, os.uname().machine))
 
 
 def require_readable(paths: Iterable[Path], hint: str) -> None:
-    """RefusedError with what to type (``hint``) if the user cannot read one of these files."""
+    """Raises RefusedError, with the command to type (``hint``), if the user cannot read one of these files."""
     for path in paths:
         try:
             os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
@@ -172,7 +172,7 @@ def require_readable(paths: Iterable[Path], hint: str) -> None:
 
 
 def replace_environment(variables: Mapping[str, str]) -> None:
-    """Replaces the variables, and overwrites the old ones: the memory of a forked process has all of its parent's."""
+    """Replaces the environment and overwrites the old one, which a forked process has inherited from its parent."""
     strings = ctypes.POINTER(ctypes.c_void_p).in_dll(_libc, "environ")
     number = 0
     while strings and (address := strings[number]) is not None:
@@ -181,7 +181,7 @@ def replace_environment(variables: Mapping[str, str]) -> None:
     kept = {os.fsencode(value) for value in variables.values()}
     header = bytes.__basicsize__ - 1
     for value in os.environ._data.values():  # type: ignore[attr-defined]
-        if len(value) > 1 and value not in kept:  # Python has one object for each single byte
+        if len(value) > 1 and value not in kept:  # single bytes are shared objects of Python
             ctypes.memset(id(value) + header, 0, len(value))
     _libc.clearenv()
     os.environ.clear()
@@ -189,7 +189,7 @@ def replace_environment(variables: Mapping[str, str]) -> None:
 
 
 def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
-    """Confines this process, which has one thread. Raises RefusedError."""
+    """Confines this process, which must have one thread only. Raises RefusedError."""
     os.umask(0o022)
     try:
         make_root(sandbox)
@@ -202,8 +202,8 @@ def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
 
 
 def find_refusal(user: WebUser) -> str:
-    """Why this machine cannot confine a process, tried in a fork of this one; empty if it can. AppArmor, for example,
-    may refuse mounts in a container, and the root of chroot(2) or of an initramfs cannot be replaced."""
+    """The reason why this machine cannot confine a process, found by a trial in a fork; empty if it can. AppArmor, for
+    example, may refuse mounts in a container, and the root of chroot(2) or of an initramfs cannot be replaced."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -1,9 +1,9 @@
-"""Starts the web process by fork, from a process that has imported the code and has done nothing else.
+"""Forks the web process from a process that has only imported the code.
 
-A second interpreter would import everything again, which costs as much processor time as the rest of a start. The lab
-itself must not fork: it has threads, an event loop and connections to the database, whose locks SQLite also keeps in
-memory (sqlite.org, "How To Corrupt An SQLite Database File", 2.6). So ``up`` forks a starter before all that. Each web
-process is a fork of the starter, also after a crash.
+A second interpreter would import all modules again, which takes as much processor time as the rest of the start. The
+lab itself must not fork: it has threads, an event loop and database connections, and SQLite keeps their locks in memory
+too (sqlite.org, "How To Corrupt An SQLite Database File", 2.6). ``up`` therefore forks a starter before it has any of
+these. Each web process is forked from the starter, also after a crash.
 """
 
 import asyncio
@@ -25,12 +25,13 @@ from django.db import connections
 START_S = 30.0
 #: The names of the processes, as ``ps`` shows them.
 STARTER, WEB = "netmodes-start", "netmodes-web"
-#: At most this many sockets are passed to a process.
+#: The maximum number of sockets that are passed to a process.
 MAX_SOCKETS = 16
-#: What the starter answers, with a descriptor of the process; any other text is the reason why it started none.
+#: The starter's answer, sent with a descriptor of the process; any other text is the reason why no process was started.
 STARTED = b"started"
 MAX_ANSWER_BYTES = 200
-#: They may reach every process of a service or a terminal, but the lab ends the web process.
+#: Signals that may be sent to all processes of a service or a terminal. The starter ignores them: the lab ends the web
+#: process.
 SIGNALS_OF_THE_LAB = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _STATUS = struct.Struct("!i")
@@ -52,8 +53,8 @@ class Starter:
     """The lab's side. Raises StarterError. At most one process runs at a time."""
 
     def __init__(self, work: Work, output: int) -> None:
-        """Forks the starter, while this process has one thread and no connection to the database. ``output``: the
-        descriptor for what processes print."""
+        """Forks the starter. This process must have one thread and no connection to the database. ``output`` is the
+        descriptor to which processes print."""
         connections.close_all()
         if threading.active_count() > 1:
             raise StarterError("The web process cannot be started: the lab already has threads.")
@@ -62,15 +63,15 @@ class Starter:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._pidfd: int | None = None
         lab = os.getpid()
-        gc.freeze()  # the collector would write into all objects, and the processes would share no memory
+        gc.freeze()  # otherwise the collector writes to all objects, and no memory is shared
         self._pid = os.fork()
         if self._pid == 0:
             _end_with(lambda: _wait_for_orders(theirs, output, lab, work))
         theirs.close()
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Starts a process with these sockets; the last one has ended. Raises ForkRefusedError if a later attempt may
-        succeed."""
+        """Starts a process with these sockets, after the previous one has ended. Raises ForkRefusedError if a later
+        attempt may succeed."""
         try:
             self._control.settimeout(START_S)
             socket.send_fds(self._control, [b"start"], [passed.fileno() for passed in sockets])
@@ -84,18 +85,18 @@ class Starter:
         if answer != STARTED:
             raise ForkRefusedError(f"The web process cannot be started: {answer.decode(errors='replace')}.")
         if len(descriptors) != 1:
-            os.kill(self._pid, signal.SIGKILL)  # its process, which nothing here can end, ends with it
+            os.kill(self._pid, signal.SIGKILL)  # this also ends its process, of which there is no descriptor here
             raise StarterError("The web process cannot be started: the lab has too many open files.")
         (self._pidfd,) = descriptors
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Sends a signal, if a process still runs."""
+        """Sends a signal to the process, if it still runs."""
         if self._pidfd is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
     async def wait(self) -> int:
-        """The exit status of the process that runs."""
+        """Waits for the process to end; returns its exit status."""
         status = await asyncio.get_running_loop().sock_recv(self._control, _STATUS.size)
         if len(status) != _STATUS.size:
             raise StarterError("The process that starts the web process has ended.")
@@ -117,7 +118,7 @@ class Starter:
 
 
 def _end_with(work: Callable[[], int]) -> None:
-    """Ends this forked process with the result of ``work``, without the cleanup of the process that it is a copy of."""
+    """Ends this forked process with the result of ``work``, without running the cleanup code of its parent."""
     status = 1
     try:
         status = work()
@@ -132,14 +133,15 @@ def _end_with(work: Callable[[], int]) -> None:
 
 
 def _set_up(name: str, kept: Iterable[int]) -> None:
-    """Names this process, closes what it does not need, and ends it when the thread ends that has forked it."""
+    """Names this process, closes the descriptors that it does not need, and makes it end with the thread that forked
+    it."""
     _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
     close_descriptors(kept)
 
 
 def close_descriptors(kept: Iterable[int]) -> None:
-    """Closes all descriptors but the standard ones and these."""
+    """Closes all descriptors except the standard ones and ``kept``."""
     first = 3
     for number in sorted(set(kept)):
         os.closerange(first, number)
@@ -148,7 +150,7 @@ def close_descriptors(kept: Iterable[int]) -> None:
 
 
 def _wait_for_orders(control: socket.socket, output: int, lab: int, work: Work) -> int:
-    os.setsid()  # no process of it has the terminal
+    os.setsid()  # its processes have no controlling terminal
     for number in SIGNALS_OF_THE_LAB:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -185,8 +187,9 @@ def _wait_for_orders(control: socket.socket, output: int, lab: int, work: Work) 
 
 
 def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> tuple[int, int]:
-    """The pid and a descriptor of a process that is the first one of a PID namespace of its own: it sees and signals no
-    process of the machine. The namespace of the last one ended with it (pid_namespaces(7)). Raises OSError."""
+    """Forks a process as the first one of a new PID namespace, so that it can neither see nor signal processes of the
+    machine; returns its pid and a descriptor. The namespace of the previous process ended with it (pid_namespaces(7)).
+    Raises OSError."""
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)
     pid = os.fork()

@@ -1,4 +1,4 @@
-"""The files that the web process sees: the code, the Python that runs it, and the database."""
+"""The files that the web process can see: the code, its Python interpreter, and the database."""
 
 import os
 import shlex
@@ -15,23 +15,23 @@ from dashboard import configuration
 from dashboard.core.operations.web_user import WebUser
 from dashboard.management.pages.sandbox import RefusedError, Sandbox
 
-#: Folders beside the code that pages are made from. A wheel has them inside the package.
+#: Folders beside the code that are needed for pages. A wheel has them inside the package.
 FOLDERS = ("templates", "static", "locale", "docs")
 #: The addresses of name servers, for sign-ins with OpenID Connect; systemd-resolved keeps the file below /run.
 RESOLVER = Path("/etc/resolv.conf")
-#: Variables that name certificates of authorities, for the same sign-ins; a folder may be a list of folders.
+#: Variables that name certificates of authorities for these sign-ins. The value may be a list of folders.
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def database_paths() -> tuple[Path, ...]:
-    """The file of the database, and those that SQLite keeps beside it (WAL)."""
+    """The database file, and the files that SQLite keeps beside it (WAL)."""
     database = Path(settings.DATABASES["default"]["NAME"]).resolve()
     return tuple(Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm"))
 
 
 class DatabaseFiles:
-    """The files of the database, given to a user. A connection is kept: the files beside the database, which the
-    sandbox shows one by one, are then neither removed nor replaced (sqlite.org, "WAL-mode File Format", 1.3)."""
+    """Gives the database files to a user. It keeps a connection open so that SQLite neither removes nor replaces the
+    files beside the database, which the sandbox mounts one by one (sqlite.org, "WAL-mode File Format", 1.3)."""
 
     def __init__(self, user: WebUser) -> None:
         configuration.keep_private(Path(settings.DATABASES["default"]["NAME"]))
@@ -52,7 +52,7 @@ class DatabaseFiles:
 
 
 def symlinks(path: Path) -> Iterator[Path]:
-    """The path and what it leads to, while these are symbolic links."""
+    """The path and the targets that it leads to, as long as these are symbolic links."""
     for _ in range(40):  # as many as the kernel follows (path_resolution(7))
         if not path.is_symlink():
             return
@@ -61,15 +61,15 @@ def symlinks(path: Path) -> Iterator[Path]:
 
 
 def code_folders() -> list[Path]:
-    """The folders of the code and of the Python environment. A checkout is not shown as a whole: its data folder, its
-    history and its tests are no part of a running server."""
+    """The folders of the code and of the Python environment. A checkout is not shown as a whole: a running server does
+    not need its data folder, history and tests."""
     package = Path(configuration.__file__).resolve().parent
     beside = [] if configuration.INSTALLED else [configuration.BASE / name for name in FOLDERS]
     return [package, *(folder for folder in beside if folder.is_dir()), Path(sys.prefix)]
 
 
 def python_paths() -> set[Path]:
-    """Where the interpreter and its modules are, apart from the code."""
+    """The paths of the interpreter and its modules, without the code."""
     package = Path(configuration.__file__).resolve().parent
     interpreter = Path(sys.executable)
     paths = {Path(sys.base_prefix), interpreter.resolve().parent.parent, *symlinks(interpreter)}
@@ -80,7 +80,7 @@ def python_paths() -> set[Path]:
 
 
 def certificate_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables that name certificates, with absolute paths: the web process has another current folder."""
+    """The variables that name certificates, with absolute paths, because the web process has another current folder."""
     return {
         name: os.pathsep.join(str(Path(path).absolute()) for path in variables[name].split(os.pathsep) if path)
         for name in CERTIFICATES
@@ -89,20 +89,20 @@ def certificate_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def certificate_paths() -> set[Path]:
-    """What these variables name."""
+    """The paths that these variables name."""
     named = certificate_variables(os.environ).values()
     return {Path(path) for value in named for path in value.split(os.pathsep)}
 
 
 def with_targets(paths: set[Path]) -> set[Path]:
-    """The paths, and for symbolic links what they lead to."""
+    """The paths, and the targets of those that are symbolic links."""
     links = {link.parent / link.readlink() for path in paths for link in symlinks(path)}
     return {Path(os.path.normpath(path.absolute())) for path in paths | links} | {path.resolve() for path in paths}
 
 
 def make_workshops_folder(path: Path) -> None:
-    """Makes the folder for workshops of the user's own, unless it is there: one that is made later would not be shown.
-    Raises RefusedError."""
+    """Creates the folder for the user's own workshops if it does not exist: a folder created later would not be
+    visible. Raises RefusedError."""
     if path.exists():
         return
     if path.is_symlink():

@@ -1,7 +1,7 @@
-"""The web process of a lab that root has started: it serves pages as an ordinary user.
+"""The web process of a lab that was started by root: it serves pages as an ordinary user.
 
-Root makes the socket that it listens on and the one to the lab, opens the files of the database to its user, and starts
-it (``starter``) in a sandbox (``sandbox``). It is started again if it ends, and it ends with the lab.
+Root creates its listening socket and its socket to the lab, gives its user access to the database files, and starts it
+(``starter``) in a sandbox (``sandbox``). If it ends, it is started again. It ends with the lab.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from dashboard.web.http.server.connection_limits import raise_descriptor_limit
 
 #: The exit status of a process that could not be confined; the reason is on standard error.
 REFUSED = 71
-#: How long the process may take to end its connections.
+#: How long the process may take to close its connections.
 STOP_S = 8.0
-#: Seconds until it is started again; doubled after each start that failed.
+#: Seconds until it is started again; doubled after each failed start.
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
-#: How it reaches the server of a sign-in with OpenID Connect, as the libraries ``requests`` and ``ssl`` read it.
+#: Proxies and certificates for sign-ins with OpenID Connect, in the variables that ``requests`` and ``ssl`` read.
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-#: Variables that it gets; none names an engine.
+#: The variables that are passed to it. None of them names an engine.
 PASSED = ("NETMODES_", "LC_", "PYTHON")
 PASSED_NAMES = frozenset(
     {"LANG", "LANGUAGE", "TZ", "PATH", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
@@ -57,16 +57,16 @@ class NotNowError(WebProcessError):
 
 
 def is_apart() -> bool:
-    """Whether pages are served by a process of their own: root has started a lab with a database file."""
+    """Whether a separate process serves the pages: root has started a lab with a database file."""
     database = settings.DATABASES["default"]["ENGINE"]
     return database == "django.db.backends.sqlite3" and os.geteuid() == 0
 
 
 def find_user(folder: Path) -> WebUser:
-    """The user of the process. Raises LookupError."""
+    """The user that the process runs as. Raises LookupError."""
     found = folder.stat()
     accounts = pwd.getpwall()
-    # A folder may belong to any group: an owner with an account has that account's.
+    # The folder's group is arbitrary: an owner that has an account gets the account's group.
     group = next((entry.pw_gid for entry in accounts if entry.pw_uid == found.st_uid), found.st_gid)
     named = (WebUser(entry.pw_uid, entry.pw_gid) for entry in accounts if entry.pw_name == web_user.ACCOUNT)
     taken = {entry.pw_uid for entry in accounts} | {entry.gr_gid for entry in grp.getgrall()}
@@ -74,7 +74,7 @@ def find_user(folder: Path) -> WebUser:
 
 
 def environment() -> dict[str, str]:
-    """The environment of the process. Secrets in files are read here: it cannot read them."""
+    """The environment of the process. Secrets in files are read here, because the process cannot read the files."""
     passed = {
         name: value
         for name, value in os.environ.items()
@@ -90,7 +90,7 @@ def environment() -> dict[str, str]:
 
 
 def serve_confined(user: WebUser, sockets: list[socket.socket]) -> int:
-    """What the process does; its exit status."""
+    """Runs the web process; returns its exit status."""
     link, *listening = sockets
     variables = environment()
     try:
@@ -103,7 +103,7 @@ def serve_confined(user: WebUser, sockets: list[socket.socket]) -> int:
 
 
 class WebProcess:
-    """The process, from start to end."""
+    """Starts, supervises and ends the web process."""
 
     def __init__(self, listening: Sequence[socket.socket], user: WebUser, say: Callable[[str], None]) -> None:
         """Forks its starter. ``say`` prints a line. Raises StarterError."""
@@ -120,8 +120,8 @@ class WebProcess:
         self._is_ready = self._is_stopping = False
 
     def start(self) -> None:
-        """Starts the process; the last one has ended, and the database is migrated. In a loop. Raises
-        WebProcessError."""
+        """Starts the process, after the previous one has ended and the database was migrated. Requires a running loop.
+        Raises WebProcessError."""
         try:
             if self._database is None:
                 self._database = DatabaseFiles(self._user)
@@ -145,9 +145,9 @@ class WebProcess:
         self._ended = asyncio.get_running_loop().create_task(self._starter.wait(), name="web-process")
 
     async def run(self, server: LinkServer, on_ready: Callable[[], None]) -> None:
-        """Serves the process, and starts it again after it has ended, until ``stop``. ``on_ready`` is called each time
-        it serves pages. Raises WebProcessError if it cannot be started; once it has served pages, a lack of memory or
-        processes is waited for."""
+        """Handles the calls of the process, and starts it again whenever it ends, until ``stop``. ``on_ready`` is
+        called each time it begins to serve pages. Raises WebProcessError if it cannot be started. Once it has served
+        pages, a lack of memory or processes is no error: the start is repeated."""
         pause_s, was_ready = FIRST_PAUSE_S, False
 
         def note_ready() -> None:
@@ -177,7 +177,7 @@ class WebProcess:
                     self._say(f"{error} Trying again in {pause_s:.1f} seconds.")
 
     async def _end(self) -> int:
-        """The exit status of the process, which is about to end; it is killed after ``STOP_S``."""
+        """Waits for the process to end; kills it after ``STOP_S``. Returns the exit status."""
         if self._ended is None:
             return 0
         await asyncio.wait([self._ended], timeout=STOP_S)
@@ -186,13 +186,13 @@ class WebProcess:
             return await asyncio.shield(self._ended)
         except StarterError as error:
             if self._is_stopping:
-                return 0  # something has ended its starter, and with it the process
+                return 0  # the starter was ended, and with it the process
             raise WebProcessError(str(error)) from error
         finally:
             self._output.flush()
 
     async def stop(self) -> None:
-        """Stops listening and ends the process; once it serves pages, its connections get a moment."""
+        """Stops listening and ends the process. If it already serves pages, it has time to close its connections."""
         self._is_stopping = True
         for listening in self._listening:
             listening.close()

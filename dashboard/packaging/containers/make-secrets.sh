@@ -31,11 +31,11 @@ put nats/nats.conf 999 0 </usr/local/lib/netmodes/nats.conf
 put netmodes/database-url 10001 0 <<URL
 postgres://netmodes:$(cat postgres/password)@postgres:5432/netmodes
 URL
-# nats_url USER NAME: the address for a user, with the password of this name.
+# nats_url USER NAME: the address for a user, with the password that local.conf has under this name.
 nats_url() {
     printf 'nats://%s:%s@nats:4222\n' "$1" "$(sed -n "s/^$2: \"\(.*\)\"/\1/p" nats/local.conf)"
 }
 nats_url web WEB_PASSWORD | put netmodes/nats-web-url 10001 0
-# Root's: web cannot read it.
+# Owned by root, so that web cannot read it.
 nats_url lab LAB_PASSWORD | put netmodes/nats-lab-url 0 0
 for folder in postgres nats netmodes; do chmod 0755 "$folder"; done

@@ -176,8 +176,8 @@ def _require_change(user: User, before: Standing, after: Standing) -> None:
 @audited
 @transaction.atomic
 def change_role(account: int, role: Role) -> tuple[str, ...]:
-    """Gives an account another role, and returns the keys of its browser sessions, which go on with that role.
-    AccountError if it is the only owner."""
+    """Changes the role of an account and returns the keys of its browser sessions, which continue with the new role.
+    Raises AccountError if it is the only owner."""
     user, before = _locked(account)
     _require_change(user, before, Standing(role, before.active))
     Account.objects.update_or_create(user=user, defaults={"role": str(role)})

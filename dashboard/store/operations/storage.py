@@ -26,7 +26,7 @@ class NoSpaceError(Exception):
 def disk_usage() -> DiskUsage:
     """The disk of SQLite's file, or of the data folder."""
     name = str(connection.settings_dict["NAME"]) if connection.vendor == "sqlite" else ""
-    # The file itself: the folder around it may be another file system (the sandbox of the web process).
+    # The file itself, because its folder may be on another file system (in the sandbox of the web process).
     path = Path(name) if name.startswith("/") else Path(settings.DATA_DIR)
     found = os.statvfs(path if path.exists() else path.parent)
     free, unused = found.f_bavail * found.f_frsize, found.f_bfree * found.f_frsize

@@ -1,4 +1,4 @@
-"""What is wanted of everything that runs, for a lab that looks for changes."""
+"""The wanted state of everything that runs, so that a lab can detect changes."""
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase

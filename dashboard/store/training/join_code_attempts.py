@@ -101,5 +101,5 @@ def return_password(address: str, account: str, now: float) -> None:
 
 
 def delete_old(now: float) -> None:
-    """Deletes the buckets of clients that have not tried for a while."""
+    """Deletes the buckets of clients without recent attempts."""
     GuessBucket.objects.filter(at__lt=now - RETENTION_S).delete()

@@ -1,5 +1,5 @@
-"""The open websockets of each browser session, in this process: they are closed when the session ends, and when the
-account gets another role."""
+"""The open websockets of each browser session in this process. They are closed when the session ends or the account's
+role changes."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from dashboard.web.http.database import in_database
 
 log = logging.getLogger(__name__)
 SIGNED_OUT = 4403
-#: Seconds between two checks: a session may expire, and in another process it may end or its role change.
+#: Seconds between two checks, since a session may expire, and another process may end it or change the role.
 CHECK_S = 10.0
 
 
@@ -27,7 +27,7 @@ class Connection(Protocol):
     hub: Any
 
 
-#: By the key of the session, with the loop in which they are.
+#: The connections by session key, each with its event loop.
 _connections: dict[str, dict[Connection, asyncio.AbstractEventLoop]] = {}
 #: The role of each user with a connection, as of the last check.
 _roles: dict[int, str] = {}
@@ -66,13 +66,14 @@ def _disconnect_all(key: str, code: int) -> None:
 
 
 def end_session(key: str) -> None:
-    """Closes every connection of a session that has ended: its pages show that they are signed out. From any thread."""
+    """Closes every connection of a session that has ended, so that its pages show that they are signed out. From any
+    thread."""
     _disconnect_all(key, SIGNED_OUT)
 
 
 def reconnect_session(key: str) -> None:
-    """Closes every connection of a session whose account has another role: its pages connect again if they may. From
-    any thread."""
+    """Closes every connection of a session after a change of its account's role. Pages that the new role permits
+    reconnect. From any thread."""
     _disconnect_all(key, TRY_LATER)
 
 

@@ -1,4 +1,4 @@
-"""The lab that has started this web process, over the socket to it (``lab.remote.link``)."""
+"""Access to the lab that has started this web process, over their socket (``lab.remote.link``)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 def exit_now() -> None:
-    """Ends this process: its lab has ended. Nothing is lost: what was acknowledged is in the database."""
+    """Ends this process, because its lab has ended. No data is lost: acknowledged changes are in the database."""
     os._exit(0)
 
 
@@ -83,7 +83,7 @@ class LinkedLab:
             self._link = None
 
     def report_ready(self) -> None:
-        """Tells the lab that this process serves pages."""
+        """Reports to the lab that this process serves pages."""
         self._send(Ready())
 
     def wake(self) -> None:
@@ -151,8 +151,8 @@ class LinkedLab:
 
 
 class LinkedOutput:
-    """The output of a call. ``forget`` is called once, with whether the call has ended: at the end, or by ``aclose``.
-    It is no generator: ``aclose`` of one that was never read runs none of its code."""
+    """The output of a call. At its end, or in ``aclose``, ``forget`` is called once with a flag: whether the call has
+    ended. This is not a generator, because ``aclose`` of a generator that was never read runs none of its code."""
 
     def __init__(self, replies: asyncio.Queue[Output | Result], forget: Callable[[bool], None]) -> None:
         self._replies = replies

@@ -1,10 +1,9 @@
-"""Other web processes as the hub of training sessions uses them: wake-ups to them, and participants connected to
-them."""
+"""Other web processes, for the hub of training sessions: wake-ups to them, and the participants connected to them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-#: Seconds for which a report of a process counts.
+#: Seconds for which a process's report is valid.
 VALID_S = 10.0
 
 type Participants = Mapping[str, frozenset[str]]
@@ -16,8 +15,8 @@ def _ignore(*_wakeup: str) -> None:
 
 @dataclass(slots=True)
 class PeerProcesses:
-    """A lone process has no peers. ``reports``, by process: when its last report arrived, and the participants that
-    were connected to it, by session."""
+    """The other processes; none if this is the only one. ``reports`` has, for each process, the time of its last report
+    and the participants connected to it, by session."""
 
     tell: Callable[..., None] = _ignore
     reports: Mapping[str, tuple[float, Participants]] = field(default_factory=dict)
@@ -28,17 +27,17 @@ class PeerProcesses:
         return frozenset().union(*present)
 
     def report(self, process: str, sessions: Participants, now: float) -> frozenset[str]:
-        """Records who is connected to a process; returns the sessions in which that changed."""
+        """Records which participants are connected to a process; returns the sessions for which that changed."""
         before = self.reports.get(process, (now, {}))[1]
         self.reports = {**self.reports, process: (now, sessions)}
         return _changed(before, sessions)
 
     def renew(self, now: float) -> None:
-        """After a time in which no report could arrive: all processes count for a while longer."""
+        """Extends all reports, after a time in which none could arrive."""
         self.reports = {process: (now, sessions) for process, (_at, sessions) in self.reports.items()}
 
     def expire(self, now: float) -> frozenset[str]:
-        """Removes processes that no longer report; returns the sessions in which that changes something."""
+        """Removes processes that no longer report; returns the sessions that this affects."""
         silent = {process for process, (at, _sessions) in self.reports.items() if now - at > VALID_S}
         changed = frozenset(session for process in silent for session in self.reports[process][1])
         if silent:

@@ -1,4 +1,4 @@
-"""Synchronises several web processes, also when wake-ups are lost.
+"""Keeps several web processes in step, even if wake-ups are lost.
 
 Wake-ups come over NATS (``lab.remote.wakeups``). In addition, every process polls the database for what its browsers
 show. It reports to the others which participants are connected to it."""
@@ -28,8 +28,8 @@ from dashboard.web.training.hub import hub as sessions
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two checks of experiments and measurements, and of training sessions, which cost more with every
-#: participant; the last one while NATS answers, when few wake-ups are lost.
+#: Seconds between two checks: of experiments and measurements; of training sessions, which cost more with every
+#: participant; and of training sessions while NATS answers, when few wake-ups are lost.
 CHECK_S = 1.0
 SESSIONS_S, SESSIONS_WITH_NATS_S = 2.0, 10.0
 #: The shortest time between two checks after wake-ups.
@@ -146,7 +146,7 @@ class PeerSync:
         tokens = feed.version.tokens or {}
         for participant, token in (before.tokens or {}).items():
             if tokens.get(participant, "") != token:
-                # The participant has moved to another device: connections of the old one end.
+                # The participant has moved to another device: the old device's connections are closed.
                 self._sessions.disconnect_here(feed.key, participant, before=before_at)
 
     async def sync_presence(self) -> None:

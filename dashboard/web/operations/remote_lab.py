@@ -1,4 +1,4 @@
-"""A lab in another process, possibly on another machine: its heartbeats, and calls of it over NATS."""
+"""Access to a lab in another process, possibly on another machine: its heartbeats, and calls over NATS."""
 
 import asyncio
 import itertools
@@ -28,7 +28,7 @@ from dashboard.lab.remote.rpc_server import CallMessage
 from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
 from dashboard.lab.supervisor import LabUnavailableError
 
-#: How often a silent lab is looked for, and how long a start waits for the first heartbeat.
+#: Seconds between checks for a silent lab, and how long a start waits for the first heartbeat.
 CHECK_S = 0.5
 FIRST_HEARTBEAT_S = 1.0
 #: The timeout of a call of a terminal, in addition to the time that the call itself waits.
@@ -46,7 +46,7 @@ class RemoteLab:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inbox = f"{WEB_REPLIES}.{secrets.token_hex(8)}"
         self._numbers = itertools.count(1)
-        #: By the subject of the replies. A ``LabUnavailableError`` ends the call.
+        #: The calls in progress, by the subject of their replies. A ``LabUnavailableError`` ends the call.
         self._replies: dict[str, asyncio.Queue[tuple[Kind, str] | LabUnavailableError]] = {}
 
     @property
@@ -69,7 +69,7 @@ class RemoteLab:
         self._watching = self._loop.create_task(self._watch(), name="remote-lab")
 
     async def wait_for_heartbeat(self) -> None:
-        """Waits for the first heartbeat, so that the first page shows the engine; not longer than a moment."""
+        """Waits a short time for the first heartbeat, so that the first page shows the engine."""
         if not self._nats.problem:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._first_heartbeat.wait(), FIRST_HEARTBEAT_S)
@@ -107,8 +107,8 @@ class RemoteLab:
             replies.put_nowait(unheard if message.is_unheard else decode_reply(message.data))
 
     async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
-        """The result of a call; its output if it has some, after the call was accepted. Raises the error of the lab, or
-        LabUnavailableError. From any loop."""
+        """The result of a call; if the call has output, returns that once the call was accepted. Raises the lab's
+        error, or LabUnavailableError. From any loop."""
         arguments = function.encode_arguments(*args, **kwargs)
         return await self.call_within(deployment.CALL_TIMEOUT_S, function, host, arguments)
 
@@ -136,8 +136,8 @@ class RemoteLab:
         return function.decode_result(text)
 
     async def _read(self, call: CallMessage, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
-        """Sends a call and reads its replies up to the result or the error; cancels it when they are not read to the
-        end. Raises LabUnavailableError."""
+        """Sends a call and yields its replies up to the result or the error. Cancels the call if the replies are not
+        read to the end. Raises LabUnavailableError."""
         subject = f"{self._inbox}.{next(self._numbers)}"
         queue = self._replies[subject] = asyncio.Queue()
         is_done, parts, end = False, "", asyncio.get_running_loop().time() + wait_s

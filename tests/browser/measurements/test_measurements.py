@@ -44,7 +44,7 @@ def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show)
     walk_to(page, "Time limit (s)")
     page.keyboard.press("Control+A")
     page.keyboard.type("120")
-    # At a rate the processors are free between requests, for the rest of this test and for other tests.
+    # With a rate the processors are idle between requests, so the rest of this test and other tests can use them.
     walk_to(page, "Payload, rate, load, names")
     page.keyboard.press("Enter")
     walk_to(page, "Requests per second")

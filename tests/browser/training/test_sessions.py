@@ -107,7 +107,8 @@ def test_a_click_counts_although_the_page_changes_between_press_and_release(
     with page.expect_response(re.compile(r"/console/$")) as updated:
         join(visit, console.link, "Bob")
     updated.value.finished()
-    # The response has been read and the next frame was drawn: without care for the press, the link is another one now.
+    # The response has been read and the next frame was drawn. A page that ignored the press would have replaced the
+    # link by now.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.mouse.up()
     page.wait_for_url("**/console/seats/*/")

@@ -77,7 +77,7 @@ def test_a_container_must_be_refused(refused: str, verdict: ClaimVerdict) -> Non
         (Container("", status="exited", logs=("bind: Address already in use",)), False, HOLDS),
         (Container("", status="exited", logs=("out of memory",)), False, DIFFERS),
         (Container("", status="running"), True, DIFFERS),
-        # A slow engine has not noticed yet: that proves nothing.
+        # A slow engine may not have noticed the exit yet, so this proves nothing.
         (Container("", status="running"), False, NOT_TESTABLE),
     ],
 )

@@ -27,6 +27,6 @@ def test_it_is_the_owner_or_the_account_or_an_id_that_nothing_else_has(
     assert choose_web_user(owner, account, taken) == expected
 
 
-def test_without_a_free_id_the_message_says_what_to_do() -> None:
+def test_without_a_free_id_the_error_explains_what_to_do() -> None:
     with pytest.raises(LookupError, match="create an account named netmodes"):
         choose_web_user(ROOT, None, set(FREE_IDS))

@@ -80,7 +80,7 @@ def test_a_published_port_that_only_dockerd_holds_leads_nowhere() -> None:
 
 
 @pytest.mark.parametrize("holder", ["conmon", "podman"])
-def test_whether_podman_leads_a_container_back_to_itself_is_not_guessed(holder: str) -> None:
+def test_on_podman_no_path_from_a_container_to_itself_is_assumed(holder: str) -> None:
     columns, states = with_neighbour(*make_scene(("bridge",)))
     held = tuple(replace(one, process=holder) for one in states[MACHINE].listeners)
     found = outside(columns, {**states, MACHINE: replace(states[MACHINE], listeners=held)})

@@ -47,7 +47,7 @@ def test_the_package_is_downloaded_once(package: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[PrivateEngine]:
-    """A host of its own: ufw leaves chains and policies behind."""
+    """A separate host, because ufw leaves chains and policies behind."""
     with private_engine(tmp_path / "host") as made:
         yield made
 

@@ -86,7 +86,7 @@ async def test_a_message_that_is_too_long_is_refused_by_its_sender() -> None:
         framed(b'["Call",1,"","","[]",' + b"[" * 100_000),
     ],
 )
-async def test_the_lab_refuses_what_is_no_request(sent: bytes) -> None:
+async def test_the_lab_refuses_invalid_requests(sent: bytes) -> None:
     one, two = sockets()
     lab = await open_lab_end(one)
     await asyncio.get_running_loop().sock_sendall(two, sent)

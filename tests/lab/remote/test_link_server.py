@@ -163,7 +163,7 @@ async def test_too_many_wake_ups_become_one_that_checks_everything(monkeypatch: 
     assert await publisher.next() == (("all",),)
 
 
-async def test_a_web_process_that_sends_what_is_no_message_is_disconnected(
+async def test_a_web_process_that_sends_an_invalid_message_is_disconnected(
     harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
     harness.web._writer.write(b"GET / HTTP/1.1\r\n\r\n")

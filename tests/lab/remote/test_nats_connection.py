@@ -64,7 +64,7 @@ async def refused(url: str, say: tuple[str, ...], hear: tuple[str, ...]) -> int:
 
 
 @pytest.mark.parametrize(("role", "says", "hears"), [("web", WEB_SAYS, WEB_HEARS), ("lab", LAB_SAYS, LAB_HEARS)])
-async def test_each_role_says_and_hears_only_its_own_subjects(
+async def test_each_role_publishes_and_receives_only_its_own_subjects(
     nats: Nats, role: str, says: tuple[str, ...], hears: tuple[str, ...]
 ) -> None:
     url = nats.web_url if role == "web" else nats.lab_url
@@ -75,7 +75,7 @@ async def test_each_role_says_and_hears_only_its_own_subjects(
     assert await refused(url, not_said, not_heard) == len(not_said) + len(not_heard) >= 17
 
 
-async def test_a_connection_comes_back_with_its_listeners_and_says_that_messages_were_lost(
+async def test_a_connection_reopens_with_its_listeners_and_reports_that_messages_were_lost(
     nats: Nats, web: NatsConnection
 ) -> None:
     received: list[Message] = []
@@ -101,7 +101,7 @@ async def test_a_connection_comes_back_with_its_listeners_and_says_that_messages
     await other.close()
 
 
-async def test_a_question_that_no_process_hears_is_returned_at_once(web: NatsConnection) -> None:
+async def test_a_message_without_a_subscriber_is_returned_at_once(web: NatsConnection) -> None:
     received: list[Message] = []
     await web.open()
     await web.listen(f"{WEB_REPLIES}.me.*", received.append)
@@ -111,7 +111,7 @@ async def test_a_question_that_no_process_hears_is_returned_at_once(web: NatsCon
         await web.publish(LAB_CALLS, b"x" * (MAX_MESSAGE_BYTES + 1))
 
 
-async def test_a_wrong_password_is_a_problem_and_no_exception(nats: Nats) -> None:
+async def test_a_wrong_password_is_reported_as_a_problem(nats: Nats) -> None:
     wrong = NatsConnection(nats.web_url.replace("web:", "web:not"))
     await wrong.open()
     assert "Authorization Violation" in wrong.problem

@@ -28,6 +28,6 @@ def test_any_text_survives(kind: Kind, text: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"r\xff"])
-def test_what_is_no_reply_is_refused(data: bytes) -> None:
+def test_an_invalid_reply_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a valid Kind|can't decode"):
         decode_reply(data)

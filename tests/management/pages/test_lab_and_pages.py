@@ -67,7 +67,7 @@ class EndedError(Exception):
     """Ends the test."""
 
 
-async def test_a_lab_without_pages_waits_as_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_lab_without_pages_waits_equally_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def end(*_: object) -> None:
         raise EndedError
 

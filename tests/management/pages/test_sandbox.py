@@ -220,7 +220,7 @@ def test_mounts_are_read_with_their_attributes() -> None:
 @pytest.mark.parametrize(
     ("without", "refusal"), [("", ""), ("sys_admin", "[Errno 1] Operation not permitted"), ("setuid", "not permitted")]
 )
-def test_it_is_tried_whether_a_machine_can_confine_a_process(without: str, refusal: str) -> None:
+def test_a_trial_shows_whether_a_machine_can_confine_a_process(without: str, refusal: str) -> None:
     before = Path("/proc/self/mountinfo").read_text()
     program = "from dashboard.management.pages.sandbox import find_refusal, WebUser\n"
     program += f"print(find_refusal(WebUser({UID}, {UID})))"
@@ -232,7 +232,7 @@ def test_it_is_tried_whether_a_machine_can_confine_a_process(without: str, refus
     assert Path("/proc/self/mountinfo").read_text() == before
 
 
-def test_nothing_of_it_stays_on_the_machine(tmp_path: Path) -> None:
+def test_no_mount_or_file_remains_on_the_machine(tmp_path: Path) -> None:
     before = Path("/proc/self/mountinfo").read_text()
     assert run(tmp_path).returncode == 0
     assert Path("/proc/self/mountinfo").read_text() == before

@@ -68,7 +68,7 @@ def test_a_database_that_cannot_be_opened_leaves_its_file_alone(
     assert path.read_bytes() == b"no database" * 100
 
 
-def test_links_are_followed_to_the_end_and_circles_end(tmp_path: Path) -> None:
+def test_links_are_followed_to_the_end_and_cycles_are_detected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "two").symlink_to("file")
     (tmp_path / "one").symlink_to(tmp_path / "two")

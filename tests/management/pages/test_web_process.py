@@ -50,7 +50,7 @@ def test_a_folder_of_root_leads_to_a_user_without_an_account(tmp_path: Path) -> 
 
 
 @pytest.mark.engine
-def test_only_root_with_a_database_file_serves_pages_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_root_with_a_database_file_serves_pages_in_a_separate_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
     assert web_process.is_apart()
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")

@@ -15,7 +15,7 @@ NOW = 1_000_000.0
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_wrong_join_codes_are_counted_and_forgiven_with_time() -> None:
+def test_wrong_join_codes_are_counted_and_expire() -> None:
     for _ in range(int(PER_CLIENT.burst)):
         assert join_code_attempts.take_guess("192.0.2.1", NOW) == 0.0
     assert 0 < join_code_attempts.take_guess("192.0.2.1", NOW) <= 1 / PER_CLIENT.per_s

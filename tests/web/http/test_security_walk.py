@@ -230,7 +230,8 @@ _answers: list[tuple[str, Answer]] = []
 
 @pytest.fixture
 async def every_answer(me: Person, identity: str) -> list[tuple[str, Answer]]:
-    """One response of every kind: pages, refusals, errors, data, files. The tests that read them share them."""
+    """One response of every kind: pages, refusals, errors, data, files. All tests that read them share these
+    responses."""
     if not _answers:
         _answers.extend(await _request_everything(me, identity))
     return _answers

@@ -175,7 +175,7 @@ async def test_a_call_in_progress_ends_when_its_lab_is_replaced_or_the_connectio
     server._beat_now.set()
     with pytest.raises(LabUnavailableError, match="does not respond"):
         await waiting
-    await eventually(lambda: not server._calls)  # the lab knows that its caller no longer waits
+    await eventually(lambda: not server._calls)  # the lab has ended the call of a caller that no longer waits
     waiting = asyncio.ensure_future(remote.call(doctor, ""))
     await eventually(lambda: server._calls)
     nats.stop()

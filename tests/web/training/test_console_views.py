@@ -143,7 +143,7 @@ async def test_the_instructor_is_warned_where_only_this_machine_can_open_the_joi
     assert "Only this machine can open this address." in shown
 
 
-async def test_the_projector_says_when_everyone_has_answered_and_then_why(sessions: TwoSessions) -> None:
+async def test_the_projector_shows_that_everyone_has_answered_and_then_the_explanation(sessions: TwoSessions) -> None:
     home = f"/sessions/{sessions.row.id}/"
     steer, wall, launch = f"{home}console/steer", f"{home}console/projector/", f"{home}steps/launch/"
     await post(f"{steer}/step/", sessions.owner, by="next")

@@ -299,7 +299,7 @@ async def test_every_url_answers_only_those_who_may_use_it(place: Site) -> None:
         path = place.fill(pattern)
         refused = EVERYBODY - MAY[kind]
         if refused >= PARTICIPANTS:
-            # What none of them may use, they are refused for the same reason: one of them asks for each URL.
+            # URLs that none of them may use are refused for the same reason, so only one of them requests each URL.
             refused -= PARTICIPANTS - {sorted(PARTICIPANTS)[number % 3]}
         for name in refused:
             read, written = await statuses(path, place.who[name])
@@ -322,7 +322,7 @@ async def test_runs_of_the_server_s_own_engine_are_for_all_signed_in_users(place
         assert {name for name, status in found.items() if status == 200} == {"owner", "rival"}, pattern
 
 
-async def test_a_command_on_a_run_of_another_instructor_s_group_is_hidden_and_recorded(place: Site) -> None:
+async def test_a_command_on_a_run_of_another_instructors_group_is_hidden_and_recorded(place: Site) -> None:
     identity = place.works["experiments"]
     await database_sync_to_async(AuditEntry.objects.all().delete)()
     for path, kind in ((f"/experiments/{identity}/stop/", FORM), (f"{API}experiments/{identity}/stop", None)):
@@ -334,7 +334,7 @@ async def test_a_command_on_a_run_of_another_instructor_s_group_is_hidden_and_re
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-async def test_a_demoted_instructor_s_console_hears_nothing_more(place: Site, *, elsewhere: bool) -> None:
+async def test_a_demoted_instructors_console_receives_nothing_further(place: Site, *, elsewhere: bool) -> None:
     row, rival = await new("rival"), place.who["rival"]
     path = f"/ws/sessions/{row.pk}/"
     async with websocket(path, who=rival, headers=OWN) as console:
@@ -354,7 +354,7 @@ async def test_a_demoted_instructor_s_console_hears_nothing_more(place: Site, *,
 
 
 @pytest.mark.parametrize("what", ["sign-out", "deactivate"])
-async def test_an_account_that_is_signed_out_by_an_owner_hears_nothing_more(place: Site, what: str) -> None:
+async def test_an_account_that_is_signed_out_by_an_owner_receives_nothing_further(place: Site, what: str) -> None:
     row = await new("rival")
     async with websocket(f"/ws/sessions/{row.pk}/", who=place.who["rival"], headers=OWN) as console:
         await console.message()

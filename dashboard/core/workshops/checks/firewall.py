@@ -11,8 +11,7 @@ _DROPS = re.compile(r"-j (DROP|REJECT)\b")
 
 
 def _rules(arguments: Arguments, observation: Observation) -> Iterator[tuple[int, str]]:
-    """The packets and the text of each rule of the chain that drops or rejects packets, for the port if one is
-    named."""
+    """The packets and the text of each rule in the chain that drops or rejects packets, to the port if one is given."""
     port = arguments.get("port")
     for line in observation.rules:
         match = _RULE.fullmatch(line.strip())

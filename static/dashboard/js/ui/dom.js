@@ -34,8 +34,8 @@ export function modeIcon(mode) {
   return svg;
 }
 
-// An element that is replaced between the press and the release of a pointer receives no click. The click comes in the
-// task of the release: the press ends in the next one.
+// An element that is replaced between the press and the release of a pointer receives no click. The browser dispatches
+// the click in the same task as the release, so the press counts as ended only in the next task.
 let pressed = false;
 const waiting = [];
 addEventListener("pointerdown", (event) => {
@@ -48,7 +48,7 @@ for (const name of ["pointerup", "pointercancel"]) {
   }), true);
 }
 
-/** Resolves when no pointer is pressed: awaited before parts of a page are replaced without the user's action. */
+/** Resolves when no pointer is pressed. Await it before replacing parts of a page without an action of the user. */
 export async function released() {
   if (pressed) await new Promise((resolve) => waiting.push(resolve));
 }

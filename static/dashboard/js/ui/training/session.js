@@ -180,8 +180,8 @@ export function createSession(main) {
   });
 }
 
-/** Without hosts a prediction is an ordinary form: a second submit is prevented. A form that the guard of forms holds back
- *  until the server has answered is submitted once more. */
+/** Without hosts a prediction is an ordinary form, and a second submit is prevented. A form that the form guard has held
+ *  back until the server answered is submitted again. */
 function createWatched(main) {
   main.addEventListener("submit", (event) => {
     const button = event.submitter;
