@@ -9,8 +9,11 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import group_hosts
+from dashboard.engine.lans.lan import list_lans
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
+from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.lab_lock import LabBusyError, LabLock
 from dashboard.lab.orphans import remove_orphans
 from dashboard.store import claim_runs
@@ -57,6 +60,11 @@ async def reap(context: Context) -> Reaped:
         removed, refused = await remove_orphans(context, driven_ids)
         for record in left:
             await mark_stopped(context, record, "Removed by reap.")
+        for host in (host for lan in await asyncio.to_thread(list_lans, context.data_dir) for host in lan.hosts):
+            try:
+                removed = (*removed, *await remove_clients(context, host))
+            except EngineError as error:
+                refused = (*refused, f"clients on the private host {host.id}: {error}")
     finally:
         lock.release()
     if purged:

@@ -195,6 +195,11 @@ def other_port_users(experiment: str) -> tuple[PortUser, ...]:
     )
 
 
+def unsettled_ids() -> frozenset[str]:
+    """The ids of such experiments on all hosts."""
+    return frozenset(_unsettled().values_list("pk", flat=True))
+
+
 def hosts_unsettled() -> frozenset[str]:
     """The private hosts with such experiments: those of training sessions and of LANs."""
     return frozenset(_unsettled().exclude(host="").values_list("host", flat=True))

@@ -12,8 +12,13 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts import registry as records
-from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans.lan import Lan
 from dashboard.engine.protocol import EngineError
+from dashboard.lab import reaper
+from dashboard.lab.context import LABEL_EXPERIMENT
+from dashboard.lab.experiments import other_host
+from dashboard.lab.experiments.other_host import LABEL_CLIENT
 from dashboard.lab.lab_lock import LabLock
 from dashboard.lab.reaper import reap, reap_hosts
 from dashboard.models import Report
@@ -75,6 +80,30 @@ async def test_what_cannot_be_removed_is_reported(fake_lab: LabHarness, fake: Fa
     assert reaped.refused[0].endswith(": removal in progress elsewhere")
     del fake.refuse["remove_container"]
     assert len((await reap(fake_lab.context)).removed) == 1
+
+
+async def test_clients_of_ended_experiments_on_hosts_of_lans_are_removed(
+    fake_lab: LabHarness, fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await fake_lab.running("host")
+    await fake_lab.lab.close()
+    host, away = (
+        PrivateHost(name, 1, 1, f"/run/{name}", 1.0, tmp_path, 1, lan=LanPlace("office"))
+        for name in ("aaa111", "bbb222")
+    )
+    engines = {host.endpoint: FakeEngine(), away.endpoint: FakeEngine()}
+    engines[away.endpoint].away = "It does not answer."
+    monkeypatch.setattr(reaper, "list_lans", lambda _folder: (Lan("office", (host, away)),))
+    monkeypatch.setattr(other_host, "DockerEngine", engines.__getitem__)
+    for installation in (fake_lab.context.installation, "another"):
+        labels = {LABEL_CLIENT: installation, LABEL_EXPERIMENT: identity}
+        config = {"Image": "nginx", "Labels": labels, "HostConfig": {"NetworkMode": "bridge", "PortBindings": {}}}
+        await engines[host.endpoint].create_container(f"client-{installation}", config)
+    reaped = await reap(fake_lab.context)
+    client = f"container client-{fake_lab.context.installation} on the private host aaa111"
+    assert reaped.removed[1:] == (client,)
+    assert reaped.refused == ("clients on the private host bbb222: It does not answer.",)
+    assert [one.name for one in engines[host.endpoint].made.values()] == ["client-another"]
 
 
 async def test_dead_private_hosts_are_removed(tmp_path: Path) -> None:

@@ -45,11 +45,20 @@ def _configure(tree: Path) -> None:
         (tree / "lib").symlink_to("usr/lib")
 
 
+def _copy_package(package: Path, place: Path, cache: Path) -> None:
+    """Copies the package completely, or not at all."""
+    with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=place.parent) as folder:
+        if not place.exists():
+            tree = Path(folder) / "tree"
+            shutil.copytree(package, tree, symlinks=True)
+            tree.replace(place)
+
+
 def ufw_command(place: Path, cache: Path, arguments: Sequence[str]) -> list[str]:
     """The command that runs ufw with the rules in ``place``, which is prepared if it does not exist. Blocks. Raises
     LabImageUnavailableError if the package cannot be downloaded."""
     if not place.exists():
-        shutil.copytree(unpacked_package(cache), place, symlinks=True)
+        _copy_package(unpacked_package(cache), place, cache)
     modules = f"PYTHONPATH={place / PYTHON_MODULES}"
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
     options = [f"--rootdir={place}", f"--datadir={place}"]

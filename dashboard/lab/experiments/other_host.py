@@ -18,14 +18,16 @@ from dashboard.engine.hosts.limits import read_cpus
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.lans.lan import other_hosts
 from dashboard.engine.protocol import Engine, EngineError
-from dashboard.lab.context import Context
+from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.experiments.containers import create_container, running_column
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
+from dashboard.store import experiments as experiment_store
 
 log = logging.getLogger(__name__)
-#: The label of a client. It has no label of the installation: the lab of its host would remove it as an orphan.
+#: The label of a client, with the installation. It does not have ``LABEL``: the lab of its host would remove it as an
+#: orphan.
 LABEL_CLIENT = "dev.netmodes.client"
 IMAGE = "nginx"
 OBSERVED = Cause(Source.LAB, "observe")
@@ -105,7 +107,7 @@ class OtherHost:
 
     @property
     def _labels(self) -> dict[str, str]:
-        return {LABEL_CLIENT: f"{self._context.installation}/{self._experiment}"}
+        return {LABEL_CLIENT: self._context.installation, LABEL_EXPERIMENT: self._experiment}
 
     def _show_refused(self, reason: str) -> None:
         column = self._column(OTHER_CONTAINER)
@@ -124,6 +126,21 @@ class OtherHost:
                         await engine.remove_container(container.id)
             except EngineError as error:
                 log.warning("the container on the private host %s was not removed: %s", host.id, error)
+
+
+async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]:
+    """Removes the clients of experiments that have ended, which a lab that was killed, or the end of the experiment's
+    host, left on this host. Returns what was removed; raises EngineError."""
+    removed = []
+    async with _engine_of(host) as engine:
+        clients = await engine.containers({LABEL_CLIENT: context.installation})
+        # Queried after the Engine: an experiment is there before its client.
+        unsettled = await context.database.run(experiment_store.unsettled_ids) if clients else frozenset()
+        for client in clients:
+            if client.labels.get(LABEL_EXPERIMENT) not in unsettled:
+                await engine.remove_container(client.id)
+                removed.append(f"container {client.name} on the private host {host.id}")
+    return tuple(removed)
 
 
 @asynccontextmanager

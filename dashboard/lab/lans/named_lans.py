@@ -22,13 +22,14 @@ from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, list_la
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
+from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import hosts as group_host_store
 
 log = logging.getLogger(__name__)
 PASS_S = 1.0
-SWARMS_S = 5.0
+ENGINES_S = 5.0
 REMOVED = "The LAN of this host was removed."
 OWN = "The engine of this host is the server's own now."
 
@@ -96,6 +97,8 @@ class NamedLans:
         self._problems: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._loops: list[asyncio.Task[None]] = []
+        #: The hosts on which clients of ended experiments may have been left.
+        self._untidy: set[str] = set()
         #: Held while labs of hosts are opened or closed.
         self._lock = asyncio.Lock()
 
@@ -110,7 +113,7 @@ class NamedLans:
         loop = asyncio.get_running_loop()
         self._loops = [
             loop.create_task(_repeat(self._pass, PASS_S), name="named-lans"),
-            loop.create_task(_repeat(self._read_swarms, SWARMS_S), name="named-lans-swarms"),
+            loop.create_task(_repeat(self._ask_engines, ENGINES_S), name="named-lans-engines"),
         ]
 
     async def close(self, *, stop: bool) -> None:
@@ -135,6 +138,7 @@ class NamedLans:
                 for host in one.lan.hosts
                 if not self._is_own(host)
             }
+            known = set(self._known)
             for identity in hosts.keys() - self._known:
                 self._known.add(identity)
                 self._forgotten.discard(identity)
@@ -145,6 +149,8 @@ class NamedLans:
                 # An experiment that was launched on the host while it was being removed.
                 for identity in self._forgotten & await self._context.database.run(experiment_store.hosts_unsettled):
                     await self._labs.mark_stopped(identity, REMOVED)
+            if self._known != known:
+                self._untidy = {host.id for one in self._found.values() for host in one.lan.hosts}
 
     def _is_in(self, stage: LanStage, name: str) -> bool:
         return self._stages.get(name) is stage
@@ -159,11 +165,23 @@ class NamedLans:
         self._forgotten.add(identity)
         await self._labs.forget(identity, REMOVED)
 
-    async def _read_swarms(self) -> None:
-        """Reads which LANs are swarms; the docker command changes that, too."""
+    async def _ask_engines(self) -> None:
+        """Removes clients of ended experiments, and reads which LANs are swarms: the docker command changes that, too.
+        A LAN that is being changed waits."""
         for one in list(self._found.values()):
+            for host in one.lan.hosts:
+                if host.id in self._untidy and one.lan.name not in self._tasks:
+                    await self._tidy(host)
             if one.lan.name not in self._tasks:
                 await self._read_swarm(one.lan)
+
+    async def _tidy(self, host: PrivateHost) -> None:
+        self._untidy.discard(host.id)
+        try:
+            await remove_clients(self._context, host)
+        except EngineError as error:
+            self._untidy.add(host.id)
+            log.warning("clients on the private host %s were not removed: %s", host.id, error)
 
     async def _read_swarm(self, lan: Lan) -> None:
         try:

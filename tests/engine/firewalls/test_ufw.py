@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from tests.support.private_engine import CACHE, PrivateEngine, private_engine
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def package() -> Path:
     """The unpacked package."""
     try:
@@ -45,6 +48,27 @@ def test_the_package_is_downloaded_once(package: Path, monkeypatch: pytest.Monke
     assert f"--rootdir={tmp_path / 'ufw'}" in command
 
 
+def test_a_package_that_was_not_copied_completely_is_copied_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cache, place = tmp_path_factory.mktemp("cache"), tmp_path / "ufw"
+    (cache / "ufw/usr/sbin").mkdir(parents=True)
+    (cache / "ufw/usr/sbin/ufw").touch()
+
+    def fail(_package: Path, target: Path, **_options: object) -> None:
+        target.mkdir()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", fail)
+        with pytest.raises(OSError, match="No space left"):
+            ufw_command(place, cache, ["status"])
+    assert list(tmp_path.iterdir()) == []
+    ufw_command(place, cache, ["status"])
+    assert (place / "usr/sbin/ufw").exists()
+    assert list(tmp_path.iterdir()) == [place]
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[PrivateEngine]:
     """A separate host, because ufw leaves chains and policies behind."""
@@ -52,6 +76,7 @@ def host(tmp_path: Path) -> Iterator[PrivateEngine]:
         yield made
 
 
+@pytest.mark.usefixtures("package")
 async def test_ufw_blocks_host_mode_and_not_a_published_port(host: PrivateEngine, tmp_path: Path) -> None:
     place = tmp_path / "ufw"
 

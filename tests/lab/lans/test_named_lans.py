@@ -15,6 +15,9 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import Lan
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.context import LABEL_EXPERIMENT
+from dashboard.lab.experiments import other_host
+from dashboard.lab.experiments.other_host import LABEL_CLIENT
 from dashboard.lab.lans import named_lans as module
 from dashboard.lab.lans.named_lans import OWN, REMOVED, LanStage, LanState, NamedLans
 from dashboard.lab.reconciler import WorkLocks
@@ -90,14 +93,28 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     monkeypatch.setattr(module, "leave_swarm", lambda _hosts: made.set_swarm(False))
     monkeypatch.setattr(module, "missing_requirement", lambda _root: None)
     monkeypatch.setattr(module, "PASS_S", 0.02)
-    monkeypatch.setattr(module, "SWARMS_S", 0.02)
+    monkeypatch.setattr(module, "ENGINES_S", 0.02)
+    return made
+
+
+class Engines(dict[str, FakeEngine]):
+    """The engines of hosts by endpoint."""
+
+    def __missing__(self, endpoint: str) -> FakeEngine:
+        self[endpoint] = FakeEngine()
+        return self[endpoint]
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
+    made = Engines()
+    for module_with_engines in (group_labs, other_host):
+        monkeypatch.setattr(module_with_engines, "DockerEngine", made.__getitem__)
     return made
 
 
 @pytest.fixture
-async def labs(fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupLabs]:
-    engines: dict[str, FakeEngine] = {}
-    monkeypatch.setattr(group_labs, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
+async def labs(fake_lab: LabHarness, engines: Engines) -> AsyncIterator[GroupLabs]:
     made = GroupLabs(fake_lab.context, WorkLocks())
     yield made
     await made.close()
@@ -290,3 +307,41 @@ async def test_a_swarm_that_another_command_formed_or_ended_is_shown(lans: Named
             return [state.swarm for state in lans.states()] == [swarm]
 
         await eventually(is_shown)
+
+
+async def test_clients_of_ended_experiments_are_removed_when_the_hosts_of_a_lan_change(
+    fake_lab: LabHarness, lans: NamedLans, machine: Machine, engines: Engines
+) -> None:
+    first, second, _third = machine.add("office", 3).hosts
+    engine = engines[second.endpoint]
+    # The one was killed with its lab; the other loses its host below.
+    lost = await client_of(engine, fake_lab.context.installation, "gone")
+    experiment = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", first.id)
+    living = await client_of(engine, fake_lab.context.installation, experiment)
+    foreign = await client_of(engine, "another", "gone")
+
+    async def remaining() -> set[str]:
+        return {container.id for container in await engine.containers({})}
+
+    async def is_tidy() -> bool:
+        return lost not in await remaining()
+
+    engine.refuse["containers"] = EngineError("Not now.", 500)
+    await reaches(lans, "office")
+    await eventually(lambda: engine.calls.count("containers") > 1)
+    del engine.refuse["containers"]
+    await eventually(is_tidy)
+    assert await remaining() == {living, foreign}
+    machine.lans["office"] = replace(machine.lans["office"], hosts=machine.lans["office"].hosts[1:])
+
+    async def has_only_foreign() -> bool:
+        return await remaining() == {foreign}
+
+    await eventually(has_only_foreign)
+
+
+async def client_of(engine: FakeEngine, installation: str, experiment: str) -> str:
+    """The id of a new client."""
+    labels = {LABEL_CLIENT: installation, LABEL_EXPERIMENT: experiment}
+    config = {"Image": "nginx", "Labels": labels, "HostConfig": {"NetworkMode": "bridge", "PortBindings": {}}}
+    return (await engine.create_container(f"{installation}-{experiment}", config)).id
