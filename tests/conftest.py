@@ -118,7 +118,7 @@ def machine_network(engine_host: PrivateEngine, facts: EngineFacts) -> None:
 
 @pytest.fixture
 def usual_paths(facts: EngineFacts, docker: None) -> None:
-    """Skips the test on an engine that publishes in another way than with docker-proxy and nat rules on the machine."""
+    """Skips the test on an engine that does not publish with docker-proxy and nat rules on the machine."""
     options = facts.options
     if facts.rootless_network or options.gateway_mode != "nat" or not (options.iptables and options.userland_proxy):
         pytest.skip("this engine publishes in another way")

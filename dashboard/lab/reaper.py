@@ -94,7 +94,7 @@ async def mark_stopped(context: Context, record: Record, notice: str) -> None:
     view = await context.database.run(experiment_store.view, record.id)
     await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
     await context.database.run(experiment_store.release, record.id)
-    # A lab may have never begun with it.
+    # Perhaps no lab has started it yet.
     shown = view if view.head is not None else experiment_store.waiting_view(record)
     assert shown.head is not None  # noqa: S101 - waiting_view has one
     head = replace(shown.head, phase=Phase.STOPPED, stopped_at=context.clock(), notice=notice)

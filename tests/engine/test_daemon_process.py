@@ -83,7 +83,7 @@ def test_podmans_service_and_the_systemd_that_starts_it_stand_for_the_engine(
 def test_the_process_that_executed_podman_again_stays_in_the_machines_namespaces(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, parent: str, found: int | None
 ) -> None:
-    """Its child's first thread may stay in those of the networks."""
+    """Its child's first thread may remain in the namespaces of the networks."""
     for pid, name, stat in ((os.getpid(), "exe", f"{os.getpid()} (a) exe) S 7 1"), (7, parent, "7 (x) S 1 1")):
         (tmp_path / str(pid)).mkdir()
         (tmp_path / str(pid) / "comm").write_text(f"{name}\n")

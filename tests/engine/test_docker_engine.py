@@ -302,7 +302,7 @@ async def test_a_closed_connection_refuses_politely_and_may_be_closed_again(engi
 
 
 async def test_many_calls_at_once_are_all_answered(engine: DockerEngine, facts: EngineFacts) -> None:
-    # Podman answers one after the other, within 15 s at most.
+    # Podman answers one request after the other, within 15 s at most.
     calls = 60 if facts.kind is EngineKind.DOCKER else 10
     answers = await asyncio.gather(*(engine.networks({}) for _ in range(calls)))
     assert len({len(one) for one in answers}) == 1

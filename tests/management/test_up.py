@@ -78,7 +78,7 @@ print(json.dumps({
 
 
 def probe(pages: psutil.Process, lab: int, engine: Path, data: Path) -> Any:
-    """What a program of the web process's user finds in its namespaces."""
+    """What a program of the web process's user can do in the process's namespaces."""
     user, group = str(pages.uids().real), str(pages.gids().real)
     command = ["nsenter", "-t", str(pages.pid), "--mount", "--pid", "--ipc", "--root", "--"]
     command += ["setpriv", "--reuid", user, "--regid", group, "--clear-groups", "--bounding-set=-all"]
@@ -292,7 +292,7 @@ def test_pages_are_served_by_an_ordinary_user_without_access_to_docker_or_the_la
     assert {name for name, problem in found["attempts"].items() if not problem} == {"database"}
     assert found["pids"] == ["1"], "apart from the probe it sees its own process only"
     assert set(found["data"]) == {"netmodes.db", "netmodes.db-wal", "netmodes.db-shm", "static", "workshops"}
-    # Imports, Markdown and PDF are its work.
+    # The web process handles imports, Markdown and PDF.
     report = Path("dashboard/export/example.json").read_text()
     form = 'Content-Disposition: form-data; name="file"; filename="example.json"'
     body = f"--x\r\n{form}\r\nContent-Type: application/json\r\n\r\n{report}\r\n--x--\r\n"

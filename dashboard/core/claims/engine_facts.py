@@ -103,10 +103,10 @@ class EngineCondition:
 PODMAN = EngineCondition(kind=EngineKind.PODMAN)
 ROOTLESS_PODMAN = EngineCondition(kind=EngineKind.PODMAN, rootless=True)
 FIREWALLD = EngineCondition(firewalld=True)
-#: Why there is no statement about it.
+#: The reason why claims state nothing about such an engine.
 FIREWALLD_ZONE = "firewalld's zone does not allow packets from other machines to programs on this machine."
 SLIRP4NETNS = EngineCondition(rootless_network="slirp4netns")
-#: Why there is no statement about them.
+#: The reasons why claims state nothing about such engines.
 SLIRP4NETNS_LOOPBACK = "A published port answers at 127.0.0.1 of RootlessKit's namespace only."
 ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in the user's rootless-netns, which is not visible."
 

@@ -40,7 +40,7 @@ class ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One difference: ``low``, ``at`` and ``high`` are positions on the axis, ``said`` is the same in words; ``cut``
+    """One difference: ``low``, ``at`` and ``high`` are positions on the axis, ``said`` describes it in words; ``cut``
     names the sides on which the interval continues beyond the axis."""
 
     key: str

@@ -44,7 +44,7 @@ class ObservationTarget:
     netns: str = ""
     #: Whether no process is in it: then it has no host name, no files and no resolver.
     empty: bool = False
-    #: The Engine's process if the namespace is one of another machine, None for the experiment's own Engine.
+    #: The Engine's process if the namespace belongs to another machine; None for the experiment's own Engine.
     engine_pid: int | None = None
 
 
@@ -243,7 +243,7 @@ class Observer:
 
 
 def _resolver_of(engine: int, path: str) -> Resolver | None:
-    """The resolver of a file of an Engine's machine; None if it cannot be read."""
+    """The resolver in a file of an Engine's machine; None if it cannot be read."""
     text = read_inside(engine, path)
     return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 

@@ -66,7 +66,7 @@ class LinkPublisher:
         self._has_pending.set()
 
     async def next(self) -> tuple[Wakeup, ...]:
-        """The wake-ups since the last call, once there are some."""
+        """Waits for wake-ups; returns those since the last call."""
         await self._has_pending.wait()
         self._has_pending.clear()
         pending, self._pending = tuple(self._pending), {}

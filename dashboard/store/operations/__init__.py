@@ -1,1 +1,1 @@
-"""Queries for operations: retention, locks, accounts, what is wanted."""
+"""Queries for operations: retention, locks, accounts, wanted state."""

@@ -10,7 +10,7 @@ type Participants = Mapping[str, frozenset[str]]
 
 
 def _ignore(*_wakeup: str) -> None:
-    """A lone process has no peers."""
+    """Does nothing: a lone process has no peers."""
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ TRIED = "paths tried at"
 
 @pytest.fixture(scope="module")
 def modes(server: Server) -> list[str]:
-    """Those of the three modes that the engine has: ``--engine`` may choose one without host mode."""
+    """The modes of the three that the engine has: ``--engine`` may select an engine without host mode."""
     if engine_root() is None:
         return list(MODES)
     return [each["mode"] for each in server.api("doctor")["modes"] if each["available"] and each["mode"] in MODES]

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
 def walk(step: StepPage, *slugs: str) -> None:
-    """Types the commands of steps of the workshop; the checks read the kernel."""
+    """Types the commands of workshop steps; the checks read the kernel."""
     for slug in slugs:
         assert step.slug == slug
         is_live(step.page)

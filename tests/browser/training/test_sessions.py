@@ -285,7 +285,7 @@ def test_a_session_without_hosts_follows_the_instructor(visitor: Visitor, visit:
         assert step.page.locator('[data-act="run"]').count() == 0
         step.page.get_by_role("radio", name=EXPECTED["launch"][0], exact=True).check()
         button = step.page.get_by_role("button", name="Submit prediction")
-        if person is ada:  # as after some seconds of thinking: the page first asks whether the server answers
+        if person is ada:  # as after some seconds without a request: the page first checks whether the server answers
             button.evaluate("button => { dispatchEvent(new Event('offline')); button.click(); }")
         else:
             button.click()

@@ -1,4 +1,4 @@
-"""Which user the web side of root's lab runs as."""
+"""The user that the web process of root's lab runs as."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_the_package_is_downloaded_once(package: Path, monkeypatch: pytest.Monke
     assert unpacked_package(CACHE / "cache") == tree
     command = ufw_command(tmp_path / "ufw", CACHE / "cache", ["status"])
     assert command[-1] == "status"
-    # The rules of a host are its own.
+    # Each host has its own rules.
     assert f"--rootdir={tmp_path / 'ufw'}" in command
 
 

@@ -1,4 +1,4 @@
-"""Replies survive the split into messages."""
+"""Replies that are split into messages arrive unchanged."""
 
 from __future__ import annotations
 

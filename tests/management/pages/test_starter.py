@@ -1,4 +1,4 @@
-"""The process that forks web processes, in programs of their own: a test has threads."""
+"""The process that forks web processes. It runs in separate programs, because a test has threads."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_the_files_of_the_database_belong_to_the_user_and_stay(tmp_path: Path, m
     before = {name: Path(name).stat() for name in database_paths()}
     assert {(one.st_uid, one.st_gid, one.st_mode & 0o777) for one in before.values()} == {(65530, 65530, 0o600)}
     configuration.keep_private(path)  # as the migration does
-    # The connection of another process is not the last one, which would remove the files.
+    # Another process closes its connection. It is not the last one, so SQLite does not remove the files.
     insert = "import sqlite3, sys; used = sqlite3.connect(sys.argv[1]); used.execute('INSERT INTO one VALUES (1)')"
     subprocess.run([sys.executable, "-c", f"{insert}; used.commit(); used.close()", str(path)], check=True)
     assert {name: Path(name).stat().st_ino for name in database_paths()} == {

@@ -1,4 +1,4 @@
-"""What the web process of root's lab gets: a user, files, variables."""
+"""The user, files and variables of the web process of root's lab."""
 
 from __future__ import annotations
 

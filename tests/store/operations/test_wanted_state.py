@@ -1,4 +1,4 @@
-"""The lab notices each change of what is wanted."""
+"""The lab notices each change of the wanted state."""
 
 from __future__ import annotations
 

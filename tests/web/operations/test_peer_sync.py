@@ -44,7 +44,7 @@ class Process:
         self.sync = PeerSync(service, self.experiments, self.measurements, self.sessions)
 
     def tell(self, *wakeup: str) -> None:
-        """Delivers presence, and loses all other wake-ups."""
+        """Delivers presence and discards all other wake-ups."""
         if wakeup[0] != "present":
             self.sent.append(wakeup)
         for other in self.others if wakeup[0] == "present" else ():
@@ -105,7 +105,7 @@ async def test_participants_of_other_processes_are_present(two: tuple[Process, P
     without_clients = Process()
     await without_clients.sync.start()
     there.others.append(without_clients)
-    there.sync.receive(ALL)  # as when a process has connected: all report at once
+    there.sync.receive(ALL)  # as when a process has connected: every process reports at once
     await eventually(lambda: bob.id in without_clients.sessions.present(row.id))
     await there.close()
     assert bob.id not in without_clients.sessions.present(row.id), "its last report"

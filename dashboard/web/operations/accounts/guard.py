@@ -62,7 +62,8 @@ def _new_entry(request: HttpRequest) -> audit.PendingEntry:
 
 
 def _name_hidden(request: HttpRequest, entry: audit.PendingEntry) -> None:
-    """Names the command of a request that another middleware refused: what it is about is hidden from the account."""
+    """Adds the command to the audit entry of a request that another middleware refused. The object of the request is
+    hidden from the account."""
     with suppress(Resolver404):
         match = resolve(request.path_info)
         if (command := command_at(match.route, match.kwargs)) is not None:

@@ -1,4 +1,4 @@
-"""Rules of the machine: which drop packets, for which port, and whether they have."""
+"""Rules of the machine that drop packets: their ports, and whether they have dropped any."""
 
 from __future__ import annotations
 
