@@ -114,9 +114,9 @@ class Supervisor:
             stack.push_async_callback(lab.close)
             stack.push_async_callback(labs.close)
             await lab.start(begin=False)
-            hosts = GroupHosts(context, labs)
-            await hosts.open()
             lans = NamedLans(context, labs)
+            hosts = GroupHosts(context, labs, count_others=lans.count_hosts)
+            await hosts.open()
             await lans.open()
             self._stack, self._lab, self._labs, self._hosts, self.problem = stack.pop_all(), lab, labs, hosts, ""
             self._lans = lans

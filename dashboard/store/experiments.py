@@ -168,13 +168,14 @@ def waiting_view(record: Record) -> View:
     return View(0, head, initial_columns(record.id, spec.arms))
 
 
-def _unsettled() -> QuerySet[Experiment]:
+def unsettled() -> QuerySet[Experiment]:
+    """Experiments that run, should run, or are not cleaned up yet."""
     return Experiment.objects.exclude(wanted=Wanted.STOPPED, phase__in=[Phase.STOPPED, Phase.FAILED])
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
-    """Experiments of one host that run, should run, or are not cleaned up yet."""
-    return tuple(_record(row) for row in _unsettled().filter(host=host).prefetch_related("arms"))
+    """The unsettled experiments of one host."""
+    return tuple(_record(row) for row in unsettled().filter(host=host).prefetch_related("arms"))
 
 
 def other_port_users(experiment: str) -> tuple[PortUser, ...]:
@@ -193,16 +194,6 @@ def other_port_users(experiment: str) -> tuple[PortUser, ...]:
         for arm in record.spec.arms
         if arm.key in record.launched
     )
-
-
-def unsettled_ids() -> frozenset[str]:
-    """The ids of such experiments on all hosts."""
-    return frozenset(_unsettled().values_list("pk", flat=True))
-
-
-def hosts_unsettled() -> frozenset[str]:
-    """The private hosts with such experiments: those of training sessions and of LANs."""
-    return frozenset(_unsettled().exclude(host="").values_list("host", flat=True))
 
 
 def remember_container(experiment: str, arm: str, container: str) -> None:

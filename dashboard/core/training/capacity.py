@@ -97,6 +97,15 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
     return Capacity(running, max(0, fits[scarcest]), scarcest)
 
 
+def refuse_hosts(available: Capacity, count: int) -> str:
+    """Why this machine cannot run ``count`` more hosts; empty if it can."""
+    if available.problem or count <= available.more:
+        return available.problem
+    running = f", and {available.running} are running" if available.running else ""
+    fit = f"{available.more} more private hosts (limited by {available.limited_by})"
+    return f"This machine has capacity for {fit}{running}. Create fewer, or remove others first."
+
+
 def parallel_starts(cores: int) -> int:
     """How many hosts start at the same time. Of the 1.4 s of a start, dockerd waits one second for its containerd and
     computes 0.25 s: four per core keep the cores busy, more only delay each other."""

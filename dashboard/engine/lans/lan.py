@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost, list_hosts
 from dashboard.engine.hosts.runtimes import SEARCH_PATH
@@ -108,11 +109,11 @@ def other_hosts(data_dir: Path, endpoint: str) -> tuple[PrivateHost, ...]:
     return ()
 
 
-async def create_lan(data_dir: Path, place: LanPlace, count: int) -> Lan:
-    """Create a LAN with ``count`` hosts; the number of ``place`` is that of the first host.
+async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLimits | None = None) -> Lan:
+    """Create a LAN with ``count`` hosts, each with these ``limits``; the number of ``place`` is that of the first host.
     Raises PrivateHostError and leaves nothing if a host cannot be started, or if another command has created a LAN with
     this name in the meantime."""
-    first = await private_host.start(data_dir, lan=replace(place, number=1))
+    first = await private_host.start(data_dir, lan=replace(place, number=1), limits=limits)
     if any(host.lan.name == place.name and host.id != first.id for host in list_hosts(data_dir)):
         await uninterrupted(private_host.stop(first))
         raise private_host.PrivateHostError(
@@ -121,7 +122,8 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int) -> Lan:
     hosts = [first]
 
     async def join(number: int) -> None:
-        hosts.append(await private_host.start(data_dir, lan=replace(place, number=number), joined=first))
+        started = await private_host.start(data_dir, lan=replace(place, number=number), joined=first, limits=limits)
+        hosts.append(started)
 
     joining = [asyncio.ensure_future(join(number)) for number in range(2, count + 1)]
     try:

@@ -23,7 +23,7 @@ from dashboard.lab.experiments.containers import create_container, running_colum
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
-from dashboard.store import experiments as experiment_store
+from dashboard.store import unsettled
 
 log = logging.getLogger(__name__)
 #: The label of a client, with the installation. It does not have ``LABEL``: the lab of its host would remove it as an
@@ -135,9 +135,9 @@ async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]
     async with _engine_of(host) as engine:
         clients = await engine.containers({LABEL_CLIENT: context.installation})
         # Queried after the Engine: an experiment is there before its client.
-        unsettled = await context.database.run(experiment_store.unsettled_ids) if clients else frozenset()
+        kept = await context.database.run(unsettled.load_ids) if clients else frozenset()
         for client in clients:
-            if client.labels.get(LABEL_EXPERIMENT) not in unsettled:
+            if client.labels.get(LABEL_EXPERIMENT) not in kept:
                 await engine.remove_container(client.id)
                 removed.append(f"container {client.name} on the private host {host.id}")
     return tuple(removed)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from dashboard.core.training.capacity import Capacity, HostLimits, refuse_hosts
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.programs import engine_root, missing_requirement
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
@@ -24,12 +25,14 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.training.group_labs import GroupLabs
-from dashboard.store import experiments as experiment_store
+from dashboard.store import unsettled
 from dashboard.store.training import hosts as group_host_store
 
 log = logging.getLogger(__name__)
 PASS_S = 1.0
 ENGINES_S = 5.0
+#: The limits of each host of a LAN that a page creates.
+LIMITS = HostLimits()
 REMOVED = "The LAN of this host was removed."
 OWN = "The engine of this host is the server's own now."
 
@@ -96,6 +99,8 @@ class NamedLans:
         self._stages: dict[str, LanStage] = {}
         self._problems: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        #: The number of hosts of each LAN that is being created.
+        self._creating: dict[str, int] = {}
         self._loops: list[asyncio.Task[None]] = []
         #: The hosts on which clients of ended experiments may have been left.
         self._untidy: set[str] = set()
@@ -105,7 +110,7 @@ class NamedLans:
     async def open(self) -> None:
         """Finds the LANs that exist, and follows those that the command line creates and removes."""
         await self._pass()
-        left = await self._context.database.run(experiment_store.hosts_unsettled)
+        left = await self._context.database.run(unsettled.load_hosts)
         records = await self._context.database.run(group_host_store.load_all, self._context.clock())
         own = {host.id for found in self._found.values() for host in found.lan.hosts if self._is_own(host)}
         for host in left - {record.host for record in records} - self._known:
@@ -147,7 +152,7 @@ class NamedLans:
                 await self._forget(identity)
             if self._forgotten:
                 # An experiment that was launched on the host while it was being removed.
-                for identity in self._forgotten & await self._context.database.run(experiment_store.hosts_unsettled):
+                for identity in self._forgotten & await self._context.database.run(unsettled.load_hosts):
                     await self._labs.mark_stopped(identity, REMOVED)
             if self._known != known:
                 self._untidy = {host.id for one in self._found.values() for host in one.lan.hosts}
@@ -203,26 +208,37 @@ class NamedLans:
         hosts = tuple(LanHost(host.id, host.lan.addresses, self._is_own(host)) for host in found.lan.hosts)
         return LanState(name, stage, hosts, found.neighbours, self._swarms.get(name, False), problem)
 
-    async def create(self, place: LanPlace, count: int) -> str:
-        """Starts to create a LAN; returns why it cannot be created, empty if it is being created."""
+    def count_hosts(self) -> int:
+        """The number of hosts that run or are being created."""
+        return sum(len(found.lan.hosts) for found in self._found.values()) + sum(self._creating.values())
+
+    async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
+        """Starts to create a LAN; returns why it cannot be created, empty if it is being created. ``available``: what
+        the machine has for more hosts with ``LIMITS``."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:
             return f"The LAN {place.name} already exists: choose another name, or remove it first."
         if problem := await asyncio.to_thread(missing_requirement, engine_root()):
             return problem
+        if problem := refuse_hosts(available, count):
+            return problem
         self._start(place.name, LanStage.CREATING, self._create(place, count))
         return ""
 
     async def _create(self, place: LanPlace, count: int) -> None:
         folder = self._context.data_dir
-        lan = await create_lan(folder, replace(place, number=1), count)
+        self._creating[place.name] = count
         try:
-            for host in lan.hosts:
-                await add_image(host, folder, lambda _text: None)
-        except BaseException:
-            await asyncio.shield(stop_hosts(lan.hosts))
-            raise
+            lan = await create_lan(folder, replace(place, number=1), count, LIMITS)
+            try:
+                for host in lan.hosts:
+                    await add_image(host, folder, lambda _text: None)
+            except BaseException:
+                await asyncio.shield(stop_hosts(lan.hosts))
+                raise
+        finally:
+            del self._creating[place.name]
 
     def remove(self, name: str) -> None:
         """Starts to remove a LAN with all its hosts, or dismisses the problem of one that could not be created."""

@@ -1,7 +1,7 @@
 """The remote calls of the LANs page."""
 
 from dashboard.engine.hosts.registry import LanPlace
-from dashboard.lab.lans.named_lans import LanState
+from dashboard.lab.lans.named_lans import LIMITS, LanState
 from dashboard.lab.supervisor import Supervisor
 
 
@@ -12,7 +12,7 @@ async def lans(supervisor: Supervisor) -> tuple[LanState, ...]:
 
 async def create_lan(supervisor: Supervisor, name: str, hosts: int, neighbours: int) -> str:
     """Starts to create a LAN; returns why it cannot be created, empty if it is being created."""
-    return await supervisor.lans.create(LanPlace(name, 1, neighbours), hosts)
+    return await supervisor.lans.create(LanPlace(name, 1, neighbours), hosts, supervisor.class_hosts.capacity(LIMITS))
 
 
 async def remove_lan(supervisor: Supervisor, name: str) -> bool:

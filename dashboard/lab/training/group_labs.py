@@ -14,7 +14,7 @@ from dashboard.lab.context import Context
 from dashboard.lab.reaper import mark_stopped
 from dashboard.lab.reconciler import Lab, WorkLocks
 from dashboard.lab.watch_pool import WatchPool
-from dashboard.store import claim_runs
+from dashboard.store import claim_runs, unsettled
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import group_runs
@@ -167,4 +167,4 @@ class GroupLabs:
 
 
 def _hosts_with_work() -> frozenset[str]:
-    return experiment_store.hosts_unsettled() | claim_runs.hosts_with_queued_runs() | measurement_store.hosts_waiting()
+    return unsettled.load_hosts() | claim_runs.hosts_with_queued_runs() | measurement_store.hosts_waiting()

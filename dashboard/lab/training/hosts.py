@@ -60,11 +60,18 @@ def read_machine() -> Machine:
 class GroupHosts:
     """Drives the private hosts of all groups to their desired state."""
 
-    def __init__(self, context: Context, labs: GroupLabs, machine: Callable[[], Machine] = read_machine) -> None:
+    def __init__(
+        self,
+        context: Context,
+        labs: GroupLabs,
+        machine: Callable[[], Machine] = read_machine,
+        count_others: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._context = context
         self._database = context.database
         self._labs = labs
         self._machine = machine
+        self._count_others = count_others
         self._actions = HostActions(context, labs, machine().cores)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
@@ -112,8 +119,8 @@ class GroupHosts:
         self.wake()
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
-        """The number of hosts that run, and the number that still fit."""
-        running = len(self._actions.hosts) + len(self._starting)
+        """The number of hosts that run, also of LANs, and the number that still fit."""
+        running = len(self._actions.hosts) + len(self._starting) + self._count_others()
         return capacity(self._machine(), limits or HostLimits(), running, self._problem)
 
     async def context_of(self, group: str) -> Context:

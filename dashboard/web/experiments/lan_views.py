@@ -10,10 +10,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.core.operations.roles import Role
 from dashboard.engine.lans.lan import MAX_HOSTS, MAX_NEIGHBOURS
 from dashboard.lab.lans.named_lans import LanStage, LanState
 from dashboard.lab.remote import lan_calls
+from dashboard.store import unsettled
+from dashboard.store.operations import accounts
 from dashboard.web.http.database import in_database
+from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.service import LabUnavailableError, service
 
 #: Seconds until the page is requested again while a LAN changes. A response header instead of a meta element: only a
@@ -94,14 +98,31 @@ async def create(request: HttpRequest) -> HttpResponse:
     return redirect("/lans/")
 
 
+def _refuse_change(request: HttpRequest, lan: LanState) -> str:
+    """Why an account that is no owner may not change this LAN; empty if it may. Queries the database."""
+    if role_in(request) is Role.OWNER:
+        return ""
+    others = unsettled.load_owners(["" if host.own else host.id for host in lan.hosts]) - {request.user.pk}
+    names = accounts.creator_names()
+    listed = ", ".join(sorted(names[owner] for owner in others if owner in names))
+    if not listed:
+        return ""
+    return _("Experiments of other accounts are on this LAN (%(names)s). Ask them to stop these, or ask an owner.") % {
+        "names": listed
+    }
+
+
 @require_POST
 async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
     """Removes a LAN, forms a swarm of its hosts, or ends the swarm."""
     lans, away = await load_lans()
     if away:
         return await _show(request, problem=away, status=503)
-    if all(lan.name != name for lan in lans):
+    found = next((lan for lan in lans if lan.name == name), None)
+    if found is None:
         return await _show(request, problem=_("No LAN has this name. Choose one from the list."), status=404)
+    if problem := await in_database(_refuse_change, request, found):
+        return await _show(request, problem=problem, status=409)
     try:
         if what == "remove":
             await service.ask(lan_calls.remove_lan, name)

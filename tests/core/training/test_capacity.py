@@ -14,6 +14,7 @@ from dashboard.core.training.capacity import (
     ordinal,
     parallel_starts,
     queue,
+    refuse_hosts,
     refuse_more,
 )
 from dashboard.core.training.form import read_form
@@ -110,6 +111,15 @@ def test_each_host_counts_with_a_quarter_of_its_limits(
     machine: Machine, limits: HostLimits, running: int, more: int
 ) -> None:
     assert capacity(machine, limits, running).more == more
+
+
+def test_more_hosts_than_fit_are_refused_with_the_reason() -> None:
+    assert refuse_hosts(Capacity(1, 2, "memory"), 2) == ""
+    assert refuse_hosts(Capacity(1, 2, "memory"), 3).startswith(
+        "This machine has capacity for 2 more private hosts (limited by memory), and 1 are running."
+    )
+    assert "running" not in refuse_hosts(Capacity(0, 0, "process count"), 1)
+    assert refuse_hosts(Capacity(0, 0, problem="No root."), 1) == "No root."
 
 
 def test_limits_include_their_bounds() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.limits import read_cpus
 from dashboard.engine.hosts.neighbour import neighbour_path
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans import lan as lans
@@ -159,8 +161,9 @@ def test_a_container_reaches_the_published_port_of_one_on_another_host(lan: Lan,
 
 @pytest.mark.engine
 def test_the_lan_lasts_as_long_as_one_of_its_hosts(data_dir: Path) -> None:
-    created = asyncio.run(create_lan(data_dir, LanPlace("cellar"), 2))
+    created = asyncio.run(create_lan(data_dir, LanPlace("cellar"), 2, HostLimits(cpus=0.5)))
     first, second = created.hosts
+    assert [read_cpus(host.name) for host in created.hosts] == [0.5, 0.5]
 
     async def reached() -> str:
         with Namespace.of_path_inside(second.pid, neighbour_path(second.endpoint)) as namespace:

@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
+from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import Lan
@@ -30,6 +31,7 @@ from tests.support.polling import eventually
 from tests.support.specs import make_spec
 
 OFFICE = LanPlace("office")
+ROOM = Capacity(0, 8, "memory")
 
 
 class Machine:
@@ -53,7 +55,8 @@ class Machine:
         self.lans[name] = Lan(name, hosts)
         return self.lans[name]
 
-    async def create(self, _folder: Path, place: LanPlace, count: int) -> Lan:
+    async def create(self, _folder: Path, place: LanPlace, count: int, limits: HostLimits) -> Lan:
+        assert limits == HostLimits()
         await self.proceed.wait()
         if self.failure is not None:
             raise self.failure
@@ -138,9 +141,11 @@ async def reaches(lans: NamedLans, name: str, stage: LanStage = LanStage.READY) 
 
 async def test_a_lan_is_created_shown_and_removed(lans: NamedLans, machine: Machine) -> None:
     machine.proceed.clear()
-    assert await lans.create(OFFICE, 2) == ""
+    assert await lans.create(OFFICE, 2, ROOM) == ""
     await reaches(lans, "office", LanStage.CREATING)
-    assert await lans.create(OFFICE, 2) == ("The LAN office already exists: choose another name, or remove it first.")
+    assert await lans.create(OFFICE, 2, ROOM) == (
+        "The LAN office already exists: choose another name, or remove it first."
+    )
     machine.proceed.set()
     state = await reaches(lans, "office")
     assert [(host.id, host.addresses[0]) for host in state.hosts] == [
@@ -158,14 +163,31 @@ async def test_a_lan_is_created_shown_and_removed(lans: NamedLans, machine: Mach
 
 
 async def test_a_refused_lan_is_not_created(lans: NamedLans) -> None:
-    assert (await lans.create(replace(OFFICE, name="No"), 2)).startswith("The name of a LAN")
-    assert await lans.create(OFFICE, 99) == "The hosts of a LAN: from 1 to 8, not 99."
+    assert (await lans.create(replace(OFFICE, name="No"), 2, ROOM)).startswith("The name of a LAN")
+    assert await lans.create(OFFICE, 99, ROOM) == "The hosts of a LAN: from 1 to 8, not 99."
     assert lans.states() == ()
+
+
+async def test_a_lan_that_does_not_fit_on_the_machine_is_refused(lans: NamedLans, machine: Machine) -> None:
+    problem = await lans.create(OFFICE, 3, Capacity(7, 2, "memory"))
+    assert problem.startswith(
+        "This machine has capacity for 2 more private hosts (limited by memory), and 7 are running."
+    )
+    assert await lans.create(OFFICE, 2, Capacity(0, 0, problem="No root.")) == "No root."
+    assert lans.states() == ()
+    machine.proceed.clear()
+    assert await lans.create(OFFICE, 2, Capacity(7, 2, "memory")) == ""
+    await eventually(lambda: lans.count_hosts() == 2)
+    machine.add("cellar", 3)
+    await eventually(lambda: lans.count_hosts() == 5)
+    machine.proceed.set()
+    await reaches(lans, "office")
+    assert lans.count_hosts() == 5
 
 
 async def test_a_lan_that_cannot_be_created_shows_why_until_it_is_dismissed(lans: NamedLans, machine: Machine) -> None:
     machine.failure = PrivateHostError("No memory.")
-    assert await lans.create(OFFICE, 2) == ""
+    assert await lans.create(OFFICE, 2, ROOM) == ""
     state = await reaches(lans, "office")
     assert (state.problem, state.hosts) == ("No memory.", ())
     lans.remove("office")

@@ -19,10 +19,11 @@ from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
+from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
-from tests.lab.hosts_harness import HostsHarness, hosts_harness
+from tests.lab.hosts_harness import ROOMY, HostsHarness, hosts_harness
 from tests.support.escapes.remains import clock_ticks, leave_everything, remains
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
@@ -157,6 +158,12 @@ async def test_groups_queue_when_the_machine_has_no_capacity(no_dockerd: HostsHa
     with pytest.raises(HostUnavailableError, match="third in the queue"):
         await no_dockerd.hosts.context_of(no_dockerd.group(3))
     assert no_dockerd.hosts.capacity().more == 0
+
+
+async def test_hosts_of_lans_count_as_running(no_dockerd: HostsHarness) -> None:
+    hosts = GroupHosts(no_dockerd.context, no_dockerd.labs, lambda: ROOMY, count_others=lambda: 3)
+    alone = no_dockerd.hosts.capacity()
+    assert (hosts.capacity().running, alone.running) == (3, 0)
 
 
 async def test_a_failed_start_has_a_reason_and_is_not_repeated_by_a_request(no_dockerd: HostsHarness) -> None:

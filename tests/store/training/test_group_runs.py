@@ -10,7 +10,7 @@ from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.group_quota import RunKind
 from dashboard.core.training.session import HostsFor
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun, TrainingSession
-from dashboard.store import claim_runs
+from dashboard.store import claim_runs, unsettled
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import group_runs
@@ -46,7 +46,7 @@ def test_a_group_has_a_maximum_of_experiments_and_containers(row: TrainingSessio
     group_runs.launch(make_spec("host", "bridge"), None, other)
     assert len(experiment_store.load_unsettled("abc")) == 3
     assert experiment_store.load_unsettled() == ()
-    assert experiment_store.hosts_unsettled() == {"abc", "other"}
+    assert unsettled.load_hosts() == {"abc", "other"}
     Experiment.objects.filter(group=group).update(wanted="stopped", phase="stopped")
     group_runs.launch(make_spec(*["bridge"] * 8), None, group)
     with pytest.raises(QuotaError, match="at most 12 containers, and 8"):
@@ -150,7 +150,7 @@ def test_an_experiment_that_never_started_ends_with_its_host(row: TrainingSessio
     experiment_store.set_wanted(experiment, Wanted.STOPPED)
     group_runs.end_host("abc", "Gone.")
     assert Experiment.objects.get(pk=experiment).phase == Phase.STOPPED
-    assert experiment_store.hosts_unsettled() == frozenset()
+    assert unsettled.load_hosts() == frozenset()
     group_host_store.note(group, host="new")
     assert group_runs.launch_again(experiment, group), "on the current host"
     assert [one.id for one in experiment_store.load_unsettled("new")] == [experiment]

@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
+from django.contrib.auth.models import User
 
 from dashboard.lab.lans.named_lans import LanHost, LanStage, LanState
 from dashboard.lab.remote import lan_calls
 from dashboard.models import Experiment
+from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments import lan_views
 from dashboard.web.service import LabUnavailableError
+from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
+from tests.web.training.session_clients import sign_in_as
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
@@ -160,3 +164,32 @@ async def test_the_host_of_the_servers_own_engine_leads_to_the_start_page(me: Pe
     assert 'href="/">Launch here' in answer.text
     assert 'href="/?host=bbb222"' in answer.text
     assert (await http("GET", "/?host=aaa111", who=me)).status == 404
+
+
+@pytest.mark.parametrize("what", ["remove", "swarm", "leave"])
+async def test_an_instructor_does_not_end_experiments_of_other_accounts(me: Person, lans: Lans, what: str) -> None:
+    ada, eve = await sign_in_as("ada"), await sign_in_as("eve")
+
+    @database_sync_to_async
+    def launch(name: str) -> None:
+        owner = User.objects.get(username=name)
+        experiment_store.create_experiment(make_spec("none"), owner.pk, "", OFFICE.hosts[1].id)
+
+    await launch("ada")
+    answer = await post(f"/lans/office/{what}/", eve)
+    assert answer.status == 409
+    assert "Experiments of other accounts are on this LAN (ada)." in answer.text
+    assert lans.calls == []
+    assert (await post(f"/lans/office/{what}/", ada)).status == 302, "these are her own"
+    assert (await post(f"/lans/office/{what}/", me)).status == 302, "an owner may"
+    assert len(lans.calls) == 2
+
+
+async def test_experiments_on_the_servers_own_engine_end_with_its_host(me: Person, lans: Lans) -> None:
+    own, other = OFFICE.hosts
+    lans.states = (replace(OFFICE, hosts=(replace(own, own=True), other)),)
+    eve = await sign_in_as("eve")
+    await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"))
+    answer = await post("/lans/office/remove/", eve)
+    assert answer.status == 409
+    assert lans.calls == []
