@@ -182,9 +182,11 @@ def test_reap_removes_what_sigkill_left_and_keeps_a_running_command(
     try:
         reaped = until(reap, LONG_S)
         assert reaped.code == 0, reaped.err
-        assert {one for one in reaped.json["removed"] if "container" in one} == {f"container {one}" for one in left}
+        # Less than all if an attempt met a locked database after it had removed some.
+        assert {one for one in reaped.json["removed"] if "container" in one} <= {f"container {one}" for one in left}
         assert len(reaped.json["kept"]) == 1
-        assert len(names(engine_host)) == 1
+        (kept,) = names(engine_host)
+        assert kept not in left
     finally:
         living.process.send_signal(signal.SIGCONT)
     assert living.ended().code == 0

@@ -67,7 +67,7 @@ def test_a_launch_ends_with_the_cleanup_check(
     _nothing_can_be_asked(page)
 
     page.reload()
-    expect(page.locator("[data-slot=as-it-was]")).to_contain_text("State at")
+    expect(page.locator("[data-slot=as-it-was]")).to_contain_text("This is the state before the stop")
     expect(page.locator("[data-connection]")).to_contain_text("not live")
     assert "nginx" in shown.text("listeners/tcp :80/", "bridge")
     assert shown.page.locator("svg.picture.wide .edge.veth").count() == 1

@@ -120,7 +120,7 @@ async def test_a_past_experiment_shows_its_last_state_and_is_not_live(me: Person
     identity = await make_past()
     page = (await http("GET", f"/experiments/{identity}/", who=me)).text
     assert 'data-ws=""' in page
-    assert "State at" in page
+    assert "This is the state before the stop" in page
     assert "4026532561" in page, "the bridge container's namespace was read before the stop"
 
 
