@@ -37,7 +37,6 @@ NO_OWN_TEST: dict[str, str] = {
     "lab/remote/lan_calls.py": "tests/lab/lans/test_named_lans.py and tests/web/experiments/test_lan_views.py",
     "lab/remote/rpc_server.py": "tests/web/operations/test_remote_lab.py calls it from the other end",
     "lab/remote/training_calls.py": "tests/lab/remote/test_rpc.py and tests/web/training/test_views.py call them",
-    "lab/remote/wakeups.py": "tests/web/operations/test_peer_sync.py and tests/team/test_team.py send and lose them",
     "lab/remote/workshop_calls.py": "tests/lab/remote/test_rpc.py and tests/web/workshops/test_views.py call them",
     "lab/supervisor.py": "tests/web/operations/test_remote_lab.py and tests/lab/remote/test_rpc.py open and close it",
     "lab/training/host_actions.py": "tests/lab/training/test_hosts.py starts, checks, resets and removes hosts",

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from django.db import DatabaseError
 
+from dashboard.core.operations import deployment
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
@@ -48,6 +51,7 @@ class Supervisor:
         self._hosts: GroupHosts | None = None
         self._lans: NamedLans | None = None
         self._lock: AdvisoryLock | None = None
+        self._confirmed_at = -math.inf
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.Task[None] | None = None
         self.problem = ""
@@ -135,7 +139,7 @@ class Supervisor:
         """A database that several machines share has one lab."""
         if not advisory_lock.is_shared():
             return None
-        shared = AdvisoryLock(advisory_lock.LAB)
+        shared, self._confirmed_at = AdvisoryLock(advisory_lock.LAB), time.monotonic()
         if not await asyncio.to_thread(shared.acquire):
             raise LabBusyError("Another lab drives the experiments of this database: this one waits until it ends.")
         stack.push_async_callback(asyncio.to_thread, shared.release)
@@ -145,10 +149,19 @@ class Supervisor:
         """Whether this lab still has its database; True while the database does not answer."""
         if self._lock is None:
             return True
+        asked_at = time.monotonic()
         try:
-            return await asyncio.to_thread(self._lock.holds)
+            holds = await asyncio.to_thread(self._lock.holds)
         except DatabaseError:
             return True
+        if holds:
+            self._confirmed_at = asked_at
+        return holds
+
+    def require_database(self) -> None:
+        """LabUnavailableError if the database has not answered for so long that another lab may have taken it over."""
+        if self._lock is not None and not deployment.may_serve(self._confirmed_at, time.monotonic()):
+            raise LabUnavailableError("The lab on the Docker machine cannot reach its database. Try again in a moment.")
 
     async def _retry_open(self, data_dir: Path, say: Callable[[str], None]) -> None:
         while self._lab is None:

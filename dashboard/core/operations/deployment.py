@@ -26,6 +26,7 @@ CALL_LOST = "The connection to the lab on the Docker machine was interrupted. Tr
 ENGINE_UNAVAILABLE = "No Docker Engine answers."
 NATS_EXAMPLE = "nats://web:secret@nats.example.org:4222"
 NATS_UNUSED = "Role all does not use NATS. Choose --role web or --role lab, or remove NATS_URL."
+NATS_NOT_INSTALLED = "The package nats-py is not installed. Install Netmodes with the extra “team”."
 REDIS_UNUSED = (
     "Netmodes uses NATS instead of Redis. Remove REDIS_URL, and set NATS_URL for the roles web and lab, e.g. "
     f"{NATS_EXAMPLE}."
@@ -70,8 +71,8 @@ class LabFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """A heartbeat as web processes receive it. ``lab`` is a random name, new at each start of a lab; ``has_ended``
-    marks the last heartbeat."""
+    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent, new at each start and at
+    each lost connection of a lab; ``has_ended`` marks the last heartbeat."""
 
     lab: str
     facts: LabFacts
@@ -89,6 +90,23 @@ class LastHeartbeat:
     def facts(self) -> LabFacts:
         """The facts in it."""
         return self.message.facts
+
+
+def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
+    """Whether no reply to the calls in progress will come: the lab has ended, has lost its connection, or another lab
+    has taken over."""
+    return last is not None and (received.has_ended or received.lab != last.message.lab)
+
+
+def is_late(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
+    """Whether it reports the end of a lab that another one has already replaced."""
+    return last is not None and received.has_ended and received.lab != last.message.lab
+
+
+def may_serve(confirmed_at: float, now: float) -> bool:
+    """Whether a lab that confirmed at this time that the database is its own may send heartbeats and handle calls.
+    While the database does not answer, another lab may take it over."""
+    return now - confirmed_at <= UNAVAILABLE_S
 
 
 def current_facts(last: LastHeartbeat | None, now: float) -> LabFacts:
@@ -114,10 +132,13 @@ def is_unavailable(last: LastHeartbeat | None, now: float) -> bool:
     return last is None or last.message.has_ended or now - last.at > UNAVAILABLE_S
 
 
-def messaging_problem(role: Role, nats_url: str, redis_url: str) -> str:
-    """Why a process with this role cannot start with these addresses, and what to do; empty if it can."""
+def messaging_problem(role: Role, nats_url: str, redis_url: str, *, is_installed: bool) -> str:
+    """Why a process with this role cannot start with these addresses, and what to do; empty if it can.
+    ``is_installed``: whether the client of NATS is."""
     if redis_url and not nats_url:
         return REDIS_UNUSED
     if role is Role.ALL:
         return NATS_UNUSED if nats_url else ""
-    return "" if nats_url else f"The role {role} needs NATS. Set NATS_URL, e.g. {NATS_EXAMPLE}."
+    if not nats_url:
+        return f"The role {role} needs NATS. Set NATS_URL, e.g. {NATS_EXAMPLE}."
+    return "" if is_installed else NATS_NOT_INSTALLED

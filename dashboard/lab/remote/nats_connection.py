@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+
+from dashboard.core.operations.deployment import NATS_NOT_INSTALLED
 
 if TYPE_CHECKING:  # installed with the extra ``team`` only
     from nats.aio.client import Client
@@ -21,7 +23,8 @@ if TYPE_CHECKING:  # installed with the extra ``team`` only
 
 log = logging.getLogger(__name__)
 
-#: The subjects that the lab subscribes to, and those of web processes. Each subject has one sender (``nats.conf``).
+#: The subjects that the lab subscribes to, and those of web processes. Each subject has one sender (``nats.conf``). The
+#: name of the lab is appended to those of calls and cancels.
 LAB_CALLS = "netmodes.lab.call"
 LAB_CANCELS = "netmodes.lab.cancel"
 LAB_WAKEUPS = "netmodes.lab.wakeup"
@@ -33,8 +36,9 @@ WEB_REPLIES = "netmodes.web.reply"
 CONNECT_S = 2.0
 RETRY_S = 0.5
 CHECK_S = 1.0
-#: NATS is considered gone after two unanswered pings.
-PING_S = 5
+#: NATS is considered gone when a third ping is due and none was answered. Web processes that cannot report must not
+#: expire before that (``web.operations.peer_processes``).
+PING_S = 2
 #: The server's default limit is 1 MiB.
 MAX_MESSAGE_BYTES = 1_000_000
 
@@ -53,14 +57,23 @@ class Message:
 async def _end(client: Client) -> None:
     """Closes a connection. The client's own method leaves the socket open when it is cancelled or its last write
     fails."""
-    from nats.errors import Error
-
     try:
-        with suppress(Error, OSError, TimeoutError):
+        with suppress(Exception):  # for example an assertion, if the client has never connected
             await client.close()
     finally:
         if client._transport is not None:
             client._transport.close()  # type: ignore[no-untyped-call]  # the library has no annotation there
+
+
+async def _cancellable[T](work: Awaitable[T]) -> T:
+    """The result of a method of the client. The client ignores that its task is cancelled while it waits until the
+    server reads."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    result = await work
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 type Handler = Callable[[Message], None]
@@ -79,7 +92,7 @@ class NatsConnection:
         self.on_connect: list[Callable[[], None]] = []
         self.on_loss: list[Callable[[], None]] = []
         self._client: Client | None = None
-        self._listeners: list[tuple[str, str, Handler]] = []
+        self._listeners: list[tuple[str, Handler]] = []
         self._running: asyncio.Task[None] | None = None
 
     def is_set_up(self) -> bool:
@@ -102,30 +115,37 @@ class NatsConnection:
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
 
-    async def listen(self, subject: str, handle: Handler, queue: str = "") -> None:
-        """Subscribes to a subject. Each message goes to only one of the processes that name the same ``queue``."""
-        self._listeners.append((subject, queue, handle))
+    async def listen(self, subject: str, handle: Handler) -> None:
+        """Subscribes to a subject, on this connection and on those after it."""
+        self._listeners.append((subject, handle))
         if self._client is not None:
-            await self._subscribe(self._client, subject, queue, handle)
+            from nats.errors import Error
+
+            with suppress(Error, OSError):  # the connection ends; the next one has all subscriptions
+                await self._subscribe(self._client, subject, handle)
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
         """Sends a message; False if there is no connection. Raises ValueError if the message is too long."""
-        from nats.errors import Error
-
         if len(data) > MAX_MESSAGE_BYTES:
             raise ValueError(f"A message between processes has at most {MAX_MESSAGE_BYTES:,} bytes.")
         if self._client is None:
             return False
+        from nats.errors import Error
+
         try:
-            await self._client.publish(subject, data, reply=reply)
+            await _cancellable(self._client.publish(subject, data, reply=reply))
         except (Error, OSError):
             return False
         return True
 
     async def _run(self, attempted: asyncio.Event) -> None:
-        from nats.aio.client import Client
-        from nats.errors import Error
-
+        try:
+            from nats.aio.client import Client
+            from nats.errors import Error
+        except ImportError:
+            self._note_problem(NATS_NOT_INSTALLED)
+            attempted.set()
+            return
         while True:
             client, ended = Client(), asyncio.Event()
 
@@ -151,9 +171,12 @@ class NatsConnection:
                     no_echo=True,
                     name="netmodes",
                 )
-                for subject, queue, handle in self._listeners:
-                    await self._subscribe(client, subject, queue, handle)
-                await client.flush(int(CONNECT_S))
+                subscribed = 0
+                while subscribed < len(self._listeners):  # no await between the last check and ``self._client``
+                    for subject, handle in self._listeners[subscribed:]:
+                        await self._subscribe(client, subject, handle)
+                        subscribed += 1
+                    await client.flush(int(CONNECT_S))
                 self._client = client
                 self._note_connection()
                 attempted.set()
@@ -161,7 +184,9 @@ class NatsConnection:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(ended.wait(), CHECK_S)
                 self._note_problem(client.last_error or "the connection ended")
-            except (Error, OSError, TimeoutError, ValueError) as error:
+            except Exception as error:
+                if not self.problem and not isinstance(error, Error | OSError | ValueError):
+                    log.exception("the connection to NATS failed")
                 self._note_problem(error)
                 attempted.set()
             finally:
@@ -172,7 +197,7 @@ class NatsConnection:
                 await _end(client)
             await asyncio.sleep(RETRY_S)
 
-    async def _subscribe(self, client: Client, subject: str, queue: str, handle: Handler) -> None:
+    async def _subscribe(self, client: Client, subject: str, handle: Handler) -> None:
         async def receive(message: Msg) -> None:
             status = (message.headers or {}).get("Status", "")
             try:
@@ -180,7 +205,7 @@ class NatsConnection:
             except Exception:
                 log.exception("cannot handle a message on %s", subject)
 
-        await client.subscribe(subject, queue, cb=receive)
+        await _cancellable(client.subscribe(subject, cb=receive))
 
     def _note_connection(self) -> None:
         if self.problem:

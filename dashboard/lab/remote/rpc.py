@@ -1,6 +1,6 @@
 """Functions of the lab that web processes call by name.
 
-In one process they are called directly. From another process the name and the arguments go through the database
+In one process they are called directly. From another process the name and the arguments go over NATS
 (``web.operations.remote_lab``, ``lab.remote.rpc_server``), so msgspec must encode every argument and result. The lab
 supplies the first argument: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` of both.
 """

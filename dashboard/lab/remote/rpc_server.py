@@ -61,13 +61,25 @@ class RpcServer:
         self._wakeups = wakeups
         self._on_lost = on_lost
         self._database = DatabaseThread()
-        self._lab = secrets.token_hex(8)
+        self._start = secrets.token_hex(8)
+        self._losses = 0
         self._beat_now = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         #: The calls in progress, by the subject of their replies.
         self._calls: dict[str, asyncio.Task[None]] = {}
-        self._is_listening = False
+        self._is_announced = False
         self._wanted: object = None
+
+    @property
+    def _lab(self) -> str:
+        """The name in heartbeats. Calls under an earlier name are handled as well."""
+        return f"{self._start}.{self._losses}"
+
+    def _on_loss(self) -> None:
+        """Replies are lost: web processes end their calls when they receive another name."""
+        self._losses += 1
+        for task in self._calls.values():
+            task.cancel()
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
         if wakeup[0] in {"beat", "all"}:
@@ -79,6 +91,9 @@ class RpcServer:
         """Starts the loops."""
         loop = asyncio.get_running_loop()
         self._nats.on_connect.append(self._beat_now.set)
+        self._nats.on_loss.append(self._on_loss)
+        await self._nats.listen(f"{LAB_CANCELS}.{self._start}.*", self._on_cancel)
+        await self._nats.listen(f"{LAB_CALLS}.{self._start}.*", self._on_call)
         await self._wakeups.listen(LAB_WAKEUPS, self._on_wakeup)
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
             (self._send_heartbeat, HEARTBEAT_S),
@@ -95,7 +110,7 @@ class RpcServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._is_listening:
+        if self._is_announced:
             await self._publish_heartbeat(LabFacts(None, "The lab was stopped."), has_ended=True)
         await asyncio.to_thread(liveness.remove_heartbeat, configuration.data_dir())
         await asyncio.to_thread(self._database.close)
@@ -122,10 +137,8 @@ class RpcServer:
             return
         if self._supervisor.waits:
             return  # another lab sends heartbeats and handles calls
-        if not self._is_listening:
-            self._is_listening = True
-            await self._nats.listen(LAB_CANCELS, self._on_cancel)
-            await self._nats.listen(LAB_CALLS, self._on_call, queue="lab")
+        self._supervisor.require_database()
+        self._is_announced = True
         await self._publish_heartbeat(self.facts())
 
     async def _publish_heartbeat(self, facts: LabFacts, *, has_ended: bool = False) -> None:
@@ -166,6 +179,7 @@ class RpcServer:
         try:
             if len(self._calls) > MAX_CALLS:
                 raise LabUnavailableError("The lab handles too many requests. Try again in a moment.")  # noqa: TRY301
+            self._supervisor.require_database()
             call = msgspec.json.decode(message.data, type=CallMessage)
             async with asyncio.timeout(LIMIT_S):
                 await send(Kind.RESULT, await run_call(self._supervisor, call.name, call.host, call.arguments, write))

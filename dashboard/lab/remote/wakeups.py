@@ -69,6 +69,7 @@ class WakeupChannel:
 
     def _put(self, subject: str, wakeup: Wakeup) -> None:
         pending = self._pending.setdefault(subject, {})
+        pending.pop(wakeup, None)  # it is sent after those that came before its repetition
         if len(pending) >= MAX_PENDING:
             pending.clear()
             wakeup = ALL

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from contextlib import closing, suppress
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -57,7 +58,8 @@ class Command(NetmodesCommand):
             role = parse_role(options["role"])
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
-        if problem := messaging_problem(role, settings.NATS_URL, configuration.value("REDIS_URL")):
+        redis_url, is_installed = configuration.value("REDIS_URL"), find_spec("nats") is not None
+        if problem := messaging_problem(role, settings.NATS_URL, redis_url, is_installed=is_installed):
             raise CommandError(problem, returncode=WRONG_USAGE)
         os.environ["NETMODES_ROLE"] = str(role)
         if role is Role.LAB:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # make-secrets.sh: generates the secrets of the services in compose.yaml once, each into the volumes of the services that
-# need it. Other services cannot read them; no variable and no command line holds one.
+# need it; no variable and no command line holds one. web and lab share a volume: lab, which is root, can read all of it.
 set -eu
 umask 077
 
@@ -18,6 +18,8 @@ put() {
 }
 
 cd /secrets
+# Of earlier versions, which used Redis.
+rm -f netmodes/redis-url
 # The database keeps the password of its creation, so the stored one is reused.
 [ -s postgres/password ] || random | put postgres/password 999 0
 [ -s nats/local.conf ] || put nats/local.conf 999 0 <<CONF

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-#: Seconds for which a process's report is valid.
-VALID_S = 10.0
+#: Seconds for which a process's report is valid: longer than the pause between two reports plus the time until this
+#: process notices that NATS no longer delivers them.
+VALID_S = 15.0
 
 type Participants = Mapping[str, frozenset[str]]
 

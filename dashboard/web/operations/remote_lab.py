@@ -83,8 +83,10 @@ class RemoteLab:
 
     def _on_heartbeat(self, message: Message) -> None:
         received = msgspec.json.decode(message.data, type=HeartbeatMessage)
-        if self._last is not None and (received.has_ended or received.lab != self._last.message.lab):
-            self._end_calls(deployment.LAB_UNAVAILABLE)
+        if deployment.is_late(self._last, received):
+            return
+        if deployment.ends_calls(self._last, received):
+            self._end_calls(deployment.LAB_UNAVAILABLE if received.has_ended else deployment.CALL_LOST)
         self._last = LastHeartbeat(received, time.monotonic())
         self._first_heartbeat.set()
 
@@ -120,9 +122,9 @@ class RemoteLab:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def _request(self, function: RemoteCall, host: str, arguments: str, wait_s: float) -> Any:
-        if deployment.is_unavailable(self._last, time.monotonic()):
+        if self._last is None or deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
-        replies = self._read(CallMessage(function.name, host, arguments), wait_s)
+        replies = self._read(self._last.message.lab, CallMessage(function.name, host, arguments), wait_s)
         try:
             kind, text = await anext(replies)
         except BaseException:
@@ -135,14 +137,14 @@ class RemoteLab:
             raise rpc.decode_error(text)
         return function.decode_result(text)
 
-    async def _read(self, call: CallMessage, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
-        """Sends a call and yields its replies up to the result or the error. Cancels the call if the replies are not
-        read to the end. Raises LabUnavailableError."""
+    async def _read(self, lab: str, call: CallMessage, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
+        """Sends a call to a lab and yields its replies up to the result or the error. Cancels the call if the replies
+        are not read to the end. Raises LabUnavailableError."""
         subject = f"{self._inbox}.{next(self._numbers)}"
         queue = self._replies[subject] = asyncio.Queue()
         is_done, parts, end = False, "", asyncio.get_running_loop().time() + wait_s
         try:
-            if not await self._nats.publish(LAB_CALLS, msgspec.json.encode(call), subject):
+            if not await self._nats.publish(f"{LAB_CALLS}.{lab}", msgspec.json.encode(call), subject):
                 raise LabUnavailableError(deployment.CALL_LOST)
             while not is_done:
                 async with asyncio.timeout_at(end):
@@ -160,7 +162,7 @@ class RemoteLab:
         finally:
             del self._replies[subject]
             if not is_done:
-                await asyncio.shield(self._nats.publish(LAB_CANCELS, subject.encode()))
+                await asyncio.shield(self._nats.publish(f"{LAB_CANCELS}.{lab}", subject.encode()))
 
     async def _output(self, replies: AsyncGenerator[tuple[Kind, str]]) -> AsyncGenerator[str]:
         try:

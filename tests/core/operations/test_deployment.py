@@ -16,8 +16,11 @@ from dashboard.core.operations.deployment import (
     LastHeartbeat,
     Role,
     current_facts,
+    ends_calls,
+    is_late,
     is_unavailable,
     local_heartbeat,
+    may_serve,
     messaging_problem,
     parse_role,
 )
@@ -58,6 +61,20 @@ def test_a_lab_is_unavailable_after_silence_and_after_its_last_heartbeat() -> No
     assert is_unavailable(last_heartbeat(120.0, has_ended=True), 120.0)
 
 
+def test_calls_end_with_their_lab_and_the_end_of_a_replaced_lab_is_no_news() -> None:
+    last, ended = last_heartbeat(100.0), HeartbeatMessage("a", FACTS, has_ended=True)
+    other, other_ended = HeartbeatMessage("b", FACTS), HeartbeatMessage("b", FACTS, has_ended=True)
+    assert [ends_calls(last, one) for one in (last.message, ended, other)] == [False, True, True]
+    assert [is_late(last, one) for one in (last.message, ended, other, other_ended)] == [False, False, False, True]
+    assert not ends_calls(None, other)
+    assert not is_late(None, other_ended)
+
+
+def test_a_lab_without_its_database_serves_no_longer_than_its_heartbeats_count() -> None:
+    assert may_serve(100.0, 100.0 + UNAVAILABLE_S)
+    assert not may_serve(100.0, 100.1 + UNAVAILABLE_S)
+
+
 def test_the_time_of_a_heartbeat_is_by_the_clock_of_the_reader() -> None:
     last = last_heartbeat(100.0)
     assert local_heartbeat(last, 103.0, 5003.0) == replace(HEARTBEAT, at=5000.0)
@@ -70,13 +87,14 @@ def test_the_time_of_a_heartbeat_is_by_the_clock_of_the_reader() -> None:
 
 def test_each_role_needs_nats_or_does_not_use_it() -> None:
     url = "nats://web:secret@127.0.0.1"
-    assert [messaging_problem(role, url, "") for role in (Role.WEB, Role.LAB)] == ["", ""]
-    assert messaging_problem(Role.ALL, "", "") == ""
+    assert [messaging_problem(role, url, "", is_installed=True) for role in (Role.WEB, Role.LAB)] == ["", ""]
+    assert messaging_problem(Role.ALL, "", "", is_installed=False) == ""
     for role in (Role.WEB, Role.LAB):
-        assert f"The role {role} needs NATS. Set NATS_URL" in messaging_problem(role, "", "")
-    assert "remove NATS_URL" in messaging_problem(Role.ALL, url, "")
+        assert f"The role {role} needs NATS. Set NATS_URL" in messaging_problem(role, "", "", is_installed=True)
+        assert "extra “team”" in messaging_problem(role, url, "", is_installed=False)
+    assert "remove NATS_URL" in messaging_problem(Role.ALL, url, "", is_installed=True)
 
 
 @pytest.mark.parametrize("role", Role)
 def test_the_address_of_a_redis_is_refused_with_what_to_set_instead(role: Role) -> None:
-    assert "Remove REDIS_URL, and set NATS_URL" in messaging_problem(role, "", "redis://127.0.0.1/0")
+    assert "Remove REDIS_URL, and set NATS_URL" in messaging_problem(role, "", "redis://127.0.0.1/0", is_installed=True)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -20,11 +25,13 @@ from dashboard.lab.remote.nats_connection import (
     Message,
     NatsConnection,
 )
+from dashboard.web.operations.peer_processes import VALID_S
+from dashboard.web.operations.peer_sync import CHECK_S, MIN_PAUSE_S, PRESENCE_S
 from tests.support.polling import eventually
 
 #: What no role may use: everything at once, other applications, the server's own subjects and JetStream.
 OTHERS = (">", "netmodes.>", "*", "*.*.*", "other.lab.call", "_INBOX.x", "$SYS.REQ.SERVER.PING", "$JS.API.INFO")
-LAB_HEARS = (LAB_CALLS, LAB_CANCELS, LAB_WAKEUPS)
+LAB_HEARS = (f"{LAB_CALLS}.a.0", f"{LAB_CANCELS}.a.0", LAB_WAKEUPS)
 WEB_HEARS = (WEB_HEARTBEATS, WEB_JOURNALS, WEB_PEERS, f"{WEB_REPLIES}.a.1")
 LAB_SAYS = (WEB_HEARTBEATS, WEB_JOURNALS, f"{WEB_REPLIES}.a.1")
 WEB_SAYS = (*LAB_HEARS, WEB_PEERS)
@@ -105,7 +112,7 @@ async def test_a_message_without_a_subscriber_is_returned_at_once(web: NatsConne
     received: list[Message] = []
     await web.open()
     await web.listen(f"{WEB_REPLIES}.me.*", received.append)
-    assert await web.publish(LAB_CALLS, b"x", reply=f"{WEB_REPLIES}.me.1")
+    assert await web.publish(f"{LAB_CALLS}.a.0", b"x", reply=f"{WEB_REPLIES}.me.1")
     await eventually(lambda: [message.is_unheard for message in received] == [True])
     with pytest.raises(ValueError, match="at most 1,000,000 bytes"):
         await web.publish(LAB_CALLS, b"x" * (MAX_MESSAGE_BYTES + 1))
@@ -116,6 +123,101 @@ async def test_a_wrong_password_is_reported_as_a_problem(nats: Nats) -> None:
     await wrong.open()
     assert "Authorization Violation" in wrong.problem
     await wrong.close()
+
+
+async def test_without_its_package_the_problem_tells_what_to_install(
+    web: NatsConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("nats.aio.client", "nats.errors"):
+        monkeypatch.setitem(sys.modules, name, None)
+    await web.open()
+    assert "Install Netmodes with the extra “team”" in web.problem
+    assert not await web.publish(WEB_PEERS, b"x")
+
+
+async def test_an_invalid_address_and_an_unexpected_failure_end_no_attempts(
+    nats: Nats, web: NatsConnection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    invalid = NatsConnection("nats://:4222")
+    await invalid.open()
+    assert "invalid hostname" in invalid.problem
+    assert invalid._running is not None
+    connect, failures = Client.connect, [RuntimeError("unexpected")]
+
+    async def fail_once(self: Client, *arguments: Any, **options: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await connect(self, *arguments, **options)
+
+    monkeypatch.setattr(Client, "connect", fail_once)
+    await web.open()
+    assert "unexpected" in web.problem
+    assert "Traceback" in caplog.text
+    await eventually(lambda: not web.problem)
+    assert not invalid._running.done()
+    await invalid.close()
+
+
+async def test_a_listener_that_comes_while_a_connection_starts_or_ends_receives_messages(
+    nats: Nats, web: NatsConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[bytes] = []
+    flush, late = Client.flush, [(WEB_JOURNALS, lambda message: received.append(message.data))]
+
+    async def listen_meanwhile(self: Client, *arguments: Any) -> None:
+        await flush(self, *arguments)
+        if late:
+            await web.listen(*late.pop())
+
+    await web.listen(WEB_PEERS, lambda _: None)
+    monkeypatch.setattr(Client, "flush", listen_meanwhile)
+    await web.open()
+    lab = NatsConnection(nats.lab_url)
+    await lab.open()
+    await lab.publish(WEB_JOURNALS, b"one")
+    await eventually(lambda: received == [b"one"])
+    assert web._client is not None
+    await web._client.close()
+    await web.listen(WEB_HEARTBEATS, lambda message: received.append(message.data))  # the loss is not yet noticed
+
+    async def is_received() -> bool:
+        await lab.publish(WEB_HEARTBEATS, b"two")
+        return b"two" in received
+
+    await eventually(is_received)
+    await lab.close()
+
+
+async def test_a_silent_server_is_noticed_before_presence_expires_and_a_waiting_send_can_be_cancelled(
+    nats: Nats, web: NatsConnection
+) -> None:
+    await web.open()
+    other = NatsConnection(nats.web_url)
+    await other.open()
+
+    sent: list[bool] = []
+
+    async def send_all() -> None:
+        while True:
+            sent.append(await web.publish(WEB_PEERS, b"x" * MAX_MESSAGE_BYTES))
+
+    os.kill(nats.pid, signal.SIGSTOP)
+    try:
+        sending = asyncio.ensure_future(send_all())
+        before = -1
+        while before != len(sent):
+            before = len(sent)
+            await asyncio.wait([sending], timeout=0.3)
+        sending.cancel()
+        await asyncio.wait([sending], timeout=2.0)
+        assert all(sent)
+        assert sending.cancelled()
+        # At this moment, another process's last report is at most this old.
+        await eventually(lambda: other.problem, VALID_S - PRESENCE_S - CHECK_S - MIN_PAUSE_S)
+    finally:
+        os.kill(nats.pid, signal.SIGCONT)
+    await eventually(lambda: not web.problem and not other.problem)
+    await other.close()
 
 
 async def test_without_an_address_nothing_is_connected() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 
 from dashboard.bench.operations.postgres_nats import Nats, nats_server, temporary_folder
+from dashboard.core.operations.deployment import UNAVAILABLE_S
 from dashboard.core.terminal.limits import OutputChunk, TerminalError, TerminalOwner
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
@@ -26,7 +29,7 @@ from dashboard.lab.terminal.terminals import Terminals
 from dashboard.web.operations.remote_lab import RemoteLab, RemoteTerminals
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
-from tests.support.polling import eventually
+from tests.support.polling import eventually, others_run
 
 OWNER = TerminalOwner("participant", "class", "class-1", "launch", record=True)
 
@@ -171,9 +174,9 @@ async def test_a_call_in_progress_ends_when_its_lab_is_replaced_or_the_connectio
     doctor = remote_call(experiment_calls.doctor)
     waiting = asyncio.ensure_future(remote.call(doctor, ""))
     await eventually(lambda: server._calls)
-    server._lab = "its successor"
+    server._losses += 1  # its name changes, as that of a successor does
     server._beat_now.set()
-    with pytest.raises(LabUnavailableError, match="does not respond"):
+    with pytest.raises(LabUnavailableError, match="was interrupted"):
         await waiting
     await eventually(lambda: not server._calls)  # the lab has ended the call of a caller that no longer waits
     waiting = asyncio.ensure_future(remote.call(doctor, ""))
@@ -186,6 +189,94 @@ async def test_a_call_in_progress_ends_when_its_lab_is_replaced_or_the_connectio
     finally:
         nats.start()
     await eventually(lambda: not remote._nats.problem and remote.facts.engine)
+
+
+async def test_a_call_ends_when_only_the_lab_loses_its_connection(
+    server: RpcServer, remote: RemoteLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await eventually(lambda: remote.facts.engine)
+    with monkeypatch.context() as patched:
+        patched.setattr(rpc_server, "run_call", lambda *_arguments: asyncio.Event().wait())
+        waiting = asyncio.ensure_future(remote.call(remote_call(experiment_calls.doctor), ""))
+        await eventually(lambda: server._calls)
+        lost = server._nats._client
+        assert lost is not None
+        await lost.close()
+        with pytest.raises(LabUnavailableError, match="was interrupted"):
+            await asyncio.wait_for(waiting, 10)
+        await eventually(lambda: not server._calls)
+    assert await remote.call(remote_call(experiment_calls.launch_options), "")
+
+
+async def test_calls_reach_only_the_lab_that_has_taken_over_and_the_end_of_the_other_ends_none(
+    server: RpcServer, supervisor: Supervisor, remote: RemoteLab, nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await eventually(lambda: remote.facts.engine)
+    server._loops[0].cancel()  # it no longer sends heartbeats, and still has its connection
+    other = Supervisor(supervisor._publisher)
+    other._lab, other._loop = supervisor._lab, supervisor._loop
+    connection = NatsConnection(nats.lab_url)
+    successor = RpcServer(other, connection, WakeupChannel(connection), lambda: None)
+    await successor.start()
+    await connection.open()
+    await eventually(lambda: remote._last and remote._last.message.lab == successor._lab)
+    called: list[Supervisor] = []
+    release, run_call = asyncio.Event(), rpc_server.run_call
+
+    async def note_and_run(supervisor: Supervisor, *arguments: Any) -> str:
+        called.append(supervisor)
+        if len(called) > 5:
+            await release.wait()
+        return await run_call(supervisor, *arguments)
+
+    monkeypatch.setattr(rpc_server, "run_call", note_and_run)
+    options = remote_call(experiment_calls.launch_options)
+    for _ in range(5):
+        await remote.call(options, "")
+    assert called == [other] * 5
+    waiting = asyncio.ensure_future(remote.call(options, ""))
+    await eventually(lambda: len(called) == 6)
+    await server.close()
+    for client in (server._nats._client, remote._nats._client):
+        assert client is not None
+        await eventually(lambda client=client: not client.pending_data_size)
+        await client.flush()  # its last heartbeat has arrived
+    await others_run()
+    release.set()
+    assert await waiting
+    assert remote.facts.engine is not None
+    await successor.close()
+    await connection.close()
+
+
+class Lock:
+    """The lock of a database that answers or does not."""
+
+    answers = False
+
+    def holds(self) -> bool:
+        if not self.answers:
+            raise DatabaseError
+        return True
+
+
+async def test_a_lab_that_cannot_reach_its_database_for_a_while_sends_no_heartbeats_and_refuses_calls(
+    server: RpcServer, supervisor: Supervisor, remote: RemoteLab
+) -> None:
+    options = remote_call(experiment_calls.launch_options)
+    await eventually(lambda: remote.facts.engine)
+    lock = Lock()
+    supervisor._lock, supervisor._confirmed_at = lock, time.monotonic()  # type: ignore[assignment]
+    await server._send_heartbeat()
+    assert await remote.call(options, ""), "another lab cannot have taken over yet"
+    supervisor._confirmed_at -= UNAVAILABLE_S
+    with pytest.raises(LabUnavailableError, match="cannot reach its database"):
+        await server._send_heartbeat()
+    with pytest.raises(LabUnavailableError, match="cannot reach its database"):
+        await remote.call(options, "")
+    lock.answers = True
+    await server._send_heartbeat()
+    assert await remote.call(options, "")
 
 
 async def test_a_result_longer_than_a_message_arrives(
