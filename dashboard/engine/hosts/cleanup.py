@@ -169,3 +169,18 @@ def remove_everything(name: str, folders: list[Path]) -> None:
             disk.wait_until_detached(folder / disk.NAME)
             shutil.rmtree(folder)
         id_ranges.release(folder)
+
+
+def remove_foreign(folder: Path, kept: str) -> None:
+    """Removes what does not belong to the machine's root, apart from the file ``kept``. The folder itself must belong
+    to it. Raises OSError if that fails, for example because a process adds more in the meantime."""
+    with os.scandir(folder) as entries:
+        foreign = [entry for entry in entries if entry.name != kept and entry.stat(follow_symlinks=False).st_uid]
+    for entry in foreign:
+        if not entry.is_dir(follow_symlinks=False):
+            Path(entry.path).unlink()
+            continue
+        try:
+            shutil.rmtree(entry.path)
+        except RecursionError as error:  # Python 3.12
+            raise OSError(f"{entry.path} has too many levels of folders") from error

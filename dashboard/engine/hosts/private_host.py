@@ -31,6 +31,7 @@ from dashboard.engine.hosts.cleanup import (
     reap_ended,
     remove_cgroups,
     remove_everything,
+    remove_foreign,
     start_ticks,
 )
 from dashboard.engine.hosts.limits import processes
@@ -173,9 +174,12 @@ def _claim_again(host: PrivateHost) -> int:
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
     """The host with the process of its dockerd. From here on the folder of its socket belongs to the machine's root:
-    otherwise root of the host could replace the socket with a link to another socket."""
+    otherwise root of the host could replace the socket with a link to another socket. A container that the engine
+    starts again may have written there before."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
+    run.chmod(0o711)  # the owner before could change the mode, and add an access control list, whose mask this sets
+    remove_foreign(run, kept=Path(host.socket).name)
     socket = Path(host.socket).lstat()
     pid = find_daemon(host.endpoint) if stat.S_ISSOCK(socket.st_mode) and socket.st_uid == host.owner else None
     if pid is None or pid not in processes(host.name):

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts import cleanup as host_cleanup
-from dashboard.engine.hosts.cleanup import MARKER, engine_processes, is_running, mounts_below, start_ticks
+from dashboard.engine.hosts.cleanup import (
+    MARKER,
+    engine_processes,
+    is_running,
+    mounts_below,
+    remove_foreign,
+    start_ticks,
+)
 from tests.support.polling import until
 
 
@@ -68,3 +75,19 @@ def test_files_of_a_host_that_never_ran_are_removed(tmp_path: Path) -> None:
     (folder / "deep").mkdir(parents=True)
     host_cleanup.remove_everything("netmodes-never", [folder, tmp_path / "none"])
     assert not folder.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_belongs_to_others_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    for place in (folder / "own", folder / "theirs" / "deep", outside):
+        place.mkdir(parents=True)
+    for file in (folder / "file", folder / "docker.sock", folder / "theirs/deep/file", outside / "file"):
+        file.touch()
+    (folder / "link").symlink_to(outside)
+    (folder / "theirs/link").symlink_to(outside)
+    for path in ("theirs", "theirs/deep", "theirs/deep/file", "theirs/link", "file", "link", "docker.sock"):
+        os.chown(folder / path, 524288, 524288, follow_symlinks=False)
+    remove_foreign(folder, kept="docker.sock")
+    assert sorted(path.name for path in folder.iterdir()) == ["docker.sock", "own"]
+    assert (outside / "file").exists()

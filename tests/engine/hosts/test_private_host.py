@@ -53,6 +53,40 @@ def remains(host: PrivateHost) -> list[object]:
     ]
 
 
+def test_what_a_container_changed_beside_the_socket_while_the_engine_started_is_undone(data_dir: Path) -> None:
+    """The engine starts containers again before it answers. The folder belongs to root of the host until then."""
+
+    async def run() -> PrivateHost:
+        host = await private_host.start(data_dir)
+        await load_lab_image(host)
+        machine = PrivateEngine(host, data_dir)
+        folder = RUN / host.id
+        script = "chmod 0777 /beside; mkdir -p /beside/more/deep; touch /beside/file /beside/more/deep/file; sleep 600"
+        options = (
+            "--detach",
+            "--restart",
+            "always",
+            "--volume",
+            f"{folder}:/beside",
+            "--user",
+            "0",
+            "--entrypoint",
+            "sh",
+        )
+        machine.docker("run", *options, "nginx", "-c", script)
+        before = {path.name for path in folder.iterdir()}
+        assert "file" not in before, "root of the host cannot write there"
+        os.kill(host.pid, signal.SIGKILL)
+        await eventually(lambda: not host.is_running())
+        again = await private_host.start_again(host)
+        assert folder.stat().st_uid == 0
+        assert folder.stat().st_mode & 0o777 == 0o711
+        assert {path.name for path in folder.iterdir()} == before
+        return again
+
+    assert asyncio.run(run()).is_running()
+
+
 def test_a_host_is_a_machine_of_its_own(host: PrivateHost) -> None:
     machine = PrivateEngine(host, host.folder.parent.parent)
     assert Path(f"/proc/{host.pid}/ns/net").stat().st_ino == host.netns
