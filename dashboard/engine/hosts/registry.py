@@ -21,7 +21,8 @@ RECORD = "host.json"
 @dataclass(frozen=True, slots=True)
 class LanPlace:
     """The place of a host on a LAN: the LAN's name, empty for the host's own LAN; the host's number, from 1, which
-    determines its addresses; the number of neighbours; and the MTU, delay and loss of every link, 0 for none."""
+    determines its addresses; the number of neighbours; the MTU, delay and loss of every link, 0 for none; and the
+    number of hosts with which the LAN is created, 0 for an unknown number."""
 
     name: str = ""
     number: int = 1
@@ -29,6 +30,7 @@ class LanPlace:
     mtu: int = 1500
     delay_ms: int = 0
     loss_percent: int = 0
+    hosts: int = 0
 
     @property
     def addresses(self) -> tuple[str, str]:

@@ -38,6 +38,11 @@ class Lan:
     hosts: tuple[PrivateHost, ...]
 
     @property
+    def missing(self) -> int:
+        """How many hosts are still being created, or have ended."""
+        return max(0, self.hosts[0].lan.hosts - len(self.hosts))
+
+    @property
     def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
         """The inode of the network namespace, and the addresses, of each neighbour; without those of a host that is
         being started or stopped."""
@@ -113,6 +118,7 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLi
     """Create a LAN with ``count`` hosts, each with these ``limits``; the number of ``place`` is that of the first host.
     Raises PrivateHostError and leaves nothing if a host cannot be started, or if another command has created a LAN with
     this name in the meantime."""
+    place = replace(place, hosts=count)
     first = await private_host.start(data_dir, lan=replace(place, number=1), limits=limits)
     if any(host.lan.name == place.name and host.id != first.id for host in list_hosts(data_dir)):
         await uninterrupted(private_host.stop(first))

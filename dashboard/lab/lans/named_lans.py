@@ -59,7 +59,7 @@ class LanHost:
 @dataclass(frozen=True, slots=True)
 class LanState:
     """A LAN as pages show it. ``problem`` is a sentence on what failed last, empty if nothing did; ``swarm``: whether
-    all hosts are in a swarm."""
+    all hosts are in a swarm; ``missing``: how many hosts are still being created, or have ended."""
 
     name: str
     stage: LanStage
@@ -67,6 +67,7 @@ class LanState:
     neighbours: tuple[tuple[str, str], ...] = ()
     swarm: bool = False
     problem: str = ""
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,8 @@ class NamedLans:
         if found is None:
             return LanState(name, stage, problem=problem)
         hosts = tuple(LanHost(host.id, host.lan.addresses, self._is_own(host)) for host in found.lan.hosts)
-        return LanState(name, stage, hosts, found.neighbours, self._swarms.get(name, False), problem)
+        swarm, missing = self._swarms.get(name, False), found.lan.missing
+        return LanState(name, stage, hosts, found.neighbours, swarm, problem, missing)
 
     def count_hosts(self) -> int:
         """The number of hosts that run or are being created."""

@@ -290,6 +290,14 @@ async def test_the_state_of_a_lan_is_shown_without_reading_files(lans: NamedLans
     assert lans.states() == (state,)
 
 
+async def test_hosts_that_are_missing_are_counted(lans: NamedLans, machine: Machine) -> None:
+    lan = machine.add("office")
+    machine.lans["office"] = replace(
+        lan, hosts=tuple(replace(host, lan=replace(host.lan, hosts=3)) for host in lan.hosts)
+    )
+    assert (await reaches(lans, "office")).missing == 1
+
+
 async def test_a_host_gets_no_new_lab_while_its_lan_is_being_removed(
     lans: NamedLans, labs: GroupLabs, machine: Machine
 ) -> None:

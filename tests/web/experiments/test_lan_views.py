@@ -193,3 +193,9 @@ async def test_experiments_on_the_servers_own_engine_end_with_its_host(me: Perso
     answer = await post("/lans/office/remove/", eve)
     assert answer.status == 409
     assert lans.calls == []
+
+
+async def test_a_lan_without_some_of_its_hosts_is_not_shown_as_complete(me: Person, lans: Lans) -> None:
+    assert "Missing:" not in (await http("GET", "/lans/", who=me)).text
+    lans.states = (replace(OFFICE, missing=1),)
+    assert "Private hosts that run: 2. Missing: 1" in (await http("GET", "/lans/", who=me)).text
