@@ -92,7 +92,7 @@ async def create(request: HttpRequest) -> HttpResponse:
     try:
         problem = await service.ask(lan_calls.create_lan, typed["name"], hosts, neighbours)
     except LabUnavailableError as error:
-        return await _show(request, typed=typed, problem=str(error), status=503)
+        return await _show(request, typed=typed, problem=str(error), status=409)
     if problem:
         return await _show(request, typed=typed, problem=problem, status=400)
     return redirect("/lans/")
@@ -117,7 +117,7 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
     """Removes a LAN, forms a swarm of its hosts, or ends the swarm."""
     lans, away = await load_lans()
     if away:
-        return await _show(request, problem=away, status=503)
+        return await _show(request, problem=away, status=409)
     found = next((lan for lan in lans if lan.name == name), None)
     if found is None:
         return await _show(request, problem=_("No LAN has this name. Choose one from the list."), status=404)
@@ -133,5 +133,5 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
                 request, problem=_("This command does not exist. Use the buttons on this page."), status=404
             )
     except LabUnavailableError as error:
-        return await _show(request, problem=str(error), status=503)
+        return await _show(request, problem=str(error), status=409)
     return redirect("/lans/")

@@ -114,7 +114,7 @@ async def test_what_does_not_exist_is_refused_with_a_sentence(me: Person, lans: 
     assert lans.calls == []
     lans.away = "No Docker Engine answers."
     for answer in (await post("/lans/office/remove/", me), await post("/lans/create/", me, "name=a")):
-        assert answer.status == 503
+        assert answer.status == 409
         assert lans.away in answer.text
 
 
