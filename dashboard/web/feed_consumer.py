@@ -60,6 +60,6 @@ class FeedConsumer(AsyncConsumer):
         """Leaves the feed."""
         if self.client is not None:
             self.hub.leave(self.key, self.client)
-            sessions.unlink(self.participant, self.client)
+            sessions.linked.remove(self.participant, self.client)
             remove_connection(self)
         raise StopConsumer

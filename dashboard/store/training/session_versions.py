@@ -1,5 +1,6 @@
 """Change markers of a session: they differ whenever its browsers must be sent something. Used after lost wake-ups."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Max
@@ -45,3 +46,8 @@ def version_of(session: str) -> SessionVersion:
         WorkshopEvent.objects.filter(progress__workshop=row[0]).aggregate(Max("pk")),
     )
     return SessionVersion((row, participants, newest), participants, tokens)
+
+
+def mirrors_of(sessions: Iterable[str]) -> dict[str, str]:
+    """The mirrored experiment of those of these sessions that mirror one."""
+    return dict(TrainingSession.objects.filter(pk__in=sessions, mirror__isnull=False).values_list("pk", "mirror_id"))

@@ -117,6 +117,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                     view = replay(entries or (), view)
                     others = await _other_users(feed.key, view) if _is_outdated(feed, view) else ()
                     self._advance(feed, entries or (), view, others)
+                    if entries:  # the journal is written again; the wake-up for that may have been lost
+                        self.trouble(feed.key, "")
             except Exception:
                 log.exception("the journal of experiment %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)

@@ -15,7 +15,7 @@ from typing import Any
 from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.store import experiments as experiment_store
 from dashboard.store.log_once import LogOnce
-from dashboard.store.training.session_versions import SessionVersion, version_of
+from dashboard.store.training.session_versions import SessionVersion, mirrors_of, version_of
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.http.database import in_database
@@ -131,13 +131,17 @@ class PeerSync:
         self._measurements.look()
 
     async def check_sessions(self) -> None:
-        """Checks the version of each session that has clients."""
+        """Checks the version of each session that has clients, and which experiments sessions mirror."""
         loop = asyncio.get_running_loop()
         for feed in self._sessions.feeds():
             before, feed.version = feed.version, await in_database(version_of, feed.key)
             before_at, feed.version_at = feed.version_at, loop.time()
             if before != feed.version:
                 self._on_change(feed, before, before_at)
+        if mirrored := self._sessions.linked.mirrored():
+            current = await in_database(mirrors_of, mirrored)
+            for session in mirrored:
+                self._sessions.end_mirrors_here(session, current.get(session, ""))
 
     def _on_change(self, feed: SessionFeed, before: SessionVersion, before_at: float) -> None:
         old, new = before.participants or {}, feed.version.participants or {}

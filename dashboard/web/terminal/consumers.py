@@ -271,7 +271,7 @@ class TerminalConsumer(AsyncConsumer):
                 task.cancel()
             await asyncio.gather(self.show_task, self.type_task, return_exceptions=True)
             for key in (owner.participant, self.identity):
-                hub.unlink(key, client)
+                hub.linked.remove(key, client)
             remove_connection(self)
             with suppress(LabUnavailableError):
                 await self.terminals.detach(owner.participant, self.window)

@@ -14,7 +14,8 @@ from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import in_database
 from dashboard.web.http.server.shared_frames import EXTENSION
 from dashboard.web.http.session_connections import add_connection, remove_connection
-from dashboard.web.training.hub import INSTRUCTOR, hub, mirror_key
+from dashboard.web.training.hub import INSTRUCTOR, hub
+from dashboard.web.training.linked_clients import mirror_key
 from dashboard.web.training.roles import tokens_of
 
 
@@ -92,9 +93,9 @@ class MirrorConsumer(SessionConsumer):
             return
         self.mirrored = mirrored
         self.client = await experiments.join(mirrored, self.base_send, write_now)
-        hub.link(mirror_key(self.identity), self.client, experiments)
+        hub.link(mirror_key(self.identity, mirrored), self.client, experiments)
 
     def exit(self, client: Client) -> None:
         """Leaves the feed."""
-        hub.unlink(mirror_key(self.identity), client)
+        hub.linked.remove(mirror_key(self.identity, self.mirrored), client)
         experiments.leave(self.mirrored, client)

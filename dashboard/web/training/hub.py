@@ -22,6 +22,7 @@ from dashboard.store.training.session_versions import SessionVersion
 from dashboard.web.feed_hub import GONE, RETRY_S, Client, Feed, FeedHub, Send, WriteNow
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.peer_processes import PeerProcesses
+from dashboard.web.training.linked_clients import LinkedClients
 from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class SessionHub(FeedHub[SessionFeed]):
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._linked: dict[str, dict[Client, FeedHub[Any]]] = {}
+        self.linked = LinkedClients()
         self.peers = PeerProcesses()
 
     def _new_feed(self, key: str) -> SessionFeed:
@@ -165,18 +166,7 @@ class SessionHub(FeedHub[SessionFeed]):
         """Links a client of another hub to a participant, a session or a mirror, and so disconnects it together with
         them."""
         self._loop = asyncio.get_running_loop()
-        self._linked.setdefault(key, {})[client] = hub
-
-    def unlink(self, key: str, client: Client) -> None:
-        """Forgets a linked client."""
-        linked = self._linked.get(key, {})
-        linked.pop(client, None)
-        if not linked:
-            self._linked.pop(key, None)
-
-    def _disconnect_linked(self, key: str, code: int) -> None:
-        for client, hub in tuple(self._linked.get(key, {}).items()):
-            hub.disconnect(client, code)
+        self.linked.add(key, client, hub)
 
     def disconnect_participant(self, session: str, participant: str) -> None:
         """Closes all connections of a participant in all processes: it was removed, or moved to another device."""
@@ -188,7 +178,7 @@ class SessionHub(FeedHub[SessionFeed]):
         clock."""
 
         def disconnect() -> None:
-            self._disconnect_linked(participant, GONE)
+            self.linked.disconnect(participant)
             feed = self._feeds.get(session)
             for client in tuple(feed.connections.get(participant, ())) if feed is not None else ():
                 if feed is not None and feed.connected_at.get(client, 0.0) < before:
@@ -201,9 +191,9 @@ class SessionHub(FeedHub[SessionFeed]):
         self.peers.tell("class-mirrors", session)
         self.end_mirrors_here(session)
 
-    def end_mirrors_here(self, session: str) -> None:
-        """Closes the connections to the mirrored comparison in this process."""
-        self._in_loop(lambda: self._disconnect_linked(mirror_key(session), GONE))
+    def end_mirrors_here(self, session: str, current: str = "") -> None:
+        """Closes the connections to mirrored comparisons in this process, except to the ``current`` experiment."""
+        self._in_loop(lambda: self.linked.end_mirrors(session, current))
 
     async def _run_feed(self, feed: SessionFeed) -> None:
         while True:
@@ -287,11 +277,6 @@ class SessionHub(FeedHub[SessionFeed]):
             for feed in self._feeds.values():
                 feed.outdated.update(key for key, clients in feed.connections.items() if client in clients)
                 feed.dirty.set()
-
-
-def mirror_key(session: str) -> str:
-    """The key of the clients that follow the mirrored comparison of a session."""
-    return f"mirror:{session}"
 
 
 hub = SessionHub()

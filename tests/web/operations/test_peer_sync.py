@@ -23,6 +23,7 @@ from dashboard.web.operations import peer_sync
 from dashboard.web.operations.peer_sync import PeerSync
 from dashboard.web.service import Service
 from dashboard.web.training.hub import INSTRUCTOR, SessionHub
+from dashboard.web.training.linked_clients import mirror_key
 from tests.lab.training_builders import NOW, session
 from tests.support.polling import eventually, others_run
 from tests.support.specs import make_spec
@@ -89,6 +90,37 @@ async def test_an_entry_without_a_wake_up_is_found(two: tuple[Process, Process])
     await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["title"] == "Shop & blog")
     await in_database(experiment_store.delete, identity)
     await eventually(lambda: browser.code == GONE)
+
+
+async def test_the_end_of_trouble_with_the_journal_is_found_with_the_next_entry(two: tuple[Process, Process]) -> None:
+    here, _ = two
+    identity = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
+    browser = Browser()
+    await here.experiments.join(identity, browser.send)
+    await eventually(lambda: browser.of("snapshot"))
+    here.experiments.trouble(identity, "disk full")
+    await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["problem"] == "disk full")
+    entry = Entry(1, NOW, Cause(Source.LAB, "say"), Facts(), "there is space again", ())
+    await in_database(experiment_store.append, identity, [entry])
+    recent_entries.forget(identity)  # another process wrote it
+    await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["problem"] == "")
+
+
+async def test_a_mirrored_comparison_ends_without_a_wake_up_when_it_is_replaced(
+    two: tuple[Process, Process], row: TrainingSession
+) -> None:
+    _, there = two
+    one = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
+    other = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
+    await in_database(training_sessions.mirror, row.id, row.owner_id, NOW, one)
+    old, new = Browser(), Browser()
+    for experiment, browser in ((one, old), (other, new)):
+        client = await there.experiments.join(experiment, browser.send)
+        there.sessions.link(mirror_key(row.id, experiment), client, there.experiments)
+    await eventually(lambda: new.code == GONE)
+    assert old.code is None
+    assert await in_database(training_sessions.mirror, row.id, row.owner_id, NOW, "")
+    await eventually(lambda: old.code == GONE)
 
 
 async def test_participants_of_other_processes_are_present(two: tuple[Process, Process], row: TrainingSession) -> None:

@@ -1,0 +1,45 @@
+"""Clients of other hubs that are disconnected together with a participant, a session or a mirrored comparison."""
+
+from typing import Any
+
+from dashboard.web.feed_hub import GONE, Client, FeedHub
+
+MIRROR = "mirror:"
+
+
+def mirror_key(session: str, experiment: str) -> str:
+    """The key of the clients that follow an experiment as the mirrored comparison of a session."""
+    return f"{MIRROR}{session}:{experiment}"
+
+
+class LinkedClients:
+    """The clients by the key to which they are linked. Everything runs in the event loop."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, dict[Client, FeedHub[Any]]] = {}
+
+    def add(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
+        """Links a client of a hub."""
+        self._clients.setdefault(key, {})[client] = hub
+
+    def remove(self, key: str, client: Client) -> None:
+        """Forgets a client."""
+        clients = self._clients.get(key, {})
+        clients.pop(client, None)
+        if not clients:
+            self._clients.pop(key, None)
+
+    def disconnect(self, key: str) -> None:
+        """Closes the connections of all clients with this key."""
+        for client, hub in tuple(self._clients.get(key, {}).items()):
+            hub.disconnect(client, GONE)
+
+    def mirrored(self) -> set[str]:
+        """The sessions whose mirrored comparison has clients."""
+        return {key.split(":")[1] for key in self._clients if key.startswith(MIRROR)}
+
+    def end_mirrors(self, session: str, current: str) -> None:
+        """Closes the connections to mirrored comparisons of a session, except to the ``current`` experiment."""
+        for key in tuple(self._clients):
+            if key.startswith(mirror_key(session, "")) and key != mirror_key(session, current):
+                self.disconnect(key)
