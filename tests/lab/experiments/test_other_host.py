@@ -17,6 +17,9 @@ from dashboard.engine.lans.lan import Lan, create_lan
 from dashboard.engine.lans.swarm import form_swarm, leave_swarm
 from dashboard.lab.experiments.actions import column_namespace, try_paths
 from dashboard.lab.experiments.trace import trace
+from dashboard.lab.lans.named_lans import NamedLans
+from dashboard.lab.reconciler import WorkLocks
+from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from tests.support import engine_api
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
@@ -150,6 +153,27 @@ async def test_an_overlay_network_spans_the_hosts_of_a_swarm(lab: LabHarness, la
         assert engine_api.containers(lan.hosts[1].endpoint) == []
     finally:
         await leave_swarm(lan.hosts)
+
+
+async def test_the_page_of_lans_opens_no_second_lab_on_the_servers_own_host(lab: LabHarness, lan: Lan) -> None:
+    identity = await launched(lab, "none")
+    before = engine_api.containers(lan.hosts[0].endpoint)
+    labs = GroupLabs(lab.context, WorkLocks())
+    lans = NamedLans(lab.context, labs)
+    await lans.open()
+    try:
+        (state,) = lans.states()
+        assert [host.own for host in state.hosts] == [True, False]
+        with pytest.raises(HostUnavailableError):
+            await labs.lab_of(lan.hosts[0].id)
+        other = await labs.lab_of(lan.hosts[1].id)
+        other.wake()
+        assert engine_api.containers(lan.hosts[0].endpoint) == before
+        assert len(engine_api.containers(lan.hosts[1].endpoint)) == 1, "the client of the experiment stays"
+    finally:
+        await lans.close(stop=False)
+        await labs.close()
+        await lab.stop(identity)
 
 
 async def test_nothing_stays_on_the_other_host(lab: LabHarness, lan: Lan) -> None:
