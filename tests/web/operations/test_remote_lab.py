@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
+from nats.aio.client import Client
 
 from dashboard.bench.operations.postgres_nats import Nats, nats_server, temporary_folder
 from dashboard.core.operations.deployment import UNAVAILABLE_S
@@ -19,6 +21,7 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, replies, rpc, rpc_server
+from dashboard.lab.remote.call_runner import run_call
 from dashboard.lab.remote.nats_connection import NatsConnection
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import RpcServer
@@ -30,6 +33,11 @@ from dashboard.web.operations.remote_lab import RemoteLab, RemoteTerminals
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually, others_run
+
+
+def _has_sent_everything(client: Client) -> bool:
+    return not client.pending_data_size
+
 
 OWNER = TerminalOwner("participant", "class", "class-1", "launch", record=True)
 
@@ -221,7 +229,7 @@ async def test_calls_reach_only_the_lab_that_has_taken_over_and_the_end_of_the_o
     await connection.open()
     await eventually(lambda: remote._last and remote._last.message.lab == successor._lab)
     called: list[Supervisor] = []
-    release, run_call = asyncio.Event(), rpc_server.run_call
+    release = asyncio.Event()
 
     async def note_and_run(supervisor: Supervisor, *arguments: Any) -> str:
         called.append(supervisor)
@@ -239,7 +247,7 @@ async def test_calls_reach_only_the_lab_that_has_taken_over_and_the_end_of_the_o
     await server.close()
     for client in (server._nats._client, remote._nats._client):
         assert client is not None
-        await eventually(lambda client=client: not client.pending_data_size)
+        await eventually(partial(_has_sent_everything, client))
         await client.flush()  # its last heartbeat has arrived
     await others_run()
     release.set()
