@@ -10,7 +10,9 @@ import functools
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -97,22 +99,28 @@ class _RefusedError(Exception):
 
 
 def _probe(*command: str) -> subprocess.CompletedProcess[str]:
-    """The result of a command. Raises _RefusedError if it cannot be run, or does not end within PROBE_TIMEOUT_S; then
-    what it has started ends too: unshare(1) has a child that waits for it forever."""
+    """The result of a command. Raises _RefusedError if it cannot be run, or does not end within PROBE_TIMEOUT_S.
+
+    What it has started ends with it. When unshare(1) is refused a namespace, the child that would have mapped the ids
+    waits for it for ever, and keeps the output open: so the output goes to files, and the group is killed.
+    """
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
-    pipe = subprocess.PIPE
-    try:
-        with subprocess.Popen(
-            command, stdout=pipe, stderr=pipe, text=True, errors="replace", env=environment, process_group=0
-        ) as process:
-            try:
-                output, errors = process.communicate(timeout=PROBE_TIMEOUT_S)
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise _RefusedError(error) from error
-    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as output,
+        tempfile.TemporaryFile("w+", errors="replace") as errors,
+    ):
+        try:
+            with subprocess.Popen(command, stdout=output, stderr=errors, env=environment, process_group=0) as process:
+                try:
+                    process.wait(PROBE_TIMEOUT_S)
+                finally:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise _RefusedError(error) from error
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, process.returncode, output.read(), errors.read())
 
 
 @functools.cache

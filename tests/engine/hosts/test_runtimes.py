@@ -88,12 +88,20 @@ def test_a_probe_that_takes_too_long_ends_with_all_that_it_has_started(
     until(lambda: start_of(int(started.read_text())) is None)
 
 
+def test_a_probe_does_not_wait_for_what_it_has_left_behind(tmp_path: Path) -> None:
+    started = tmp_path / "pid"
+    done = runtimes._probe("/bin/sh", "-c", f"sleep 600 & echo $! > {started}; echo refused >&2; exit 3")
+    assert (done.returncode, done.stderr) == (3, "refused\n")
+    until(lambda: start_of(int(started.read_text())) is None)
+
+
 def test_the_refusal_of_a_machine_is_one_sentence_with_both_remedies() -> None:
     code = "from dashboard.engine.hosts.runtimes import user_namespace_refusal as ask; print(ask())"
     command = f"{CLOSED} {sys.executable} -c '{code}'"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60)
     (sentence,) = done.stdout.strip().splitlines()
     assert sentence.startswith("This machine does not permit user namespaces (")
+    assert "No space left on device" in sentence
     assert "user.max_user_namespaces" in sentence
     assert f"{VARIABLE}=privileged" in sentence
 
