@@ -19,6 +19,7 @@ from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
 from tests.support.polling import eventually
 from tests.support.private_engine import CACHE, PrivateEngine, private_engine
+from tests.support.workers import outside
 
 pytestmark = pytest.mark.engine
 
@@ -27,7 +28,8 @@ pytestmark = pytest.mark.engine
 def package() -> Path:
     """The unpacked package."""
     try:
-        return unpacked_package(CACHE / "cache")
+        with outside():
+            return unpacked_package(CACHE / "cache")
     except LabImageUnavailableError as error:
         pytest.skip(f"no package archive answers: {error}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim, make
 from dashboard.core.claims.testbed import NotTestableError, Testbed
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.firewalls.ufw import unpacked_package
 from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.engine.lab_image import LabImageUnavailableError
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.claims import executor as claims
 from dashboard.lab.claims.engines import ClaimEngine, open_engine, start_private_engine
@@ -32,6 +34,7 @@ from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.private_engine import CACHE, PrivateEngine
 from tests.support.python_values import python_values
+from tests.support.workers import outside
 
 pytestmark = pytest.mark.engine
 INSTALLATION = "claims-test"
@@ -72,6 +75,14 @@ def _foreign_lines(engine: ClaimEngine) -> list[str]:
     return [line for line in lines if re.search(r"192\.0\.2\.(53|77)\b", line)]
 
 
+def _share_ufw(folder: Path) -> None:
+    """Puts ufw into a data folder: workers have no network to download it from."""
+    with outside(), suppress(LabImageUnavailableError):
+        package = unpacked_package(CACHE / "cache")
+        (folder / "cache").mkdir(exist_ok=True)
+        (folder / "cache" / package.name).symlink_to(package)
+
+
 async def _execute(
     claims: Sequence[Claim], host: PrivateEngine, folder: Path, timings: Timings, *, mutated: bool
 ) -> Executed:
@@ -86,8 +97,9 @@ async def _execute(
         stack.push_async_callback(engine.close)
         stack.push_async_callback(watches.close)
         shared = alone = await open_engine(engine, CACHE, watches, host.host)
-        # Where claims start hosts of their own.
+        # Where claims start hosts of their own, and look for ufw.
         shared.data_dir = folder
+        _share_ufw(folder)
         if make_plan(claims).alone:
             alone = await start_private_engine(stack, folder, watches)
         engines = ClaimEngines(shared, shared, alone)
