@@ -80,7 +80,8 @@ def _share_ufw(folder: Path) -> None:
     with outside(), suppress(LabImageUnavailableError):
         package = unpacked_package(CACHE / "cache")
         (folder / "cache").mkdir(exist_ok=True)
-        (folder / "cache" / package.name).symlink_to(package)
+        if not (link := folder / "cache" / package.name).is_symlink():
+            link.symlink_to(package)
 
 
 async def _execute(
