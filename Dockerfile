@@ -81,7 +81,7 @@ CMD ["up"]
 
 FROM lab AS hosts
 RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
-    /containers/install.sh docker.io docker-cli curl
+    /containers/install.sh docker.io docker-cli e2fsprogs curl
 
 # The last stage, which `docker build .` builds.
 FROM netmodes AS web

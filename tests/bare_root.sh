@@ -155,14 +155,26 @@ machine_is_up() {
 }
 within 30 machine_is_up || fail "could not enter the root"
 inside=/proc/$machine/root
-pid_namespace=$(readlink "/proc/$machine/ns/pid")
 
-# The processes in the pid namespace except process 1, a shell that waits for input and does not reap orphans:
-# zombies (state Z) do not count.
+# Whether a process descends from the first one of the root. Private hosts and the web process have pid namespaces of
+# their own below that of the root.
+is_member() {
+    local pid=$1 name value
+    while ((pid > 1)); do
+        [[ $pid != "$machine" ]] || return 0
+        while read -r name value; do
+            [[ $name != PPid: ]] || break
+        done 2>/dev/null <"/proc/$pid/status" || return 1
+        pid=${value:-0}
+    done
+    return 1
+}
+# The processes of the root except its first one, a shell that waits for input and does not reap orphans: zombies
+# (state Z) do not count.
 members() {
     local entry stat
     for entry in /proc/[0-9]*; do
-        [[ $(readlink "$entry/ns/pid" 2>/dev/null) = "$pid_namespace" ]] || continue
+        is_member "${entry#/proc/}" || continue
         { stat=$(<"$entry/stat"); } 2>/dev/null || continue
         if [[ ${entry#/proc/} != "$machine" && $stat != *') Z '* ]]; then
             printf '%s: %s\n' "${entry#/proc/}" "$(tr '\0' ' ' <"$entry/cmdline" 2>/dev/null)"
@@ -227,7 +239,8 @@ PYTHON
 # became manage.py; the group is field 5 of /proc/PID/stat, the third after the name in parentheses.
 press_ctrl_c() {
     local pid stat
-    pid=$(members | sed -n 's/^\([0-9]*\): .*manage\.py up .*/\1/p')
+    # The first of them is the lab; the terminal does not reach the others, which have sessions of their own.
+    pid=$(members | sed -n 's/^\([0-9]*\): .*manage\.py up .*/\1/p' | sort -n)
     pid=${pid%%$'\n'*}
     [[ -n $pid ]] || fail "no manage.py runs: $(members)"
     stat=$(<"/proc/$pid/stat")
@@ -263,7 +276,7 @@ compare() {
         /srv/netmodes/netmodes compare host bridge --json 2>"$work/up.compare") || fail "compare failed"
     python3 -c 'import json, sys
 answer = json.loads(sys.argv[1])
-machine, host, bridge = (answer["states"][column["key"]] for column in answer["columns"])
+machine, host, bridge = (answer["states"][column["key"]] for column in answer["columns"][:3])
 assert machine["netns"] == host["netns"] != bridge["netns"], answer["states"]
 assert any(listener["port"] == 80 for listener in host["listeners"]), host["listeners"]
 print("bare_root: compare host bridge:", len(answer["rows"]), "rows,", answer["columns"][1]["container"]["image"])

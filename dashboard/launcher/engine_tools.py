@@ -56,6 +56,8 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
         if not os.path.exists(CERTIFICATES):
             packages.need("ca-certificates", "the engine checks the certificates of registries")
         packages.need_program("iptables", "the engine writes the NAT rules of published ports with it", "iptables")
+    if missing or tests:
+        packages.need_program("e2fsprogs", "mkfs.ext4 makes the disks that limit what private hosts store", "mkfs.ext4")
     if tests or any(word.partition("=")[0] == "--engine" for word in launch.arguments):
         packages.need_program("mmdebstrap", "it makes the root file systems of other engines", "mmdebstrap")
     if tests:

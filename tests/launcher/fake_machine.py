@@ -22,8 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 ORDINARY = ["cat", "chmod", "cp", "grep", "mkdir", "readlink", "sed", "sh", "tail"]
 TOOLS = ["ip", "ss", "netstat", "busybox"]
-#: What only the tests need: those of the team shape, on other engines, and of native nftables rules.
-SERVICES = ["initdb", "nats-server", "mmdebstrap", "nft"]
+#: What the tests need: those of the team shape, on other engines, of native nftables rules and of disks.
+SERVICES = ["initdb", "nats-server", "mmdebstrap", "nft", "mkfs.ext4"]
 
 # An interpreter as far as the launcher needs it; the launcher itself runs in the real one.
 PYTHON = """#!/bin/sh

@@ -12,7 +12,7 @@ from tests.launcher.fake_machine import engine
 
 MakeLaunch = Callable[..., Launch]
 Programs = Callable[..., None]
-TOOLS = ("ip", "ss", "netstat", "busybox", "iptables", "apt-get")
+TOOLS = ("ip", "ss", "netstat", "busybox", "iptables", "mkfs.ext4", "apt-get")
 
 
 @pytest.fixture

@@ -289,7 +289,7 @@ def test_all_missing_packages_are_named_at_once(machine: Machine) -> None:
 
 @pytest.mark.parametrize("command", ["up", "compare", "doctor"])
 def test_the_shell_names_the_same_packages_as_python(machine: Machine, command: str) -> None:
-    machine.remove("ip", "netstat", "busybox", "docker")
+    machine.remove("ip", "netstat", "busybox", "docker", "mkfs.ext4")
     with_python = machine.run("--no-install", command).stderr
     machine.remove("python3")
     shutil.rmtree(machine.data / "venv", ignore_errors=True)
@@ -299,7 +299,7 @@ def test_the_shell_names_the_same_packages_as_python(machine: Machine, command: 
     assert python in without
     if command != "doctor":
         assert lines == [line for line in with_python.splitlines() if not line.startswith("  apt-get install")]
-        assert " python3 python3-venv iproute2 net-tools busybox-static docker.io iptables\n" in without
+        assert " python3 python3-venv iproute2 net-tools busybox-static docker.io iptables e2fsprogs\n" in without
     else:
         assert "apt-get install --no-install-recommends python3 python3-venv\n" in without
 

@@ -82,6 +82,8 @@ def _run(*command: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"{command[0]} did not end within {TIMEOUT_S:g} s") from error
+    except FileNotFoundError as error:
+        raise DiskError(f"{command[0]} is not installed") from error
     except OSError as error:
         raise DiskError(str(error)) from error
     if done.returncode:
