@@ -76,12 +76,12 @@ join_switch "$uplink"
 
 count=1
 while [ "$count" -le "$neighbours" ]; do
-    name=neighbour${count#1}
-    hold_namespace "$name"
+    neighbour=neighbour${count#1}
+    hold_namespace "$neighbour"
     if [ "$joined" = - ]; then
-        nsenter --net="$run/lan" ip link add "$name" type veth peer name eth0 mtu "$mtu" netns "$run/$name"
-        join_switch "$name"
-        nsenter --net="$run/$name" ip -batch - <<BATCH
+        nsenter --net="$run/lan" ip link add "$neighbour" type veth peer name eth0 mtu "$mtu" netns "$run/$neighbour"
+        join_switch "$neighbour"
+        nsenter --net="$run/$neighbour" ip -batch - <<BATCH
 link set lo up
 address add 192.0.2.$((count + 9))/24 dev eth0
 link set eth0 up
@@ -89,7 +89,7 @@ route add default via 192.0.2.1 dev eth0
 route add 172.16.0.0/12 via $ipv4 dev eth0
 route add 192.168.0.0/16 via $ipv4 dev eth0
 BATCH
-        nsenter --net="$run/$name" ip -6 -batch - <<BATCH || true
+        nsenter --net="$run/$neighbour" ip -6 -batch - <<BATCH || true
 address add 2001:db8::$((count + 9))/64 dev eth0 nodad
 route add fd00::/8 via $ipv6 dev eth0
 BATCH

@@ -12,6 +12,7 @@ from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, processes, read_cpus, shell_files
+from dashboard.engine.hosts.runtimes import Runtime
 from tests.support.private_engine import load_lab_image
 
 LIMITS = HostLimits(memory_mb=256, pids=100, cpus=0.5)
@@ -174,10 +175,18 @@ def test_processes_are_found_by_part(tmp_path: Path, part: str, expected: list[i
     assert sorted(processes("host", part, tmp_path)) == expected
 
 
+def _cgroups_of(name: str) -> list[str]:
+    """The cgroups of each process of a host, as in cgroups(7)."""
+    return [Path(f"/proc/{pid}/cgroup").read_text() for pid in processes(name)]
+
+
 @pytest.mark.engine
-async def test_a_container_starts_on_a_host_with_half_a_core(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", Runtime)
+async def test_a_container_starts_within_the_limits_of_a_host_with_half_a_core(
+    tmp_path: Path, runtime: Runtime
+) -> None:
     """The kernel refuses a quota above that of the cgroup around it (cgroup v1, tg_cfs_schedulable_down)."""
-    host = await private_host.start(tmp_path, die_with_parent=True, limits=LIMITS)
+    host = await private_host.start(tmp_path, die_with_parent=True, limits=LIMITS, runtime=runtime)
     engine = DockerEngine(host.endpoint, timeout_s=30)
     try:
         await load_lab_image(host)
@@ -185,6 +194,7 @@ async def test_a_container_starts_on_a_host_with_half_a_core(tmp_path: Path) -> 
         config = container_config(arm, name="half", labels={}, cpus=read_cpus(host.name))
         created = await engine.create_container("half", config)
         await engine.start_container(created.id)
+        assert any(f"/{host.name}/containers/{created.id}" in lines for lines in _cgroups_of(host.name))
     finally:
         await engine.close()
         await private_host.stop(host)
