@@ -79,7 +79,8 @@ async def ensure_image(
 
 
 async def _replacement(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageChoice:
-    """The lab image under its own name: the user's engine keeps the user's tags."""
+    """Chooses the lab image in place of ``reference``. It keeps its own name, so that no tag of the user's engine
+    changes."""
     lab = await _lab_image(engine, LAB_REFERENCE, data_dir, progress)
     sentence = (
         f"{reference} cannot be pulled here, so the lab image {LAB_REFERENCE} runs instead: "

@@ -221,7 +221,7 @@ def serve(control: Control, places: Places) -> None:
 
 
 def main() -> None:
-    """Started by ``children``."""
+    """The client process, which ``children`` starts."""
     run_main(serve)
 
 

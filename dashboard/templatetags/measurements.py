@@ -56,7 +56,7 @@ class FormView:
 
 @register.simple_tag
 def measure_form(values: Any = None) -> FormView:
-    """The form for the submitted values, if any."""
+    """The measurement form, with the submitted values or with the defaults."""
     typed: Mapping[str, Any] = values or {}
     chosen = set(typed.get("probe") or [Probe.TCP_RR])
     ranked = [one for one in Probe if one in ANSWERED_BY_US] + [one for one in Probe if one not in ANSWERED_BY_US]

@@ -45,7 +45,7 @@ class Instructor:
         return cls(server, console.split("/")[2], link[1], link[2])
 
     def steer(self, action: str, **fields: str) -> float:
-        """Uses a control of the console; when it was asked for, in seconds of CLOCK_MONOTONIC."""
+        """Sends a command of the console. Returns when it was sent, in seconds of CLOCK_MONOTONIC."""
         started = time.monotonic()
         self.server.post(f"/sessions/{self.session}/console/steer/{action}/", fields)
         return started

@@ -84,7 +84,7 @@ def weigh(section: str, key: str, field: str) -> Weight:
 
 
 def weigh_row(row: Row) -> Weight:
-    """The weight of a row."""
+    """How much a row says about host and bridge mode (``Weight``)."""
     return weigh(row.section, row.key, row.field)
 
 

@@ -43,9 +43,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class DrawnHop:
-    """One hop of a path. ``ids`` are the boxes and edges that it passes, in both sizes of the diagram. Its number is
-    drawn at the first existing box of ``spots``: at its corner, or with ``cable`` where the edge arrives, after
-    ``shift`` other numbers. Without ``spots`` it has no number."""
+    """One hop of a path. ``ids`` are the boxes and edges that it passes, in both sizes of the diagram.
+
+    The number of the hop is drawn at the first box of ``spots`` that the diagram has: at the box's corner, or, with
+    ``cable``, where the edge meets the box. ``shift`` is how many numbers are already drawn there. A hop without
+    ``spots`` has no number.
+    """
 
     text: str
     ids: tuple[str, ...] = ()

@@ -155,7 +155,7 @@ def _matching(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
 
 
 def _remaining(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
-    """What does not match the rule's destinations."""
+    """The destinations of ``rest`` that the rule does not match; later rules decide about them."""
     left = list(rest)
     outside = [one.within(None, rule.destinations) for one in left] if rule.destinations else []
     excepted = [one.within(network, ()) for one in left for network in rule.not_destinations]

@@ -187,7 +187,8 @@ async def _states(
 
 
 async def _observe(observer: Observer, target: ObservationTarget) -> str:
-    """Why the namespaces cannot be read; empty if they can, or if the container has exited."""
+    """Adds the namespaces of a container to the observer. Returns why they cannot be read; empty if they can, or if the
+    container has exited."""
     try:
         await observer.add(target)
     except NamespaceGone:

@@ -35,7 +35,7 @@ class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
         return False
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Signs in or refuses; django-allauth continues with neither."""
+        """Signs the person in, or refuses. The exception ends django-allauth's own handling in both cases."""
         raise ImmediateHttpResponse(_enter(request, sociallogin))
 
     def on_authentication_error(self, request: HttpRequest, *_args: Any, error: Any = None, **_context: Any) -> None:
