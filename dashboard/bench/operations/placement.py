@@ -1,0 +1,91 @@
+"""Places 10,000 groups on 100 machines, on paper; then one machine goes away."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from dashboard.core.machines.placement import Demand, MachineOffer, Placement, Resources, place
+
+MACHINES, GROUPS, SESSIONS = 100, 10_000, 400
+#: The machines have three sizes, the hosts as well.
+MACHINES_MB = (8_192, 16_384, 32_768)
+HOSTS_MB = (80, 128, 256)
+SEED = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The result. ``fills`` and ``fills_after`` are the fullest resource of each machine (1 is full) before and after
+    the machine ``gone`` went; ``held`` are the hosts that it had, ``moved`` those that have another machine now.
+    ``machines_per_session`` is the mean; ``place_s`` and ``move_s`` are processor time."""
+
+    gone: str
+    refused: int
+    fills: tuple[float, ...]
+    fills_after: tuple[float, ...]
+    held: frozenset[str]
+    moved: frozenset[str]
+    machines_per_session: float
+    place_s: float
+    move_s: float
+
+
+def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Demand]:
+    """The demands on the machines that they were given."""
+    return [replace(demand, machine=placement.machines.get(demand.key, "")) for demand in demands]
+
+
+def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tuple[float, ...]:
+    """The fullest resource of each machine, computed from the result alone."""
+    memory_mb, pids, hosts = Counter[str](), Counter[str](), Counter[str]()
+    for demand in demands:
+        memory_mb[demand.machine] += demand.needs.memory_mb
+        pids[demand.machine] += demand.needs.pids
+        hosts[demand.machine] += demand.needs.hosts
+    return tuple(
+        max(
+            memory_mb[machine.name] / machine.offers.memory_mb,
+            pids[machine.name] / machine.offers.pids,
+            hosts[machine.name] / machine.offers.hosts,
+        )
+        for machine in machines
+    )
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(key for key in before if before[key] != after.get(key, ""))
+
+
+def simulate(seed: int = SEED) -> Simulation:
+    """Places all groups in a random order, removes one of the machines, and places what it held again."""
+    chance = random.Random(seed)  # noqa: S311 - nothing secret
+    machines = [
+        MachineOffer(f"m{number:03}", Resources(MACHINES_MB[number % len(MACHINES_MB)], 120_000, 400))
+        for number in range(MACHINES)
+    ]
+    demands = [
+        Demand(f"{number:05}", Resources(chance.choice(HOSTS_MB), 256), f"s{chance.randrange(SESSIONS)}")
+        for number in range(GROUPS)
+    ]
+    started = time.process_time()
+    before = place(machines, demands)
+    placed_at = time.process_time()
+    gone = chance.choice(machines).name
+    left = [machine for machine in machines if machine.name != gone]
+    demands = with_machines(demands, before)
+    move_started = time.process_time()
+    after = place(left, demands)
+    ended = time.process_time()
+    return Simulation(
+        gone,
+        len(before.refused) + len(after.refused),
+        fills_of(machines, demands),
+        fills_of(left, with_machines(demands, after)),
+        frozenset(key for key, machine in before.machines.items() if machine == gone),
+        _changed(before.machines, after.machines),
+        len({(demand.affinity, demand.machine) for demand in demands}) / SESSIONS,
+        placed_at - started,
+        ended - move_started,
+    )

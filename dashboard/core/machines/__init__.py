@@ -1,0 +1,1 @@
+"""The machines of an installation: which of them holds what."""

@@ -1,0 +1,175 @@
+"""Chooses the machine for each private host. No clock, no side effects, and the same result for the same values.
+
+What has a machine keeps it: a new machine moves nothing, and a machine that goes moves only what it held. A new demand
+goes to a machine with hosts of the same session while that is not much fuller than the emptiest one, and
+otherwise to the emptiest one.
+"""
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+#: How much fuller than the emptiest machine a machine may become because it holds hosts of the same session.
+AFFINITY_SLACK = 0.1
+#: Hosts of one session that are kept together on a machine; more than these are spread.
+AFFINITY_HOSTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a machine offers to private hosts, or what one host needs of it."""
+
+    memory_mb: int
+    pids: int
+    hosts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MachineOffer:
+    """A machine as the placement sees it. ``offers`` is for all hosts together; ``present``: its lab is connected;
+    ``draining``: it takes nothing new."""
+
+    name: str
+    offers: Resources
+    labels: frozenset[str] = frozenset()
+    draining: bool = False
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A host that needs a machine. ``affinity`` names its session, ``labels`` are those that the machine must have.
+    ``machine`` is where it is now, empty if it has no machine."""
+
+    key: str
+    needs: Resources
+    affinity: str = ""
+    labels: frozenset[str] = frozenset()
+    machine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The machine of each demand by key, and the reason for each demand that has none."""
+
+    machines: Mapping[str, str]
+    refused: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Load:
+    """What one machine holds while demands are placed."""
+
+    offer: MachineOffer
+    memory_mb: int = 0
+    pids: int = 0
+    hosts: int = 0
+    sessions: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """The order of machines: the emptiest one first."""
+        return self.fill(), self.offer.name
+
+    def fill(self, needs: Resources | None = None) -> float:
+        """The fullest resource, from 0 to 1, with ``needs`` in addition."""
+        more = needs or Resources(0, 0, 0)
+        offers = self.offer.offers
+        return max(
+            (self.memory_mb + more.memory_mb) / max(1, offers.memory_mb),
+            (self.pids + more.pids) / max(1, offers.pids),
+            (self.hosts + more.hosts) / max(1, offers.hosts),
+        )
+
+    def exhausted(self, needs: Resources) -> str:
+        """The resource that does not suffice, empty if the host fits."""
+        offers = self.offer.offers
+        if self.hosts + needs.hosts > offers.hosts:
+            return "number of hosts"
+        if self.memory_mb + needs.memory_mb > offers.memory_mb:
+            return "memory"
+        if self.pids + needs.pids > offers.pids:
+            return "process count"
+        return ""
+
+    def add(self, demand: Demand) -> None:
+        """Counts a host that is on this machine."""
+        self.memory_mb += demand.needs.memory_mb
+        self.pids += demand.needs.pids
+        self.hosts += demand.needs.hosts
+        self.sessions[demand.affinity] += 1
+
+
+def place(machines: Iterable[MachineOffer], demands: Sequence[Demand]) -> Placement:
+    """Places all demands. Those on a machine that is present stay there; the others are placed in the given order."""
+    loads = {machine.name: _Load(machine) for machine in machines}
+    placed: dict[str, str] = {}
+    waiting: list[Demand] = []
+    for demand in demands:
+        load = loads.get(demand.machine)
+        if load is None or not load.offer.present:
+            waiting.append(demand)
+        else:
+            load.add(demand)
+            placed[demand.key] = demand.machine
+    holders: dict[str, dict[str, _Load]] = {}
+    for load in loads.values():
+        for session in load.sessions:
+            holders.setdefault(session, {})[load.offer.name] = load
+    ranked = sorted(
+        (load for load in loads.values() if load.offer.present and not load.offer.draining), key=lambda load: load.rank
+    )
+    refused: dict[str, str] = {}
+    for demand in waiting:
+        load = _choose(ranked, holders.get(demand.affinity, {}) if demand.affinity else {}, demand)
+        if load is None:
+            refused[demand.key] = _reason(loads.values(), demand)
+            continue
+        del ranked[bisect_left(ranked, load.rank, key=lambda each: each.rank)]
+        load.add(demand)
+        insort(ranked, load, key=lambda each: each.rank)
+        holders.setdefault(demand.affinity, {})[load.offer.name] = load
+        placed[demand.key] = load.offer.name
+    return Placement(placed, refused)
+
+
+def _takes(load: _Load, demand: Demand) -> bool:
+    return demand.labels <= load.offer.labels and not load.exhausted(demand.needs)
+
+
+def _choose(ranked: Sequence[_Load], holders: Mapping[str, _Load], demand: Demand) -> _Load | None:
+    """The machine for a demand, None if no machine can hold it."""
+    emptiest = next((load for load in ranked if _takes(load, demand)), None)
+    if emptiest is None:
+        return None
+    most = emptiest.fill() + AFFINITY_SLACK
+    together = [
+        load
+        for load in holders.values()
+        if load.offer.present
+        and not load.offer.draining
+        and load.sessions[demand.affinity] < AFFINITY_HOSTS
+        and _takes(load, demand)
+        and load.fill(demand.needs) <= most
+    ]
+    return min(together, key=lambda load: (-load.sessions[demand.affinity], load.rank), default=emptiest)
+
+
+def _reason(loads: Iterable[_Load], demand: Demand) -> str:
+    """Why no machine can hold a demand, and what to do."""
+    present = [load for load in loads if load.offer.present]
+    if not present:
+        return "No lab is connected. Start the lab on a machine, or join another machine."
+    labelled = [load for load in present if demand.labels <= load.offer.labels]
+    if not labelled:
+        wanted = ", ".join(sorted(demand.labels))
+        return f"No connected machine has all of these labels: {wanted}. Give them to a machine, or join another one."
+    active = [load for load in labelled if not load.offer.draining]
+    if not active:
+        names = ", ".join(sorted(load.offer.name for load in labelled))
+        return f"All machines that could hold it are drained: {names}. End a drain, or join another machine."
+    scarce = Counter(load.exhausted(demand.needs) for load in active)
+    resources = " and ".join(name for name, _count in sorted(scarce.items(), key=lambda item: (-item[1], item[0])))
+    subject = "The only machine is full" if len(active) == 1 else f"All {len(active)} machines are full"
+    return f"{subject} (limited by {resources}). The host starts when another one stops, or when a machine joins."
