@@ -1,7 +1,5 @@
 """The version of the Engine's API, and what depends on it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dashboard.engine.decoding import mapping, text

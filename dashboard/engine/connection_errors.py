@@ -1,7 +1,5 @@
 """Connection errors of the Engine as sentences that tell what to do."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 from collections.abc import Iterator

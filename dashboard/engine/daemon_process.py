@@ -1,7 +1,5 @@
 """The process of the Engine on this machine; host mode shares its network namespace."""
 
-from __future__ import annotations
-
 import socket
 import struct
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Decodes the Engine's JSON answers into values. Nothing is trusted: missing, invalid or huge fields become empty, zero
 or truncated. Source of the shapes: Docker Engine API reference, 1.44 to 1.52."""
 
-from __future__ import annotations
-
 import json
 import math
 from typing import Any

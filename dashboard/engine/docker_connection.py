@@ -1,7 +1,5 @@
 """Calls to a Docker Engine through the Docker SDK for Python: the only file that imports it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

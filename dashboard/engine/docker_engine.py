@@ -1,7 +1,5 @@
 """``protocol.Engine`` for a Docker Engine: what each operation requests of its API."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """The Engine's event stream: read in a thread, reconnected indefinitely, delivered to asyncio."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

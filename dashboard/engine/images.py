@@ -1,7 +1,5 @@
 """Provides the image that an arm requests: local, from a registry, or the lab image."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

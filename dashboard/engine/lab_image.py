@@ -3,8 +3,6 @@
 Building it needs apt and dpkg-deb, but neither root nor an installation: packages are downloaded and read, and nothing
 is unpacked onto the machine."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import io

@@ -3,8 +3,6 @@ reports those of that namespace.
 
 Sources: pid_namespaces(7), proc_pid_status(5) (NSpid), NS_GET_PID_FROM_PIDNS (ioctl_nsfs(2), Linux 6.11)."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """The operations that Netmodes needs of a Docker Engine. ``docker_engine`` implements them."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol

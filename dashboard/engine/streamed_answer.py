@@ -1,7 +1,5 @@
 """A streamed response: read in one thread, shut down from any."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 

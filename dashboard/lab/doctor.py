@@ -1,7 +1,5 @@
 """What this engine and kernel support, mode by mode, and why not."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import shutil

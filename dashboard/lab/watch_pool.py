@@ -1,7 +1,5 @@
 """One kernel watch per network namespace, shared by all its columns."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Runs a program of the machine inside a network namespace and yields its output."""
 
-from __future__ import annotations
-
 import asyncio
 import codecs
 import os

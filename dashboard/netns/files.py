@@ -1,7 +1,5 @@
 """Small files as another process sees them; its symbolic links never resolve against our own root."""
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import os

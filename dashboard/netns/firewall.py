@@ -1,7 +1,5 @@
 """Reads the packet filter's rules of a namespace with the machine's own tools."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from collections.abc import Iterable

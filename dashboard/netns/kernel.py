@@ -1,7 +1,5 @@
 """What this kernel supports, tried in a temporary namespace."""
 
-from __future__ import annotations
-
 import os
 import socket
 import struct

@@ -1,7 +1,5 @@
 """Name lookups as a program in a namespace does them: the hosts file first, then the name servers."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct

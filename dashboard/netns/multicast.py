@@ -1,7 +1,5 @@
 """Sends one datagram to a multicast group, and observes in which namespaces it arrives."""
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import socket

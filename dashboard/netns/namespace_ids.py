@@ -1,7 +1,5 @@
 """The namespaces of a process, and its host name there."""
 
-from __future__ import annotations
-
 import os
 
 from dashboard.netns.namespace import in_thread, living, namespace_file, open_namespace_of

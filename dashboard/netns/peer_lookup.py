@@ -1,7 +1,5 @@
 """The client address that a server sees: the peer of its own connection (sock_diag(7))."""
 
-from __future__ import annotations
-
 import socket
 
 from dashboard.netns.netlink.framing import MalformedMessage

@@ -1,7 +1,5 @@
 """The process that holds a socket, and the container of a process (proc(5), cgroups(7))."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Collection, Iterable

@@ -1,7 +1,5 @@
 """One HTTP request from inside a namespace, and the client address that its server saw."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import re

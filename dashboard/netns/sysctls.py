@@ -4,8 +4,6 @@
 net/sysctl_net.c), unlike ``/proc/net``, which shows that of the process's first thread.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable

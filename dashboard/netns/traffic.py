@@ -1,7 +1,5 @@
 """Evidence of traffic: packet counters of links, connections with their processes, connection tracking entries."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Collection
 from itertools import islice

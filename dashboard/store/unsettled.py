@@ -1,7 +1,5 @@
 """Queries over the unsettled experiments of all hosts: those that run, should run, or are not cleaned up yet."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from dashboard.store.experiments import unsettled

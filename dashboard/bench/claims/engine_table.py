@@ -4,8 +4,6 @@
 For an engine without a file the document keeps the recorded results.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping, Sequence

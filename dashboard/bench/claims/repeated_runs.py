@@ -1,7 +1,5 @@
 """``claims``: all claims, several times in a row: how long a run takes, and whether the verdicts stay the same."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

@@ -4,8 +4,6 @@ As a program (``python -m dashboard.bench.operations.chosen_engine NAME COMMANDâ
 exists, and executes the command with these settings.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

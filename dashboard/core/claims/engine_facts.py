@@ -1,7 +1,5 @@
 """What is known about an engine when a claim is judged, and the conditions under which claims expect something else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

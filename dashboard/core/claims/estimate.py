@@ -1,7 +1,5 @@
 """How long a run of claims takes: from the durations of earlier runs, or else from what the claims need."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 

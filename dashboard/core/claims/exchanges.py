@@ -1,7 +1,5 @@
 """Observes requests: executes the lines of a claim in order, sends requests, and judges the responses."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence

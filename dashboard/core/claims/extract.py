@@ -1,7 +1,5 @@
 """The values that claims extract from an observation, and their format as evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

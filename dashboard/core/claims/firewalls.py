@@ -1,7 +1,5 @@
 """Observes firewall programs: their commands, requests, and the counters of the rules that drop packets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 

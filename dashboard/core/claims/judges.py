@@ -1,7 +1,5 @@
 """Judgements that several claims share: the same question about other modes, options and paths."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from dashboard.core.claims.extract import nameservers, on_one_line

@@ -1,7 +1,5 @@
 """The command lines of claims: mutated, filled in, and as a person types them."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence

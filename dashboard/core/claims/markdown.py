@@ -1,7 +1,5 @@
 """The table of all claims as Markdown: the list in docs/claims.md."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from dashboard.core.claims.misconception import Misconception

@@ -1,7 +1,5 @@
 """A misconception: a setup that does not do what people expect, executed as a claim, with cause and fix."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from dashboard.core.claims.model import Claim

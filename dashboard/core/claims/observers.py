@@ -1,7 +1,5 @@
 """Observations that several claims share: each returns an ``observe`` that runs lines, then reads."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, run_script

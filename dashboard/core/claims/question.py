@@ -1,7 +1,5 @@
 """A question about Docker's network modes as people ask it, the claims that answer it, and the search for it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Sources: Docker's documentation on the host, macvlan, ipvlan and overlay drivers
 rootless mode and on user-namespace remapping.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

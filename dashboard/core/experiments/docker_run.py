@@ -4,8 +4,6 @@ Only options that concern network modes are supported; limits as in ``core.exper
 Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence

@@ -3,8 +3,6 @@
 Values may be texts or lists. Every problem names its field and is one sentence.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any

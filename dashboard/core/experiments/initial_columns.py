@@ -1,7 +1,5 @@
 """The columns of an experiment before anything runs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from dashboard.core.experiments.engine_kind import EngineKind

@@ -1,7 +1,5 @@
 """The commands that can be run in a column, with their arguments."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 The live view applies all entries; a replay applies only the first ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum

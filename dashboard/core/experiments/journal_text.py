@@ -1,7 +1,5 @@
 """Describes changes of a namespace for the journal: a sentence for the timeline, and the cause in a few words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 

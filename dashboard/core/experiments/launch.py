@@ -3,8 +3,6 @@
 Sources: Docker Engine API reference (``POST /containers/create``), docker-run(1).
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 The same function serves a launch, a restart after ``kill -9`` and a stop.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

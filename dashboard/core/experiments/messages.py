@@ -3,8 +3,6 @@
 Field names and meanings are contracts (docs/api.md): fields are added, never changed.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum

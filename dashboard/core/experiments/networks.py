@@ -3,8 +3,6 @@
 Sources: Docker Engine API reference (``POST /networks/create``) and its version history, docker-network-create(1).
 """
 
-from __future__ import annotations
-
 import hashlib
 import ipaddress
 import re

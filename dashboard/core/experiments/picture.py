@@ -3,8 +3,6 @@
 Plain values, so that the template and the browser draw the same diagram.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A row's id is ``section/key/field``. A patch has only what changed; ``base`` is 
 to. A browser with another one reconnects.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Journal entries as items of the timeline."""
 
-from __future__ import annotations
-
 from dashboard.core.experiments.journal import Entry
 from dashboard.core.experiments.messages import TimelineItem
 

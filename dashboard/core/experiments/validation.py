@@ -4,8 +4,6 @@ What Docker refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host m
 shows Docker's message.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Addresses as text, and the primary addresses of a network stack."""
 
-from __future__ import annotations
-
 from dashboard.core.namespaces.state import NamespaceState
 
 

@@ -4,8 +4,6 @@
 the first change may apply the joined one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Combines the listings of iptables and nftables. Tables of iptables' nft variant appear in both; nft shows
 their extensions only by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 

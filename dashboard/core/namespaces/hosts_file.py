@@ -1,7 +1,5 @@
 """The hosts file (hosts(5)), parsed."""
 
-from __future__ import annotations
-
 import ipaddress
 
 from dashboard.core.namespaces.state import HostsEntry

@@ -1,7 +1,5 @@
 """Reads what ``iptables-save`` and ``ip6tables-save`` print, of either variant (nft, legacy)."""
 
-from __future__ import annotations
-
 import ipaddress
 import shlex
 from typing import Any

@@ -4,8 +4,6 @@ Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7): a link in another names
 and by that namespace. Indexes alone are ambiguous: every namespace counts its links from 1.
 """
 
-from __future__ import annotations
-
 from msgspec import UNSET
 
 from dashboard.core.namespaces.state import Interface, NamespaceState

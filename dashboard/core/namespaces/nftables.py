@@ -1,7 +1,5 @@
 """Reads what ``nft -j list ruleset`` prints (libnftables-json(5))."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

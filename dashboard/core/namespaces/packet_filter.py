@@ -4,8 +4,6 @@
 the chains from the kernel's hooks, as packets do (iptables(8), nft(8)).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -4,8 +4,6 @@ Sources: resolv.conf(5), resolver(3); Moby ``daemon/container_operations_unix.go
 ``libnetwork/internal/resolvconf`` for what Docker writes into a container.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ difference can be replayed exactly.
 Sources: rtnetlink(7), sock_diag(7), resolv.conf(5), namespaces(7).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """What “Try” found, in one sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 

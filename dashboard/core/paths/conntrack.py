@@ -4,8 +4,6 @@ An entry has two tuples: one for the packets of the client and one for the repli
 an address was translated (nf_conntrack_standalone.c, conntrack(8)).
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable

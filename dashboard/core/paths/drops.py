@@ -3,8 +3,6 @@
 Both backends are supported: ``iptables-save -c`` (iptables-save(8)) and ``nft list ruleset`` (nft(8)).
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The evidence about one request: packet counters, connections, connection tracking and NAT rules."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ A path exists only where the state proves it: a veth pair by the peer indexes of
 listening socket, DNAT by a nat rule. Every other path has a reason.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The path of a request from one network namespace to a server in another."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence

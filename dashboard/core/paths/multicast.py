@@ -4,8 +4,6 @@ The group is that of mDNS (RFC 6762): routers never forward 224.0.0.0/24, and br
 another one, so that no mDNS program receives the datagram.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 

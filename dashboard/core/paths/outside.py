@@ -5,8 +5,6 @@ Whether such a request is answered depends on rules of the packet filter as well
 the request; a request that is not answered shows which rule dropped it.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

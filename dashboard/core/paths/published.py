@@ -4,8 +4,6 @@ The kernel translates a destination before it looks for a listener, so a nat rul
 loopback addresses where docker-proxy runs; a program that listens decides only where no rule applies.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from msgspec import UnsetType

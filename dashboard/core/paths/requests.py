@@ -1,7 +1,5 @@
 """The HTTP requests of “Try” and Trace: which paths are requested, and the result of one attempt."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 
 from dashboard.core.experiments.journal import Attempt

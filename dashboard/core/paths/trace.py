@@ -3,8 +3,6 @@
 A hop is ``taken`` or ``not-seen`` only if a counter, a table or a socket proves it; otherwise it is ``unknown``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice

@@ -1,8 +1,6 @@
 """The nat rules that lead to published ports: as read, or inferred from the Engine's published ports in records of
 versions that did not read them."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

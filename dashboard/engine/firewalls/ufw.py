@@ -4,8 +4,6 @@ The package is unpacked into the cache and copied for each host, because ufw kee
 runs with the machine's Python and iptables in the host's network namespace (ufw(8), ``--rootdir`` and ``--datadir``);
 nothing is installed on the machine."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile

@@ -1,7 +1,5 @@
 """The image of the hosts of a LAN, and of private hosts that a command starts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Each host holds the namespaces of the LAN, so the LAN lasts until its last host stops. The requirements are those of
 ``private_host``."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import subprocess

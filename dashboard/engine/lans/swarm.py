@@ -3,8 +3,6 @@
 Every host is a manager, because only a manager creates overlay networks. A swarm of managers stops accepting changes
 once half of them are gone: hosts leave it by force."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The adapter of ``requests`` for one pool of connections that are not opened by address."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

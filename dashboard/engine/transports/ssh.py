@@ -4,8 +4,6 @@ The SDK's own transport needs paramiko even where it runs ssh, and does not repo
 user's configuration: keys, jump hosts, connection sharing.
 """
 
-from __future__ import annotations
-
 import http.client
 import os
 import re

@@ -1,8 +1,6 @@
 """HTTPS for ``requests``, with certificates as Docker's documentation creates them (“Protect the Docker daemon
 socket”)."""
 
-from __future__ import annotations
-
 import ssl
 from typing import Any
 

@@ -3,8 +3,6 @@
 docker/transport/unixconn.py (7.2) does not close its socket when connect fails. Delete this module once it does.
 """
 
-from __future__ import annotations
-
 import socket
 
 import urllib3

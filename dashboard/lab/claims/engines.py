@@ -1,7 +1,5 @@
 """The engines that claims run on, and the lock that decides which claims run on one at the same time."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -4,8 +4,6 @@ Claims that do not disturb each other run concurrently, timings exclusively at t
 whatever happens.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """The commands of firewall programs on a private host."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 

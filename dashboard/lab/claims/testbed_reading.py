@@ -1,8 +1,6 @@
 """The reading half of a testbed: namespaces, files, responses, rules; from the kernel if possible, else from the
 Engine."""
 
-from __future__ import annotations
-
 import asyncio
 import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -1,8 +1,6 @@
 """Small HTTP and DNS servers in the network namespaces of the machine and the LAN, and requests over abstract unix
 sockets."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections.abc import Mapping

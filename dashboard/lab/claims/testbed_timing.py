@@ -1,7 +1,5 @@
 """Timings for claims: two containers, every path, blocks interleaved; one measurement answers several questions."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence

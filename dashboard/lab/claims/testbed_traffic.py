@@ -1,7 +1,5 @@
 """Datagrams and transfers between places of a testbed, and a small DNS server: sockets made inside namespaces."""
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import socket

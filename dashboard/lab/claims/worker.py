@@ -1,7 +1,5 @@
 """Runs claims that are queued: one run at a time, each state recorded, cancelled on request."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """Starts the engine of the server's own private host again when it ends."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

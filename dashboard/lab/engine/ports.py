@@ -1,7 +1,5 @@
 """Who holds the ports of the machine that an experiment needs."""
 
-from __future__ import annotations
-
 import asyncio
 
 from dashboard.core.experiments.launching.ports import (

@@ -4,8 +4,6 @@ Root creates its listening socket and its socket to the lab, gives its user acce
 (``starter``) in a sandbox (``sandbox``). If it ends, it is started again. It ends with the lab.
 """
 
-from __future__ import annotations
-
 import asyncio
 import grp
 import os

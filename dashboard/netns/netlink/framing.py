@@ -1,7 +1,5 @@
 """Netlink framing: messages, attributes, dumps and acknowledged requests (netlink(7))."""
 
-from __future__ import annotations
-
 import errno
 import os
 import socket

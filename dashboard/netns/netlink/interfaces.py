@@ -1,7 +1,5 @@
 """Interfaces, addresses and routes of one namespace: dumped, or kept current by events."""
 
-from __future__ import annotations
-
 import errno
 import socket
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,6 @@
 The kernel sends no event for a new listener, so the four dumps are polled. Equal dumps are compared as bytes only.
 """
 
-from __future__ import annotations
-
 import errno
 import socket
 import struct

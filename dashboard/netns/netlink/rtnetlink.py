@@ -4,8 +4,6 @@ Decoding by hand reads a machine with 200 veths in a few milliseconds, and reads
 15 bytes in any encoding.
 """
 
-from __future__ import annotations
-
 import socket
 import struct
 import sys

@@ -1,7 +1,5 @@
 """The firewall's rules of one namespace, read again after changes that often come with new rules."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Links, addresses and routes of one namespace, kept current by rtnetlink events."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import logging

@@ -4,8 +4,6 @@ Since Docker Engine 28 dockerd opens the socket of a published port and hands it
 (Moby, daemon/libnetwork/portmappers/nat): Netmodes looks for the owner of such a socket until dockerd has closed it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterable

@@ -3,8 +3,6 @@
 The sockets opened inside keep the namespace alive until ``close``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import socket

@@ -1,7 +1,5 @@
 """The audit trail: entries are written in the transaction of the command that they record."""
 
-from __future__ import annotations
-
 import csv
 import io
 import time

@@ -1,7 +1,5 @@
 """The page of LANs: create and remove them, form swarms, and choose a host to launch on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

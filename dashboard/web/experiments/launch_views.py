@@ -1,7 +1,5 @@
 """The start page: the form of a new experiment, presets, and the experiments of this engine."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """--add-host in host mode replaces the hosts file."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.add_host_discards import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """Adding up the traffic of two containers."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.stats_counted_twice import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """The database on the machine's localhost."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.loopback_not_from_bridge import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """grep :80 matches port 8080."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.grep_80 import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """The server listens on 127.0.0.1 inside the container."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.loopback_inside_is_empty import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

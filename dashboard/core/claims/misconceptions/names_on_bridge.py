@@ -1,7 +1,5 @@
 """Container names on the default bridge."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.names_not_on_bridge import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

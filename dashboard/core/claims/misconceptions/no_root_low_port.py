@@ -1,7 +1,5 @@
 """A program without root on a low port."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.low_port_in_host_mode import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """Two containers on one published port."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.bridge_conflict_refused import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

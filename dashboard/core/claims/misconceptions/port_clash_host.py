@@ -1,7 +1,5 @@
 """Two servers on one port in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.host_conflict_exits import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

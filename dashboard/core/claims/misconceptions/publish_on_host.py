@@ -1,7 +1,5 @@
 """-p in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.discarded_publish import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """A published port also listens on IPv6."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.published_on_ipv6 import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

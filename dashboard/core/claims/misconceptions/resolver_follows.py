@@ -1,7 +1,5 @@
 """The machine's DNS changed while a container runs."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.resolv_is_a_copy import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """A network sysctl in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.sysctl_refused import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

@@ -1,7 +1,5 @@
 """A program waits for an interface that does not exist."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.catalogue.waits_for_eth0 import CLAIM
 from dashboard.core.claims.misconception import Misconception
 

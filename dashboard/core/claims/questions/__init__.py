@@ -1,7 +1,5 @@
 """The questions, by subject. Every module in this package defines ``QUESTIONS``."""
 
-from __future__ import annotations
-
 import pkgutil
 from functools import cache
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Host mode: its ports, where it works, and how it reaches bridges."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.question import Link, Question
 
 QUESTIONS = (

@@ -1,7 +1,5 @@
 """Containers and their machine."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.question import Link, Question
 
 QUESTIONS = (

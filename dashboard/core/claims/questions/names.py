@@ -1,7 +1,5 @@
 """Name resolution."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.question import Link, Question
 
 QUESTIONS = (

@@ -1,7 +1,5 @@
 """Networks: several, shared, multicast, MTU."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.question import Link, Question
 
 QUESTIONS = (

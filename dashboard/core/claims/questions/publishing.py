@@ -1,7 +1,5 @@
 """Published ports."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.question import Link, Question
 
 QUESTIONS = (

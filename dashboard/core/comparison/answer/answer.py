@@ -1,7 +1,5 @@
 """The answer at the top of an experiment: what differs, what is the same, and which arms do not run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import join_titles, one_line

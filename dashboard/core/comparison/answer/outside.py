@@ -1,7 +1,5 @@
 """What each container offers to another machine on the LAN, as the machine's listeners and published ports show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_parts, verb_for

@@ -4,8 +4,6 @@ Changes that come faster than the journal may grow are merged into one open entr
 version, so that the newest state is in the database and the journal does not grow.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 from dashboard.core.experiments.budget.merge import (

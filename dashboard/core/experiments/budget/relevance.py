@@ -1,8 +1,6 @@
 """Which changes of the machine concern no column of an experiment: the links, routes, rules and ports of other
 containers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 

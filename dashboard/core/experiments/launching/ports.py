@@ -4,8 +4,6 @@ A port is held by a process that listens on it, or by the Engine, which publishe
 both are true; without it no process listens.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How far the launch of each arm is, from the phase of its experiment and what the lab has recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

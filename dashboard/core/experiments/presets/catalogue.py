@@ -1,7 +1,5 @@
 """The presets of the start page."""
 
-from __future__ import annotations
-
 from dashboard.core.experiments.presets.preset import LAB_IMAGE, LaunchValues, Preset, Program
 from dashboard.core.modes import Mode
 

@@ -4,8 +4,6 @@ A preset names programs that people know and one of the lab image. It launches t
 lists; Netmodes makes the lab image itself, so that a preset needs no registry.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
