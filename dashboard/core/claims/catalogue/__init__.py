@@ -1,7 +1,5 @@
 """The claims, one per file. A new file with a ``CLAIM`` adds one: nothing else changes."""
 
-from __future__ import annotations
-
 import pkgutil
 from functools import cache
 from importlib import import_module

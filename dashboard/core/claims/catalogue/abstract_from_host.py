@@ -1,7 +1,5 @@
 """Abstract unix sockets belong to the network namespace: host mode shares them."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_machine_server
 from dashboard.core.claims.testbed import Response

@@ -1,7 +1,5 @@
 """--add-host in host mode discards the machine's entries."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import describe_names, host_entries
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import Files, observe_files

@@ -1,7 +1,5 @@
 """Containers can share an alias."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import describe_lookup
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines

@@ -1,7 +1,5 @@
 """Two containers on one published port: the Engine refuses the second."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import observe_refusal
 from dashboard.core.claims.testbed import Container

@@ -1,7 +1,5 @@
 """A round trip to a container's own address takes longer than one over loopback."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_slower
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_timing

@@ -1,7 +1,5 @@
 """A container's default route on the default bridge leads through that bridge."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import find_interface
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if

@@ -1,7 +1,5 @@
 """Without -p a server in bridge mode is not on the machine's ports."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if

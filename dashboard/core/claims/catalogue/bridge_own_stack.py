@@ -1,7 +1,5 @@
 """In bridge mode the container has its own network stack."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import States, observe_states

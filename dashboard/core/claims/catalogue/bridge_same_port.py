@@ -1,7 +1,5 @@
 """Two containers in bridge mode may listen on the same port."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
 

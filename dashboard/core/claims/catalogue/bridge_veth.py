@@ -1,7 +1,5 @@
 """A veth pair connects a bridge container to the default bridge."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import find_interface, interface_names
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if

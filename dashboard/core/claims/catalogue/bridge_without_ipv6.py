@@ -1,7 +1,5 @@
 """The default bridge has no IPv6 unless it is enabled."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import observe_state

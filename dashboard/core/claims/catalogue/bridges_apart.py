@@ -1,7 +1,5 @@
 """Containers on different bridge networks cannot reach each other."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines

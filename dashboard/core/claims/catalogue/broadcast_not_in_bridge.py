@@ -1,7 +1,5 @@
 """Broadcast from the LAN does not reach a bridge."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_lost
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_datagram

@@ -1,7 +1,5 @@
 """Containers on one network see each other's addresses."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Topic
 

@@ -1,7 +1,5 @@
 """A container that shares another container's network cannot configure it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.claims.engine_facts import PODMAN

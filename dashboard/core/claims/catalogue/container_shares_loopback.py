@@ -1,7 +1,5 @@
 """--network container: gives two containers one namespace with one loopback."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.claims.extract import describe_inodes

@@ -1,7 +1,5 @@
 """dockerd --ip decides where the default bridge publishes."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges_on
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """``-p`` in host mode is discarded, with one warning."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import describe_list, describe_ports
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if

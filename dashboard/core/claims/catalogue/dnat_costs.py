@@ -1,7 +1,5 @@
 """A round trip to a published port at the machine's own address takes longer than one over loopback."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.judges import judge_slower
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """--dns works in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_file

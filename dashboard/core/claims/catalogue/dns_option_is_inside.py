@@ -1,7 +1,5 @@
 """--dns 127.0.0.53 is the container's own loopback."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_no_names
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """DOCKER-USER does not apply to host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

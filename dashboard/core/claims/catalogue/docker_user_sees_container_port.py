@@ -1,7 +1,5 @@
 """DOCKER-USER sees the container's port, not the published one."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

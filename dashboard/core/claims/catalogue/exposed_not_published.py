@@ -1,7 +1,5 @@
 """EXPOSE publishes nothing."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import describe_ports
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if

@@ -1,7 +1,5 @@
 """A rule in DOCKER-USER blocks the published port that firewalld leaves open."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask
 from dashboard.core.claims.firewalls import judge_firewall, observe_firewall

@@ -1,7 +1,5 @@
 """firewalld does not block a published port."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import Ask, answers
 from dashboard.core.claims.firewalls import judge_firewall, observe_firewall

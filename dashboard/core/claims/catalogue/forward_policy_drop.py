@@ -1,7 +1,5 @@
 """The Engine sets the policy of FORWARD to DROP."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Testbed

@@ -1,7 +1,5 @@
 """gw-priority decides which network provides the default route."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.judges import judge_default_network
 from dashboard.core.claims.model import Claim, Expectation, Topic

@@ -1,7 +1,5 @@
 """A bridge container reaches services of the machine at its gateway's address."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

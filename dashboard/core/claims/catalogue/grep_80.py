@@ -1,7 +1,5 @@
 """grep :80 finds port 8080 as well."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if, not_testable
 from dashboard.core.claims.testbed import Testbed

@@ -1,7 +1,5 @@
 """A guest loses its network when the owner restarts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.claims.extract import describe_inodes

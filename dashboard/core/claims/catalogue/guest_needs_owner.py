@@ -1,7 +1,5 @@
 """A guest cannot start without its owner."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_refused
 from dashboard.core.claims.model import Claim, Expectation, Topic

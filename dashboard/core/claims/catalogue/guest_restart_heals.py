@@ -1,7 +1,5 @@
 """A guest joins the owner's new namespace when it restarts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.claims.extract import describe_inodes

@@ -1,7 +1,5 @@
 """A published port of the owner serves the guest's program."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import SLIRP4NETNS, SLIRP4NETNS_LOOPBACK
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """In host mode the server sees the real client."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE

@@ -1,7 +1,5 @@
 """A server in host mode sees another machine's address."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """Two servers on one port in host mode: the second starts, then exits."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_exit
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs
 from dashboard.core.claims.observers import ServerOutcome, wait_served_or_exited

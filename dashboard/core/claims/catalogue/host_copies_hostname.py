@@ -1,7 +1,5 @@
 """In host mode the host name is copied, not shared."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import States, observe_states
 

@@ -1,7 +1,5 @@
 """A server in host mode answers at every address of the machine."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import Responses, observe_machine_addresses
 

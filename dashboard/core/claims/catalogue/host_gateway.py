@@ -1,7 +1,5 @@
 """host-gateway is the default bridge's address, in host mode too."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import host_entries
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if

@@ -1,7 +1,5 @@
 """In host mode the server sees the IPv6 address of its client."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

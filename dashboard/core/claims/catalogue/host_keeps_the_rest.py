@@ -1,7 +1,5 @@
 """Everything but the network stays isolated in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import Namespaces, observe_namespaces
 

@@ -1,7 +1,5 @@
 """Host mode uses the namespace of the Engine's process."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.claims.extract import describe_inodes

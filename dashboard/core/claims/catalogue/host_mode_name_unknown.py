@@ -1,7 +1,5 @@
 """The name of a container in host mode does not resolve."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_no_names
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_names

@@ -1,7 +1,5 @@
 """In host mode -p does not change the port."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.modes import MACHINE

@@ -1,7 +1,5 @@
 """A container in host mode reaches published ports at 127.0.0.1."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 

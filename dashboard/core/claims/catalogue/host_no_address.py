@@ -1,7 +1,5 @@
 """In host mode the container has no IP address of its own."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_container
 from dashboard.core.claims.testbed import Container

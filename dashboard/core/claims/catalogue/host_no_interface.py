@@ -1,7 +1,5 @@
 """Launching in host mode adds no interface to the machine."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Testbed

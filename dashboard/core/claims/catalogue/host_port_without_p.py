@@ -1,7 +1,5 @@
 """A server in host mode listens on the machine's port at once."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if

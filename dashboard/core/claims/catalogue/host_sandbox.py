@@ -1,7 +1,5 @@
 """The sandbox key of host mode names the default namespace."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_container

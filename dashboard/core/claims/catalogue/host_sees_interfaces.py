@@ -1,7 +1,5 @@
 """Host mode sees every interface of the machine, bridges and other containers' veth included."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if

@@ -1,7 +1,5 @@
 """Host mode is the machine's network namespace: one inode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import describe_inodes
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import Namespaces, observe_namespaces

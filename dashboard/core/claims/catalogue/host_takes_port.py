@@ -1,7 +1,5 @@
 """A container in host mode takes a port from the machine's own services."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Testbed
 

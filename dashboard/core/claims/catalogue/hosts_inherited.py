@@ -1,7 +1,5 @@
 """Host mode inherits the machine's hosts file; with Podman behind Docker's API it does not."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import describe_names, host_entries
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if

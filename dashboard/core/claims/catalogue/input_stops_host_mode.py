@@ -1,7 +1,5 @@
 """A rule in INPUT blocks a server in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR

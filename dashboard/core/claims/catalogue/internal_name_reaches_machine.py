@@ -1,7 +1,5 @@
 """host.docker.internal with host-gateway reaches the machine."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import run_script
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if

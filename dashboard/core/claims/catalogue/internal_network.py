@@ -1,7 +1,5 @@
 """An internal network has no default route; before 25.0 only firewall rules isolate it."""
 
-from __future__ import annotations
-
 import re
 
 from dashboard.core.claims.engine_facts import EngineCondition

@@ -1,7 +1,5 @@
 """--link gives a name on the default bridge."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_names
 from dashboard.core.claims.model import Claim, Expectation, Topic

@@ -1,7 +1,5 @@
 """Host mode shares the network of the Linux kernel on which the Engine runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.claims.extract import describe_inodes

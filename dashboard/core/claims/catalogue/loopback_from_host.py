@@ -1,7 +1,5 @@
 """Host mode reaches a service that the machine binds to 127.0.0.1."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import observe_machine_server
 from dashboard.core.claims.testbed import Response

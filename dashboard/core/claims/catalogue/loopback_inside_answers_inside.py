@@ -1,7 +1,5 @@
 """A program bound to 127.0.0.1 answers only inside its container."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Topic
 

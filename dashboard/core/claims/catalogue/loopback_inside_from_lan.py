@@ -1,7 +1,5 @@
 """A program bound to 127.0.0.1 inside refuses other machines."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """Bridge mode does not reach a service that the machine binds to 127.0.0.1."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if

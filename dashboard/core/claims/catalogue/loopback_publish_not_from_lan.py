@@ -1,7 +1,5 @@
 """A port published on 127.0.0.1 refuses other machines."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR

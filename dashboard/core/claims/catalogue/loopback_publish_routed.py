@@ -1,7 +1,5 @@
 """A neighbour that routes 127.0.0.1 to the machine cannot reach a loopback port; before 28.0 it can."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines

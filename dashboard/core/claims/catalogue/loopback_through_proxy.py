@@ -1,7 +1,5 @@
 """Requests to 127.0.0.1 go through docker-proxy: the DNAT rule counts no packets."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat

@@ -1,7 +1,5 @@
 """In bridge mode an unprivileged program can bind a low port."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Container, Testbed

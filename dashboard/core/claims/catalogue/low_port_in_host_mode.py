@@ -1,7 +1,5 @@
 """In host mode an unprivileged program cannot bind a low port."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_exit
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic
 from dashboard.core.claims.observers import ServerOutcome, wait_served_or_exited

@@ -1,7 +1,5 @@
 """--mac-address in host mode has no effect; before API 1.44 it is refused."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Container, Testbed

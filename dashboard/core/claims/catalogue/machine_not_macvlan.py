@@ -1,7 +1,5 @@
 """The machine cannot reach its macvlan containers."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR

@@ -1,7 +1,5 @@
 """Other machines reach a macvlan container without -p."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR

@@ -1,7 +1,5 @@
 """A macvlan container receives multicast."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS
 from dashboard.core.claims.judges import judge_arrived
 from dashboard.core.claims.model import Claim, Need, Topic

@@ -1,7 +1,5 @@
 """A macvlan container cannot reach its own machine."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Response, Testbed

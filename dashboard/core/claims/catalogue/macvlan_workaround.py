@@ -1,7 +1,5 @@
 """A macvlan interface of the machine reaches macvlan containers."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.modes import MACHINE

@@ -1,7 +1,5 @@
 """Another machine sees the machine's address, not the container's."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """Publishing port 5353 does not deliver mDNS."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_lost
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_datagram

@@ -1,7 +1,5 @@
 """Clamping the MSS fixes stalled transfers."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_complete
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_transfers

@@ -1,7 +1,5 @@
 """A bridge container's large transfers stall behind a smaller MTU without ICMP."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_stalled
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """Multicast works within one bridge network."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_arrived
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_datagram

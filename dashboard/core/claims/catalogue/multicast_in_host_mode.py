@@ -1,7 +1,5 @@
 """Multicast from the LAN reaches host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS
 from dashboard.core.claims.judges import judge_arrived

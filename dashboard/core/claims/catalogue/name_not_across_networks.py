@@ -1,7 +1,5 @@
 """Names do not resolve across networks."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_no_names
 from dashboard.core.claims.model import Claim, Topic
 from dashboard.core.claims.observers import observe_names

@@ -1,7 +1,5 @@
 """On the default bridge container names do not resolve."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_not_found
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_lookup

@@ -1,7 +1,5 @@
 """The gateway mode nat-unprotected opens all ports to routed requests."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """--network-alias is an additional name on a user-defined network."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_resolved
 from dashboard.core.claims.model import Claim, Topic
 from dashboard.core.claims.observers import observe_lookup

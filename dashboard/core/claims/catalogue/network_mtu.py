@@ -1,7 +1,5 @@
 """The MTU of a network is an option of the network."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import find_interface
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_state

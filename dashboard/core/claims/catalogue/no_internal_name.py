@@ -1,7 +1,5 @@
 """host.docker.internal does not exist by itself on Linux."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_no_names
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

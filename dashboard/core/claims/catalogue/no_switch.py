@@ -1,7 +1,5 @@
 """A container in host mode cannot be connected to another network."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
 from dashboard.core.claims.testbed import Testbed

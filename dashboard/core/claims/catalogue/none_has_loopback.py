@@ -1,7 +1,5 @@
 """none has loopback and nothing else."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_state

@@ -1,7 +1,5 @@
 """The kernel translates requests to any other address of the machine."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat

@@ -1,7 +1,5 @@
 """A rule in OUTPUT blocks requests from a container in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 

@@ -1,7 +1,5 @@
 """Two networks cannot overlap."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Testbed
 

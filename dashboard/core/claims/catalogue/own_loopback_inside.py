@@ -1,7 +1,5 @@
 """127.0.0.1 in a bridge container is the container itself."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Need, Topic
 

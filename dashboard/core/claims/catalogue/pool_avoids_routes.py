@@ -1,7 +1,5 @@
 """The Engine avoids subnets that an interface of the machine reaches."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address, ip_network
 
 from dashboard.core.claims.engine_facts import PODMAN

@@ -1,7 +1,5 @@
 """The Engine can choose subnets that are routed through a gateway."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address, ip_network
 
 from dashboard.core.claims.engine_facts import PODMAN

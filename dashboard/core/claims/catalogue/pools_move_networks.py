@@ -1,7 +1,5 @@
 """default-address-pools sets the range of new networks."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address, ip_network
 
 from dashboard.core.claims.engine_facts import PODMAN

@@ -1,7 +1,5 @@
 """When a container in host mode stops, its port is free at once."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Testbed

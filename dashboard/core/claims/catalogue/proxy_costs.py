@@ -1,7 +1,5 @@
 """A round trip through docker-proxy takes longer than one to the container's own address."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.judges import judge_slower
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

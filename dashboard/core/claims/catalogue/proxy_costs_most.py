@@ -1,7 +1,5 @@
 """docker-proxy costs more than everything else on the path."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if, not_testable
 from dashboard.core.claims.testbed import Testbed, Timing

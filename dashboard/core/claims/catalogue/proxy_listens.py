@@ -1,7 +1,5 @@
 """docker-proxy holds a published port, one process per address family."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if

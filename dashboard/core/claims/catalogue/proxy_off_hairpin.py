@@ -1,7 +1,5 @@
 """Without docker-proxy the kernel leads a container back to itself."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers, judge_exchanges, observe_exchanges_on
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

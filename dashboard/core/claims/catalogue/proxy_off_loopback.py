@@ -1,7 +1,5 @@
 """Without docker-proxy the kernel serves 127.0.0.1 as well."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat

@@ -1,7 +1,5 @@
 """-P publishes on ports that the Engine chooses."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import describe_ports
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines

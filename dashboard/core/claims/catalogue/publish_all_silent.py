@@ -1,7 +1,5 @@
 """-P in host mode is silently ignored."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import describe_list, describe_ports
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_container

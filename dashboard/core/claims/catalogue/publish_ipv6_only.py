@@ -1,7 +1,5 @@
 """-p [::1]: publishes on IPv6 only."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """-p 127.0.0.1:… publishes on the machine's loopback only."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
 from dashboard.core.claims.observers import Responses, observe_machine_addresses
 

@@ -1,7 +1,5 @@
 """A port published from an IPv4-only bridge answers on IPv6 as well."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.testbed import Response, Testbed

@@ -1,7 +1,5 @@
 """Each published port has its own rule."""
 
-from __future__ import annotations
-
 import re
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition

@@ -1,7 +1,5 @@
 """A range of ports takes time to publish."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines

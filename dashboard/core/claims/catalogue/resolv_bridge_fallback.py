@@ -1,7 +1,5 @@
 """Default bridge: public name servers where the machine has loopback ones only."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import Files, observe_files

@@ -1,7 +1,5 @@
 """Default bridge: the machine's name servers without the loopback ones."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
 from dashboard.core.claims.judges import judge_stripped
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

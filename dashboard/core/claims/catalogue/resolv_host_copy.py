@@ -1,7 +1,5 @@
 """Host mode: a copy of the machine's resolv.conf, loopback servers included."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import Files, observe_files

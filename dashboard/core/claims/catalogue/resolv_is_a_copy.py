@@ -1,7 +1,5 @@
 """A later edit of the machine's resolv.conf does not reach the container."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import Files

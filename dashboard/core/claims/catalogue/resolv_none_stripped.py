@@ -1,7 +1,5 @@
 """none has a resolv.conf as on the default bridge, and no network to use it."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_stripped
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_files

@@ -1,7 +1,5 @@
 """User-defined network: Docker's resolver."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if

@@ -1,7 +1,5 @@
 """Docker's resolver listens inside the namespace, on ports that it chooses."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.observers import observe_state

@@ -1,7 +1,5 @@
 """--rm removes the container when it stops."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
 

@@ -1,7 +1,5 @@
 """Containers that share a namespace report the same counters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

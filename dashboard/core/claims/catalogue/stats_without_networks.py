@@ -1,7 +1,5 @@
 """A container in host mode has no network statistics."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """--sysctl net.* is refused in host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_refused
 from dashboard.core.claims.model import Claim, Topic
 from dashboard.core.claims.observers import observe_refusal

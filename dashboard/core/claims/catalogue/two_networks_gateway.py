@@ -1,7 +1,5 @@
 """The network with the first name provides the default route."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.judges import judge_default_network
 from dashboard.core.claims.model import Claim, Expectation, Topic

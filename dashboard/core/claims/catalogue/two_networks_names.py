@@ -1,7 +1,5 @@
 """A container on two networks resolves names of both."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.judges import judge_names
 from dashboard.core.claims.model import Claim, Expectation, Topic

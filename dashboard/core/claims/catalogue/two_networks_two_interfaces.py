@@ -1,7 +1,5 @@
 """A container on two networks has two interfaces and one default route."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import ContainerState, observe_container_and_state

@@ -1,7 +1,5 @@
 """ufw blocks host mode."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask
 from dashboard.core.claims.firewalls import judge_firewall, observe_firewall
 from dashboard.core.claims.model import Claim, Need, Topic

@@ -1,7 +1,5 @@
 """In host mode the machine's 127.0.0.53 is used."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.judges import judge_names
 from dashboard.core.claims.model import Claim, Need, Topic
 from dashboard.core.claims.observers import observe_vpn_name

@@ -1,7 +1,5 @@
 """On the default bridge the machine's 127.0.0.53 is not used."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
 from dashboard.core.claims.judges import judge_no_names
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """On a user-defined network a resolver at the machine's 127.0.0.53 is used."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_names
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic

@@ -1,7 +1,5 @@
 """A program waits for an interface that never appears."""
 
-from __future__ import annotations
-
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
 from dashboard.core.claims.testbed import Container, Testbed

@@ -1,7 +1,5 @@
 """Host mode's warning appears only in the create response."""
 
-from __future__ import annotations
-
 import json
 
 from dashboard.core.claims.engine_facts import PODMAN
