@@ -1,16 +1,20 @@
-"""Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json``.
+"""Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json`` and of tests on engines.
 
-``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json…``; each file has the name of its engine.
-For an engine without a file the document keeps the recorded results.
+``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json NAME.xml…``; each file has the name of its
+engine. A JSON file may also be what ``./netmodes claims --json ID…`` printed there: it replaces these claims only. What
+no file contains remains as it is recorded in the document.
 """
 
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from dashboard.bench.claims.engine_tests import SuiteRun, read_runs, recorded_runs, runs_markdown
+from dashboard.bench.claims.repeated_runs import outcomes_of
 from dashboard.bench.statistics import ClaimOutcome, Report, Result
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.reports.model import ClaimVerdict
@@ -40,12 +44,15 @@ def outcomes(report: Report) -> dict[str, ClaimOutcome]:
     return {claim.id: claim for result in report.results for claim in result.claims}
 
 
-def engines_markdown(reports: Mapping[str, Report], known: Sequence[str] = ()) -> str:
+def engines_markdown(
+    reports: Mapping[str, Report], known: Sequence[str] = (), runs: Mapping[str, SuiteRun] | None = None
+) -> str:
     """The document: engines with their totals, the claims that do not hold everywhere, those of the ``known`` ones that
-    no engine has run, and the reasons."""
+    no engine has run, the reasons, and the ``runs`` of tests."""
     ordered = {name: reports[name] for name in sorted(reports, key=_position)}
     claims = {name: outcomes(report) for name, report in ordered.items()}
-    parts = (_engines(ordered, claims), _differences(claims), _not_run(claims, known), _reasons(claims))
+    tests = runs_markdown({name: runs[name] for name in sorted(runs, key=_position)} if runs else {})
+    parts = (_engines(ordered, claims), tests, _differences(claims), _not_run(claims, known), _reasons(claims))
     return "\n".join([HEAD, "\n\n".join("\n".join(part) for part in parts if part)]) + "\n"
 
 
@@ -149,12 +156,29 @@ def _verdicts(signs: str) -> tuple[str, ...]:
     return tuple(str(verdict) for sign in signs for verdict, known in SIGNS.items() if known == sign)
 
 
+def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
+    """The report in a file; for a list of claims, the recorded one with these outcomes, in this ``order``."""
+    text = path.read_bytes()
+    if not text.lstrip().startswith(b"["):
+        return msgspec.json.decode(text, type=Report)
+    new = outcomes_of([msgspec.json.decode(text)])
+    if recorded is None:
+        raise SystemExit(f"{path}: {path.stem} has no recorded run of all claims that these could replace.")
+    changed = outcomes(recorded) | {claim.id: claim for claim in new}
+    ordered = sorted(changed.values(), key=lambda claim: order.index(claim.id))
+    return replace(recorded, results=(replace(recorded.results[0], claims=tuple(ordered)),))
+
+
 def main(document: str, paths: Sequence[str]) -> None:
     """Writes the document again, with the results in these files."""
     file = Path(document)
-    known = recorded_reports(file.read_text(), [claim.id for claim in all_claims()])
-    new = {Path(path).stem: msgspec.json.decode(Path(path).read_bytes(), type=Report) for path in paths}
-    file.write_text(engines_markdown(known | new, [claim.id for claim in all_claims()]))
+    text = file.read_text()
+    identities = [claim.id for claim in all_claims()]
+    known = recorded_reports(text, identities)
+    files = [Path(path) for path in paths]
+    new = {path.stem: _read(path, known.get(path.stem), identities) for path in files if path.suffix == ".json"}
+    runs = recorded_runs(text) | read_runs(path for path in files if path.suffix == ".xml")
+    file.write_text(engines_markdown(known | new, identities, runs))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount"
 ENGINE_TOOLS = ("dockerd", "containerd", "ip", "iptables")
 #: Scripts that private_host.sh runs before the engine, or that start it in another way.
 SETUPS = Path(__file__).with_name("setups")
+#: What a setup needs that a machine with an engine may lack.
+SETUP_TOOLS = {"firewalld": ("dbus-daemon", "firewalld", "firewall-cmd")}
 
 
 def engine_root() -> Path | None:
@@ -78,6 +80,8 @@ def missing_requirement(root: Path | None = None, setup: str = "", runtime: str 
         return f"{root} lacks {', '.join(absent)}: NETMODES_ENGINE_ROOT must name a root file system with an engine."
     if setup and not setup_script(setup).is_file():
         return f"NETMODES_ENGINE_SETUP names {setup}: there is no {setup_script(setup)}."
+    if absent := [tool for tool in SETUP_TOOLS.get(setup, ()) if _lacks(tool, root)]:
+        return f"{root or 'This machine'} lacks {', '.join(absent)}: a private host with {setup} needs it."
     try:
         options = engine_options()
     except ValueError as error:

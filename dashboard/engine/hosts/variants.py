@@ -29,21 +29,29 @@ class Variant:
 _ROUTED = {f"com.docker.network.bridge.gateway_mode_{family}": "routed" for family in ("ipv4", "ipv6")}
 _ROOTLESS = ("rootlesskit", "slirp4netns", "passt", "uidmap")
 _PODMAN = ("podman", "netavark", "aardvark-dns")
+#: Three claims start an engine with firewalld.
+_FIREWALLD = ("firewalld", "dbus")
+
+
+def _docker(suite: str = NEWEST, **options: Any) -> Variant:
+    """Docker Engine as root, with these options (``_`` stands for ``-``)."""
+    return Variant(suite, {name.replace("_", "-"): value for name, value in options.items()}, _FIREWALLD)
+
 
 VARIANTS: Mapping[str, Variant] = {
-    "debian-bookworm": Variant("bookworm"),
-    "debian-trixie": Variant("trixie"),
-    "debian-forky": Variant("forky"),
-    "userland-proxy=false": Variant(options={"userland-proxy": False}),
-    "iptables=false": Variant(options={"iptables": False}),
-    "ip6tables=false": Variant(options={"ip6tables": False}),
-    "icc=false": Variant(options={"icc": False}),
-    "ipv6": Variant(options={"ipv6": True}),
-    "routed": Variant(options={"default-network-opts": {"bridge": _ROUTED}}),
-    "userns-remap": Variant(options={"userns-remap": "nobody:nogroup"}),
-    "containerd-store": Variant(options={"features": {"containerd-snapshotter": True}}),
-    "live-restore": Variant(options={"live-restore": True}),
-    "firewalld": Variant(packages=("firewalld", "dbus"), setup="firewalld"),
+    "debian-bookworm": _docker("bookworm"),
+    "debian-trixie": _docker("trixie"),
+    "debian-forky": _docker("forky"),
+    "userland-proxy=false": _docker(userland_proxy=False),
+    "iptables=false": _docker(iptables=False),
+    "ip6tables=false": _docker(ip6tables=False),
+    "icc=false": _docker(icc=False),
+    "ipv6": _docker(ipv6=True),
+    "routed": _docker(default_network_opts={"bridge": _ROUTED}),
+    "userns-remap": _docker(userns_remap="nobody:nogroup"),
+    "containerd-store": _docker(features={"containerd-snapshotter": True}),
+    "live-restore": _docker(live_restore=True),
+    "firewalld": Variant(packages=_FIREWALLD, setup="firewalld"),
     "rootless-slirp4netns": Variant(packages=_ROOTLESS, setup="rootless-slirp4netns"),
     "rootless-pasta": Variant(packages=_ROOTLESS, setup="rootless-pasta"),
     "rootless-podman": Variant(packages=("passt", "uidmap", *_PODMAN), setup="rootless-podman"),

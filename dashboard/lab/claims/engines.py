@@ -20,7 +20,7 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHost
-from dashboard.engine.hosts.programs import engine_root, engine_version
+from dashboard.engine.hosts.programs import engine_root, engine_setup, engine_version
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
@@ -186,7 +186,9 @@ async def start_private_engine(
     setup: str = "",
 ) -> ClaimEngine:
     """A private host for this run, removed when ``stack`` closes; ``daemon`` has more options for its daemon.json,
-    ``setup`` names how it is started instead of as configured. Raises PrivateHostError or EngineError if it fails."""
+    ``setup`` names a program that is started before it. Raises PrivateHostError or EngineError if it fails."""
+    if setup and (configured := engine_setup()) not in {"", setup}:
+        raise private_host.PrivateHostError(f"an engine with {configured} cannot start with {setup} as well.")
     host = await private_host.start(data_dir, die_with_parent=True, daemon=daemon, setup=setup or None)
     stack.push_async_callback(private_host.stop, host)
     engine = DockerEngine(host.endpoint, timeout_s=30)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from dashboard.bench.claims.engine_table import engines_markdown, main, recorded_reports
+from dashboard.bench.claims.engine_tests import recorded_runs
 from dashboard.bench.claims.repeated_runs import outcomes_of
 from dashboard.bench.statistics import ClaimOutcome, Report, Result
 from dashboard.core.claims.catalogue import all_claims
@@ -66,11 +70,50 @@ def test_a_run_replaces_what_is_recorded_of_its_engine_only(tmp_path: Path) -> N
     assert "| `time` | ○✓ | ✓ |" in rows
 
 
+def test_claims_that_ran_alone_replace_these_claims_only(tmp_path: Path) -> None:
+    document, path = tmp_path / "engines.md", tmp_path / "icc=false.json"
+    veth, gateway = "bridge-veth", "bridge-gateway"
+    reports = {"icc=false": report(outcome(gateway, "holds"), outcome(veth, "differs", reason="It is not."))}
+    document.write_text(engines_markdown(reports))
+    # In another order, and one that did not run before.
+    names = (veth, "bridge-mtu")
+    printed = [{"id": name, "statement": "", "verdict": "not-testable", "reason": "No bridge."} for name in names]
+    path.write_text(json.dumps(printed))
+    main(str(document), [str(path)])
+    text = document.read_text()
+    assert re.search(r"- `bridge-(mtu|veth)` ○, `bridge-(veth|mtu)` ○: No bridge\.", text)
+    assert f"`{gateway}` |" not in text
+    read = recorded_reports(text, [claim.id for claim in all_claims()])["icc=false"]
+    assert {claim.id: claim.verdicts for claim in read.results[0].claims}[veth] == ("not-testable",)
+
+
+def test_claims_alone_need_a_run_of_all_claims_on_this_engine(tmp_path: Path) -> None:
+    document, path = tmp_path / "engines.md", tmp_path / "ipv6.json"
+    document.write_text(engines_markdown(REPORTS))
+    path.write_text("[]")
+    with pytest.raises(SystemExit, match="ipv6 has no recorded run of all claims"):
+        main(str(document), [str(path)])
+
+
+def test_runs_of_the_tests_are_added_and_stay(tmp_path: Path) -> None:
+    document, path = tmp_path / "engines.md", tmp_path / "icc=false.xml"
+    document.write_text(engines_markdown(REPORTS))
+    path.write_text(
+        '<testsuites><testsuite timestamp="2026-11-29T04:43:20.1+00:00"><testcase classname="a" name="b"/></testsuite>'
+        "</testsuites>"
+    )
+    main(str(document), [str(path)])
+    row = "| `icc=false` | 2026-11-29 | 1 | 0 | 0 |"
+    assert row in document.read_text().splitlines()
+    main(str(document), [])
+    assert row in document.read_text().splitlines()
+
+
 def test_the_document_in_the_repository_is_read_back() -> None:
     text = (Path(__file__).parents[3] / "docs" / "engines.md").read_text()
     reports = recorded_reports(text, [claim.id for claim in all_claims()])
     assert len(reports) > 10
-    assert engines_markdown(reports, [claim.id for claim in all_claims()]) == text
+    assert engines_markdown(reports, [claim.id for claim in all_claims()], recorded_runs(text)) == text
 
 
 def test_a_claim_that_no_engine_has_run_is_listed_and_has_no_outcome() -> None:

@@ -20,7 +20,7 @@ def test_an_engine_is_a_root_and_options(monkeypatch: pytest.MonkeyPatch, tmp_pa
         chosen_engine, "debian_root", lambda suite, data_dir, _say, more: data_dir.joinpath(suite, *more)
     )
     settings = engine_settings("icc=false", tmp_path, lambda _text: None)
-    assert settings["NETMODES_ENGINE_ROOT"] == str(tmp_path / "forky")
+    assert settings["NETMODES_ENGINE_ROOT"] == str(tmp_path / "forky/firewalld/dbus")
     assert json.loads(settings["NETMODES_ENGINE_OPTIONS"]) == {"icc": False}
     assert settings["NETMODES_ENGINE_SETUP"] == ""
     firewalld = engine_settings("firewalld", tmp_path, lambda _text: None)

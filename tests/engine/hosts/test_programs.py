@@ -75,6 +75,17 @@ def test_a_root_without_an_engine_is_refused_with_what_it_lacks(tmp_path: Path) 
     assert programs.missing_requirement(tmp_path) == ""
 
 
+@pytest.mark.usefixtures("as_root")
+def test_a_host_with_firewalld_needs_its_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shutil, "which", lambda tool, path: None if "bus" in tool else f"/usr/bin/{tool}")
+    problem = "This machine lacks dbus-daemon: a private host with firewalld needs it."
+    assert programs.missing_requirement(setup="firewalld") == problem
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    for tool in (*programs.ENGINE_TOOLS, "dbus-daemon"):
+        (tmp_path / "usr/bin" / tool).touch()
+    assert f"{tmp_path} lacks firewalld, firewall-cmd: " in programs.missing_requirement(tmp_path, "firewalld")
+
+
 def test_a_machine_without_an_engine_of_its_own_can_run_the_one_of_a_root(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

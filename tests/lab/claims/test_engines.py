@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.engine_facts import DaemonOptions
 from dashboard.core.claims.model import Claim, Need
 from dashboard.core.claims.testbed import NotTestableError
+from dashboard.engine.hosts import private_host
 from dashboard.lab.claims import engines as claim_engines
 from dashboard.lab.claims.engines import (
     ClaimEngine,
@@ -22,6 +24,7 @@ from dashboard.lab.claims.engines import (
     open_engine,
     private_engine_version,
     read_daemon_options,
+    start_private_engine,
 )
 from dashboard.lab.watch_pool import WatchPool
 from tests.support.fakes import FakeEngine, make_info
@@ -151,3 +154,23 @@ def test_the_version_of_private_hosts_is_that_of_the_dockerd_that_they_run(monke
         private_engine_version.cache_clear()
         assert private_engine_version() == version
     private_engine_version.cache_clear()
+
+
+async def test_an_engine_has_one_setup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With another one RootlessKit would be missing: the claim would be about an engine that runs as root."""
+    started: list[str | None] = []
+
+    async def start(_folder: Path, *, setup: str | None, **_options: object) -> None:
+        started.append(setup)
+        raise private_host.PrivateHostError("stop here")
+
+    monkeypatch.setattr(private_host, "start", start)
+    monkeypatch.setenv("NETMODES_ENGINE_SETUP", "rootless-pasta")
+    async with AsyncExitStack() as stack:
+        with pytest.raises(private_host.PrivateHostError, match="an engine with rootless-pasta cannot"):
+            await start_private_engine(stack, tmp_path, WatchPool(), setup="firewalld")
+        for configured, setup in (("rootless-pasta", ""), ("firewalld", "firewalld"), ("", "firewalld")):
+            monkeypatch.setenv("NETMODES_ENGINE_SETUP", configured)
+            with pytest.raises(private_host.PrivateHostError, match="stop here"):
+                await start_private_engine(stack, tmp_path, WatchPool(), setup=setup)
+    assert started == [None, "firewalld", "firewalld"]

@@ -1,0 +1,45 @@
+"""dashboard.bench.claims.engine_tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dashboard.bench.claims.engine_tests import SuiteRun, read_runs, recorded_runs, runs_markdown
+
+RUNS = {"debian-forky": SuiteRun("2026-11-29", 131, 0, 1), "iptables=false": SuiteRun("2026-11-30", 121, 1, 10)}
+
+
+def junit(path: Path, timestamp: str, cases: str) -> Path:
+    """A file as pytest writes it."""
+    path.write_text(f'<testsuites><testsuite name="pytest" timestamp="{timestamp}">{cases}</testsuite></testsuites>')
+    return path
+
+
+def case(name: str, result: str = "") -> str:
+    """A test in it."""
+    return f'<testcase classname="tests.engine.test_facts" name="{name}">{result}</testcase>'
+
+
+def test_a_run_has_the_numbers_of_its_file_and_the_name_of_the_engine(tmp_path: Path) -> None:
+    cases = case("one") + case("two", "<failure/>") + case("three", "<error/>") + case("four", "<skipped/>")
+    path = junit(tmp_path / "iptables=false.xml", "2026-11-29T23:43:20.101+00:00", cases)
+    assert read_runs([path]) == {"iptables=false": SuiteRun("2026-11-29", 1, 2, 1)}
+
+
+def test_of_a_test_that_was_run_again_the_last_result_counts(tmp_path: Path) -> None:
+    later = junit(tmp_path / "podman.again.xml", "2026-11-30T00:03:20.101+00:00", case("two"))
+    first = junit(tmp_path / "podman.xml", "2026-11-29T23:43:20.101+00:00", case("one") + case("two", "<failure/>"))
+    assert read_runs([later, first]) == {"podman": SuiteRun("2026-11-30", 2, 0, 0)}
+
+
+def test_an_error_after_a_test_is_not_lost(tmp_path: Path) -> None:
+    """pytest writes a second element for a test that failed and has an error at its end as well."""
+    path = junit(tmp_path / "ipv6.xml", "2026-11-29T23:43:20.101+00:00", case("one", "<failure/>") + case("one"))
+    assert read_runs([path])["ipv6"].failed == 1
+
+
+def test_the_section_is_read_back() -> None:
+    text = "\n".join(["# Claims", "", *runs_markdown(RUNS), "", "## Claims", "", "| `ipv6` | x | 1 | 2 | 3 |"])
+    assert recorded_runs(text) == RUNS
+    assert runs_markdown({}) == []
+    assert recorded_runs("# Claims") == {}
