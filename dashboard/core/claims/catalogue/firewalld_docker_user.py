@@ -1,6 +1,6 @@
 """A rule in DOCKER-USER blocks the published port that firewalld leaves open."""
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask
 from dashboard.core.claims.firewalls import judge_firewall, observe_firewall
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
@@ -25,5 +25,10 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://{machine}:8146/  # on another machine"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"-I DOCKER-USER": "-I INPUT"},
-    otherwise=(Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),),
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it has no DOCKER-USER."
+        ),
+        Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),
+    ),
 )

@@ -1,6 +1,6 @@
 """firewalld does not block a published port."""
 
-from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, answers
 from dashboard.core.claims.firewalls import judge_firewall, observe_firewall
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
@@ -27,5 +27,10 @@ CLAIM = Claim(
     lines=(*LINES, "curl http://{machine}:8144/  # on another machine"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"-p 8144:80": "--network host -e NETMODES_PORT=8144"},
-    otherwise=(Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),),
+    otherwise=(
+        Expectation(
+            EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."
+        ),
+        Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),
+    ),
 )
