@@ -133,6 +133,9 @@ MAX_JOURNALS_BYTES = int(float(configuration.value("NETMODES_JOURNALS_MB", "2048
 #: Over which web processes and the lab exchange messages (``lab.remote.nats_connection``).
 NATS_URL = configuration.value("NATS_URL")
 
+#: The name under which this machine has joined an installation; empty: its lab is the installation's own.
+MACHINE = configuration.value("NETMODES_MACHINE")
+
 SESSION_ENGINE = "dashboard.web.http.browser_sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -1,11 +1,11 @@
 """The database models: the wanted state of experiments, the intents of their arms, the journal, measurements,
-claims, reports, workshops and training sessions; accounts and the audit trail; and the rows that processes of a team
-deployment exchange."""
+claims, reports, workshops and training sessions; accounts and the audit trail; and the machines that have joined."""
 
 from dashboard.models.access import Account, SignInLink
 from dashboard.models.audit import AuditEntry
 from dashboard.models.claims import ClaimOutcome, ClaimRun
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
+from dashboard.models.machines import JoinToken, Machine
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.models.operations import GuessBucket
 from dashboard.models.reports import Annotation, Report, ReportTag, Share
@@ -33,7 +33,9 @@ __all__ = [
     "GroupHost",
     "GuessBucket",
     "Installation",
+    "JoinToken",
     "JournalEntry",
+    "Machine",
     "MeasurementBlock",
     "MeasurementRun",
     "MeasurementSeries",

@@ -11,8 +11,8 @@ class ClaimRun(models.Model):
     ``wanted`` is running or cancelled, as requested by a user.
 
     ``misconception`` is the id of the misconception that it tests, with the ``prediction``, a choice's index; both are
-    empty for a run of claims. ``host`` and ``group`` belong to a training session, as in an experiment. ``engines`` is
-    a JSON list.
+    empty for a run of claims. ``machine`` is as in an experiment; so are ``host`` and ``group``, which belong to a
+    training session. ``engines`` is a JSON list.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -22,6 +22,7 @@ class ClaimRun(models.Model):
     state = models.CharField(max_length=12, default="waiting", db_index=True)
     wanted = models.CharField(max_length=12, default="running")
     driver = models.CharField(max_length=40, default="", blank=True)
+    machine = models.ForeignKey("dashboard.Machine", null=True, blank=True, on_delete=models.PROTECT)
     host = models.CharField(max_length=40, default="", blank=True)
     group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)

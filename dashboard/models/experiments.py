@@ -14,9 +14,11 @@ def new_id() -> str:
 
 
 class Installation(models.Model):
-    """This installation; its id is in the labels of all objects that it creates on an engine."""
+    """This installation; its id is in the labels of all objects that it creates on an engine.
+    ``version`` is the newest version of Netmodes that has migrated the database."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    version = models.CharField(max_length=40, default="", blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -26,6 +28,7 @@ class Installation(models.Model):
 class Experiment(models.Model):
     """One comparison. Users write ``wanted``, the lab writes ``phase``.
 
+    ``machine`` is the one whose lab drives it; None: the lab of the installation.
     ``host`` is the id of the private host of a training session on which it runs; empty: the server's own engine.
     ``group`` is then the key of its group (``SESSION-N``), which stays when the host is removed.
     ``driver`` is the command that drives the experiment (``pid:start``); empty: the server does.
@@ -43,6 +46,7 @@ class Experiment(models.Model):
     round = models.PositiveIntegerField(default=1)
     phase = models.CharField(max_length=12, default="waiting", db_index=True)
     driver = models.CharField(max_length=40, default="", blank=True)
+    machine = models.ForeignKey("dashboard.Machine", null=True, blank=True, on_delete=models.PROTECT)
     host = models.CharField(max_length=40, default="", blank=True, db_index=True)
     group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)

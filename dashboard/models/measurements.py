@@ -12,8 +12,8 @@ class MeasurementRun(models.Model):
     ``twin`` is true if ``experiment`` was launched only for this run and ends with it; ``source`` is then the
     experiment whose paths were requested. ``state`` is waiting, running, finished, cancelled, failed or incomplete (the
     measuring process died); ``wanted`` is running or cancelled. A run outlives its experiment. ``result`` is JSON of
-    ``core.measurements.measurement.Measurement`` after the end of the run, built from the blocks. ``host`` and
-    ``group`` are copied from the experiment."""
+    ``core.measurements.measurement.Measurement`` after the end of the run, built from the blocks. ``machine``,
+    ``host`` and ``group`` are copied from the experiment."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     experiment = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="measurements")
@@ -27,6 +27,7 @@ class MeasurementRun(models.Model):
     state = models.CharField(max_length=12, default="waiting", db_index=True)
     wanted = models.CharField(max_length=12, default="running")
     driver = models.CharField(max_length=40, default="", blank=True)
+    machine = models.ForeignKey("dashboard.Machine", null=True, blank=True, on_delete=models.PROTECT)
     host = models.CharField(max_length=40, default="", blank=True)
     group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)

@@ -156,12 +156,14 @@ class SessionEvent(models.Model):
 class GroupHost(models.Model):
     """The private host of one group: commands write ``wanted``, the lab acts on it and writes the other fields.
 
+    ``machine`` is the one on which it runs; None: that of the installation's lab.
     ``wanted``: running, stopped, reset. ``state``: queued, starting, ready, failed, stopped. ``host`` is the private
     host's id, ``socket`` the path of its engine's socket.
     """
 
     group = models.CharField(primary_key=True, max_length=40)
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="group_hosts")
+    machine = models.ForeignKey("dashboard.Machine", null=True, blank=True, on_delete=models.PROTECT)
     wanted = models.CharField(max_length=10, default="running")
     state = models.CharField(max_length=10, default="queued", db_index=True)
     host = models.CharField(max_length=40, default="", blank=True)

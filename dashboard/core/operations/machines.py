@@ -1,0 +1,131 @@
+"""Names, labels, states and versions of machines. No clock."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: The name of the installation's own lab in messages. Rows of its experiments name no machine.
+SERVER = "server"
+#: Names that mean something else in messages.
+RESERVED = frozenset({SERVER, "all", "web"})
+MAX_NAME = 32
+#: The time after which an unused token is invalid.
+TOKEN_LIFETIME_S = 24 * 3600.0
+MAX_LABELS, MAX_LABEL = 20, 40
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFacts:
+    """What the lab of a machine reports about it. ``capacity``: private hosts with the default limits."""
+
+    cpus: int = 0
+    memory_mb: int = 0
+    capacity: int = 0
+    engine: str = ""
+    engine_version: str = ""
+    kernel: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRecord:
+    """A machine as the database has it. Times in seconds since the epoch; ``revoked_at`` is 0 while the machine may
+    connect."""
+
+    name: str
+    facts: MachineFacts
+    labels: Mapping[str, str]
+    is_draining: bool
+    joined_at: float
+    seen_at: float
+    revoked_at: float
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the machine may no longer connect."""
+        return self.revoked_at > 0.0
+
+    @property
+    def accepts_work(self) -> bool:
+        """Whether new experiments and hosts may be placed on it."""
+        return not self.is_revoked and not self.is_draining
+
+
+class MachineState(StrEnum):
+    """The state of a machine on the page."""
+
+    CONNECTED = "connected"
+    DRAINING = "draining"
+    NO_ENGINE = "no engine"
+    WRONG_VERSION = "other version"
+    ABSENT = "absent"
+    REVOKED = "revoked"
+
+
+def state_of(record: MachineRecord, *, is_connected: bool, has_engine: bool, server_version: str) -> MachineState:
+    """The state of a machine with these heartbeats."""
+    if record.is_revoked:
+        return MachineState.REVOKED
+    if not is_connected:
+        return MachineState.ABSENT
+    if version_problem(server_version, record.facts.version):
+        return MachineState.WRONG_VERSION
+    if not has_engine:
+        return MachineState.NO_ENGINE
+    return MachineState.DRAINING if record.is_draining else MachineState.CONNECTED
+
+
+def name_problem(name: str) -> str | None:
+    """Why a machine cannot have this name, None if it can."""
+    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+        return (
+            f"“{name[:40]}” is not a valid name for a machine: use at most {MAX_NAME} lower-case letters, digits and "
+            "hyphens, beginning and ending with a letter or digit."
+        )
+    if name in RESERVED:
+        return f"The name “{name}” is reserved. Choose another with --name."
+    return None
+
+
+def suggested_name(hostname: str) -> str:
+    """A valid name made of a host name; empty if nothing of it can be used."""
+    name = re.sub(r"[^a-z0-9]+", "-", hostname.partition(".")[0].lower()).strip("-")[:MAX_NAME].strip("-")
+    return "" if name in RESERVED else name
+
+
+def parse_labels(texts: list[str]) -> dict[str, str]:
+    """Labels from ``key=value``; ValueError with a sentence."""
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        for part in (key, value):
+            if not sign or len(part) > MAX_LABEL or not _LABEL.fullmatch(part):
+                raise ValueError(
+                    f"“{text[:90]}” is not a label: write key=value with letters, digits and “_./-”, at most "
+                    f"{MAX_LABEL} characters on each side."
+                )
+        labels[key] = value
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"A machine has at most {MAX_LABELS} labels.")
+    return labels
+
+
+def _minor(version: str) -> tuple[int, int] | None:
+    match = re.match(r"(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def version_problem(server: str, lab: str) -> str | None:
+    """Why web processes of the version ``server`` send no calls to a lab of the version ``lab``, None if they do: the
+    lab may be one minor version older. A lab that reports no version is from before versions were reported."""
+    of_server, of_lab = _minor(server), _minor(lab)
+    if not lab or of_server is None or of_lab is None or of_lab == of_server:
+        return None
+    if of_lab > of_server:
+        return f"This machine runs Netmodes {lab[:40]}, which is newer than the server ({server}). Update the server."
+    if of_lab == (of_server[0], of_server[1] - 1):
+        return None
+    return f"This machine runs Netmodes {lab[:40]}, which is too old for the server ({server}). Update the machine."

@@ -1,0 +1,58 @@
+"""Machines with a lab of their own, and the tokens with which they join."""
+
+from django.conf import settings
+from django.db import models
+
+from dashboard.models.experiments import new_id
+
+
+class Machine(models.Model):
+    """A machine that has joined. ``name`` is also the part of NATS subjects that is its own. The row stays after the
+    machine was revoked, since experiments name it; the same name may join again.
+
+    The owner writes ``labels`` (a JSON object) and ``is_draining``; the machine's lab writes its facts: ``cpus``,
+    ``memory_mb``, ``capacity`` (private hosts with the default limits), ``engine``, ``engine_version``, ``kernel``,
+    ``version`` (of Netmodes) and ``seen_at``. ``key_digest`` is the SHA-256 of its key for NATS. Times are in seconds
+    since the epoch; ``revoked_at`` is 0 while the machine may connect.
+    """
+
+    name = models.CharField(primary_key=True, max_length=32)
+    labels = models.TextField(default="{}")
+    is_draining = models.BooleanField(default=False)
+    cpus = models.PositiveIntegerField(default=0)
+    memory_mb = models.PositiveIntegerField(default=0)
+    capacity = models.PositiveIntegerField(default=0)
+    engine = models.CharField(max_length=40, default="", blank=True)
+    engine_version = models.CharField(max_length=60, default="", blank=True)
+    kernel = models.CharField(max_length=120, default="", blank=True)
+    version = models.CharField(max_length=40, default="", blank=True)
+    key_digest = models.CharField(max_length=64, default="", blank=True)
+    joined_at = models.FloatField()
+    seen_at = models.FloatField(default=0.0)
+    revoked_at = models.FloatField(default=0.0)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class JoinToken(models.Model):
+    """A one-time token with which a machine joins; only its SHA-256 is stored. ``used_at`` and ``revoked_at`` are 0
+    until then."""
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    digest = models.CharField(max_length=64, unique=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.FloatField()
+    expires_at = models.FloatField()
+    used_at = models.FloatField(default=0.0)
+    revoked_at = models.FloatField(default=0.0)
+    machine = models.ForeignKey(Machine, null=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"join token {self.pk}"

@@ -1,0 +1,89 @@
+"""Machines with a lab of their own. Every function is one short transaction."""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from django.conf import settings
+from django.db import transaction
+
+from dashboard.core.operations.machines import MachineFacts, MachineRecord
+from dashboard.models import Machine
+from dashboard.store.operations.audit import audited
+
+
+def here() -> str | None:
+    """The machine of this process: rows with this value belong to its lab. None for the lab of the installation."""
+    return settings.MACHINE or None
+
+
+def digest_of(secret: str) -> str:
+    """The SHA-256 of a key or token, as it is stored. Keys and tokens have 256 random bits."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _record(row: Machine) -> MachineRecord:
+    facts = MachineFacts(**{name: getattr(row, name) for name in MachineFacts.__dataclass_fields__})
+    labels = json.loads(row.labels)
+    return MachineRecord(row.name, facts, labels, row.is_draining, row.joined_at, row.seen_at, row.revoked_at)
+
+
+def list_machines() -> tuple[MachineRecord, ...]:
+    """All machines, also revoked ones, by name."""
+    return tuple(_record(row) for row in Machine.objects.all())
+
+
+def find(name: str) -> MachineRecord | None:
+    """The machine with this name, or None."""
+    row = Machine.objects.filter(pk=name).first()
+    return None if row is None else _record(row)
+
+
+def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
+    """Adds a machine, or one that was revoked again, and returns its new key. ValueError if the name is in use. In a
+    transaction."""
+    row = Machine.objects.select_for_update().filter(pk=name).first()
+    if row is not None and not row.revoked_at:
+        raise ValueError(
+            f"A machine named “{name}” has joined already. Choose another name with --name, or revoke that machine "
+            "first."
+        )
+    key = secrets.token_urlsafe(32)
+    values = {"labels": json.dumps(dict(labels)), "key_digest": digest_of(key), **asdict(facts)}
+    state = {"is_draining": False, "revoked_at": 0.0, "joined_at": time.time(), "seen_at": 0.0}
+    Machine.objects.update_or_create(name=name, defaults={**values, **state})
+    return key
+
+
+def has_key(name: str, key: str) -> bool:
+    """Whether a machine may connect with this key."""
+    stored = Machine.objects.filter(pk=name, revoked_at=0.0).values_list("key_digest", flat=True).first()
+    return bool(stored) and secrets.compare_digest(stored or "", digest_of(key))
+
+
+def note_facts(name: str, facts: MachineFacts, now: float) -> None:
+    """Records what the lab of a machine reports."""
+    Machine.objects.filter(pk=name).update(**asdict(facts), seen_at=now)
+
+
+@audited
+def set_draining(name: str, *, draining: bool) -> bool:
+    """Excludes a machine from new work, or includes it again; False if it does not exist or was revoked."""
+    return Machine.objects.filter(pk=name, revoked_at=0.0).update(is_draining=draining) == 1
+
+
+@audited
+@transaction.atomic
+def set_labels(name: str, labels: Mapping[str, str]) -> bool:
+    """Replaces the labels of a machine; False if it does not exist."""
+    return Machine.objects.filter(pk=name).update(labels=json.dumps(dict(labels))) == 1
+
+
+@audited
+def revoke(name: str) -> bool:
+    """Ends the access of a machine: its key is no longer valid. False if it does not exist or was revoked before."""
+    rows = Machine.objects.filter(pk=name, revoked_at=0.0)
+    return rows.update(revoked_at=time.time(), key_digest="") == 1
