@@ -13,10 +13,14 @@ NEIGHBOUR = "neighbour"
 #: The key of the column that shows another private host on the LAN, and of the column that shows a container there.
 OTHER_HOST = "other-host"
 OTHER_CONTAINER = "other-container"
-#: The columns outside the machine and its containers. They are shown but not compared.
+#: The columns outside the machine and its containers.
 OUTSIDE = frozenset({NEIGHBOUR, OTHER_HOST, OTHER_CONTAINER})
+#: The key of the column that shows the bridges of a rootless Podman, which are in a network namespace of its user.
+ROOTLESS_NETNS = "rootless-netns"
+#: The columns that are shown but not compared.
+SHOWN_ONLY = OUTSIDE | {ROOTLESS_NETNS}
 #: The columns that are not arms.
-OBSERVERS = frozenset({MACHINE, *OUTSIDE})
+OBSERVERS = frozenset({MACHINE, *SHOWN_ONLY})
 
 
 class Mode(StrEnum):

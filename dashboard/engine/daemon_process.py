@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from dashboard.core.experiments.engine_kind import EngineKind
@@ -10,6 +11,8 @@ DAEMONS = frozenset({"dockerd", "balenad"})
 PROC = Path("/proc")
 #: In the environment of what RootlessKit starts.
 STATE_DIR = b"ROOTLESSKIT_STATE_DIR="
+#: The end of the path at which rootless Podman mounts the network namespace of its bridges.
+ROOTLESS_NETNS = "/rootless-netns/rootless-netns"
 #: Pid files of the system's dockerd: as seen by the machine's first process (from a container that shares the machine's
 #: pids, this is the machine's /run), and as seen by this process.
 PID_FILES = (Path("/proc/1/root/run/docker.pid"), Path("/run/docker.pid"))
@@ -72,6 +75,20 @@ def detached_namespace(pid: int | None) -> str:
     state_dir = next((value[len(STATE_DIR) :] for value in environment if value.startswith(STATE_DIR)), b"")
     path = f"{state_dir.decode(errors='replace')}/netns"
     return path if state_dir and (PROC / str(pid) / "root" / path.lstrip("/")).is_file() else ""
+
+
+def rootless_netns(pid: int) -> tuple[int, str] | None:
+    """A process of a rootless Podman, and in its mounts the path of the network namespace with the bridges of its
+    networks (containers/common, rootlessnetns); ``pid`` is its service, or the process that executed it again. None
+    while no container is on a bridge. Blocks."""
+    with suppress(OSError, IndexError):
+        lists = [file.read_text() for file in (PROC / str(pid) / "task").glob("*/children")]
+        for process in (pid, *map(int, " ".join(lists).split())):
+            for line in (PROC / str(process) / "mountinfo").read_text(errors="replace").splitlines():
+                place = line.split()[4]
+                if place.endswith(ROOTLESS_NETNS):
+                    return process, place
+    return None
 
 
 def running_daemon() -> int | None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -25,6 +26,8 @@ from dashboard.engine.transports.unix import UnixAdapter
 Answer = TypeVar("Answer")
 
 BODY_LIMIT_BYTES = 32 << 20
+#: The end of Podman's answer with status 500 about a container that it has just removed.
+REMOVED_MEANWHILE = "no such container"
 THREADS = 16
 #: Connections in addition to those of calls: events and pulls.
 STREAMS = 4
@@ -138,6 +141,8 @@ class DockerConnection:
         if isinstance(error, docker.errors.APIError):
             status = error.status_code if isinstance(error.status_code, int) else 500
             words = decoding.text(error.explanation).strip()
+            if status == HTTPStatus.INTERNAL_SERVER_ERROR and words.endswith(REMOVED_MEANWHILE):
+                status = HTTPStatus.NOT_FOUND
             # A proxy before the engine answers with a page.
             return EngineError(
                 words if words and not words.startswith("<") else decoding.describe_status(status), status

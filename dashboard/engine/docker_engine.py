@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -195,6 +196,10 @@ class DockerEngine:
 
     async def remove_container(self, container: str) -> None:
         """Kill and remove a container with its volumes; no error if it is gone or being removed."""
+        if self._kind is EngineKind.PODMAN:
+            # It would send the stop signal first and wait ten seconds.
+            with suppress(EngineError):
+                await self._connection.call(lambda client: client.kill(container))
         try:
             await self._connection.call(lambda client: client.remove_container(container, v=True, force=True))
         except EngineError as error:

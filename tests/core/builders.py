@@ -12,8 +12,10 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from dashboard.core.experiments.initial_columns import ROOTLESS_COLUMN
 from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort
-from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ArmSpec, Mode
+from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS, ArmSpec, Mode
+from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import (
     Address,
     Family,
@@ -209,6 +211,27 @@ def with_neighbour(columns: Columns, states: States, *routes: str) -> tuple[Colu
     )
     column = make_column(NEIGHBOUR, mode=NEIGHBOUR, container=None, port=None, command="")
     return (*columns, column), {**states, NEIGHBOUR: state}
+
+
+def with_rootless_netns(columns: Columns, states: States) -> tuple[Columns, States]:
+    """The scene on a rootless Podman: bridges and the ends of cables are in a namespace of their own."""
+    netns, machine = MACHINE_NETNS + 9, states[MACHINE]
+    moved = tuple(link for link in machine.interfaces if link.kind == "bridge" or is_cable(link))
+    state = make_state(
+        netns=netns, namespaces={"net": netns}, interfaces=(make_loopback(), *moved), routes=(), listeners=()
+    )
+    others = {
+        key: replace(one, interfaces=tuple(replace(link, peer_netns=netns) for link in one.interfaces))
+        if one.netns != machine.netns
+        else one
+        for key, one in states.items()
+    }
+    rest = tuple(link for link in machine.interfaces if link not in moved)
+    return (columns[0], ROOTLESS_COLUMN, *columns[1:]), {
+        **others,
+        MACHINE: replace(machine, interfaces=rest),
+        ROOTLESS_NETNS: state,
+    }
 
 
 def with_other_host(columns: Columns, states: States, *routes: str) -> tuple[Columns, States]:

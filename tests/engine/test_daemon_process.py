@@ -13,7 +13,7 @@ import pytest
 from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import daemon_process
-from dashboard.engine.daemon_process import detached_namespace, find_daemon
+from dashboard.engine.daemon_process import detached_namespace, find_daemon, rootless_netns
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
@@ -94,6 +94,26 @@ def test_the_process_that_executed_podman_again_stays_in_the_machines_namespaces
         server.bind(str(tmp_path / "podman.sock"))
         server.listen()
         assert find_daemon(f"unix://{tmp_path}/podman.sock", EngineKind.PODMAN) == (found or os.getpid())
+
+
+def test_the_bridges_of_a_rootless_podman_are_found_in_the_mounts_of_its_child(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = "21 20 8:1 / / rw - ext4 /dev/vda rw\n"
+    place = "/run/user/1000/containers/networks/rootless-netns/rootless-netns"
+    for pid, children, mounts in (
+        (7, "8 9 ", own),
+        (8, "", own),
+        (9, "", f"{own}599 161 0:4 net:[4] {place} rw - n n\n"),
+    ):
+        (tmp_path / f"{pid}/task/{pid}").mkdir(parents=True)
+        (tmp_path / f"{pid}/task/{pid}/children").write_text(children)
+        (tmp_path / f"{pid}/mountinfo").write_text(mounts)
+    monkeypatch.setattr(daemon_process, "PROC", tmp_path)
+    assert rootless_netns(7) == (9, place)
+    (tmp_path / "9/mountinfo").write_text(own)
+    assert rootless_netns(7) is None
+    assert rootless_netns(10) is None
 
 
 def _runs(pid: int, program: str) -> bool:

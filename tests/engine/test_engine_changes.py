@@ -245,3 +245,44 @@ async def test_missing_and_unknown_fields_are_no_error(tmp_path: Path, filler: d
             await engine.create_container("web", {"Image": "x"})
         assert (await examine(engine, private=False)).engine is not None
         await engine.close()
+
+
+@pytest.mark.parametrize(("component", "killed"), [("Podman Engine", ["POST"]), ("Engine", [])])
+async def test_podman_kills_a_container_before_it_removes_it(tmp_path: Path, component: str, killed: list[str]) -> None:
+    """Podman's removal sends the stop signal and waits; Docker's kills at once. That it does not run is no error."""
+    version = {"ApiVersion": "1.45", "Version": "26.1.5", "Components": [{"Name": component, "Version": "5.4.2"}]}
+
+    def respond(method: str, path: str) -> bytes:
+        if path.endswith("/version"):
+            return json_answer(version)
+        if path.endswith("/kill"):
+            return json_answer({"message": "container is not running"}, 409)
+        return json_answer({}) if method == "GET" else http(b"", 204)
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint)
+        await engine.info()
+        fake.requests.clear()
+        await engine.remove_container("web")
+        await engine.close()
+    methods = [method for method, path in fake.requests if "/containers/web" in path]
+    assert methods == [*killed, "DELETE"]
+
+
+async def test_a_container_that_podman_removed_meanwhile_is_omitted(tmp_path: Path) -> None:
+    """Podman 5.4 answers 500 about a container that it removed between the list and the request."""
+
+    def respond(_method: str, path: str) -> bytes:
+        if path.endswith("/version"):
+            return json_answer({"ApiVersion": "1.41", "Version": "5.4.2"})
+        if "/containers/json" in path:
+            return json_answer([{"Id": "c" * 64}])
+        return json_answer({"message": f"no container with ID {'c' * 64} found in database: no such container"}, 500)
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint)
+        assert await engine.containers({}) == ()
+        with pytest.raises(EngineError, match="no such container") as refused:
+            await engine.inspect_container("c")
+        await engine.close()
+    assert refused.value.status == 404

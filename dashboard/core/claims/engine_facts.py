@@ -106,7 +106,7 @@ FIREWALLD_ZONE = "firewalld's zone does not allow packets from other machines to
 SLIRP4NETNS = EngineCondition(rootless_network="slirp4netns")
 #: The reasons why claims state nothing about such engines.
 SLIRP4NETNS_LOOPBACK = "A published port answers at 127.0.0.1 of RootlessKit's namespace only."
-ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in the user's rootless-netns, which is not visible."
+ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in its user's rootless-netns, not in the machine's network."
 
 
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:

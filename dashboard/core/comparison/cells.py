@@ -13,7 +13,7 @@ from functools import cached_property
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import MACHINE, OUTSIDE, Mode
+from dashboard.core.modes import MACHINE, SHOWN_ONLY, Mode
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
@@ -59,11 +59,11 @@ class ObservedColumns:
 
     @cached_property
     def compared(self) -> ObservedColumns:
-        """The columns that are compared: all except those outside the machine, which are only shown."""
-        if all(column.key not in OUTSIDE for column in self.columns):
+        """The columns that are compared: all except those that are only shown."""
+        if all(column.key not in SHOWN_ONLY for column in self.columns):
             return self
-        columns = tuple(column for column in self.columns if column.key not in OUTSIDE)
-        return ObservedColumns(columns, {key: state for key, state in self.states.items() if key not in OUTSIDE})
+        columns = tuple(column for column in self.columns if column.key not in SHOWN_ONLY)
+        return ObservedColumns(columns, {key: state for key, state in self.states.items() if key not in SHOWN_ONLY})
 
     @cached_property
     def engine(self) -> EngineKind:

@@ -16,7 +16,7 @@ from dashboard.core.comparison.reasons import absent_word, explain
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
 from dashboard.core.comparison.weight import Weight, weigh
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
-from dashboard.core.modes import OBSERVERS, OUTSIDE
+from dashboard.core.modes import OBSERVERS, OUTSIDE, SHOWN_ONLY
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.namespaces.visibility import not_visible
 
@@ -190,13 +190,12 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
 
 
 def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]) -> Row:
-    """One row from the cells of the columns that have a value. Cells of columns outside the machine are shown but not
-    compared."""
+    """One row from the cells of the columns that have a value. Cells of some columns are shown but not compared."""
     cells = {
         column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns
     }
-    compared = {name: cell for name, cell in cells.items() if name not in OUTSIDE}
+    compared = {name: cell for name, cell in cells.items() if name not in SHOWN_ONLY}
     relation = _relation(compared)
     return Row(
         section=section,

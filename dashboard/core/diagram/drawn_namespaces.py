@@ -7,7 +7,7 @@ from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
@@ -22,6 +22,7 @@ OUTSIDE_SENTENCES = {
     NEIGHBOUR: "another machine, on the same LAN as the machine.",
     OTHER_HOST: "another machine with a Docker Engine, on the same LAN as the machine.",
     OTHER_CONTAINER: "on the other host, in a separate network stack.",
+    ROOTLESS_NETNS: "the bridges of this user's containers.",
 }
 
 
@@ -228,7 +229,8 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
         if stack.key in OUTSIDE_SENTENCES:
             sentences.append(f"{names}: {OUTSIDE_SENTENCES[stack.key]}")
             continue
-        ends = veth_ends(machine.state, stack.state) if machine is not None else ()
+        holders = [one for one in stacks if one is machine or one.key == ROOTLESS_NETNS]
+        ends = [pair for holder in holders for pair in veth_ends(holder.state, stack.state)]
         joined = [f"a veth pair to {outer.master}" for outer, _ in ends if outer.master]
         lower = (
             [(one, lower_link(machine.state, stack.state, one)) for one in stack.state.interfaces] if machine else []

@@ -23,7 +23,7 @@ from dashboard.core.diagram.drawn_namespaces import (
 from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS
 from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
@@ -103,8 +103,7 @@ def _edges(
             near, far = (exit_link(one.state) for one in (machine, stack))
             end = boxes.get(f"{stack.key}:if:{far.index}") if far is not None else None
             router.connect("lan", owner.mode, shown(near), end, "LAN")
-        if stack.key == OTHER_CONTAINER:
-            _connect_outside(router, stack, stacks, boxes)
+        _connect_outside(router, stack, stacks, boxes)
         for outer, inner in veth_ends(machine.state, stack.state):
             bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
             router.connect("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
@@ -124,13 +123,17 @@ def _edges(
 def _connect_outside(
     router: EdgeRouter, stack: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box]
 ) -> None:
-    """The veth pairs between the container on the other host and the bridges there."""
-    host = next((one for one in stacks if one.key == OTHER_HOST), None)
-    for outer, inner in veth_ends(host.state, stack.state) if host is not None else ():
-        bridge = next((one for one in host.state.interfaces if one.name == outer.master), None) if host else None
-        start = boxes.get(f"{OTHER_HOST}:if:{bridge.index}") if bridge is not None else None
+    """The veth pairs between a container and bridges that are not the machine's: the other host's, or those
+    of a rootless Podman."""
+    key = OTHER_HOST if stack.key == OTHER_CONTAINER else ROOTLESS_NETNS
+    host = next((one for one in stacks if one.key == key), None)
+    if host is None or host is stack:
+        return
+    for outer, inner in veth_ends(host.state, stack.state):
+        bridge = next((one for one in host.state.interfaces if one.name == outer.master), None)
+        start = boxes.get(f"{key}:if:{bridge.index}") if bridge is not None else None
         end = boxes.get(f"{stack.key}:if:{inner.index}")
-        frame = boxes.get(f"{OTHER_HOST}:stack")
+        frame = boxes.get(f"{key}:stack")
         router.connect_outside("veth", stack.columns[0].mode, start or frame, end, "veth pair")
 
 

@@ -35,8 +35,8 @@ def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
         "ns:PATH",
         *(f"{name} (rootless)" for name in ROOTLESS_PROGRAMS if name in programs),
     ]
-    hidden = "; bridges of a rootless Podman are in the user's rootless-netns, which is not visible" if rootless else ""
-    return f"{used}; --network also takes {', '.join(modes)}, which Netmodes does not launch{hidden}"
+    bridges = "; bridges of a rootless Podman are in its user's rootless-netns, a column of its own" if rootless else ""
+    return f"{used}; --network also takes {', '.join(modes)}, which Netmodes does not launch{bridges}"
 
 
 def engine_notice(kind: EngineKind) -> str:

@@ -7,9 +7,19 @@ from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.networks import attached_networks, own_network
-from dashboard.core.modes import MACHINE, NEIGHBOUR, NETWORK_DRIVERS, OTHER_CONTAINER, OTHER_HOST, ArmSpec
+from dashboard.core.modes import (
+    MACHINE,
+    NEIGHBOUR,
+    NETWORK_DRIVERS,
+    OTHER_CONTAINER,
+    OTHER_HOST,
+    ROOTLESS_NETNS,
+    ArmSpec,
+    Mode,
+)
 from dashboard.core.namespaces.visibility import MACHINE_TITLE
 
+ROOTLESS_COLUMN = Column(ROOTLESS_NETNS, MACHINE, ROOTLESS_NETNS)
 OTHER_COLUMNS = (
     Column(OTHER_HOST, OTHER_HOST, "other host"),
     Column(OTHER_CONTAINER, OTHER_CONTAINER, "remote container", status=ArmStatus.WAITING),
@@ -36,12 +46,16 @@ def initial_columns(
     *,
     neighbour: bool = False,
     other_host: bool = False,
+    rootless_netns: bool = False,
 ) -> tuple[Column, ...]:
-    """The machine's column, then one waiting column for each arm, then those of the neighbour and of the other host on
-    its LAN, if there are any. An arm with the name neighbour, which earlier versions allowed, has no neighbour."""
-    taken = any(arm.key == NEIGHBOUR for arm in arms)
+    """The machine's column, that of ``rootless_netns`` if there is a bridge, then one waiting column for each arm, then
+    those of the neighbour and of the other host on its LAN, if there are any. An arm with the name of such a
+    column, which earlier versions allowed, takes its place."""
+    taken = {arm.key for arm in arms}
+    bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (
         Column(MACHINE, MACHINE, machine, engine_kind=engine),
+        *([ROOTLESS_COLUMN] if rootless_netns and bridges and ROOTLESS_NETNS not in taken else []),
         *(
             Column(
                 arm.key,
@@ -54,6 +68,6 @@ def initial_columns(
             )
             for arm in arms
         ),
-        *([Column(NEIGHBOUR, NEIGHBOUR, NEIGHBOUR)] if neighbour and not taken else []),
+        *([Column(NEIGHBOUR, NEIGHBOUR, NEIGHBOUR)] if neighbour and NEIGHBOUR not in taken else []),
         *(OTHER_COLUMNS if other_host else ()),
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import MACHINE, OBSERVERS, OTHER_CONTAINER, OUTSIDE, Mode
+from dashboard.core.modes import MACHINE, OBSERVERS, OTHER_CONTAINER, SHOWN_ONLY, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
@@ -252,7 +252,7 @@ def resolver_paths(columns: Sequence[Column], states: Mapping[str, NamespaceStat
     for column in columns:
         if column.key not in states or (column.key != MACHINE and column.status is not ArmStatus.RUNNING):
             continue
-        if column.key in OUTSIDE:
+        if column.key in SHOWN_ONLY:
             continue
         resolver = states[column.key].resolver
         kind, title = PathKind.RESOLVER, f"{column.title} to its own resolver"

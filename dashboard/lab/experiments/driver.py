@@ -13,7 +13,7 @@ from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, OTHER_CONTAINER
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, OTHER_CONTAINER, ROOTLESS_NETNS
 from dashboard.core.paths.attempts import describe_attempts, next_trial
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
@@ -21,7 +21,7 @@ from dashboard.lab.experiments.arms import Arms
 from dashboard.lab.experiments.cleanup import has_leftovers, verify_cleanup
 from dashboard.lab.experiments.concurrency import gather_all
 from dashboard.lab.experiments.containers import remove_all, remove_containers
-from dashboard.lab.experiments.neighbour import find_neighbour
+from dashboard.lab.experiments.neighbour import BESIDE, find_neighbour, is_rootless_podman
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.other_host import OtherHost, find_other_host
 from dashboard.lab.experiments.recorder import Recorder
@@ -35,8 +35,10 @@ NEVER_STARTED = "0001-"
 #: How long ``close`` waits for a database that accepts no writes.
 FLUSH_TIMEOUT_S = 5.0
 LAUNCH = Cause(Source.LAB, "launch")
-#: The columns that keep their last state when the experiment is stopped.
-LASTING = OBSERVERS - {OTHER_CONTAINER}
+OBSERVED = Cause(Source.LAB, "observe")
+#: The columns that are no arms and end with the experiment, and those that keep their last state when it is stopped.
+ENDING = frozenset({OTHER_CONTAINER, ROOTLESS_NETNS})
+LASTING = OBSERVERS - ENDING
 STANDARD_NAMES = ("localhost", "host.docker.internal")
 
 
@@ -192,9 +194,16 @@ class ExperimentDriver:
             private=self._context.private,
             round=record.round,
         )
-        info, neighbour = self._context.info, bool(await asyncio.to_thread(find_neighbour, self._context))
-        other = neighbour and await asyncio.to_thread(find_other_host, self._context) is not None
-        columns = initial_columns(record.id, arms, info.kind, info.machine_title, neighbour=neighbour, other_host=other)
+        info, neighbour = self._context.info, await asyncio.to_thread(find_neighbour, self._context) is not None
+        columns = initial_columns(
+            record.id,
+            arms,
+            info.kind,
+            info.machine_title,
+            neighbour=neighbour,
+            other_host=neighbour and await asyncio.to_thread(find_other_host, self._context) is not None,
+            rootless_netns=is_rootless_podman(info),
+        )
         kept = {column.key for column in columns}
         facts = Facts(
             head=head,
@@ -210,7 +219,7 @@ class ExperimentDriver:
 
     async def _launch(self) -> None:
         machine = asyncio.ensure_future(self._observe_machine())
-        await gather_all(machine, self._launch_arms(machine), self._observe_neighbour())
+        await gather_all(machine, self._launch_arms(machine), self._observe_beside())
         if self._stopping:
             return
         self._launched = True
@@ -219,7 +228,7 @@ class ExperimentDriver:
             await self._fail("No container is running: see each column for why.")
             return
         # Before the experiment runs: a waiting measurement starts at once and then needs all clients.
-        await self._other.observe()
+        await gather_all(self._other.observe(), self._observe_beside())
         text = f"{len(running)} of {len(self._record.spec.arms)} containers running"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
         await self._save_head()
@@ -293,7 +302,7 @@ class ExperimentDriver:
         # Each sends several requests to the Engine, and an Engine that was stuck answers slowly.
         await gather_all(*(change() for change in changes))
         await self._observe_machine()
-        await self._observe_neighbour()
+        await self._observe_beside()
         await self._other.observe()
         await self.observer.reread_files()
         await self.observer.refresh_firewall()
@@ -348,7 +357,7 @@ class ExperimentDriver:
             startable=False,
         )
         unfinished = (ArmStatus.RUNNING, ArmStatus.CREATED, ArmStatus.WAITING)
-        arms = (*recorder.arms(*unfinished), *(one for one in self.view.columns if one.key == OTHER_CONTAINER))
+        arms = (*recorder.arms(*unfinished), *(one for one in self.view.columns if one.key in ENDING))
         columns = tuple(replace(arm, status=ArmStatus.GONE, published=()) for arm in arms)
         facts = Facts(
             head=head, columns=columns, forgotten=tuple(key for key in self.view.states if key not in LASTING)
@@ -455,7 +464,7 @@ class ExperimentDriver:
         pid, invisible = info.pid, info.invisible
         if self._recorder.column(MACHINE).invisible != invisible:
             column = replace(self._recorder.column(MACHINE), invisible=invisible)
-            self._recorder.show(column, Cause(Source.LAB, "observe"))
+            self._recorder.show(column, OBSERVED)
         if pid is None:
             return
         files = ("/etc/resolv.conf", "/etc/hosts")
@@ -466,16 +475,18 @@ class ExperimentDriver:
             return
         known = self.view.states.get(MACHINE)
         state = await self.observer.add(target, known.lookups if known else ())
-        self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
+        self._recorder.observed(self._recorder.column(MACHINE), state, OBSERVED)
 
-    async def _observe_neighbour(self) -> None:
-        column = next((column for column in self.view.columns if column.mode == NEIGHBOUR), None)
-        if column is None or (path := await asyncio.to_thread(find_neighbour, self._context)) == "":
-            return
-        target = ObservationTarget(NEIGHBOUR, self._context.info.pid or 1, NEIGHBOUR, "", "", netns=path, empty=True)
-        if self.observer.target(NEIGHBOUR) != target:
-            with suppress(NamespaceGone):  # the host has ended
-                self._recorder.observed(column, await self.observer.add(target), Cause(Source.LAB, "observe"))
+    async def _observe_beside(self) -> None:
+        """Observes the neighbour and, while containers use it, the namespace of a rootless Podman's bridges."""
+        for column in [one for one in self.view.columns if one.key in BESIDE and one.mode in {NEIGHBOUR, MACHINE}]:
+            target = await asyncio.to_thread(BESIDE[column.key], self._context)
+            if target is not None and self.observer.target(column.key) != target:
+                with suppress(NamespaceGone):  # the host has ended, or the last container on a bridge
+                    self._recorder.observed(column, await self.observer.add(target), OBSERVED)
+            elif target is None and column.key == ROOTLESS_NETNS and column.key in self.view.states:
+                await self.observer.remove(column.key)
+                self._recorder.journal.append(OBSERVED, Facts(forgotten=(column.key,)), "", (column.key,))
 
     def _look_up(self) -> None:
         arms = [column.key for column in self._recorder.arms(ArmStatus.RUNNING)]

@@ -32,6 +32,7 @@ from tests.core.builders import (
     shuffled,
     with_column,
     with_neighbour,
+    with_rootless_netns,
     without,
 )
 
@@ -323,3 +324,13 @@ def test_the_neighbour_is_shown_and_not_compared() -> None:
     facts = [(one.section, one.key, one.field, one.relation, one.why) for one in after]
     assert facts == [(one.section, one.key, one.field, one.relation, one.why) for one in before]
     assert row(after, "routes", "default", "inet").cells["neighbour"] == "via 192.0.2.1 dev eth0"
+
+
+def test_the_bridges_of_a_rootless_podman_are_rows_that_are_not_compared() -> None:
+    after = compare(*with_rootless_netns(*make_scene(("host", "bridge"))))
+    bridge = row(after, "interfaces", "docker0", "addresses")
+    assert bridge.cells["rootless-netns"] == "172.17.0.1/16"
+    assert (bridge.cells["machine"], bridge.relation, bridge.why) == (None, Relation.SAME, "")
+    netns = row(after, "identity", "netns", "")
+    assert netns.cells["rootless-netns"] not in {netns.cells["machine"], netns.cells["bridge"], None}
+    assert {one.cells.get("rootless-netns") for one in after if one.section == "published"} == {None}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dashboard.core.diagram.topology import draw, draw_narrow, draw_wide
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.experiments.picture import Box, Picture
+from dashboard.core.modes import ROOTLESS_NETNS
 from dashboard.core.namespaces.state import NamespaceState
 from tests.core.builders import (
     MACHINE,
@@ -32,6 +33,7 @@ from tests.core.builders import (
     with_column,
     with_neighbour,
     with_other_host,
+    with_rootless_netns,
     without,
 )
 
@@ -428,6 +430,17 @@ def test_the_neighbour_is_joined_to_the_machine_by_the_lan() -> None:
         (edge,) = [edge for edge in picture.edges if edge.kind == "lan"]
         assert edge.id == "lan:machine:if:2>neighbour:if:2"
     assert "neighbour: another machine, on the same LAN as the machine." in draw_wide(columns, states).summary
+
+
+def test_containers_of_a_rootless_podman_are_joined_to_the_bridges_of_its_user() -> None:
+    columns, states = with_rootless_netns(*make_scene(("host", "bridge")))
+    docker0 = next(link for link in states[ROOTLESS_NETNS].interfaces if link.name == "docker0")
+    for picture in draw(columns, states):
+        (edge,) = [edge for edge in picture.edges if edge.kind == "veth"]
+        assert edge.id.startswith(f"veth:rootless-netns:if:{docker0.index}>bridge:if:")
+    summary = draw_wide(columns, states).summary
+    assert "rootless-netns: the bridges of this user's containers." in summary
+    assert "bridge: a separate network stack, connected by a veth pair to docker0." in summary
 
 
 def test_another_host_is_joined_by_the_lan_and_its_container_by_a_veth_pair() -> None:

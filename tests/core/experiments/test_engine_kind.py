@@ -39,4 +39,4 @@ def test_the_modes_of_podman_that_exist_are_named() -> None:
         "ns:PATH, slirp4netns (rootless), which Netmodes does not launch"
     )
     assert "does not name the programs" in describe_podman((), rootless=False)
-    assert describe_podman((), rootless=True).endswith("rootless-netns, which is not visible")
+    assert describe_podman((), rootless=True).endswith("rootless-netns, a column of its own")

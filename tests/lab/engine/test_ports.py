@@ -9,6 +9,7 @@ import pytest
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.lab.engine.ports import port_holders
+from dashboard.netns.namespace import namespace_file
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
@@ -41,7 +42,8 @@ async def test_a_container_of_somebody_else_and_a_process_of_the_machine_hold_po
 ) -> None:
     engine_host.docker("run", "-d", "--name", "web", "-p", "8080:80", "nginx")
     server = await asyncio.create_subprocess_exec(
-        *("nsenter", "-t", str(engine_host.pid), "--net", "--", "python3", "-m", "http.server", "80"),
+        # The first thread of Podman's service may be in the namespace of a container.
+        *("nsenter", f"--net={namespace_file(engine_host.pid, 'net')}", "--", "python3", "-m", "http.server", "80"),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -1,7 +1,7 @@
 """ufw does not block a published port."""
 
-from dashboard.core.claims.engine_facts import EngineCondition
-from dashboard.core.claims.exchanges import Ask, answers
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
 from dashboard.core.claims.firewalls import judge_firewall, observe_firewall
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -28,6 +28,14 @@ CLAIM = Claim(
     otherwise=(
         Expectation(
             EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."
+        ),
+        Expectation(
+            PODMAN,
+            "ufw blocks a published port: other machines do not reach it.",
+            judge_firewall(NO_CONNECTION),
+            exact="netavark has its own table of nftables: a packet must be accepted there and by ufw, which denies "
+            "routed packets by default. Without root, rootlessport listens: the packets are for the machine itself.",
+            mutation={"ufw --force enable": "ufw status"},
         ),
     ),
 )

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from dashboard.core.experiments.messages import ArmStatus, Column, Row
 from dashboard.core.experiments.stream import row_id
-from dashboard.core.modes import MACHINE, OBSERVERS, OUTSIDE
+from dashboard.core.modes import MACHINE, OBSERVERS, SHOWN_ONLY
 from dashboard.core.namespaces.state import NamespaceState
 
 
@@ -53,7 +53,7 @@ class ComparisonTable:
         """The arms (with ``machine`` the machine too) grouped by their text in a row; arms without one are left out."""
         groups: dict[str, list[Column]] = {}
         for column in self.columns if machine else self.arms:
-            if column.key in OUTSIDE:
+            if column.key in SHOWN_ONLY:
                 continue
             text = row.cells.get(column.key)
             if text is not None:

@@ -1,0 +1,103 @@
+"""An experiment on a rootless Podman: its bridges are in a namespace of its user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.modes import MACHINE, ROOTLESS_NETNS
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.programs import engine_root, engine_setup
+from dashboard.engine.hosts.variants import VARIANTS
+from dashboard.lab.doctor import examine
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine, private_engine
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
+    if engine_root() is not None and engine_setup() != "rootless-podman":
+        pytest.skip("--engine chose another engine")
+    with private_engine(tmp_path_factory.mktemp("rootless"), variant=VARIANTS["rootless-podman"]) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
+    made = await open_lab_harness(DockerEngine(host.endpoint, timeout_s=30), tmp_path)
+    yield made
+    await close_lab_harness(made)
+    host.leave_nothing()
+
+
+def peer_namespace(host: PrivateEngine, container: str) -> int:
+    """The inode of the namespace in which the other end of the container's cable is, as a process of the host shows it:
+    aardvark-dns runs there."""
+    names = host.docker("ps", "--format", "{{.Names}}").split()
+    assert container in " ".join(names)
+    found = [
+        int((process / "ns/net").stat().st_ino)
+        for process in Path("/proc").glob("[0-9]*")
+        if _is_resolver_of(host, process)
+    ]
+    assert len(set(found)) == 1
+    return found[0]
+
+
+def _is_resolver_of(host: PrivateEngine, process: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"aardvark-dns" in words.partition(b"\0")[0] and os.fsencode(host.host.id) in words
+
+
+async def test_the_column_of_the_bridges_is_the_namespace_in_which_they_are(
+    lab: LabHarness, host: PrivateEngine
+) -> None:
+    identity = await lab.running("host", "user-bridge", publish=["18080:80"])
+    view = await lab.view(identity)
+    assert [column.key for column in view.columns][:2] == [MACHINE, ROOTLESS_NETNS]
+    state = view.states[ROOTLESS_NETNS]
+    assert state.netns == peer_namespace(host, "user-bridge")
+    assert state.netns not in {view.states[MACHINE].netns, view.states["user-bridge"].netns}
+    bridges = [link.name for link in state.interfaces if link.kind == "bridge"]
+    assert bridges
+    assert not [link for link in view.states[MACHINE].interfaces if link.kind == "bridge"]
+    for picture in draw(view.columns, view.states):
+        (edge,) = [edge for edge in picture.edges if edge.kind == "veth"]
+        assert edge.id.startswith("veth:rootless-netns:if:")
+    await lab.stop(identity)
+    after = await lab.view(identity)
+    assert ROOTLESS_NETNS not in after.states
+    assert next(column for column in after.columns if column.key == ROOTLESS_NETNS).status is ArmStatus.GONE
+
+
+async def test_without_a_container_on_a_bridge_the_namespace_is_gone(lab: LabHarness, host: PrivateEngine) -> None:
+    identity = await lab.running("host", "bridge")
+    assert ROOTLESS_NETNS in (await lab.view(identity)).states
+    host.docker("rm", "-f", f"nm-{identity}-bridge")
+
+    async def is_gone() -> bool:
+        await lab.want(identity, Wanted.RUNNING)
+        return ROOTLESS_NETNS not in (await lab.view(identity)).states
+
+    await eventually(is_gone)
+    assert (await lab.view(identity)).head.phase is Phase.RUNNING  # type: ignore[union-attr]
+
+
+async def test_the_doctor_says_where_the_bridges_are(host: PrivateEngine) -> None:
+    engine = DockerEngine(host.endpoint)
+    report = await examine(engine, private=False)
+    await engine.close()
+    podman = next(check for check in report.checks if check.name == "podman")
+    assert "bridges of a rootless Podman are in its user's rootless-netns, a column of its own" in podman.detail
