@@ -220,18 +220,17 @@ def with_rootless_netns(columns: Columns, states: States) -> tuple[Columns, Stat
     state = make_state(
         netns=netns, namespaces={"net": netns}, interfaces=(make_loopback(), *moved), routes=(), listeners=()
     )
-    others = {
-        key: replace(one, interfaces=tuple(replace(link, peer_netns=netns) for link in one.interfaces))
-        if one.netns != machine.netns
-        else one
+    rest = tuple(link for link in machine.interfaces if link not in moved)
+    joined = {
+        key: replace(
+            one,
+            interfaces=rest
+            if one.netns == machine.netns
+            else tuple(replace(link, peer_netns=netns) for link in one.interfaces),
+        )
         for key, one in states.items()
     }
-    rest = tuple(link for link in machine.interfaces if link not in moved)
-    return (columns[0], ROOTLESS_COLUMN, *columns[1:]), {
-        **others,
-        MACHINE: replace(machine, interfaces=rest),
-        ROOTLESS_NETNS: state,
-    }
+    return (columns[0], ROOTLESS_COLUMN, *columns[1:]), {**joined, ROOTLESS_NETNS: state}
 
 
 def with_other_host(columns: Columns, states: States, *routes: str) -> tuple[Columns, States]:

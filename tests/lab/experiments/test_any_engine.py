@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -111,11 +112,18 @@ def host_ports(columns: Iterable[Column]) -> set[int]:
     }
 
 
-async def answers(lab: LabHarness, driver: ExperimentDriver, client: str, address: str, port: int) -> bool:
-    """Whether a request from the column gets a page."""
-    namespace = column_namespace(lab.lab, driver, client)
-    assert namespace is not None
-    return (await request(namespace, address, port)).status == 200
+async def answers(lab: LabHarness, driver: ExperimentDriver, asked: Iterable[tuple[str, str, int]]) -> list[bool]:
+    """Whether requests from a column to an address and a port get a page; eight are sent at a time, because some wait
+    for an answer that does not come."""
+    limit = asyncio.Semaphore(8)
+
+    async def gets_page(client: str, address: str, port: int) -> bool:
+        namespace = column_namespace(lab.lab, driver, client)
+        assert namespace is not None
+        async with limit:
+            return (await request(namespace, address, port)).status == 200
+
+    return await asyncio.gather(*(gets_page(*each) for each in asked))
 
 
 async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDriver) -> None:
@@ -124,7 +132,7 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     rootless_podman = any(listener.process == "rootlessport" for listener in machine.listeners)
     expected = {PathKind.INSIDE} if rootless_podman else {PathKind.BRIDGE_ADDRESS, PathKind.INSIDE}
     assert expected <= {path.kind for path in paths}
-    answered = [await answers(lab, driver, path.client, path.address, path.port) for path in paths]
+    answered = await answers(lab, driver, [(path.client, path.address, path.port) for path in paths])
     # Requests from the neighbour are shown also where nothing leads on; rules decide on those to a container's address.
     silent = {f"{path.kind} {path.target}" for path, answer in zip(paths, answered, strict=True) if not answer}
     filtered = {f"{path.kind} {path.target}" for path in paths if path.kind is PathKind.LAN_CONTAINER}
@@ -132,13 +140,14 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     offered = {(path.address, path.port) for path in paths if path.client == MACHINE}
     # Of several ports for one program, the paths use the first.
     ports = {path.port for path in paths if path.fixed} | {18086} & host_ports(driver.view.columns)
-    asked = {(address, port) for address in addresses_to_ask(machine) for port in ports}
-    answering = {each for each in asked if await answers(lab, driver, MACHINE, *each)}
+    asked = [(address, port) for address in addresses_to_ask(machine) for port in ports]
+    pages = await answers(lab, driver, [(MACHINE, *each) for each in asked])
+    answering = {each for each, page in zip(asked, pages, strict=True) if page}
     if rootless_podman:
         # Its bridges are in another namespace, and the path through rootlessport is not among those that are drawn.
-        assert offered & asked <= answering
+        assert offered & set(asked) <= answering
     else:
-        assert answering == offered & asked
+        assert answering == offered & set(asked)
 
 
 def is_proved(path: Path, server: NamespaceState, rules: Iterable[str]) -> bool:
