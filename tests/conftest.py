@@ -110,10 +110,17 @@ def docker(facts: EngineFacts) -> None:
 
 
 @pytest.fixture
-def machine_network(engine_host: PrivateEngine, facts: EngineFacts) -> None:
+def host_mode(engine_host: PrivateEngine) -> None:
+    """Skips the test if the engine refuses host mode."""
+    if "name=userns" in engine_host.docker("info", "--format", "{{json .SecurityOptions}}"):
+        pytest.skip("with userns-remap the engine refuses host mode")
+
+
+@pytest.fixture
+def machine_network(host_mode: None, facts: EngineFacts) -> None:
     """Skips the test if host mode is refused, or is not the machine's network and its LAN."""
-    if facts.rootless_network or "name=userns" in engine_host.docker("info", "--format", "{{json .SecurityOptions}}"):
-        pytest.skip("this engine has no host mode, or its host mode is not the machine's network")
+    if facts.rootless_network:
+        pytest.skip("this engine's host mode is not the machine's network")
 
 
 @pytest.fixture

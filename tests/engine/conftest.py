@@ -32,13 +32,6 @@ def skip_without_host_mode(host: PrivateEngine) -> None:
 
 
 @pytest.fixture
-def host_mode(engine_host: PrivateEngine) -> None:
-    """Skips the test if the engine refuses host mode."""
-    if has_remapped_users(engine_host):
-        pytest.skip("with userns-remap the engine refuses host mode")
-
-
-@pytest.fixture
 def run(engine_host: PrivateEngine) -> Iterator[Run]:
     """``docker run -d ARGUMENTS`` → container id; removed at the end of the test."""
     made: list[str] = []

@@ -177,6 +177,7 @@ def test_unix_sockets_of_the_machines_namespace_are_listed_in_host_mode_only(
     assert engine_host.socket not in inside(engine_host, other, "cat", "/proc/net/unix")
 
 
+@pytest.mark.usefixtures("host_mode")
 def test_rm_removes_the_container_at_stop_and_its_port_is_free_at_once(engine_host: PrivateEngine, run: Run) -> None:
     gone = engine_host.docker("run", "--rm", "-d", "--network", "host", "nginx")
     until(lambda: page(engine_host, "127.0.0.1"))

@@ -96,6 +96,7 @@ def fields(facts: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 async def test_the_docker_command_makes_of_the_line_what_we_made_of_the_arm(
+    request: pytest.FixtureRequest,
     engine: DockerEngine,
     engine_host: PrivateEngine,
     surroundings: None,
@@ -103,6 +104,8 @@ async def test_the_docker_command_makes_of_the_line_what_we_made_of_the_arm(
     network: str | None,
     target: str | None,
 ) -> None:
+    if arm.mode is Mode.HOST:
+        request.getfixturevalue("host_mode")
     engine_host.docker("create", *run_arguments(arm, name="typed", network=network, target_name=target))
     body = container_config(arm, name="ours", labels={}, network=network, target_container=target)
     await engine.create_container("ours", body)

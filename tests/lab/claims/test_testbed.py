@@ -61,7 +61,7 @@ async def test_names_are_unique_to_the_claim_and_everything_is_removed(real: Cla
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("docker")
+@pytest.mark.usefixtures("docker", "host_mode")
 async def test_refusals_at_create_and_at_start_are_results(real: ClaimEngine) -> None:
     async with open_testbed(real, LABELS, "nm-testbed") as testbed:
         created = await testbed.try_run("docker run -d --uts host --hostname mine IMAGE")

@@ -48,7 +48,7 @@ async def observe_until(host: WorkshopHost, *checks: Check, ports: tuple[int, ..
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("usual_paths")
+@pytest.mark.usefixtures("usual_paths", "host_mode")
 async def test_host_and_bridge_containers_are_observed_from_the_kernel(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
@@ -91,7 +91,7 @@ async def test_host_and_bridge_containers_are_observed_from_the_kernel(
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("usual_paths")
+@pytest.mark.usefixtures("usual_paths", "host_mode")
 async def test_a_finished_request_is_still_observed_on_either_path(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
@@ -114,6 +114,7 @@ async def test_a_finished_request_is_still_observed_on_either_path(
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("host_mode")
 async def test_stopped_containers_are_observed_with_their_last_log_lines(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
