@@ -17,6 +17,7 @@ import pytest
 from dashboard.engine.hosts import disk, private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders, container_processes, engine_processes
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, RUN, PrivateHost, PrivateHostError
+from dashboard.engine.hosts.programs import missing_requirement
 from tests.support.polling import eventually, until
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
@@ -184,11 +185,15 @@ def test_a_host_that_is_being_started_is_left_alone(data_dir: Path) -> None:
     assert asyncio.run(meanwhile()).is_running()
 
 
-def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
+@pytest.mark.parametrize("setup", ["", "firewalld"])
+def test_a_host_dies_with_the_process_that_started_it(data_dir: Path, setup: str) -> None:
+    if problem := missing_requirement(setup=setup):
+        pytest.skip(problem)
     program = f"""
         import asyncio, pathlib, signal
         from dashboard.engine.hosts import disk, private_host
-        host = asyncio.run(private_host.start(pathlib.Path({str(data_dir)!r}), "tied", die_with_parent=True))
+        folder = pathlib.Path({str(data_dir)!r})
+        host = asyncio.run(private_host.start(folder, "tied", die_with_parent=True, setup={setup!r}))
         print("ready", flush=True)
         signal.pause()
     """
@@ -196,11 +201,20 @@ def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
     (host,) = private_host.list_hosts(data_dir)
+    assert not setup or programs_of(host)
     child.kill()
     child.communicate()
     until(lambda: not host.is_running())
+    until(lambda: not programs_of(host))
     asyncio.run(private_host.adopt(data_dir))
     assert remains(host) == []
+
+
+def programs_of(host: PrivateHost) -> list[str]:
+    """The firewall of the host, and the bus on which it answers."""
+    pattern = f"^(dbus-daemon|[^ ]+ ?[^ ]*/firewalld) .*{host.folder}"
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, check=False)
+    return found.stdout.decode().split()
 
 
 def test_a_failed_start_gives_the_reason_and_leaves_nothing(data_dir: Path) -> None:

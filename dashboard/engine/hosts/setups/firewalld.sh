@@ -16,11 +16,13 @@ cat > "$folder/bus.conf" <<XML
   </policy>
 </busconfig>
 XML
-dbus-daemon --config-file="$folder/bus.conf" --fork --nopidfile
+# Both end with the engine, as it ends with its parent.
+# shellcheck disable=SC2086  # words of options
+${TIE:+setpriv $TIE --} dbus-daemon --config-file="$folder/bus.conf" --nofork --nopidfile &
 mkdir -p "$folder/firewalld"
 # It makes a folder in /run, which would stay on the machine.
-# shellcheck disable=SC2016  # the inner shell expands them
-unshare --mount sh -c '
+# shellcheck disable=SC2016,SC2086  # the inner shell expands them; words of options
+${TIE:+setpriv $TIE --} unshare --mount sh -c '
     mount --bind "$1" /mnt
     mount -t tmpfs netmodes-run /run
     mkdir -p "$1"
