@@ -24,6 +24,7 @@ from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.experiments import Record
+from dashboard.store.machines import here
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.telemetry import telemetry
 
@@ -101,7 +102,8 @@ class Lab:
         ]
         if self._only is None and not self.context.host:
             self._loops.append(loop.create_task(self._engine.ping(), name="lab-pings"))
-            self._loops.append(loop.create_task(keep_tidy(), name="lab-housekeeping"))
+            if here() is None:  # the lab of a machine that has joined has no access to what is deleted
+                self._loops.append(loop.create_task(keep_tidy(), name="lab-housekeeping"))
         self._version = loop.create_task(self._read_private_engine())
         if begin:
             self.begin_passes()
@@ -214,7 +216,7 @@ class Lab:
             await self._measurer.look()
         if self._claim_worker is not None:
             await self._claim_worker.start_next()
-        if self._only is None and not self.context.host:
+        if self._only is None and not self.context.host and here() is None:
             await self.context.database.run(saved_reports.purge_deleted, self.context.clock())
         if first and self._only is None:
             await remove_orphans(self.context, self._unsettled)

@@ -24,6 +24,7 @@ from dashboard.lab.terminal.terminals import Terminals
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.commands import clean_up, workshop_host
+from dashboard.store import machines
 from dashboard.store.operations import advisory_lock
 from dashboard.store.operations.advisory_lock import AdvisoryLock
 
@@ -136,12 +137,14 @@ class Supervisor:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)
 
     async def _lock_database(self, stack: AsyncExitStack) -> AdvisoryLock | None:
-        """A database that several machines share has one lab."""
+        """In a database that several machines share, each machine has one lab."""
         if not advisory_lock.is_shared():
             return None
-        shared, self._confirmed_at = AdvisoryLock(advisory_lock.LAB), time.monotonic()
+        machine = machines.here()
+        shared, self._confirmed_at = AdvisoryLock(advisory_lock.lab_of(machine)), time.monotonic()
         if not await asyncio.to_thread(shared.acquire):
-            raise LabBusyError("Another lab drives the experiments of this database: this one waits until it ends.")
+            of = f"machine {machine}" if machine else "database"
+            raise LabBusyError(f"Another lab drives the experiments of this {of}: this one waits until it ends.")
         stack.push_async_callback(asyncio.to_thread, shared.release)
         return shared
 

@@ -13,6 +13,7 @@ from dashboard.core.claims.run import ClaimState, ExecutedClaim, VerdictCount
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.models import ClaimOutcome, ClaimRun
 from dashboard.store.experiments import is_alive, this_process
+from dashboard.store.machines import here
 from dashboard.store.operations.audit import audited, creates
 
 WAITING, RUNNING = "waiting", "running"
@@ -78,9 +79,10 @@ def create_run(
     driven: bool = False,
     host: str = "",
     group: str = "",
+    machine: str | None = None,
 ) -> str:
     """Queues a run of these claims and returns its id. ``driven``: this process executes it; ``host``, ``group``: those
-    of a training session."""
+    of a training session; ``machine``: None is that of this process."""
     with transaction.atomic():
         # Runs of a training session live as long as the session.
         over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)
@@ -91,6 +93,7 @@ def create_run(
             misconception=misconception,
             prediction=prediction,
             driver=this_process() if driven else "",
+            machine_id=machine or here(),
             host=host,
             group=group,
         )
@@ -101,14 +104,14 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The hosts of training sessions on which a run waits."""
-    rows = ClaimRun.objects.filter(state=WAITING, driver="").exclude(host="")
+    """The hosts of training sessions on this machine on which a run waits."""
+    rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))
 
 
 def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
     """The runs of one host that no process drives yet, oldest first."""
-    rows = ClaimRun.objects.filter(state=WAITING, driver="", host=host).order_by("created_at")
+    rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
     return tuple(
         QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()), row.misconception)
         for row in rows.prefetch_related("outcomes")
@@ -157,8 +160,8 @@ def exists(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Marks runs whose process has died; returns how many there were."""
-    driven = ClaimRun.objects.filter(state__in=LIVE).exclude(driver="")
+    """Marks runs of this machine whose process has died; returns how many there were."""
+    driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     dead = [row.pk for row in driven if not is_alive(row.driver)]
     problem = "The process that executed it ended too early."
     return ClaimRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", problem=problem)
@@ -166,7 +169,7 @@ def mark_incomplete() -> int:
 
 def driven_runs() -> set[str]:
     """Runs that a living process drives: their containers must not be removed."""
-    driven = ClaimRun.objects.filter(state__in=LIVE).exclude(driver="")
+    driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     return {str(row.pk) for row in driven if is_alive(row.driver)}
 
 

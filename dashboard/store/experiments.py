@@ -27,6 +27,7 @@ from dashboard.core.experiments.messages import ExperimentHead, ExperimentRef, P
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
 from dashboard.store import recent_entries
+from dashboard.store.machines import here
 from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
 
@@ -49,6 +50,7 @@ class Record:
     created_at: float
     launched: dict[str, str]
     host: str = ""
+    machine: str | None = None
     journal_entries: int = 0
     journal_bytes: int = 0
 
@@ -85,6 +87,7 @@ def _record(row: Experiment) -> Record:
         created_at=row.created_at.timestamp(),
         launched={arm.key: arm.container_id for arm in row.arms.all() if arm.container_id},
         host=row.host,
+        machine=row.machine_id,
         journal_entries=row.journal_entries,
         journal_bytes=row.journal_bytes,
     )
@@ -92,9 +95,15 @@ def _record(row: Experiment) -> Record:
 
 @creates
 def create_experiment(
-    spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "", group: str = ""
+    spec: ExperimentSpec,
+    owner_id: int | None = None,
+    driver: str = "",
+    host: str = "",
+    group: str = "",
+    machine: str | None = None,
 ) -> str:
-    """Writes the wanted experiment with its arms, and returns its id. NoSpaceError if the disk is too full."""
+    """Writes the wanted experiment with its arms, and returns its id. It runs on ``machine``; None: on that of this
+    process. NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -102,6 +111,7 @@ def create_experiment(
             spec=msgspec.json.encode(spec).decode(),
             owner_id=owner_id,
             driver=driver,
+            machine_id=machine or here(),
             host=host,
             group=group,
         )
@@ -168,20 +178,24 @@ def waiting_view(record: Record) -> View:
     return View(0, head, initial_columns(record.id, spec.arms))
 
 
-def unsettled() -> QuerySet[Experiment]:
-    """Experiments that run, should run, or are not cleaned up yet."""
-    return Experiment.objects.exclude(wanted=Wanted.STOPPED, phase__in=[Phase.STOPPED, Phase.FAILED])
+def unsettled(machine: str | None) -> QuerySet[Experiment]:
+    """Experiments of a machine that run, should run, or are not cleaned up yet."""
+    return Experiment.objects.filter(machine=machine).exclude(wanted=Wanted.STOPPED, phase__in=_ENDED)
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
-    """The unsettled experiments of one host."""
-    return tuple(_record(row) for row in unsettled().filter(host=host).prefetch_related("arms"))
+    """The unsettled experiments of one host of this machine."""
+    return _load_unsettled(here(), host)
+
+
+def _load_unsettled(machine: str | None, host: str) -> tuple[Record, ...]:
+    return tuple(_record(row) for row in unsettled(machine).filter(host=host).prefetch_related("arms"))
 
 
 def other_port_users(experiment: str) -> tuple[PortUser, ...]:
     """The containers of all other experiments on the host of this one, with the ports that they publish."""
-    host = Experiment.objects.filter(pk=experiment).values_list("host", flat=True).first()
-    records = load_unsettled(host) if host is not None else ()
+    place = Experiment.objects.filter(pk=experiment).values_list("machine_id", "host").first()
+    records = _load_unsettled(*place) if place is not None else ()
     return tuple(
         PortUser(
             record.launched[arm.key],

@@ -20,6 +20,7 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.paths.model import Path
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.store.experiments import is_alive, this_process
+from dashboard.store.machines import here
 from dashboard.store.operations.audit import audited, creates
 
 WAITING, RUNNING = "waiting", "running"
@@ -57,7 +58,7 @@ def create_run(
 ) -> str:
     """Request a run on the host of the experiment; it waits until the experiment runs. ``source``: the experiment that
     a ``twin`` replaces. Returns its id."""
-    of = Experiment.objects.filter(pk=experiment).only("host", "group").first()
+    of = Experiment.objects.filter(pk=experiment).only("host", "group", "machine_id").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
         owner_id=owner_id,
@@ -68,6 +69,7 @@ def create_run(
         twin=twin,
         source_id=source,
         state=WAITING,
+        machine_id=of.machine_id if of is not None else here(),
         host=of.host if of is not None else "",
         group=of.group if of is not None else "",
     )
@@ -115,13 +117,14 @@ class RequestedRun:
 
 
 def hosts_waiting() -> frozenset[str]:
-    """The private hosts of groups on which a run waits."""
-    return frozenset(MeasurementRun.objects.filter(state=WAITING).exclude(host="").values_list("host", flat=True))
+    """The private hosts of this machine on which a run waits."""
+    rows = MeasurementRun.objects.filter(machine=here(), state=WAITING).exclude(host="")
+    return frozenset(rows.values_list("host", flat=True))
 
 
 def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
     """The runs of one host that have not started, oldest first; ``experiment`` is empty if it was removed."""
-    rows = MeasurementRun.objects.filter(host=host, state=WAITING).order_by("created_at")
+    rows = MeasurementRun.objects.filter(machine=here(), host=host, state=WAITING).order_by("created_at")
     return tuple(
         RequestedRun(
             str(row.pk),
@@ -221,8 +224,9 @@ def is_cancelled(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Mark runs whose process has died; returns their number."""
-    dead = [run.pk for run in MeasurementRun.objects.filter(state=RUNNING) if not is_alive(run.driver)]
+    """Mark runs of this machine whose process has died; returns their number."""
+    running = MeasurementRun.objects.filter(machine=here(), state=RUNNING)
+    dead = [run.pk for run in running if not is_alive(run.driver)]
     reason = "The measuring process ended unexpectedly."
     return MeasurementRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", stop_reason=reason)
 

@@ -14,10 +14,17 @@ from dashboard.store.write_lock import writing
 
 
 def request_run(
-    spec: ExperimentSpec, options: Options, owner_id: int | None, *, host: str = "", group: str = ""
+    spec: ExperimentSpec,
+    options: Options,
+    owner_id: int | None,
+    *,
+    host: str = "",
+    group: str = "",
+    machine: str | None = None,
 ) -> str:
     """Requests a run and returns its id; it starts once its experiment runs."""
-    twin = experiment_store.create_experiment(responder_experiment(spec), owner_id, host=host, group=group)
+    responder = responder_experiment(spec)
+    twin = experiment_store.create_experiment(responder, owner_id, host=host, group=group, machine=machine)
     seed = secrets.randbits(32)
     return measurement_store.create_run(twin, spec.title, [Probe.TCP_RR], options, seed, twin=True, owner_id=owner_id)
 

@@ -1,20 +1,21 @@
-"""Queries over the unsettled experiments of all hosts: those that run, should run, or are not cleaned up yet."""
+"""The unsettled experiments of all hosts of this machine: those that run, should run, or are not cleaned up yet."""
 
 from collections.abc import Collection
 
 from dashboard.store.experiments import unsettled
+from dashboard.store.machines import here
 
 
 def load_ids() -> frozenset[str]:
     """The ids of all."""
-    return frozenset(unsettled().values_list("pk", flat=True))
+    return frozenset(unsettled(here()).values_list("pk", flat=True))
 
 
 def load_hosts() -> frozenset[str]:
     """The private hosts with some: those of training sessions and of LANs."""
-    return frozenset(unsettled().exclude(host="").values_list("host", flat=True))
+    return frozenset(unsettled(here()).exclude(host="").values_list("host", flat=True))
 
 
 def load_owners(hosts: Collection[str]) -> frozenset[int | None]:
     """The accounts with some on these hosts; None for experiments without an account."""
-    return frozenset(unsettled().filter(host__in=hosts).values_list("owner_id", flat=True))
+    return frozenset(unsettled(here()).filter(host__in=hosts).values_list("owner_id", flat=True))

@@ -11,6 +11,7 @@ from dashboard import configuration
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE, LabFacts, Role, parse_role
 from dashboard.core.operations.heartbeat import Heartbeat
+from dashboard.core.operations.machines import split_place
 from dashboard.lab.remote.nats_connection import LAB_WAKEUPS, WEB_JOURNALS, WEB_PEERS, NatsConnection
 from dashboard.lab.remote.rpc import call_target, find_call
 from dashboard.lab.remote.terminal_calls import TerminalCalls
@@ -18,11 +19,12 @@ from dashboard.lab.remote.wakeups import ALL, Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
+from dashboard.store.training.hosts import machine_of_group, machine_of_host
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
-from dashboard.web.operations.remote_lab import RemoteLab, RemoteTerminals
+from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs, RemoteTerminals
 
 __all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
 
@@ -46,14 +48,16 @@ class HubPublisher:
 
 
 class Service(Supervisor):
-    """The lab of this server from start to end; in a process without a lab, access to the remote one."""
+    """The lab of this server from start to end; in a process without a lab, access to the remote ones."""
 
     def __init__(self) -> None:
         self.nats = NatsConnection()
         self.wakeups = WakeupChannel(self.nats)
         super().__init__(HubPublisher())
         self.role = Role.ALL
+        #: The lab of the installation, if it runs in another process, and those of all machines.
         self._remote: RemoteLab | LinkedLab | None = None
+        self.labs: RemoteLabs | None = None
         self._terminals_elsewhere: TerminalCalls | None = None
         self._starting: asyncio.Task[None] | None = None
         self._is_aborted = False
@@ -69,7 +73,7 @@ class Service(Supervisor):
 
     @property
     def facts(self) -> LabFacts:
-        """The facts about the lab that pages show. From any thread."""
+        """The facts about the installation's lab that pages show. From any thread."""
         if self._remote is not None:
             return self._remote.facts
         context = self.context
@@ -91,8 +95,16 @@ class Service(Supervisor):
         elsewhere = self._terminals_elsewhere
         return cast("Terminals", elsewhere) if elsewhere is not None else super().terminals
 
+    def _remote_of(self, machine: str | None) -> RemoteLab | LinkedLab | None:
+        """The lab of a machine, None if it runs in this process. Raises LabUnavailableError."""
+        if machine is None:
+            return self._remote
+        if self.labs is None:
+            raise LabUnavailableError("This process reaches no other machine: it does not use NATS.")
+        return self.labs.of(machine)
+
     def missing(self) -> str:
-        """Why nothing can be launched now; empty if it can."""
+        """Why nothing can be launched now on the installation's machine; empty if it can."""
         if self._remote is None:
             return "" if self._lab is not None else self.problem or ENGINE_UNAVAILABLE
         facts = self._remote.facts
@@ -129,15 +141,15 @@ class Service(Supervisor):
         if self.role.drives:
             await self.open_lab(data_dir, say)
             return
-        remote = self._remote = RemoteLab(self.nats)
-        self._terminals_elsewhere = RemoteTerminals(remote)
-        await remote.start()
-        await self.wakeups.listen(WEB_JOURNALS, self._on_journal)
+        labs = self.labs = RemoteLabs(self.nats)
+        self._remote, self._terminals_elsewhere = labs.server, RemoteTerminals(labs)
+        await labs.start()
+        await self.wakeups.listen(f"{WEB_JOURNALS}.*", self._on_journal)
         await self.wakeups.listen(WEB_PEERS, self._receive)
         await self.wakeups.open()
         self.nats.on_connect.append(self._on_connect)
         await self.nats.open()
-        await remote.wait_for_heartbeat()
+        await labs.server.wait_for_heartbeat()
 
     def _on_connect(self) -> None:
         """Asks the other processes for their current reports, since messages may have been lost."""
@@ -148,9 +160,11 @@ class Service(Supervisor):
     async def stop(self, say: Callable[[str], None]) -> None:
         """Stops what was started, within a time limit."""
         self._terminals_elsewhere = None
-        if self._remote is not None:
+        if isinstance(self._remote, LinkedLab):
             await self._remote.close()
-            self._remote = None
+        if self.labs is not None:
+            await self.labs.close()
+        self._remote = self.labs = None
         await self.close_lab(say)
         await self.wakeups.close()
         await self.nats.close()
@@ -208,7 +222,7 @@ class Service(Supervisor):
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The result of a function of ``lab.remote``. LabUnavailableError, EngineError, or what the function raises."""
-        return await self.ask_of("", function, *args, **kwargs)
+        return await self.ask_on(None, "", function, *args, **kwargs)
 
     async def ask_about[**P, T](
         self, experiment: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -217,17 +231,40 @@ class Service(Supervisor):
         if self._remote is None:
             _ = self.lab
         record = await in_database(experiment_store.load, experiment)
-        return await self.ask_of(record.host if record is not None else "", function, *args, **kwargs)
+        machine, host = (record.machine, record.host) if record is not None else (None, "")
+        return await self.ask_on(machine, host, function, *args, **kwargs)
+
+    async def ask_group[**P, T](
+        self, group: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result from the lab of the machine on which the host of a group is placed."""
+        machine = await in_database(machine_of_group, group) if group and self.labs is not None else None
+        return await self.ask_on(machine, "", function, *args, **kwargs)
 
     async def ask_of[**P, T](
-        self, host: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, place: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result from the lab of a session's ``host``; from the server's own if that is empty."""
-        remote_call = find_call(function)
-        if self._remote is not None:
+        """The result from the lab of a ``place``: a private host, a machine, or the server's own engine if it is empty
+        (``core.operations.machines.split_place``)."""
+        machine, host = split_place(place)
+        if host and self.labs is not None:
+            machine = await in_database(machine_of_host, host)
+        return await self.ask_on(machine, host, function, *args, **kwargs)
+
+    async def ask_on[**P, T](
+        self,
+        machine: str | None,
+        host: str,
+        function: Callable[Concatenate[Any, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The result from the lab of a machine, or of a private ``host`` on it; None: the installation's machine."""
+        remote_call, remote = find_call(function), self._remote_of(machine)
+        if remote is not None:
             if remote_call is None:
                 raise TypeError(f"{function} is not a remote call")
-            result: T = await self._remote.call(remote_call, host, *args, **kwargs)
+            result: T = await remote.call(remote_call, host, *args, **kwargs)
             return result
 
         async def call() -> T:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import override_settings
 
+from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.operations.machines import MachineFacts
-from dashboard.models import Machine
-from dashboard.store import machines
+from dashboard.core.training.session import HostsFor
+from dashboard.models import Experiment, GroupHost, Machine, TrainingSession
+from dashboard.store import claim_runs, machines, unsettled
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from dashboard.store.operations.wanted_state import wanted_state
+from dashboard.store.training import hosts as host_store
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 FACTS = MachineFacts(8, 16384, 40, "docker", "28.5.0", "6.12.1", "0.1.0")
@@ -54,3 +62,74 @@ def test_the_machine_of_this_process() -> None:
     assert machines.here() is None
     with override_settings(MACHINE="lab2"):
         assert machines.here() == "lab2"
+
+
+def test_a_lab_reads_and_recovers_only_the_rows_of_its_machine() -> None:
+    machines.register("lab2", {}, FACTS)
+    made = {
+        machine: experiment_store.create_experiment(make_spec("none"), machine=machine) for machine in (None, "lab2")
+    }
+    runs = {
+        machine: measurement_store.create_run(experiment, "", [Probe.TCP_RR], Options(), 1)
+        for machine, experiment in made.items()
+    }
+    claims = {machine: claim_runs.create_run(["a"], machine=machine) for machine in made}
+    wanted = {}
+    for machine in (None, "lab2"):
+        with override_settings(MACHINE=machine or ""):
+            assert [record.id for record in experiment_store.load_unsettled()] == [made[machine]]
+            assert [record.machine for record in experiment_store.load_unsettled()] == [machine]
+            assert unsettled.load_ids() == {made[machine]}
+            assert [run.id for run in measurement_store.load_waiting()] == [runs[machine]]
+            assert [run.id for run in claim_runs.load_queued()] == [claims[machine]]
+            wanted[machine] = wanted_state()
+    assert wanted[None] != wanted["lab2"]
+    with override_settings(MACHINE="lab2"):
+        here = experiment_store.create_experiment(make_spec("none"))
+        claim_runs.mark_running(claims["lab2"])
+        assert claim_runs.driven_runs() == {claims["lab2"]}
+    assert Experiment.objects.get(pk=here).machine_id == "lab2", "what a lab launches runs on its own machine"
+    assert claim_runs.driven_runs() == set()
+
+
+def test_the_process_ids_of_another_machine_mean_nothing_here() -> None:
+    machines.register("lab2", {}, FACTS)
+    run = claim_runs.create_run(["a"], machine="lab2", driven=True)
+    claim_runs.ClaimRun.objects.filter(pk=run).update(state=claim_runs.RUNNING, driver="1:0.00")
+    assert claim_runs.mark_incomplete() == 0
+    with override_settings(MACHINE="lab2"):
+        assert claim_runs.mark_incomplete() == 1
+
+
+def test_ports_are_held_by_the_experiments_of_the_same_machine() -> None:
+    machines.register("lab2", {}, FACTS)
+    one, two, other = (
+        experiment_store.create_experiment(make_spec("host"), machine=machine) for machine in ("lab2", "lab2", None)
+    )
+    for identity in (one, two, other):
+        experiment_store.remember_container(identity, "host", f"of {identity}")
+    assert [user.container for user in experiment_store.other_port_users(one)] == [f"of {two}"]
+    assert experiment_store.other_port_users(other) == ()
+
+
+def test_the_host_of_a_group_is_on_a_machine(django_user_model: type[User]) -> None:
+    machines.register("lab2", {}, FACTS)
+    owner = django_user_model.objects.create(username="ada")
+    session = TrainingSession.objects.create(
+        owner=owner, code_digest="d", created_at=1.0, expires_at=9e9, hosts=HostsFor.PERSON
+    )
+    for number, machine in ((1, None), (2, "lab2")):
+        GroupHost.objects.create(
+            group=f"{session.pk}-{number}", session=session, host=f"host{number}", machine_id=machine
+        )
+    assert [record.host for record in host_store.load_all(2.0)] == ["host1"]
+    assert host_store.has_open_sessions(2.0)
+    with override_settings(MACHINE="lab2"):
+        assert [record.host for record in host_store.load_all(2.0)] == ["host2"]
+        assert host_store.has_open_sessions(2.0)
+    with override_settings(MACHINE="lab3"):
+        assert not host_store.has_open_sessions(2.0)
+    assert (host_store.machine_of_host("host1"), host_store.machine_of_host("host2")) == (None, "lab2")
+    participant = session.participants.create(name="Bo", token_digest="t", group=2, joined_at=1.0)
+    assert host_store.machine_of_participant(participant.pk) == "lab2"
+    assert host_store.machine_of_participant("none") is None

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.heartbeat import SILENT_S, Heartbeat
+from dashboard.core.operations.machines import SERVER
 
 #: A lab without pages prints this, with the name of its engine, when it accepts calls.
 LAB_READY = "The lab of Netmodes is running"
@@ -20,6 +21,7 @@ HEALTHY_S = 15.0
 CALL_TIMEOUT_S = 60.0
 
 NO_LAB = "No lab has started yet. Run ./netmodes up --role lab on the Docker machine."
+NO_LAB_ON = "The lab of the machine {0} is not connected. Run ./netmodes lab on {0}."
 LAB_UNAVAILABLE = "The lab on the Docker machine does not respond. Containers keep running. Try again in a moment."
 CALL_TIMED_OUT = "The lab on the Docker machine did not respond in time. Try again in a moment."
 CALL_LOST = "The connection to the lab on the Docker machine was interrupted. Try again in a moment."
@@ -71,12 +73,14 @@ class LabFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent, new at each start and at
-    each lost connection of a lab; ``has_ended`` marks the last heartbeat."""
+    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: that of its machine and a
+    part that is new at each start and at each lost connection; ``has_ended`` marks the last heartbeat. ``version`` is
+    that of Netmodes."""
 
     lab: str
     facts: LabFacts
     has_ended: bool = False
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,16 @@ def may_serve(confirmed_at: float, now: float) -> bool:
     return now - confirmed_at <= UNAVAILABLE_S
 
 
-def current_facts(last: LastHeartbeat | None, now: float) -> LabFacts:
-    """The facts about the lab; without an engine if the lab is unavailable."""
+def about(sentence: str, machine: str) -> str:
+    """A sentence about the lab of a machine that has joined, or unchanged about the installation's lab (``SERVER``)."""
+    return sentence if machine == SERVER else sentence.replace("the Docker machine", f"the machine {machine}")
+
+
+def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER) -> LabFacts:
+    """The facts about the lab of a machine; without an engine if the lab is unavailable."""
     if last is None:
-        return LabFacts(None, NO_LAB)
-    return LabFacts(None, LAB_UNAVAILABLE) if is_unavailable(last, now) else last.facts
+        return LabFacts(None, NO_LAB if machine == SERVER else NO_LAB_ON.format(machine))
+    return LabFacts(None, about(LAB_UNAVAILABLE, machine)) if is_unavailable(last, now) else last.facts
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:

@@ -17,6 +17,17 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
 
 
+def split_place(place: str) -> tuple[str | None, str]:
+    """The machine and the private host in the name of a place where something can be launched: ``@NAME`` is the engine
+    of a machine, ``ID`` a private host of the installation's machine, and empty its own engine."""
+    return (place[1:], "") if place.startswith("@") else (None, place)
+
+
+def place_of(machine: str | None, host: str) -> str:
+    """The name of a place."""
+    return f"@{machine}" if machine and not host else host
+
+
 @dataclass(frozen=True, slots=True)
 class MachineFacts:
     """What the lab of a machine reports about it. ``capacity``: private hosts with the default limits."""

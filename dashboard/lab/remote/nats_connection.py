@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # installed with the extra ``team`` only
 
 log = logging.getLogger(__name__)
 
-#: The subjects that the lab subscribes to, and those of web processes. Each subject has one sender (``nats.conf``). The
-#: name of the lab is appended to those of calls and cancels.
+#: The subjects that labs subscribe to, and those of web processes. Each subject has one sender (``nats.conf``). The
+#: machine's name follows in all of them, except in wake-ups for labs and in messages between web processes.
 LAB_CALLS = "netmodes.lab.call"
 LAB_CANCELS = "netmodes.lab.cancel"
 LAB_WAKEUPS = "netmodes.lab.wakeup"
@@ -32,6 +32,14 @@ WEB_HEARTBEATS = "netmodes.web.heartbeat"
 WEB_JOURNALS = "netmodes.web.journal"
 WEB_PEERS = "netmodes.web.peers"
 WEB_REPLIES = "netmodes.web.reply"
+
+
+def subjects_of(machine: str) -> tuple[list[str], list[str]]:
+    """What the lab of a machine may publish, and what it may subscribe to. No other machine may use these, apart from
+    wake-ups, which contain only that something has changed."""
+    publish = [f"{WEB_HEARTBEATS}.{machine}", f"{WEB_JOURNALS}.{machine}", f"{WEB_REPLIES}.{machine}.>"]
+    return publish, [f"{LAB_CALLS}.{machine}.>", f"{LAB_CANCELS}.{machine}.>", LAB_WAKEUPS]
+
 
 CONNECT_S = 2.0
 RETRY_S = 0.5

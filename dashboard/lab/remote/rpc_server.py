@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from dashboard import configuration
+from dashboard import __version__, configuration
 from dashboard.core.operations.deployment import CALL_TIMEOUT_S, HEARTBEAT_S, HeartbeatMessage, LabFacts
+from dashboard.core.operations.machines import SERVER
 from dashboard.lab import liveness
+from dashboard.lab.machine_facts import read_facts
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.call_runner import run_call
 from dashboard.lab.remote.nats_connection import (
@@ -27,15 +29,17 @@ from dashboard.lab.remote.nats_connection import (
 from dashboard.lab.remote.replies import Kind, encode_reply
 from dashboard.lab.remote.wakeups import Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+from dashboard.store import machines
 from dashboard.store.database import DatabaseThread
 from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.wanted_state import wanted_state
 from dashboard.store.training import join_code_attempts
 
 log = logging.getLogger(__name__)
-#: Seconds between two reads of the wanted state, and between two deletions of old rate limits.
+#: Seconds between two reads of the wanted state, two deletions of old rate limits, and two reports about the machine.
 WANTED_S = 1.0
 DELETE_S = 60.0
+NOTE_S = 10.0
 #: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
 MAX_CALLS = 4096
 #: The longest call sends input to a program that does not read it.
@@ -61,7 +65,8 @@ class RpcServer:
         self._wakeups = wakeups
         self._on_lost = on_lost
         self._database = DatabaseThread()
-        self._start = secrets.token_hex(8)
+        self._machine = machines.here() or SERVER
+        self._start = f"{self._machine}.{secrets.token_hex(8)}"
         self._losses = 0
         self._beat_now = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
@@ -98,7 +103,7 @@ class RpcServer:
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
             (self._send_heartbeat, HEARTBEAT_S),
             (self._check_wanted, WANTED_S),
-            (self._delete_old, DELETE_S),
+            (self._note_machine, NOTE_S) if machines.here() else (self._delete_old, DELETE_S),
         ]
         self._loops = [loop.create_task(self._every(job, pause), name=f"rpc-{job.__name__}") for job, pause in jobs]
 
@@ -142,7 +147,14 @@ class RpcServer:
         await self._publish_heartbeat(self.facts())
 
     async def _publish_heartbeat(self, facts: LabFacts, *, has_ended: bool = False) -> None:
-        await self._nats.publish(WEB_HEARTBEATS, msgspec.json.encode(HeartbeatMessage(self._lab, facts, has_ended)))
+        message = HeartbeatMessage(self._lab, facts, has_ended, __version__)
+        await self._nats.publish(f"{WEB_HEARTBEATS}.{self._machine}", msgspec.json.encode(message))
+
+    async def _note_machine(self) -> None:
+        """Records the facts about this machine, which has joined the installation."""
+        if not self._supervisor.waits:
+            facts = await read_facts(self._supervisor)
+            await self._database.run(machines.note_facts, self._machine, facts, time.time())
 
     async def _delete_old(self) -> None:
         if not self._supervisor.waits:

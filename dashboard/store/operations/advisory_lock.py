@@ -1,6 +1,7 @@
-"""AdvisoryLock locks of PostgreSQL, held while a connection lives: one lab per database, one migration at a time."""
+"""Advisory locks of PostgreSQL, held while a connection lives: one lab per machine, one migration at a time."""
 
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -10,6 +11,11 @@ from django.db import DatabaseError, OperationalError, connection
 #: Two arbitrary numbers that nothing else in this database uses.
 LAB, MIGRATION = 0x6E6D_0001, 0x6E6D_0002
 RETRY_S = 0.5
+
+
+def lab_of(machine: str | None) -> int:
+    """The number of the lock of a machine's lab."""
+    return LAB if machine is None else LAB << 32 | zlib.crc32(machine.encode())
 
 
 def is_shared() -> bool:

@@ -1,14 +1,15 @@
 """The wanted state of everything that runs, so that a lab can detect changes."""
 
-from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import Phase
-from dashboard.models import ClaimRun, Experiment, MeasurementRun
+from dashboard.models import ClaimRun, MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store.machines import here
 
 
 def wanted_state() -> object:
-    """A value that changes whenever the wanted state changes, so that the lab knows when to start a pass."""
-    unsettled = Experiment.objects.exclude(wanted=Wanted.STOPPED, phase__in=[Phase.STOPPED, Phase.FAILED])
-    runs = (model.objects.filter(state__in=["waiting", "running"]) for model in (MeasurementRun, ClaimRun))
+    """A value that changes whenever the wanted state of this machine does: the lab then starts a pass."""
+    unsettled = experiment_store.unsettled(here())
+    live = {"machine": here(), "state__in": ["waiting", "running"]}
+    runs = (model.objects.filter(**live) for model in (MeasurementRun, ClaimRun))
     return (
         sorted(unsettled.values_list("pk", "wanted", "round")),
         *(sorted(rows.values_list("pk", "wanted")) for rows in runs),

@@ -31,7 +31,7 @@ from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
 from dashboard.store import claim_runs, step_measurements
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
-from dashboard.store.training.hosts import NoHostError, QuotaError, touch
+from dashboard.store.training.hosts import NoHostError, QuotaError, machine_of_group, touch
 from dashboard.store.write_lock import writing
 
 _MODELS: dict[RunKind, type[Model]] = {
@@ -108,7 +108,8 @@ def launch(spec: ExperimentSpec, owner_id: int | None, group: str) -> str:
     """Launches an experiment on the group's host and returns its id. Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
         _check(refuse_launch(_with_kept(_load(host), RunKind.EXPERIMENT, group), len(spec.arms)))
-        return experiment_store.create_experiment(spec, owner_id, host=host, group=group)
+        machine = machine_of_group(group)
+        return experiment_store.create_experiment(spec, owner_id, host=host, group=group, machine=machine)
 
 
 def launch_again(experiment: str, group: str) -> bool:
@@ -122,7 +123,8 @@ def launch_again(experiment: str, group: str) -> bool:
         _check(refuse_launch(_load(host, without=experiment), len(arms), new=False))
         if row.phase in _ENDED:
             # It counts from now on, not only when the lab starts it.
-            Experiment.objects.filter(pk=experiment).update(host=host, phase=Phase.WAITING)
+            machine = machine_of_group(group)
+            Experiment.objects.filter(pk=experiment).update(host=host, machine=machine, phase=Phase.WAITING)
         return experiment_store.set_wanted(experiment, Wanted.RUNNING, again=True)
 
 
@@ -137,7 +139,9 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
         _check(refuse_measurement(load, len(spec.arms) if twin else 0, options.seconds))
         target, source = experiment, None
         if twin:
-            target = experiment_store.create_experiment(responder_experiment(spec), owner_id, host=host, group=group)
+            target = experiment_store.create_experiment(
+                responder_experiment(spec), owner_id, host=host, group=group, machine=row.machine_id
+            )
             source = experiment
         seed = secrets.randbits(32)
         return measurement_store.create_run(
@@ -153,7 +157,8 @@ def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: i
             return live
         load = _with_kept(_load(host), RunKind.MEASUREMENT, group)
         _check(refuse_measurement(load, len(spec.arms), options.seconds))
-        return step_measurements.request_run(spec, options, owner_id, host=host, group=group)
+        machine = machine_of_group(group)
+        return step_measurements.request_run(spec, options, owner_id, host=host, group=group, machine=machine)
 
 
 def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
@@ -162,7 +167,8 @@ def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
     chosen = choose_claims(all_claims(), claims)
     with _locked_host(group) as host:
         _check(refuse_claims(_with_kept(_load(host), RunKind.CLAIMS, group)))
-        return claim_runs.create_run([claim.id for claim in chosen], owner_id, host=host, group=group)
+        ids, machine = [claim.id for claim in chosen], machine_of_group(group)
+        return claim_runs.create_run(ids, owner_id, host=host, group=group, machine=machine)
 
 
 def end_host(host: str, reason: str) -> tuple[str, ...]:

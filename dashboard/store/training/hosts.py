@@ -7,8 +7,9 @@ from django.db import transaction
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.host_plan import DesiredState, HostRecord, HostStage
-from dashboard.core.training.session import HostsFor, number_of_group, session_of_group
+from dashboard.core.training.session import HostsFor, group_key, number_of_group, session_of_group
 from dashboard.models import GroupHost, Participant, TrainingSession
+from dashboard.store.machines import here
 
 
 class NoHostError(Exception):
@@ -41,8 +42,10 @@ def _record(row: GroupHost, now: float) -> HostRecord:
 
 
 def load_all(now: float) -> tuple[HostRecord, ...]:
-    """All hosts but those that are stopped and were meant to be."""
-    rows = GroupHost.objects.exclude(wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host="")
+    """All hosts of this machine but those that are stopped and were meant to be."""
+    rows = GroupHost.objects.filter(machine=here()).exclude(
+        wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
+    )
     return tuple(_record(row, now) for row in rows.select_related("session"))
 
 
@@ -55,7 +58,25 @@ def find(group: str, now: float) -> tuple[HostRecord, str] | None:
 def has_open_sessions(now: float) -> bool:
     """Whether an open session has hosts: then the host template should exist before the first is requested."""
     sessions = TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now)
+    if here() is not None:  # hosts are placed on a machine when they are requested
+        sessions = sessions.filter(group_hosts__machine=here())
     return sessions.exclude(hosts=HostsFor.NONE).exists()
+
+
+def machine_of_host(host: str) -> str | None:
+    """The machine on which a private host of a group runs; None for that of the installation's lab."""
+    return GroupHost.objects.filter(host=host).values_list("machine_id", flat=True).first()
+
+
+def machine_of_participant(participant: str) -> str | None:
+    """The machine of the host of a participant's group."""
+    row = Participant.objects.filter(pk=participant).only("session_id", "group").first()
+    return machine_of_group(group_key(row.session_id, row.group)) if row is not None else None
+
+
+def machine_of_group(group: str) -> str | None:
+    """The machine of a group's host; None for that of the installation's lab."""
+    return GroupHost.objects.filter(pk=group).values_list("machine_id", flat=True).first()
 
 
 def request(group: str, now: float) -> None:

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.modes import ArmSpec
+from dashboard.core.operations.machines import place_of
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
@@ -71,7 +72,7 @@ async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, 
     record = await in_database(experiment_store.load, identity)
     if record is None:
         return None
-    holders = await find_holders(request, record.spec.arms, identity, host or record.host)
+    holders = await find_holders(request, record.spec.arms, identity, host or place_of(record.machine, record.host))
     if not holders:
         return None
     context = {

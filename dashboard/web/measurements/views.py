@@ -118,10 +118,8 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
     experiment, source = identity, None
     if twin:
         spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
-        experiment, source = (
-            experiment_store.create_experiment(responder_experiment(spec), owner_id, host=row.host),
-            identity,
-        )
+        responder, source = responder_experiment(spec), identity
+        experiment = experiment_store.create_experiment(responder, owner_id, host=row.host, machine=row.machine_id)
     run = measurement_store.create_run(
         experiment, row.title, probes, options, seed, twin=twin, source=source, owner_id=owner_id
     )

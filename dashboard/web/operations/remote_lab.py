@@ -1,4 +1,4 @@
-"""Access to a lab in another process, possibly on another machine: its heartbeats, and calls over NATS."""
+"""Access to labs in other processes, also on other machines: their heartbeats, and calls over NATS."""
 
 import asyncio
 import itertools
@@ -10,9 +10,12 @@ from typing import Any
 
 import msgspec
 
+from dashboard import __version__
 from dashboard.core.operations import deployment
 from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts, LastHeartbeat
 from dashboard.core.operations.heartbeat import Heartbeat
+from dashboard.core.operations.machines import SERVER, version_problem
+from dashboard.core.terminal.limits import TerminalOwner
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.nats_connection import (
     LAB_CALLS,
@@ -27,6 +30,9 @@ from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import CallMessage
 from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
 from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.lab.terminal.terminals import Terminals
+from dashboard.store.training.hosts import machine_of_participant
+from dashboard.web.http.database import in_database
 
 #: Seconds between checks for a silent lab, and how long a start waits for the first heartbeat.
 CHECK_S = 0.5
@@ -36,15 +42,15 @@ TERMINAL_TIMEOUT_S = 6.0
 
 
 class RemoteLab:
-    """This web process's view of the lab. Everything runs in the server's loop, unless the method says otherwise."""
+    """This web process's view of the lab of one machine."""
 
-    def __init__(self, nats: NatsConnection) -> None:
+    def __init__(self, nats: NatsConnection, machine: str, inbox: str) -> None:
         self._nats = nats
+        self._machine = machine
         self._last: LastHeartbeat | None = None
         self._first_heartbeat = asyncio.Event()
-        self._watching: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._inbox = f"{WEB_REPLIES}.{secrets.token_hex(8)}"
+        self._inbox = f"{WEB_REPLIES}.{machine}.{inbox}"
         self._numbers = itertools.count(1)
         #: The calls in progress, by the subject of their replies. A ``LabUnavailableError`` ends the call.
         self._replies: dict[str, asyncio.Queue[tuple[Kind, str] | LabUnavailableError]] = {}
@@ -52,21 +58,33 @@ class RemoteLab:
     @property
     def facts(self) -> LabFacts:
         """The facts for pages. From any thread."""
-        facts = deployment.current_facts(self._last, time.monotonic())
+        facts = deployment.current_facts(self._last, time.monotonic(), self._machine)
         return LabFacts(None, self._nats.problem) if facts.engine is None and self._nats.problem else facts
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the lab sends heartbeats. From any thread."""
+        return not deployment.is_unavailable(self._last, time.monotonic())
+
+    @property
+    def silent_s(self) -> float | None:
+        """Seconds since the last heartbeat, None without one. From any thread."""
+        return None if self._last is None else time.monotonic() - self._last.at
+
+    @property
+    def version(self) -> str:
+        """The version of Netmodes in the last heartbeat."""
+        return self._last.message.version if self._last is not None else ""
 
     def heartbeat(self) -> Heartbeat | None:
         """The last heartbeat. From any thread."""
         return deployment.local_heartbeat(self._last, time.monotonic(), time.time())
 
-    async def start(self) -> None:
-        """Starts to receive heartbeats and replies."""
-        self._loop = asyncio.get_running_loop()
-        self._first_heartbeat = asyncio.Event()
-        await self._nats.listen(WEB_HEARTBEATS, self._on_heartbeat)
-        await self._nats.listen(f"{self._inbox}.*", self._on_reply)
-        self._nats.on_loss.append(lambda: self._end_calls(deployment.CALL_LOST))
-        self._watching = self._loop.create_task(self._watch(), name="remote-lab")
+    def start(self) -> None:
+        """Starts to serve calls of the running loop."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._first_heartbeat = asyncio.Event()
 
     async def wait_for_heartbeat(self) -> None:
         """Waits a short time for the first heartbeat, so that the first page shows the engine."""
@@ -74,38 +92,38 @@ class RemoteLab:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._first_heartbeat.wait(), FIRST_HEARTBEAT_S)
 
-    async def close(self) -> None:
-        """Stops."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-            self._watching = None
-
-    def _on_heartbeat(self, message: Message) -> None:
+    def on_heartbeat(self, message: Message) -> None:
+        """Handles a heartbeat of this machine. Calls are never sent to another one."""
         received = msgspec.json.decode(message.data, type=HeartbeatMessage)
+        if not received.lab.startswith(f"{self._machine}."):
+            raise ValueError(f"a heartbeat of {self._machine} names the lab {received.lab[:80]}")
         if deployment.is_late(self._last, received):
             return
         if deployment.ends_calls(self._last, received):
-            self._end_calls(deployment.LAB_UNAVAILABLE if received.has_ended else deployment.CALL_LOST)
+            self.end_calls(deployment.LAB_UNAVAILABLE if received.has_ended else deployment.CALL_LOST)
         self._last = LastHeartbeat(received, time.monotonic())
         self._first_heartbeat.set()
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_S)
-            if deployment.is_unavailable(self._last, time.monotonic()):
-                self._end_calls(self.facts.problem)
+    def check(self) -> None:
+        """Ends the calls of a lab that has become silent."""
+        if not self.is_connected:
+            self.end_calls(self.facts.problem)
 
     # Calls.
 
-    def _end_calls(self, problem: str) -> None:
-        for replies in self._replies.values():
-            replies.put_nowait(LabUnavailableError(problem))
+    def _unavailable(self, problem: str) -> LabUnavailableError:
+        return LabUnavailableError(deployment.about(problem, self._machine))
 
-    def _on_reply(self, message: Message) -> None:
+    def end_calls(self, problem: str) -> None:
+        """Ends all calls in progress with an error."""
+        for replies in self._replies.values():
+            replies.put_nowait(self._unavailable(problem))
+
+    def on_reply(self, message: Message) -> None:
+        """Handles a reply, or the report that no process is subscribed to the call."""
         replies = self._replies.get(message.subject)
         if replies is not None:
-            unheard = LabUnavailableError(deployment.LAB_UNAVAILABLE)
+            unheard = self._unavailable(deployment.LAB_UNAVAILABLE)
             replies.put_nowait(unheard if message.is_unheard else decode_reply(message.data))
 
     async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
@@ -124,6 +142,8 @@ class RemoteLab:
     async def _request(self, function: RemoteCall, host: str, arguments: str, wait_s: float) -> Any:
         if self._last is None or deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
+        if problem := version_problem(__version__, self._last.message.version):
+            raise LabUnavailableError(problem)
         replies = self._read(self._last.message.lab, CallMessage(function.name, host, arguments), wait_s)
         try:
             kind, text = await anext(replies)
@@ -145,7 +165,7 @@ class RemoteLab:
         is_done, parts, end = False, "", asyncio.get_running_loop().time() + wait_s
         try:
             if not await self._nats.publish(f"{LAB_CALLS}.{lab}", msgspec.json.encode(call), subject):
-                raise LabUnavailableError(deployment.CALL_LOST)
+                raise self._unavailable(deployment.CALL_LOST)
             while not is_done:
                 async with asyncio.timeout_at(end):
                     reply = await queue.get()
@@ -158,7 +178,7 @@ class RemoteLab:
                     yield kind, parts
                     parts = ""
         except TimeoutError:
-            raise LabUnavailableError(deployment.CALL_TIMED_OUT) from None
+            raise self._unavailable(deployment.CALL_TIMED_OUT) from None
         finally:
             del self._replies[subject]
             if not is_done:
@@ -174,12 +194,76 @@ class RemoteLab:
             await replies.aclose()
 
 
-class RemoteTerminals(TerminalCalls):
-    """The terminals of the lab."""
+class RemoteLabs:
+    """This web process's view of all labs. Everything runs in the server's loop, unless the method says otherwise."""
 
-    def __init__(self, lab: RemoteLab) -> None:
-        self._lab = lab
+    def __init__(self, nats: NatsConnection) -> None:
+        self._nats = nats
+        self._inbox = secrets.token_hex(8)
+        self._labs: dict[str, RemoteLab] = {}
+        self._watching: asyncio.Task[None] | None = None
+        #: The lab of the installation.
+        self.server = self.of(None)
+
+    def of(self, machine: str | None) -> RemoteLab:
+        """The lab of a machine, also if it is not connected; None: of the installation. From any thread."""
+        name = machine or SERVER
+        lab = self._labs.get(name)
+        return lab if lab is not None else self._labs.setdefault(name, RemoteLab(self._nats, name, self._inbox))
+
+    async def start(self) -> None:
+        """Starts to receive heartbeats and replies."""
+        await self._nats.listen(f"{WEB_HEARTBEATS}.*", self._on_heartbeat)
+        await self._nats.listen(f"{WEB_REPLIES}.*.{self._inbox}.*", self._on_reply)
+        self._nats.on_loss.append(self._on_loss)
+        for lab in self._labs.values():
+            lab.start()
+        self._watching = asyncio.get_running_loop().create_task(self._watch(), name="remote-labs")
+
+    async def close(self) -> None:
+        """Stops."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._watching = None
+
+    def _of_subject(self, subject: str, kind: str) -> RemoteLab:
+        lab = self.of(subject.removeprefix(f"{kind}.").partition(".")[0])
+        lab.start()
+        return lab
+
+    def _on_heartbeat(self, message: Message) -> None:
+        self._of_subject(message.subject, WEB_HEARTBEATS).on_heartbeat(message)
+
+    def _on_reply(self, message: Message) -> None:
+        self._of_subject(message.subject, WEB_REPLIES).on_reply(message)
+
+    def _on_loss(self) -> None:
+        for lab in self._labs.values():
+            lab.end_calls(deployment.CALL_LOST)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            for lab in list(self._labs.values()):
+                lab.check()
+
+
+class RemoteTerminals(TerminalCalls):
+    """The terminals of all labs. The shell of a participant is on the machine of the group's host."""
+
+    def __init__(self, labs: RemoteLabs) -> None:
+        self._labs = labs
+        self._machines: dict[str, str | None] = {}
 
     async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
         call = TERMINAL_CALLS[name]
-        return await self._lab.call_within(wait_s + TERMINAL_TIMEOUT_S, call, "", call.encode_arguments(*arguments))
+        is_first = isinstance(arguments[0], TerminalOwner)
+        participant = arguments[0].participant if is_first else arguments[0]
+        if is_first or participant not in self._machines:
+            self._machines[participant] = await in_database(machine_of_participant, participant)
+        machine = self._machines[participant]
+        if call.function is Terminals.detach:
+            del self._machines[participant]  # another window of the participant finds it again
+        lab = self._labs.of(machine)
+        return await lab.call_within(wait_s + TERMINAL_TIMEOUT_S, call, "", call.encode_arguments(*arguments))

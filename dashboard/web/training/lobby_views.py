@@ -101,7 +101,7 @@ async def host(request: HttpRequest, row: TrainingSession, participant: Particip
         raise Http404(_("This session has no private hosts."))
     group, reset = group_key(row.id, participant.group), request.POST.get("do") == "reset"
     try:
-        await service.ask(experiment_calls.want_host, group, reset)
+        await service.ask_group(group, experiment_calls.want_host, group, reset)
     except (LabUnavailableError, NoHostError) as error:
         return await refused(request, 409, _("No host available"), str(error), f"/sessions/{row.id}/")
     hub.tell(row.id, participant.id)

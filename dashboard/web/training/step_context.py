@@ -38,7 +38,7 @@ async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostS
         return None
     group = group_key(row.id, participant.group)
     try:
-        return await service.ask(experiment_calls.host_state, group)
+        return await service.ask_group(group, experiment_calls.host_state, group)
     except LabUnavailableError as error:
         return HostState(group, HostStage.FAILED, str(error))
 

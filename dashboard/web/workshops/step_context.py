@@ -88,7 +88,7 @@ async def _view_host(place: WorkshopPlace) -> HostView:
     if not place.runs:
         return HostView()
     try:
-        return await service.ask(workshop_calls.view_host, place.group)
+        return await service.ask_group(place.group, workshop_calls.view_host, place.group)
     except (LabUnavailableError, EngineError, StepLockedError, TimeoutError):
         return HostView()
 
@@ -235,7 +235,9 @@ async def perform(
 
     access = StepAccess(place.person, workshop.slug, workshop.digest, place.group, place.until, place.free)
     try:
-        result = await service.ask(workshop_calls.act, access, form.action, step.slug, form.number, form.pressed)
+        result = await service.ask_group(
+            access.group, workshop_calls.act, access, form.action, step.slug, form.number, form.pressed
+        )
     except (LabUnavailableError, EngineError) as error:
         return await render_step(request, place, workshop, step, problem=str(error), status=503)
     except StepLockedError as error:

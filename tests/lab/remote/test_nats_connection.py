@@ -31,9 +31,9 @@ from tests.support.polling import eventually
 
 #: What no role may use: everything at once, other applications, the server's own subjects and JetStream.
 OTHERS = (">", "netmodes.>", "*", "*.*.*", "other.lab.call", "_INBOX.x", "$SYS.REQ.SERVER.PING", "$JS.API.INFO")
-LAB_HEARS = (f"{LAB_CALLS}.a.0", f"{LAB_CANCELS}.a.0", LAB_WAKEUPS)
-WEB_HEARS = (WEB_HEARTBEATS, WEB_JOURNALS, WEB_PEERS, f"{WEB_REPLIES}.a.1")
-LAB_SAYS = (WEB_HEARTBEATS, WEB_JOURNALS, f"{WEB_REPLIES}.a.1")
+LAB_HEARS = (f"{LAB_CALLS}.server.a.0", f"{LAB_CANCELS}.server.a.0", LAB_WAKEUPS)
+LAB_SAYS = (f"{WEB_HEARTBEATS}.server", f"{WEB_JOURNALS}.server", f"{WEB_REPLIES}.server.a.1")
+WEB_HEARS = (*LAB_SAYS, WEB_PEERS)
 WEB_SAYS = (*LAB_HEARS, WEB_PEERS)
 
 
@@ -111,8 +111,8 @@ async def test_a_connection_reopens_with_its_listeners_and_reports_that_messages
 async def test_a_message_without_a_subscriber_is_returned_at_once(web: NatsConnection) -> None:
     received: list[Message] = []
     await web.open()
-    await web.listen(f"{WEB_REPLIES}.me.*", received.append)
-    assert await web.publish(f"{LAB_CALLS}.a.0", b"x", reply=f"{WEB_REPLIES}.me.1")
+    await web.listen(f"{WEB_REPLIES}.server.me.*", received.append)
+    assert await web.publish(f"{LAB_CALLS}.server.a.0", b"x", reply=f"{WEB_REPLIES}.server.me.1")
     await eventually(lambda: [message.is_unheard for message in received] == [True])
     with pytest.raises(ValueError, match="at most 1,000,000 bytes"):
         await web.publish(LAB_CALLS, b"x" * (MAX_MESSAGE_BYTES + 1))
@@ -162,7 +162,7 @@ async def test_a_listener_that_comes_while_a_connection_starts_or_ends_receives_
     nats: Nats, web: NatsConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received: list[bytes] = []
-    flush, late = Client.flush, [(WEB_JOURNALS, lambda message: received.append(message.data))]
+    flush, late = Client.flush, [(f"{WEB_JOURNALS}.server", lambda message: received.append(message.data))]
 
     async def listen_meanwhile(self: Client, *arguments: Any) -> None:
         await flush(self, *arguments)
@@ -174,14 +174,15 @@ async def test_a_listener_that_comes_while_a_connection_starts_or_ends_receives_
     await web.open()
     lab = NatsConnection(nats.lab_url)
     await lab.open()
-    await lab.publish(WEB_JOURNALS, b"one")
+    await lab.publish(f"{WEB_JOURNALS}.server", b"one")
     await eventually(lambda: received == [b"one"])
     assert web._client is not None
     await web._client.close()
-    await web.listen(WEB_HEARTBEATS, lambda message: received.append(message.data))  # the loss is not yet noticed
+    # The loss is not yet noticed.
+    await web.listen(f"{WEB_HEARTBEATS}.server", lambda message: received.append(message.data))
 
     async def is_received() -> bool:
-        await lab.publish(WEB_HEARTBEATS, b"two")
+        await lab.publish(f"{WEB_HEARTBEATS}.server", b"two")
         return b"two" in received
 
     await eventually(is_received)

@@ -29,7 +29,7 @@ from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.remote.wakeups import WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
-from dashboard.web.operations.remote_lab import RemoteLab, RemoteTerminals
+from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs, RemoteTerminals
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually, others_run
@@ -74,14 +74,19 @@ async def server(supervisor: Supervisor, nats: Nats) -> AsyncIterator[RpcServer]
 
 
 @pytest.fixture
-async def remote(nats: Nats) -> AsyncIterator[RemoteLab]:
+async def labs(nats: Nats) -> AsyncIterator[RemoteLabs]:
     connection = NatsConnection(nats.web_url)
-    started = RemoteLab(connection)
+    started = RemoteLabs(connection)
     await started.start()
     await connection.open()
     yield started
     await started.close()
     await connection.close()
+
+
+@pytest.fixture
+async def remote(labs: RemoteLabs) -> RemoteLab:
+    return labs.server
 
 
 def remote_call(function: Any) -> RemoteCall:
@@ -322,15 +327,15 @@ class Shells:
 
 
 async def test_bytes_and_errors_of_terminals_arrive_and_a_waiting_call_delays_no_other(
-    server: RpcServer, supervisor: Supervisor, remote: RemoteLab, monkeypatch: pytest.MonkeyPatch
+    server: RpcServer, supervisor: Supervisor, labs: RemoteLabs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shells = Shells()
+    shells, remote = Shells(), labs.server
     supervisor._terminals = shells  # type: ignore[assignment]
     for name in ("attach", "read_from", "write"):
         call = _replaced(TERMINAL_CALLS[f"terminals.{name}"], getattr(Shells, name))
         monkeypatch.setitem(TERMINAL_CALLS, f"terminals.{name}", call)
     await eventually(lambda: remote.facts.engine)
-    terminals = RemoteTerminals(remote)
+    terminals = RemoteTerminals(labs)
     assert await terminals.attach(OWNER, "tab", 100, 30) == OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
     assert shells.calls == [(OWNER, "tab", 100, 30)]
     with pytest.raises(TerminalError, match="Close one"):

@@ -167,7 +167,7 @@ async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, numbe
         return None
     group = "" if row.hosts == HostsFor.NONE or last is None else group_key(row.id, last.group)
     try:
-        pictures = await service.ask(workshop_calls.picture, group)
+        pictures = await service.ask_group(group, workshop_calls.picture, group)
     except (LabUnavailableError, EngineError, StepLockedError):
         return None
     return choose_larger(pictures, *PICTURE_SHAPE) if pictures is not None else None
