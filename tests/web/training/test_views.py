@@ -208,10 +208,12 @@ async def test_without_hosts_nothing_that_a_participant_sends_reaches_an_engine(
     """Containers of participants run on private hosts only, never on the machine's engine."""
     asked: list[str] = []
 
-    async def ask_of(_self: Service, host: str, function: Callable[..., object], *_args: object) -> None:
+    async def ask_on(
+        _self: Service, _machine: str | None, host: str, function: Callable[..., object], *_args: object
+    ) -> None:
         asked.append(f"{function} of {host or 'the machine'}")
 
-    monkeypatch.setattr(Service, "ask_of", ask_of)
+    monkeypatch.setattr(Service, "ask_on", ask_on)
     await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"), None)
     made = await database_sync_to_async(Experiment.objects.get)()
     home = f"/sessions/{sessions.row.id}/"
