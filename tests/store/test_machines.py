@@ -9,7 +9,7 @@ from django.test import override_settings
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.training.session import HostsFor
-from dashboard.models import Experiment, GroupHost, Machine, TrainingSession
+from dashboard.models import ClaimRun, Experiment, GroupHost, Machine, TrainingSession
 from dashboard.store import claim_runs, machines, unsettled
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -95,7 +95,7 @@ def test_a_lab_reads_and_recovers_only_the_rows_of_its_machine() -> None:
 def test_the_process_ids_of_another_machine_mean_nothing_here() -> None:
     machines.register("lab2", {}, FACTS)
     run = claim_runs.create_run(["a"], machine="lab2", driven=True)
-    claim_runs.ClaimRun.objects.filter(pk=run).update(state=claim_runs.RUNNING, driver="1:0.00")
+    ClaimRun.objects.filter(pk=run).update(state=claim_runs.RUNNING, driver="1:0.00")
     assert claim_runs.mark_incomplete() == 0
     with override_settings(MACHINE="lab2"):
         assert claim_runs.mark_incomplete() == 1
