@@ -230,7 +230,7 @@ def with_rootless_netns(columns: Columns, states: States) -> tuple[Columns, Stat
         )
         for key, one in states.items()
     }
-    return (columns[0], ROOTLESS_COLUMN, *columns[1:]), {**joined, ROOTLESS_NETNS: state}
+    return (*columns, ROOTLESS_COLUMN), {**joined, ROOTLESS_NETNS: state}
 
 
 def with_other_host(columns: Columns, states: States, *routes: str) -> tuple[Columns, States]:

@@ -48,14 +48,13 @@ def initial_columns(
     other_host: bool = False,
     rootless_netns: bool = False,
 ) -> tuple[Column, ...]:
-    """The machine's column, that of ``rootless_netns`` if there is a bridge, then one waiting column for each arm, then
-    those of the neighbour and of the other host on its LAN, if there are any. An arm with the name of such a
-    column, which earlier versions allowed, takes its place."""
+    """The machine's column, then one waiting column for each arm, then those of a rootless Podman's bridges, of the
+    neighbour and of the other host on its LAN, if there are any. An arm with the name of such a column, which earlier
+    versions allowed, takes its place."""
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (
         Column(MACHINE, MACHINE, machine, engine_kind=engine),
-        *([ROOTLESS_COLUMN] if rootless_netns and bridges and ROOTLESS_NETNS not in taken else []),
         *(
             Column(
                 arm.key,
@@ -68,6 +67,7 @@ def initial_columns(
             )
             for arm in arms
         ),
+        *([ROOTLESS_COLUMN] if rootless_netns and bridges and ROOTLESS_NETNS not in taken else []),
         *([Column(NEIGHBOUR, NEIGHBOUR, NEIGHBOUR)] if neighbour and NEIGHBOUR not in taken else []),
         *(OTHER_COLUMNS if other_host else ()),
     )

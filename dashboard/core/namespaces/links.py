@@ -14,7 +14,8 @@ SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
     """Pairs (end on the machine, end inside) whose peer indexes and namespaces refer to each other.
 
-    The end on the machine need not name the namespace: the end inside names the machine's, where an index is unique.
+    One end need not name the namespace of the other: the other names its own, where an index is unique. The end inside
+    was perhaps read before the machine's namespace was known.
     """
     by_index = {one.index: one for one in machine.interfaces}
     pairs = []
@@ -23,8 +24,8 @@ def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[In
         if (
             other is not None
             and _peer_index(other) == end.index
-            and end.peer_netns in {UNSET, machine.netns}
             and other.peer_netns in {UNSET, 0, inside.netns}
+            and (end.peer_netns in {UNSET, machine.netns} or (end.peer_netns == 0 and other.peer_netns == inside.netns))
         ):
             pairs.append((other, end))
     return tuple(pairs)

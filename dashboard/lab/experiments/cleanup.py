@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.experiments.messages import Check
+from dashboard.core.experiments.messages import Check, Column
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.visibility import name_machine
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.observer import Observer
+
+
+def host_ports(columns: Sequence[Column]) -> tuple[int, ...]:
+    """The machine's ports that the Engine published for the columns: a routed network publishes on none."""
+    return tuple(sorted({port.host_port for column in columns for port in column.published if port.host_port}))
 
 
 async def has_leftovers(context: Context, experiment: str) -> bool:

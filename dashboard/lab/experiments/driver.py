@@ -18,7 +18,7 @@ from dashboard.core.paths.attempts import describe_attempts, next_trial
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
-from dashboard.lab.experiments.cleanup import has_leftovers, verify_cleanup
+from dashboard.lab.experiments.cleanup import has_leftovers, host_ports, verify_cleanup
 from dashboard.lab.experiments.concurrency import gather_all
 from dashboard.lab.experiments.containers import remove_all, remove_containers
 from dashboard.lab.experiments.neighbour import BESIDE, find_neighbour, is_rootless_podman
@@ -337,7 +337,7 @@ class ExperimentDriver:
         cause = Cause(Source.PERSON, "stop")
         recorder.set_head(cause, "Stop requested", phase=Phase.STOPPING, progress="", fraction=None)
         await self._save_head(shown)
-        ports = sorted({port.host_port for column in recorder.arms() for port in column.published})
+        ports = host_ports(recorder.arms())
         count = len(recorder.arms(ArmStatus.RUNNING))
         for key in self.observer.keys:
             if key not in LASTING:

@@ -72,6 +72,8 @@ def test_a_peer_in_a_third_namespace_is_no_pair() -> None:
         (MACHINE_NETNS, MACHINE_NETNS, False),
         (UNSET, MACHINE_NETNS, True),
         (0, UNSET, True),
+        (7, 0, True),
+        (UNSET, 0, False),
         (0, 0, False),
         (0, 7, False),
     ],

@@ -6,6 +6,8 @@ import pytest
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.experiments.cleanup import host_ports
+from tests.core.builders import make_column, make_ports
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness
 
@@ -21,6 +23,14 @@ async def test_the_cleanup_check_shows_what_is_left(fake_lab: LabHarness, fake: 
         "networks": call != "networks",
     }
     del fake.refuse[method]
+
+
+def test_ports_of_the_machine_are_checked_once_and_routed_ones_are_none() -> None:
+    columns = [
+        make_column("bridge", published=(*make_ports(8081), *make_ports(8080))),
+        make_column("user-bridge", published=(*make_ports(8081), *make_ports(0))),
+    ]
+    assert host_ports(columns) == (8080, 8081)
 
 
 async def test_podman_keeps_nothing_of_containers_that_shared_a_namespace(

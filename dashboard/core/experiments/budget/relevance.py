@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.modes import MACHINE, OBSERVERS
+from dashboard.core.modes import MACHINE, OBSERVERS, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import NOTHING, Changes, FirewallChanges
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Translation
@@ -24,9 +24,13 @@ def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
     arms = [column for column in view.columns if column.key not in OBSERVERS]
     if any(column.status is ArmStatus.RUNNING and column.key not in view.states for column in arms):
         return True
-    if any(key not in view.states or view.states[key].netns != machine.netns for key in changes):
+    shared = [state for state in (machine, view.states.get(ROOTLESS_NETNS)) if state is not None]
+    namespaces = {state.netns: state for state in shared}
+    if any(key not in view.states or view.states[key].netns not in namespaces for key in changes):
         return True
-    return not all(_is_foreign(change, machine, arms, view.states) for change in changes.values())
+    return not all(
+        _is_foreign(change, namespaces[view.states[key].netns], arms, view.states) for key, change in changes.items()
+    )
 
 
 def _is_foreign(
@@ -54,7 +58,10 @@ def _is_foreign(
     arms = tuple(arms)
     own_containers = {column.container.id for column in arms if column.container is not None}
     ports = {port.host_port for column in arms for port in column.published}
-    listeners = (*change.listeners_added, *change.listeners_removed)
+    # Only Podman's resolver listens beside its bridges, and its lookups come from other ports each time.
+    listeners = (
+        (*change.listeners_added, *change.listeners_removed) if machine is not states.get(ROOTLESS_NETNS) else ()
+    )
     if not all(_is_foreign_listener(listener, own_containers, ports) for listener in listeners):
         return False
     addresses = {

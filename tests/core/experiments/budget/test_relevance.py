@@ -10,7 +10,7 @@ import pytest
 from dashboard.core.experiments.budget.relevance import concerns_columns
 from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.messages import ArmStatus, Phase
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import (
     Family,
@@ -113,3 +113,13 @@ def test_a_change_of_an_arm_in_host_mode_is_history_also_beside_a_foreign_one_of
     renamed = replace(VIEW.states["host"], hostname="renamed")
     changes = {MACHINE: delta(MACHINE_STATE, with_links(FOREIGN)), "host": delta(VIEW.states["host"], renamed)}
     assert concerns_columns(VIEW, changes)
+
+
+def test_beside_the_bridges_of_a_rootless_podman_only_links_and_routes_are_history() -> None:
+    """Podman's resolver asks from another port each time."""
+    bridges = replace(MACHINE_STATE, netns=MACHINE_STATE.netns + 90)
+    view = replace(VIEW, states=VIEW.states | {ROOTLESS_NETNS: bridges})
+    asking = replace(bridges, listeners=(*bridges.listeners, make_listener(40123, "aardvark-dns", 5)))
+    assert not concerns_columns(view, {ROOTLESS_NETNS: delta(bridges, asking)})
+    routed = replace(asking, routes=(*bridges.routes, make_route("10.90.0.0/24", interface="eth0")))
+    assert concerns_columns(view, {ROOTLESS_NETNS: delta(bridges, routed)})
