@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from dashboard.bench.catalogue import BENCHMARKS, LONG, TRUTH, choose, limit_of
 from dashboard.bench.environment import LIMIT_S
+
+
+def test_the_documents_describe_every_benchmark() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/benchmarks.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| \[`([a-z-]+)`\]\(#", page, re.MULTILINE)) == sorted(BENCHMARKS)
 
 
 def test_no_name_selects_all_but_the_long_ones() -> None:
