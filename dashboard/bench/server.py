@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -219,6 +219,11 @@ class Frames:
                 raise BenchmarkError(f"the experiment {self.head['phase']}: {self.head.get('notice')}")
             await self.next()
         return self.received_at
+
+    async def until_phase(self, is_reached: Callable[[str], bool]) -> None:
+        """Reads until the experiment's phase is as wanted."""
+        while not is_reached(self.head.get("phase", "")):
+            await self.next()
 
     async def until_quiet(self) -> None:
         """Reads until no frame comes for ``QUIET_S``."""

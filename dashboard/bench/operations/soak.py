@@ -113,7 +113,9 @@ async def one_round(server: Server, machine: Machine, number: int) -> None:
         await asyncio.to_thread(server.get, page)
         await asyncio.to_thread(server.post, f"{page}stop/")
         await asyncio.to_thread(server.get, "/")
+        await frames.until_phase(lambda phase: phase == "stopped")
         await asyncio.to_thread(server.post, f"{page}again/")
+        await frames.until_phase(lambda phase: phase != "stopped")
         await frames.until_running()
         if number % 2:
             await measure_once(server, frames.experiment)

@@ -154,13 +154,22 @@ class Machine:
     async def leftovers(self, known: Collection[str] = ()) -> int:
         """Waits until only experiments of ``known`` have containers or networks: removal continues in the background.
         Returns how many others remain."""
+        left: set[str] | None = None
 
         async def nothing() -> bool:
-            return not await asyncio.to_thread(self.strays, known)
+            nonlocal left
+            try:
+                left = await asyncio.to_thread(self.strays, known)
+            except BenchmarkError:
+                # The Engine answers a list with an error if an object of it is removed meanwhile.
+                return False
+            return not left
 
         with suppress(BenchmarkError):
             await until(nothing, "the removal of all experiments")
-        return len(await asyncio.to_thread(self.strays, known))
+        if left is None:
+            raise BenchmarkError("the engine does not list its containers and networks")
+        return len(left)
 
 
 async def clear(server: Server, machine: Machine, ledger: Ledger) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import urllib3
@@ -123,3 +124,21 @@ async def test_objects_without_an_experiment_are_left_behind(monkeypatch: pytest
     assert machine.strays({"a"}) == {"nm-b-host", "nm-b-net"}
     assert await machine.leftovers({"a", "b"}) == 0
     assert await machine.leftovers({"a"}) == 2
+
+
+async def test_a_list_that_fails_during_a_removal_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class RemovingMachine(FakeMachine):
+        lists = 0
+
+        def docker(self, *arguments: str, check: bool = True) -> str:
+            self.lists += 1
+            if self.lists == 1:
+                raise BenchmarkError("docker ps: No such container: abc")
+            return ""
+
+    assert await RemovingMachine({}).leftovers() == 0
+    monkeypatch.setattr(scene, "DEADLINE_S", 0.1)
+    machine = RemovingMachine({})
+    machine.docker = Mock(side_effect=BenchmarkError("the engine is gone"))  # type: ignore[method-assign]
+    with pytest.raises(BenchmarkError, match="does not list"):
+        await machine.leftovers()
