@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,9 +132,17 @@ async def http(
 
 
 async def abandon(
-    method: str, path: str, until: Callable[[], Any], *, who: Person, headers: Headers = (), body: bytes = b""
+    method: str,
+    path: str,
+    until: Callable[[], Any],
+    *,
+    who: Person,
+    headers: Headers = (),
+    body: bytes = b"",
+    receive: Callable[[Any], Awaitable[None]] | None = None,
 ) -> None:
-    """Sends a request with X-CSRFToken and disconnects as soon as ``until`` is true."""
+    """Sends a request with X-CSRFToken and disconnects as soon as ``until`` is true. ``receive`` gets the messages of
+    the response."""
     sent = [("host", HOST), *who.header, *headers, ("x-csrftoken", who.token), ("content-length", str(len(body)))]
     incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
@@ -142,7 +150,8 @@ async def abandon(
     async def ignore(_message: Any) -> None:
         return
 
-    task = asyncio.ensure_future(application(_scope("http", path, sent, method=method), incoming.get, ignore))
+    scope = _scope("http", path, sent, method=method)
+    task = asyncio.ensure_future(application(scope, incoming.get, receive or ignore))
     await eventually(until)
     incoming.put_nowait({"type": "http.disconnect"})
     await asyncio.wait_for(task, ANSWER_S)

@@ -1,10 +1,10 @@
 """The pages of experiments. Commands are POSTs that write the wanted state and wake the lab."""
 
+import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from asgiref.sync import sync_to_async
@@ -180,6 +180,34 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
     return await sync_to_async(render)(request, "paths/try_result.html", context)
 
 
+class OutputStream:
+    """The output of a command as bytes. ``close`` ends the command. This is not a generator, because closing one that
+    was never read runs none of its code: the command of a browser that disconnects at once would continue."""
+
+    def __init__(self, output: AsyncGenerator[str]) -> None:
+        self._output = output
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
+
+    def __aiter__(self) -> Self:
+        """Itself."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece."""
+        return (await anext(self._output)).encode()
+
+    def close(self) -> None:
+        """Ends the command if it still runs. The response calls it, from any thread."""
+        if not self._is_closed and not self._loop.is_closed():
+            self._is_closed = True
+            asyncio.run_coroutine_threadsafe(self._output.aclose(), self._loop)
+
+    def __del__(self) -> None:
+        # A disconnect that cancels the request between the view and the handler drops the response without closing it.
+        self.close()
+
+
 @require_POST
 async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
     """Runs a command in a column; the response streams its output."""
@@ -192,13 +220,8 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
     except (LabUnavailableError, actions.NotRunningError) as error:
         return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
 
-    async def chunks() -> AsyncIterator[bytes]:
-        async with aclosing(output):
-            async for text in output:
-                yield text.encode()
-
     return StreamingHttpResponse(
-        chunks(),
+        OutputStream(output),
         content_type="text/plain; charset=utf-8",
         headers={"X-Accel-Buffering": "no", "Content-Encoding": "identity", "Cache-Control": "no-store"},
     )

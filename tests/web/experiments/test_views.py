@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import html
 from pathlib import Path
 
 import pytest
 from channels.db import database_sync_to_async
 from django.db import DatabaseError, transaction
+from django.test import RequestFactory
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
@@ -16,12 +19,14 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments import views
 from dashboard.web.operations import health
 from dashboard.web.service import service
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
 from tests.support.specs import make_spec
-from tests.web.asgi_client import Answer, Person, http
+from tests.web.asgi_client import Answer, Person, abandon, http
 from tests.web.own_host import lab_here
 from tests.web.sample import make_columns, make_head, make_states
 
@@ -221,6 +226,53 @@ async def test_a_command_runs_in_a_column_and_nothing_else_does(me: Person, lab_
         refused = await post(f"/experiments/{identity}/inspect/", me, body)
         assert refused.status == 400, body
         assert fragment in refused.text, body
+
+
+class EndlessOutput:
+    """The output of a command that runs until it is closed."""
+
+    def __init__(self) -> None:
+        self.closes = 0
+
+    async def __anext__(self) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError("it waits until it is cancelled")
+
+    async def aclose(self) -> None:
+        self.closes += 1
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> EndlessOutput:
+    output = EndlessOutput()
+
+    async def ask_about(*_arguments: object) -> EndlessOutput:
+        return output
+
+    monkeypatch.setattr(service, "ask_about", ask_about)
+    return output
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_browser_that_disconnects_ends_its_command(me: Person, endless: EndlessOutput, reads: bool) -> None:
+    identity, started = await make_past(), asyncio.Event()
+
+    async def receive(_message: object) -> None:
+        started.set()
+        if not reads:  # the body is never requested
+            await asyncio.Event().wait()
+
+    body = b"column=host&command=ss"
+    path = f"/experiments/{identity}/inspect/"
+    await abandon("POST", path, started.is_set, who=me, headers=FORM, body=body, receive=receive)
+    await eventually(lambda: endless.closes == 1)
+
+
+async def test_a_response_that_is_dropped_ends_its_command(me: Person, endless: EndlessOutput) -> None:
+    identity = await make_past()
+    await views.inspect(RequestFactory().post("/"), identity)
+    gc.collect()
+    await eventually(lambda: endless.closes == 1)
 
 
 async def test_a_running_experiment_is_tried_on_every_path(me: Person, lab_harness: LabHarness) -> None:
