@@ -30,7 +30,7 @@ from dashboard.lab.experiments import journal_writer
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
-from tests.support.polling import DEADLINE_S, eventually, until
+from tests.support.polling import DEADLINE_S, eventually, others_run, until
 from tests.support.private_engine import PrivateEngine, private_engine
 from tests.support.specs import make_spec
 
@@ -407,6 +407,22 @@ async def test_arms_that_ended_unseen_are_read_at_the_same_time(fake_lab: LabHar
     await eventually(lambda: fake.calls.count("inspect_container") == asked + 3)
     fake.hold.pop("inspect_container").set()
     await fake_lab.reaches(identity, Phase.FAILED)
+
+
+async def test_passes_that_wait_for_a_check_share_it(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    await fake_lab.running("host", "none")
+    checks = fake.calls.count("containers")
+    fake.hold["containers"] = asyncio.Event()
+    fake_lab.lab.wake()
+    await eventually(lambda: fake.calls.count("containers") == checks + 1)
+    for _ in range(5):
+        fake_lab.lab.wake()
+        await asyncio.wait_for(fake_lab.database.run(int), DEADLINE_S)
+        await others_run()
+    fake.hold.pop("containers").set()
+    await eventually(lambda: not fake_lab.lab._tasks)
+    # The first, and one for all that came while it was under way.
+    assert checks + 1 < fake.calls.count("containers") <= checks + 2
 
 
 async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(

@@ -312,6 +312,25 @@ async def test_stop_and_launch_again_at_once_is_a_new_round(fake_lab: LabHarness
     assert first not in fake.made
 
 
+async def test_a_round_that_is_no_longer_wanted_is_not_launched(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host", "none")
+    driver = fake_lab.lab.driver_of(identity)
+    assert driver is not None
+    created = fake.calls.count("create_container")
+    fake.hold["remove_container"] = asyncio.Event()
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await eventually(lambda: "remove_container" in fake.calls)
+    # The pass that stops it has the lock: the next two wait with the records that they have read.
+    await fake_lab.want(identity, Wanted.RUNNING, again=True)
+    await eventually(lambda: driver._newest.round == 2)
+    await fake_lab.want(identity, Wanted.REMOVED)
+    await eventually(lambda: driver._newest.wanted is Wanted.REMOVED)
+    fake.hold.pop("remove_container").set()
+    await eventually(lambda: fake_lab.lab.driver_of(identity) is None)
+    assert fake.calls.count("create_container") == created
+    assert fake.made == {}
+
+
 async def test_stop_all_counts_and_is_bounded_in_time(fake_lab: LabHarness, fake: FakeEngine) -> None:
     for _ in range(3):
         await fake_lab.running("host")

@@ -31,6 +31,7 @@ from dashboard.lab.experiments.containers import (
     assigned_addresses,
     create_container,
     describe_start,
+    read_exit,
     remove_container,
     running_column,
 )
@@ -43,13 +44,12 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
 from dashboard.store.telemetry import telemetry
 
-LOG_LINES = 20
 EXIT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.0)
+#: How often a container that is restarted while it is read is read again.
+OBSERVATIONS = 3
 NOT_FOUND = 404
 NETWORK_CREATED = Cause(Source.LAB, "network create")
 STARTED = Cause(Source.ENGINE, "start")
-#: Moby, ``container/state.go``: a forced removal sets this state before it kills; Netmodes did not ask for it.
-BEING_REMOVED = frozenset({"removing", "dead"})
 NOT_ISOLATED = "Not in host mode, but in the network namespace of the machine: do not trust this column."
 
 
@@ -141,8 +141,7 @@ class Arms:
             step=None,
             forget=True,
         )
-        container = self._recorder.column(arm.key).container
-        if container is not None:
+        if (container := self._recorder.column(arm.key).container) is not None:
             await remove_container(self._context.engine, container.id)
 
     async def _create(self, arm: ArmSpec) -> str:
@@ -191,15 +190,21 @@ class Arms:
         """Opens and reads the container's namespace; if it has exited, collects its exit code instead.
 
         An ``adopted`` container may have been observed before: then only what changed since is recorded."""
+        for _ in range(OBSERVATIONS):
+            if await self._observe_once(arm, container, adopted=adopted):
+                return
+        raise OSError(f"{arm.key} was restarted while it was read")
+
+    async def _observe_once(self, arm: ArmSpec, container: str, *, adopted: bool) -> bool:
+        """As ``observe``; False if the container was restarted meanwhile."""
         engine = self._context.engine
         facts = await engine.inspect_container(container)
         if not facts.running or facts.pid == 0:
-            await self._collect_ended(arm.key, container)
-            return
+            return await self._collect_ended(arm.key, container, facts.pid)
         if self._context.info.invisible:
             # The pid belongs to another machine or pid namespace: here it may be any process.
             self._show_without_state(arm.key, facts)
-            return
+            return True
         # A container that shares another's stack has its files too.
         owner = next((spec for spec in self._record.spec.arms if spec.key == arm.target), arm)
         target = ObservationTarget(
@@ -207,31 +212,28 @@ class Arms:
         )
         known = self._recorder.recorded_state(arm.key, container) if adopted else None
         if known is not None and self._observer.target(arm.key) == target:
-            return
+            return True
         try:
             state = await self._observer.add(target, known.lookups if known is not None else ())
-            again = await engine.inspect_container(container)
+            again: ContainerFacts | None = await engine.inspect_container(container)
         except NamespaceGone:
-            await self._collect_ended(arm.key, container)
-            return
+            return await self._collect_ended(arm.key, container, facts.pid)
         except EngineError as error:
             if error.status != NOT_FOUND:
                 raise
-            await self.collect_exited(arm.key, container)
-            return
-        if (again.pid, again.started_at) != (facts.pid, facts.started_at):
+            again = None
+        if again is None or (again.pid, again.started_at) != (facts.pid, facts.started_at):
             # The pid may have been reused between inspect and open: the state may belong to another process.
-            if not await self.collect_exited(arm.key, container):
-                raise OSError(f"{arm.key} was restarted while it was read")
-            return
+            return await self.collect_exited(arm.key, container)
         isolated = arm.mode in {Mode.HOST, Mode.CONTAINER} or state.netns != self._observer.inode(MACHINE)
         column = running_column(self._recorder.column(arm.key), again, error=None if isolated else NOT_ISOLATED)
         if self._context.info.kind is EngineKind.PODMAN:
             column = replace(column, asked=requested_ports(arm))
         if known is not None:
             self._recorder.observed(column, state, Cause(Source.LAB, "observe"), f"{arm.key} is observed again")
-            return
-        self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), describe_start(column))
+        else:
+            self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), describe_start(column))
+        return True
 
     def _show_without_state(self, key: str, facts: ContainerFacts) -> None:
         """Records what the Engine's API says of a running arm whose network stack cannot be read from here."""
@@ -255,33 +257,32 @@ class Arms:
                 key, Cause(Source.ENGINE, "inspect"), networks=networks, published=facts.published
             )
 
-    async def _collect_ended(self, key: str, container: str) -> None:
-        """Collects an ended process. The kernel reports its end some milliseconds before the Engine does."""
+    async def _collect_ended(self, key: str, container: str, pid: int) -> bool:
+        """Collects the process ``pid`` that has ended; False if the container runs in another one. The kernel reports
+        the end some milliseconds before the Engine does."""
         for pause_s in EXIT_PAUSES_S:
-            if await self.collect_exited(key, container):
-                return
+            running = await self._collect(key, container)
+            if running is None:
+                return True
+            if running.pid not in {pid, 0}:
+                return False
             await asyncio.sleep(pause_s)
         raise OSError(f"the process of {key} has ended, but the Engine reports that it runs")
 
     async def collect_exited(self, key: str, container: str) -> bool:
-        """Records the exit code and last log lines of an arm, then removes its container as ``--rm`` would.
+        """Whether an arm has exited, and not run again since. Then records its exit code and last log lines, and
+        removes its container as ``--rm`` would."""
+        return await self._collect(key, container) is None
 
-        False if it runs: it was restarted, or could not be entered for another reason."""
-        engine = self._context.engine
+    async def _collect(self, key: str, container: str) -> ContainerFacts | None:
+        """As ``collect_exited``; returns the facts of the container if it runs, else None."""
         await self._observer.remove(key)
-        try:
-            facts = await engine.inspect_container(container)
-            logs = await engine.container_logs(container, LOG_LINES)
-        except EngineUnreachable:
-            raise
-        except EngineError:
+        if (found := await read_exit(self._context.engine, container)) is None:
             self._recorder.mark_removed(key)
-            return True
-        if facts.status in BEING_REMOVED:
-            self._recorder.mark_removed(key)
-            return True
+            return None
+        facts, logs = found
         if facts.running:
-            return False
+            return facts
         last_line = f": {logs[-1]}" if logs else ""
         self._recorder.set_column(
             key,
@@ -295,5 +296,5 @@ class Arms:
             step=None,
             forget=True,
         )
-        await remove_container(engine, container)
-        return True
+        await remove_container(self._context.engine, container)
+        return None

@@ -15,6 +15,9 @@ from dashboard.engine.protocol import ContainerFacts, Created, Engine, EngineErr
 log = logging.getLogger(__name__)
 CONFLICT_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 CONFLICT = 409
+LOG_LINES = 20
+#: Moby, ``container/state.go``: a forced removal sets this state before it kills; Netmodes did not ask for it.
+BEING_REMOVED = frozenset({"removing", "dead"})
 
 
 async def create_container(engine: Engine, name: str, config: dict[str, Any]) -> Created:
@@ -35,6 +38,18 @@ async def create_container(engine: Engine, name: str, config: dict[str, Any]) ->
         if not holders:
             await asyncio.sleep(pause_s)
     return await engine.create_container(name, config)
+
+
+async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tuple[str, ...]] | None:
+    """The facts of a container and, unless it runs, its last log lines; None if it is removed or being removed."""
+    try:
+        facts = await engine.inspect_container(container)
+        logs = () if facts.running else await engine.container_logs(container, LOG_LINES)
+    except EngineUnreachable:
+        raise
+    except EngineError:
+        return None
+    return None if facts.status in BEING_REMOVED else (facts, logs)
 
 
 async def remove_container(engine: Engine, container: str) -> None:

@@ -13,7 +13,7 @@ from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, OTHER_CONTAINER, ROOTLESS_NETNS
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, OTHER_CONTAINER, ROOTLESS_NETNS, ArmSpec
 from dashboard.core.paths.attempts import describe_attempts, next_trial
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
@@ -55,7 +55,9 @@ class ExperimentDriver:
         self._lock = asyncio.Lock()
         self._round = view.head.round if view.head is not None else 0
         self._launched = False
-        self._stopping = False
+        #: The newest record that a pass has read. The pass that holds the lock may have an older one.
+        self._newest = record
+        self._is_removing = False
         self._preparing: asyncio.Future[str] | None = None
         #: The reason if the Engine's event stream ended during the current pass.
         self._engine_lost = ""
@@ -64,6 +66,8 @@ class ExperimentDriver:
         #: The Engine's process, as far as this driver knows.
         self._engine_pid = context.info.pid
         self._event_tasks: set[asyncio.Task[None]] = set()
+        #: The number of checks that have begun, and the number of the last one that succeeded.
+        self._checks = self._last_success = 0
 
     @property
     def id(self) -> str:
@@ -74,6 +78,12 @@ class ExperimentDriver:
     def view(self) -> View:
         """The experiment as it is now."""
         return self._recorder.view
+
+    @property
+    def _stopping(self) -> bool:
+        """Whether the containers of this round are no longer wanted: a launch then ends before its next step."""
+        newest = self._newest
+        return self._is_removing or newest.wanted is not Wanted.RUNNING or newest.round != self._round
 
     @property
     def ended(self) -> bool:
@@ -87,10 +97,10 @@ class ExperimentDriver:
 
     async def settle(self, record: Record) -> None:
         """One pass: brings the real state nearer to the wanted one. Repeating it changes nothing."""
-        if record.wanted is not Wanted.RUNNING:
-            self._stopping = True
-            if self._preparing is not None:
-                self._preparing.cancel()
+        self._newest = record
+        if self._stopping and self._preparing is not None:
+            self._preparing.cancel()
+        checks = self._checks
         async with self._lock:
             self._engine_lost = ""
             try:
@@ -102,7 +112,9 @@ class ExperimentDriver:
                 elif self._recorder.ended:
                     return
                 elif self._launched:
-                    await self._check()
+                    # A check that began and succeeded while this pass waited has seen the same.
+                    if self._last_success <= checks:
+                        await self._check()
                 else:
                     await self._launch()
                 lost = "" if self._recorder.ended else self._engine_lost
@@ -144,7 +156,7 @@ class ExperimentDriver:
 
     async def remove_unrecorded(self) -> None:
         """Removes containers and networks, without a journal entry. EngineError if the Engine does not answer."""
-        self._stopping = True
+        self._is_removing = True
         if self._preparing is not None:
             self._preparing.cancel()
         await remove_all(self._context.engine, self._context.labels(self._record.id))
@@ -172,7 +184,6 @@ class ExperimentDriver:
         self._round = record.round
         self._engine_pid = self._context.info.pid
         self._launched = False
-        self._stopping = record.wanted is not Wanted.RUNNING
         self._arms = Arms(self._context, record, self._recorder, self.observer, lambda: self._stopping)
         arms = record.spec.arms
         head = replace(
@@ -283,6 +294,8 @@ class ExperimentDriver:
 
     async def _check(self) -> None:
         """Compares launched arms with the Engine's containers; also used after a gap in the Engine's events."""
+        self._checks += 1
+        number = self._checks
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
         containers = self._containers_of_round(listed)
         by_arm = {container.arm: container for container in containers}
@@ -296,8 +309,7 @@ class ExperimentDriver:
             elif not container.running:
                 changes.append(partial(self._arms.collect_exited, column.key, container.id))
             elif not self._is_observed(container):
-                arm = next(arm for arm in self._record.spec.arms if arm.key == column.key)
-                changes.append(partial(self._arms.observe, arm, container.id))
+                changes.append(partial(self._arms.observe, self._arm(column.key), container.id))
                 look_up_again = True
         # Each sends several requests to the Engine, and an Engine that was stuck answers slowly.
         await gather_all(*(change() for change in changes))
@@ -309,6 +321,7 @@ class ExperimentDriver:
         if look_up_again:
             self._look_up()
         await self._fail_if_empty()
+        self._last_success = number
 
     def _is_observed(self, container: ObservedContainer) -> bool:
         """Whether the arm is observed in this run of its container."""
@@ -410,6 +423,9 @@ class ExperimentDriver:
             if self._launched and not self._stopping:
                 self._start_task(self._on_network_change(column.key, container))
 
+    def _arm(self, key: str) -> ArmSpec:
+        return next(arm for arm in self._record.spec.arms if arm.key == key)
+
     def _columns_of(self, container: str) -> list[Column]:
         return [arm for arm in self._recorder.arms() if arm.container and arm.container.id == container]
 
@@ -437,11 +453,12 @@ class ExperimentDriver:
             try:
                 if not self._runs(arm, container):
                     return
-                if await self._arms.collect_exited(arm, container):
-                    await self.observer.refresh_firewall()
-                    await self._fail_if_empty()
-                else:
-                    await self._check()
+                if not await self._arms.collect_exited(arm, container):
+                    # Not a check of all arms: after a gap in the events, each arm may have such an event.
+                    await self._arms.observe(self._arm(arm), container)
+                    self._look_up()
+                await self.observer.refresh_firewall()
+                await self._fail_if_empty()
             except (EngineError, OSError) as error:
                 self._recorder.trouble(str(error))
 

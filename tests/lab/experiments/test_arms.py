@@ -24,7 +24,7 @@ from dashboard.netns.namespace_ids import namespaces
 from tests.netns.namespaces import Zoo
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import eventually, others_run
+from tests.support.polling import DEADLINE_S, eventually, others_run
 
 
 async def test_a_column_has_the_warnings_except_those_about_limits(fake_lab: LabHarness, fake: FakeEngine) -> None:
@@ -225,7 +225,29 @@ async def test_a_container_with_a_reused_pid_is_read_again(
         identity = await fake_lab.running("bridge")
         states = (await fake_lab.view(identity)).states
         assert states["bridge"].netns == namespaces(zoo.pid)["net"]
-        assert any("restarted while it was read" in entry.text for entry in await fake_lab.entries(identity))
+        assert not any("restarted while it was read" in entry.text for entry in await fake_lab.entries(identity))
+    finally:
+        zoo.close()
+
+
+async def test_an_arm_that_is_restarted_while_its_end_is_awaited_is_read_again(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", DEADLINE_S * 10)
+    zoo, ended = Zoo(), Zoo()
+    ended.close()
+    inspect, looks = fake.inspect_container, iter(range(3))
+
+    async def restarting(container: str) -> ContainerFacts:
+        """Reports the ended process three times, then the new one."""
+        facts = await inspect(container)
+        return replace(facts, pid=zoo.pid if next(looks, None) is None else ended.pid) if facts.running else facts
+
+    try:
+        monkeypatch.setattr(fake, "inspect_container", restarting)
+        identity = await fake_lab.running("bridge")
+        assert (await fake_lab.view(identity)).states["bridge"].netns == namespaces(zoo.pid)["net"]
+        assert not any("has ended" in entry.text for entry in await fake_lab.entries(identity))
     finally:
         zoo.close()
 
