@@ -33,6 +33,8 @@ LINK_PATH = re.compile(r"/(?:r|seat|results)/[^/]+/")
 
 #: Websockets that one participant may have open in a process: tabs, with up to three each.
 MAX_SOCKETS = 48
+#: Websockets of one account, which may be signed in on many screens.
+MAX_ACCOUNT_SOCKETS = 1024
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -169,7 +171,7 @@ def is_own_origin(scope: Scope) -> bool:
 class SocketGuard:
     """Checks websockets before their handshake: the origin, and a signed-in user or a participant of the session. A
     websocket of a group's experiment or measurement accepts any participant; its consumer checks the group. Each
-    participant has at most ``MAX_SOCKETS`` at once."""
+    participant has at most ``MAX_SOCKETS`` at once, each account ``MAX_ACCOUNT_SOCKETS``."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -182,22 +184,19 @@ class SocketGuard:
             await refuse_connection(scope, receive, send, 403, message)
             return
         participant = scope.get("participant")
-        if participant is None:
-            await self._application(scope, receive, send)
-            return
-        if self._open[participant.id] >= MAX_SOCKETS:
-            message = (
-                f"Too many live connections are open (limit: {MAX_SOCKETS}). Close other tabs, then reload this page."
-            )
+        holder = f"account {scope['user'].pk}" if participant is None else participant.id
+        limit = MAX_ACCOUNT_SOCKETS if participant is None else MAX_SOCKETS
+        if self._open[holder] >= limit:
+            message = f"Too many live connections are open (limit: {limit}). Close other tabs, then reload this page."
             await refuse_connection(scope, receive, send, 429, message)
             return
-        self._open[participant.id] += 1
+        self._open[holder] += 1
         try:
             await self._application(scope, receive, send)
         finally:
-            self._open[participant.id] -= 1
-            if not self._open[participant.id]:
-                del self._open[participant.id]
+            self._open[holder] -= 1
+            if not self._open[holder]:
+                del self._open[holder]
 
     async def _has_access(self, scope: Scope) -> bool:
         user = scope.get("user")

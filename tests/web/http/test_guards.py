@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from dashboard.asgi import BODY_LIMIT_BYTES
 from dashboard.store import experiments as experiment_store
+from dashboard.web.http import guards
 from dashboard.web.http.guards import is_allowed_host, is_own_origin, split_host
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, NOBODY, ORIGIN, PORT, Person, flood, http, is_strict, websocket
@@ -236,6 +239,22 @@ async def test_other_clients_and_requests_to_the_own_name_are_not_redirected(me:
     assert (await http("GET", "/", who=me)).status == 200
     assert (await http("GET", "/", who=me, headers=PAGE, host=f"{settings.OWN_NAME}:{PORT}")).status == 200
     assert (await http("POST", "/sign-out/", who=me, headers=PAGE, token=True)).status == 200
+
+
+async def test_an_account_has_a_limited_number_of_websockets(
+    me: Person, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guards, "MAX_ACCOUNT_SOCKETS", 3)
+    own = (("origin", ORIGIN),)
+    async with AsyncExitStack() as opened:
+        for _ in range(3):
+            assert (await opened.enter_async_context(websocket(address, who=me, headers=own))).is_open
+        async with websocket(address, who=me, headers=own) as one_more:
+            assert one_more.refusal is not None
+            assert one_more.refusal.status == 429
+            assert "Too many live connections are open (limit: 3). Close other tabs" in one_more.refusal.text
+    async with websocket(address, who=me, headers=own) as again:
+        assert again.is_open
 
 
 async def test_a_websocket_under_the_own_name_has_its_origin(me: Person, address: str) -> None:
