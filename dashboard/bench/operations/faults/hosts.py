@@ -36,6 +36,12 @@ async def kill(run: BenchmarkRun, machine: Machine) -> list[Trial]:
                 os.kill(host.pid, signal.SIGKILL)
                 killed = time.monotonic()
 
+                async def has_ended() -> bool:
+                    return not host.is_running()  # noqa: B023 - awaited at once
+
+                # Its record is read as long as it runs, and it would never serve again.
+                await until(has_ended, "the end of the engine")
+
                 async def is_another() -> bool:
                     await session.on_each(until_serving)
                     return session.hosts[group].pid != host.pid  # noqa: B023 - awaited at once
