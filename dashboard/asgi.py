@@ -21,6 +21,7 @@ from dashboard.core.operations.database_problems import describe_database_error 
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.store.database import limit_waiting  # noqa: E402
 from dashboard.web.http.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
+from dashboard.web.http.handshake_guard import HandshakeGuard  # noqa: E402
 from dashboard.web.http.proxies import ProxyGuard  # noqa: E402
 from dashboard.web.operations.peer_sync import peer_sync  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
@@ -71,7 +72,7 @@ application = Lifespan(
                 ProtocolTypeRouter(
                     {
                         "http": http,
-                        "websocket": AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))),
+                        "websocket": HandshakeGuard(AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns)))),
                     }
                 ),
                 BODY_LIMIT_BYTES,
