@@ -64,6 +64,18 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == SWITCHING_PROTOCOLS:
             self.scope["extensions"][EXTENSION] = {"write": self.write_now}
 
+    def pause_writing(self) -> None:
+        """Reads nothing from a browser that does not read: it could otherwise send pings for ever, and the pongs would
+        stay in memory."""
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Reads again, unless the application is slow."""
+        super().resume_writing()
+        if not self.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
     def send_receive_event_to_app(self) -> None:
         """Passes a message on. Where a text is not UTF-8, closes with 1007: uvicorn does that too, but logs a traceback
         for each, with which one browser could fill the log."""

@@ -12,6 +12,9 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import CloseCode, Frame, Opcode
 
+from dashboard.bench.operations.attacks import connect as connect_without_reading
+from dashboard.bench.operations.attacks import handshake, ping
+from dashboard.bench.server import Browser
 from dashboard.web.http.server.shared_frames import EXTENSION, SharedFrameProtocol, encode_frame
 from tests.support.polling import eventually, others_run
 
@@ -140,3 +143,27 @@ async def test_a_browser_can_close_within_a_message() -> None:
         opened.transport.write(b"".join(frame.serialize(mask=True) for frame in frames))
         await opened.wait_closed()
         assert opened.close_code == CloseCode.NORMAL_CLOSURE
+
+
+async def test_pings_of_a_client_that_does_not_read_wait() -> None:
+    application, loop, count = RecordingApplication(), asyncio.get_running_loop(), 100_000
+    async with serving(application) as url:
+        host = url.removeprefix("ws://").removesuffix("/")
+        browser = await connect_without_reading(Browser(host))
+        with browser:
+            await loop.sock_sendall(browser, handshake(Browser(host), "/"))
+            await eventually(lambda: application.writes)
+            protocol = application.writes[0].__self__  # type: ignore[attr-defined]  # a bound method
+            sending = asyncio.create_task(loop.sock_sendall(browser, ping(b"x" * 100) * count))
+            await eventually(lambda: not protocol.writable.is_set())
+            assert not protocol.transport.is_reading()
+            assert not sending.done()
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += await loop.sock_recv(browser, 1)
+            left = count * len(Frame(Opcode.PONG, b"x" * 100).serialize(mask=False))
+            while left:
+                left -= len(await loop.sock_recv(browser, left))
+            await sending
+            assert protocol.transport.is_reading()
+        await eventually(lambda: application.gone == 1)
