@@ -16,7 +16,7 @@ from dashboard.bench.measurements import (
     storage,
     watchers,
 )
-from dashboard.bench.operations import pages, soak, team
+from dashboard.bench.operations import overload, pages, soak, team
 from dashboard.bench.operations.faults import faults
 from dashboard.bench.reports import replay, report
 from dashboard.bench.training import private_hosts, sessions
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "class-hosts": private_hosts,
     "class": sessions,
     "team": team,
+    "overload": overload,
     "faults": faults,
     "soak": soak,
     "fidelity": fidelity,
@@ -50,7 +51,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
 #: Run only when they are named: they take minutes, or need a browser.
-LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "team", "faults", "soak"})
+LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "team", "overload", "faults", "soak"})
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:

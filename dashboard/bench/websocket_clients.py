@@ -158,6 +158,20 @@ class Clients:
                 await asyncio.sleep(0.02)
         return list(times.values())
 
+    async def arrivals(self, after: float, characters: int) -> list[float]:
+        """When each client received its first message, after a time, with more characters than this; TimeoutError if
+        one did not within ``DEADLINE_S``."""
+        times: dict[int, float] = {}
+        async with asyncio.timeout(DEADLINE_S):
+            while len(times) < len(self._clients):
+                for client in self._clients:
+                    if client.number not in times:
+                        found = (at for at, text in client.received if at >= after and len(text) > characters)
+                        if (first := next(found, None)) is not None:
+                            times[client.number] = first
+                await asyncio.sleep(0.02)
+        return list(times.values())
+
     async def take(self) -> dict[str, Any]:
         """How many messages all clients have received since the last ``take``, and the texts of the first client."""
         taken = {
@@ -195,7 +209,7 @@ def websocket_clients(host: str) -> AbstractAsyncContextManager[Program]:
 def main() -> None:
     """Runs until stdin ends."""
     clients = Clients(sys.argv[1])
-    commands = (clients.join, clients.listen, clients.predict, clients.until, clients.take)
+    commands = (clients.join, clients.listen, clients.predict, clients.until, clients.arrivals, clients.take)
     uvloop.run(answer_commands({command.__name__: command for command in commands}))
 
 

@@ -1,0 +1,144 @@
+"""What one client can do to a server.
+
+As a program (``python -m dashboard.bench.operations.attacks HOST``) it executes one command per line of stdin, so that
+it does not use the processor time of the process that measures.
+"""
+
+import asyncio
+import base64
+import socket
+import struct
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+
+from dashboard.bench.processes import answer_commands
+from dashboard.bench.server import Browser
+
+#: The receive buffer of a client that never reads. The kernel doubles it.
+BUFFER_BYTES = 4096
+HEADER_BYTES = 120_000_000
+HALF_SENT, WEBSOCKETS, PAGES, PINGS = 1500, 1000, 50, 200_000
+READ_BYTES = 1 << 16
+
+type Attack = Callable[[Browser, str], Coroutine[None, None, None]]
+
+
+def handshake(browser: Browser, path: str) -> bytes:
+    """The request that opens a websocket (RFC 6455, 4.1)."""
+    headers = {
+        "Host": browser.host,
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": base64.b64encode(b"0123456789abcdef").decode(),
+        "Sec-WebSocket-Version": "13",
+        "Origin": browser.origin,
+        **browser.headers(),
+    }
+    return f"GET {path} HTTP/1.1\r\n{''.join(f'{name}: {value}\r\n' for name, value in headers.items())}\r\n".encode()
+
+
+def ping(payload: bytes) -> bytes:
+    """A ping of at most 125 bytes, masked with zeros."""
+    return struct.pack("!BB4x", 0x89, 0x80 | len(payload)) + payload
+
+
+async def connect(browser: Browser) -> socket.socket:
+    """A connection with a small receive buffer."""
+    opened = socket.socket()
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    opened.setblocking(False)
+    name, _, port = browser.host.partition(":")
+    await asyncio.get_running_loop().sock_connect(opened, (name, int(port)))
+    return opened
+
+
+@asynccontextmanager
+async def connections(browser: Browser, count: int, first: bytes) -> AsyncIterator[list[socket.socket]]:
+    """Connections that have sent ``first`` and never read."""
+    opened: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            with suppress(OSError):  # the server may refuse
+                opened.append(await connect(browser))
+                await asyncio.get_running_loop().sock_sendall(opened[-1], first)
+        yield opened
+    finally:
+        for one in opened:
+            one.close()
+
+
+async def send_headers(browser: Browser, _experiment: str) -> None:
+    """One request with a header that does not end."""
+    loop = asyncio.get_running_loop()
+    async with connections(browser, 1, b"GET / HTTP/1.1\r\nX: ") as (opened,):
+        with suppress(OSError):
+            await loop.sock_sendall(opened, b"x" * HEADER_BYTES)
+
+
+async def send_halves(browser: Browser, _experiment: str) -> None:
+    """Requests that are half sent."""
+    async with connections(browser, HALF_SENT, f"POST /experiments/ HTTP/1.1\r\nHost: {browser.host}\r\n".encode()):
+        await asyncio.Event().wait()
+
+
+async def hold_websockets(browser: Browser, experiment: str) -> None:
+    """Websockets that are never read."""
+    async with connections(browser, WEBSOCKETS, handshake(browser, f"/ws/experiments/{experiment}/")):
+        await asyncio.Event().wait()
+
+
+async def send_pings(browser: Browser, experiment: str) -> None:
+    """A websocket that sends pings and does not read the pongs."""
+    loop = asyncio.get_running_loop()
+    async with connections(browser, 1, handshake(browser, f"/ws/experiments/{experiment}/")) as (opened,):
+        with suppress(OSError):
+            await loop.sock_sendall(opened, ping(b"x" * 100) * PINGS)
+
+
+async def request_pages(browser: Browser, experiment: str) -> None:
+    """The page of an experiment, requested over many connections at once, again and again."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": browser.host, **browser.headers()}.items())
+    request = f"GET /experiments/{experiment}/ HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode()
+    loop = asyncio.get_running_loop()
+
+    async def request_repeatedly() -> None:
+        while True:
+            async with connections(browser, 1, request) as opened:
+                with suppress(OSError):
+                    while await loop.sock_recv(opened[0], READ_BYTES):
+                        pass
+
+    await asyncio.gather(*(request_repeatedly() for _ in range(PAGES)))
+
+
+ATTACKS: dict[str, Attack] = {
+    "a header of 120 MB": send_headers,
+    f"{HALF_SENT} half-sent requests": send_halves,
+    f"{WEBSOCKETS} websockets that are never read": hold_websockets,
+    f"{PINGS} pings of one websocket": send_pings,
+    f"{PAGES} pages at once": request_pages,
+}
+
+
+class Attacker:
+    """The program's command."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    async def attack(self, name: str, experiment: str, cookies: dict[str, str], seconds: float) -> None:
+        """Attacks for some seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await ATTACKS[name](Browser(self._host, cookies), experiment)
+                await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Runs until stdin ends."""
+    asyncio.run(answer_commands({"attack": Attacker(sys.argv[1]).attack}))
+
+
+if __name__ == "__main__":
+    main()

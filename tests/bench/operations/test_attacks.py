@@ -1,0 +1,42 @@
+"""What the attacks send is what RFC 6455 and HTTP describe, so that the server handles it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from dashboard.bench.operations.attacks import ATTACKS, Attacker, handshake, ping
+from dashboard.bench.server import Browser
+
+
+def test_a_handshake_and_pings_are_valid() -> None:
+    browser = Browser("127.0.0.1:8000", {"sessionid": "s"})
+    server = ServerProtocol()
+    server.receive_data(handshake(browser, "/ws/experiments/abc/"))
+    (request,) = server.events_received()
+    assert isinstance(request, Request)
+    assert request.path == "/ws/experiments/abc/"
+    assert (request.headers["Origin"], request.headers["Cookie"]) == ("http://127.0.0.1:8000", "sessionid=s")
+    server.send_response(server.accept(request))
+    server.receive_data(ping(b"x" * 100) * 2)
+    frames = [event for event in server.events_received() if isinstance(event, Frame)]
+    assert [(frame.opcode, bytes(frame.data)) for frame in frames] == [(Opcode.PING, b"x" * 100)] * 2
+
+
+async def test_each_attack_ends_after_its_time_even_if_the_server_closes_or_never_answers() -> None:
+    received = bytearray()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend(await reader.read(1000))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for name in ATTACKS:
+            await Attacker(host).attack(name, "abc", {"sessionid": "s"}, 0.05)
+    assert b"GET /experiments/abc/ HTTP/1.1" in received
+    assert b"GET /ws/experiments/abc/ HTTP/1.1" in received
