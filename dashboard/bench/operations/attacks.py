@@ -49,7 +49,11 @@ async def connect(browser: Browser) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
     opened.setblocking(False)
     name, _, port = browser.host.partition(":")
-    await asyncio.get_running_loop().sock_connect(opened, (name, int(port)))
+    try:
+        await asyncio.get_running_loop().sock_connect(opened, (name, int(port)))
+    except BaseException:
+        opened.close()
+        raise
     return opened
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from dashboard.bench.operations.attacks import ATTACKS, Attacker, handshake, ping
 from dashboard.bench.server import Browser
+from tests.support.polling import DEADLINE_S, eventually
 
 
 def test_a_handshake_and_pings_are_valid() -> None:
@@ -26,7 +28,23 @@ def test_a_handshake_and_pings_are_valid() -> None:
     assert [(frame.opcode, bytes(frame.data)) for frame in frames] == [(Opcode.PING, b"x" * 100)] * 2
 
 
-async def test_each_attack_ends_after_its_time_even_if_the_server_closes_or_never_answers() -> None:
+@pytest.mark.parametrize(
+    ("name", "start"),
+    zip(
+        ATTACKS,
+        (
+            b"GET / HTTP",
+            b"POST /experiments/ HTTP",
+            b"GET /ws/experiments/abc/",
+            b"GET /ws/experiments/abc/",
+            b"GET /exp",
+        ),
+        strict=True,
+    ),
+)
+async def test_an_attack_ends_after_its_time_even_if_the_server_closes_or_never_answers(
+    name: str, start: bytes
+) -> None:
     received = bytearray()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,8 +53,9 @@ async def test_each_attack_ends_after_its_time_even_if_the_server_closes_or_neve
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        for name in ATTACKS:
-            await Attacker(host).attack(name, "abc", {"sessionid": "s"}, 0.05)
-    assert b"GET /experiments/abc/ HTTP/1.1" in received
-    assert b"GET /ws/experiments/abc/ HTTP/1.1" in received
+        attacker = Attacker(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        attacking = asyncio.create_task(attacker.attack(name, "abc", {"sessionid": "s"}, DEADLINE_S * 10))
+        await eventually(lambda: received.startswith(start))
+        attacking.cancel()
+        await asyncio.wait({attacking})
+    await attacker.attack(name, "abc", {}, 0.0)
