@@ -15,8 +15,8 @@ from dashboard.lab.context import Context
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
-from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
+from dashboard.store.installation import installation_id
 
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 
@@ -95,7 +95,7 @@ async def open_context(
         engine=engine,
         info=info,
         private=private,
-        installation=await database.run(experiment_store.installation_id),
+        installation=await database.run(installation_id),
         data_dir=data_dir,
         database=database,
         publisher=publisher or NullPublisher(),

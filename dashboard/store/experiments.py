@@ -21,11 +21,10 @@ from dashboard.core.experiments.journal import (
     entry_size,
     replay,
 )
-from dashboard.core.experiments.launching.ports import PUBLISHING, PortUser, needed_ports
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ExperimentHead, ExperimentRef, Phase
+from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec
-from dashboard.models import Arm, Experiment, Installation, JournalEntry
+from dashboard.models import Arm, Experiment, JournalEntry
 from dashboard.store import recent_entries
 from dashboard.store.machines import here
 from dashboard.store.operations.audit import audited, creates, note
@@ -67,12 +66,6 @@ def is_alive(driver: str) -> bool:
         return f"{psutil.Process(int(pid)).create_time():.2f}" == started
     except (psutil.Error, ValueError):
         return False
-
-
-def installation_id() -> str:
-    """The id of this installation, created at first use."""
-    first = Installation.objects.order_by("created_at").first()
-    return (first or Installation.objects.create()).id
 
 
 def _record(row: Experiment) -> Record:
@@ -185,29 +178,12 @@ def unsettled(machine: str | None) -> QuerySet[Experiment]:
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
     """The unsettled experiments of one host of this machine."""
-    return _load_unsettled(here(), host)
+    return load_unsettled_of(here(), host)
 
 
-def _load_unsettled(machine: str | None, host: str) -> tuple[Record, ...]:
+def load_unsettled_of(machine: str | None, host: str) -> tuple[Record, ...]:
+    """The unsettled experiments of one host of a machine."""
     return tuple(_record(row) for row in unsettled(machine).filter(host=host).prefetch_related("arms"))
-
-
-def other_port_users(experiment: str) -> tuple[PortUser, ...]:
-    """The containers of all other experiments on the host of this one, with the ports that they publish."""
-    place = Experiment.objects.filter(pk=experiment).values_list("machine_id", "host").first()
-    records = _load_unsettled(*place) if place is not None else ()
-    return tuple(
-        PortUser(
-            record.launched[arm.key],
-            f"experiment “{record.title}”",
-            needed_ports([arm]) if arm.mode in PUBLISHING else (),
-            ExperimentRef(record.id, record.title),
-        )
-        for record in records
-        if record.id != experiment
-        for arm in record.spec.arms
-        if arm.key in record.launched
-    )
 
 
 def remember_container(experiment: str, arm: str, container: str) -> None:

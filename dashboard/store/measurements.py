@@ -56,9 +56,8 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Request a run on the host of the experiment; it waits until the experiment runs. ``source``: the experiment that
-    a ``twin`` replaces. Returns its id."""
-    of = Experiment.objects.filter(pk=experiment).only("host", "group", "machine_id").first()
+    """Request a run on the host of the experiment, for when it runs; its id. A ``twin`` replaces ``source``."""
+    of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
         owner_id=owner_id,
@@ -69,9 +68,7 @@ def create_run(
         twin=twin,
         source_id=source,
         state=WAITING,
-        machine_id=of.machine_id if of is not None else here(),
-        host=of.host if of is not None else "",
-        group=of.group if of is not None else "",
+        **(of or {"machine_id": here()}),
     )
     return str(run.pk)
 
@@ -118,8 +115,8 @@ class RequestedRun:
 
 def hosts_waiting() -> frozenset[str]:
     """The private hosts of this machine on which a run waits."""
-    rows = MeasurementRun.objects.filter(machine=here(), state=WAITING).exclude(host="")
-    return frozenset(rows.values_list("host", flat=True))
+    rows = MeasurementRun.objects.filter(machine=here(), state=WAITING).values_list("host", flat=True)
+    return frozenset(rows) - {""}
 
 
 def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
@@ -225,8 +222,8 @@ def is_cancelled(run: str) -> bool:
 
 def mark_incomplete() -> int:
     """Mark runs of this machine whose process has died; returns their number."""
-    running = MeasurementRun.objects.filter(machine=here(), state=RUNNING)
-    dead = [run.pk for run in running if not is_alive(run.driver)]
+    running = MeasurementRun.objects.filter(machine=here(), state=RUNNING).values_list("pk", "driver")
+    dead = [run for run, driver in running if not is_alive(driver)]
     reason = "The measuring process ended unexpectedly."
     return MeasurementRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", stop_reason=reason)
 

@@ -19,7 +19,7 @@ from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.lab.training.hosts import GroupHosts, HostState
 from dashboard.models import TrainingSession
-from dashboard.store import experiments as experiment_store
+from dashboard.store.installation import installation_id
 from tests.lab.training_builders import session
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import RecordingPublisher, close_context, make_context
@@ -84,7 +84,7 @@ async def hosts_harness(data_dir: Path, **settings: Any) -> AsyncIterator[HostsH
     """An open session with hosts; everything is removed at the end."""
     engine = FakeEngine()
     context = make_context(engine, await engine.info(), data_dir, RecordingPublisher(), "")
-    context.installation = await context.database.run(experiment_store.installation_id)
+    context.installation = await context.database.run(installation_id)
 
     def made() -> TrainingSession:
         row = session(hosts=HostsFor.PERSON, **settings)

@@ -16,6 +16,7 @@ from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
+from dashboard.store.installation import installation_id
 from tests.support.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_states
 
@@ -148,8 +149,8 @@ def test_before_the_first_entry_the_columns_wait(identity: str) -> None:
 
 
 def test_the_installation_keeps_its_id() -> None:
-    first = experiment_store.installation_id()
-    assert experiment_store.installation_id() == first
+    first = installation_id()
+    assert installation_id() == first
     assert Installation.objects.count() == 1
 
 

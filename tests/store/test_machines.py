@@ -101,17 +101,6 @@ def test_the_process_ids_of_another_machine_mean_nothing_here() -> None:
         assert claim_runs.mark_incomplete() == 1
 
 
-def test_ports_are_held_by_the_experiments_of_the_same_machine() -> None:
-    machines.register("lab2", {}, FACTS)
-    one, two, other = (
-        experiment_store.create_experiment(make_spec("host"), machine=machine) for machine in ("lab2", "lab2", None)
-    )
-    for identity in (one, two, other):
-        experiment_store.remember_container(identity, "host", f"of {identity}")
-    assert [user.container for user in experiment_store.other_port_users(one)] == [f"of {two}"]
-    assert experiment_store.other_port_users(other) == ()
-
-
 def test_the_host_of_a_group_is_on_a_machine(django_user_model: type[User]) -> None:
     machines.register("lab2", {}, FACTS)
     owner = django_user_model.objects.create(username="ada")

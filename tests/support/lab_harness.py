@@ -20,6 +20,7 @@ from dashboard.lab.reconciler import Lab
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
+from dashboard.store.installation import installation_id
 from tests.support.polling import DEADLINE_S, eventually
 from tests.support.specs import make_spec
 
@@ -157,7 +158,7 @@ async def close_context(context: Context) -> None:
 async def open_lab_harness(engine: Engine, data_dir: Path) -> LabHarness:
     """A running lab on ``engine``, with its own installation."""
     database = DatabaseThread()
-    installation = await database.run(experiment_store.installation_id)
+    installation = await database.run(installation_id)
     await asyncio.to_thread(database.close)
     publisher = RecordingPublisher()
     harness = LabHarness(make_context(engine, await engine.info(), data_dir, publisher, installation), publisher)

@@ -26,7 +26,7 @@ from dashboard.core.reports.parse import InvalidReportError
 from dashboard.core.reports.validate import MAX_AUTHOR, MAX_TITLE, validate_file
 from dashboard.models import Annotation, Report, ReportTag
 from dashboard.store import claim_runs
-from dashboard.store.experiments import installation_id
+from dashboard.store.installation import installation_id
 from dashboard.store.operations.audit import audited, note
 from dashboard.store.reports import snapshot as report_snapshot
 from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, find_same, get_report

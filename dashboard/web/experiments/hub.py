@@ -19,6 +19,7 @@ from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
+from dashboard.store.port_users import other_port_users
 from dashboard.web import feed_hub
 from dashboard.web.feed_hub import Feed, FeedHub
 from dashboard.web.http.database import in_database
@@ -206,7 +207,7 @@ async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
     """The containers of other experiments, if an arm may not run because one of them holds its port."""
     if not has_taken_port(view.columns):
         return ()
-    return await in_database(experiment_store.other_port_users, experiment)
+    return await in_database(other_port_users, experiment)
 
 
 hub = ExperimentHub()

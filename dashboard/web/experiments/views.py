@@ -41,6 +41,7 @@ from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.storage import add_storage
+from dashboard.store.port_users import other_port_users
 from dashboard.web.experiments.hub import SHOWN_ITEMS
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
@@ -106,7 +107,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     wide, narrow = draw(shown.columns, shown.states)
     rows = compare(shown.columns, shown.states)
     paths = draw_paths(shown.columns, shown.states, (wide, narrow))
-    others = experiment_store.other_port_users(identity) if has_taken_port(shown.columns) else ()
+    others = other_port_users(identity) if has_taken_port(shown.columns) else ()
     answer = write_answer(shown.columns, rows, shown.states, others)
     launching = launch_progress(head, shown.columns)
     timeline = tuple(items)

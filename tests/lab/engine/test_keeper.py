@@ -23,8 +23,8 @@ from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.lab import reconciler
 from dashboard.lab.engine import keeper as keeper_module
 from dashboard.lab.engine.keeper import EngineKeeper
-from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
+from dashboard.store.installation import installation_id
 from tests.support.lab_harness import LabHarness, RecordingPublisher, close_lab_harness, make_context
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, load_lab_image
@@ -47,7 +47,7 @@ async def kept(
         keeper.open()
         engine = DockerEngine(host.endpoint, describe_loss=keeper.describe_loss)
         database = DatabaseThread()
-        installation = await database.run(experiment_store.installation_id)
+        installation = await database.run(installation_id)
         await asyncio.to_thread(database.close)
         publisher = RecordingPublisher()
         context = make_context(engine, await engine.info(), tmp_path, publisher, installation)

@@ -16,6 +16,7 @@ from dashboard.core.reports.validate import validate_file
 from dashboard.models import Report, ReportTag
 from dashboard.models.reports import FROZEN, FrozenError
 from dashboard.store import experiments as experiment_store
+from dashboard.store.installation import installation_id
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
@@ -38,7 +39,7 @@ def test_a_saved_experiment_can_be_exported_and_imported() -> None:
     assert (content.title, content.notes, content.tags) == ("First look", "**Why**", ("lab",))
     assert content.origin is Origin.EXPERIMENT
     assert [one.id for one in content.measurements] == [run]
-    assert content.installation == experiment_store.installation_id()
+    assert content.installation == installation_id()
     assert validate_file(frame(report_reading.content_bytes(report)))[0] == content
 
 
@@ -79,7 +80,7 @@ def test_fields_of_a_later_version_survive_import_and_export() -> None:
 
 def test_an_import_is_marked_unless_this_installation_saved_it() -> None:
     assert report_listing.get_report(saved_reports.import_file(make_file())).imported_from == "inst234567"
-    own = make_file(make_content(installation=experiment_store.installation_id()))
+    own = make_file(make_content(installation=installation_id()))
     assert report_listing.get_report(saved_reports.import_file(own)).imported_from == ""
 
 

@@ -463,7 +463,7 @@ async def test_other_experiments_are_read_only_for_a_new_answer_about_a_port_in_
         read.append(experiment)
         return ()
 
-    monkeypatch.setattr(experiment_store, "other_port_users", other_port_users)
+    monkeypatch.setattr("dashboard.web.experiments.hub.other_port_users", other_port_users)
     machine, refused, *others = make_columns()
     columns = (machine, replace(refused, status=ArmStatus.REFUSED, error=reason), *others)
     await write(identity, entry(1, head=make_head(), columns=columns, states=make_states()))

@@ -23,6 +23,7 @@ from dashboard.export import example
 from dashboard.export.html import BEFORE, BEHIND, hash_command
 from dashboard.models import Annotation, Report, Share
 from dashboard.store import experiments as experiment_store
+from dashboard.store.installation import installation_id
 from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
@@ -283,7 +284,7 @@ def test_an_imported_report_is_marked_with_its_file_and_its_installation(owner: 
 
 
 def test_a_report_that_this_installation_saved_is_not_called_measured_elsewhere(owner: Client) -> None:
-    own = make_file(make_content(installation=experiment_store.installation_id()))
+    own = make_file(make_content(installation=installation_id()))
     number = saved_reports.import_file(own, file_name="own.json")
     assert "Saved by this installation and imported from its export ·" in text_of(get(owner, f"/reports/{number}/"))
 

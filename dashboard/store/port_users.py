@@ -1,0 +1,24 @@
+"""The ports that experiments publish, and their containers."""
+
+from dashboard.core.experiments.launching.ports import PUBLISHING, PortUser, needed_ports
+from dashboard.core.experiments.messages import ExperimentRef
+from dashboard.models import Experiment
+from dashboard.store.experiments import load_unsettled_of
+
+
+def other_port_users(experiment: str) -> tuple[PortUser, ...]:
+    """The containers of all other experiments on the host of this one, with the ports that they publish."""
+    place = Experiment.objects.filter(pk=experiment).values_list("machine_id", "host").first()
+    records = load_unsettled_of(*place) if place is not None else ()
+    return tuple(
+        PortUser(
+            record.launched[arm.key],
+            f"experiment “{record.title}”",
+            needed_ports([arm]) if arm.mode in PUBLISHING else (),
+            ExperimentRef(record.id, record.title),
+        )
+        for record in records
+        if record.id != experiment
+        for arm in record.spec.arms
+        if arm.key in record.launched
+    )
