@@ -15,6 +15,7 @@ from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.programs import engine_root
+from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.hosts.variants import Variant
 from dashboard.lab.claims.engines import read_facts
 from tests.support import selection, workers
@@ -138,6 +139,12 @@ def session_hosts_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     share_lab_image(folder)
     yield folder
     asyncio.run(private_host.stop_all(folder))
+
+
+@pytest.fixture(scope="session")
+def session_template(session_hosts_folder: Path) -> HostTemplate:
+    """The template of the hosts of training sessions."""
+    return asyncio.run(host_template(session_hosts_folder))
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ TESTED_TOGETHER = {
 ACROSS_MODULES: dict[str, str] = {
     "core/claims/test_evidence.py": "what claims of the catalogue write as evidence",
     "engine/hosts/test_escapes.py": "root in a private host reaches nothing outside, and leaves nothing",
+    "engine/hosts/test_side_by_side.py": "two participants see nothing of each other in their terminals",
     "engine/test_engine_changes.py": "engines that are too old, too new, changed by Docker Engine 29, or odd",
     "engine/test_engine_faults.py": "an engine that hangs, dies, comes back or loses its socket",
     "engine/test_facts.py": "what Docker's network modes do on a real engine",

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154  # $folder, $run and $net are those of the script that sources this one
+# shellcheck shell=sh disable=SC2154  # $folder, $run and $net are variables of private_host.sh, or of the environment
 # The LAN of a host, which makes the host look like a machine: eth0 with an address in the host's network namespace ($net),
 # a switch and a router in another namespace, and neighbours without Docker in further ones. The router rejects the rest. It
 # rejects with a firewall rule because the kernel limits the rate of ICMP for routing errors (net.ipv4.route.error_cost),
@@ -25,11 +25,7 @@ hold_namespace() { # creates a namespace, or holds that of the joined LAN
     stat -Lc %i "$run/$1" > "$folder/netns-$1"
 }
 
-join_switch() { # connects a link of the namespace lan
-    nsenter --net="$run/lan" ip -batch - <<BATCH
-link set $1 master lan mtu $mtu
-link set $1 up
-BATCH
+shape() { # gives a link of the switch its delay and loss
     if [ "$delay$loss" != -- ]; then
         # shellcheck disable=SC2046 # words
         nsenter --net="$run/lan" tc qdisc add dev "$1" root netem \
@@ -59,10 +55,11 @@ BATCH
 fi
 
 uplink=uplink$number
-ip -batch - <<BATCH
-link add eth0 mtu $mtu type veth peer name $uplink netns $run/lan
+nsenter --net="$run/lan" ip -batch - <<BATCH
+link add $uplink mtu $mtu type veth peer name eth0 mtu $mtu netns $net
+link set $uplink master lan up
 BATCH
-[ "$net" = /proc/self/ns/net ] || ip link set eth0 netns "$net"
+shape "$uplink"
 nsenter --net="$net" ip -batch - <<BATCH
 link set lo up
 address add $ipv4/24 dev eth0
@@ -72,15 +69,17 @@ BATCH
 nsenter --net="$net" ip -6 -batch - <<BATCH || true
 address add $ipv6/64 dev eth0 nodad
 BATCH
-join_switch "$uplink"
 
 count=1
 while [ "$count" -le "$neighbours" ]; do
     neighbour=neighbour${count#1}
     hold_namespace "$neighbour"
     if [ "$joined" = - ]; then
-        nsenter --net="$run/lan" ip link add "$neighbour" type veth peer name eth0 mtu "$mtu" netns "$run/$neighbour"
-        join_switch "$neighbour"
+        nsenter --net="$run/lan" ip -batch - <<BATCH
+link add $neighbour mtu $mtu type veth peer name eth0 mtu $mtu netns $run/$neighbour
+link set $neighbour master lan up
+BATCH
+        shape "$neighbour"
         nsenter --net="$run/$neighbour" ip -batch - <<BATCH
 link set lo up
 address add 192.0.2.$((count + 9))/24 dev eth0

@@ -4,20 +4,25 @@ All functions block."""
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dashboard
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import disk, id_ranges, syscall_filter
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
-from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime, sharing_refusal
+from dashboard.engine.hosts.runtimes import SEARCH_PATH, sharing_refusal
 from dashboard.engine.hosts.syscall_filter import Scope
+from dashboard.engine.hosts.user_namespace import boot
 
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
@@ -27,6 +32,15 @@ log = logging.getLogger(__name__)
 RUN = Path("/run/netmodes")
 #: The address of a host on a LAN of its own.
 MACHINE_ADDRESS = LanPlace().addresses[0]
+#: What starts a host of the runtime ``privileged``; ``user_namespace`` starts the others.
+SCRIPT = Path(__file__).with_name("private_host.sh")
+MODULES = """
+modprobe -qa bridge br_netfilter overlay veth xt_addrtype xt_conntrack xt_MASQUERADE
+for table in filter nat mangle raw; do
+    iptables -w 5 -t "$table" -S
+    ip6tables -w 5 -t "$table" -S
+done
+"""
 #: The first id of remapped containers, and how many there are (subuid(5), option ``userns-remap``).
 REMAPPED_IDS = "231072:65536"
 
@@ -87,24 +101,37 @@ def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
     return f"{lan.number} {lan.neighbours} {lan.mtu} {lan.delay_ms or '-'} {lan.loss_percent or '-'} {where}\n"
 
 
+@functools.cache
+def load_modules() -> None:
+    """Loads the modules that hosts need: the kernel loads none for a process in a user namespace or under the
+    filter."""
+    if Path("/proc/modules").exists():
+        subprocess.run(
+            ["unshare", "--net", "--", "/bin/sh", "-c", MODULES],
+            env={"PATH": SEARCH_PATH},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+
+
 def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     """Start the chain of programs; each executes the next, so that the returned pid is that of the last: dockerd, or
     the one that waits for the host's process 1."""
-    runtime = Runtime.USER_NAMESPACE if host.owner else Runtime.PRIVILEGED
-    tie = ["setpriv", "--pdeathsig", "KILL" if host.owner else "TERM", "--"] if die_with_parent else []
-    spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
-    script = ["/bin/sh", str(runtime.script)]
     if host.owner:
-        # Modules cannot be loaded under the filter.
-        script += ["modules", *syscall_filter.loader(Scope.HOST), *script, "outside", *arguments, str(host.owner)]
+        package = Path(dashboard.__file__).parent.parent
+        command = [sys.executable, "-I", "-S", "-c", boot.COMMAND, str(package), *arguments, str(host.owner)]
+        command += [syscall_filter.digits(Scope.HOST), "tied" if die_with_parent else ""]
     else:
-        script += arguments
+        tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
+        spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
+        command = ["/usr/bin/env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), *arguments]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
-        "/usr/bin/env",
-        ["env", "--", *tie, *spaces, *script],
-        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
+        command[0],
+        command,
+        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(host.log), flags, 0o600),

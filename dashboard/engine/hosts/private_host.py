@@ -40,6 +40,7 @@ from dashboard.engine.hosts.preparation import (
     RUN,
     create_cgroups,
     lan_line,
+    load_modules,
     prepare,
     spawn,
 )
@@ -125,6 +126,7 @@ async def start_again(
         records.note_starter(host)
         remove_everything(host.name, [run])
         disk.wait_until_detached(host.disk)
+        disk.check(host.disk)
         reap_ended(host.launcher)
         RUN.mkdir(mode=0o711, exist_ok=True)
         run.mkdir(mode=0o711)
@@ -147,6 +149,8 @@ async def _launch(
 ) -> PrivateHost:
     """Create the cgroups, start the engine in them and wait until it answers."""
     await uninterrupted(asyncio.to_thread(create_cgroups, host, limits))
+    if host.owner:
+        await asyncio.to_thread(load_modules)
     pid = spawn(host, die_with_parent=die_with_parent)
     host = replace(host, pid=pid, launcher=pid, netns=0, ticks=start_ticks(pid) or 0)
     try:

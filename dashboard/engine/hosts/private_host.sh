@@ -53,7 +53,7 @@ if [ -n "$root" ]; then
     mount --bind "$folder/etc/docker" /etc/docker
 fi
 
-net=/proc/self/ns/net
+net=/proc/$$/ns/net
 # shellcheck source=dashboard/engine/hosts/lan.sh
 . "${0%/*}/lan.sh"
 

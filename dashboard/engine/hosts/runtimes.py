@@ -53,12 +53,6 @@ class Runtime(StrEnum):
     #: Root of the host is root of the machine.
     PRIVILEGED = "privileged"
 
-    @property
-    def script(self) -> Path:
-        """What starts a host of this runtime."""
-        name = "user_namespace.sh" if self is Runtime.USER_NAMESPACE else "private_host.sh"
-        return Path(__file__).with_name(name)
-
 
 DEFAULT = Runtime.USER_NAMESPACE
 

@@ -1,25 +1,21 @@
-"""The filter of system calls on private hosts in user namespaces, and the program that loads it.
+"""The filter of system calls on private hosts in user namespaces; ``user_namespace.calls`` loads it.
 
-    python -I -S syscall_filter.py host|terminal COMMAND…
+Everything that a process under the filter starts inherits it, also privileged containers. The kernel refuses most of
+these calls to root of a user namespace anyway; the filter refuses them even if that check has an error.
 
-loads a filter and executes the command. Everything that the command starts inherits the filter, also privileged
-containers. The kernel refuses most of these calls to root of a user namespace anyway; the filter refuses them even if
-that check has an error.
-
-Imports the standard library only, because it runs before each host and terminal. Sources: seccomp(2), the kernel's
-documentation of seccomp filters, Docker's documentation of its default profile."""
+Sources: seccomp(2), the kernel's documentation of seccomp filters, Docker's documentation of its default profile."""
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import signal
 import struct
 import sys
 from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
+
+from dashboard.engine.hosts.user_namespace import calls
 
 
 class Scope(StrEnum):
@@ -87,7 +83,6 @@ NUMBER, ARCHITECTURE = 0, 4
 #: a comparison of both could be evaded.
 FIRST_ARGUMENT, SECOND_ARGUMENT = 16, 24
 
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
 
 type Instruction = tuple[int, int, int, int]
@@ -159,32 +154,11 @@ def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -
     return ""
 
 
+def digits(scope: Scope) -> str:
+    """The filter of this machine in hexadecimal digits; empty if it has none."""
+    return "" if filter_refusal() else filter_program(scope, os.uname().machine).hex()
+
+
 def loader(scope: Scope) -> list[str]:
     """The program and arguments before a command that load the filter."""
-    return [sys.executable, "-I", "-S", __file__, str(scope)]
-
-
-def load(program: bytes) -> None:
-    """Load a filter for this process and all that it starts. Needs CAP_SYS_ADMIN. Raises OSError."""
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-    argument = Program(len(program) // 8, program)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(argument), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "the filter of system calls cannot be loaded")
-
-
-def main(scope: str, *command: str) -> None:
-    """Load the filter, if this machine has one, and execute the command."""
-    if not filter_refusal():
-        load(filter_program(Scope(scope), os.uname().machine))
-    # Python ignores these signals, and the command would inherit that.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    os.execvp(command[0], command)  # noqa: S606 - the command is not a shell's
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return [sys.executable, "-I", "-S", calls.__file__, digits(scope)]

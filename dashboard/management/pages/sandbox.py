@@ -16,6 +16,7 @@ from typing import Any
 
 from dashboard.core.operations.web_user import WebUser
 from dashboard.engine.hosts import syscall_filter
+from dashboard.engine.hosts.user_namespace.calls import load_filter
 
 #: The folder that the new root covers, in this process's mount namespace only: it contains no path of a SPEC.
 MOUNT_POINT = Path("/sys")
@@ -159,7 +160,7 @@ def drop_privileges(user: WebUser) -> None:
     _call("pdeathsig", _libc.prctl, _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if not syscall_filter.filter_refusal():
         # In a new user namespace it would have capabilities again, which expose more of the kernel to attacks.
-        syscall_filter.load(syscall_filter.filter_program(syscall_filter.Scope.WEB, os.uname().machine))
+        load_filter(bytes.fromhex(syscall_filter.digits(syscall_filter.Scope.WEB)))
 
 
 def require_readable(paths: Iterable[Path], hint: str) -> None:

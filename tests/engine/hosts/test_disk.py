@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from dashboard.engine.hosts import disk, private_host
 from dashboard.engine.hosts.private_host import RUN, PrivateHost
+from dashboard.engine.hosts.registry import left_running
 from tests.engine.hosts.test_private_host import remains
 from tests.support.polling import until
 
@@ -70,6 +72,68 @@ def test_a_full_disk_and_an_error_leave_nothing_mounted(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         disk.on_disk(image, data, lambda: (data / "fill").write_bytes(bytes(16 * MB)))
     assert not disk.is_attached(image)
+
+
+def crashed(folder: Path) -> tuple[Path, Path]:
+    """A disk and its folder after a crash of the machine: a copy of its file while it was mounted and in use."""
+    data, image, copy = folder / "data", folder / "disk", folder / "copy"
+    data.mkdir()
+    (data / "kept").write_text("x" * 10_000)
+    disk.make(data, image, 64)
+
+    def work() -> None:
+        for number in range(200):
+            (data / f"file{number}").write_text("y" * 5_000)
+        with (data / "deleted").open("w") as deleted:  # an inode without a name
+            deleted.write("z" * 100_000)
+            (data / "deleted").unlink()
+            subprocess.run(["sync", "-f", str(data)], check=True)
+            shutil.copyfile(image, copy)
+
+    disk.on_disk(image, data, work)
+    copy.replace(image)
+    return image, data
+
+
+def problems(image: Path) -> int:
+    """The exit status of e2fsck(8) that looks at everything and changes nothing."""
+    return subprocess.run(["e2fsck", "-fn", str(image)], capture_output=True, check=False).returncode
+
+
+def test_a_disk_is_repaired_after_a_crash_of_the_machine(tmp_path: Path) -> None:
+    image, data = crashed(tmp_path)
+    assert problems(image), "the copy is not consistent"
+    assert disk.on_disk(image, data, lambda: len((data / "kept").read_text())) == 10_000
+    assert problems(image) == 0
+
+
+@pytest.mark.parametrize("first_kb", [0, 8], ids=["superblock", "inodes"])
+def test_a_disk_that_cannot_be_repaired_is_not_mounted(tmp_path: Path, first_kb: int) -> None:
+    image, data = crashed(tmp_path)
+    with image.open("r+b") as file:
+        file.seek(first_kb << 10)
+        file.write(os.urandom(4 * MB))
+    with pytest.raises(
+        disk.DiskError, match=r"its disk is damaged and cannot be repaired\. Create a new host instead\."
+    ):
+        disk.on_disk(image, data, lambda: pytest.fail("it is mounted"))
+    assert not disk.is_attached(image)
+
+
+def test_a_host_with_a_damaged_disk_does_not_start_again_and_can_be_removed(tmp_path: Path) -> None:
+    host = asyncio.run(private_host.start(tmp_path))
+    os.kill(host.pid, 9)
+    until(lambda: not host.is_running(), 10)
+    disk.wait_until_detached(host.disk)
+    with host.disk.open("r+b") as file:
+        file.seek(8 << 10)
+        file.write(os.urandom(4 * MB))
+    message = f"The private host {host.id} cannot be started again: its disk is damaged and cannot be repaired"
+    with pytest.raises(private_host.PrivateHostError, match=message):
+        asyncio.run(private_host.start_again(host))
+    assert left_running(host) == ()
+    asyncio.run(private_host.stop(host))
+    assert remains(host) == []
 
 
 def test_without_a_disk_the_folder_is_used(tmp_path: Path) -> None:

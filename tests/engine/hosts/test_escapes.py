@@ -24,7 +24,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.runtimes import Runtime
-from dashboard.engine.hosts.template import HostTemplate, host_template
+from dashboard.engine.hosts.template import HostTemplate
 from dashboard.engine.protocol import EngineError
 from dashboard.web.experiments.forms import LaunchForm
 from tests.support import engine_api
@@ -116,11 +116,6 @@ async def test_what_is_entered_in_the_form_gives_a_container_nothing_of_the_mach
         await engine.remove_container(created.id)
 
 
-@pytest.fixture(scope="module")
-def template(session_hosts_folder: Path) -> HostTemplate:
-    return asyncio.run(host_template(session_hosts_folder))
-
-
 def start(data: Path, template: HostTemplate, group: str, runtime: Runtime) -> PrivateHost:
     """A host as a session starts it."""
     return asyncio.run(private_host.start(data, limits=LIMITS, template=template, group=group, runtime=runtime))
@@ -132,12 +127,12 @@ def start(data: Path, template: HostTemplate, group: str, runtime: Runtime) -> P
 def outcomes(
     request: pytest.FixtureRequest,
     session_hosts_folder: Path,
-    template: HostTemplate,
+    session_template: HostTemplate,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Runtime, dict[str, Outcome]]]:
     """The outcome of every attempt on a host beside another one."""
     runtime: Runtime = request.param
-    data, folder = session_hosts_folder, tmp_path_factory.mktemp("escapes")
+    data, template, folder = session_hosts_folder, session_template, tmp_path_factory.mktemp("escapes")
     host, other = (start(data, template, f"g-{number}", runtime) for number in (1, 2))
     try:
         neighbour = PrivateEngine(other, folder)
@@ -175,11 +170,11 @@ def test_an_attempt_reaches_nothing_outside(outcomes: tuple[Runtime, dict[str, O
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_nothing_remains_of_a_host_that_was_attacked(
-    session_hosts_folder: Path, template: HostTemplate, rounds: int
+    session_hosts_folder: Path, session_template: HostTemplate, rounds: int
 ) -> None:
     for _ in range(rounds):
         links = socket.if_nameindex()
-        host = start(session_hosts_folder, template, "g-3", Runtime.USER_NAMESPACE)
+        host = start(session_hosts_folder, session_template, "g-3", Runtime.USER_NAMESPACE)
         try:
             shell, namespaces = leave_everything(host)
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, processes, read_cpus, shell_files
 from dashboard.engine.hosts.runtimes import Runtime
 from tests.support.private_engine import load_lab_image
+from tests.support.unified_host import COMMAND
 
 LIMITS = HostLimits(memory_mb=256, pids=100, cpus=0.5)
 MB = 1 << 20
@@ -198,3 +201,19 @@ async def test_a_container_starts_within_the_limits_of_a_host_with_half_a_core(
     finally:
         await engine.close()
         await private_host.stop(host)
+
+
+@pytest.mark.engine
+def test_a_host_runs_on_the_unified_hierarchy_alone(tmp_path: Path) -> None:
+    """A real one, in a mount namespace: what a fake tree cannot show, such as controllers that are missing there."""
+    if "cgroup2" not in Path("/proc/filesystems").read_text():
+        pytest.skip("this kernel has no unified hierarchy")
+    done = subprocess.run([*COMMAND, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["version"] == "2"
+    assert "permission denied" in found["parent"]
+    # With controllers the kernel permits no process in the topmost cgroup (no internal processes); without, it does.
+    moved, inside = found["places"]
+    assert moved == "" or moved.startswith("/containers/")
+    assert inside.startswith("/containers/")

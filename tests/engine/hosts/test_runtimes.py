@@ -33,7 +33,6 @@ def test_the_variable_names_the_runtime(monkeypatch: pytest.MonkeyPatch) -> None
     for runtime in Runtime:
         monkeypatch.setenv(VARIABLE, runtime)
         assert configured_runtime() is runtime
-        assert runtime.script.is_file()
 
 
 def test_an_unknown_runtime_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.shell import open_shell
 from tests.support import engine_api
 from tests.support.escapes.attempts import ATTEMPTS, Scene
-from tests.support.escapes.machine import CGROUPS, ORIGINS, Machine, in_namespace
+from tests.support.escapes.machine import CGROUPS, ORIGINS, Machine, disk_of, in_namespace
 from tests.support.private_engine import PrivateEngine
 from tests.support.screens import Screen
 
@@ -52,15 +52,25 @@ echo third
 """
 
 
+def image_of(machine: Machine, host: PrivateHost) -> Path:
+    """The file with the disk of a host; that of the machine's stand-in if the host has none (``privileged``)."""
+    return host.disk if host.disk.exists() else machine.image
+
+
 def places(machine: Machine, host: PrivateHost, container: str) -> Mapping[str, str]:
     """The values of the placeholders in the lines of attempts."""
     assert machine.pages is not None
     major, minor = machine.disk
+    neighbour_major, neighbour_minor = disk_of(machine.neighbour) or machine.disk
     return {
         "folder": str(machine.folder),
         "device": str(machine.device),
         "major": str(major),
         "minor": str(minor),
+        "neighbour_major": str(neighbour_major),
+        "neighbour_minor": str(neighbour_minor),
+        "image": str(image_of(machine, host)),
+        "neighbour_image": str(image_of(machine, machine.neighbour)),
         "kill": str(machine.processes["typed kill"].pid),
         "environment": str(machine.processes["environment"].pid),
         "program": str(machine.program),
@@ -109,6 +119,7 @@ def look(machine: Machine, host: PrivateHost, template: Path) -> dict[str, objec
         path for folder in folders for part in ("", "containers") for path in (folder / part / one for one in files)
     ]
     found["limits"] = {str(path): path.read_text() for path in limits if path.exists()}
+    found["size of the disk"] = image_of(machine, host).stat().st_size
     found["release agent"] = (machine.hierarchy / "release_agent").read_text()
     found["notify on release"] = (machine.hierarchy / "notify_on_release").read_text()
     found["networks of the neighbour"] = engine_api.networks(neighbour.endpoint)
@@ -130,7 +141,7 @@ def _probe_of(machine: Machine, origin: str) -> int:
 
 def _write_scripts(folder: Path, machine: Machine, host: PrivateHost, container: str) -> list[str]:
     """Writes a script for each typed line; returns their names in order."""
-    named, aims = places(machine, host, container), json.dumps(machine.aims())
+    named, aims = places(machine, host, container), json.dumps(machine.aims(host))
     names = []
     for number, attempt in enumerate(one for one in ATTEMPTS if one.line):
         line = PLACE.sub(lambda found: named.get(found[1], found[0]), attempt.line)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import PrivateHost
-from tests.support.escapes.machine import CGROUPS, LIBC, ORIGINS, SPOKEN, Machine, checked
+from tests.support.escapes.machine import CGROUPS, LIBC, ORIGINS, SPOKEN, Machine, checked, disk_of
 
 #: Lines of a terminal: ``# NAME | what it must not reach | whether it succeeds with privileged``, then the line.
 TYPED = Path(__file__).with_name("typed.txt")
@@ -136,6 +137,24 @@ def device(major: int, minor: int) -> Look:
     return lambda scene, origin, _name: any(one.device == number for one in scene.descriptors(origin))
 
 
+def own_disk(scene: Scene, origin: str, _name: str) -> bool:
+    """The probe has opened the device of its host's disk."""
+    number = os.makedev(*(disk_of(scene.host) or scene.machine.disk))
+    return any(one.device == number for one in scene.descriptors(origin))
+
+
+def on_disk(name: str, matches: Callable[[os.stat_result], bool]) -> Look:
+    """A file on the host's disk, as the machine sees it."""
+
+    def look(scene: Scene, _origin: str, _name: str) -> bool:
+        folder = Path(f"/proc/{scene.host.pid}/root{scene.host.data}")
+        assert folder.is_dir()
+        path = folder / name.format(name=scene.machine.name)
+        return os.path.lexists(path) and matches(path.lstat())
+
+    return look
+
+
 def writable(kind: str) -> Look:
     """The probe has opened a file of this kind of file system for writing."""
     return lambda scene, origin, _name: any(one.kind == kind and one.writable for one in scene.descriptors(origin))
@@ -202,6 +221,7 @@ PROBED: tuple[tuple[str, str, Look, str, str], ...] = (
     ("settings of the kernel", "files of /proc/sys for writing", writable("proc"), "no", "yes"),
     ("settings in /sys", "files of /sys for writing", writable("sysfs"), "no", "yes"),
     ("disk", "a disk of the machine, by the number of its device", secret, "no", "yes"),
+    ("own disk", "the device of its own disk", own_disk, "no", "yes"),
     ("device kmsg", "the kernel's log device", device(1, 11), "no", "yes"),
     ("device mem", "the machine's memory", device(1, 1), "no", "depends"),
     ("device loop-control", "the control of loop devices", device(10, 237), "no", "yes"),
@@ -278,6 +298,9 @@ LOOKS: Mapping[str, Look] = {
     "layer of the template": changed("template"),
     "record of its host": changed("records"),
     "socket of its own engine": changed("engine was asked"),
+    "size of its disk": changed("size of the disk"),
+    "program on its disk": on_disk("{name}", lambda found: found.st_uid == 0 and bool(found.st_mode & stat.S_ISUID)),
+    "device on its disk": on_disk("node-{name}", lambda found: stat.S_ISBLK(found.st_mode)),
     "last to be killed": lambda scene, _o, _n: scene.after["score of a container"] == "-900",
     "plugin": exists("plugged"),
 }

@@ -65,6 +65,16 @@ def sleeper(seconds: int) -> int:
     return 0
 
 
+def disk_of(host: PrivateHost) -> tuple[int, int] | None:
+    """The number of the loop device with the disk of a host; None if the host has no disk."""
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):
+            if file.read_text().rstrip("\n") == str(host.disk):
+                major, _, minor = (file.parent.parent / "dev").read_text().partition(":")
+                return int(major), int(minor)
+    return None
+
+
 def sniffer() -> socket.socket:
     """A socket that receives every frame of a test (EtherType 0x88b5, for experiments) in this namespace."""
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88B5))
@@ -137,13 +147,19 @@ class Machine:
         assert self.pages is not None
         return f"127.0.0.1:{self.pages.server_port}"
 
-    def aims(self) -> dict[str, Any]:
-        """What the probe receives."""
+    @property
+    def image(self) -> Path:
+        """The file behind ``device``."""
+        return self.folder / "disk.img"
+
+    def aims(self, host: PrivateHost) -> dict[str, Any]:
+        """What the probe on ``host`` receives."""
         assert self.pages is not None
         port = self.pages.server_port
         return {
             "folder": str(self.folder),
             "disk": self.disk,
+            "own_disk": disk_of(host) or self.disk,
             "pids": {name: process.pid for name, process in self.processes.items()} | self.neighbours,
             "address": self.address,
             "handle_type": self.handle[0],
@@ -242,9 +258,8 @@ def _files(made: Machine, stack: ExitStack) -> None:
     (made.folder / "db.sqlite3").write_text(made.secret)
     (made.folder / "content").mkdir()
     (made.folder / "content" / "secret.key").write_text(made.secret)
-    image = made.folder / "disk.img"
-    subprocess.run(["mke2fs", "-q", "-d", made.folder / "content", image, "1m"], check=True)
-    found = subprocess.run(["losetup", "--find", "--show", image], check=True, capture_output=True, text=True)
+    subprocess.run(["mke2fs", "-q", "-d", made.folder / "content", made.image, "1m"], check=True)
+    found = subprocess.run(["losetup", "--find", "--show", made.image], check=True, capture_output=True, text=True)
     made.device = Path(found.stdout.strip())
     stack.callback(lambda: subprocess.run(["losetup", "--detach", made.device], check=True))
     number = made.device.stat().st_rdev

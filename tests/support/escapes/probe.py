@@ -328,6 +328,7 @@ def attempts() -> dict[str, Callable[[], object]]:
             ["/sys/kernel/mm", "/sys/power", "/sys/module", "/sys/kernel/slab"], ()
         ),
         "disk": lambda: device("netmodes-disk", stat.S_IFBLK, tuple(AIM["disk"])),
+        "own disk": lambda: device("netmodes-own-disk", stat.S_IFBLK, tuple(AIM["own_disk"])),
         **{f"device {name}": partial(device, name, stat.S_IFCHR, number) for name, number in DEVICES.items()},
         "kill": lambda: os.kill(pids[f"kill {ORIGIN}"], signal.SIGKILL),
         "kill of a neighbour": lambda: os.kill(pids[f"neighbour {ORIGIN}"], signal.SIGKILL),

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from dashboard.engine.hosts import id_ranges
 from dashboard.engine.hosts.cleanup import cgroup_folders, start_ticks
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import RUN, PrivateHost
@@ -79,16 +80,34 @@ def namespaces_of(pids: list[int]) -> set[str]:
     return found - own
 
 
+def _target(link: Path) -> Path | None:
+    try:
+        return link.readlink()
+    except OSError:
+        return None
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
 def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]:
-    """What exists of a host that was removed after ``ended``: processes, cgroups, mounts, files, and namespaces that a
-    process or a mount holds."""
+    """What exists of a host that was removed after ``ended``: processes, cgroups, mounts, files, its loop device, its
+    range of ids, and namespaces that a process or a mount holds."""
     pids = older_than(ended)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     files = [path for path in (host.folder, RUN / host.id) if path.exists()]
+    claims = [link for link in id_ranges.CLAIMS.glob("[0-9]*") if _target(link) == host.folder]
+    loops = Path("/sys/block").glob("loop*/loop/backing_file")
     return [
         *(users(host.owner, pids) if host.owner else ()),
         *cgroup_folders(host.name),
         *(line for line in mounts if f"/{host.id}" in line or any(one in line for one in namespaces)),
         *files,
+        *claims,
+        *(file for file in loops if _content(file).startswith(str(host.folder))),
         *(namespaces_of(pids) & namespaces),
     ]

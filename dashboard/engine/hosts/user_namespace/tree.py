@@ -1,0 +1,184 @@
+"""The file system of a private host in a user namespace. ``boot`` builds it; it imports as little as ``boot``."""
+
+import os
+
+from dashboard.engine.hosts.user_namespace.calls import BIND, NODEV, NOSUID, REC, bind_readonly, change_root, mount
+from dashboard.engine.hosts.user_namespace.files import copy, read_lines, run_program, write
+
+INSIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside.sh")
+DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+PROGRAMS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+FOLDERS = (
+    "usr", "etc", "etc/docker", "dev", "dev/pts", "dev/shm", "proc", "sys", "tmp", "root", "run",
+    "run/containerd", "run/lock", "var", "var/lib", "var/log", "mnt", "opt", "home", "srv",
+)  # fmt: skip
+#: Below /etc: folders that are the machine's, read-only, and files that are copied.
+ETC_FOLDERS = ("alternatives", "terminfo", "iproute2", "ssl/certs", "ld.so.conf.d")
+ETC_FILES = (
+    "ld.so.conf", "services", "protocols", "ethertypes", "inputrc", "localtime", "passwd", "group", "ld.so.cache",
+)  # fmt: skip
+NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
+RESTRICTED = "nosuid,nodev,noexec"
+CGROUPS = "/host/sys/fs/cgroup"
+#: What the host itself mounts, apart from proc and sys: lines of fstab(5).
+MOUNTS = (
+    "netmodes-pts /host/dev/pts devpts newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec",
+    "netmodes-shm /host/dev/shm tmpfs mode=1777,size=16m,nosuid,nodev",
+)
+LINKS = {
+    "etc/mtab": "/proc/self/mounts",
+    "dev/ptmx": "pts/ptmx",
+    "dev/fd": "/proc/self/fd",
+    "dev/stdin": "/proc/self/fd/0",
+    "dev/stdout": "/proc/self/fd/1",
+    "dev/stderr": "/proc/self/fd/2",
+    "var/run": "../run",
+    "var/tmp": "../tmp",
+}
+
+
+def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None:
+    """Builds the host's file system and makes it the root. In it are host/, the root of the host; proc and sys, the
+    machine's, because the kernel permits new ones only beside complete ones; and layers of the template."""
+    tree = f"{folder}/tree"
+    os.makedirs(tree, exist_ok=True)
+    mount("netmodes-root", tree, "tmpfs", 0, "mode=0755,size=8m")
+    os.chdir(tree)
+    _make_folders("host", "proc", "sys", "old", "layers", "etc", "dev")
+    copy(INSIDE, "inside.sh")
+    mount("/proc", "proc", flags=BIND | REC)
+    mount("/sys", "sys", flags=BIND | REC)
+    os.chdir("host")
+    _make_folders(*FOLDERS)
+    root = "".join(read_lines(f"{folder}/root"))
+    _show_programs(root)
+    _write_etc(name, folder, root)
+    for link, target in LINKS.items():
+        os.symlink(target, link)
+    for device, (major, minor) in DEVICES.items():
+        _make_node(f"dev/{device}", major, minor)
+    _make_node("../dev/null", *DEVICES["null"])
+    os.chmod("root", 0o700)
+    for place in ("etc", "dev", "run", "var"):
+        _give(owner, *(f"{place}/{entry}" for entry in os.listdir(place)))
+    _give(owner, ".", "etc", "dev", "tmp", "root", "run", "var", "mnt", "opt", "home", "srv")
+    # Written by the machine's root only, so that they cannot fill its disk.
+    for file in ("resolv.conf", "hosts"):
+        write(f"etc/{file}", "")
+        mount(f"{folder}/etc/{file}", f"etc/{file}", flags=BIND)
+    mount("netmodes-tmp", "tmp", "tmpfs", NOSUID | NODEV, "mode=1777,size=64m")
+    _mount_state(folder, run, owner)
+    mounts = [*cgroup_mounts(name, read_lines("/proc/self/cgroup")), *MOUNTS, *_mount_layers(folder, users)]
+    write("../etc/fstab", "\n".join(mounts) + "\n")
+    change_root(tree, "old")
+
+
+def _show_programs(root: str) -> None:
+    """Shows the machine's programs, or those of another root, in the host and beside it.
+
+    Without nosuid and nodev: runc cannot mount a file from here read-only if it has to keep them (docker run --init).
+    The set-user-ID bit has no effect in the host, because the machine's root is no user of it."""
+    bind_readonly(f"{root}/usr", "usr")
+    os.symlink("host/usr", "../usr")
+    for place in PROGRAMS:
+        source = _find(root, place)
+        if os.path.islink(source):
+            for link in (place, f"../{place}"):
+                os.symlink(os.readlink(source), link)
+        elif os.path.isdir(source):
+            _make_folders(place)
+            bind_readonly(source, place)
+            os.symlink(f"host/{place}", f"../{place}")
+
+
+def _write_etc(name: str, folder: str, root: str) -> None:
+    for place in ETC_FOLDERS:
+        source = _find(root, f"etc/{place}")
+        if os.path.isdir(source):
+            os.makedirs(f"etc/{place}")
+            bind_readonly(source, f"etc/{place}")
+    for file in ETC_FILES:
+        source = _find(root, f"etc/{file}")
+        if os.path.isfile(source):
+            copy(source, f"etc/{file}")
+            if file == "ld.so.cache":
+                copy(source, f"../etc/{file}")
+    write("etc/nsswitch.conf", NSSWITCH)
+    write("etc/hostname", f"{name}\n")
+    copy(f"{folder}/daemon.json", "etc/docker/daemon.json")
+
+
+def _mount_state(folder: str, run: str, owner: int) -> None:
+    """Mounts the engine's data, the folder of its socket, and its files that must be empty after a restart."""
+    data, execution = f".{folder}/data", f".{run}/exec"
+    for place in (data, f".{run}"):
+        os.makedirs(place)
+        mount(place[1:], place, flags=BIND)
+    # On the machine's disk, which root of the host could fill: so it has a file system of its own.
+    os.makedirs(execution, exist_ok=True)
+    mount("netmodes-exec", execution, "tmpfs", 0, f"mode=0711,size=32m,nr_inodes=16k,uid={owner},gid={owner}")
+    for space in os.listdir(run):
+        if space == "lan" or space.startswith("neighbour"):
+            mount(f"{run}/{space}", f".{run}/{space}", flags=BIND)
+
+
+def _mount_layers(folder: str, users: int) -> list[str]:
+    """Mounts the layers of the template with the host's ids, which only the machine's root may do. Returns lines of
+    fstab(5), with which ``inside.sh`` mounts each in its place: there the host may unmount it, if an image is
+    removed."""
+    idmap = f"X-mount.idmap=/proc/{os.getpid()}/fd/{users}"
+    lines: list[str] = []
+    for line in read_lines(f"{folder}/layers"):
+        source, place = line.rsplit(" ", 1)
+        if os.path.isdir(f"{folder}/data/{place}"):
+            layer = f"layers/{len(lines)}"
+            _make_folders(f"../{layer}")
+            run_program(["mount", "-o", f"bind,ro,{idmap}", source, f"../{layer}"])
+            lines.append(f"/{layer} {escape(f'/host{folder}/data/{place}')} none bind")
+    return lines
+
+
+def cgroup_mounts(name: str, own: list[str]) -> list[str]:
+    """The lines of fstab(5) for the hierarchies in which the host has a cgroup. ``own`` are lines of /proc/self/cgroup
+    of a process in the host's cgroup ``engine``."""
+    lines = []
+    for line in own:
+        _, controllers, place = line.split(":", 2)
+        if not place.endswith(f"/{name}/engine"):
+            continue
+        if not controllers:
+            return [f"cgroup {CGROUPS} cgroup2 {RESTRICTED}"]
+        hierarchy = controllers.removeprefix("name=")
+        named = "" if hierarchy == controllers else "none,"
+        lines.append(f"cgroup {CGROUPS}/{hierarchy} cgroup {RESTRICTED},{named}{controllers},X-mount.mkdir")
+    return [f"netmodes-cgroup {CGROUPS} tmpfs {RESTRICTED},mode=0755,size=64k", *lines]
+
+
+def escape(path: str) -> str:
+    """A path as fstab(5) has it."""
+    for character in ("\\", " ", "\t", "\n"):
+        path = path.replace(character, f"\\{ord(character):03o}")
+    return path
+
+
+def _find(root: str, place: str) -> str:
+    """The place in the root whose engine runs, or the machine's."""
+    return f"{root}/{place}" if os.path.lexists(f"{root}/{place}") else f"/{place}"
+
+
+def _give(owner: int, *paths: str) -> None:
+    for path in paths:
+        try:
+            os.chown(path, owner, owner, follow_symlinks=False)
+        except OSError:
+            pass  # the machine's, read-only
+
+
+def _make_folders(*paths: str) -> None:
+    for path in paths:
+        os.mkdir(path)
+
+
+def _make_node(path: str, major: int, minor: int) -> None:
+    os.mknod(path, 0o020666, os.makedev(major, minor))
+    os.chmod(path, 0o666)  # noqa: S103 - a device of everyone

@@ -1,0 +1,27 @@
+"""Files and programs of the start of a private host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts.user_namespace import files
+
+
+def test_a_missing_file_has_no_lines(tmp_path: Path) -> None:
+    assert files.read_lines(f"{tmp_path}/missing") == []
+    files.write(f"{tmp_path}/file", "a b\n\nc\n")
+    files.copy(f"{tmp_path}/file", f"{tmp_path}/copy")
+    assert files.read_lines(f"{tmp_path}/copy") == ["a b", "", "c"]
+
+
+def test_a_program_gets_more_variables(tmp_path: Path) -> None:
+    files.run_program(["sh", "-c", 'echo "$MORE" > "$FILE"'], {"MORE": "more", "FILE": f"{tmp_path}/file"})
+    assert (tmp_path / "file").read_text() == "more\n"
+
+
+def test_a_program_that_fails_ends_the_start() -> None:
+    with pytest.raises(SystemExit) as ended:
+        files.run_program(["sh", "-c", "exit 3"])
+    assert ended.value.code == 1
