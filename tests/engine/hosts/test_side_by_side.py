@@ -1,7 +1,7 @@
 """Two hosts side by side, as two participants use them: each types in a terminal, and looks for what the other has.
 
-Each kind of thing is looked for with the same command on both hosts. On the host that has it the command finds it, which
-shows that it can."""
+Each kind of thing is looked for with the same command on both hosts. On the host that has it the command finds it,
+which shows that it can."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ pytestmark = pytest.mark.engine
 LIMITS = HostLimits(512, 512, 1.0)
 #: In a name of a file, container, network and abstract socket, in a command line, and in a datagram.
 MARK = "side-by-side-7391"
+#: An abstract socket, and a TCP port on every address.
+SERVE = (
+    "import signal, socket; abstract = socket.socket(socket.AF_UNIX); "
+    f'abstract.bind("\\0{MARK}"); abstract.listen(); tcp = socket.create_server(("", 7391)); signal.pause()'
+)
 #: What the first participant does.
 SETUP = (
     f"echo {MARK} > /tmp/{MARK}",
     f"docker volume create {MARK}",
     f"docker network create {MARK}",
     f"docker run -d --name {MARK} -v {MARK}:/v --network host nginx sh -c 'echo {MARK} > /v/{MARK}; exec sleep 73910'",
-    # An abstract socket, and a TCP port on every address.
-    "python3 -c 'import socket, time; a = socket.socket(socket.AF_UNIX); "
-    f'a.bind("\\0{MARK}"); a.listen(); b = socket.create_server(("", 7391)); time.sleep(1000)\' & sleep 1',
+    f"python3 -c '{SERVE}' & until ss -Htln | grep -q :7391; do sleep 0.1; done",
 )
 #: What both look for: a command, and what it prints where that is.
 LOOKS = {
@@ -53,21 +56,21 @@ import os, socket
 frames, found = socket.socket(17, 3, socket.htons(3)), 0
 frames.settimeout(0.1)
 print("listening", flush=True)
-while not os.path.exists("/tmp/enough"):
+while True:
     try:
         found += frames.recv(2000).count(b"{MARK}")
     except TimeoutError:
-        pass
+        if os.path.exists("/tmp/enough"):
+            break
 print("received", "some" if found else "nothing")
 """
 SEND = f"""
-import socket, time
+import socket
 sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 for number in range(20):
     for address in ("192.0.2.255", "192.0.2.10", "172.17.255.255", "127.0.0.1"):
         sender.sendto(b"{MARK}", (address, 7392))
-    time.sleep(0.02)
 """
 
 
