@@ -84,24 +84,22 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(session_hosts_folder: Path, session_template: HostTemplate) -> Iterator[Pair]:
+    def start(group: str) -> Screen:
+        made = private_host.start(session_hosts_folder, limits=LIMITS, template=session_template, group=group)
+        host = asyncio.run(made)
+        stack.callback(lambda: asyncio.run(private_host.stop(host)))
+        shell = open_shell(host, 200, 50)
+        stack.callback(shell.end)
+        return Screen(shell)
+
     with ExitStack() as stack:
-        screens = []
-        for number in (1, 2):
-            host = asyncio.run(
-                private_host.start(
-                    session_hosts_folder, limits=LIMITS, template=session_template, group=f"side-{number}"
-                )
-            )
-            stack.callback(lambda host=host: asyncio.run(private_host.stop(host)))
-            shell = open_shell(host, 200, 50)
-            stack.callback(shell.end)
-            screens.append(Screen(shell))
-        for screen in screens:
+        pair = Pair(start("side-1"), start("side-2"))
+        for screen in (pair.first, pair.second):
             screen.sees(":~# ")
         for line in SETUP:
-            text, status = screens[0].run(line)
+            text, status = pair.first.run(line)
             assert status == 0, text
-        yield Pair(*screens)
+        yield pair
 
 
 @pytest.mark.parametrize("what", LOOKS)
