@@ -1,7 +1,7 @@
 """A claim: a sentence about a network mode that is executed, observed, and judged with evidence.
 
-A claim is one file in ``core.claims.catalogue``: its statement, what it launches and reads (``observe``), and what that
-proves (``judge``, a pure function). It uses an engine only through ``core.claims.testbed.Testbed``.
+A claim in ``core.claims.catalogue`` has its statement, what it launches and reads (``observe``), and what that proves
+(``judge``, a pure function). It uses an engine only through ``core.claims.testbed.Testbed``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The claims, one per file. A new file with a ``CLAIM`` adds one: nothing else changes."""
+"""The claims. A module has a ``CLAIM`` or, where claims of one subject share a constructor, ``CLAIMS``. A new module or
+entry adds a claim: nothing else changes."""
 
 import pkgutil
 from functools import cache
@@ -10,8 +11,7 @@ from dashboard.core.claims.model import Claim, Topic
 @cache
 def all_claims() -> tuple[Claim, ...]:
     """Every claim, by topic and then by id; ids are unique."""
-    claims: list[Claim] = [
-        import_module(f"{__name__}.{module.name}").CLAIM for module in pkgutil.iter_modules(__path__)
-    ]
+    modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    claims = [claim for module in modules for claim in getattr(module, "CLAIMS", ()) or (module.CLAIM,)]
     topics = list(Topic)
     return tuple(sorted(claims, key=lambda claim: (topics.index(claim.topic), claim.id)))

@@ -1,6 +1,6 @@
 """A network sysctl in host mode."""
 
-from dashboard.core.claims.catalogue.sysctl_refused import CLAIM
+from dashboard.core.claims.catalogue.refusals import SYSCTL_REFUSED
 from dashboard.core.claims.misconception import Misconception
 
 MISCONCEPTION = Misconception(
@@ -15,7 +15,7 @@ MISCONCEPTION = Misconception(
         "It is ignored",
     ),
     right=2,
-    claim=CLAIM,
+    claim=SYSCTL_REFUSED,
     happened="The runtime refused it when the container started; the container stays behind as Created.",
     why="Network sysctls belong to the network namespace. In host mode that is the machine's: the option would change "
     "the machine.",

@@ -1,0 +1,105 @@
+"""Rules in the chain DOCKER-USER, and what they stop."""
+
+from dashboard.core.claims.constructors import exchange_claim
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, PODMAN, EngineCondition
+from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
+from dashboard.core.claims.model import Expectation, Need, Topic
+from dashboard.core.claims.testbed import NEIGHBOUR
+
+CLAIMS = (
+    exchange_claim(
+        "docker-user-stops-published",
+        Topic.PUBLISHING,
+        statement="A rule in DOCKER-USER blocks a published port for other machines.",
+        source="Docker documentation, “Docker with iptables”; iptables(8)",
+        exact="The rule must name the container's port, because the packets are already translated.",
+        lines=(
+            "docker run -d --name web -p 8131:8132 -e NETMODES_PORT=8132 IMAGE",
+            "iptables -I DOCKER-USER -p tcp --dport 8132 -m comment --comment nm-8131 -j DROP",
+        ),
+        asks=(Ask(NEIGHBOUR, "{machine}", 8131),),
+        expected=(NO_CONNECTION,),
+        matched=True,
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"-I DOCKER-USER": "-I INPUT"},
+        otherwise=(
+            Expectation(
+                EngineCondition(iptables=False),
+                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
+            ),
+            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
+        ),
+    ),
+    exchange_claim(
+        "docker-user-sees-container-port",
+        Topic.PUBLISHING,
+        statement="A rule in DOCKER-USER for the published port matches nothing: packets there already have the "
+        "container's port.",
+        source="Docker documentation, “Docker with iptables”; iptables(8)",
+        lines=(
+            "docker run -d --name web -p 8133:8134 -e NETMODES_PORT=8134 IMAGE",
+            "iptables -I DOCKER-USER -p tcp --dport 8133 -m comment --comment nm-8133 -j DROP",
+        ),
+        asks=(Ask(NEIGHBOUR, "{machine}", 8133),),
+        expected=(answers(),),
+        matched=False,
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"--dport 8133": "--dport 8134"},
+        otherwise=(
+            Expectation(
+                EngineCondition(iptables=False),
+                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
+            ),
+            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
+        ),
+    ),
+    exchange_claim(
+        "docker-user-original-port",
+        Topic.PUBLISHING,
+        statement="With -m conntrack --ctorigdstport a rule in DOCKER-USER matches the published port.",
+        source="Docker documentation, “Docker with iptables”; iptables(8); iptables-extensions(8), conntrack",
+        lines=(
+            "docker run -d --name web -p 8135:8136 -e NETMODES_PORT=8136 IMAGE",
+            (
+                "iptables -I DOCKER-USER -p tcp -m conntrack --ctorigdstport 8135 --ctdir ORIGINAL -m comment "
+                "--comment nm-8135 -j DROP"
+            ),
+        ),
+        asks=(Ask(NEIGHBOUR, "{machine}", 8135),),
+        expected=(NO_CONNECTION,),
+        matched=True,
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"--ctorigdstport 8135": "--ctorigdstport 8136"},
+        otherwise=(
+            Expectation(
+                EngineCondition(iptables=False),
+                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
+            ),
+            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
+        ),
+    ),
+    exchange_claim(
+        "docker-user-not-host-mode",
+        Topic.INTERFERENCE,
+        statement="A rule in DOCKER-USER does not block a server in host mode: its packets do not pass through "
+        "FORWARD.",
+        source="Docker documentation, “Docker with iptables”; iptables(8)",
+        lines=(
+            "docker run -d --name web --network host -e NETMODES_PORT=8138 IMAGE",
+            "iptables -I DOCKER-USER -p tcp --dport 8138 -m comment --comment nm-8138 -j DROP",
+        ),
+        asks=(Ask(NEIGHBOUR, "{machine}", 8138),),
+        expected=(answers(),),
+        matched=False,
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"-I DOCKER-USER": "-I INPUT"},
+        otherwise=(
+            Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),
+            Expectation(
+                EngineCondition(iptables=False),
+                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
+            ),
+            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
+        ),
+    ),
+)

@@ -1,0 +1,155 @@
+"""The addresses at which a published port answers."""
+
+from dashboard.core.claims.constructors import exchange_claim
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
+from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
+from dashboard.core.claims.model import Expectation, Need, Topic
+from dashboard.core.claims.testbed import NEIGHBOUR
+from dashboard.core.modes import MACHINE
+
+CLAIMS = (
+    exchange_claim(
+        "publish-ipv4-only",
+        Topic.PUBLISHING,
+        statement="-p 0.0.0.0:8164:80 publishes on IPv4 addresses only: [::1] refuses.",
+        source="Docker documentation, “Bridge network driver”, default host binding address",
+        lines=("docker run -d --name web -p 0.0.0.0:8164:80 IMAGE",),
+        asks=(Ask(MACHINE, "127.0.0.1", 8164), Ask(MACHINE, "::1", 8164)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.PRIVATE, Need.IPV6}),
+        mutation={"-p 0.0.0.0:8164:80": "-p 8164:80"},
+        otherwise=(
+            Expectation(
+                EngineCondition(userland_proxy=False),
+                not_testable="Without docker-proxy nothing answers at [::1] in any case.",
+            ),
+            Expectation(PODMAN, not_testable="Podman publishes on IPv4 addresses only in any case."),
+        ),
+    ),
+    exchange_claim(
+        "publish-ipv6-only",
+        Topic.PUBLISHING,
+        statement="-p [::1]:8165:80 publishes on the IPv6 loopback only: 127.0.0.1 refuses.",
+        source="Docker documentation, “Port publishing and mapping”",
+        lines=("docker run -d --name web -p [::1]:8165:80 IMAGE",),
+        asks=(Ask(MACHINE, "::1", 8165), Ask(MACHINE, "127.0.0.1", 8165)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.PRIVATE, Need.IPV6}),
+        mutation={"-p [::1]:8165:80": "-p 8165:80"},
+        otherwise=(
+            Expectation(
+                EngineCondition(userland_proxy=False), not_testable="Without docker-proxy nothing answers at [::1]."
+            ),
+            Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
+        ),
+    ),
+    exchange_claim(
+        "publish-on-lan-address",
+        Topic.PUBLISHING,
+        statement="A port published on one address of the machine answers only there, not at 127.0.0.1.",
+        source="Docker documentation, “Port publishing and mapping”",
+        lines=("docker run -d --name web -p {machine}:8162:80 IMAGE",),
+        asks=(Ask(MACHINE, "{machine}", 8162), Ask(MACHINE, "127.0.0.1", 8162)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"-p {machine}:8162:80": "-p 8162:80"},
+    ),
+    exchange_claim(
+        "loopback-publish-not-from-lan",
+        Topic.PUBLISHING,
+        statement="A port published on 127.0.0.1 answers on the machine, but another machine cannot connect to it at "
+        "the machine's address.",
+        source="Docker documentation, “Port publishing and mapping”",
+        lines=("docker run -d --name web -p 127.0.0.1:8159:80 IMAGE",),
+        asks=(Ask(MACHINE, "127.0.0.1", 8159), Ask(NEIGHBOUR, "{machine}", 8159)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"-p 127.0.0.1:8159:80": "-p 8159:80"},
+    ),
+    exchange_claim(
+        "host-binding-option",
+        Topic.PUBLISHING,
+        statement="On a network with host_binding_ipv4=127.0.0.1 a bare -p publishes on the machine's loopback only.",
+        source="Docker documentation, “Bridge network driver”, com.docker.network.bridge.host_binding_ipv4",
+        lines=(
+            "docker network create -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 lab",
+            "docker run -d --name web --network {lab} -p 8160:80 IMAGE",
+        ),
+        asks=(Ask(MACHINE, "127.0.0.1", 8160), Ask(NEIGHBOUR, "{machine}", 8160)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"host_binding_ipv4=127.0.0.1": "host_binding_ipv4=0.0.0.0"},
+        otherwise=(
+            Expectation(PODMAN, not_testable="Podman does not have this option."),
+            Expectation(
+                EngineCondition(gateway_mode="routed"),
+                not_testable="A routed network publishes no port on the machine.",
+            ),
+        ),
+    ),
+    exchange_claim(
+        "daemon-ip-option",
+        Topic.PUBLISHING,
+        statement="With dockerd --ip=127.0.0.1 a bare -p on the default bridge publishes on the machine's loopback "
+        "only.",
+        source="dockerd(8), --ip",
+        daemon="dockerd --ip=127.0.0.1",
+        lines=("docker run -d --name web -p 8161:80 IMAGE",),
+        asks=(Ask(MACHINE, "127.0.0.1", 8161), Ask(NEIGHBOUR, "{machine}", 8161)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.OWN_HOST}),
+        mutation={"--ip=127.0.0.1": "--ip=0.0.0.0"},
+        otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
+    ),
+    exchange_claim(
+        "proxy-off-no-ipv6",
+        Topic.PUBLISHING,
+        statement="With userland-proxy=false a port published from an IPv4-only bridge answers at 127.0.0.1, but not "
+        "at [::1].",
+        source="dockerd(8), --userland-proxy; Docker documentation, “Port publishing and mapping”",
+        daemon="dockerd --userland-proxy=false",
+        lines=("docker run -d --name web -p 8170:80 IMAGE",),
+        asks=(Ask(MACHINE, "127.0.0.1", 8170), Ask(MACHINE, "::1", 8170)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.OWN_HOST, Need.IPV6}),
+        mutation={"--userland-proxy=false": "--userland-proxy=true"},
+        otherwise=(
+            Expectation(
+                EngineCondition(iptables=False),
+                not_testable="With iptables=false and no docker-proxy nothing is published.",
+            ),
+            Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),
+        ),
+    ),
+    exchange_claim(
+        "loopback-inside-answers-inside",
+        Topic.PUBLISHING,
+        statement="A program that binds to 127.0.0.1 inside a container answers only there: even the container's own "
+        "address refuses.",
+        source="ip(7); network_namespaces(7)",
+        lines=("docker run -d --name web -e NETMODES_ADDRESS=127.0.0.1 IMAGE",),
+        asks=(Ask("web", "127.0.0.1", 80), Ask("web", "web.address", 80)),
+        expected=(answers(), NO_CONNECTION),
+        mutation={" -e NETMODES_ADDRESS=127.0.0.1": ""},
+    ),
+    exchange_claim(
+        "loopback-inside-from-lan",
+        Topic.PUBLISHING,
+        statement="A program that binds to 127.0.0.1 inside a bridge container refuses connections from other "
+        "machines: their packets arrive at the container's eth0.",
+        source="Docker documentation, “Port publishing and mapping”",
+        exact="From the machine the same port looks different: docker-proxy accepts, and the response is empty.",
+        lines=("docker run -d --name web -p 8149:80 -e NETMODES_ADDRESS=127.0.0.1 IMAGE",),
+        asks=(Ask(NEIGHBOUR, "{machine}", 8149),),
+        expected=(NO_CONNECTION,),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={" -e NETMODES_ADDRESS=127.0.0.1": ""},
+        otherwise=(
+            Expectation(ROOTLESS_PODMAN, not_testable="Without root, rootlessport accepts every connection."),
+            Expectation(
+                EngineCondition(iptables=False),
+                not_testable="With iptables=false docker-proxy accepts every connection.",
+            ),
+        ),
+    ),
+)

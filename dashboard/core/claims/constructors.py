@@ -1,0 +1,64 @@
+"""Constructors of claims that differ only in their lines and in what they expect."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict, Unpack
+
+from dashboard.core.claims.exchanges import Ask, Expected, judge_exchanges, observe_exchanges, observe_exchanges_on
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
+from dashboard.core.claims.testbed import NEIGHBOUR
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.addresses import bracket
+
+#: The end of a line that is typed on another machine.
+ON_NEIGHBOUR = "  # on another machine"
+
+
+class Details(TypedDict, total=False):
+    """The fields of a claim that many claims leave out."""
+
+    exact: str
+    needs: frozenset[Need]
+    otherwise: tuple[Expectation, ...]
+
+
+def show_ask(ask: Ask) -> tuple[str, ...]:
+    """The lines that a person types to send the request. ``ADDRESS`` and ``GATEWAY`` stand for those of a container."""
+    kind = ask.address.rpartition(".")[2]
+    host = kind.upper() if kind in {"address", "gateway"} else bracket(ask.address)
+    url = f"http://{host}/" if ask.port == 80 else f"http://{host}:{ask.port}/"
+    if ask.sender not in {MACHINE, NEIGHBOUR}:
+        return (f"docker exec {ask.sender} wget -O- {url}",)
+    where = ON_NEIGHBOUR if ask.sender == NEIGHBOUR else ""
+    route = (f"ip route add SUBNET via MACHINE{where}",) if ask.routed else ()
+    return (*route, f"curl {url}{where}")
+
+
+def exchange_claim(
+    claim_id: str,
+    topic: Topic,
+    *,
+    statement: str,
+    source: str,
+    lines: Sequence[str],
+    asks: Sequence[Ask],
+    expected: Sequence[Expected],
+    mutation: Mapping[str, str],
+    matched: bool | None = None,
+    daemon: str = "",
+    **details: Unpack[Details],
+) -> Claim:
+    """A claim about requests that are sent after the lines, and about the packets that its rules matched unless
+    ``matched`` is None. ``daemon`` is a line ``dockerd …``: the engine is started with these options."""
+    observe = observe_exchanges_on(daemon, lines, *asks) if daemon else observe_exchanges(lines, *asks)
+    shown = [line for ask in asks for line in show_ask(ask)]
+    return Claim(
+        id=claim_id,
+        topic=topic,
+        statement=statement,
+        source=source,
+        observe=observe,
+        judge=judge_exchanges(*expected, matched=matched),
+        lines=(*([daemon] if daemon else []), *lines, *shown),
+        mutation=mutation,
+        **details,
+    )
