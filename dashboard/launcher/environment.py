@@ -9,7 +9,8 @@ or package.json, with::
     $lock --group dev -c requirements.txt -o requirements-dev.txt
     npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
-and the last one in dashboard/bench/lighthouse, too, with the entries "funding" removed.
+and the last one in dashboard/bench/lighthouse, too, without the entries "funding", "license" and "engines", which
+``npm ci`` does not need.
 """
 
 from __future__ import annotations
