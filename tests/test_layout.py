@@ -86,7 +86,7 @@ LONGER: dict[str, str] = {
 
 #: Folders with more than MAX_MODULES modules, and why.
 LARGER: dict[str, str] = {
-    "dashboard/core/claims/catalogue": "claims with code of their own have a file each",
+    "dashboard/core/claims/catalogue": "one claim per file, or those of a subject that share code",
     "dashboard/management/commands": "one command per file; Django finds them only here",
     "dashboard/migrations": "one migration per file",
     "tests/engine/hosts": "a test file for each module, and the attempts to escape",

@@ -35,9 +35,6 @@ CLAIM = Claim(
     source="docker-run(1), --network-alias",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "docker exec second nslookup api",
-    ),
+    lines=(*LINES, "docker exec second nslookup api"),
     mutation={"--network-alias api --name second": "--name second"},
 )

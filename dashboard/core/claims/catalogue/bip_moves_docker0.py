@@ -30,10 +30,7 @@ CLAIM = Claim(
     source="dockerd(8), --bip",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        DAEMON,
-    ),
+    lines=(*LINES, DAEMON),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"10.213.207.1/24": "10.213.208.1/24"},
     otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),

@@ -15,10 +15,7 @@ CLAIM = Claim(
     exact="If the UDP port is published, the broadcast arrives through docker-proxy, from the gateway.",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "192.0.2.255", 8186),
     judge=judge_lost,
-    lines=(
-        *LINES,
-        "socat - UDP4-DATAGRAM:192.0.2.255:8186,broadcast  # on another machine",
-    ),
+    lines=(*LINES, "socat - UDP4-DATAGRAM:192.0.2.255:8186,broadcast  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network bridge": "--network host"},
 )

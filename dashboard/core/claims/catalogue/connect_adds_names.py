@@ -44,10 +44,6 @@ CLAIM = Claim(
     source="Docker documentation, “Bridge network driver”",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        CONNECT,
-        "docker exec client nslookup web",
-    ),
+    lines=(*LINES, CONNECT, "docker exec client nslookup web"),
     mutation={"--name web --network {lab}": "--name web --network bridge"},
 )

@@ -24,11 +24,7 @@ CLAIM = Claim(
     source="Dockerfile reference, EXPOSE; Docker Engine API, ContainerInspect",
     observe=observe_container(*LINES),
     judge=judge,
-    lines=(
-        *LINES,
-        "docker ps",
-        "docker port ID",
-    ),
+    lines=(*LINES, "docker ps", "docker port ID"),
     mutation={"docker run -d": "docker run -d -P"},
     otherwise=(Expectation(PODMAN, not_testable="Podman lists exposed ports elsewhere."),),
 )

@@ -29,10 +29,7 @@ CLAIM = Claim(
     exact="A machine that already forwarded before the Engine started keeps its policy.",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "iptables-save -t filter",
-    ),
+    lines=(*LINES, "iptables-save -t filter"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"--ip-forward=true": "--ip-forward=false"},
     otherwise=(

@@ -19,10 +19,7 @@ CLAIM = Claim(
     source="Docker documentation, “Networking overview”: Connecting to multiple networks",
     observe=observe_container_and_state(*LINES),
     judge=judge_default_network("zulu"),
-    lines=(
-        *LINES,
-        "docker exec ID ip route",
-    ),
+    lines=(*LINES, "docker exec ID ip route"),
     mutation={"gw-priority=1": "gw-priority=0"},
     otherwise=(
         Expectation(EngineCondition(before=(28, 0)), not_testable="gw-priority exists since Engine 28.0."),

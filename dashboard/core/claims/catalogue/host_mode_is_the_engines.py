@@ -39,10 +39,7 @@ CLAIM = Claim(
     exact="A private host of Netmodes has its own network namespace, like a rootless engine.",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "readlink /proc/$(pidof dockerd)/ns/net",
-    ),
+    lines=(*LINES, "readlink /proc/$(pidof dockerd)/ns/net"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network host": "--network bridge"},
 )

@@ -38,10 +38,7 @@ CLAIM = Claim(
     source="docker-run(1), --add-host; dockerd(8), --host-gateway-ip",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "docker exec client wget -O- http://host.docker.internal:8195/",
-    ),
+    lines=(*LINES, "docker exec client wget -O- http://host.docker.internal:8195/"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"0.0.0.0": "127.0.0.1"},  # noqa: S104  the word of a line
     otherwise=(Expectation(PODMAN, not_testable="Podman takes host-gateway from its own configuration."),),

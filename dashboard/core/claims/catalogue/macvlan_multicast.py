@@ -18,10 +18,7 @@ CLAIM = Claim(
     source="Docker documentation, “Macvlan network driver”; RFC 1112",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "239.1.2.7", 8187),
     judge=judge_arrived(NEIGHBOUR_ADDRESS),
-    lines=(
-        *LINES,
-        "socat - UDP4-DATAGRAM:239.1.2.7:8187  # on another machine",
-    ),
+    lines=(*LINES, "socat - UDP4-DATAGRAM:239.1.2.7:8187  # on another machine"),
     needs=frozenset({Need.ALONE}),
     mutation={
         "-d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0": "--subnet 10.213.206.0/24",

@@ -15,10 +15,7 @@ CLAIM = Claim(
     source="RFC 6762; iptables-extensions(8), addrtype",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "224.0.0.251", 8184),
     judge=judge_lost,
-    lines=(
-        *LINES,
-        "socat - UDP4-DATAGRAM:224.0.0.251:8184  # on another machine",
-    ),
+    lines=(*LINES, "socat - UDP4-DATAGRAM:224.0.0.251:8184  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"-p 8184:8184/udp": "--network host"},
 )

@@ -18,10 +18,7 @@ CLAIM = Claim(
     source="Linux, Documentation/networking/bridge.rst; RFC 1112",
     observe=observe_datagram(LINES, "one", "two", "239.1.2.6", 8183),
     judge=judge_arrived(),
-    lines=(
-        *LINES,
-        "docker exec one socat - UDP4-DATAGRAM:239.1.2.6:8183",
-    ),
+    lines=(*LINES, "docker exec one socat - UDP4-DATAGRAM:239.1.2.6:8183"),
     needs=frozenset({Need.ALONE}),
     mutation={"--name two --network {lab}": "--name two --network {other}"},
 )

@@ -16,10 +16,7 @@ CLAIM = Claim(
     source="Docker documentation, “Host network driver”; RFC 1112",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "239.1.2.3", 8180),
     judge=judge_arrived(NEIGHBOUR_ADDRESS),
-    lines=(
-        *LINES,
-        "socat - UDP4-DATAGRAM:239.1.2.3:8180  # on another machine",
-    ),
+    lines=(*LINES, "socat - UDP4-DATAGRAM:239.1.2.3:8180  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network host": "--network bridge"},
     otherwise=(Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),),

@@ -15,10 +15,7 @@ CLAIM = Claim(
     source="Docker documentation, “Host network driver”; RFC 1112",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "239.1.2.4", 8181),
     judge=judge_lost,
-    lines=(
-        *LINES,
-        "socat - UDP4-DATAGRAM:239.1.2.4:8181  # on another machine",
-    ),
+    lines=(*LINES, "socat - UDP4-DATAGRAM:239.1.2.4:8181  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network bridge": "--network host"},
 )

@@ -15,10 +15,7 @@ CLAIM = Claim(
     source="Docker documentation, “Host network driver”; RFC 1112",
     observe=observe_datagram(LINES, "app", NEIGHBOUR, "239.1.2.5", 8182),
     judge=judge_lost,
-    lines=(
-        *LINES,
-        "docker exec app socat - UDP4-DATAGRAM:239.1.2.5:8182",
-    ),
+    lines=(*LINES, "docker exec app socat - UDP4-DATAGRAM:239.1.2.5:8182"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"--network bridge": "--network host"},
 )

@@ -26,10 +26,7 @@ CLAIM = Claim(
     source="docker-network-create(1), --subnet",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        SECOND,
-    ),
+    lines=(*LINES, SECOND),
     needs=frozenset({Need.PRIVATE}),
     mutation={"10.213.204.0/25": "10.213.205.0/24"},
 )

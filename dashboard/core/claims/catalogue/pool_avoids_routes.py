@@ -38,10 +38,7 @@ CLAIM = Claim(
     exact="Only routes that exist at that moment count: a VPN that connects later can collide.",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "docker inspect app",
-    ),
+    lines=(*LINES, "docker inspect app"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"ip route add 172.16.0.0/12": "ip route add 203.0.113.0/24"},
     otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),

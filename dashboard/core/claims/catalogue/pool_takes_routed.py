@@ -37,10 +37,7 @@ CLAIM = Claim(
     source="Docker documentation, “Networking overview”: Subnet allocation",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "docker inspect app",
-    ),
+    lines=(*LINES, "docker inspect app"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"via 192.0.2.1": "dev eth0"},
     otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),

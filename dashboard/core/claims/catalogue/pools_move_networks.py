@@ -37,10 +37,7 @@ CLAIM = Claim(
     source="dockerd(8), --default-address-pool",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        DAEMON,
-    ),
+    lines=(*LINES, DAEMON),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"10.213.208.0/20": "10.213.224.0/20"},
     otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),

@@ -34,11 +34,7 @@ CLAIM = Claim(
     source="dockerd(8), --userland-proxy; Moby, libnetwork/portmapper",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        DAEMON,
-        "ss -Hltnp 'sport = :8193'",
-    ),
+    lines=(*LINES, DAEMON, "ss -Hltnp 'sport = :8193'"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"--userland-proxy=false": "--userland-proxy=true"},
     otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),

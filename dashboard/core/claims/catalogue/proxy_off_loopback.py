@@ -35,11 +35,7 @@ CLAIM = Claim(
     source="dockerd(8), --userland-proxy; ip-sysctl, route_localnet",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        DAEMON,
-        "curl http://127.0.0.1:8194/",
-    ),
+    lines=(*LINES, DAEMON, "curl http://127.0.0.1:8194/"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"--userland-proxy=false": "--userland-proxy=true"},
     otherwise=(

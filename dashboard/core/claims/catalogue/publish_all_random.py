@@ -38,10 +38,7 @@ CLAIM = Claim(
     source="docker-run(1), --publish-all; ip(7), ip_local_port_range",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "docker port ID",
-    ),
+    lines=(*LINES, "docker port ID"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"docker run -d -P": "docker run -d -p 8189:80"},
 )

@@ -32,12 +32,7 @@ CLAIM = Claim(
     source="docker-run(1), --publish-all; Moby, libnetwork/portallocator",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "docker port ID",
-        "docker restart ID",
-        "docker port ID",
-    ),
+    lines=(*LINES, "docker port ID", "docker restart ID", "docker port ID"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"docker run -d -P": "docker run -d -p 8191:80"},
     otherwise=(Expectation(PODMAN, not_testable="Podman keeps the port that it chose."),),

@@ -38,12 +38,7 @@ CLAIM = Claim(
     source="ip-route(8); Docker documentation, “Networking overview”: Subnet allocation",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "curl http://198.51.100.1:8192/",
-        NETWORK,
-        "curl http://198.51.100.1:8192/",
-    ),
+    lines=(*LINES, "curl http://198.51.100.1:8192/", NETWORK, "curl http://198.51.100.1:8192/"),
     needs=frozenset({Need.ALONE}),
     mutation={"--subnet 198.51.100.0/24 --gateway 198.51.100.254": "--subnet 203.0.113.0/24 --gateway 203.0.113.254"},
     otherwise=(Expectation(PODMAN, not_testable="Podman creates a bridge when its first container starts."),),

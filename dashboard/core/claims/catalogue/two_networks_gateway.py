@@ -21,10 +21,7 @@ CLAIM = Claim(
     exact="Since Engine 28.0 gw-priority decides, and the name only if priorities are equal.",
     observe=observe_container_and_state(*LINES),
     judge=judge_default_network("alpha"),
-    lines=(
-        *LINES,
-        "docker exec ID ip route",
-    ),
+    lines=(*LINES, "docker exec ID ip route"),
     mutation={" --network {alpha}": ""},
     otherwise=(
         Expectation(

@@ -42,10 +42,7 @@ CLAIM = Claim(
     "libnetwork/drivers/bridge",
     observe=observe,
     judge=judge,
-    lines=(
-        *LINES,
-        "iptables-save -t nat",
-    ),
+    lines=(*LINES, "iptables-save -t nat"),
     needs=frozenset({Need.PRIVATE}),
     mutation={" --network {alpha}": ""},
     otherwise=(

@@ -41,10 +41,7 @@ CLAIM = Claim(
     source="Docker documentation, “Networking overview”: Connecting to multiple networks",
     observe=observe_container_and_state(*LINES),
     judge=judge,
-    lines=(
-        *LINES,
-        "docker exec ID ip route",
-    ),
+    lines=(*LINES, "docker exec ID ip route"),
     mutation={" --network {two}": ""},
     otherwise=(
         Expectation(

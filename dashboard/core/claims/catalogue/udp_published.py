@@ -17,10 +17,7 @@ CLAIM = Claim(
     exact="A bare -p 8185:8185 publishes TCP only.",
     observe=observe_datagram(LINES, NEIGHBOUR, "app", "{machine}", 8185),
     judge=judge_arrived(NEIGHBOUR_ADDRESS),
-    lines=(
-        *LINES,
-        "socat - UDP4:{machine}:8185  # on another machine",
-    ),
+    lines=(*LINES, "socat - UDP4:{machine}:8185  # on another machine"),
     needs=frozenset({Need.PRIVATE}),
     mutation={"8185:8185/udp": "8185:8185/tcp"},
     otherwise=(

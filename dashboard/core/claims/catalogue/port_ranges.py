@@ -1,0 +1,144 @@
+"""What a published range of ports costs: processes, memory, rules, time."""
+
+import re
+
+from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.observers import Proxies, observe_proxies, run_lines
+from dashboard.core.claims.testbed import Testbed
+
+RANGE = "docker run -d -p 8200-8219:8200-8219 IMAGE sleep 60"
+RANGE_IN_HOST_MODE = "docker run -d --network host -p 8200-8219:8200-8219 IMAGE sleep 60"
+DOCKER_PROXY = "Moby, cmd/docker-proxy; Docker documentation, “Host network driver”"
+NEEDS_DOCKER_PROXY = (
+    Expectation(EngineCondition(userland_proxy=False), not_testable="This Engine runs without docker-proxy."),
+    Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
+)
+TIMED = (
+    "docker run -d -p 8220:8220 IMAGE sleep 60",
+    "docker run -d -p 8230-8259:8230-8259 IMAGE sleep 60",
+    "docker run -d -p 8221:8221 IMAGE sleep 60",
+    "docker run -d -p 8290-8319:8290-8319 IMAGE sleep 60",
+)
+
+
+def _proxies_evidence(observed: Proxies, ports: str = " for 20 ports") -> tuple[str, str]:
+    processes, memory_kib = observed
+    return f"docker-proxy processes{ports}: {processes}", f"their memory: {memory_kib} KiB"
+
+
+def judge_processes(observed: Proxies) -> Judgement:
+    """Holds if there are 40 processes."""
+    return holds_if(observed[0] == 40, "There are not 40 processes.", *_proxies_evidence(observed))
+
+
+def judge_memory(observed: Proxies) -> Judgement:
+    """Holds if a port costs more than 1024 KiB."""
+    return holds_if(observed[1] > 20 * 1024, "It is less.", *_proxies_evidence(observed))
+
+
+def judge_no_processes(observed: Proxies) -> Judgement:
+    """Holds if there is no process."""
+    return holds_if(observed[0] == 0, "There are processes.", *_proxies_evidence(observed, ""))
+
+
+async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
+    """The DNAT rules for the ports of the range."""
+    await run_lines(testbed, RANGE)
+    rules = await testbed.nat_rules()
+    return tuple(rule for rule in rules if "DNAT" in rule and re.search(r"--dport 82[01]\d\b", rule))
+
+
+def judge_rules(rules: tuple[str, ...]) -> Judgement:
+    """Holds if there are 20 rules."""
+    evidence = (f"DNAT rules for 20 ports: {len(rules)}", *(f"rule: {rule}" for rule in rules[:2]))
+    return holds_if(len(rules) == 20, "There are not 20 rules.", *evidence)
+
+
+async def observe_start(testbed: Testbed) -> tuple[float, float]:
+    """The seconds that the Engine took to start a container with one port and with 30; the shorter of two each."""
+    first, first_range, second, second_range = await run_lines(testbed, *TIMED)
+    return min(first.start_s, second.start_s), min(first_range.start_s, second_range.start_s)
+
+
+def judge_start(observed: tuple[float, float]) -> Judgement:
+    """Holds if the range took more than twice as long."""
+    single, whole = observed
+    evidence = (f"start with one port: {single:.2f} s", f"start with the range: {whole:.2f} s")
+    return holds_if(whole > 2 * single, "It took less than twice as long.", *evidence)
+
+
+CLAIMS = (
+    Claim(
+        id="range-processes",
+        topic=Topic.PUBLISHING,
+        statement="A published range of 20 ports starts 40 processes: docker-proxy for each port, for IPv4 and for "
+        "IPv6.",
+        source=DOCKER_PROXY,
+        observe=observe_proxies(RANGE),
+        judge=judge_processes,
+        lines=(RANGE, "pgrep -c docker-proxy"),
+        needs=frozenset({Need.ALONE, Need.IPV6}),
+        mutation={"docker run -d -p": "docker run -d --network host -p"},
+        otherwise=NEEDS_DOCKER_PROXY,
+    ),
+    Claim(
+        id="range-memory",
+        topic=Topic.PUBLISHING,
+        statement="Each published port costs memory: its docker-proxy processes hold more than a megabyte.",
+        source=DOCKER_PROXY,
+        exact="Pss: shared pages are divided among the processes that map them. A range of 10,000 ports needs "
+        "tens of gigabytes.",
+        observe=observe_proxies(RANGE),
+        judge=judge_memory,
+        lines=(RANGE, "grep Pss /proc/PID/smaps_rollup"),
+        needs=frozenset({Need.ALONE, Need.IPV6}),
+        mutation={"docker run -d -p": "docker run -d --network host -p"},
+        otherwise=NEEDS_DOCKER_PROXY,
+    ),
+    Claim(
+        id="range-host-mode",
+        topic=Topic.PUBLISHING,
+        statement="In host mode a range of ports costs nothing: no docker-proxy process starts and no rule is written.",
+        source=DOCKER_PROXY,
+        observe=observe_proxies(RANGE_IN_HOST_MODE),
+        judge=judge_no_processes,
+        lines=(RANGE_IN_HOST_MODE, "pgrep -c docker-proxy"),
+        needs=frozenset({Need.ALONE}),
+        mutation={"docker run -d --network host": "docker run -d"},
+        otherwise=NEEDS_DOCKER_PROXY,
+    ),
+    Claim(
+        id="range-rules",
+        topic=Topic.PUBLISHING,
+        statement="A published range of 20 ports adds 20 DNAT rules: Docker writes no rule for a range.",
+        source="Moby, libnetwork/drivers/bridge; iptables-extensions(8), DNAT",
+        observe=observe_rules,
+        judge=judge_rules,
+        lines=(RANGE, "iptables-save -t nat | grep -c DNAT"),
+        needs=frozenset({Need.ALONE}),
+        mutation={"docker run -d -p": "docker run -d --network host -p"},
+        otherwise=(
+            Expectation(
+                EngineCondition(iptables=False),
+                not_testable="This Engine runs with iptables=false: it writes no rules.",
+            ),
+            Expectation(PODMAN, not_testable="Podman writes other rules."),
+            Expectation(EngineCondition(gateway_mode="routed"), not_testable="A routed network has no such rules."),
+        ),
+    ),
+    Claim(
+        id="range-time",
+        topic=Topic.PUBLISHING,
+        statement="A container that publishes 30 ports takes more than twice as long to start as one that publishes a "
+        "single port.",
+        source="Moby, libnetwork/portmapper; Docker documentation, “Host network driver”",
+        exact="The shorter of two starts counts, to limit the effect of a busy machine.",
+        observe=observe_start,
+        judge=judge_start,
+        lines=TIMED,
+        needs=frozenset({Need.MEASURE}),
+        mutation={"8230-8259:8230-8259": "8230:8230", "8290-8319:8290-8319": "8290:8290"},
+        otherwise=NEEDS_DOCKER_PROXY,
+    ),
+)

@@ -1,0 +1,102 @@
+"""A guest joins the namespace of its owner with --network container:. What happens when one of them restarts."""
+
+from collections.abc import Mapping
+
+from dashboard.core.claims.engine_facts import PODMAN
+from dashboard.core.claims.extract import describe_inodes
+from dashboard.core.claims.judges import judge_refused
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Container, Observe, Testbed
+from dashboard.core.namespaces.state import NamespaceState
+
+OWNER = "docker run -d --name owner IMAGE sleep 60"
+GUEST = "docker run -d --name guest --network container:{owner} IMAGE sleep 60"
+DOCUMENTED = "docker-run(1), --network container:; network_namespaces(7)"
+MUTATION = {"--network container:{owner}": "--network bridge"}
+
+Observed = tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int], NamespaceState]
+
+
+def observe_restart(*, guest_too: bool) -> Observe:
+    """The guest's namespaces, those of the owner before and after its restart, and the guest's network state."""
+
+    async def observe(testbed: Testbed) -> Observed:
+        owner, guest = await run_lines(testbed, OWNER, GUEST)
+        before = await testbed.namespaces(owner)
+        owner = await testbed.restart(owner)
+        if guest_too:
+            guest = await testbed.restart(guest)
+        return await testbed.namespaces(guest), before, await testbed.namespaces(owner), await testbed.state(guest)
+
+    return observe
+
+
+def _links(state: NamespaceState) -> list[str]:
+    return [link.name for link in state.interfaces if link.kind != "loopback"]
+
+
+def _evidence(observed: Observed) -> tuple[str, ...]:
+    guest, before, after, state = observed
+    return (
+        *describe_inodes("net", {"the guest": guest, "the owner before": before, "the owner after": after}),
+        f"interfaces of the guest other than lo: {', '.join(_links(state)) or 'none'}",
+    )
+
+
+def judge_lost(observed: Observed) -> Judgement:
+    """Holds if the guest stays in the old namespace, without interfaces."""
+    guest, before, after, state = observed
+    proved = guest["net"] == before["net"] != after["net"] and not _links(state)
+    return holds_if(proved, "It has a network.", *_evidence(observed))
+
+
+def judge_healed(observed: Observed) -> Judgement:
+    """Holds if the guest is in the owner's new namespace."""
+    guest, before, after, _state = observed
+    proved = guest["net"] == after["net"] != before["net"]
+    return holds_if(proved, "They have different namespaces.", *_evidence(observed))
+
+
+async def observe_without_owner(testbed: Testbed) -> Container:
+    """The guest, created after the owner was stopped."""
+    (owner,) = await run_lines(testbed, OWNER)
+    await testbed.stop(owner)
+    return await testbed.try_run(GUEST)
+
+
+CLAIMS = (
+    Claim(
+        id="guest-loses-network",
+        topic=Topic.BRIDGE,
+        statement="When the owner of a shared namespace restarts, a container that joined it with --network "
+        "container: stays in the old namespace, where only lo is left.",
+        source=DOCUMENTED,
+        exact="It keeps running and looks healthy in docker ps.",
+        observe=observe_restart(guest_too=False),
+        judge=judge_lost,
+        lines=(OWNER, GUEST, "docker restart owner", "docker exec guest ip address"),
+        mutation=MUTATION,
+    ),
+    Claim(
+        id="guest-restart-heals",
+        topic=Topic.BRIDGE,
+        statement="After the owner restarts, the guest joins the owner's new namespace when it restarts too.",
+        source=DOCUMENTED,
+        observe=observe_restart(guest_too=True),
+        judge=judge_healed,
+        lines=(OWNER, GUEST, "docker restart owner", "docker restart guest"),
+        mutation=MUTATION,
+    ),
+    Claim(
+        id="guest-needs-owner",
+        topic=Topic.BRIDGE,
+        statement="A container with --network container: cannot start while the owner is stopped.",
+        source=DOCUMENTED,
+        observe=observe_without_owner,
+        judge=judge_refused,
+        lines=(OWNER, GUEST, "docker stop owner", "docker start guest"),
+        mutation=MUTATION,
+        otherwise=(Expectation(PODMAN, not_testable="Podman starts the owner together with its guest."),),
+    ),
+)
