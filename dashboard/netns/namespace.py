@@ -179,19 +179,9 @@ class Namespace:
         return cls.of_path_inside(pid, path) if path else cls.of_pid(pid)
 
     @classmethod
-    def of_path(cls, path: str | os.PathLike[str]) -> Self:
-        """The namespace bound to a file, such as Docker's SandboxKey or a file of ``ip netns``. Raises NamespaceGone.
-
-        The path is resolved in this process's mount namespace; for an engine with its own mounts use
-        ``of_path_inside``."""
-        try:
-            return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise NamespaceGone(f"no namespace at {os.fspath(path)}") from error
-
-    @classmethod
     def of_path_inside(cls, pid: int, path: str) -> Self:
-        """``of_path`` for a path in the mount namespace and root of the living process ``pid``."""
+        """The namespace bound to a file, such as Docker's SandboxKey or a file of ``ip netns``, at a path in the mount
+        namespace and root of the living process ``pid``. Raises NamespaceGone."""
         from dashboard.netns.files import open_inside
 
         fd = open_inside(pid, path, os.O_RDONLY | os.O_NONBLOCK)

@@ -8,8 +8,6 @@ import os
 import re
 from collections.abc import Iterable
 
-from dashboard.netns.namespace import Namespace
-
 #: What Docker changes in the namespaces that it creates, and what decides whether ports work.
 NAMES = (
     "net.core.somaxconn",
@@ -33,13 +31,9 @@ _NAME = re.compile(r"net(?:\.[A-Za-z0-9_/@-]+)+")
 _LIMIT_BYTES = 4096
 
 
-def read_sysctls(namespace: Namespace, extra: Iterable[str] = ()) -> dict[str, str]:
-    """The sysctls in ``NAMES`` and ``extra`` by name, whitespace collapsed; missing ones are omitted."""
-    return namespace.run(lambda: read_sysctls_here(extra))
-
-
 def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
-    """``read_sysctls`` for the namespace of the calling thread."""
+    """The sysctls in ``NAMES`` and ``extra`` by name, whitespace collapsed, in the namespace of the calling thread;
+    missing ones are omitted."""
     found: dict[str, str] = {}
     for name in sorted({*NAMES, *extra}):
         if (value := _read_one(name)) is not None:

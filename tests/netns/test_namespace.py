@@ -159,19 +159,23 @@ def test_a_namespace_is_opened_by_the_file_that_it_is_bound_to(zoo: Zoo, tmp_pat
     bound.touch()
     subprocess.run(["mount", "--bind", f"/proc/{zoo.pid}/ns/net", bound], check=True)
     try:
-        with Namespace.of_path(bound) as opened, Namespace.of_path_inside(os.getpid(), str(bound)) as same:
-            assert opened.inode == same.inode == namespaces(zoo.pid)["net"]
+        with Namespace.of_path_inside(os.getpid(), str(bound)) as opened:
+            assert opened.inode == namespaces(zoo.pid)["net"]
     finally:
         subprocess.run(["umount", bound], check=True)
-    for opener in (Namespace.of_path, lambda path: Namespace.of_path_inside(os.getpid(), str(path))):
-        with pytest.raises(NamespaceGone):  # an empty file remains, as with Docker's sandboxes
-            opener(bound)
+    with pytest.raises(NamespaceGone):  # an empty file remains, as with Docker's sandboxes
+        Namespace.of_path_inside(os.getpid(), str(bound))
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/", "/etc/passwd/x", "/proc/self/ns/uts", "/dev/null"])
 def test_a_path_without_a_network_namespace_raises(path: str) -> None:
     with pytest.raises(NamespaceGone):
-        Namespace.of_path(path)
+        Namespace.of_path_inside(os.getpid(), path)
+
+
+def test_a_namespace_of_another_type_raises() -> None:
+    with pytest.raises(NamespaceGone, match="another type"):
+        Namespace(os.open("/proc/self/ns/uts", os.O_RDONLY))
 
 
 def test_each_namespace_is_separate(make_zoo: Callable[[], Zoo]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from dashboard.netns.namespace import Namespace
-from dashboard.netns.sysctls import NAMES, read_sysctls, read_sysctls_here
+from dashboard.netns.sysctls import NAMES, read_sysctls_here
 from tests.netns.namespaces import Zoo
 
 
 def test_it_reads_what_docker_changes(zoo: Zoo, namespace: Namespace) -> None:
-    read = read_sysctls(namespace)
+    read = namespace.run(read_sysctls_here)
     assert {"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.ip_forward"} <= read.keys()
     assert read.keys() <= set(NAMES)
     assert read["net.ipv4.ping_group_range"] == "1 0"
@@ -39,4 +39,5 @@ def test_unreadable_names_and_other_sysctls_are_omitted(name: str) -> None:
 
 def test_a_slash_stands_for_a_dot_in_a_name(zoo: Zoo, namespace: Namespace) -> None:
     zoo.ip("link", "add", "v0.100", "type", "veth")
-    assert read_sysctls(namespace, ("net.ipv4.conf.v0/100.rp_filter",))["net.ipv4.conf.v0/100.rp_filter"].isdigit()
+    name = "net.ipv4.conf.v0/100.rp_filter"
+    assert namespace.run(lambda: read_sysctls_here((name,)))[name].isdigit()

@@ -15,7 +15,7 @@ from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 from dashboard.netns.netlink.listeners import read_listeners
 from dashboard.netns.processes import Owner, find_owners
-from dashboard.netns.sysctls import read_sysctls
+from dashboard.netns.sysctls import read_sysctls_here
 from dashboard.netns.watch.namespace_watch import Watch
 from tests.netns.namespaces import Zoo, wanted
 from tests.support.polling import eventually, until
@@ -231,7 +231,7 @@ def test_it_reads_the_sysctls_of_the_namespace_and_not_the_caller_s(zoo: Zoo, na
     zoo.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0", "net.ipv4.ping_group_range=0 2147483647")
     zoo.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=77")
     extra = ("net.ipv4.conf.lo.rp_filter", "net.ipv4.no_such_thing", "kernel.hostname", "net.../../etc/passwd")
-    read = read_sysctls(namespace, extra)
+    read = namespace.run(lambda: read_sysctls_here(extra))
     told = {name: " ".join(zoo.run("sysctl", "-n", name).decode().split()) for name in read}
     assert read == told
     assert read["net.ipv4.ip_unprivileged_port_start"] == "0"
@@ -258,7 +258,7 @@ class Reader(threading.Thread):
                     names = {one.name for one in read_interfaces(namespace)}
                     read_routes(namespace)
                     read_listeners(namespace)
-                    read_sysctls(namespace)
+                    namespace.run(read_sysctls_here)
             except NamespaceGone:
                 return
             except Exception as error:  # noqa: BLE001 - any other is the failure that is looked for

@@ -65,12 +65,6 @@ def bootstrap_interval[T](
     return Interval(percentile(found, outside), percentile(found, 100 - outside))
 
 
-def ratio_of_medians(pairs: Sequence[tuple[float, float]]) -> float:
-    """The median of the first ones over the median of the second ones; inf if that is 0."""
-    below = median(other for _, other in pairs)
-    return median(one for one, _ in pairs) / below if below else float("inf")
-
-
 def resampled_medians(samples: Sequence[float], source: random.Random, rounds: int = 2000) -> list[float]:
     """The medians of ``rounds`` bootstrap resamples, sorted: the same as in ``bootstrap_interval`` with ``median``, in
     a tenth of the time. Raises ValueError without samples."""

@@ -221,9 +221,6 @@ class FetchSiteMiddleware:
     Browsers set Sec-Fetch-Site; pages cannot forge it (Fetch Metadata).
     """
 
-    sync_capable = True
-    async_capable = False
-
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
@@ -238,9 +235,6 @@ class FetchSiteMiddleware:
 class SignInRequiredMiddleware:
     """Requires a session for everything but ``OPEN_PATHS`` and ``LINK_PATH``. A participant reaches the pages of their
     training session only, without those of the instructor. Caches store none of these pages."""
-
-    sync_capable = True
-    async_capable = False
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response

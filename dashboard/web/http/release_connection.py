@@ -16,9 +16,6 @@ from django.http import HttpRequest, HttpResponse
 class ReleaseConnectionMiddleware:
     """The last middleware before the view."""
 
-    sync_capable = True
-    async_capable = False
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 

@@ -15,9 +15,6 @@ NO_SPACE = 507
 class SpaceRefusalMiddleware:
     """507 with the reason for a NoSpaceError of any view."""
 
-    sync_capable = True
-    async_capable = False
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 

@@ -70,9 +70,6 @@ def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[
 class GroupAccessMiddleware:
     """Hides runs of groups at the URLs of the server's own engine, in pages and API, from all but the instructor."""
 
-    sync_capable = True
-    async_capable = False
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 

@@ -14,9 +14,6 @@ class OwnNameMiddleware:
     """Redirects browsers from 127.0.0.1, which containers share, to the server's own name before they get a cookie, and
     deletes the cookies that earlier versions set there."""
 
-    sync_capable = True
-    async_capable = False
-
     def __init__(self, get_response: View) -> None:
         if not settings.OWN_NAME:
             raise MiddlewareNotUsed

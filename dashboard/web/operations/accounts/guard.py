@@ -81,9 +81,6 @@ class AccountMiddleware:
     """Refuses what the role of the account does not allow, and records each command in the audit trail: in its own
     transaction if the store does, otherwise after the response, with its outcome."""
 
-    sync_capable = True
-    async_capable = False
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
