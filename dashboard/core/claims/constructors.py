@@ -17,7 +17,6 @@ class Details(TypedDict, total=False):
     """The fields of a claim that many claims leave out."""
 
     exact: str
-    needs: frozenset[Need]
     otherwise: tuple[Expectation, ...]
 
 
@@ -43,6 +42,7 @@ def exchange_claim(
     asks: Sequence[Ask],
     expected: Sequence[Expected],
     mutation: Mapping[str, str],
+    needs: frozenset[Need] = frozenset(),
     matched: bool | None = None,
     daemon: str = "",
     **details: Unpack[Details],
@@ -59,6 +59,7 @@ def exchange_claim(
         observe=observe,
         judge=judge_exchanges(*expected, matched=matched),
         lines=(*([daemon] if daemon else []), *lines, *shown),
+        needs=needs,
         mutation=mutation,
         **details,
     )

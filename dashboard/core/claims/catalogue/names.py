@@ -21,6 +21,7 @@ def _claim(
     judge: Callable[[Any], Judgement],
     mutation: Mapping[str, str],
     source: str = BRIDGE_DRIVER,
+    needs: frozenset[Need] = frozenset(),
     typed: str = "",
     **details: Unpack[Details],
 ) -> Claim:
@@ -34,6 +35,7 @@ def _claim(
         observe=observe_names(lines, "client", *names),
         judge=judge,
         lines=(*lines, *(f"docker exec client {command}" for command in ([typed] if typed else lookups))),
+        needs=needs,
         mutation=mutation,
         **details,
     )

@@ -10,7 +10,13 @@ from dashboard.core.claims.observers import observe_refusal
 
 
 def _claim(
-    claim_id: str, statement: str, source: str, *lines: str, mutation: Mapping[str, str], **details: Unpack[Details]
+    claim_id: str,
+    statement: str,
+    source: str,
+    *lines: str,
+    mutation: Mapping[str, str],
+    needs: frozenset[Need] = frozenset(),
+    **details: Unpack[Details],
 ) -> Claim:
     """The Engine refuses the last line. A network that only the mutation uses is not shown."""
     return Claim(
@@ -21,6 +27,7 @@ def _claim(
         observe=observe_refusal(*lines),
         judge=judge_refused,
         lines=tuple(line for line in lines if not line.startswith("docker network create")),
+        needs=needs,
         mutation=mutation,
         **details,
     )

@@ -30,17 +30,14 @@ export async function errorText(response) {
   return `${response.status} ${response.statusText}`.trim();
 }
 
-async function post(form, accept, signal, extra = {}) {
+function sendForm(form, headers, signal, extra) {
   const body = new FormData(form);
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
-  const response = await send(form.action, {
-    method: "POST",
-    body,
-    headers: { Accept: accept },
-    credentials: "same-origin",
-    redirect: "error",
-    signal,
-  });
+  return send(form.action, { method: "POST", body, headers, credentials: "same-origin", redirect: "error", signal });
+}
+
+async function post(form, accept, signal, extra = {}) {
+  const response = await sendForm(form, { Accept: accept }, signal, extra);
   if (!response.ok) throw new Refused(await errorText(response));
   return response;
 }
@@ -75,16 +72,7 @@ export async function postForText(form, signal, onText, extra = {}) {
 
 /** The page in the response, also of a refusal, if it contains `selector`. Its scripts do not run. */
 export async function postForPage(form, signal, extra, selector) {
-  const body = new FormData(form);
-  for (const [name, value] of Object.entries(extra)) body.set(name, value);
-  const response = await send(form.action, {
-    method: "POST",
-    body,
-    headers: { Accept: "text/html", "X-Netmodes-Part": "1" },
-    credentials: "same-origin",
-    redirect: "error",
-    signal,
-  });
+  const response = await sendForm(form, { Accept: "text/html", "X-Netmodes-Part": "1" }, signal, extra);
   if ((response.headers.get("content-type") ?? "").startsWith("text/html")) {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (page.querySelector(selector)) return page;

@@ -3,41 +3,28 @@
 
 export const PROTOCOL_VERSION = 1;
 
-/** What to redraw. `cells` maps a row's id to the columns that changed. */
+/** The parts of a message that replace those of the model, and what to redraw then. */
+const PARTS = {
+  experiment: "head", columns: "columns", wide: "pictures", narrow: "pictures", paths: "pictures", answer: "answer",
+  launching: "launching", trial: "trial",
+};
+const FLAGS = ["everything", ...new Set(Object.values(PARTS))];
+
+/** What to redraw: flags, and `cells`, which maps a row's id to the columns that changed. */
 export function nothingDirty() {
-  return {
-    everything: false,
-    head: false,
-    columns: false,
-    pictures: false,
-    answer: false,
-    launching: false,
-    trial: false,
-    rows: new Set(),
-    removed: new Set(),
-    cells: new Map(),
-    timeline: [],
-  };
+  const flags = Object.fromEntries(FLAGS.map((flag) => [flag, false]));
+  return { ...flags, rows: new Set(), removed: new Set(), cells: new Map(), timeline: [] };
 }
 
 export function isClean(dirty) {
-  return (
-    !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures && !dirty.answer && !dirty.launching &&
-    !dirty.trial && dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
-  );
+  return FLAGS.every((flag) => !dirty[flag]) && !dirty.rows.size && !dirty.removed.size && !dirty.timeline.length;
 }
 
 /** Combines two changes, so that one frame draws many patches. */
 export function mergeDirty(earlier, later) {
   if (later.everything) return later;
   const merged = {
-    everything: earlier.everything,
-    head: earlier.head || later.head,
-    columns: earlier.columns || later.columns,
-    pictures: earlier.pictures || later.pictures,
-    answer: earlier.answer || later.answer,
-    launching: earlier.launching || later.launching,
-    trial: earlier.trial || later.trial,
+    ...Object.fromEntries(FLAGS.map((flag) => [flag, earlier[flag] || later[flag]])),
     rows: new Set(earlier.rows),
     removed: new Set(earlier.removed),
     cells: new Map(earlier.cells),
@@ -156,30 +143,11 @@ export function receive(model, message) {
   const dirty = nothingDirty();
   const { rows, order } = applyRows(model, message.rows, dirty);
   const next = { ...model, seq: message.seq, rows, order };
-  if (message.experiment) {
-    next.experiment = message.experiment;
-    dirty.head = true;
+  for (const [part, flag] of Object.entries(PARTS)) {
+    if (!message[part]) continue;
+    next[part] = message[part];
+    dirty[flag] = true;
   }
-  if (message.columns) {
-    next.columns = message.columns;
-    dirty.columns = true;
-  }
-  if (message.wide) next.wide = message.wide;
-  if (message.narrow) next.narrow = message.narrow;
-  if (message.paths) next.paths = message.paths;
-  if (message.answer) {
-    next.answer = message.answer;
-    dirty.answer = true;
-  }
-  if (message.launching) {
-    next.launching = message.launching;
-    dirty.launching = true;
-  }
-  if (message.trial) {
-    next.trial = message.trial;
-    dirty.trial = true;
-  }
-  dirty.pictures = Boolean(message.wide || message.narrow || message.paths);
   if (message.timeline.length > 0) {
     const last = model.timeline.length > 0 ? model.timeline[model.timeline.length - 1].seq : -Infinity;
     const fresh = message.timeline.filter((item) => item.seq > last);
