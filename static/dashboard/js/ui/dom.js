@@ -16,6 +16,12 @@ export function setHidden(element, hidden) {
   if (element && element.hidden !== hidden) element.hidden = hidden;
 }
 
+/** Sets the text, and hides the element without one. */
+export function showText(element, text) {
+  setText(element, text);
+  setHidden(element, !text);
+}
+
 export function cloneTemplate(id) {
   return document.getElementById(id).content.cloneNode(true);
 }

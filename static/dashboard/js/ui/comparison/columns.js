@@ -1,7 +1,7 @@
 // Column heads: badge, status, and how each arm was launched.
 
 import { fill, formatPublished, visibleText } from "../../core/format.js";
-import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 
 function fillHead(th, column) {
   th.dataset.column = column.key;
@@ -43,8 +43,7 @@ function fillDetail(td, column) {
   td.dataset.title = column.title;
   setText(slot(td, "container"), column.container?.name ?? "");
   setHidden(slot(td, "container"), !column.container);
-  setText(slot(td, "setup"), column.setup);
-  setHidden(slot(td, "setup"), !column.setup);
+  showText(slot(td, "setup"), column.setup);
   fillCommand(slot(td, "command"), column.command);
   setText(slot(td, "of"), column.title);
   setHidden(slot(td, "command-box"), !column.command);
@@ -52,8 +51,7 @@ function fillDetail(td, column) {
   setText(slot(td, "error"), column.error ?? "");
   setHidden(slot(td, "error-box"), !column.error);
   const exited = column.exit_code !== null && column.exit_code !== undefined;
-  setText(slot(td, "exit"), exited ? fill(words.exit, { code: column.exit_code }) : "");
-  setHidden(slot(td, "exit"), !exited);
+  showText(slot(td, "exit"), exited ? fill(words.exit, { code: column.exit_code }) : "");
   const logs = slot(td, "logs");
   setText(logs, column.logs.map((line) => `${visibleText(line)}\n`).join(""));
   setHidden(logs, !exited || column.logs.length === 0);

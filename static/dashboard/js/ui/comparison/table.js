@@ -6,7 +6,7 @@ import { fill } from "../../core/format.js";
 import { recall, remember } from "../../io/storage.js";
 import { fillCell, makeCell, signature } from "./cell.js";
 import { createHighlight } from "./highlight.js";
-import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 
 const identify = (columns) => columns.map(({ key, mode, title }) => `${key} ${mode} ${title}`).join("\n");
 
@@ -80,8 +80,7 @@ export function createTable(root) {
     }
     if (before === null || before.label !== row.label) setText(entry.labelSlot, row.label || row.key);
     if (before === null || before.why !== row.why) {
-      setText(entry.whySlot, row.why);
-      setHidden(entry.whySlot, !row.why);
+      showText(entry.whySlot, row.why);
     }
   }
 

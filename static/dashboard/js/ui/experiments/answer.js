@@ -1,7 +1,7 @@
 // The conclusion at the top of an experiment: sentences with links to the rows that prove them.
 
 import { describePhase } from "../../core/experiments/phase_chip.js";
-import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 import { createHighlight } from "../comparison/highlight.js";
 
 /** One sentence about arms that do not run, with links to the experiment that holds the port. */
@@ -93,18 +93,13 @@ export function createAnswer(main, showRow) {
       drawTrouble(answer, experiment.phase);
       if (answer !== drawn) {
         drawDifferences(answer.differences);
-        setText(slot(box, "answer-same"), answer.same);
-        setHidden(slot(box, "answer-same"), !answer.same);
+        showText(slot(box, "answer-same"), answer.same);
         setHidden(slot(box, "answer-empty"), answer.differences.length + answer.trouble.length > 0);
         drawn = answer;
       }
       drawSentence("measured", experiment.measured);
       drawSentence("tried", experiment.tried);
-      const summary = slot(main, "try-summary");
-      if (summary !== null) {
-        setText(summary, experiment.tried);
-        setHidden(summary, !experiment.tried);
-      }
+      showText(slot(main, "try-summary"), experiment.tried);
       started = true;
       setHidden(slot(box, "answer-inconclusive"), Boolean(experiment.measured) || !experiment.measurement);
       const link = slot(box, "measurement");

@@ -2,7 +2,7 @@
 
 import { fill, formatClock, formatDuration } from "../../core/format.js";
 import { followsEngine } from "../../core/experiments/phase_chip.js";
-import { setHidden, setText, slot, words } from "../dom.js";
+import { setHidden, setText, showText, slot, words } from "../dom.js";
 
 export function createExperimentHeader(main) {
   let head = null;
@@ -71,8 +71,7 @@ export function createExperimentHeader(main) {
       // The button that was pressed is gone: what it has done is beside it.
       if (focused?.closest("[data-phases][hidden]")) chip.focus({ preventScroll: true });
       setHidden(slot(main, "private-host"), !head.private);
-      setText(slot(main, "notice"), head.notice);
-      setHidden(slot(main, "notice"), !head.notice);
+      showText(slot(main, "notice"), head.notice);
       const problem = slot(main, "problem");
       setText(slot(problem, "problem-text"), head.problem ?? "");
       const since = head.problem_since ? fill(words.since, { time: formatClock(new Date(head.problem_since * 1000)) }) : "";

@@ -1,7 +1,7 @@
 // The list of paths, and which of them the diagram shows. Without a model the links load a page that shows it.
 
 import { fill } from "../../core/format.js";
-import { announce, cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+import { announce, cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 
 function pathUrl(key) {
   const url = new URL(location.href);
@@ -23,8 +23,7 @@ function updateItem(item, path, chosen) {
   badge.querySelector("use").setAttribute("href", `#shape-${path.mode}`);
   setText(slot(item, "key"), path.key);
   setText(slot(item, "title"), path.title);
-  setText(slot(item, "target"), path.target);
-  setHidden(slot(item, "target"), !path.target);
+  showText(slot(item, "target"), path.target);
   setText(slot(item, "reason"), path.unavailable);
   setHidden(slot(item, "why"), !path.unavailable);
   const hops = slot(item, "hops");

@@ -3,7 +3,7 @@
 import { dirtyBetween, readRecording, SPEEDS } from "../../core/reports/replay.js";
 import { fill, formatClock, formatDuration, formatOffset } from "../../core/format.js";
 import { createReplayTimeline } from "./replay_timeline.js";
-import { announce, setHidden, setText, slot, words } from "../dom.js";
+import { announce, setHidden, setText, showText, slot, words } from "../dom.js";
 
 const SETTLED_MS = 700;
 const PLAYING_MS = 4000;
@@ -216,8 +216,7 @@ export function offerReplay(root, { load, draw, left, opened = () => {}, more = 
   let loading = false;
 
   function show(sentence, busy) {
-    setText(state, sentence);
-    setHidden(state, !sentence);
+    showText(state, sentence);
     setHidden(waiting, !busy);
   }
 

@@ -4,7 +4,7 @@ import { addressOf, createOutbox, goesOn, isReport, roleOf, TYPED_BYTES } from "
 import { keepStylesStrict } from "../../io/strict_styles.js";
 import { connectTerminal } from "../../io/terminal_socket.js";
 import { recall, remember } from "../../io/storage.js";
-import { announce, setHidden, setText, slot, words } from "../dom.js";
+import { announce, setHidden, setText, showText, slot, words } from "../dom.js";
 
 const FONT_PX = 14;
 const SCROLLBACK_LINES = 5000;
@@ -60,8 +60,7 @@ export function createTerminal(main) {
 
   function fail(sentence) {
     const problem = slot(card, "terminal-problem");
-    setText(problem, sentence);
-    setHidden(problem, !sentence);
+    showText(problem, sentence);
   }
 
   async function open({ focus }) {

@@ -7,7 +7,7 @@ import { fill } from "../../core/format.js";
 import { formatLeft } from "../../core/training/session.js";
 import { createColumns } from "../comparison/columns.js";
 import { drawHistogram } from "../measurements/histogram.js";
-import { setHidden, setText, slot, words } from "../dom.js";
+import { setHidden, setText, showText, slot, words } from "../dom.js";
 import { createTable } from "../comparison/table.js";
 
 /** One cell of the grid of templates/training/results/_grid.html. Final figures are hidden during the replay. */
@@ -26,8 +26,7 @@ function createCell(td) {
     td.dataset.stage = stage;
     mark.setAttribute("href", `#sign-${says.marks[stage]}`);
     setText(word, says.stages[stage]);
-    setText(fails, failed ? fill(says.failed, { count: failed }) : "");
-    setHidden(fails, !failed);
+    showText(fails, failed ? fill(says.failed, { count: failed }) : "");
     for (const one of ended) setHidden(one, true);
   }
 
@@ -76,8 +75,7 @@ function createMirror(root, track) {
     }
     const shown = track.mirrors[mirror.track];
     setText(slot(section, "mirror-title"), shown.title);
-    setText(slot(section, "mirror-why"), shown.why);
-    setHidden(slot(section, "mirror-why"), !shown.why);
+    showText(slot(section, "mirror-why"), shown.why);
     setHidden(box, !shown.track);
     setHidden(section.querySelector("#search"), !shown.track);
     setHidden(section.querySelector(".tick"), !shown.track);
