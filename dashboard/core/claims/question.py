@@ -20,7 +20,7 @@ class Link:
 class Question:
     """One question. ``symptoms`` are messages and observations in the words that people search for; ``answer`` has two
     sentences; ``claims`` are the ids of the claims that prove it, the most direct one first. ``documented`` quotes
-    Docker's documentation; ``asked`` are issues where people asked it."""
+    Docker's documentation; ``asked`` are issues of GitHub where people asked it: ``OWNER/REPOSITORY#NUMBER: title``."""
 
     id: str
     title: str
@@ -28,7 +28,15 @@ class Question:
     answer: str
     claims: tuple[str, ...]
     documented: Link
-    asked: tuple[Link, ...]
+    asked: tuple[str, ...]
+
+    @property
+    def issues(self) -> tuple[Link, ...]:
+        """``asked`` as links."""
+        named = ((text, *text.partition(": ")[0].split("#")) for text in self.asked)
+        return tuple(
+            Link(text, f"https://github.com/{repository}/issues/{number}") for text, repository, number in named
+        )
 
     @property
     def text(self) -> str:

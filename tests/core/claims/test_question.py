@@ -60,7 +60,7 @@ def test_a_question_is_short_and_names_where_it_is_documented_and_asked(question
     assert question.documented.url.startswith("https://docs.docker.com/engine/")
     assert question.documented.title
     assert question.asked
-    for link in question.asked:
+    for link in question.issues:
         assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/issues/\d+", link.url)
         repository, number = re.fullmatch(r"https://github\.com/(.+)/issues/(\d+)", link.url).groups()  # type: ignore[union-attr]
         assert link.title.startswith(f"{repository}#{number}: ")

@@ -68,7 +68,7 @@ def test_every_question_has_its_answer_claims_and_links(owner: Client) -> None:
         assert question.title in page
         assert question.answer in page
         assert question.documented.url in page
-        assert all(link.url in page for link in question.asked)
+        assert all(link.url in page for link in question.issues)
         assert all(f'id="claim-{question.id}-{claim}"' in page for claim in question.claims)
     assert "25 of 25 questions" in " ".join(page.split())
     # Links to documentation and issues leave the site; nothing is loaded from there.

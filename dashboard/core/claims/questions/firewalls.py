@@ -32,11 +32,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/packet-filtering-firewalls/",
         ),
         asked=(
-            Link(
-                "moby/moby#22054: Docker Network bypasses Firewall, no option to disable",
-                "https://github.com/moby/moby/issues/22054",
-            ),
-            Link("moby/moby#4737: docker and ufw serious problems", "https://github.com/moby/moby/issues/4737"),
+            "moby/moby#22054: Docker Network bypasses Firewall, no option to disable",
+            "moby/moby#4737: docker and ufw serious problems",
         ),
     ),
     Question(
@@ -63,14 +60,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/packet-filtering-firewalls/",
         ),
         asked=(
-            Link(
-                "docker/for-linux#690: Docker --net=host bypasses ufw firewall rules",
-                "https://github.com/docker/for-linux/issues/690",
-            ),
-            Link(
-                "moby/moby#48560: DOCKER-USER chain not being used or created",
-                "https://github.com/moby/moby/issues/48560",
-            ),
+            "docker/for-linux#690: Docker --net=host bypasses ufw firewall rules",
+            "moby/moby#48560: DOCKER-USER chain not being used or created",
         ),
     ),
     Question(
@@ -98,14 +89,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/port-publishing/",
         ),
         asked=(
-            Link(
-                "moby/moby#49498: Docker 28 stops containers communicating with tailscale network.",
-                "https://github.com/moby/moby/issues/49498",
-            ),
-            Link(
-                "moby/moby#30338: ip-forwarding broken in 1.13.0 due to #28257 fix",
-                "https://github.com/moby/moby/issues/30338",
-            ),
+            "moby/moby#49498: Docker 28 stops containers communicating with tailscale network.",
+            "moby/moby#30338: ip-forwarding broken in 1.13.0 due to #28257 fix",
         ),
     ),
 )

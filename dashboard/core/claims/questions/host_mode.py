@@ -28,15 +28,11 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/host/",
         ),
         asked=(
-            Link(
+            (
                 "docker/docs#16805: Note that the -p option is unavailable when using host networking, and "
-                "explain how to open ports in the container since that option is unavailable.",
-                "https://github.com/docker/docs/issues/16805",
+                "explain how to open ports in the container since that option is unavailable."
             ),
-            Link(
-                "docker/for-mac#3143: Can I run multi containers on one server using --network=host mode?",
-                "https://github.com/docker/for-mac/issues/3143",
-            ),
+            "docker/for-mac#3143: Can I run multi containers on one server using --network=host mode?",
         ),
     ),
     Question(
@@ -63,14 +59,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/host/",
         ),
         asked=(
-            Link(
-                "moby/moby#8373: Proposal: Display when a container is in --net=host in docker ps",
-                "https://github.com/moby/moby/issues/8373",
-            ),
-            Link(
-                "docker/compose#1868: net host options does not show ports in ps",
-                "https://github.com/docker/compose/issues/1868",
-            ),
+            "moby/moby#8373: Proposal: Display when a container is in --net=host in docker ps",
+            "docker/compose#1868: net host options does not show ports in ps",
         ),
     ),
     Question(
@@ -96,14 +86,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/host/",
         ),
         asked=(
-            Link(
-                'docker/for-mac#1031: network_mode: "host" probably not working as expected',
-                "https://github.com/docker/for-mac/issues/1031",
-            ),
-            Link(
-                "docker/for-mac#2716: Block/disallow --net=host (host networking) on Mac OS",
-                "https://github.com/docker/for-mac/issues/2716",
-            ),
+            'docker/for-mac#1031: network_mode: "host" probably not working as expected',
+            "docker/for-mac#2716: Block/disallow --net=host (host networking) on Mac OS",
         ),
     ),
     Question(
@@ -129,15 +113,13 @@ QUESTIONS = (
             "https://docs.docker.com/engine/security/rootless/troubleshoot/",
         ),
         asked=(
-            Link(
+            (
                 "moby/moby#40865: --net host does not allow access to open sockets with rootless Docker, "
-                "except from other containers on the same host",
-                "https://github.com/moby/moby/issues/40865",
+                "except from other containers on the same host"
             ),
-            Link(
+            (
                 "rootless-containers/slirp4netns#301: question: how to enable legacy behavior for "
-                "--network=host for rootless",
-                "https://github.com/rootless-containers/slirp4netns/issues/301",
+                "--network=host for rootless"
             ),
         ),
     ),
@@ -163,11 +145,8 @@ QUESTIONS = (
         ),
         documented=Link("Containers can also share networking stacks", "https://docs.docker.com/engine/network/"),
         asked=(
-            Link("docker/docs#16473: Docker Networking", "https://github.com/docker/docs/issues/16473"),
-            Link(
-                "docker/compose#7476: Unable to override host network -> bridge",
-                "https://github.com/docker/compose/issues/7476",
-            ),
+            "docker/docs#16473: Docker Networking",
+            "docker/compose#7476: Unable to override host network -> bridge",
         ),
     ),
 )

@@ -30,14 +30,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/",
         ),
         asked=(
-            Link(
-                "docker/for-linux#264: Support host.docker.internal DNS name to host",
-                "https://github.com/docker/for-linux/issues/264",
-            ),
-            Link(
-                "moby/moby#24370: Container host unreachable inside Docker container",
-                "https://github.com/moby/moby/issues/24370",
-            ),
+            "docker/for-linux#264: Support host.docker.internal DNS name to host",
+            "moby/moby#24370: Container host unreachable inside Docker container",
         ),
     ),
     Question(
@@ -63,14 +57,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/macvlan/",
         ),
         asked=(
-            Link(
-                "moby/libnetwork#1915: [macvlan] Cant communicate with host and container",
-                "https://github.com/moby/libnetwork/issues/1915",
-            ),
-            Link(
-                "docker/docs#22607: MacVLAN Documentation no longer has notes about the container/host restriction",
-                "https://github.com/docker/docs/issues/22607",
-            ),
+            "moby/libnetwork#1915: [macvlan] Cant communicate with host and container",
+            "docker/docs#22607: MacVLAN Documentation no longer has notes about the container/host restriction",
         ),
     ),
     Question(
@@ -99,15 +87,11 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/",
         ),
         asked=(
-            Link(
+            (
                 "docker/for-linux#418: [openvpn] ERROR: could not find an available, non-overlapping IPv4 "
-                "address pool among the defaults to assign to the network",
-                "https://github.com/docker/for-linux/issues/418",
+                "address pool among the defaults to assign to the network"
             ),
-            Link(
-                "moby/moby#21776: Add daemon options for Docker network subnets",
-                "https://github.com/moby/moby/issues/21776",
-            ),
+            "moby/moby#21776: Add daemon options for Docker network subnets",
         ),
     ),
 )

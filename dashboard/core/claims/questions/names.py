@@ -31,15 +31,11 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/bridge/",
         ),
         asked=(
-            Link(
+            (
                 "docker/cli#4492: Container can't ping another container by container name within the same "
-                "network `bridge`.",
-                "https://github.com/docker/cli/issues/4492",
+                "network `bridge`."
             ),
-            Link(
-                "docker/for-win#1009: cannot ping linux container by name on default network",
-                "https://github.com/docker/for-win/issues/1009",
-            ),
+            "docker/for-win#1009: cannot ping linux container by name on default network",
         ),
     ),
     Question(
@@ -69,14 +65,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/",
         ),
         asked=(
-            Link(
-                "docker/for-linux#979: dockerd should use 127.0.0.53 when requested",
-                "https://github.com/docker/for-linux/issues/979",
-            ),
-            Link(
-                "moby/moby#23910: Docker should use the host network DNS server",
-                "https://github.com/moby/moby/issues/23910",
-            ),
+            "docker/for-linux#979: dockerd should use 127.0.0.53 when requested",
+            "moby/moby#23910: Docker should use the host network DNS server",
         ),
     ),
 )

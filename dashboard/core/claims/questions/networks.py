@@ -29,14 +29,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/",
         ),
         asked=(
-            Link(
-                "moby/moby#20179: default route for container in multiple user defined networks",
-                "https://github.com/moby/moby/issues/20179",
-            ),
-            Link(
-                "moby/moby#48868: Make a container's gateway network configurable",
-                "https://github.com/moby/moby/issues/48868",
-            ),
+            "moby/moby#20179: default route for container in multiple user defined networks",
+            "moby/moby#48868: Make a container's gateway network configurable",
         ),
     ),
     Question(
@@ -64,15 +58,13 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/",
         ),
         asked=(
-            Link(
+            (
                 "docker/for-linux#1299: Restart of a container renders other containers using the same "
-                "network stack offline",
-                "https://github.com/docker/for-linux/issues/1299",
+                "network stack offline"
             ),
-            Link(
+            (
                 "docker/compose#6626: Restart/Reconnect containers connected via 'network_mode: service' "
-                "automatically when main service is restarted",
-                "https://github.com/docker/compose/issues/6626",
+                "automatically when main service is restarted"
             ),
         ),
     ),
@@ -102,10 +94,8 @@ QUESTIONS = (
             "Containers appear as devices on the host's network.", "https://docs.docker.com/engine/network/"
         ),
         asked=(
-            Link("moby/moby#3043: Enable multicast between containers?", "https://github.com/moby/moby/issues/3043"),
-            Link(
-                "moby/moby#10978: Multicast between 2 container in 2 host", "https://github.com/moby/moby/issues/10978"
-            ),
+            "moby/moby#3043: Enable multicast between containers?",
+            "moby/moby#10978: Multicast between 2 container in 2 host",
         ),
     ),
     Question(
@@ -135,14 +125,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/bridge/",
         ),
         asked=(
-            Link(
-                "moby/moby#13475: Cannot access some https in docker, when host machine under VPN.",
-                "https://github.com/moby/moby/issues/13475",
-            ),
-            Link(
-                "moby/moby#12565: Docker breaks Path MTU Discovery when host is using IPSEC",
-                "https://github.com/moby/moby/issues/12565",
-            ),
+            "moby/moby#13475: Cannot access some https in docker, when host machine under VPN.",
+            "moby/moby#12565: Docker breaks Path MTU Discovery when host is using IPSEC",
         ),
     ),
 )

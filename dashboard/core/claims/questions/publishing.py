@@ -28,14 +28,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/port-publishing/",
         ),
         asked=(
-            Link(
-                "moby/moby#15086: Document how to get real remote client ip for service running in container",
-                "https://github.com/moby/moby/issues/15086",
-            ),
-            Link(
-                "docker/for-win#9119: Incoming requests to container only show Docker Gateway IP and not Real IP",
-                "https://github.com/docker/for-win/issues/9119",
-            ),
+            "moby/moby#15086: Document how to get real remote client ip for service running in container",
+            "docker/for-win#9119: Incoming requests to container only show Docker Gateway IP and not Real IP",
         ),
     ),
     Question(
@@ -64,14 +58,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/port-publishing/",
         ),
         asked=(
-            Link(
-                "JonasHiltl/openchangelog#30: Docker Compose / Docker not working.",
-                "https://github.com/JonasHiltl/openchangelog/issues/30",
-            ),
-            Link(
-                "hoppscotch/proxyscotch#97: Latest docker container (v0.1.3) listening on localhost",
-                "https://github.com/hoppscotch/proxyscotch/issues/97",
-            ),
+            "JonasHiltl/openchangelog#30: Docker Compose / Docker not working.",
+            "hoppscotch/proxyscotch#97: Latest docker container (v0.1.3) listening on localhost",
         ),
     ),
     Question(
@@ -100,15 +88,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/port-publishing/",
         ),
         asked=(
-            Link(
-                "moby/moby#45610: Publishing ports explicitly to private networks should not be accessible "
-                "from LAN hosts",
-                "https://github.com/moby/moby/issues/45610",
-            ),
-            Link(
-                "moby/moby#41872: Published port to localhost (127.0.0.1) are reachable on the LAN",
-                "https://github.com/moby/moby/issues/41872",
-            ),
+            "moby/moby#45610: Publishing ports explicitly to private networks should not be accessible from LAN hosts",
+            "moby/moby#41872: Published port to localhost (127.0.0.1) are reachable on the LAN",
         ),
     ),
     Question(
@@ -137,14 +118,10 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/port-publishing/",
         ),
         asked=(
-            Link(
-                "moby/moby#27817: Docker container cannot connect to docker host on it's own exposed port",
-                "https://github.com/moby/moby/issues/27817",
-            ),
-            Link(
+            "moby/moby#27817: Docker container cannot connect to docker host on it's own exposed port",
+            (
                 "telnetdoogie/synology-docker#93: [BUG] - Docker 28.x: host can't reach published ports "
-                "via its own LAN IP (breaks --network host containers e.g. cloudflared)",
-                "https://github.com/telnetdoogie/synology-docker/issues/93",
+                "via its own LAN IP (breaks --network host containers e.g. cloudflared)"
             ),
         ),
     ),
@@ -173,14 +150,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/port-publishing/",
         ),
         asked=(
-            Link(
-                "moby/libnetwork#1104: Issue with two containers communicating",
-                "https://github.com/moby/libnetwork/issues/1104",
-            ),
-            Link(
-                "moby/moby#21860: userland-proxy doesn't allow host ip communications",
-                "https://github.com/moby/moby/issues/21860",
-            ),
+            "moby/libnetwork#1104: Issue with two containers communicating",
+            "moby/moby#21860: userland-proxy doesn't allow host ip communications",
         ),
     ),
     Question(
@@ -209,12 +180,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/host/",
         ),
         asked=(
-            Link("moby/moby#14856: Disable Userland proxy by default", "https://github.com/moby/moby/issues/14856"),
-            Link(
-                "moby/moby#28589: With --userland-proxy=false, dockerd listens on exposed ports (instead "
-                "of docker-proxy)",
-                "https://github.com/moby/moby/issues/28589",
-            ),
+            "moby/moby#14856: Disable Userland proxy by default",
+            "moby/moby#28589: With --userland-proxy=false, dockerd listens on exposed ports (instead of docker-proxy)",
         ),
     ),
     Question(
@@ -241,14 +208,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/drivers/host/",
         ),
         asked=(
-            Link(
-                "moby/moby#11185: Docker eats up 100% RAM when exposing a big range of ports",
-                "https://github.com/moby/moby/issues/11185",
-            ),
-            Link(
-                "moby/moby#16284: Spawning 12,000 docker-proxy instances isn't sensible nor expected",
-                "https://github.com/moby/moby/issues/16284",
-            ),
+            "moby/moby#11185: Docker eats up 100% RAM when exposing a big range of ports",
+            "moby/moby#16284: Spawning 12,000 docker-proxy instances isn't sensible nor expected",
         ),
     ),
     Question(
@@ -276,11 +237,8 @@ QUESTIONS = (
             "https://docs.docker.com/engine/network/port-publishing/",
         ),
         asked=(
-            Link(
-                "moby/libnetwork#2607: IPv4 and IPv6 addresses are not bound by default anymore",
-                "https://github.com/moby/libnetwork/issues/2607",
-            ),
-            Link("moby/moby#39933: docker-proxy ipv6 to ipv4 bug", "https://github.com/moby/moby/issues/39933"),
+            "moby/libnetwork#2607: IPv4 and IPv6 addresses are not bound by default anymore",
+            "moby/moby#39933: docker-proxy ipv6 to ipv4 bug",
         ),
     ),
 )
