@@ -1,7 +1,5 @@
 """Packages from npm: the libraries of terminals for the browser, and Lighthouse for one benchmark."""
 
-from __future__ import annotations
-
 import os
 
 from dashboard.launcher.console import LauncherError, say

@@ -1,7 +1,5 @@
 """``./netmodes check``: format, lint, types, import contracts, shell scripts and templates."""
 
-from __future__ import annotations
-
 import os
 import sys
 

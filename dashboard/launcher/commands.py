@@ -1,7 +1,5 @@
 """The commands of ``./netmodes``: what each needs, and how it runs."""
 
-from __future__ import annotations
-
 import os
 import sys
 

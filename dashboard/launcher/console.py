@@ -1,7 +1,5 @@
 """Messages for the user. They go to standard error: standard output belongs to the command."""
 
-from __future__ import annotations
-
 import sys
 
 

@@ -1,7 +1,5 @@
 """The Docker Engine and the programs that Netmodes or its tests run beside it."""
 
-from __future__ import annotations
-
 import os
 
 from dashboard.launcher.console import say

@@ -13,8 +13,6 @@ and the last one in dashboard/bench/lighthouse, too, without the entries "fundin
 ``npm ci`` does not need.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 

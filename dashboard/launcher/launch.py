@@ -1,7 +1,5 @@
 """One start of the launcher: the checkout, the data folder and what the user typed."""
 
-from __future__ import annotations
-
 import io
 import os
 

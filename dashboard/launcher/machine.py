@@ -1,7 +1,5 @@
 """This machine: its programs, its users, its service manager."""
 
-from __future__ import annotations
-
 import os
 
 from dashboard.launcher.console import quote

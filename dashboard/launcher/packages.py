@@ -1,7 +1,5 @@
 """Packages of the distribution: installed with apt, or named with what to type."""
 
-from __future__ import annotations
-
 import os
 
 from dashboard.launcher.console import LauncherError, say

@@ -1,7 +1,5 @@
 """The systemd service that ``./netmodes setup`` installs."""
 
-from __future__ import annotations
-
 import os
 
 from dashboard.launcher.console import LauncherError, is_plain, say

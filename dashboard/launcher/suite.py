@@ -1,7 +1,5 @@
 """``./netmodes test``: the tests of the browser's modules, then pytest."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """The commands and their descriptions, for ``./netmodes help`` and for the installed ``netmodes``."""
 
-from __future__ import annotations
-
 import os
 
 #: The shell prints this file, because help needs no Python.
