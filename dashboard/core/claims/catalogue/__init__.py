@@ -15,3 +15,8 @@ def all_claims() -> tuple[Claim, ...]:
     claims = [claim for module in modules for claim in getattr(module, "CLAIMS", ()) or (module.CLAIM,)]
     topics = list(Topic)
     return tuple(sorted(claims, key=lambda claim: (topics.index(claim.topic), claim.id)))
+
+
+def find_claim(identity: str) -> Claim:
+    """The claim with this id; KeyError if it does not exist."""
+    return {claim.id: claim for claim in all_claims()}[identity]

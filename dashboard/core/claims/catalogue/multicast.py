@@ -111,8 +111,8 @@ CLAIMS = (
         otherwise=(
             Expectation(
                 ROOTLESS_PODMAN,
-                not_testable="Without root, rootlessport forwards requests: the server sees an address of its "
-                "own network.",
+                not_testable="Without root, rootlessport forwards requests: the server sees an address of its own "
+                "network.",
             ),
             Expectation(
                 EngineCondition(iptables=False),

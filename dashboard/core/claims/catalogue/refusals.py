@@ -33,16 +33,15 @@ def _claim(
     )
 
 
-SYSCTL_REFUSED = _claim(
-    "sysctl-refused",
-    "Network sysctls are refused in host mode: they would change the machine.",
-    "opencontainers/runc, libcontainer/configs/validate",
-    "docker run -d --network host --sysctl net.ipv4.ip_forward=1 IMAGE sleep 60",
-    exact="The runtime refuses them when the container starts, so it stays behind as Created.",
-    mutation={"--network host": "--network bridge"},
-)
 CLAIMS = (
-    SYSCTL_REFUSED,
+    _claim(
+        "sysctl-refused",
+        "Network sysctls are refused in host mode: they would change the machine.",
+        "opencontainers/runc, libcontainer/configs/validate",
+        "docker run -d --network host --sysctl net.ipv4.ip_forward=1 IMAGE sleep 60",
+        exact="The runtime refuses them when the container starts, so it stays behind as Created.",
+        mutation={"--network host": "--network bridge"},
+    ),
     _claim(
         "alias-refused",
         "--network-alias is refused in host mode: it is for user-defined networks.",

@@ -1,4 +1,4 @@
-"""The misconceptions, one per file. A new file with a ``MISCONCEPTION`` adds one: nothing else changes."""
+"""The misconceptions, by subject. Every module in this package defines ``MISCONCEPTIONS``."""
 
 import pkgutil
 from functools import cache
@@ -11,7 +11,7 @@ from dashboard.core.claims.misconception import Misconception
 def all_misconceptions() -> tuple[Misconception, ...]:
     """Every misconception, by title; ids are unique."""
     modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    return tuple(sorted((module.MISCONCEPTION for module in modules), key=lambda each: each.title))
+    return tuple(sorted((each for module in modules for each in module.MISCONCEPTIONS), key=lambda each: each.title))
 
 
 def find_misconception(identity: str) -> Misconception | None:
