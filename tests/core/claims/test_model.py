@@ -18,9 +18,9 @@ from dashboard.core.claims.catalogue import (
     bridge_veth,
     bridge_without_ipv6,
     bridges_apart,
-    costs,
     direct_routing,
     discarded_publish,
+    find_claim,
     grep_80,
     host_conflict_exits,
     host_shares_netns,
@@ -36,7 +36,6 @@ from dashboard.core.claims.catalogue import (
     proxy_costs_most,
     proxy_listens,
     published_on_ipv6,
-    resolv_bridge_stripped,
     stats_counted_twice,
 )
 from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts
@@ -223,8 +222,6 @@ BYTES = {"eth0": {"rx_bytes": 70}}
         (bridge_same_port, (at_address(""), at_address("")), DIFFERS),
         (bridge_same_port, (at_address("172.17.0.2"), replace(at_address("172.17.0.3"), status="exited")), DIFFERS),
         (host_conflict_exits, (container(refused="port is allocated", refused_at="start"), False), DIFFERS),
-        (resolv_bridge_stripped, (MIXED, "nameserver 192.0.2.53\n"), HOLDS),
-        (resolv_bridge_stripped, (MIXED, MIXED), DIFFERS),
         (add_host_discards, (HOSTS, "127.0.0.1 localhost\n192.0.2.7 other\n"), HOLDS),
         (add_host_discards, (HOSTS, HOSTS), DIFFERS),
         (add_host_discards, (HOSTS, "127.0.0.1 localhost\n"), DIFFERS),
@@ -250,16 +247,44 @@ def test_the_observation_decides(module: Any, observed: Any, verdict: ClaimVerdi
 
 
 @pytest.mark.parametrize(
-    ("observed", "verdict"),
+    ("identity", "observed", "verdict"),
     [
-        (timing("slower", 0.5, 2.0), HOLDS),
-        (timing("same", -0.1, 0.1), DIFFERS),
-        (timing("inconclusive", -1.0, 3.0), NOT_TESTABLE),
+        ("bridge-costs", timing("slower", 0.5, 2.0), HOLDS),
+        ("bridge-costs", timing("same", -0.1, 0.1), DIFFERS),
+        ("bridge-costs", timing("inconclusive", -1.0, 3.0), NOT_TESTABLE),
+        ("resolv-bridge-stripped", (MIXED, "nameserver 192.0.2.53\n"), HOLDS),
+        ("resolv-bridge-stripped", (MIXED, MIXED), DIFFERS),
+        ("resolv-host-copy", (MIXED, MIXED), HOLDS),
+        ("resolv-host-copy", (MIXED, "nameserver 192.0.2.53\n"), DIFFERS),
+        ("resolv-bridge-fallback", ("nameserver 127.0.0.53\n", "nameserver 192.0.2.53\n"), HOLDS),
+        ("resolv-bridge-fallback", (MIXED, ""), DIFFERS),
+        ("range-processes", (40, 50_000), HOLDS),
+        ("range-processes", (39, 50_000), DIFFERS),
+        ("range-memory", (40, 20 * 1024 + 1), HOLDS),
+        ("range-memory", (40, 20 * 1024), DIFFERS),
+        ("range-host-mode", (0, 0), HOLDS),
+        ("range-host-mode", (2, 100), DIFFERS),
+        ("guest-loses-network", ({"net": 1}, {"net": 1}, {"net": 2}, NamespaceState(1)), HOLDS),
+        ("guest-loses-network", ({"net": 1}, {"net": 1}, {"net": 1}, NamespaceState(1)), DIFFERS),
+        ("guest-loses-network", ({"net": 1}, {"net": 1}, {"net": 2}, make_state(1)), DIFFERS),
+        ("guest-restart-heals", ({"net": 2}, {"net": 1}, {"net": 2}, NamespaceState(2)), HOLDS),
+        ("guest-restart-heals", ({"net": 1}, {"net": 1}, {"net": 2}, NamespaceState(1)), DIFFERS),
+        ("bip-moves-docker0", "10.213.207.2", HOLDS),
+        ("bip-moves-docker0", "10.213.208.2", DIFFERS),
+        ("pools-move-networks", "", DIFFERS),
+        ("pool-avoids-routes", "172.16.0.2", DIFFERS),
+        ("pool-avoids-routes", "192.168.0.2", HOLDS),
+        ("pool-avoids-routes", "", DIFFERS),
+        ("pool-takes-routed", "172.16.0.2", HOLDS),
+        ("pool-takes-routed", "192.168.0.2", DIFFERS),
     ],
 )
-def test_the_interval_decides_about_costs(observed: Timing, verdict: ClaimVerdict) -> None:
-    claim = next(claim for claim in costs.CLAIMS if claim.id == "bridge-costs")
-    assert claim.judge(observed).verdict is verdict
+def test_the_observation_decides_about_a_claim_of_a_subject(
+    identity: str, observed: Any, verdict: ClaimVerdict
+) -> None:
+    result = find_claim(identity).judge(observed)
+    assert result.verdict is verdict
+    assert all(result.evidence)
 
 
 WITHOUT_PROXY = EngineFacts((28, 5), (1, 51), DaemonOptions(False, True, "nat"))

@@ -1,0 +1,93 @@
+"""The name servers in a container's resolv.conf, for those in the machine's."""
+
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
+from dashboard.core.claims.extract import nameservers, on_one_line
+from dashboard.core.claims.judges import judge_stripped
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.observers import Files, observe_files
+
+ON_MACHINE, IN_CONTAINER = "cat /etc/resolv.conf", "docker exec ID cat /etc/resolv.conf"
+HOST = "docker run -d --network host IMAGE sleep 60"
+BRIDGE = "docker run -d --network bridge IMAGE sleep 60"
+NONE = "docker run -d --network none IMAGE sleep 60"
+ONLY_LOOPBACK = "nameserver 127.0.0.53\n"
+MIXED = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"
+DOCUMENTED = "Docker documentation, “Networking overview”, DNS services"
+
+
+def _evidence(files: Files) -> tuple[str, str]:
+    machine, inside = files
+    return f"resolv.conf of the machine: {on_one_line(machine)}", f"in the container: {on_one_line(inside)}"
+
+
+def judge_copy(files: Files) -> Judgement:
+    """Holds if the servers are the same."""
+    machine, inside = map(nameservers, files)
+    return holds_if(machine == inside, "The servers are not the machine's.", *_evidence(files))
+
+
+def judge_fallback(files: Files) -> Judgement:
+    """Holds if the servers are not the machine's."""
+    servers = nameservers(files[1])
+    proved = bool(servers) and not any(server.startswith("127.") for server in servers)
+    return holds_if(proved, "The servers are the machine's, or none.", *_evidence(files))
+
+
+CLAIMS = (
+    Claim(
+        id="resolv-host-copy",
+        topic=Topic.DNS,
+        statement="In host mode DNS comes from the machine: resolv.conf is a copy of its file, loopback servers such "
+        "as 127.0.0.53 included.",
+        source=f"{DOCUMENTED}; Moby, libnetwork/sandbox_dns_unix.go",
+        observe=observe_files("/etc/resolv.conf", f"{MIXED}search lab.example\n", HOST),
+        judge=judge_copy,
+        lines=(ON_MACHINE, HOST, IN_CONTAINER),
+        needs=frozenset({Need.ALONE}),
+        mutation={"--network host": "--network bridge"},
+    ),
+    Claim(
+        id="resolv-bridge-stripped",
+        topic=Topic.DNS,
+        statement="On the default bridge resolv.conf has the machine's name servers, without those at loopback "
+        "addresses.",
+        source=f"{DOCUMENTED}; Moby, libnetwork/internal/resolvconf",
+        exact="“The default bridge has Docker's own resolver” is wrong: 127.0.0.11 is for user-defined networks only.",
+        observe=observe_files("/etc/resolv.conf", MIXED, BRIDGE),
+        judge=judge_stripped,
+        lines=(ON_MACHINE, BRIDGE, IN_CONTAINER),
+        needs=frozenset({Need.ALONE}),
+        mutation={"--network bridge": "--network host"},
+        otherwise=(
+            Expectation(
+                ROOTLESS_PODMAN,
+                not_testable="Without root, pasta's resolver 169.254.1.1 replaces the servers at loopback addresses.",
+            ),
+        ),
+    ),
+    Claim(
+        id="resolv-bridge-fallback",
+        topic=Topic.DNS,
+        statement="On the default bridge, if the machine names loopback servers only, the container gets public ones.",
+        source="Moby, libnetwork/internal/resolvconf: defaultIPv4NSs",
+        exact="Names of a company's internal network then do not resolve, and lookups leave it. With systemd-resolved "
+        "the Engine reads /run/systemd/resolve/resolv.conf instead.",
+        observe=observe_files("/etc/resolv.conf", ONLY_LOOPBACK, BRIDGE),
+        judge=judge_fallback,
+        lines=(ON_MACHINE, BRIDGE, IN_CONTAINER),
+        needs=frozenset({Need.ALONE}),
+        mutation={"--network bridge": "--network host"},
+    ),
+    Claim(
+        id="resolv-none-stripped",
+        topic=Topic.DNS,
+        statement="With --network none resolv.conf is written as on the default bridge, although no server is "
+        "reachable.",
+        source="Moby, libnetwork/sandbox_dns_unix.go",
+        observe=observe_files("/etc/resolv.conf", MIXED, NONE),
+        judge=judge_stripped,
+        lines=(NONE, IN_CONTAINER),
+        needs=frozenset({Need.ALONE}),
+        mutation={"--network none": "--network host"},
+    ),
+)
