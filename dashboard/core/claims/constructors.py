@@ -1,8 +1,10 @@
-"""Constructors of claims that differ only in their lines and in what they expect."""
+"""What claims share: constructors of claims that differ only in their lines and in what they expect, and expectations
+of engines on which they cannot be tested."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, Expected, judge_exchanges, observe_exchanges, observe_exchanges_on
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -11,6 +13,22 @@ from dashboard.core.namespaces.addresses import bracket
 
 #: The end of a line that is typed on another machine.
 ON_NEIGHBOUR = "  # on another machine"
+NO_RULES = Expectation(
+    EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."
+)
+NO_DOCKER_USER = Expectation(
+    EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it has no DOCKER-USER."
+)
+NOTHING_PUBLISHED = Expectation(
+    EngineCondition(iptables=False), not_testable="With iptables=false and no docker-proxy nothing is published."
+)
+ROOTLESSPORT = Expectation(
+    ROOTLESS_PODMAN,
+    not_testable="Without root, rootlessport forwards requests: the server sees an address of its own network.",
+)
+ONE_NETWORK = Expectation(
+    EngineCondition(before_api=(1, 44)), not_testable="Before API 1.44 a container is created with one network."
+)
 
 
 class Details(TypedDict, total=False):

@@ -1,11 +1,10 @@
 """The address of its client that a server sees."""
 
-from dashboard.core.claims.constructors import exchange_claim
+from dashboard.core.claims.constructors import NO_RULES, ROOTLESSPORT, exchange_claim
 from dashboard.core.claims.engine_facts import (
     FIREWALLD,
     FIREWALLD_ZONE,
     PODMAN,
-    ROOTLESS_PODMAN,
     SLIRP4NETNS,
     SLIRP4NETNS_LOOPBACK,
     EngineCondition,
@@ -56,11 +55,7 @@ CLAIMS = (
         needs=frozenset({Need.PRIVATE}),
         mutation={"-p 8144:80": "-p 127.0.0.1:8144:80"},
         otherwise=(
-            Expectation(
-                ROOTLESS_PODMAN,
-                not_testable="Without root, rootlessport forwards requests: the server sees an address of its own "
-                "network.",
-            ),
+            ROOTLESSPORT,
             Expectation(
                 EngineCondition(iptables=False),
                 statement="With iptables=false every request goes through docker-proxy: the server sees the gateway of "
@@ -104,11 +99,7 @@ CLAIMS = (
         needs=frozenset({Need.PRIVATE}),
         mutation={"-p 8163:80": "-p 127.0.0.1:8163:80"},
         otherwise=(
-            Expectation(
-                ROOTLESS_PODMAN,
-                not_testable="Without root, rootlessport forwards requests: the server sees an address of its own "
-                "network.",
-            ),
+            ROOTLESSPORT,
             Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
             Expectation(
                 EngineCondition(rootless_network="pasta"),
@@ -145,10 +136,7 @@ CLAIMS = (
             "com.docker.network.bridge.enable_ip_masquerade=false lab"
         },
         otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it writes no rules.",
-            ),
+            NO_RULES,
             Expectation(
                 EngineCondition(gateway_mode="routed"),
                 not_testable="A routed network keeps the container's address, to which the LAN has no route.",

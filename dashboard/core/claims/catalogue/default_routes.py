@@ -1,5 +1,6 @@
 """Which network provides the default route of a container on several."""
 
+from dashboard.core.claims.constructors import ONE_NETWORK
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.judges import judge_default_network
 from dashboard.core.claims.model import Claim, Expectation, Topic
@@ -30,13 +31,7 @@ CLAIMS = (
         judge=judge_default_network("alpha"),
         lines=(*BY_NAME, "docker exec ID ip route"),
         mutation={" --network {alpha}": ""},
-        otherwise=(
-            Expectation(
-                EngineCondition(before_api=(1, 44)),
-                not_testable="Before API 1.44 a container is created with one network.",
-            ),
-            Expectation(PODMAN, not_testable="Podman sets a default route for each network."),
-        ),
+        otherwise=(ONE_NETWORK, Expectation(PODMAN, not_testable="Podman sets a default route for each network.")),
     ),
     Claim(
         id="gateway-priority",

@@ -1,7 +1,7 @@
 """Rules in the chain DOCKER-USER, and what they stop."""
 
-from dashboard.core.claims.constructors import exchange_claim
-from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, PODMAN, EngineCondition
+from dashboard.core.claims.constructors import NO_DOCKER_USER, exchange_claim
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
 from dashboard.core.claims.model import Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -22,13 +22,7 @@ CLAIMS = (
         matched=True,
         needs=frozenset({Need.PRIVATE}),
         mutation={"-I DOCKER-USER": "-I INPUT"},
-        otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
-            ),
-            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
-        ),
+        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
     ),
     exchange_claim(
         "docker-user-sees-container-port",
@@ -45,13 +39,7 @@ CLAIMS = (
         matched=False,
         needs=frozenset({Need.PRIVATE}),
         mutation={"--dport 8133": "--dport 8134"},
-        otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
-            ),
-            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
-        ),
+        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
     ),
     exchange_claim(
         "docker-user-original-port",
@@ -70,13 +58,7 @@ CLAIMS = (
         matched=True,
         needs=frozenset({Need.PRIVATE}),
         mutation={"--ctorigdstport 8135": "--ctorigdstport 8136"},
-        otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
-            ),
-            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
-        ),
+        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
     ),
     exchange_claim(
         "docker-user-not-host-mode",
@@ -95,10 +77,7 @@ CLAIMS = (
         mutation={"-I DOCKER-USER": "-I INPUT"},
         otherwise=(
             Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
-            ),
+            NO_DOCKER_USER,
             Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
         ),
     ),

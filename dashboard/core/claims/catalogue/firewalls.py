@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Unpack
 
-from dashboard.core.claims.constructors import Details, show_ask
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.constructors import NO_DOCKER_USER, NO_RULES, Details, show_ask
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
 from dashboard.core.claims.firewalls import FirewallExchange, judge_firewall, observe_firewall
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic
@@ -62,10 +62,7 @@ CLAIMS = (
         judge=judge_firewall(answers()),
         mutation={"-p 8140:80": "--network host -e NETMODES_PORT=8140"},
         otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it writes no rules.",
-            ),
+            NO_RULES,
             Expectation(
                 PODMAN,
                 "ufw blocks a published port: other machines do not reach it.",
@@ -92,13 +89,7 @@ CLAIMS = (
         port=8141,
         judge=judge_firewall(NO_CONNECTION, "-A DOCKER-USER"),
         mutation={"-I DOCKER-USER": "-I INPUT"},
-        otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
-            ),
-            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
-        ),
+        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
     ),
     _claim(
         "ufw-stops-host-mode",
@@ -132,10 +123,7 @@ CLAIMS = (
         judge=judge_firewall(answers(), matched=False),
         mutation={"-p 8144:80": "--network host -e NETMODES_PORT=8144"},
         otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it writes no rules.",
-            ),
+            NO_RULES,
             Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),
         ),
     ),
@@ -155,10 +143,7 @@ CLAIMS = (
         judge=judge_firewall(NO_CONNECTION, "-A DOCKER-USER"),
         mutation={"-I DOCKER-USER": "-I INPUT"},
         otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it has no DOCKER-USER.",
-            ),
+            NO_DOCKER_USER,
             Expectation(PODMAN, not_testable="A private host with Podman cannot be started with firewalld."),
         ),
     ),

@@ -1,6 +1,6 @@
 """Requests from containers to published ports at the machine's address."""
 
-from dashboard.core.claims.constructors import exchange_claim
+from dashboard.core.claims.constructors import NOTHING_PUBLISHED, exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges
 from dashboard.core.claims.model import Expectation, Need, Topic
@@ -138,10 +138,7 @@ CLAIMS = (
             Expectation(
                 EngineCondition(icc=False), not_testable="With icc=false a rule drops packets back to the bridge."
             ),
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="With iptables=false and no docker-proxy nothing is published.",
-            ),
+            NOTHING_PUBLISHED,
             Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),
         ),
     ),

@@ -1,6 +1,6 @@
 """Rules in the machine's chains INPUT and OUTPUT, and what they stop."""
 
-from dashboard.core.claims.constructors import exchange_claim
+from dashboard.core.claims.constructors import NO_RULES, exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES, EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, NO_CONNECTION, Ask, answers
 from dashboard.core.claims.model import Expectation, Need, Topic
@@ -28,10 +28,7 @@ CLAIMS = (
             Expectation(
                 ROOTLESS_PODMAN, not_testable="Without root, rootlessport listens on the machine, so INPUT applies."
             ),
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it writes no rules.",
-            ),
+            NO_RULES,
         ),
     ),
     exchange_claim(

@@ -1,5 +1,6 @@
 """Packets that leave a bridge network get the machine's address."""
 
+from dashboard.core.claims.constructors import NO_RULES
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
@@ -48,10 +49,7 @@ CLAIM = Claim(
     judge=judge,
     lines=(NETWORK, LINE, "iptables-save -t nat"),
     otherwise=(
-        Expectation(
-            EngineCondition(iptables=False),
-            not_testable="This Engine runs with iptables=false: it writes no rules.",
-        ),
+        NO_RULES,
         Expectation(
             EngineCondition(gateway_mode="routed"),
             statement="Packets that leave a routed bridge network keep the container's address: no masquerade rule "

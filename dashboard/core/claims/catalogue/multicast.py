@@ -1,6 +1,7 @@
 """Multicast, broadcast and UDP: which datagrams reach a container, and which leave it."""
 
-from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, ROOTLESS_PODMAN, EngineCondition
+from dashboard.core.claims.constructors import ROOTLESSPORT
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS
 from dashboard.core.claims.judges import judge_arrived, judge_lost
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
@@ -109,11 +110,7 @@ CLAIMS = (
         needs=frozenset({Need.PRIVATE}),
         mutation={"8185:8185/udp": "8185:8185/tcp"},
         otherwise=(
-            Expectation(
-                ROOTLESS_PODMAN,
-                not_testable="Without root, rootlessport forwards requests: the server sees an address of its own "
-                "network.",
-            ),
+            ROOTLESSPORT,
             Expectation(
                 EngineCondition(iptables=False),
                 not_testable="With iptables=false docker-proxy serves datagrams as well, from the gateway.",

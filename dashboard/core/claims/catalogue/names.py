@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
-from dashboard.core.claims.constructors import Details
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.constructors import ONE_NETWORK, Details
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_names, judge_no_names
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic
 from dashboard.core.claims.observers import observe_names
@@ -98,12 +98,7 @@ CLAIMS = (
         names=("{web}", "{db}"),
         judge=judge_names,
         mutation={"--network {one} --network {two}": "--network {one}"},
-        otherwise=(
-            Expectation(
-                EngineCondition(before_api=(1, 44)),
-                not_testable="Before API 1.44 a container is created with one network.",
-            ),
-        ),
+        otherwise=(ONE_NETWORK,),
     ),
     _claim(
         "no-internal-name",

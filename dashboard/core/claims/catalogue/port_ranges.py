@@ -2,6 +2,7 @@
 
 import re
 
+from dashboard.core.claims.constructors import NO_RULES
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import Proxies, observe_proxies, run_lines
@@ -119,10 +120,7 @@ CLAIMS = (
         needs=frozenset({Need.ALONE}),
         mutation={"docker run -d -p": "docker run -d --network host -p"},
         otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="This Engine runs with iptables=false: it writes no rules.",
-            ),
+            NO_RULES,
             Expectation(PODMAN, not_testable="Podman writes other rules."),
             Expectation(EngineCondition(gateway_mode="routed"), not_testable="A routed network has no such rules."),
         ),

@@ -1,6 +1,7 @@
 """Without docker-proxy the kernel serves 127.0.0.1 as well."""
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.constructors import NOTHING_PUBLISHED
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import DnatRequest, observe_dnat
 from dashboard.core.claims.testbed import Testbed
@@ -38,11 +39,5 @@ CLAIM = Claim(
     lines=(*LINES, DAEMON, "curl http://127.0.0.1:8194/"),
     needs=frozenset({Need.OWN_HOST}),
     mutation={"--userland-proxy=false": "--userland-proxy=true"},
-    otherwise=(
-        Expectation(
-            EngineCondition(iptables=False),
-            not_testable="With iptables=false and no docker-proxy nothing is published.",
-        ),
-        Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),
-    ),
+    otherwise=(NOTHING_PUBLISHED, Expectation(PODMAN, not_testable="Podman has no dockerd with this option.")),
 )

@@ -1,6 +1,6 @@
 """The addresses at which a published port answers."""
 
-from dashboard.core.claims.constructors import exchange_claim
+from dashboard.core.claims.constructors import NOTHING_PUBLISHED, exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
 from dashboard.core.claims.model import Expectation, Need, Topic
@@ -113,13 +113,7 @@ CLAIMS = (
         expected=(answers(), NO_CONNECTION),
         needs=frozenset({Need.OWN_HOST, Need.IPV6}),
         mutation={"--userland-proxy=false": "--userland-proxy=true"},
-        otherwise=(
-            Expectation(
-                EngineCondition(iptables=False),
-                not_testable="With iptables=false and no docker-proxy nothing is published.",
-            ),
-            Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),
-        ),
+        otherwise=(NOTHING_PUBLISHED, Expectation(PODMAN, not_testable="Podman has no dockerd with this option.")),
     ),
     exchange_claim(
         "loopback-inside-answers-inside",

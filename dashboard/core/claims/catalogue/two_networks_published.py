@@ -1,5 +1,6 @@
 """A published port leads to the network of the default route."""
 
+from dashboard.core.claims.constructors import NO_RULES, ONE_NETWORK
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
@@ -46,12 +47,8 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE}),
     mutation={" --network {alpha}": ""},
     otherwise=(
-        Expectation(
-            EngineCondition(before_api=(1, 44)), not_testable="Before API 1.44 a container is created with one network."
-        ),
-        Expectation(
-            EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."
-        ),
+        ONE_NETWORK,
+        NO_RULES,
         Expectation(PODMAN, not_testable="Podman writes other rules."),
         Expectation(EngineCondition(gateway_mode="routed"), not_testable="A routed network has no such rule."),
     ),

@@ -1,6 +1,7 @@
 """A container on two networks has two interfaces and one default route."""
 
-from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
+from dashboard.core.claims.constructors import ONE_NETWORK
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import ContainerState, observe_container_and_state
 
@@ -49,8 +50,6 @@ CLAIM = Claim(
             statement="A container on two bridge networks has an interface, an address and a default route for each.",
             judge=judge_podman,
         ),
-        Expectation(
-            EngineCondition(before_api=(1, 44)), not_testable="Before API 1.44 a container is created with one network."
-        ),
+        ONE_NETWORK,
     ),
 )
