@@ -13,6 +13,22 @@ _BODY = "a service outside containers\n"
 _TIMEOUT_S = 3.0
 
 
+def _bound(family: socket.AddressFamily, kind: socket.SocketKind, name: str | tuple[str, int]) -> socket.socket:
+    """A socket of the calling thread's namespace with this name, which listens if it is a stream; or OSError."""
+    sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
+    try:
+        sock.setblocking(False)
+        if kind == socket.SOCK_STREAM and family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(name)
+        if kind == socket.SOCK_STREAM:
+            sock.listen(16)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 class MachineServers:
     """Servers that live as long as the claim that started them. Their sockets belong to the namespace."""
 
@@ -23,27 +39,10 @@ class MachineServers:
 
     async def serve(self, namespace: Namespace, address: str, port: int) -> str:
         """Starts to listen; empty, or the kernel's refusal."""
-
-        def bind() -> socket.socket:
-            family = (
-                socket.AF_UNIX if address.startswith("@") else socket.AF_INET6 if ":" in address else socket.AF_INET
-            )
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            try:
-                sock.setblocking(False)
-                if family == socket.AF_UNIX:
-                    sock.bind(f"\0{address[1:]}")
-                else:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    sock.bind((address, port))
-                sock.listen(16)
-            except OSError:
-                sock.close()
-                raise
-            return sock
-
+        family = socket.AF_UNIX if address.startswith("@") else socket.AF_INET6 if ":" in address else socket.AF_INET
+        name: str | tuple[str, int] = f"\0{address[1:]}" if family == socket.AF_UNIX else (address, port)
         try:
-            sock = await namespace.arun(bind, discard=socket.socket.close)
+            sock = await namespace.arun(lambda: _bound(family, socket.SOCK_STREAM, name), discard=socket.socket.close)
         except OSError as error:
             return f"{address}:{port}: {error.strerror}" if port else f"{address}: {error.strerror}"
         if sock.family == socket.AF_UNIX:
@@ -54,19 +53,10 @@ class MachineServers:
 
     async def answer_names(self, namespace: Namespace, address: str, names: Mapping[str, str]) -> str:
         """Starts a DNS server on port 53; empty, or the kernel's refusal."""
-
-        def bind() -> socket.socket:
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            try:
-                sock.setblocking(False)
-                sock.bind((address, 53))
-            except OSError:
-                sock.close()
-                raise
-            return sock
-
         try:
-            sock = await namespace.arun(bind, discard=socket.socket.close)
+            sock = await namespace.arun(
+                lambda: _bound(socket.AF_INET, socket.SOCK_DGRAM, (address, 53)), discard=socket.socket.close
+            )
         except OSError as error:
             return f"{address}:53: {error.strerror}"
         loop = asyncio.get_running_loop()
