@@ -116,17 +116,3 @@ def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
         moved.discard(step)
         step = predecessor[step]
     return moved
-
-
-def apply_rows(rows: tuple[Row, ...], patch: RowPatch) -> tuple[Row, ...]:
-    """Applies a patch as the browser does; a property test compares it with ``diff_rows``."""
-    gone = set(patch.remove)
-    result = [row for row in rows if row_id(row) not in gone]
-    for placed in patch.set:
-        index = next((n for n, row in enumerate(result) if row_id(row) == placed.id), None)
-        if index is not None:
-            result[index] = placed.row
-            continue
-        behind = next((n for n, row in enumerate(result) if row_id(row) == placed.after), -1)
-        result.insert(behind + 1, placed.row)
-    return tuple(result)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import Relation, Row
-from dashboard.core.experiments.stream import PlacedRow, RowPatch, apply_rows, diff_rows, row_id
+from dashboard.core.experiments.stream import PlacedRow, RowPatch, diff_rows, row_id
 from tests.core.builders import (
     Columns,
     States,
@@ -20,6 +20,7 @@ from tests.core.builders import (
     make_scene,
     make_state,
 )
+from tests.support.row_patches import apply_rows
 
 Rows = tuple[Row, ...]
 NOTHING = RowPatch()

@@ -16,7 +16,7 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase, encode
-from dashboard.core.experiments.stream import Patch, Snapshot, apply_rows
+from dashboard.core.experiments.stream import Patch, Snapshot
 from dashboard.core.namespaces.state import Listener
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
@@ -24,6 +24,7 @@ from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
 from tests.support.polling import eventually
+from tests.support.row_patches import apply_rows
 from tests.support.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_listener, make_states
 

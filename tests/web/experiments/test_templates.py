@@ -23,12 +23,13 @@ from dashboard.core.diagram.topology import Box, Picture
 from dashboard.core.experiments.messages import Column, Phase, PublishedPort, Row
 from dashboard.core.experiments.picture import DrawnPath
 from dashboard.core.experiments.stream import PlacedRow as Placed
-from dashboard.core.experiments.stream import RowPatch, apply_rows, row_id
+from dashboard.core.experiments.stream import RowPatch, row_id
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
 from dashboard.templatetags import netmodes
 from dashboard.web.experiments import picture_presenter, table_presenter
 from dashboard.web.experiments.forms import LaunchForm
+from tests.support.row_patches import apply_rows
 from tests.web import sample
 
 ROOT = Path(__file__).resolve().parents[3]
