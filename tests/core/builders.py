@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from dashboard.core.experiments.initial_columns import ROOTLESS_COLUMN
-from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort
+from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort, Row
+from dashboard.core.experiments.stream import RowPatch, row_id
 from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS, ArmSpec, Mode
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import (
@@ -558,3 +559,18 @@ def engine_scenes(draw: st.DrawFn) -> tuple[Columns, States]:
         heads = end(heads, key, status)
         found = without(found, key)
     return with_neighbour(heads, found) if draw(st.booleans()) else (heads, found)
+
+
+def apply_rows(rows: tuple[Row, ...], patch: RowPatch) -> tuple[Row, ...]:
+    """The rows after a patch, applied as the browser does; a property test compares them with
+    those of ``diff_rows``."""
+    gone = set(patch.remove)
+    result = [row for row in rows if row_id(row) not in gone]
+    for placed in patch.set:
+        index = next((n for n, row in enumerate(result) if row_id(row) == placed.id), None)
+        if index is not None:
+            result[index] = placed.row
+            continue
+        behind = next((n for n, row in enumerate(result) if row_id(row) == placed.after), -1)
+        result.insert(behind + 1, placed.row)
+    return tuple(result)

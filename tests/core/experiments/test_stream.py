@@ -13,6 +13,7 @@ from dashboard.core.experiments.stream import PlacedRow, RowPatch, diff_rows, ro
 from tests.core.builders import (
     Columns,
     States,
+    apply_rows,
     engine_scenes,
     generated_scenes,
     make_interface,
@@ -20,7 +21,6 @@ from tests.core.builders import (
     make_scene,
     make_state,
 )
-from tests.support.row_patches import apply_rows
 
 Rows = tuple[Row, ...]
 NOTHING = RowPatch()

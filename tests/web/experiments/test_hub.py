@@ -23,8 +23,8 @@ from dashboard.store import recent_entries
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
+from tests.core.builders import apply_rows
 from tests.support.polling import eventually
-from tests.support.row_patches import apply_rows
 from tests.support.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_listener, make_states
 
