@@ -66,6 +66,7 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
     "lab/experiments/engines/test_podman.py": "a comparison and the claims on a real Podman",
+    "lab/experiments/engines/test_rootless_podman.py": "an experiment on a real rootless Podman",
     "lab/experiments/engines/test_remote_engine.py": "experiments, claims and the doctor on a remote engine",
     "lab/experiments/engines/test_rootless_engine.py": "experiments and the doctor on a real rootless engine",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
