@@ -13,6 +13,7 @@ from dashboard.core.namespaces.addresses import bracket
 
 #: The end of a line that is typed on another machine.
 ON_NEIGHBOUR = "  # on another machine"
+
 NO_RULES = Expectation(
     EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."
 )
