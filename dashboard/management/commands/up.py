@@ -21,6 +21,7 @@ from dashboard.management.commanding import (
     NetmodesCommand,
     add_privileged_hosts,
 )
+from dashboard.management.memory import limit_arenas
 from dashboard.management.serving import (
     address_to_open,
     announced,
@@ -54,6 +55,7 @@ class Command(NetmodesCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Runs until Ctrl-C or SIGTERM."""
+        limit_arenas()
         try:
             role = parse_role(options["role"])
         except ValueError as error:
