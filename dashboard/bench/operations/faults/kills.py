@@ -52,11 +52,12 @@ async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine) -> 
         async with serving(folder, port, endpoint=machine.endpoint) as server:
             await until(lambda: ready(server), "ready")
             seconds = time.monotonic() - started
-            lost = await asyncio.to_thread(ledger.take_stock, server)
+            missing = await asyncio.to_thread(ledger.take_stock, server)
             if number:
-                trials.append(Trial(FAULT, seconds, lost, 0, await asyncio.to_thread(machine.touched)))
+                trials.append(Trial(FAULT, seconds, missing, 0, await asyncio.to_thread(machine.touched)))
             if number % 10 == 0:
-                run.say(f"{number} kills: ready after {seconds:.1f} s")
+                lost, touched = sum(trial.lost for trial in trials), max((trial.touched for trial in trials), default=0)
+                run.say(f"{number} kills: ready after {seconds:.1f} s; lost {lost}, foreign touched {touched}")
             if number == kills:
                 await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
                 leaked = await machine.leftovers(await asyncio.to_thread(phases, server))
