@@ -125,6 +125,13 @@ def machine_network(host_mode: None, facts: EngineFacts) -> None:
 
 
 @pytest.fixture
+def open_machine(facts: EngineFacts) -> None:
+    """Skips the test if firewalld drops what other machines send to programs of the machine."""
+    if facts.firewalld:
+        pytest.skip("firewalld's zone does not allow packets from other machines to programs on this machine")
+
+
+@pytest.fixture
 def usual_paths(facts: EngineFacts, docker: None) -> None:
     """Skips the test on an engine that does not publish with docker-proxy and nat rules on the machine."""
     options = facts.options

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.experiments.messages import Column
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.modes import MACHINE
@@ -20,7 +21,7 @@ from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import LOOPBACK_ADDRESSES, Path, PathKind, family_of
 from dashboard.core.paths.outside import leads_on
 from dashboard.core.reports.model import ClaimVerdict
-from dashboard.lab.claims.engines import open_engine
+from dashboard.lab.claims.engines import open_engine, read_facts
 from dashboard.lab.claims.executor import ClaimEngines, ClaimRunner
 from dashboard.lab.doctor import modes_of
 from dashboard.lab.experiments.actions import column_namespace
@@ -126,7 +127,7 @@ async def answers(lab: LabHarness, driver: ExperimentDriver, asked: Iterable[tup
     return await asyncio.gather(*(gets_page(*each) for each in asked))
 
 
-async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDriver) -> None:
+async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDriver, facts: EngineFacts) -> None:
     machine = driver.view.states[MACHINE]
     paths = [path for path in find_paths(driver.view.columns, driver.view.states) if path.address]
     rootless_podman = any(listener.process == "rootlessport" for listener in machine.listeners)
@@ -136,7 +137,8 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     # Requests from the neighbour are shown also where nothing leads on; rules decide on those to a container's address.
     silent = {f"{path.kind} {path.target}" for path, answer in zip(paths, answered, strict=True) if not answer}
     filtered = {f"{path.kind} {path.target}" for path in paths if path.kind is PathKind.LAN_CONTAINER}
-    assert silent - filtered == {f"{path.kind} {path.target}" for path in paths if not leads_on(path)}
+    dropped = {f"{path.kind} {path.target}" for path in paths if facts.firewalld and arrives_at_a_program(path)}
+    assert silent - filtered == dropped | {f"{path.kind} {path.target}" for path in paths if not leads_on(path)}
     offered = {(path.address, path.port) for path in paths if path.client == MACHINE}
     # Of several ports for one program, the paths use the first.
     ports = {path.port for path in paths if path.fixed} | {18086} & host_ports(driver.view.columns)
@@ -148,6 +150,12 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
         assert offered & set(asked) <= answering
     else:
         assert answering == offered & set(asked)
+
+
+def arrives_at_a_program(path: Path) -> bool:
+    """Whether a request from another machine is for a program of the machine: firewalld's zone drops it."""
+    through_proxy = any(hop.startswith("docker-proxy") for hop in path.hops)
+    return path.kind is PathKind.LAN_ADDRESS or (path.kind is PathKind.LAN_PUBLISHED and through_proxy)
 
 
 def is_proved(path: Path, server: NamespaceState, rules: Iterable[str]) -> bool:
@@ -184,11 +192,12 @@ def assert_dnat_is_a_rule_and_a_proxy_listens(host: PrivateEngine, driver: Exper
 async def test_owners_are_those_of_ss_dnat_is_a_rule_and_only_offered_paths_answer(
     any_lab: LabHarness, any_host: PrivateEngine, launches: int
 ) -> None:
+    facts = await read_facts(any_lab.context.engine, any_lab.context.info)
     for _ in range(launches):
         identity = await launched(any_lab)
         await assert_owners_are_those_of_ss(any_lab, any_host, identity)
         driver = await settled(any_lab, identity)
-        await assert_only_offered_paths_answer(any_lab, driver)
+        await assert_only_offered_paths_answer(any_lab, driver, facts)
         assert_dnat_is_a_rule_and_a_proxy_listens(any_host, driver)
         await any_lab.stop(identity)
 

@@ -114,7 +114,7 @@ EXPECTED = (
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("usual_paths")
+@pytest.mark.usefixtures("usual_paths", "open_machine")
 async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
     lab_harness: LabHarness, engine_host: PrivateEngine, capture: Capture
 ) -> None:
@@ -152,7 +152,7 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("usual_paths")
+@pytest.mark.usefixtures("usual_paths", "open_machine")
 async def test_a_trace_is_compared_with_another_mode_and_an_unknown_path_is_refused(lab_harness: LabHarness) -> None:
     identity = await serving(lab_harness)
     keys = {key.rpartition("/")[0]: key for key in traceable_paths(lab_harness.lab, identity)}
@@ -169,7 +169,7 @@ async def test_a_trace_is_compared_with_another_mode_and_an_unknown_path_is_refu
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("usual_paths")
+@pytest.mark.usefixtures("usual_paths", "open_machine")
 async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still_proved(
     lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
