@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import dashboard
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.template import HostTemplate
 from tests.support.private_engine import PrivateEngine
 
@@ -56,3 +58,34 @@ def test_the_host_name_and_the_network_of_the_machine_stay(tmp_path: Path) -> No
         assert machine() == before
     finally:
         asyncio.run(private_host.stop(host))
+
+
+def writable_files(pid: int) -> set[str]:
+    """The regular files, folders and block devices that a process has open for writing, with their file systems."""
+    found = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            info, flags = fd.stat(), Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text().partition("flags:")[2].split()[0]
+        except FileNotFoundError:
+            continue
+        if int(flags, 8) & os.O_ACCMODE and (stat.S_ISREG(info.st_mode) or stat.S_ISBLK(info.st_mode)):
+            found.add(f"{fd.readlink()} on {os.major(info.st_dev)}:{os.minor(info.st_dev)}")
+    return found
+
+
+@pytest.mark.engine
+def test_no_process_of_a_host_has_a_file_of_the_machine_open_for_writing(engine_host: PrivateEngine) -> None:
+    if not engine_host.host.owner:
+        pytest.skip("root of this host is root of the machine")
+    name = engine_host.docker("run", "-d", "nginx", "sleep", "1000")
+    try:
+        folder = engine_host.host.folder.stat().st_dev
+        machine = f" on {os.major(folder)}:{os.minor(folder)}"
+        # The first process stays outside: it only waits for the others.
+        pids = set(processes(engine_host.host.name)) - {engine_host.host.launcher}
+        files = {file for pid in pids for file in writable_files(pid)}
+        assert any(file.startswith(str(engine_host.host.data)) for file in files), "dockerd has files on its disk"
+        assert [file for file in files if file.endswith(machine)] == []
+        assert writable_files(engine_host.host.launcher), "the message of a failed start"
+    finally:
+        engine_host.docker("rm", "-f", name)
