@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from dashboard.engine.hosts import id_ranges
-from dashboard.engine.hosts.cleanup import cgroup_folders, start_ticks
+from dashboard.engine.hosts.cleanup import MARKER, cgroup_folders, start_ticks
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import RUN, PrivateHost
 from dashboard.engine.hosts.shell import HostShell, open_shell
@@ -50,10 +50,21 @@ def clock_ticks() -> int:
     return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
-def older_than(ticks: int) -> list[int]:
-    """The processes of the machine that started before: numbers of namespaces and ranges of ids are reused at once,
-    by hosts of other tests."""
-    return [pid for path in Path("/proc").glob("[0-9]*") if (start_ticks(pid := int(path.name)) or ticks) < ticks]
+def older_than(ticks: int, host: PrivateHost) -> list[int]:
+    """The processes of the machine that started before, apart from those of other hosts: numbers of namespaces and
+    ranges of ids are reused at once, by hosts that are being started."""
+    pids = [pid for path in Path("/proc").glob("[0-9]*") if (start_ticks(pid := int(path.name)) or ticks) < ticks]
+    return [pid for pid in pids if _marked_host(pid) in {"", host.name}]
+
+
+def _marked_host(pid: int) -> str:
+    """The host whose engine has started a process; empty for other processes."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    values = [one.partition(b"=")[2].decode() for one in variables if one.startswith(f"{MARKER}=".encode())]
+    return values[0] if values else ""
 
 
 def users(first: int, pids: list[int]) -> list[int]:
@@ -97,7 +108,7 @@ def _content(file: Path) -> str:
 def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]:
     """What exists of a host that was removed after ``ended``: processes, cgroups, mounts, files, its loop device, its
     range of ids, and namespaces that a process or a mount holds."""
-    pids = older_than(ended)
+    pids = older_than(ended, host)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     files = [path for path in (host.folder, RUN / host.id) if path.exists()]
     claims = [link for link in id_ranges.CLAIMS.glob("[0-9]*") if _target(link) == host.folder]
