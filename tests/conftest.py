@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db import connection
+from django.db.models.signals import post_migrate
 
 from dashboard import configuration
 from dashboard.core.claims.engine_facts import EngineFacts
@@ -64,6 +69,28 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
         if workers.is_worker(session.config):
             workers.ignore_interrupts()
         raise
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The test database. After each test that commits, Django would create content types and permissions again, which
+    takes 17 of 18 ms; Netmodes uses neither."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+
+
+@pytest.fixture(scope="session")
+def kept(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with an empty, migrated database: a copy of the test database."""
+    folder = tmp_path_factory.mktemp("kept")
+    database = folder / "netmodes.db"
+    database.touch(0o600)
+    with (
+        closing(sqlite3.connect(connection.settings_dict["NAME"])) as source,
+        closing(sqlite3.connect(database)) as copy,
+    ):
+        source.backup(copy)
+    return folder
 
 
 @pytest.fixture(scope="session")

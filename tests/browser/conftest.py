@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser.axe import EXTENT
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
@@ -18,10 +21,16 @@ from tests.support.private_engine import PrivateEngine, share_lab_image
 expect.set_options(timeout=DEADLINE_MS)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _extent_of_axe(pytestconfig: pytest.Config) -> None:
+    """In the gate, axe checks a part of each page."""
+    EXTENT.is_whole = "not slow" not in pytestconfig.option.markexpr
+
+
 @pytest.fixture(scope="session")
-def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server on the suite's engine, signed in. At the end, Ctrl-C must leave no processes, containers or networks."""
-    folder = tmp_path_factory.mktemp("server")
+    folder = shutil.copytree(kept, tmp_path_factory.mktemp("server"), dirs_exist_ok=True)
     share_lab_image(folder)
     running = Server(folder, engine_host.endpoint)
     running.sign_in(running.start())

@@ -19,7 +19,14 @@ def _leave_nothing(server: Server) -> Iterator[None]:
     server.forget_everything()
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.do.__name__)
+#: These measure for seconds, or export a report.
+SLOW = {"cost_of_localhost", "show_it_to_a_colleague"}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [pytest.param(task, marks=[pytest.mark.slow] * (task.do.__name__ in SLOW), id=task.do.__name__) for task in TASKS],
+)
 def test_a_task_ends_with_its_answer_in_view(task: Task, visit: Visit, server: Server) -> None:
     if task.prepared:
         server.launch(modes=list(task.prepared), publish="8080:80")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ LIMIT_S = 120
 BLOCKS = {page: blocks(page, text) for page, text in pages().items()}
 TYPED = {page: found for page, found in BLOCKS.items() if any(one.is_run for one in found)}
 #: Pages with commands that take longest.
-SLOW = {"docs/adding-a-claim.md", "docs/measuring-well.md"}
+SLOW = {"docs/adding-a-claim.md", "docs/measuring-well.md", "docs/tutorial.md"}
 #: A saved report is named by a number that nobody knows before.
 SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
 
@@ -29,7 +30,7 @@ SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
 class Desk:
     """A user's terminal on the machine of the suite's engine, in a folder with ``./netmodes``."""
 
-    def __init__(self, host: PrivateEngine, folder: Path) -> None:
+    def __init__(self, host: PrivateEngine, folder: Path, kept: Path) -> None:
         self._folder = folder
         self._typed: dict[str, str] = {}
         self._enter = ["nsenter", "--target", str(host.pid), "--net", "--"]
@@ -42,7 +43,8 @@ class Desk:
             "COLUMNS": "120",
         }
         archive = lab_image_archive(CACHE)
-        (folder / "data/cache").mkdir(mode=0o700, parents=True)
+        shutil.copytree(kept, folder / "data")
+        (folder / "data/cache").mkdir()
         (folder / "data/cache" / archive.name).symlink_to(archive)
         program = folder / "netmodes"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/manage.py" "$@"\n')
@@ -115,9 +117,9 @@ def first_missing(shown: str, printed: str) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def room(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def room(engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """One terminal for all pages, with everything saved in it."""
-    return Desk(engine_host, tmp_path_factory.mktemp("desk"))
+    return Desk(engine_host, tmp_path_factory.mktemp("desk"), kept)
 
 
 @pytest.fixture

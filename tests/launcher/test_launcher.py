@@ -1,20 +1,15 @@
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import signal
 import stat
 import time
-import tomllib
-from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-from tests.launcher.fake_machine import REPOSITORY, Machine, engine
+from tests.launcher.fake_machine import Machine, engine
 from tests.support.polling import until
 
 COMMANDS = [
@@ -43,10 +38,6 @@ COMMANDS = [
 ]
 
 
-def installs(machine: Machine) -> list[str]:
-    return [line for line in machine.asked("apt-get") if " install " in line]
-
-
 @pytest.mark.parametrize("word", [[], ["help"], ["--help"], ["-h"]])
 def test_help_names_every_command_and_touches_nothing(machine: Machine, word: list[str]) -> None:
     done = machine.run(*word)
@@ -64,85 +55,6 @@ def test_an_unknown_command_is_wrong_usage(machine: Machine, word: str) -> None:
     assert done.stdout == ""
     assert f"there is no command '{word}'" in done.stderr
     assert not machine.data.exists()
-
-
-def test_the_first_start_installs_the_locked_packages_and_runs_the_command(machine: Machine) -> None:
-    done = machine.run("doctor", "--json", "two words")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"ran {machine.checkout}/manage.py doctor --json two words\n"
-    venv, pip = machine.asked("python")
-    assert venv == f"python -m venv --clear {machine.data}/venv"
-    assert "--require-hashes" in pip
-    assert "--only-binary :all:" in pip
-    assert pip.endswith(f"-r {machine.checkout}/requirements.txt")
-    assert machine.asked("apt-get") == []
-
-
-def test_the_second_start_asks_neither_pip_nor_the_distribution(machine: Machine) -> None:
-    with engine(machine.socket):
-        assert machine.run("up").returncode == 0
-        machine.forget()
-        machine.remove("python3")
-        done = machine.run("up", "--port", "8001")
-    assert done.returncode == 0
-    assert done.stdout == f"ran {machine.checkout}/manage.py up --port 8001\n"
-    assert done.stderr == ""
-    assert machine.asked() == []
-
-
-def test_a_changed_lock_is_installed_into_the_existing_environment(machine: Machine) -> None:
-    machine.run("doctor")
-    machine.forget()
-    with (machine.checkout / "requirements.txt").open("a") as lock:
-        lock.write("# changed\n")
-    assert machine.run("doctor").returncode == 0
-    assert [line.split()[2] for line in machine.asked()] == ["pip"]
-
-
-def test_a_moved_checkout_gets_a_new_environment(machine: Machine) -> None:
-    machine.run("doctor")
-    machine.forget()
-    moved = machine.checkout.rename(machine.folder / "moved")
-    assert machine.run("doctor", script=str(moved / "netmodes")).returncode == 0
-    assert machine.asked()[0] == f"python -m venv --clear {moved}/var/venv"
-
-
-def test_an_interrupted_installation_is_repaired_by_the_next_start(machine: Machine) -> None:
-    machine.broken.touch()
-    done = machine.run("doctor")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "could not be installed" in done.stderr
-    machine.broken.unlink()
-    machine.forget()
-    assert machine.run("doctor").returncode == 0
-    assert [line.split()[2] for line in machine.asked()] == ["venv", "pip"]
-
-
-def test_a_failed_installation_of_the_test_packages_leaves_the_other_commands_usable(machine: Machine) -> None:
-    machine.run("doctor")
-    machine.broken.touch()
-    assert machine.run("check").returncode == 1
-    machine.forget()
-    assert machine.run("doctor").returncode == 0
-    assert machine.asked() == []
-
-
-def test_two_concurrent_first_starts_install_once(machine: Machine) -> None:
-    os.mkfifo(machine.gate)
-    second_says = machine.folder / "second"
-    with machine.start("doctor", stderr=machine.folder / "first") as first:
-        until(lambda: any(" pip install " in line for line in machine.asked()))
-        with machine.start("doctor", stderr=second_says) as second:
-            try:
-                until(lambda: "Waiting for another netmodes" in second_says.read_text())
-            finally:
-                machine.gate.open("w").close()
-                machine.gate.unlink()
-            outputs = [launcher.communicate(timeout=30)[0] for launcher in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0]
-    assert outputs == [f"ran {machine.checkout}/manage.py doctor\n"] * 2
-    assert len(machine.asked()) == 2, "one venv and one pip"
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"], ["bash"], ["sh"]], ids=" ".join)
@@ -209,101 +121,6 @@ def test_the_command_takes_the_place_of_the_launcher_so_that_ctrl_c_reaches_it(m
     assert machine.commands()[-1][0] == str(launcher.pid)
 
 
-def test_root_without_python_installs_it_and_prints_the_reason(machine: Machine) -> None:
-    machine.remove("python3")
-    done = machine.run("doctor", "--json")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"ran {machine.checkout}/manage.py doctor --json\n"
-    assert "Installing python3: " in done.stderr
-    assert "Installing python3-venv: " in done.stderr
-    (line,) = installs(machine)
-    assert line.endswith("--no-install-recommends -y install python3 python3-venv")
-
-
-def test_an_unsuitable_python_first_on_path_is_skipped(machine: Machine) -> None:
-    machine.install("python3.12", machine.python(suitable=False))
-    machine.install("python3.14", "#!/bin/sh\necho 'pyenv: python3.14: command not found' >&2; exit 127\n")
-    done = machine.run("doctor")
-    assert done.returncode == 0
-    assert "pyenv" not in done.stderr
-    assert machine.asked("apt-get") == []
-
-
-def test_a_system_with_an_old_python_only_gets_a_hint(machine: Machine) -> None:
-    machine.install("python3", machine.python(suitable=False))
-    (machine.folder / "python3").write_text(machine.python(suitable=False))
-    done = machine.run("doctor")
-    assert done.returncode == 1
-    assert "Debian 13 and Ubuntu 24.04" in done.stderr
-
-
-@pytest.mark.parametrize("sudo", [True, False])
-def test_an_ordinary_user_gets_the_lines_to_type_and_nothing_is_installed(user_machine: Machine, sudo: bool) -> None:
-    user_machine.remove("python3")
-    if sudo:
-        user_machine.install("sudo")
-    done = user_machine.run("doctor", "--json")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    install = "apt-get install --no-install-recommends python3 python3-venv"
-    assert (f"  sudo {install}\n" if sudo else f"  su -c '{install}'\n") in done.stderr
-    assert user_machine.asked() == []
-
-
-def test_without_apt_the_error_names_the_packages(machine: Machine) -> None:
-    machine.remove("python3", "apt-get")
-    done = machine.run("doctor")
-    assert done.returncode == 1
-    assert "python3-venv: " in done.stderr
-    assert "package manager" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "variable"),
-    [
-        (["--no-install", "up"], ""),
-        (["up", "--no-install"], "0"),
-        (["up", "--port", "8001", "--no-install"], ""),
-        (["up"], "1"),
-    ],
-)
-def test_no_install_prints_what_to_type_instead_of_installing_an_engine(
-    machine: Machine, arguments: list[str], variable: str
-) -> None:
-    done = machine.run(*arguments, NETMODES_NO_INSTALL=variable)
-    assert done.returncode == 1
-    assert f"docker.io: no Docker Engine answers at unix://{machine.socket}" in done.stderr
-    assert "  apt-get install --no-install-recommends docker.io" in done.stderr
-    assert machine.asked("apt-get") == []
-    assert machine.commands() == []
-
-
-def test_all_missing_packages_are_named_at_once(machine: Machine) -> None:
-    machine.remove("python3", "netstat")
-    done = machine.run("up", "--no-install")
-    assert done.returncode == 1
-    assert (
-        "  apt-get install --no-install-recommends python3 python3-venv net-tools docker.io iptables\n" in done.stderr
-    )
-
-
-@pytest.mark.parametrize("command", ["up", "compare", "doctor"])
-def test_the_shell_names_the_same_packages_as_python(machine: Machine, command: str) -> None:
-    machine.remove("ip", "netstat", "busybox", "docker", "mkfs.ext4")
-    with_python = machine.run("--no-install", command).stderr
-    machine.remove("python3")
-    shutil.rmtree(machine.data / "venv", ignore_errors=True)
-    without = machine.run("--no-install", command).stderr
-    python = "python3: Netmodes is written in Python"
-    lines = [line for line in without.splitlines() if not line.startswith(("python3", "  apt-get install"))]
-    assert python in without
-    if command != "doctor":
-        assert lines == [line for line in with_python.splitlines() if not line.startswith("  apt-get install")]
-        assert " python3 python3-venv iproute2 net-tools busybox-static docker.io iptables e2fsprogs\n" in without
-    else:
-        assert "apt-get install --no-install-recommends python3 python3-venv\n" in without
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_during_an_installation_ends_it_with_one_sentence(machine: Machine, number: signal.Signals) -> None:
     os.mkfifo(machine.gate)
@@ -353,96 +170,6 @@ def test_ctrl_c_reaches_the_command_even_if_the_launcher_was_started_with_it_ign
     )
     (mask,) = re.findall(r"^SigIgn:\s+([0-9a-f]+)$", done.stdout, re.MULTILINE)
     assert int(mask, 16) & 0b110 == 0, "SIGINT is bit 1, SIGQUIT is bit 2"
-
-
-def test_no_install_is_passed_on_to_the_command_as_a_variable_only(machine: Machine) -> None:
-    machine.install("dockerd")
-    done = machine.run("--no-install", "up", "--port", "8001")
-    assert done.stdout == f"ran {machine.checkout}/manage.py up --port 8001\n"
-    assert machine.commands()[0][-1] == "1"
-
-
-def test_an_engine_that_answers_is_used(machine: Machine) -> None:
-    with engine(machine.socket):
-        done = machine.run("compare", "host", "bridge")
-    assert done.returncode == 0, done.stderr
-    assert machine.asked("apt-get") == []
-
-
-def test_root_without_an_engine_installs_one_and_prints_the_reason(machine: Machine) -> None:
-    machine.remove("docker")
-    done = machine.run("up")
-    assert done.returncode == 0, done.stderr
-    assert f"Installing docker.io: no Docker Engine answers at unix://{machine.socket}\n" in done.stderr
-    assert [line.split(" install ")[1].split()[0] for line in installs(machine)] == ["docker.io", "docker-cli"]
-    assert machine.asked("systemctl") == [], "no systemd runs here: the command starts a private host"
-
-
-def test_a_dead_socket_is_no_engine(machine: Machine) -> None:
-    with engine(machine.socket):
-        pass
-    assert machine.socket.is_socket()
-    assert "Installing docker.io" in machine.run("up").stderr
-
-
-def test_an_installed_engine_that_does_not_run_is_left_alone(machine: Machine) -> None:
-    machine.install("dockerd")
-    machine.systemd.mkdir()
-    assert machine.run("up").returncode == 0
-    assert machine.asked("apt-get") == machine.asked("systemctl") == []
-
-
-def test_a_new_engine_is_started_where_systemd_runs(machine: Machine) -> None:
-    machine.systemd.mkdir()
-    assert machine.run("up").returncode == 0
-    assert machine.asked("systemctl") == ["systemctl start docker"]
-
-
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "unix:///nowhere.sock"])
-def test_an_engine_named_by_docker_host_is_never_replaced(machine: Machine, address: str) -> None:
-    done = machine.run("up", DOCKER_HOST=address)
-    assert done.returncode == 0
-    assert machine.asked("apt-get") == []
-    assert (f"no Docker Engine answers at {address}" in done.stderr) == address.startswith("unix")
-
-
-@pytest.mark.parametrize("command", ["doctor", "link", "reap", "check"])
-def test_commands_without_containers_install_no_engine(machine: Machine, command: str) -> None:
-    machine.remove("ip", "netstat", "busybox", "docker")
-    machine.run(command)
-    assert machine.asked("apt-get") == []
-
-
-def test_missing_tools_are_installed_together(machine: Machine) -> None:
-    machine.remove("ss", "netstat", "busybox")
-    with engine(machine.socket):
-        done = machine.run("up")
-    assert done.returncode == 0, done.stderr
-    (line,) = installs(machine)
-    assert line.endswith("install iproute2 net-tools busybox-static")
-
-
-def test_the_package_lists_are_read_only_when_they_are_needed(machine: Machine) -> None:
-    machine.remove("ss")
-    with engine(machine.socket):
-        machine.run("up")
-        assert not any(line.endswith(" update") for line in machine.asked())
-        machine.lists.unlink()
-        machine.forget()
-        assert machine.run("up").returncode == 0
-    assert sum(line.endswith(" update") for line in machine.asked()) == 1
-
-
-def test_the_output_of_apt_is_shown_only_when_it_failed(machine: Machine) -> None:
-    machine.remove("ss")
-    with engine(machine.socket):
-        assert "noise of apt-get" not in machine.run("up").stderr
-        machine.install("apt-get", "#!/bin/sh\necho 'E: No space left on device'; exit 100\n")
-        done = machine.run("up")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "E: No space left on device" in done.stderr
-    assert "apt-get could not install iproute2" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["up", "compare", "hosts", "lan", "bench"])
@@ -530,114 +257,3 @@ def test_the_engine_tests_need_root_and_the_others_do_not(user_machine: Machine)
     allowed = user_machine.run("test", "-m", "not engine and not browser")
     assert "python -m pytest " in allowed.stdout
     assert user_machine.asked("apt-get") == []
-
-
-def test_the_npm_packages_are_installed_once_and_run_no_scripts(machine: Machine) -> None:
-    machine.run("test")
-    stamp = machine.data / "node" / ".stamp"
-    assert stamp.exists()
-    assert json.loads((machine.data / "node" / "package.json").read_text())["private"]
-    before = stamp.stat().st_mtime_ns
-    machine.run("test")
-    assert stamp.stat().st_mtime_ns == before
-    assert [" ci " in f" {line} " and "--ignore-scripts" in line for line in machine.asked("npm")] == [True]
-
-
-def test_the_browser_libraries_are_served_from_the_checkout_and_fetched_once(machine: Machine) -> None:
-    served = machine.checkout / "static/vendor/xterm"
-    with engine(machine.socket):
-        assert machine.run("up").returncode == 0
-        (asked,) = machine.asked("npm")
-        assert asked.startswith(f"npm ci {machine.data}/vendor --ignore-scripts ")
-        assert asked.endswith(" --omit=dev")
-        assert sorted(one.name for one in served.iterdir()) == [
-            ".stamp", "LICENSE", "addon-fit.mjs", "xterm.css", "xterm.mjs",
-        ]  # fmt: skip
-        assert not (machine.data / "vendor").exists()
-        with (machine.checkout / "package-lock.json").open("a") as lock:
-            lock.write("\n")
-        machine.run("up")
-        machine.run("up")
-    assert len(machine.asked("npm")) == 2, "again only after the lock changed"
-
-
-def test_a_machine_that_cannot_reach_npm_serves_and_the_next_start_retries(machine: Machine) -> None:
-    with engine(machine.socket):
-        machine.run("doctor")
-        machine.broken.touch()
-        done = machine.run("up")
-        assert done.returncode == 0
-        assert done.stdout == f"ran {machine.checkout}/manage.py up\n"
-        assert "training sessions have no terminal" in done.stderr
-        machine.broken.unlink()
-        done = machine.run("up")
-    assert "could not" not in done.stderr
-    assert (machine.checkout / "static/vendor/xterm/.stamp").exists()
-
-
-def test_node_alone_is_installed_beside_the_run_lock(machine: Machine) -> None:
-    machine.run("doctor")
-    shutil.rmtree(machine.data / "venv/lib")
-    machine.forget()
-    with engine(machine.socket):
-        assert machine.run("up").returncode == 0
-    pip = next(line for line in machine.asked("python") if " pip install " in line)
-    assert f"--require-hashes --only-binary :all: --retries 1 --timeout 15 --target {machine.data}/vendor/tool" in pip
-
-
-def test_lighthouse_is_installed_once_and_only_for_its_benchmark(machine: Machine) -> None:
-    with engine(machine.socket):
-        machine.run("bench", "launch")
-        machine.run("bench", "pages", "--help")
-        assert machine.asked("npm") == []
-        machine.run("bench", "launch", "pages")
-        machine.run("bench", "pages")
-    (asked,) = machine.asked("npm")
-    assert asked.startswith(f"npm ci {machine.data}/lighthouse --ignore-scripts ")
-    assert (machine.data / "lighthouse/package.json").read_text() == (
-        REPOSITORY / "dashboard/bench/lighthouse/package.json"
-    ).read_text()
-
-
-def test_the_tests_share_their_npm_packages_with_the_pages(machine: Machine) -> None:
-    machine.run("test")
-    assert [line.split()[2] for line in machine.asked("npm")] == [f"{machine.data}/node".split()[0]]
-    assert (machine.checkout / "static/vendor/xterm/xterm.css").exists()
-
-
-def pins(lock: Path) -> dict[str, str]:
-    return dict(re.findall(r"^([a-z][\w.-]*)==([^ ]+)", lock.read_text(), re.MULTILINE))
-
-
-def test_the_locks_hold_hashes_and_no_addresses() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        text = (REPOSITORY / name).read_text()
-        assert "://" not in text
-        entries = re.split(r"\n(?=[a-z])", text.strip())
-        assert all("--hash=sha256:" in entry for entry in entries)
-    for folder in (REPOSITORY, REPOSITORY / "dashboard/bench/lighthouse"):
-        text = (folder / "package-lock.json").read_text()
-        assert "://" not in text
-        packages = [package for name, package in json.loads(text)["packages"].items() if name]
-        assert packages
-        assert all("integrity" in package and "resolved" not in package for package in packages)
-
-
-def test_the_dev_lock_contains_the_run_lock_in_the_same_versions() -> None:
-    run, dev = pins(REPOSITORY / "requirements.txt"), pins(REPOSITORY / "requirements-dev.txt")
-    assert run.items() <= dev.items()
-    assert "django" in run
-    assert "pytest" not in run
-
-
-def test_the_locks_were_remade_after_the_last_change_of_the_dependencies() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    for lock, wanted in (
-        ("requirements.txt", project["project"]["dependencies"]),
-        ("requirements-dev.txt", project["dependency-groups"]["dev"]),
-    ):
-        pinned = pins(REPOSITORY / lock)
-        for requirement in map(Requirement, wanted):
-            version = pinned.get(canonicalize_name(requirement.name))
-            assert version, f"{requirement.name} is not in {lock}"
-            assert requirement.specifier.contains(version), f"{lock} has {requirement.name} {version}"

@@ -13,18 +13,9 @@ from tests.support.private_engine import PrivateEngine, share_lab_image
 from tests.support.terminal import Terminal
 
 
-@pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with an empty, migrated database."""
-    folder = tmp_path_factory.mktemp("kept")
-    done = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder)}, folder).run("migrate", "-v", "0")
-    assert done.code == 0, done.err
-    return folder
-
-
 def used_before(folder: Path, kept: Path) -> Path:
     """A copy of the data folder ``kept`` for one test, so that the migration, which takes seconds, runs only once."""
-    shutil.copytree(kept, folder, symlinks=True, ignore=shutil.ignore_patterns("secret.key"))
+    shutil.copytree(kept, folder)
     return folder
 
 

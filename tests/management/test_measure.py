@@ -36,6 +36,7 @@ def test_without_json_it_is_a_table_with_bars_verdicts_and_conditions(terminal: 
     assert "The time of 1.5 s is up." in done.out
 
 
+@pytest.mark.slow
 def test_ordinary_conditions_are_in_the_json_and_the_report(terminal: Terminal) -> None:
     options = ("--seconds", "1", "--conditions", "ordinary", "--save", "--json")
     done = terminal.run("measure", "host", "bridge", *options)

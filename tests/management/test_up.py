@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dashboard.management.pages import sandbox
 from dashboard.management.pages.starter import WEB
 from tests.support import engine_api
 from tests.support.polling import until
-from tests.support.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine, share_lab_image
 from tests.support.terminal import LONG_S, Site, Terminal, run_here
 
 #: An arm that shares a namespace runs another command: two servers cannot bind the same port.
@@ -91,6 +92,31 @@ def running(snapshot: dict[str, list[dict[str, str]]]) -> int:
     return sum(one["status"] == "running" for one in snapshot["columns"])
 
 
+@pytest.fixture(scope="module")
+def first_terminal(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """A terminal whose first command makes the data folder, shared by the tests of this module."""
+    folder = tmp_path_factory.mktemp("first") / "data"
+    folder.mkdir(mode=0o700)
+    share_lab_image(folder)
+    made = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": engine_host.endpoint}, folder)
+    yield made.somewhere_new()
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def first_site(first_terminal: Terminal) -> Iterator[Site]:
+    """A server in a new data folder, for tests that start nothing on it. At the end Ctrl-C ends both processes, and
+    neither has printed the token again."""
+    site = first_terminal.serve()
+    token, pages = site.link.partition("token=")[2], pages_of(site)
+    yield site.sign_in()
+    done = site.running.interrupt()
+    assert done.code == 0, done.err
+    assert not psutil.pid_exists(pages.pid)
+    assert token not in done.err
+    assert done.out.count(token) == 1
+
+
 def test_it_prints_the_link_and_ctrl_c_stops_all_containers(terminal: Terminal, engine_host: PrivateEngine) -> None:
     site = terminal.somewhere_new().serve().sign_in()
     assert f"Netmodes is running at http://127.0.0.1:{site.port}" in site.running.out
@@ -114,7 +140,7 @@ def test_it_prints_the_link_and_ctrl_c_stops_all_containers(terminal: Terminal, 
 
 def test_a_second_ctrl_c_does_not_abort_the_shutdown(terminal: Terminal, engine_host: PrivateEngine) -> None:
     site = terminal.serve().sign_in()
-    site.reaches(site.launch(*MODES), "running")
+    site.reaches(site.launch("host", "bridge", "user-bridge"), "running")
     site.running.process.send_signal(signal.SIGINT)
 
     def listens() -> bool:
@@ -234,39 +260,35 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tu
     assert done.err
 
 
-def test_a_second_up_prints_the_address_of_the_first_and_a_new_link(terminal: Terminal) -> None:
-    site = terminal.serve()
-    done = terminal.run("up", "--port", "1")
+def test_a_second_up_prints_the_address_of_the_first_and_a_new_link(first_site: Site, first_terminal: Terminal) -> None:
+    done = first_terminal.run("up", "--port", "1")
     assert done.code == 0
-    assert f"http://127.0.0.1:{site.port}" in done.out
+    assert f"http://127.0.0.1:{first_site.port}" in done.out
     link = re.search(r"http://\S+token=\S+", done.out)
     assert link is not None
-    assert Site(site.running, link[0]).sign_in().ask("GET", "/").status == 200
+    assert Site(first_site.running, link[0]).sign_in().ask("GET", "/").status == 200
 
 
-def test_the_token_appears_only_in_the_printed_link(terminal: Terminal) -> None:
-    site = terminal.serve()
+def test_the_token_appears_only_in_the_printed_link(first_site: Site, first_terminal: Terminal) -> None:
+    """``first_site`` reads the output of the whole run."""
+    site = first_site
     token = site.link.partition("token=")[2]
     pid = site.running.process.pid
     assert token.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
     assert token.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
-    site.sign_in()
     assert site.ask("GET", f"/sign-in/?token={token}").status == 302, "a signed-in user is redirected"
     stranger = Site(site.running, site.link)
     assert stranger.ask("GET", f"/sign-in/?token={token}").status == 401
     assert stranger.ask("HEAD", f"/sign-in/?token={token}").status == 401
-    done = site.running.interrupt()
-    assert token not in done.err
-    assert done.out.count(token) == 1
-    for path in terminal.folder.rglob("*"):
+    for path in first_terminal.folder.rglob("*"):
         if path.is_file():
             assert token.encode() not in path.read_bytes(), path
 
 
 def test_pages_are_served_by_an_ordinary_user_without_access_to_docker_or_the_lab(
-    terminal: Terminal, engine_host: PrivateEngine
+    first_site: Site, first_terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
-    site = terminal.somewhere_new().serve().sign_in()
+    site = first_site
     lab, pages = site.running.process.pid, pages_of(site)
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pages.pid}/status").read_text().splitlines())
     assert len(set(status["Uid"].split())) == 1
@@ -275,7 +297,7 @@ def test_pages_are_served_by_an_ordinary_user_without_access_to_docker_or_the_la
     assert status["NoNewPrivs"] == "1"
     assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert site.port in {one.laddr.port for one in pages.net_connections("tcp")}
-    found = probe(pages, lab, Path(engine_host.socket), terminal.folder)
+    found = probe(pages, lab, Path(engine_host.socket), first_terminal.folder)
     refused = {
         "docker",
         "engine",
@@ -309,8 +331,6 @@ def test_pages_are_served_by_an_ordinary_user_without_access_to_docker_or_the_la
         connection.close()
         assert answer.status == 200, (ending, content[:300])
         assert content.startswith(start.encode()), ending
-    assert site.running.interrupt().code == 0
-    assert not psutil.pid_exists(pages.pid)
 
 
 def test_a_killed_web_process_is_started_again_and_nothing_else_stops(terminal: Terminal) -> None:
@@ -339,7 +359,6 @@ def test_the_web_process_ends_with_its_lab(terminal: Terminal, number: signal.Si
     code = site.running.process.wait(LONG_S)
     assert code == (0 if number == signal.SIGTERM else -number)
     until(lambda: not pages.is_running() or pages.status() == psutil.STATUS_ZOMBIE, LONG_S)
-    assert terminal.serve().sign_in().running.interrupt().code == 0
 
 
 def test_a_machine_that_does_not_allow_the_sandbox_is_reported(
@@ -353,18 +372,18 @@ def test_a_machine_that_does_not_allow_the_sandbox_is_reported(
     assert capsys.readouterr().err == f"{warning}(mount /sys: Permission denied).\n"
 
 
-def test_files_in_the_data_folder_are_readable_by_the_owner_only(terminal: Terminal) -> None:
-    site = terminal.somewhere_new().serve()
-    assert terminal.folder.stat().st_mode & 0o777 == 0o700
+@pytest.mark.usefixtures("first_site")
+def test_files_in_the_data_folder_are_readable_by_the_owner_only(first_terminal: Terminal) -> None:
+    folder = first_terminal.folder
+    assert folder.stat().st_mode & 0o777 == 0o700
     for name in ("netmodes.db", "netmodes.db-wal", "netmodes.db-shm", "secret.key", "lab.lock"):
-        assert (terminal.folder / name).stat().st_mode & 0o777 == 0o600, name
+        assert (folder / name).stat().st_mode & 0o777 == 0o600, name
     for name in ("secret.key", "lab.lock"):
-        assert (terminal.folder / name).stat().st_uid == 0, name
-    assert site.running.interrupt().code == 0
+        assert (folder / name).stat().st_uid == 0, name
 
 
-def test_a_foreign_host_gets_400_from_the_real_server(terminal: Terminal) -> None:
-    site = terminal.serve().sign_in()
+def test_a_foreign_host_gets_400_from_the_real_server(first_site: Site) -> None:
+    site = first_site
     for host in ("evil.example", "127.0.0.1:1", "localhost", ""):
         assert site.ask("GET", "/", headers={"Host": host}).status == 400, host
     upgrade = {

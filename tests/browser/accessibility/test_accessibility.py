@@ -54,6 +54,7 @@ def test_a_running_experiment_with_everything_open(running: str, show: Show) -> 
     assert violations(shown.page, ALL_VIEWS) == []
 
 
+@pytest.mark.slow
 def test_a_running_experiment_when_it_opens(running: str, show: Show) -> None:
     assert violations(show(running).page) == []
 

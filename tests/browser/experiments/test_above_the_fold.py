@@ -80,7 +80,13 @@ def test_the_answer_and_every_view_are_on_the_screen(
     assert answer.locator(":is(ol > li, .cost):visible > a").evaluate_all(ALONE) == 0, "on the phone"
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}x{size['height']}")
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(size, marks=[pytest.mark.slow] * (size["width"] > 390), id=f"{size['width']}x{size['height']}")
+        for size in SIZES
+    ],
+)
 def test_nothing_moves_while_the_page_becomes_live(
     size: ViewportSize, experiments: dict[str, str], visit: Visit, server: Server
 ) -> None:

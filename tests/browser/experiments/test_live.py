@@ -495,6 +495,7 @@ def _open_everything(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
 
 
+@pytest.mark.slow
 def test_nothing_scrolls_sideways_in_any_window(running: str, show: Show) -> None:
     page = show(running)
     page.page.get_by_label("Differences only").uncheck()

@@ -16,15 +16,11 @@ from tests.browser.visitor import Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 BY_KEY = {preset.key: preset for preset in PRESETS}
-#: These two have a test of what they show; it launches them with one click, too.
+#: One preset stands for all: the form is the same, and tests/core/experiments/presets/test_catalogue.py parses each.
 by_preset = pytest.mark.parametrize(
-    "preset", [BY_KEY[key] for key in BY_KEY if key not in {"database", "multicast"}], ids=lambda preset: preset.key
-)
-#: Two presets stand for all: the form is the same, and tests/core/experiments/presets/test_catalogue.py parses each.
-two_presets = pytest.mark.parametrize(
     "preset",
     [
-        pytest.param(preset, marks=[pytest.mark.slow] * (number > 1), id=preset.key)
+        pytest.param(preset, marks=[pytest.mark.slow] * (number > 0), id=preset.key)
         for number, preset in enumerate(PRESETS)
     ],
 )
@@ -81,7 +77,7 @@ def test_a_datagram_on_the_machine_s_link_reaches_host_and_not_bridge(visitor: V
     expect(page.locator("main")).to_contain_text("multicast on docker0 reached bridge, not host")
 
 
-@two_presets
+@by_preset
 def test_change_fills_in_the_form_without_javascript(preset: Preset, visit: Visit, server: Server) -> None:
     visitor = visit(java_script_enabled=False)
     page = visitor.open(server.url)

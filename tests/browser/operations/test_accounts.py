@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,9 +22,11 @@ NARROW = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def shared(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+def shared(
+    engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, str]]:
     """A server of its own, because every page shows creators once it has a second account; and the owner's link."""
-    folder = tmp_path_factory.mktemp("shared-server")
+    folder = shutil.copytree(kept, tmp_path_factory.mktemp("shared-server"), dirs_exist_ok=True)
     share_lab_image(folder)
     running = Server(folder, engine_host.endpoint)
     link = running.start()

@@ -3,8 +3,10 @@ container in host mode, and one with a published port, that log every request.""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,10 +101,10 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(
-    browser: Browser, engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory
+    browser: Browser, engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
     """Signed in, at the start page."""
-    folder = tmp_path_factory.mktemp("machine")
+    folder = shutil.copytree(kept, tmp_path_factory.mktemp("machine"), dirs_exist_ok=True)
     share_lab_image(folder)
     inside = ["nsenter", f"--net=/proc/{engine_host.pid}/ns/net", "--"]
     wrapper = folder / "chromium"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,15 +63,15 @@ class Class:
         self.pictures.take(name, ("projector", self.wall), ("console", self.console.page), *everybody)
 
 
-def open_class(visit: Visit, server: Server, **wanted: str) -> Class:
-    """A session with its console, its projector and six participants."""
+def open_class(visit: Visit, server: Server, names: Sequence[str] = NAMES, **wanted: str) -> Class:
+    """A session with its console, its projector and participants."""
     console = new_session(visit(**LAPTOP), server, "A class of six", max_participants="6", **wanted)
     wall = visit(**WALL).open(f"{console.page.url}projector/")
     expect(wall.locator("[data-slot=join-address]")).to_be_in_viewport(ratio=1)
     expect(wall.locator(".wall-code .qr")).to_be_in_viewport(ratio=1)
     assert wall.locator("[data-slot=code]").inner_text() == console.code
-    people = [join(visit, console.link, name, **(PHONE if name in ON_PHONES else LAPTOP)) for name in NAMES]
-    expect(console.page.locator(".participants li")).to_have_count(len(NAMES))
+    people = [join(visit, console.link, name, **(PHONE if name in ON_PHONES else LAPTOP)) for name in names]
+    expect(console.page.locator(".participants li")).to_have_count(len(names))
     return Class(console, wall, people)
 
 
@@ -199,8 +200,9 @@ def test_every_result_fits_the_projector(visit: Visit, server: Server) -> None:
         fits_the_wall(wall, expected)
 
 
-def test_a_short_class_without_hosts(visit: Visit, server: Server) -> None:
-    group = open_class(visit, server)
+@pytest.mark.parametrize("names", [NAMES[:3], pytest.param(NAMES, marks=pytest.mark.slow)], ids=len)
+def test_a_short_class_without_hosts(visit: Visit, server: Server, names: tuple[str, ...]) -> None:
+    group = open_class(visit, server, names)
     expected = HOST.steps[1]
     for person in group.people:
         person.live()

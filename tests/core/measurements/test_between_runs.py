@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from dashboard.core.measurements.between_runs import compare_blocks, difference_interval, drift_of
 from dashboard.core.measurements.measurement import Block
@@ -33,6 +32,8 @@ def blocks_of(values: Sequence[float], n: int = 300) -> list[Block]:
 
 
 def test_the_interval_is_that_of_scipy() -> None:
+    import scipy.stats  # here: every worker imports this file, and this takes a second
+
     source = random.Random(5)
     before, after = [20 + heavy(source) for _ in range(200)], [23 + heavy(source) for _ in range(300)]
     expected = scipy.stats.bootstrap(

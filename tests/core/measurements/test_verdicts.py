@@ -58,7 +58,10 @@ def many(seed: int, shift_us: float, rounds: int = 30) -> list[Run]:
     return [simulate(source, rounds, shift_us) for _ in range(RUNS)]
 
 
-@pytest.mark.parametrize(("shift_us", "rounds"), [(0.0, 30), (1.0, 24), (5.0, 40)])
+@pytest.mark.parametrize(
+    ("shift_us", "rounds"),
+    [(1.0, 24), *(pytest.param(*more, marks=pytest.mark.slow) for more in ((0.0, 30), (5.0, 40)))],
+)
 def test_the_interval_covers_the_truth_in_93_to_97_of_100_runs(shift_us: float, rounds: int) -> None:
     source = np.random.default_rng(int(shift_us) + 17)
     covered = 0
@@ -75,7 +78,7 @@ def test_identical_arms_are_called_different_in_at_most_5_of_100_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    "shift_us", [1.0, -1.0, 5.0, *(pytest.param(shift, marks=pytest.mark.slow) for shift in (-5.0, 2.0, -2.0))]
+    "shift_us", [1.0, -1.0, *(pytest.param(shift, marks=pytest.mark.slow) for shift in (5.0, -5.0, 2.0, -2.0))]
 )
 def test_a_shift_is_found_with_its_sign_in_95_of_100_runs(shift_us: float) -> None:
     wanted = Slower if shift_us > 0 else Faster

@@ -105,7 +105,7 @@ async def test_the_owner_of_each_listener_is_the_one_that_ss_names(
         {"mode": "user-bridge", "publish": ["18084:80", "18085:80/tcp"]},
     ]
     seen: set[str] = set()
-    for _ in range(4):
+    for _ in range(2):
         identity = await lab_harness.running(arms=arms)
         driver = lab_harness.lab.driver_of(identity)
         assert driver is not None

@@ -86,7 +86,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     experiment = await lab_harness.running("host", "bridge")
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=9.0, timeout_s=0.2))
+    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=5.0, timeout_s=0.2))
     work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
     async def begun() -> bool:

@@ -131,11 +131,13 @@ async def test_every_route_refuses_every_foreign_host_before_anything_else(me: P
     assert await everything() == before
 
 
-async def test_only_listed_paths_answer_without_a_session(identity: str) -> None:
-    strangers = (NOBODY, Person({"sessionid": "0" * 32}), Person({"csrftoken": "x" * 32}))
+@count_per_route
+async def test_only_listed_paths_answer_without_a_session(identity: str, count: int) -> None:
+    strangers = (Person({"sessionid": "0" * 32}), Person({"csrftoken": "x" * 32}))
     before = await everything()
-    for path in [*routes(identity), "/no/such/page", "/api/no/such/page", "/experiments/nobody/", "/static"]:
-        for who in strangers:
+    others = ("/no/such/page", "/api/no/such/page", "/experiments/nobody/", "/static")
+    for number, path in enumerate([*routes(identity), *others]):
+        for who in [NOBODY, *some(strangers, number, count)]:
             answer = await http("GET", path, who=who)
             assert answer.status == OPEN.get(path, 401), path
             post = await http("POST", path, who=who, headers=(("origin", ORIGIN),), token=True)
