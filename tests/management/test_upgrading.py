@@ -122,6 +122,7 @@ def open_pages(site: Site, then: Recorded) -> None:
     assert exported.json["schema"] == "report/1"
 
 
+@pytest.mark.slow
 def test_a_database_and_its_backup_are_migrated_without_losing_a_row(earlier: Terminal, tmp_path: Path) -> None:
     database, file = earlier.folder / "netmodes.db", tmp_path / "earlier.backup"
     before, then = counts(database), read(database)

@@ -12,20 +12,29 @@ from typing import Any
 #: Long, because other tests may hold the cores; shorter than the lab's periodic pass (30 s), which would hide that an
 #: event was missed.
 DEADLINE_S = 20.0
+#: The shortest and longest pause between two attempts.
+MIN_PAUSE_S, MAX_PAUSE_S = 0.02, 0.25
+
+
+def pause_s(waited_s: float) -> float:
+    """The pause before the next attempt: a tenth of the time waited so far. An attempt may cost a request that keeps
+    the server busy, and no wait becomes more than a tenth longer."""
+    return min(max(MIN_PAUSE_S, waited_s / 10), MAX_PAUSE_S)
 
 
 async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: float = DEADLINE_S) -> Any:
     """The first truthy value of ``condition``; AssertionError after ``deadline_s`` seconds."""
-    end = time.monotonic() + deadline_s
+    start = time.monotonic()
     while True:
         value = condition()
         if inspect.isawaitable(value):
             value = await value
         if value:
             return value
-        if time.monotonic() > end:
+        waited_s = time.monotonic() - start
+        if waited_s > deadline_s:
             raise AssertionError(f"not within {deadline_s} s: {inspect.getsource(condition).strip()}")
-        await asyncio.to_thread(select.select, [], [], [], 0.02)
+        await asyncio.to_thread(select.select, [], [], [], pause_s(waited_s))
 
 
 class _Turn:
@@ -40,11 +49,12 @@ async def others_run() -> None:
 
 def until(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
     """``eventually`` for synchronous code."""
-    end = time.monotonic() + deadline_s
+    start = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        waited_s = time.monotonic() - start
+        if waited_s > deadline_s:
             raise AssertionError(f"not within {deadline_s} s: {inspect.getsource(condition).strip()}")
-        select.select([], [], [], 0.02)
+        select.select([], [], [], pause_s(waited_s))

@@ -64,16 +64,21 @@ class TeamDeployment:
 
 def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
     """Python as an ordinary user, who may not enter the checkout and its environment: its own mount namespace shows
-    them in ``folder``."""
+    them in ``folder``, with their bytecode."""
     if os.geteuid() != 0:
         return [sys.executable, *arguments]
     checkout, venv = folder / "checkout", folder / "venv"
-    for mounted in (checkout, venv):
-        mounted.mkdir(exist_ok=True)
-    script = (
-        f"mount --bind {BASE} {checkout} && mount --bind {sys.prefix} {venv} && cd {checkout} && "
-        f"exec {' '.join(as_nobody([str(venv / 'bin' / 'python'), *arguments]))}"
-    )
+    shown = {checkout: BASE, venv: Path(sys.prefix)}
+    if sys.pycache_prefix:
+        # Below the prefix, bytecode has the path of its source.
+        prefix, here = Path(sys.pycache_prefix), folder / "pycache"
+        sources = {**shown, Path(sys.base_prefix): Path(sys.base_prefix)}
+        shown |= {here / place.relative_to("/"): prefix / source.relative_to("/") for place, source in sources.items()}
+    for place, source in shown.items():
+        place.mkdir(parents=True, exist_ok=True)
+        source.mkdir(parents=True, exist_ok=True)
+    mounts = " && ".join(f"mount --bind {source} {place}" for place, source in shown.items())
+    script = f"{mounts} && cd {checkout} && exec {' '.join(as_nobody([str(venv / 'bin' / 'python'), *arguments]))}"
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
 
 
@@ -96,6 +101,7 @@ def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
                 "NATS_URL": nats.lab_url,
                 "NETMODES_DATA_DIR": str(folder / "lab"),
                 "DOCKER_HOST": endpoint,
+                "PYTHONPYCACHEPREFIX": sys.pycache_prefix or "",
             },
             cwd=BASE,
         )
@@ -104,6 +110,9 @@ def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
             data = folder / f"web{number}"
             make_folder(data)
             environment = {**common, "NATS_URL": nats.web_url, "NETMODES_DATA_DIR": str(data)}
+            if sys.pycache_prefix:
+                prefix = folder / "pycache" if os.geteuid() == 0 else sys.pycache_prefix
+                environment["PYTHONPYCACHEPREFIX"] = str(prefix)
             deployment.webs.append(WebProcess(data.name, folder, environment))
         try:
             for service in (lab, *deployment.webs):
