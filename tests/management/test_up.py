@@ -120,7 +120,7 @@ def first_site(first_terminal: Terminal) -> Iterator[Site]:
 def test_it_prints_the_link_and_ctrl_c_stops_all_containers(terminal: Terminal, engine_host: PrivateEngine) -> None:
     site = terminal.somewhere_new().serve().sign_in()
     assert f"Netmodes is running at http://127.0.0.1:{site.port}" in site.running.out
-    one, two = site.launch(*MODES, arms=[SHARES]), site.launch("host", port=81)
+    one, two = site.launch(*MODES, arms=[SHARES]), site.launch("none")
     assert running(site.reaches(one, "running")) == COUNT + 1
     site.reaches(two, "running")
     assert site.ask("GET", "/readyz").status == 200
