@@ -32,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     workers.restore_interrupts()
     if workers.is_worker(config):
         workers.enter_network_namespace()
+        workers.wait_for_bytecode(config.workerinput["workerid"])  # type: ignore[attr-defined]
     else:
         workers.allow_time_to_clean_up()
 
@@ -40,6 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Marks what runs on a real engine, before ``-m`` selects."""
     selection.mark_engine_tests(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Lets the other workers collect."""
+    if workers.is_worker(session.config):
+        workers.bytecode_is_kept()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -74,6 +75,21 @@ def test_files_that_must_run_alone_run_first_while_the_other_workers_wait() -> N
     assert two.given
     assert sorted(one.given + two.given) == sorted(tests)
     assert not scheduler.tests_finished
+
+
+def test_in_the_first_run_the_other_workers_wait_until_the_first_has_compiled_the_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    workers.wait_for_bytecode("gw0")
+    waiting = threading.Thread(target=workers.wait_for_bytecode, args=("gw1",))
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    workers.bytecode_is_kept()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    workers.wait_for_bytecode("gw2")
 
 
 def test_long_files_start_first_and_the_others_keep_their_order() -> None:

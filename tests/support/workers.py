@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import NodeManager, WorkerController
 
 from dashboard import configuration
+from tests.support.polling import until
 
 #: Files that must run alone, because they measure differences of microseconds. They run first; the other workers wait.
 ALONE = ("tests/latency/test_told_apart.py",)
@@ -84,6 +86,8 @@ SECONDS: dict[str, int] = {
 }
 #: The time that a worker has to clean up after Ctrl-C: to stop experiments, servers and engines.
 CLEAN_UP_S = 60
+#: The seconds that workers wait for the first one to compile the tests and what they import.
+COMPILE_S = 120.0
 #: The network of a worker, as commands of ip(8): loopback, and an interface without a connection.
 NETWORK = """\
 link set lo up
@@ -156,6 +160,27 @@ class Scheduler(LoadScopeScheduling):
 def is_worker(config: pytest.Config) -> bool:
     """Whether this process is a worker of another pytest process."""
     return hasattr(config, "workerinput")
+
+
+def _compiled_mark() -> Path | None:
+    """The file that exists once a run has compiled its tests; None if bytecode is kept beside the sources."""
+    return Path(sys.pycache_prefix, ".tests-compiled") if sys.pycache_prefix else None
+
+
+def wait_for_bytecode(worker: str) -> None:
+    """In the first run, lets the first worker compile all tests; otherwise each worker would do the same at the same
+    time. No test starts before all workers have collected the tests."""
+    mark = _compiled_mark()
+    if mark is not None and worker != "gw0" and not mark.exists():
+        with suppress(AssertionError):  # the first worker ended, or is slow: this one compiles
+            until(mark.exists, COMPILE_S)
+
+
+def bytecode_is_kept() -> None:
+    """Ends the wait of the other workers."""
+    mark = _compiled_mark()
+    if mark is not None and mark.parent.is_dir():
+        mark.touch()
 
 
 def restore_interrupts() -> None:
