@@ -8,11 +8,14 @@ import statistics
 import zlib
 
 import pytest
+from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.measurements.histogram import (
+    DIGITS,
     HIGHEST_NS,
+    LOWEST_NS,
     BadHistogram,
     Summary,
     check_histogram,
@@ -55,6 +58,23 @@ def test_percentiles_are_those_of_the_sorted_times_within_a_thousandth() -> None
     assert found is not None
     for told, share in ((found.p50_us, 0.5), (found.p90_us, 0.9), (found.p99_us, 0.99), (found.p999_us, 0.999)):
         assert told * 1000 == pytest.approx(values[round(share * 20_000)], rel=0.002)
+
+
+@pytest.mark.parametrize("spread", [0.1, 1.0, 3.0])
+def test_percentiles_are_those_of_the_library(spread: float) -> None:
+    source = random.Random(5)
+    histogram = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
+    times = [max(1, int(source.lognormvariate(9.8, spread))) for _ in range(997)]
+    for one in times:
+        histogram.record_value(one)
+    found = summarise_histograms([encode_times(times[:400]), encode_times(times[400:])])
+    assert found is not None
+    shown = [found.p50_us, found.p90_us, found.p99_us, found.p999_us, found.max_us]
+    wanted = [
+        *(histogram.get_value_at_percentile(percent) for percent in (50, 90, 99, 99.9)),
+        histogram.get_max_value(),
+    ]
+    assert shown == [one / 1000 for one in wanted]
 
 
 def test_ten_million_times_in_blocks_of_a_measurement_stay_below_five_megabytes() -> None:
