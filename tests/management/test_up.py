@@ -23,7 +23,7 @@ from dashboard.management.pages import sandbox
 from dashboard.management.pages.starter import WEB
 from tests.support import engine_api
 from tests.support.polling import until
-from tests.support.private_engine import PrivateEngine, share_lab_image
+from tests.support.private_engine import PrivateEngine
 from tests.support.terminal import LONG_S, Site, Terminal, run_here
 
 #: An arm that shares a namespace runs another command: two servers cannot bind the same port.
@@ -96,10 +96,8 @@ def running(snapshot: dict[str, list[dict[str, str]]]) -> int:
 def first_terminal(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """A terminal whose first command makes the data folder, shared by the tests of this module."""
     folder = tmp_path_factory.mktemp("first") / "data"
-    folder.mkdir(mode=0o700)
-    share_lab_image(folder)
     made = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": engine_host.endpoint}, folder)
-    yield made.somewhere_new()
+    yield made
     made.close()
 
 
