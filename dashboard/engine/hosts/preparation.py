@@ -119,19 +119,20 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     """Start the chain of programs; each executes the next, so that the returned pid is that of the last: dockerd, or
     the one that waits for the host's process 1."""
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
+    tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
     if host.owner:
         package = Path(dashboard.__file__).parent.parent
         command = [sys.executable, "-I", "-S", "-c", boot.COMMAND, str(package), *arguments, str(host.owner)]
         command += [syscall_filter.digits(Scope.HOST), "tied" if die_with_parent else ""]
     else:
-        tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
         spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
         command = ["/usr/bin/env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), *arguments]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         command[0],
         command,
-        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name},
+        # The scripts of ``setups`` set the signal again for what they start, which would lose it.
+        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(host.log), flags, 0o600),

@@ -71,3 +71,19 @@ def test_the_disk_has_no_limit_only_if_the_machine_refuses_disks(
     monkeypatch.setenv(disk.VARIABLE, "4G")
     with pytest.raises(ValueError, match="use a number of MB"):
         preparation.prepare(replace(host, folder=host.folder.with_name("ghi"), id="ghi"), None, {}, "", None)
+
+
+@pytest.mark.parametrize("die_with_parent", [True, False])
+def test_scripts_of_setups_know_the_signal_that_ends_the_host_with_its_parent(
+    host: PrivateHost, monkeypatch: pytest.MonkeyPatch, die_with_parent: bool
+) -> None:
+    """A change of the user clears it, and programs that the script starts do not have it."""
+    started: list[dict[str, str]] = []
+
+    def posix_spawn(_program: str, _command: list[str], environment: dict[str, str], **_options: object) -> int:
+        started.append(environment)
+        return 1
+
+    monkeypatch.setattr(os, "posix_spawn", posix_spawn)
+    preparation.spawn(host, die_with_parent=die_with_parent)
+    assert started[0]["TIE"] == ("--pdeathsig TERM" if die_with_parent else "")
