@@ -1,5 +1,9 @@
 """Advisory locks of PostgreSQL, held while a connection lives: one lab per machine, one migration at a time."""
 
+import os
+import secrets
+import socket
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,6 +15,9 @@ from django.db import DatabaseError, OperationalError, connection
 #: Two arbitrary numbers that nothing else in this database uses.
 LAB, MIGRATION = 0x6E6D_0001, 0x6E6D_0002
 RETRY_S = 0.5
+#: A database that does not answer within this time is treated as lost. A lab must notice that before another may take
+#: over (``core.operations.deployment.UNAVAILABLE_S``).
+ANSWER_S = 3
 
 
 def lab_of(machine: str | None) -> int:
@@ -23,30 +30,66 @@ def is_shared() -> bool:
     return connection.vendor == "postgresql"
 
 
-def _connect() -> Any:
-    """A separate connection, outside the pool and without timeouts. Raises OperationalError."""
+def _connect(**more: Any) -> Any:
+    """A separate connection, outside the pool and without timeouts of statements. Raises OperationalError."""
     import psycopg
 
     parameters = connection.get_connection_params()
-    parameters |= {"options": "-c statement_timeout=0 -c lock_timeout=0", "autocommit": True}
+    parameters |= {"options": "-c statement_timeout=0 -c lock_timeout=0", "autocommit": True, **more}
     try:
         return psycopg.connect(**parameters)
     except psycopg.OperationalError as error:
         raise OperationalError(str(error)) from error
 
 
+@contextmanager
+def _answers(connected: Any) -> Iterator[None]:
+    """Ends a connection that does not answer within ``ANSWER_S``: statements then fail. A server that has lost its
+    network sends nothing, not even the end of the connection."""
+    with socket.socket(fileno=os.dup(connected.fileno())) as copy:
+
+        def shut_down() -> None:
+            with suppress(OSError):
+                copy.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(ANSWER_S, shut_down)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
 class AdvisoryLock:
-    """A lock that ends with its connection. Its methods block: call them in a thread."""
+    """A lock that ends with its connection. Its methods block, for a few seconds at most: call them in a thread."""
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._name = f"netmodes-lock-{secrets.token_hex(8)}"
         self._connection: Any = None
 
     def acquire(self) -> bool:
-        """Tries to take the lock; False if another connection holds it. OperationalError without a database."""
+        """Tries to take the lock; False if another process holds it. OperationalError without a database.
+
+        An earlier connection of this lock may still hold it, if only its network was lost: it is ended.
+        """
+        import psycopg
+
         self.release()
-        connected = _connect()
-        row = connected.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
+        connected = _connect(application_name=self._name, connect_timeout=ANSWER_S)
+        try:
+            with _answers(connected):
+                connected.execute(
+                    "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity "
+                    "WHERE application_name = %s AND pid <> pg_backend_pid()",
+                    [self._name],
+                )
+                row = connected.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
+        except psycopg.Error as error:
+            connected.close()
+            raise OperationalError(str(error)) from error
         if not row[0]:
             connected.close()
             return False
@@ -58,7 +101,7 @@ class AdvisoryLock:
         import psycopg
 
         if self._connection is not None:
-            with suppress(psycopg.Error):
+            with suppress(psycopg.Error, OSError), _answers(self._connection):
                 self._connection.execute("SELECT 1")
                 return True
         return self.acquire()

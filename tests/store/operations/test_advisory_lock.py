@@ -1,0 +1,123 @@
+"""Locks of PostgreSQL when the network between a lab and its database is cut."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import dj_database_url
+import pytest
+from django.db import OperationalError
+from django.db.utils import ConnectionHandler
+
+from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
+from dashboard.core.operations.deployment import HEARTBEAT_S, UNAVAILABLE_S
+from dashboard.store.operations import advisory_lock
+from dashboard.store.operations.advisory_lock import ANSWER_S, LAB, AdvisoryLock
+
+#: A deadline for a machine with other tests, far below the time after which a kernel gives up a connection.
+DEADLINE_S = 4 * ANSWER_S
+
+
+class Cable:
+    """A port that forwards to the database until it is cut; the two ends of a cut connection hear nothing."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._sockets: list[socket.socket] = []
+        self._cut: set[socket.socket] = set()
+        self.accepts = True
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _address = self._server.accept()
+                self._sockets.append(client)
+                if self.accepts:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                    self._sockets.append(server)
+                    for ends in ((client, server), (server, client)):
+                        threading.Thread(target=self._forward, args=ends, daemon=True).start()
+
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while (data := source.recv(65536)) and source not in self._cut:
+                sink.sendall(data)
+            if source not in self._cut:
+                sink.shutdown(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        """Drops everything that is sent on the connections that exist."""
+        self._cut.update(self._sockets)
+
+    def close(self) -> None:
+        """Ends everything."""
+        self._server.close()
+        for each in self._sockets:
+            each.close()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with temporary_folder() as folder, postgres_server(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def cable(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cable]:
+    """The way of this process to the database."""
+    url = urlsplit(postgres.url)
+    cable = Cable(url.port or 0)
+    address = url._replace(netloc=f"netmodes@127.0.0.1:{cable.port}").geturl()
+    connections = ConnectionHandler({"default": dict(dj_database_url.parse(address))})
+    monkeypatch.setattr(advisory_lock, "connection", connections["default"])
+    yield cable
+    cable.close()
+
+
+def test_a_lab_notices_a_lost_database_before_another_lab_may_take_over() -> None:
+    # A confirmation is as old as the interval, and a check may wait for an answer and for a connection.
+    assert HEARTBEAT_S + ANSWER_S < UNAVAILABLE_S
+
+
+@pytest.mark.engine
+def test_a_lock_belongs_to_one_process_at_a_time(cable: Cable) -> None:
+    first, second = AdvisoryLock(LAB), AdvisoryLock(LAB)
+    assert first.acquire()
+    assert not second.acquire()
+    assert first.holds()
+    first.release()
+    assert second.acquire()
+    assert not first.holds()
+    second.release()
+
+
+@pytest.mark.engine
+def test_a_database_that_answers_nothing_is_lost_within_seconds(cable: Cable) -> None:
+    lock = AdvisoryLock(LAB)
+    assert lock.acquire()
+    cable.accepts = False
+    cable.cut()
+    started = time.monotonic()
+    with pytest.raises(OperationalError):
+        lock.holds()
+    assert time.monotonic() - started < DEADLINE_S
+    lock.release()
+
+
+@pytest.mark.engine
+def test_a_lock_is_taken_again_although_the_database_still_has_the_lost_connection(cable: Cable) -> None:
+    lock = AdvisoryLock(LAB)
+    assert lock.acquire()
+    cable.cut()
+    assert lock.holds()
+    assert lock.holds()
+    assert not AdvisoryLock(LAB).acquire()
+    lock.release()
