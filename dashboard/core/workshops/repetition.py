@@ -1,0 +1,64 @@
+"""The commands that bring a new host to the state in which the previous one was, as far as the steps record it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.workshops.commands import (
+    Action,
+    ChangeFirewall,
+    CreateNetwork,
+    Pull,
+    Remove,
+    RemoveNetwork,
+    Stop,
+)
+from dashboard.core.workshops.launches import Launch
+from dashboard.core.workshops.model import Command, Step, Workshop
+from dashboard.core.workshops.progress import Event, Records
+
+#: The actions that change a host. All others only read or send requests.
+CHANGES = (Launch, Stop, Remove, CreateNetwork, RemoveNetwork, Pull, ChangeFirewall)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What one person has done in a workshop: the record of each step, and the events, oldest first."""
+
+    records: Records
+    events: Sequence[Event]
+
+
+def changes_host(action: Action) -> bool:
+    """Whether an action changes the host that it runs on."""
+    return isinstance(action, CHANGES)
+
+
+def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tuple[Command, ...]:
+    """The commands of a group's steps that changed its host, in their order.
+
+    These are the commands that were run with buttons. If all members completed a step without its buttons, they typed
+    its commands, or others with the same effect: the step's own commands are repeated at the time of completion.
+    """
+    histories = tuple(histories)
+    steps = {step.slug: step for step in workshop.steps}
+    timed: list[tuple[float, int, Command]] = []
+    pressed: set[str] = set()
+    for history in histories:
+        for event in history.events:
+            step = steps.get(event.step) if event.kind == "did" else None
+            command = _find(step, event.detail) if step is not None else None
+            if command is not None:
+                pressed.add(event.step)
+                timed.append((event.at, len(timed), command))
+    for slug, step in steps.items():
+        passed = [record.passed_at for history in histories if (record := history.records.get(slug))]
+        done_at = min((at for at in passed if at), default=0.0)
+        if done_at and slug not in pressed:
+            timed += [(done_at, len(timed) + number, command) for number, command in enumerate(step.run)]
+    ordered = sorted(timed, key=lambda each: each[:2])
+    return tuple(command for _at, _number, command in ordered if changes_host(command.action))
+
+
+def _find(step: Step, line: str) -> Command | None:
+    """The command of a step with this line. The line of a failed command ends with the error: it has none."""
+    return next((command for command in step.run if command.line == line), None)

@@ -1,0 +1,21 @@
+"""What the participants of a group have done in the workshop of their session."""
+
+from dashboard.core.training.session import number_of_group, session_of_group
+from dashboard.core.workshops.repetition import History
+from dashboard.models import Participant, TrainingSession
+from dashboard.store import workshops as workshop_store
+from dashboard.store.training.participants import person_of
+
+
+def load(group: str) -> tuple[str, tuple[History, ...]]:
+    """The slug of the workshop, and the history of each participant who has started it."""
+    session = session_of_group(group)
+    slug = TrainingSession.objects.values_list("workshop", flat=True).get(pk=session)
+    members = Participant.objects.filter(session=session, group=number_of_group(group), removed_at=0.0)
+    histories = []
+    for participant in members.values_list("id", flat=True):
+        person = person_of(participant)
+        progress = workshop_store.load_progress(person, slug)
+        if progress is not None:
+            histories.append(History(progress.records, workshop_store.load_events(person, slug)))
+    return slug, tuple(histories)
