@@ -34,16 +34,17 @@ class Simulation:
 
 def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Demand]:
     """The demands on the machines that they were given."""
-    return [replace(demand, machine=placement.machines.get(demand.key, "")) for demand in demands]
+    return [replace(demand, machine=placement.machines.get(demand.key)) for demand in demands]
 
 
 def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tuple[float, ...]:
     """The fullest resource of each machine, computed from the result alone."""
     memory_mb, pids, hosts = Counter[str](), Counter[str](), Counter[str]()
     for demand in demands:
-        memory_mb[demand.machine] += demand.needs.memory_mb
-        pids[demand.machine] += demand.needs.pids
-        hosts[demand.machine] += demand.needs.hosts
+        machine = demand.machine or ""
+        memory_mb[machine] += demand.needs.memory_mb
+        pids[machine] += demand.needs.pids
+        hosts[machine] += demand.needs.hosts
     return tuple(
         max(
             memory_mb[machine.name] / machine.offers.memory_mb,

@@ -1,4 +1,5 @@
-"""``team``: 1,000 browsers over two web processes: an instructor's actions at one process reach both."""
+"""``team``: 1,000 browsers over two web processes: an instructor's actions at one process reach both. Calls to the lab,
+keys in a terminal, and the placement of hosts on many machines."""
 
 import asyncio
 import os
@@ -6,9 +7,11 @@ from contextlib import AsyncExitStack
 
 from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.broadcast_server import broadcast_server
+from dashboard.bench.operations.placement import GROUPS, MACHINES, Simulation, simulate
+from dashboard.bench.operations.team_calls import call_times, key_times
 from dashboard.bench.operations.team_deployment import team_deployment
 from dashboard.bench.server import Server
-from dashboard.bench.statistics import Result, at_most, figure
+from dashboard.bench.statistics import Figure, Result, at_most, figure
 from dashboard.bench.training.deliveries import (
     MAX_DELIVERY_MS,
     NOTES,
@@ -28,6 +31,7 @@ PER_SESSION = 2 * PER_PROCESS
 BROWSERS = SESSIONS * PER_SESSION
 JOIN_S = 60.0
 PAUSE_S = 0.7
+CALL_MS, SLOWEST_CALL_MS, KEY_MS = 2.0, 10.0, 5.0
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
@@ -73,6 +77,10 @@ async def benchmark(run: BenchmarkRun) -> Result:
                 await asyncio.sleep(PAUSE_S)
                 references += await broadcasts(bare, others, number)
             memory = [memory_mb(web.pid) for web in deployment.webs]
+        run.say("calls to the lab, and keys in a terminal on a private host")
+        calls = await call_times(deployment, 100 if run.quick else 1000)
+        keys = await key_times(deployment, owners[0], 60 if run.quick else 300)
+    simulated = await asyncio.to_thread(lambda: [simulate(seed) for seed in range(3 if run.quick else 10)])
     return Result(
         "team",
         f"Team deployment: {BROWSERS} browsers in {SESSIONS} sessions over two web processes, on PostgreSQL and NATS",
@@ -81,9 +89,28 @@ async def benchmark(run: BenchmarkRun) -> Result:
             figure(f"until {BROWSERS} participants have joined", "s", [max(joined)], promise=at_most(JOIN_S * 2)),
             delivery_figure(f"from the instructor's POST to each of {BROWSERS}", ours, references),
             figure("memory of each web process", "MB", memory, percent=100, promise=at_most(400)),
+            figure("a call from a web process to the lab", "ms", calls, promise=at_most(CALL_MS)),
+            figure("a call from a web process to the lab", "ms", calls, percent=99, promise=at_most(SLOWEST_CALL_MS)),
+            figure("a key in a terminal until its echo", "ms", keys, promise=at_most(KEY_MS)),
+            figure("a key in a terminal until its echo", "ms", keys, percent=99),
+            *_placement(simulated),
         ),
         (
             f"Each session has {PER_SESSION} participants, half of them at each process; both act at the same time.",
+            "A call reads a row of the database in the lab; calls follow one another.",
+            f"The placement is computed on paper: {GROUPS:,} hosts of 400 sessions on {MACHINES} machines.",
             *NOTES,
         ),
+    )
+
+
+def _placement(simulated: list[Simulation]) -> tuple[Figure, ...]:
+    uneven = [100 * (max(fills) - min(fills)) for found in simulated for fills in (found.fills, found.fills_after)]
+    moved = [100 * len(found.moved) / max(1, len(found.held)) for found in simulated]
+    return (
+        figure(f"placing {GROUPS:,} hosts on {MACHINES} machines, CPU", "s", [found.place_s for found in simulated]),
+        figure(
+            "the fullest machine beyond the emptiest one", "% of a machine", uneven, percent=100, promise=at_most(15)
+        ),
+        figure("machine gone: hosts moved per host that it held", "%", moved, percent=100, promise=at_most(100)),
     )

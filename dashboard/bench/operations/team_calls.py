@@ -1,0 +1,97 @@
+"""Times between the processes of a team deployment: a call from a web process to the lab, and a key in a terminal."""
+
+import asyncio
+import time
+from contextlib import suppress
+from http import HTTPStatus
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.team_deployment import TeamDeployment
+from dashboard.bench.server import Server
+from dashboard.bench.training.deliveries import Instructor
+from dashboard.bench.websocket_clients import Client
+from dashboard.core.training.host_plan import HostStage
+from dashboard.lab.remote import experiment_calls
+from dashboard.lab.remote.nats_connection import NatsConnection
+from dashboard.lab.remote.rpc import find_call
+from dashboard.web.operations.remote_lab import RemoteLabs
+
+HOST_S = 120.0
+POLL_S = 0.3
+ANSWER_S = 10.0
+#: The shell's line is erased after this many keys.
+LINE = 40
+ERASE = b"\x15"
+#: The first bytes of each frame are the offset of its output.
+OFFSET_BYTES = 8
+
+
+async def call_times(deployment: TeamDeployment, count: int) -> list[float]:
+    """Milliseconds of calls to the lab, one after the other, as a web process makes them."""
+    nats = NatsConnection(deployment.nats.web_url)
+    labs = RemoteLabs(nats)
+    await labs.start()
+    await nats.open()
+    call = find_call(experiment_calls.host_state)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            while not labs.server.is_connected:
+                await labs.server.wait_for_heartbeat()
+        times = []
+        for number in range(count + 1):
+            started = time.perf_counter()
+            if call is None or (await labs.server.call(call, "", "none-1")).stage is not HostStage.STOPPED:
+                raise BenchmarkError("the lab answered another question")
+            if number:  # the first one opens the lab's connection to the database
+                times.append((time.perf_counter() - started) * 1000)
+    finally:
+        await labs.close()
+        await nats.close()
+    return times
+
+
+async def key_times(deployment: TeamDeployment, server: Server, count: int) -> list[float]:
+    """Milliseconds from a key in a browser's terminal to its echo, on a private host of the lab, at the second web
+    process."""
+    instructor = await asyncio.to_thread(Instructor.with_session, server, 2, hosts="person", terminal="on")
+    host = deployment.webs[1].host
+    participant = Client(host, number=1)
+    try:
+        await participant.join(instructor.code, instructor.key)
+        await asyncio.to_thread(instructor.steer, "step", step="launch")
+        steps = f"/sessions/{instructor.session}/steps/launch/"
+        await participant.ask("POST", f"{steps}opened/", {})
+        await participant.predict("launch")
+        async with asyncio.timeout(HOST_S):
+            while (await participant.ask("POST", f"{steps}run/", {"number": "0"}))[0] == HTTPStatus.CONFLICT:
+                await asyncio.sleep(POLL_S)
+        url = f"ws://{host}/ws/sessions/{instructor.session}/terminal/?cols=80&rows=24"
+        headers = participant.headers()
+        async with connect(url, origin=Origin(f"http://{host}"), additional_headers=headers, proxy=None) as window:
+            await _output(window, b"#")
+            times = []
+            for number in range(count):
+                if number % LINE == LINE - 1:
+                    await window.send(ERASE)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(window.recv(), POLL_S)
+                started = time.perf_counter()
+                await window.send(b"x")
+                await _output(window, b"x")
+                times.append((time.perf_counter() - started) * 1000)
+        return times
+    finally:
+        await asyncio.to_thread(instructor.steer, "close")
+        participant.close()
+
+
+async def _output(window: ClientConnection, expected: bytes) -> None:
+    """Waits until the terminal prints something that contains this."""
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            frame = await window.recv()
+            if isinstance(frame, bytes) and expected in frame[OFFSET_BYTES:]:
+                return
