@@ -157,8 +157,9 @@ class GroupHost(models.Model):
     """The private host of one group: commands write ``wanted``, the lab acts on it and writes the other fields.
 
     ``machine`` is the one on which it runs; None: that of the installation's lab.
-    ``wanted``: running, stopped, reset. ``state``: queued, starting, ready, failed, stopped. ``host`` is the private
-    host's id, ``socket`` the path of its engine's socket.
+    ``wanted``: running, stopped, reset. ``state``: unplaced, queued, starting, ready, failed, stopped. ``host`` is the
+    private host's id, ``socket`` the path of its engine's socket. ``is_moved``: it was moved to this machine, and the
+    steps of the group are repeated once it has started there.
     """
 
     group = models.CharField(primary_key=True, max_length=40)
@@ -169,6 +170,7 @@ class GroupHost(models.Model):
     host = models.CharField(max_length=40, default="", blank=True)
     socket = models.CharField(max_length=200, default="", blank=True)
     reason = models.CharField(max_length=400, default="", blank=True)
+    is_moved = models.BooleanField(default=False)
     since = models.FloatField(default=0.0)
     used_at = models.FloatField(default=0.0)
 

@@ -94,7 +94,14 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         HelpReason.FAILS: _("failed checks"),
         HelpReason.SLOW: _("long in this step"),
     },
+    "machine": {
+        "present": _("responds"),
+        "draining": _("drained"),
+        "absent": _("does not respond"),
+    },
     "host": {
+        "unplaced": _("waiting for a machine"),
+        "unreachable": _("unreachable"),
         "queued": _("queued"),
         "starting": _("starting"),
         "ready": _("ready"),

@@ -20,6 +20,7 @@ from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.lab.training.hosts import GroupHosts, HostState
 from dashboard.models import TrainingSession
 from dashboard.store.installation import installation_id
+from dashboard.store.training import hosts as group_host_store
 from tests.lab.training_builders import session
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import RecordingPublisher, close_context, make_context
@@ -70,8 +71,18 @@ class HostsHarness:
 
     async def ready(self, number: int) -> HostState:
         """Requests a host for a group and waits until it is ready."""
-        await self.hosts.host_for(self.group(number))
+        await self.request(number)
         return await self.reaches(number, HostStage.READY)
+
+    async def request(self, number: int) -> None:
+        """Requests a host for a group."""
+        await self.context.database.run(group_host_store.request, self.group(number), self.context.clock())
+        self.hosts.wake()
+
+    async def reset(self, number: int) -> None:
+        """Requests a new host in place of a group's current one."""
+        await self.context.database.run(group_host_store.reset, self.group(number), self.context.clock())
+        self.hosts.wake()
 
     async def change(self, **fields: object) -> None:
         """Changes the session."""

@@ -40,13 +40,13 @@ class MachineOffer:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """A host that needs a machine. ``affinity`` names its session, ``labels`` are those that the machine must have.
-    ``machine`` is where it is now, empty if it has no machine."""
+    ``machine`` is where it is now, None if it has no machine."""
 
     key: str
     needs: Resources
     affinity: str = ""
     labels: frozenset[str] = frozenset()
-    machine: str = ""
+    machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ def place(machines: Iterable[MachineOffer], demands: Sequence[Demand]) -> Placem
     placed: dict[str, str] = {}
     waiting: list[Demand] = []
     for demand in demands:
-        load = loads.get(demand.machine)
+        load = loads.get(demand.machine) if demand.machine is not None else None
         if load is None or not load.offer.present:
             waiting.append(demand)
         else:
             load.add(demand)
-            placed[demand.key] = demand.machine
+            placed[demand.key] = load.offer.name
     holders: dict[str, dict[str, _Load]] = {}
     for load in loads.values():
         for session in load.sessions:

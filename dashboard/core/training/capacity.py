@@ -7,6 +7,8 @@ an idle engine needs. The kernel enforces the limits: a host that uses all of it
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.core.machines.placement import Resources
+
 #: The engine's share of a host, measured: dockerd and containerd use 43 MB when idle, each shim 4 MB.
 ENGINE_MB = 96
 #: Threads count as pids: 12 in each of dockerd, containerd and every shim, 6 in a docker-proxy.
@@ -46,6 +48,17 @@ class HostLimits:
     def total_pids(self) -> int:
         """Processes and threads of containers, shells and engine."""
         return self.pids + ENGINE_PIDS
+
+
+def share(limits: HostLimits) -> Resources:
+    """What a host with these limits counts with."""
+    return Resources(max(IDLE_MB, limits.memory_mb // OVERCOMMIT), max(IDLE_PIDS, limits.total_pids // OVERCOMMIT))
+
+
+def offered(hosts: int) -> Resources:
+    """What a machine offers that holds this many hosts with the default limits."""
+    one = share(HostLimits())
+    return Resources(hosts * one.memory_mb, hosts * one.pids, MAX_HOSTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +101,10 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
         return Capacity(running, 0, problem=problem)
     memory_mb = machine.memory_mb - RESERVED_MB + running * IDLE_MB
     pids = machine.pids - RESERVED_PIDS
+    needed = share(limits)
     fits = {
-        "memory": memory_mb // max(IDLE_MB, limits.memory_mb // OVERCOMMIT) - running,
-        "process count": pids // max(IDLE_PIDS, limits.total_pids // OVERCOMMIT) - running,
+        "memory": memory_mb // needed.memory_mb - running,
+        "process count": pids // needed.pids - running,
         "the maximum of Netmodes": MAX_HOSTS - running,
     }
     scarcest = min(fits, key=lambda name: fits[name])

@@ -20,8 +20,11 @@ class DesiredState(StrEnum):
 
 
 class HostStage(StrEnum):
-    """The recorded state of a host."""
+    """The recorded state of a host. ``UNPLACED``: no machine has room for it, and no lab acts on it. ``UNREACHABLE`` is
+    shown, and never recorded: its machine does not respond."""
 
+    UNPLACED = "unplaced"
+    UNREACHABLE = "unreachable"
     QUEUED = "queued"
     STARTING = "starting"
     READY = "ready"
@@ -44,6 +47,8 @@ class HostRecord:
     idle_s: float
     over: bool
     limits: HostLimits
+    #: Whether the next host repeats the steps of the group, because the host was moved from another machine.
+    is_moved: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -114,7 +119,7 @@ def plan_actions(
         elif reason := _stop_reason(record, host, now):
             if record.stage is not HostStage.STOPPED or record.host:
                 actions.append(HostAction(record.group, ActionKind.STOP, reason))
-        elif record.stage in {HostStage.FAILED, HostStage.STOPPED}:
+        elif record.stage in {HostStage.FAILED, HostStage.STOPPED, HostStage.UNPLACED}:
             continue  # until it is requested again
         elif host is None:
             waiting.append((record.since, record.group))
@@ -143,6 +148,16 @@ def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> s
     if host is not None and record.idle_s and now - max(record.used_at, host.started) > record.idle_s:
         return f"It was stopped after {format_duration(record.idle_s)} without use."
     return ""
+
+
+def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[str]) -> tuple[HostStage, str]:
+    """The state of a host as people see it, and its reason. ``absent`` are the machines that do not respond."""
+    if machine not in absent or stage in {HostStage.STOPPED, HostStage.UNPLACED}:
+        return stage, reason
+    name = f"The machine “{machine}”" if machine else "The server's own machine"
+    away = f"{name}, which holds this host, does not respond."
+    wait = "Wait a moment; if it stays away, the instructor can move the host to another machine."
+    return HostStage.UNREACHABLE, f"{away} {wait}"
 
 
 def queue_position(group: str, records: Sequence[HostRecord]) -> int:

@@ -77,14 +77,6 @@ async def host_state(hosts: GroupHosts, group: str) -> HostState:
     return await hosts.state_of(group)
 
 
-async def want_host(hosts: GroupHosts, group: str, again: bool = False) -> HostState:
-    """Requests the host of a group; ``again`` resets it. Raises NoHostError if the group cannot have one."""
-    if again:
-        await hosts.reset(group)
-        return await hosts.state_of(group)
-    return await hosts.host_for(group)
-
-
 async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
     """The number of running hosts and of those that can be added, and whether they are isolated from the machine."""
     isolated = suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE

@@ -144,7 +144,6 @@ _FUNCTIONS = (
     experiment_calls.port_holders,
     experiment_calls.start_engine,
     experiment_calls.trace_paths,
-    experiment_calls.want_host,
     lan_calls.create_lan,
     lan_calls.lans,
     lan_calls.remove_lan,

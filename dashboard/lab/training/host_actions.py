@@ -27,6 +27,7 @@ from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
 from dashboard.lab.training.group_labs import GroupLabs
+from dashboard.lab.training.repeated_steps import repeat_steps
 from dashboard.store.training import hosts as group_host_store
 
 log = logging.getLogger(__name__)
@@ -151,7 +152,16 @@ class HostActions:
                 group=record.group,
                 ready_s=READY_S,
             )
-        await self._note_ready(host, record)
+        await self._note_ready(host, record, await self._repeat_steps(host, record) if record.is_moved else "")
+
+    async def _repeat_steps(self, host: PrivateHost, record: HostRecord) -> str:
+        """Brings a host that was moved to this machine to where the group was; a sentence about it."""
+        self.hosts[host.id] = host
+        self._labs.add(host)
+        await self._note(record.group, reason="Your steps are being repeated on the new host.")
+        sentence = await repeat_steps(await self._labs.context_of(host.id), record.group)
+        await self._note(record.group, is_moved=False)
+        return f"Your host was moved to another machine. {sentence}"
 
     async def _note_ready(self, host: PrivateHost, record: HostRecord, reason: str = "") -> None:
         self.hosts[host.id] = host

@@ -84,13 +84,6 @@ class GroupHosts:
 
     # Requests of the web processes.
 
-    async def host_for(self, group: str) -> HostState:
-        """The group's host, requested if it is missing; NoHostError if it cannot have one."""
-        await self._database.run(group_host_store.request, group, self._context.clock())
-        self.touch(group)
-        self.wake()
-        return await self.state_of(group)
-
     async def state_of(self, group: str) -> HostState:
         """The state of the group's host; stopped if it was never requested."""
         now = self._context.clock()
@@ -105,13 +98,6 @@ class GroupHosts:
             full = self.capacity(record.limits).more < position
             message = describe_queue(position, len(self._actions.hosts), full=full)
         return HostState(group, record.stage, message, position, record.host)
-
-    async def reset(self, group: str) -> None:
-        """Replaces the group's host with a new one."""
-        await self._database.run(group_host_store.request, group, self._context.clock())
-        await self._database.run(group_host_store.set_desired, group, DesiredState.RESET)
-        self.touch(group)
-        self.wake()
 
     async def stop(self, group: str) -> None:
         """Stops and removes the group's host."""

@@ -1,15 +1,18 @@
 """Private hosts of groups: their desired and recorded state. Every function is one short transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
+from dashboard.core.machines.placement import MachineOffer
 from dashboard.core.training.capacity import HostLimits
-from dashboard.core.training.host_plan import DesiredState, HostRecord, HostStage
+from dashboard.core.training.host_plan import DesiredState, HostRecord, HostStage, shown_state
 from dashboard.core.training.session import HostsFor, group_key, number_of_group, session_of_group
 from dashboard.models import GroupHost, Participant, TrainingSession
 from dashboard.store.machines import here
+from dashboard.store.training import host_placement
+from dashboard.store.write_lock import writing
 
 
 class NoHostError(Exception):
@@ -38,6 +41,7 @@ def _record(row: GroupHost, now: float) -> HostRecord:
         idle_s=session.idle_s,
         over=is_over(session, now),
         limits=HostLimits(session.memory_mb, session.pids, session.cpus),
+        is_moved=row.is_moved,
     )
 
 
@@ -79,32 +83,54 @@ def machine_of_group(group: str) -> str | None:
     return GroupHost.objects.filter(pk=group).values_list("machine_id", flat=True).first()
 
 
-def request(group: str, now: float) -> None:
+def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
     """Requests a host for the group; a failed one stays failed until it is reset. Raises NoHostError if it cannot have
-    one."""
-    with transaction.atomic():
+    one. ``offers`` are the machines to choose from, empty in an installation of one machine."""
+    with writing():
+        if offers:
+            host_placement.take_turn()
         session = TrainingSession.objects.filter(pk=session_of_group(group)).first()
         if session is None or session.hosts == HostsFor.NONE:
             raise NoHostError("This session has no private hosts.")
         if is_over(session, now):
             raise NoHostError("The session is over, and its hosts are removed.")
-        defaults = {"session": session, "since": now, "used_at": now}
+        first = HostStage.UNPLACED if offers else HostStage.QUEUED
+        defaults = {"session": session, "since": now, "used_at": now, "state": first}
         row, created = GroupHost.objects.select_for_update().get_or_create(group=group, defaults=defaults)
         if not created and row.wanted == DesiredState.STOPPED:
             row.wanted, row.used_at = DesiredState.RUNNING, now
             if row.state == HostStage.STOPPED:
-                row.state, row.since, row.reason = HostStage.QUEUED, now, ""
+                row.state, row.since, row.reason = HostStage.QUEUED if row.host else first, now, ""
             row.save()
+        if offers:
+            host_placement.place_waiting(offers, now)
 
 
-def request_first(group: str, now: float) -> None:
+def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
+    """Requests a new host in place of the group's current one. Raises NoHostError if it cannot have one."""
+    with writing():
+        request(group, now, offers)
+        touch({group: now})
+        row = GroupHost.objects.select_for_update().get(pk=group)
+        if row.state == HostStage.UNPLACED:
+            return
+        if offers and row.state == HostStage.FAILED and not row.host:
+            # It held no place on its machine, which may be full by now.
+            row.state, row.wanted, row.since = HostStage.UNPLACED, DesiredState.RUNNING, now
+            row.save()
+            host_placement.place_waiting(offers, now)
+        else:
+            set_desired(group, DesiredState.RESET)
+
+
+def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
     """Requests a host for a group of which no participant has had one; NoHostError if it cannot have one.
 
     A group's number is used again after its participants are removed and their host is stopped.
     """
     row = GroupHost.objects.filter(pk=group).first()
     if row is None or (_is_stopped(row) and not _has_user_of(row)):
-        request(group, now)
+        request(group, now, offers)
 
 
 def _is_stopped(row: GroupHost) -> bool:
@@ -123,15 +149,15 @@ def set_desired(group: str, desired: DesiredState) -> bool:
 
 
 def note(group: str, **fields: Any) -> None:
-    """Writes fields of the recorded state."""
-    GroupHost.objects.filter(pk=group).update(**fields)
+    """Writes fields of the recorded state, unless the host was moved to another machine in the meantime."""
+    GroupHost.objects.filter(pk=group, machine=here()).update(**fields)
 
 
 def note_end(group: str, was: DesiredState, stage: HostStage, desired: DesiredState, reason: str, now: float) -> None:
     """Records that the host is gone. ``desired`` replaces the desired state only if that is still ``was``."""
     with transaction.atomic():
         note(group, state=str(stage), host="", socket="", reason=reason, since=now)
-        GroupHost.objects.filter(pk=group, wanted=was).update(wanted=str(desired))
+        GroupHost.objects.filter(pk=group, machine=here(), wanted=was).update(wanted=str(desired))
 
 
 def touch(used: Mapping[str, float]) -> None:
@@ -141,7 +167,19 @@ def touch(used: Mapping[str, float]) -> None:
             GroupHost.objects.filter(pk=group, used_at__lt=at).update(used_at=at)
 
 
-def states_of(session: str) -> dict[str, tuple[str, str]]:
-    """The state and reason of each host of a session by group. Both change without a command."""
-    rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason")
-    return {group: (state, reason) for group, state, reason in rows}
+def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str, str]]:
+    """The state and reason of each host of a session by group. Both change without a command. ``absent`` are the
+    machines that do not respond."""
+    rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason", "machine_id")
+    return {
+        group: shown_state(HostStage(state), reason, machine or "", absent) for group, state, reason, machine in rows
+    }
+
+
+def state_of(group: str, absent: Collection[str] = ()) -> tuple[HostStage, str]:
+    """The state and reason of a group's host; stopped if it was never requested. ``absent`` are the machines that do
+    not respond."""
+    row = GroupHost.objects.filter(pk=group).first()
+    if row is None:
+        return HostStage.STOPPED, ""
+    return shown_state(HostStage(row.state), row.reason, row.machine_id or "", absent)

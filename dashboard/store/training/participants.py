@@ -114,6 +114,15 @@ def get(session: str, participant: str) -> Participant | None:
 
 
 @audited
+def names_by_group(session: str) -> dict[int, tuple[str, ...]]:
+    """The names of the participants of each group."""
+    names: dict[int, tuple[str, ...]] = {}
+    rows = Participant.objects.filter(session_id=session, removed_at=0.0)
+    for group, name in rows.values_list("group", "name"):
+        names[group] = (*names.get(group, ()), name)
+    return names
+
+
 def rename(session: str, participant: str, name: str) -> None:
     """Changes a participant's name. Raises JoinRefusedError if another one has it."""
     with transaction.atomic():

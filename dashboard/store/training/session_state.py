@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q
 
+from dashboard.core.training.host_plan import HostStage, shown_state
 from dashboard.core.training.messages import ParticipantState, SessionMessage, SessionState
 from dashboard.core.training.pacing import Pacing, pacing_of, with_revealed
 from dashboard.core.training.predictions import Histogram, Score, histogram, score_of, session_truth
@@ -83,21 +84,24 @@ def questions(session: str) -> tuple[Message, ...]:
     return tuple(rows.select_related("participant").order_by("-pk")[:SHOWN_MESSAGES])
 
 
-def participant_state(session: str, participant: str) -> ParticipantState | None:
-    """The state for this participant; None if it was removed."""
+def participant_state(session: str, participant: str, absent: Collection[str] = ()) -> ParticipantState | None:
+    """The state for this participant; None if it was removed. ``absent`` are the machines that do not respond."""
     rows = Participant.objects.filter(session_id=session, pk=participant, removed_at=0.0)
     row = rows.select_related("session").first()
     if row is None:
         return None
     hosts = row.session.hosts != HostsFor.NONE
     host = GroupHost.objects.filter(pk=group_key(session, row.group)).first() if hosts else None
+    stage, reason = ("", "")
+    if host is not None:
+        stage, reason = shown_state(HostStage(host.state), host.reason, host.machine_id or "", absent)
     return ParticipantState(
         name=row.name,
         admitted=bool(row.admitted_at),
         hand=bool(row.hand_raised_at),
         messages=messages_of(session, participant),
-        host=host.state if host is not None else "",
-        host_text=host.reason if host is not None else "",
+        host=stage,
+        host_text=reason,
     )
 
 

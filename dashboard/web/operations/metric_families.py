@@ -190,7 +190,7 @@ def _database_families(database: DatabaseMetrics) -> Iterator[Metric]:
     yield _gauge("netmodes_database_answer_seconds", "Duration of a query of one row.", database.latency_s)
     experiments = _with_zeros(map(str, Phase), database.experiments)
     yield _gauge("netmodes_experiments", "Experiments by phase.", experiments, "phase")
-    hosts = _with_zeros(map(str, HostStage), database.hosts)
+    hosts = _with_zeros((str(stage) for stage in HostStage if stage is not HostStage.UNREACHABLE), database.hosts)
     yield _gauge("netmodes_private_hosts", "Private hosts of training sessions by stage.", hosts, "stage")
     yield _gauge("netmodes_sessions_open", "Open training sessions.", database.sessions_open)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.core.experiments.messages import encode
+from dashboard.core.training.host_plan import HostStage
 from dashboard.core.training.messages import ProgressChanged, SessionState
 from dashboard.core.training.session import GRACE_S, is_present, number_of_group
 from dashboard.store.training import hosts as group_host_store
@@ -22,6 +23,7 @@ from dashboard.store.training.session_versions import SessionVersion
 from dashboard.web.feed_hub import GONE, RETRY_S, Client, Feed, FeedHub, Send, WriteNow
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.peer_processes import PeerProcesses
+from dashboard.web.training.host_requests import absent_machines, place_waiting
 from dashboard.web.training.linked_clients import LinkedClients
 from dashboard.web.workshops.views import library
 
@@ -54,8 +56,9 @@ class SessionFeed(Feed):
     #: What a search for lost wake-ups saw last, and when.
     version: SessionVersion = field(default_factory=SessionVersion)
     version_at: float = 0.0
-    #: State and reason of each group's host, None without hosts.
+    #: State and reason of each group's host, None without hosts; and the machines that do not respond.
     hosts: dict[str, tuple[str, str]] | None = None
+    absent: frozenset[str] = frozenset()
 
     def present(self, now: float) -> set[str]:
         """The participants that are present."""
@@ -214,7 +217,10 @@ class SessionHub(FeedHub[SessionFeed]):
 
     async def _check_hosts(self, feed: SessionFeed) -> None:
         """Hosts start and stop without a command: finds the participants of those that have changed."""
-        before, feed.hosts = feed.hosts or {}, await in_database(group_host_store.states_of, feed.key)
+        feed.absent = await in_database(absent_machines)
+        before, feed.hosts = feed.hosts or {}, await in_database(group_host_store.states_of, feed.key, feed.absent)
+        if any(state == HostStage.UNPLACED for state, _reason in feed.hosts.values()):
+            await place_waiting()
         groups = {number_of_group(group) for group, state in feed.hosts.items() if before.get(group) != state}
         if groups:
             feed.outdated.update(await in_database(session_state.participants_in_groups, feed.key, groups))
@@ -256,7 +262,7 @@ class SessionHub(FeedHub[SessionFeed]):
             await in_database(participants.note_presence, feed.key, came, left, time.time())
 
     async def _send_own_state(self, feed: SessionFeed, participant: str, only: Client | None = None) -> None:
-        state = await in_database(session_state.participant_state, feed.key, participant)
+        state = await in_database(session_state.participant_state, feed.key, participant, feed.absent)
         if state is None:
             self.disconnect_here(feed.key, participant)
             return

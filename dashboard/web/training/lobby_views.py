@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.core.training.session import HostsFor, group_key, parse_text
-from dashboard.lab.remote import experiment_calls
 from dashboard.models import TrainingSession
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
@@ -20,7 +19,8 @@ from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.http.session_connections import end_session
-from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.service import LabUnavailableError
+from dashboard.web.training.host_requests import request_host, reset_host
 from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import private_page, qr_code, refused
 from dashboard.web.training.roles import for_admitted, for_participant, participant_in, remove_token
@@ -101,7 +101,7 @@ async def host(request: HttpRequest, row: TrainingSession, participant: Particip
         raise Http404(_("This session has no private hosts."))
     group, reset = group_key(row.id, participant.group), request.POST.get("do") == "reset"
     try:
-        await service.ask_group(group, experiment_calls.want_host, group, reset)
+        await (reset_host(group) if reset else request_host(group))
     except (LabUnavailableError, NoHostError) as error:
         return await refused(request, 409, _("No host available"), str(error), f"/sessions/{row.id}/")
     hub.tell(row.id, participant.id)

@@ -13,10 +13,12 @@ from dashboard.core.workshops.model import Workshop
 from dashboard.lab.remote import experiment_calls
 from dashboard.lab.training.hosts import HostState
 from dashboard.models import TrainingSession
+from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.training.host_requests import absent_machines
 from dashboard.web.training.hub import hub
 from dashboard.web.workshops.step_context import WorkshopPlace
 from dashboard.web.workshops.views import library
@@ -32,11 +34,19 @@ def workshop_in(row: TrainingSession) -> Workshop:
     return workshop
 
 
+def _without_lab(group: str) -> HostState | None:
+    """The state of a host that no lab can report: it has no machine, or its machine does not respond."""
+    stage, reason = group_host_store.state_of(group, absent_machines())
+    return HostState(group, stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
+
+
 async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostState | None:
     """The state of the group's host; None in a session without hosts."""
     if row.hosts == HostsFor.NONE:
         return None
     group = group_key(row.id, participant.group)
+    if service.labs is not None and (shown := await in_database(_without_lab, group)) is not None:
+        return shown
     try:
         return await service.ask_group(group, experiment_calls.host_state, group)
     except LabUnavailableError as error:

@@ -14,12 +14,11 @@ from dashboard.core.workshops.model import Step, Workshop
 from dashboard.lab.remote.workshop_calls import StepAction
 from dashboard.models import TrainingSession
 from dashboard.store import workshops as workshop_store
-from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http.database import in_database
-from dashboard.web.service import service
+from dashboard.web.training.host_requests import request_first_host
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import View, for_admitted
 from dashboard.web.training.step_context import page_context, place_of, workshop_in
@@ -61,8 +60,7 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
 async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None:
     """Requests the group's host when the first step is opened; joining alone requests none."""
     with suppress(NoHostError):
-        await in_database(group_host_store.request_first, group_key(row.id, participant.group), time.time())
-        service.wake()
+        await request_first_host(group_key(row.id, participant.group))
 
 
 @require_POST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.core.machines.placement import Resources
 from dashboard.core.training.capacity import (
     MAX_HOSTS,
     Capacity,
@@ -11,11 +12,13 @@ from dashboard.core.training.capacity import (
     Machine,
     capacity,
     describe_queue,
+    offered,
     ordinal,
     parallel_starts,
     queue,
     refuse_hosts,
     refuse_more,
+    share,
 )
 from dashboard.core.training.form import read_form
 
@@ -150,3 +153,12 @@ def test_groups_wait_in_the_order_of_arrival() -> None:
     assert queue([(3.0, "c"), (1.0, "b"), (1.0, "a")]) == ("a", "b", "c")
     assert refuse_more("containers", 12, 0, 12) is None
     assert refuse_more("containers", 12, 1, 12)
+
+
+def test_a_machine_offers_what_its_number_of_default_hosts_needs() -> None:
+    assert share(HostLimits()) == Resources(128, 256)
+    assert share(HostLimits(192, 64, 1.0)).memory_mb == 80
+    offers = offered(7)
+    assert offers.memory_mb // share(HostLimits()).memory_mb == 7
+    assert offers.pids // share(HostLimits()).pids == 7
+    assert offers.hosts == MAX_HOSTS

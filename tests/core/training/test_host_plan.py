@@ -17,6 +17,7 @@ from dashboard.core.training.host_plan import (
     format_duration,
     plan_actions,
     queue_position,
+    shown_state,
 )
 
 NOW = 10_000.0
@@ -46,6 +47,7 @@ def planned(
         ({"stage": HostStage.QUEUED, "host": ""}, RUNS, ActionKind.START),
         ({"stage": HostStage.FAILED, "host": ""}, {}, None),
         ({"stage": HostStage.STOPPED, "host": ""}, {}, None),
+        ({"stage": HostStage.UNPLACED, "host": ""}, {}, None),
         ({"desired": DesiredState.STOPPED}, RUNS, ActionKind.STOP),
         ({"desired": DesiredState.STOPPED, "host": "", "stage": HostStage.STOPPED}, {}, None),
         ({"desired": DesiredState.STOPPED, "stage": HostStage.STOPPED}, {}, ActionKind.STOP),
@@ -175,3 +177,13 @@ def test_only_waiting_groups_have_a_queue_position(changes: dict[str, object]) -
     waiting = replace(ROW, stage=HostStage.QUEUED)
     other = replace(waiting, group="s-2", since=waiting.since - 10, **changes)  # type: ignore[arg-type]
     assert [queue_position(group, [waiting, other]) for group in ("s-1", "s-2")] == [1, 0]
+
+
+def test_a_host_on_a_machine_that_does_not_respond_is_unreachable() -> None:
+    stage, sentence = shown_state(HostStage.READY, "", "attic", {"attic"})
+    assert stage is HostStage.UNREACHABLE
+    assert "“attic”" in sentence
+    assert "server's own" in shown_state(HostStage.STARTING, "", "", {""})[1]
+    assert shown_state(HostStage.READY, "Moved.", "attic", {"barn", ""}) == (HostStage.READY, "Moved.")
+    for stage in (HostStage.STOPPED, HostStage.UNPLACED):
+        assert shown_state(stage, "Idle.", "", {""}) == (stage, "Idle.")

@@ -150,7 +150,7 @@ async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
     await open_terminals.start(hers.participant)
     await window.is_told("")
     assert window.run != first
-    await harness.hosts.reset(harness.group(1))
+    await harness.reset(1)
     await window.is_told("your private host was stopped")
 
     async def is_another() -> bool:

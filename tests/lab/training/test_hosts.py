@@ -115,7 +115,7 @@ async def test_a_host_survives_its_server_and_its_engine_but_not_a_reset_or_idli
     assert await names(harness, 1) == ["web"]
     assert (await run(harness, 1, "curl -s http://localhost/")).output
 
-    await harness.hosts.reset(harness.group(1))
+    await harness.reset(1)
 
     async def is_another() -> bool:
         state = await harness.hosts.state_of(harness.group(1))
@@ -136,7 +136,7 @@ async def test_nothing_remains_of_an_attacked_host_after_its_reset(harness: Host
     host = await harness.hosts.private_host_of(harness.group(1))
     shell, namespaces = await asyncio.to_thread(leave_everything, host)
     before = clock_ticks()
-    await harness.hosts.reset(harness.group(1))
+    await harness.reset(1)
 
     async def is_another() -> bool:
         state = await harness.hosts.state_of(harness.group(1))
@@ -151,7 +151,7 @@ async def test_nothing_remains_of_an_attacked_host_after_its_reset(harness: Host
 async def test_groups_queue_when_the_machine_has_no_capacity(no_dockerd: HostsHarness) -> None:
     no_dockerd.machine = Machine(900, 32_768, 2)
     for number in (1, 2, 3):
-        await no_dockerd.hosts.host_for(no_dockerd.group(number))
+        await no_dockerd.request(number)
     state = await no_dockerd.hosts.state_of(no_dockerd.group(3))
     assert (state.stage, state.position) == (HostStage.QUEUED, 3)
     assert "You are third in the queue; this machine has no capacity" in state.message
@@ -167,9 +167,9 @@ async def test_hosts_of_lans_count_as_running(no_dockerd: HostsHarness) -> None:
 
 
 async def test_a_failed_start_has_a_reason_and_is_not_repeated_by_a_request(no_dockerd: HostsHarness) -> None:
-    await no_dockerd.hosts.host_for(no_dockerd.group(1))
+    await no_dockerd.request(1)
     await no_dockerd.reaches(1, HostStage.FAILED, "no dockerd today")
-    await no_dockerd.hosts.host_for(no_dockerd.group(1))
+    await no_dockerd.request(1)
     await no_dockerd.reaches(1, HostStage.FAILED)
     await no_dockerd.hosts.stop(no_dockerd.group(1))
     await no_dockerd.reaches(1, HostStage.STOPPED)

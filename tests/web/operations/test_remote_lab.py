@@ -352,7 +352,7 @@ async def test_invalid_calls_are_refused(server: RpcServer, remote: RemoteLab) -
     await eventually(lambda: remote.facts.engine)
     for name, arguments, problem in (
         ("lab.anything", "[]", "has no such call"),
-        ("experiment_calls.want_host", "[]", "arguments of experiment_calls.want_host are invalid"),
+        ("experiment_calls.host_state", "[]", "arguments of experiment_calls.host_state are invalid"),
         ("terminals.write", "[1, 2, 3]", "arguments of terminals.write are invalid"),
     ):
         call = _Fixed(name, arguments)

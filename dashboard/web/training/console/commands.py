@@ -21,6 +21,7 @@ from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.training.console import machines
 from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import refused
 from dashboard.web.training.roles import for_instructor
@@ -130,6 +131,10 @@ async def _extend(command: Command) -> bool:
     return await command.call(training_sessions.extend, command.now, int(hours))
 
 
+async def _move(command: Command) -> bool:
+    return await machines.move(command.row, command.text("machine")[:64])
+
+
 async def _close(command: Command) -> bool:
     done = await command.call(training_sessions.close, command.now)
     service.wake()
@@ -148,6 +153,7 @@ COMMANDS: dict[str, Callable[[Command], Awaitable[bool]]] = {
     "notes": _notes,
     "say": _say,
     "extend": _extend,
+    "move": _move,
     "close": _close,
 }
 

@@ -32,6 +32,8 @@ from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.training.console.machines import machines_of
+from dashboard.web.training.host_requests import absent_machines
 from dashboard.web.training.hub import hub
 from dashboard.web.training.join_views import join_link
 from dashboard.web.training.lobby_views import mirrored_page
@@ -116,7 +118,8 @@ async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     context = await in_database(_console, request, row)
     if row.hosts != HostsFor.NONE:
         context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
-        states = await in_database(group_host_store.states_of, row.id)
+        states = await in_database(lambda: group_host_store.states_of(row.id, absent_machines()))
+        context["machines"] = await machines_of(row)
         context["host_states"] = dict(Counter(state for state, _reason in states.values()))
     return await private_page(request, "training/console/console.html", context)
 

@@ -1,0 +1,53 @@
+"""Repeats what a group did in the steps of its workshop on a new host."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from dashboard.core.training.capacity import MAX_CONTAINERS
+from dashboard.core.workshops.model import Command
+from dashboard.core.workshops.repetition import commands_to_repeat
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.context import Context
+from dashboard.lab.workshops.commands import run_command, workshop_host
+from dashboard.lab.workshops.files import Library
+from dashboard.store.training import group_histories
+
+log = logging.getLogger(__name__)
+#: All commands together; the host is then given to the group as it is.
+LIMIT_S = 120.0
+NOTHING = "Nothing of the steps had to be repeated."
+
+
+async def repeat_steps(context: Context, group: str) -> str:
+    """Runs the commands of the group's steps on the host of this context; a sentence about the result."""
+    slug, histories = await context.database.run(group_histories.load, group)
+    workshop = await asyncio.to_thread(Library(context.data_dir / "workshops").get, slug)
+    commands = commands_to_repeat(workshop, histories) if workshop is not None else ()
+    if not commands:
+        return NOTHING
+    failed: list[Command] = []
+    done = 0
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            for command in commands:
+                result = await run_command(
+                    replace(workshop_host(context), max_containers=MAX_CONTAINERS), command.line, command.action
+                )
+                done += 1
+                if result.failed:
+                    log.info("group %s: repeating %r failed: %s", group, command.line, result.failed)
+                    failed.append(command)
+    except (EngineError, TimeoutError) as error:
+        log.warning("group %s: repeating its steps ended after %d commands: %s", group, done, error)
+        return f"{done} of {len(commands)} commands of your steps were repeated; do the rest again."
+    if failed:
+        return (
+            f"{done - len(failed)} of {len(commands)} commands of your steps were repeated; this one failed: "
+            f"{failed[0].line[:200]}"
+        )
+    return f"{_count(len(commands))} of your steps {'was' if len(commands) == 1 else 'were'} repeated."
+
+
+def _count(number: int) -> str:
+    return "One command" if number == 1 else f"{number} commands"

@@ -1,0 +1,122 @@
+"""The machine of each group's host. Placements of all web processes take turns, so that none overcommits a machine."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from dashboard.core.machines.placement import Demand, MachineOffer, Placement, place
+from dashboard.core.training.capacity import HostLimits, share
+from dashboard.core.training.host_plan import DesiredState, HostStage
+from dashboard.models import ClaimRun, Experiment, GroupHost, Installation, MeasurementRun
+from dashboard.store.operations.audit import audited
+from dashboard.store.write_lock import writing
+
+MOVING = "Your host is made again on another machine, and your steps are repeated on it."
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many hosts were given another machine; ``refused`` is why others were not, empty if all were."""
+
+    count: int
+    refused: str = ""
+
+
+def take_turn() -> None:
+    """Waits for the other processes that place hosts. In a transaction."""
+    Installation.objects.select_for_update().first()
+
+
+def _held() -> QuerySet[GroupHost]:
+    """The hosts that have a place on a machine, whether they run already or not."""
+    ended = Q(state__in=[HostStage.STOPPED, HostStage.FAILED], host="")
+    return GroupHost.objects.exclude(ended).exclude(state=HostStage.UNPLACED).select_related("session")
+
+
+def _demand(row: GroupHost, *, placed: bool = True) -> Demand:
+    limits = HostLimits(row.session.memory_mb, row.session.pids, row.session.cpus)
+    machine = (row.machine_id or "") if placed else None
+    return Demand(row.group, share(limits), row.session_id, machine=machine)
+
+
+def _unplaced(now: float) -> QuerySet[GroupHost]:
+    rows = GroupHost.objects.filter(state=HostStage.UNPLACED, wanted=DesiredState.RUNNING)
+    return rows.filter(session__closed_at=0.0, session__expires_at__gt=now).select_related("session")
+
+
+def _kept(offers: Sequence[MachineOffer], without: Collection[str] = ()) -> list[Demand]:
+    """What the machines that respond hold already."""
+    present = {offer.name for offer in offers if offer.present}
+    return [_demand(row) for row in _held() if (row.machine_id or "") in present and row.group not in without]
+
+
+def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
+    """Gives a machine to the hosts that wait for one, in order of arrival; returns how many got one. The others keep
+    the reason."""
+    if not _unplaced(now).exists():
+        return 0
+    with writing():
+        take_turn()
+        waiting = list(_unplaced(now).order_by("since", "group"))
+        placement = place(offers, [*_kept(offers), *(_demand(row, placed=False) for row in waiting)])
+        for row in waiting:
+            _store(row, placement, HostStage.QUEUED, "", now)
+    return sum(1 for row in waiting if row.group in placement.machines)
+
+
+def _store(row: GroupHost, placement: Placement, stage: HostStage, reason: str, now: float, **more: bool) -> None:
+    rows = GroupHost.objects.filter(pk=row.group)
+    machine = placement.machines.get(row.group)
+    if machine is None:
+        if row.reason != placement.refused[row.group]:
+            rows.update(reason=placement.refused[row.group])
+    else:
+        rows.update(machine=machine or None, state=stage, reason=reason, since=now, socket="", **more)
+
+
+@audited
+def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence[MachineOffer]) -> Moved:
+    """Moves the hosts that a session has on a machine to others: they are made again there, and what ran on them is
+    recorded as stopped. A host that fits nowhere stays where it is. Raises ValueError if none is moved."""
+    source = next((offer for offer in offers if offer.name == machine), None)
+    if source is not None and source.present and not source.draining:
+        raise ValueError("This machine responds and is not drained: its hosts stay where they are.")
+    with writing():
+        take_turn()
+        here = GroupHost.objects.filter(session=session, session__owner_id=owner_id, session__closed_at=0.0)
+        ended = Q(wanted=DesiredState.STOPPED) | Q(state=HostStage.UNPLACED)
+        moving = list(here.filter(machine=machine or None).exclude(ended).select_related("session").order_by("group"))
+        groups = {row.group for row in moving}
+        others = [offer for offer in offers if offer.name != machine]
+        placement = place(others, [*_kept(others, groups), *(_demand(row, placed=False) for row in moving)])
+        refused = next(iter(placement.refused.values()), "")
+        if not placement.machines.keys() & groups:
+            raise ValueError(refused or "This session has no hosts on this machine.")
+        for row in moving:
+            if row.group in placement.machines:
+                _hand_over(row, placement.machines[row.group])
+                GroupHost.objects.filter(pk=row.group).update(wanted=DesiredState.RUNNING)
+                _store(row, placement, HostStage.QUEUED, MOVING, now, is_moved=True)
+    return Moved(len(groups & placement.machines.keys()), refused)
+
+
+def _hand_over(row: GroupHost, machine: str) -> None:
+    """What ran on a host belongs to the next machine: its lab records that it has stopped."""
+    if row.host:
+        for model in (Experiment, MeasurementRun, ClaimRun):
+            model._default_manager.filter(host=row.host).update(machine=machine or None)
+
+
+def groups_by_machine(session: str) -> dict[str, list[str]]:
+    """The groups of a session that have a host, by machine. The name of the installation's own machine is empty."""
+    groups: dict[str, list[str]] = {}
+    rows = _held().filter(session=session).exclude(wanted=DesiredState.STOPPED)
+    for name, group in rows.order_by("machine", "since", "group").values_list("machine_id", "group"):
+        groups.setdefault(name or "", []).append(group)
+    return groups
+
+
+def count_hosts(machine: str) -> int:
+    """How many private hosts of groups a machine holds: none is left when it can be upgraded."""
+    return _held().filter(machine=machine).count()

@@ -1,0 +1,73 @@
+"""The machines that hold the hosts of a session, and the command that moves hosts to other machines."""
+
+import time
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from dashboard.core.machines.placement import MachineOffer
+from dashboard.core.operations.machines import SERVER
+from dashboard.core.training.session import number_of_group
+from dashboard.models import TrainingSession
+from dashboard.store.training import host_placement, participants
+from dashboard.web.http.database import in_database
+from dashboard.web.service import service
+from dashboard.web.training.host_requests import machine_offers
+
+
+@dataclass(frozen=True, slots=True)
+class MachineOfSession:
+    """A machine with hosts of a session, and the names of their participants. ``state`` is present, draining or
+    absent."""
+
+    name: str
+    hosts: int
+    people: tuple[str, ...]
+    state: str
+
+    @property
+    def can_be_moved(self) -> bool:
+        """Whether its hosts can be moved to other machines."""
+        return self.state != "present"
+
+
+def _state(name: str, offers: tuple[MachineOffer, ...]) -> str:
+    offer = next((offer for offer in offers if offer.name == name), None)
+    if offer is None or not offer.present:
+        return "absent"
+    return "draining" if offer.draining else "present"
+
+
+async def machines_of(row: TrainingSession) -> tuple[MachineOfSession, ...]:
+    """The machines with hosts of a session; none if all hosts are on the server's own machine."""
+    offers = await machine_offers()
+    if not offers:
+        return ()
+
+    def read() -> tuple[MachineOfSession, ...]:
+        names = participants.names_by_group(row.id)
+        return tuple(
+            MachineOfSession(
+                machine or SERVER,
+                len(groups),
+                tuple(name for group in groups for name in names.get(number_of_group(group), ())),
+                _state(machine, offers),
+            )
+            for machine, groups in host_placement.groups_by_machine(row.id).items()
+        )
+
+    return await in_database(read)
+
+
+async def move(row: TrainingSession, machine: str) -> bool:
+    """Moves the session's hosts on a machine to others. False if the session is over; ValueError with a sentence if
+    none is moved."""
+    if row.closed_at:
+        return False
+    offers = await machine_offers()
+    if not offers:
+        raise ValueError(_("No other machine has joined this installation."))
+    name = "" if machine == SERVER else machine
+    await in_database(host_placement.move, row.id, row.owner_id, time.time(), name, offers)
+    service.wake()
+    return True

@@ -1,0 +1,81 @@
+"""Requests of private hosts, and the machines that they may be placed on."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dashboard.core.machines.placement import MachineOffer, Resources
+from dashboard.core.operations.machines import MachineRecord
+from dashboard.core.training.capacity import offered
+from dashboard.lab.remote import experiment_calls
+from dashboard.store import machines
+from dashboard.store.training import host_placement
+from dashboard.store.training import hosts as group_host_store
+from dashboard.web.http.database import in_database
+from dashboard.web.operations.remote_lab import RemoteLabs
+from dashboard.web.service import LabUnavailableError, service
+
+NOTHING = Resources(0, 0, 0)
+
+
+async def machine_offers() -> tuple[MachineOffer, ...]:
+    """The machines that can hold private hosts, with the server's own, which has an empty name; none if no other
+    machine has joined."""
+    labs = service.labs
+    if labs is None:
+        return ()
+    joined = [record for record in await in_database(machines.list_machines) if not record.is_revoked]
+    return (await _own_offer(), *(_offer(record, labs) for record in joined)) if joined else ()
+
+
+def _offer(record: MachineRecord, labs: RemoteLabs) -> MachineOffer:
+    labels = frozenset(f"{name}={value}" for name, value in record.labels.items())
+    present = labs.of(record.name).is_connected
+    return MachineOffer(record.name, offered(record.facts.capacity), labels, record.is_draining, present)
+
+
+async def _own_offer() -> MachineOffer:
+    try:
+        own = await service.ask(experiment_calls.capacity, None)
+    except LabUnavailableError:
+        return MachineOffer("", NOTHING, present=False)
+    return MachineOffer("", offered(own.total))
+
+
+def absent_machines() -> frozenset[str]:
+    """The machines that do not respond, if hosts are placed on several. Queries the database."""
+    labs = service.labs
+    if labs is None:
+        return frozenset()
+    joined = [record.name for record in machines.list_machines() if not record.is_revoked]
+    names = [None, *joined] if joined else []
+    return frozenset(name or "" for name in names if not labs.of(name).is_connected)
+
+
+async def request_host(group: str) -> None:
+    """Requests the group's host. Raises NoHostError, or LabUnavailableError if nothing can be started now."""
+    await _request(group_host_store.request, group)
+
+
+async def request_first_host(group: str) -> None:
+    """Requests the first host of a group. Raises NoHostError."""
+    await _request(group_host_store.request_first, group, required=False)
+
+
+async def reset_host(group: str) -> None:
+    """Requests a new host in place of the group's current one. Raises NoHostError or LabUnavailableError."""
+    await _request(group_host_store.reset, group)
+
+
+async def _request(write: Callable[..., Any], group: str, *, required: bool = True) -> None:
+    offers = await machine_offers()
+    if required and not offers:
+        service.require()
+    await in_database(write, group, time.time(), offers)
+    service.wake()
+
+
+async def place_waiting() -> None:
+    """Gives a machine to the hosts that wait for one, if there is room now."""
+    if await in_database(host_placement.place_waiting, await machine_offers(), time.time()):
+        service.wake()

@@ -1,0 +1,165 @@
+"""The machines of groups' hosts: requests never overcommit a machine, and hosts move only where that is needed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+
+from dashboard.core.machines.placement import MachineOffer
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.core.training.capacity import offered
+from dashboard.core.training.host_plan import DesiredState, HostStage
+from dashboard.core.training.session import HostsFor
+from dashboard.models import Experiment, GroupHost, TrainingSession
+from dashboard.store import experiments as experiment_store
+from dashboard.store import machines
+from dashboard.store.training import host_placement
+from dashboard.store.training import hosts as group_host_store
+from tests.lab.training_builders import NOW, instructor, session
+from tests.support.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+SERVER = MachineOffer("", offered(0))
+
+
+@pytest.fixture
+def row() -> TrainingSession:
+    """An open session with a host for each participant."""
+    return session(hosts=HostsFor.PERSON)
+
+
+def join(*names: str, hosts: int = 2) -> tuple[MachineOffer, ...]:
+    """Machines that have joined, and hold this many hosts each; the server's own holds none."""
+    for name in names:
+        machines.register(name, {}, MachineFacts(capacity=hosts))
+    return (SERVER, *(MachineOffer(name, offered(hosts)) for name in names))
+
+
+def places(row: TrainingSession) -> dict[int, tuple[str | None, str]]:
+    """The machine and the state of each group's host."""
+    rows = GroupHost.objects.filter(session=row).values_list("group", "machine_id", "state")
+    return {int(group.rpartition("-")[2]): (machine, state) for group, machine, state in rows}
+
+
+def request(row: TrainingSession, number: int, offers: tuple[MachineOffer, ...]) -> str:
+    group_host_store.request(f"{row.id}-{number}", NOW + number, offers)
+    return f"{row.id}-{number}"
+
+
+def test_on_one_machine_nothing_is_placed(row: TrainingSession) -> None:
+    group_host_store.request(f"{row.id}-1", NOW)
+    assert places(row) == {1: (None, "queued")}
+
+
+def test_hosts_are_placed_until_the_machines_are_full_and_the_rest_waits_with_the_reason(row: TrainingSession) -> None:
+    offers = join("a", "b")
+    for number in range(1, 6):
+        request(row, number, offers)
+    found = places(row)
+    assert sorted(machine or "" for machine, _state in found.values()) == ["", "a", "a", "b", "b"]
+    assert found[5] == (None, "unplaced")
+    stage, reason = group_host_store.state_of(f"{row.id}-5")
+    assert stage is HostStage.UNPLACED
+    assert "All 3 machines are full" in reason
+    assert not any(record.is_waiting for record in group_host_store.load_all(NOW))
+
+
+def test_a_host_that_stops_makes_room_for_the_first_that_waits(row: TrainingSession) -> None:
+    offers = join("a", hosts=1)
+    for number in (1, 2, 3):
+        request(row, number, offers)
+    assert host_placement.place_waiting(offers, NOW + 9) == 0
+    GroupHost.objects.filter(pk=f"{row.id}-1").update(state="stopped", wanted="stopped", host="")
+    assert host_placement.place_waiting(offers, NOW + 9) == 1
+    assert places(row) == {1: ("a", "stopped"), 2: ("a", "queued"), 3: (None, "unplaced")}
+    # A stopped host has no place any more: it waits behind the others.
+    request(row, 1, offers)
+    assert places(row)[1][1] == "unplaced"
+
+
+def test_a_failed_host_is_placed_again_when_it_is_reset(row: TrainingSession) -> None:
+    offers = join("a", hosts=1)
+    group = request(row, 1, offers)
+    GroupHost.objects.filter(pk=group).update(state="failed")
+    request(row, 2, offers)
+    group_host_store.reset(group, NOW + 3, offers)
+    assert places(row) == {1: ("a", "unplaced"), 2: ("a", "queued")}
+    GroupHost.objects.filter(pk=f"{row.id}-2").update(state="ready", host="abc")
+    group_host_store.reset(f"{row.id}-2", NOW + 4, offers)
+    assert GroupHost.objects.get(pk=f"{row.id}-2").wanted == DesiredState.RESET
+
+
+def test_the_hosts_of_a_machine_that_is_gone_move_and_the_others_stay(row: TrainingSession) -> None:
+    offers = join("a", "b", "c")
+    for number in range(1, 5):
+        request(row, number, offers)
+    before = places(row)
+    held = [number for number, (machine, _state) in before.items() if machine == "a"]
+    GroupHost.objects.update(state="ready", host="abc")
+    mine = experiment_store.create_experiment(make_spec("none"), None, host="abc", group=f"{row.id}-{held[0]}")
+    gone = tuple(replace(offer, present=offer.name != "a") for offer in offers)
+    moved = host_placement.move(row.id, instructor(), NOW + 9, "a", gone)
+    assert moved.count == len(held) > 0
+    for number, (machine, _state) in places(row).items():
+        if number in held:
+            assert machine in {"b", "c"}
+            found = GroupHost.objects.get(pk=f"{row.id}-{number}")
+            assert (found.is_moved, found.state, found.reason) == (True, "queued", host_placement.MOVING)
+        else:
+            assert machine == before[number][0]
+    assert Experiment.objects.get(pk=mine).machine_id in {"b", "c"}
+
+
+def test_a_drained_machine_gets_nothing_new_and_its_hosts_can_be_moved(row: TrainingSession) -> None:
+    offers = join("a", "b")
+    request(row, 1, offers)
+    assert places(row)[1][0] == "a"
+    drained = tuple(replace(offer, draining=offer.name == "a") for offer in offers)
+    request(row, 2, drained)
+    assert places(row) == {1: ("a", "queued"), 2: ("b", "queued")}
+    assert host_placement.count_hosts("a") == 1
+    host_placement.move(row.id, instructor(), NOW + 9, "a", drained)
+    assert places(row) == {1: ("b", "queued"), 2: ("b", "queued")}
+    assert host_placement.count_hosts("a") == 0
+    assert host_placement.groups_by_machine(row.id) == {"b": [f"{row.id}-2", f"{row.id}-1"]}
+
+
+def test_a_move_is_refused_with_a_sentence_if_it_is_not_needed_or_not_possible(row: TrainingSession) -> None:
+    offers = join("a", hosts=1)
+    request(row, 1, offers)
+    with pytest.raises(ValueError, match="responds and is not drained"):
+        host_placement.move(row.id, instructor(), NOW, "a", offers)
+    gone = tuple(replace(offer, present=offer.name != "a") for offer in offers)
+    with pytest.raises(ValueError, match="full"):
+        host_placement.move(row.id, instructor(), NOW, "a", gone)
+    with pytest.raises(ValueError, match="no hosts on this machine"):
+        host_placement.move(row.id, instructor("other"), NOW, "a", gone)
+    assert places(row) == {1: ("a", "queued")}
+
+
+def test_the_lab_of_the_former_machine_changes_nothing_any_more(row: TrainingSession) -> None:
+    group = request(row, 1, join("a"))
+    # This process is the server's lab: the row belongs to the machine a.
+    group_host_store.note(group, state="ready")
+    group_host_store.note_end(group, DesiredState.RUNNING, HostStage.STOPPED, DesiredState.STOPPED, "", NOW)
+    assert places(row) == {1: ("a", "queued")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_at_the_same_time_do_not_overcommit_a_machine(row: TrainingSession) -> None:
+    offers = join("a", "b", hosts=3)
+    experiment_store.installation_id()
+
+    def ask(number: int) -> None:
+        try:
+            request(row, number, offers)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(1, 17)))
+    machines_used = [machine for machine, _state in places(row).values() if machine]
+    assert sorted(machines_used) == ["a"] * 3 + ["b"] * 3

@@ -1,0 +1,58 @@
+"""Machines that have joined, as a web process sees them. Tests set which of them respond."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.core.training.capacity import Capacity
+from dashboard.core.training.host_plan import HostStage
+from dashboard.lab.remote import experiment_calls
+from dashboard.lab.remote.rpc import RemoteCall
+from dashboard.lab.training.hosts import HostState
+from dashboard.store import machines
+from dashboard.web.service import LabUnavailableError, service
+
+
+@dataclass(slots=True)
+class Connection:
+    """The lab of a machine. The hosts on it are ready, and it answers nothing else."""
+
+    is_connected: bool
+
+    async def call(self, function: RemoteCall, _host: str, *args: str) -> HostState:
+        """The state of a group's host."""
+        if self.is_connected and function.function is experiment_calls.host_state:
+            return HostState(args[0], HostStage.READY)
+        raise LabUnavailableError("This lab answers nothing.")
+
+
+@dataclass(slots=True)
+class Machines:
+    """The labs of all machines. ``gone`` are the names of those that do not respond; that of the server is empty."""
+
+    gone: set[str] = field(default_factory=set)
+
+    def of(self, machine: str | None) -> Connection:
+        """The lab of a machine."""
+        return Connection((machine or "") not in self.gone)
+
+    async def ask(self, function: object, *_args: object) -> Capacity:
+        """The capacity of the server's own machine, which holds no hosts."""
+        if "" in self.gone or function is not experiment_calls.capacity:
+            raise LabUnavailableError("The server's lab does not respond.")
+        return Capacity(0, 0)
+
+
+def join_machines(monkeypatch: pytest.MonkeyPatch, *names: str, hosts: int = 10) -> Machines:
+    """Machines with this capacity join. In a thread that may query the database."""
+    found = Machines()
+    for name in names:
+        machines.register(name, {}, MachineFacts(capacity=hosts))
+
+    monkeypatch.setattr(service, "labs", found)
+    monkeypatch.setattr(service, "ask", found.ask)
+    monkeypatch.setattr(service, "wake", lambda: None)
+    return found

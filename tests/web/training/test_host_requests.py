@@ -1,0 +1,39 @@
+"""Which machines are offered to private hosts."""
+
+from __future__ import annotations
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.store import machines
+from dashboard.web.service import service
+from dashboard.web.training.host_requests import absent_machines, machine_offers
+from tests.web.training.machine_fakes import join_machines
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_one_machine_makes_no_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await machine_offers() == ()
+    await database_sync_to_async(join_machines)(monkeypatch)
+    assert await machine_offers() == ()
+    assert await database_sync_to_async(absent_machines)() == frozenset()
+    monkeypatch.setattr(service, "labs", None)
+    assert await machine_offers() == ()
+
+
+async def test_joined_machines_are_offered_with_the_servers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = await database_sync_to_async(join_machines)(monkeypatch, "attic", "barn", "cellar")
+    await database_sync_to_async(machines.set_draining)("barn", draining=True)
+    await database_sync_to_async(machines.set_labels)("barn", {"disk": "ssd"})
+    await database_sync_to_async(machines.revoke)("cellar")
+    there.gone |= {"", "attic"}
+    offers = await machine_offers()
+    assert [(offer.name, offer.present, offer.draining) for offer in offers] == [
+        ("", False, False),
+        ("attic", False, False),
+        ("barn", True, True),
+    ]
+    assert offers[2].labels == {"disk=ssd"}
+    assert offers[2].offers.memory_mb > 0
+    assert await database_sync_to_async(absent_machines)() == {"", "attic"}
