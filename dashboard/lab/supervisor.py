@@ -148,6 +148,11 @@ class Supervisor:
         stack.push_async_callback(asyncio.to_thread, shared.release)
         return shared
 
+    @property
+    def since(self) -> float:
+        """When this lab was given its machine, by the clock of the database; 0 where no other lab can have it."""
+        return self._lock.since if self._lock is not None else 0.0
+
     async def holds_database(self) -> bool:
         """Whether this lab still has its database; True while the database does not answer."""
         if self._lock is None:

@@ -75,12 +75,14 @@ class LabFacts:
 class HeartbeatMessage:
     """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: that of its machine and a
     part that is new at each start and at each lost connection; ``has_ended`` marks the last heartbeat. ``version`` is
-    that of Netmodes."""
+    that of Netmodes. ``since`` is when the lab was given its machine, by the clock of the database: of two labs that
+    send heartbeats after a failover of the database, the later one has it."""
 
     lab: str
     facts: LabFacts
     has_ended: bool = False
     version: str = ""
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,12 @@ def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
     return last is not None and (received.has_ended or received.lab != last.message.lab)
 
 
-def is_late(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
-    """Whether it reports the end of a lab that another one has already replaced."""
-    return last is not None and received.has_ended and received.lab != last.message.lab
+def is_late(last: LastHeartbeat | None, received: HeartbeatMessage, now: float) -> bool:
+    """Whether it is from a lab that another one has already replaced: it reports its end, or was given the machine
+    earlier and does not know yet that it has lost it."""
+    if last is None or received.lab == last.message.lab:
+        return False
+    return received.has_ended or (received.since < last.message.since and not is_unavailable(last, now))
 
 
 def may_serve(confirmed_at: float, now: float) -> bool:

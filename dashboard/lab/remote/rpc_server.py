@@ -147,7 +147,7 @@ class RpcServer:
         await self._publish_heartbeat(self.facts())
 
     async def _publish_heartbeat(self, facts: LabFacts, *, has_ended: bool = False) -> None:
-        message = HeartbeatMessage(self._lab, facts, has_ended, __version__)
+        message = HeartbeatMessage(self._lab, facts, has_ended, __version__, self._supervisor.since)
         await self._nats.publish(f"{WEB_HEARTBEATS}.{self._machine}", msgspec.json.encode(message))
 
     async def _note_machine(self) -> None:

@@ -69,6 +69,8 @@ class AdvisoryLock:
         self._number = number
         self._name = f"netmodes-lock-{secrets.token_hex(8)}"
         self._connection: Any = None
+        #: When the lock was taken, by the clock of the database.
+        self.since = 0.0
 
     def acquire(self) -> bool:
         """Tries to take the lock; False if another process holds it. OperationalError without a database.
@@ -86,14 +88,15 @@ class AdvisoryLock:
                     "WHERE application_name = %s AND pid <> pg_backend_pid()",
                     [self._name],
                 )
-                row = connected.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
+                taken = "SELECT pg_try_advisory_lock(%s), extract(epoch FROM clock_timestamp())::float8"
+                row = connected.execute(taken, [self._number]).fetchone()
         except psycopg.Error as error:
             connected.close()
             raise OperationalError(str(error)) from error
         if not row[0]:
             connected.close()
             return False
-        self._connection = connected
+        self._connection, self.since = connected, row[1]
         return True
 
     def holds(self) -> bool:

@@ -97,7 +97,7 @@ class RemoteLab:
         received = msgspec.json.decode(message.data, type=HeartbeatMessage)
         if not received.lab.startswith(f"{self._machine}."):
             raise ValueError(f"a heartbeat of {self._machine} names the lab {received.lab[:80]}")
-        if deployment.is_late(self._last, received):
+        if deployment.is_late(self._last, received, time.monotonic()):
             return
         if deployment.ends_calls(self._last, received):
             self.end_calls(deployment.LAB_UNAVAILABLE if received.has_ended else deployment.CALL_LOST)

@@ -65,9 +65,20 @@ def test_calls_end_with_their_lab_and_the_end_of_a_replaced_lab_is_no_news() -> 
     last, ended = last_heartbeat(100.0), HeartbeatMessage("a", FACTS, has_ended=True)
     other, other_ended = HeartbeatMessage("b", FACTS), HeartbeatMessage("b", FACTS, has_ended=True)
     assert [ends_calls(last, one) for one in (last.message, ended, other)] == [False, True, True]
-    assert [is_late(last, one) for one in (last.message, ended, other, other_ended)] == [False, False, False, True]
+    received = (last.message, ended, other, other_ended)
+    assert [is_late(last, one, 101.0) for one in received] == [False, False, False, True]
     assert not ends_calls(None, other)
-    assert not is_late(None, other_ended)
+    assert not is_late(None, other_ended, 101.0)
+
+
+def test_of_two_labs_with_heartbeats_the_one_that_was_given_the_machine_later_has_it() -> None:
+    last = LastHeartbeat(HeartbeatMessage("new", FACTS, since=20.0), 100.0)
+    former, latest = HeartbeatMessage("old", FACTS, since=10.0), HeartbeatMessage("newest", FACTS, since=30.0)
+    assert is_late(last, former, 101.0)
+    assert not is_late(last, latest, 101.0)
+    assert not is_late(last, HeartbeatMessage("new", FACTS, since=5.0), 101.0), "the same lab"
+    # A database whose clock is slow: the former lab is silent by then.
+    assert not is_late(last, former, 100.1 + UNAVAILABLE_S)
 
 
 def test_a_lab_without_its_database_serves_no_longer_than_its_heartbeats_count() -> None:

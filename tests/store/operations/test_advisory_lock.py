@@ -116,8 +116,10 @@ def test_a_database_that_answers_nothing_is_lost_within_seconds(cable: Cable) ->
 def test_a_lock_is_taken_again_although_the_database_still_has_the_lost_connection(cable: Cable) -> None:
     lock = AdvisoryLock(LAB)
     assert lock.acquire()
+    since = lock.since
     cable.cut()
     assert lock.holds()
     assert lock.holds()
+    assert lock.since > since > 0.0, "who takes the lock later has the later time"
     assert not AdvisoryLock(LAB).acquire()
     lock.release()
