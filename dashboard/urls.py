@@ -16,12 +16,13 @@ from dashboard.web.operations.accounts import account_views, audit_views
 from dashboard.web.reports import compare_views, exports, list_views, report_views, save_views, sharing
 from dashboard.web.terminal import recording_views
 from dashboard.web.training import claims_views as session_claims_views
-from dashboard.web.training import host_views, join_views, lobby_views, participant_views
+from dashboard.web.training import join_views, lobby_views, participant_views
 from dashboard.web.training import step_views as session_step_views
 from dashboard.web.training import views as session_views
 from dashboard.web.training.console import commands as console_commands
 from dashboard.web.training.console import pages as console_pages
 from dashboard.web.training.console import removal as console_removal
+from dashboard.web.training.hosts import host_views
 from dashboard.web.workshops import step_views as workshop_step_views
 from dashboard.web.workshops import views as workshop_views
 

@@ -16,7 +16,7 @@ from dashboard.web.claims.presenters import show_catalogue
 from dashboard.web.claims.views import catalogue_context, require_run, run_context
 from dashboard.web.http.database import in_database
 from dashboard.web.service import service
-from dashboard.web.training.participant_host import ParticipantHostContext, on_group_host
+from dashboard.web.training.hosts.participant_host import ParticipantHostContext, on_group_host
 
 
 async def _catalogue(

@@ -23,7 +23,7 @@ from dashboard.store.training.session_versions import SessionVersion
 from dashboard.web.feed_hub import GONE, RETRY_S, Client, Feed, FeedHub, Send, WriteNow
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.peer_processes import PeerProcesses
-from dashboard.web.training.host_requests import absent_machines, place_waiting
+from dashboard.web.training.hosts.host_requests import absent_machines, place_waiting
 from dashboard.web.training.linked_clients import LinkedClients
 from dashboard.web.workshops.views import library
 

@@ -20,7 +20,7 @@ from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.http.session_connections import end_session
 from dashboard.web.service import LabUnavailableError
-from dashboard.web.training.host_requests import request_host, reset_host
+from dashboard.web.training.hosts.host_requests import request_host, reset_host
 from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import private_page, qr_code, refused
 from dashboard.web.training.roles import for_admitted, for_participant, participant_in, remove_token

@@ -18,7 +18,7 @@ from dashboard.store.training import session_state
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
-from dashboard.web.training.host_requests import absent_machines
+from dashboard.web.training.hosts.host_requests import absent_machines
 from dashboard.web.training.hub import hub
 from dashboard.web.workshops.step_context import WorkshopPlace
 from dashboard.web.workshops.views import library

@@ -18,7 +18,7 @@ from dashboard.store.training import session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http.database import in_database
-from dashboard.web.training.host_requests import request_first_host
+from dashboard.web.training.hosts.host_requests import request_first_host
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import View, for_admitted
 from dashboard.web.training.step_context import page_context, place_of, workshop_in

@@ -75,7 +75,7 @@ def test_a_host_that_stops_makes_room_for_the_first_that_waits(row: TrainingSess
     GroupHost.objects.filter(pk=f"{row.id}-1").update(state="stopped", wanted="stopped", host="")
     assert host_placement.place_waiting(offers, NOW + 9) == 1
     assert places(row) == {1: ("a", "stopped"), 2: ("a", "queued"), 3: (None, "unplaced")}
-    # A stopped host has no place any more: it waits behind the others.
+    # A stopped host has lost its place: it waits behind the others.
     request(row, 1, offers)
     assert places(row)[1][1] == "unplaced"
 
@@ -140,7 +140,7 @@ def test_a_move_is_refused_with_a_sentence_if_it_is_not_needed_or_not_possible(r
     assert places(row) == {1: ("a", "queued")}
 
 
-def test_the_lab_of_the_former_machine_changes_nothing_any_more(row: TrainingSession) -> None:
+def test_the_lab_of_the_former_machine_changes_nothing(row: TrainingSession) -> None:
     group = request(row, 1, join("a"))
     # This process is the server's lab: the row belongs to the machine a.
     group_host_store.note(group, state="ready")

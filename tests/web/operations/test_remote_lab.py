@@ -266,6 +266,7 @@ class Lock:
     """The lock of a database that answers or does not."""
 
     answers = False
+    since = 0.0
 
     def holds(self) -> bool:
         if not self.answers:

@@ -7,7 +7,7 @@ from channels.db import database_sync_to_async
 
 from dashboard.store import machines
 from dashboard.web.service import service
-from dashboard.web.training.host_requests import absent_machines, machine_offers
+from dashboard.web.training.hosts.host_requests import absent_machines, machine_offers
 from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,7 +12,7 @@ from dashboard.models import TrainingSession
 from dashboard.store.training import host_placement, participants
 from dashboard.web.http.database import in_database
 from dashboard.web.service import service
-from dashboard.web.training.host_requests import machine_offers
+from dashboard.web.training.hosts.host_requests import machine_offers
 
 
 @dataclass(frozen=True, slots=True)

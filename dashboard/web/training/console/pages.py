@@ -33,7 +33,7 @@ from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.console.machines import machines_of
-from dashboard.web.training.host_requests import absent_machines
+from dashboard.web.training.hosts.host_requests import absent_machines
 from dashboard.web.training.hub import hub
 from dashboard.web.training.join_views import join_link
 from dashboard.web.training.lobby_views import mirrored_page

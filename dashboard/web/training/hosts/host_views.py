@@ -33,7 +33,7 @@ from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.service import LabUnavailableError, service
-from dashboard.web.training.participant_host import ParticipantHostContext, on_group_host
+from dashboard.web.training.hosts.participant_host import ParticipantHostContext, on_group_host
 from dashboard.web.training.responses import refused
 
 SHOWN = 20
