@@ -4,7 +4,8 @@ Hosts are overcommitted: limits are maximums, so each host counts with a quarter
 an idle engine needs. The kernel enforces the limits: a host that uses all of its memory takes none from another.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.machines.placement import Resources
@@ -73,13 +74,15 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is the
-    reason why this machine can run none. ``isolated``: root of a host is an ordinary user of the machine."""
+    reason why this machine can run none. ``isolated``: root of a host is an ordinary user of the machine. ``machines``
+    is the number of machines that hold the hosts together."""
 
     running: int
     more: int
     limited_by: str = ""
     problem: str = ""
     isolated: bool = False
+    machines: int = 1
 
     @property
     def total(self) -> int:
@@ -92,7 +95,8 @@ class Capacity:
         if self.problem:
             return self.problem
         running = f" {self.running} running now." if self.running else ""
-        return f"This machine holds about {self.total} hosts with these limits (limited by {self.limited_by}).{running}"
+        hold = "This machine holds" if self.machines == 1 else f"{self.machines} machines together hold"
+        return f"{hold} about {self.total} hosts with these limits (limited by {self.limited_by}).{running}"
 
 
 def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = "") -> Capacity:
@@ -109,6 +113,23 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
     }
     scarcest = min(fits, key=lambda name: fits[name])
     return Capacity(running, max(0, fits[scarcest]), scarcest)
+
+
+def combine(capacities: Iterable[Capacity]) -> Capacity:
+    """The capacity of several machines together; those that can run none count only if there are no others."""
+    found = tuple(capacities)
+    able = tuple(each for each in found if not each.problem) or found
+    if len(able) == 1 or (able and able[0].problem):
+        return able[0]
+    if not able:
+        return Capacity(0, 0, problem="No machine takes hosts now: none responds, or all are drained.")
+    return Capacity(
+        sum(each.running for each in able),
+        sum(each.more for each in able),
+        Counter(each.limited_by for each in able).most_common(1)[0][0],
+        isolated=all(each.isolated for each in able),
+        machines=len(able),
+    )
 
 
 def refuse_hosts(available: Capacity, count: int) -> str:

@@ -11,13 +11,12 @@ from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.core.training.form import NewSession, read_form
 from dashboard.core.training.join_codes import format_code
 from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, JoinStatus, join_status
-from dashboard.lab.remote import experiment_calls
 from dashboard.models import TrainingSession
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.accounts.creators import creators_of
-from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.training.hosts.host_requests import capacity
 from dashboard.web.workshops.views import library, render_page
 
 
@@ -28,14 +27,6 @@ async def _owner(request: HttpRequest) -> int:
 def status_of(row: TrainingSession, now: float) -> JoinStatus:
     """Whether a session can be joined."""
     return join_status(row.closed_at, row.expires_at, now, admission_required=row.admission_required)
-
-
-async def capacity(limits: HostLimits | None = None) -> Capacity:
-    """The capacity now; ``problem`` is the reason if it is unknown."""
-    try:
-        return await service.ask(experiment_calls.capacity, limits)
-    except LabUnavailableError as error:
-        return Capacity(0, 0, problem=str(error))
 
 
 def refuse_hosts(available: Capacity, needed: int) -> str | None:

@@ -11,6 +11,7 @@ from dashboard.core.training.capacity import (
     HostLimits,
     Machine,
     capacity,
+    combine,
     describe_queue,
     offered,
     ordinal,
@@ -162,3 +163,16 @@ def test_a_machine_offers_what_its_number_of_default_hosts_needs() -> None:
     assert offers.memory_mb // share(HostLimits()).memory_mb == 7
     assert offers.pids // share(HostLimits()).pids == 7
     assert offers.hosts == MAX_HOSTS
+
+
+def test_the_capacity_of_several_machines_is_their_sum() -> None:
+    first, second = Capacity(2, 3, "memory", isolated=True), Capacity(1, 5, "memory", isolated=False)
+    away = Capacity(0, 0, problem="No lab.")
+    both = combine([first, away, second])
+    assert both == Capacity(3, 8, "memory", isolated=False, machines=2)
+    assert both.sentence == (
+        "2 machines together hold about 11 hosts with these limits (limited by memory). 3 running now."
+    )
+    assert combine([first]) == first
+    assert combine([away]).problem == "No lab."
+    assert "all are drained" in combine([]).problem

@@ -33,14 +33,14 @@ from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.console.machines import machines_of
-from dashboard.web.training.hosts.host_requests import absent_machines
+from dashboard.web.training.hosts.host_requests import absent_machines, capacity
 from dashboard.web.training.hub import hub
 from dashboard.web.training.join_views import join_link
 from dashboard.web.training.lobby_views import mirrored_page
 from dashboard.web.training.responses import private_page, qr_code
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
-from dashboard.web.training.views import capacity, status_of
+from dashboard.web.training.views import status_of
 
 #: The shape of the projector's half that has the diagram.
 PICTURE_SHAPE = (6.0, 5.0)

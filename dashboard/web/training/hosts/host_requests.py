@@ -1,12 +1,13 @@
 """Requests of private hosts, and the machines that they may be placed on."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
 
 from dashboard.core.machines.placement import MachineOffer, Resources
 from dashboard.core.operations.machines import MachineRecord
-from dashboard.core.training.capacity import offered
+from dashboard.core.training.capacity import Capacity, HostLimits, combine, offered
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import machines
 from dashboard.store.training import host_placement
@@ -40,6 +41,20 @@ async def _own_offer() -> MachineOffer:
     except LabUnavailableError:
         return MachineOffer("", NOTHING, present=False)
     return MachineOffer("", offered(own.total))
+
+
+async def capacity(limits: HostLimits | None = None) -> Capacity:
+    """The capacity of all machines now; ``problem`` is the reason if it is unknown."""
+    offers = await machine_offers()
+    names = [offer.name or None for offer in offers if offer.present and not offer.draining] if offers else [None]
+    return combine(await asyncio.gather(*(_capacity_of(name, limits) for name in names)))
+
+
+async def _capacity_of(machine: str | None, limits: HostLimits | None) -> Capacity:
+    try:
+        return await service.ask_on(machine, "", experiment_calls.capacity, limits)
+    except LabUnavailableError as error:
+        return Capacity(0, 0, problem=str(error))
 
 
 def absent_machines() -> frozenset[str]:
