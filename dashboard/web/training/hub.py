@@ -72,6 +72,12 @@ def _read_state(session: str, present: int) -> SessionState | None:
     return session_state.state_of(row, workshop, present) if row is not None and workshop is not None else None
 
 
+def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]]]:
+    """The machines that do not respond, and the state and reason of each group's host."""
+    absent = absent_machines()
+    return absent, group_host_store.states_of(session, absent)
+
+
 class SessionHub(FeedHub[SessionFeed]):
     """Feeds by session. ``peers`` are the other web processes."""
 
@@ -217,8 +223,8 @@ class SessionHub(FeedHub[SessionFeed]):
 
     async def _check_hosts(self, feed: SessionFeed) -> None:
         """Hosts start and stop without a command: finds the participants of those that have changed."""
-        feed.absent = await in_database(absent_machines)
-        before, feed.hosts = feed.hosts or {}, await in_database(group_host_store.states_of, feed.key, feed.absent)
+        before = feed.hosts or {}
+        feed.absent, feed.hosts = await in_database(_read_hosts, feed.key)
         if any(state == HostStage.UNPLACED for state, _reason in feed.hosts.values()):
             await place_waiting()
         groups = {number_of_group(group) for group, state in feed.hosts.items() if before.get(group) != state}

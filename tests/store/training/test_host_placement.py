@@ -16,6 +16,7 @@ from dashboard.core.training.session import HostsFor
 from dashboard.models import Experiment, GroupHost, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
+from dashboard.store.installation import installation_id
 from dashboard.store.training import host_placement
 from dashboard.store.training import hosts as group_host_store
 from tests.lab.training_builders import NOW, instructor, session
@@ -151,7 +152,7 @@ def test_the_lab_of_the_former_machine_changes_nothing(row: TrainingSession) -> 
 @pytest.mark.django_db(transaction=True)
 def test_requests_at_the_same_time_do_not_overcommit_a_machine(row: TrainingSession) -> None:
     offers = join("a", "b", hosts=3)
-    experiment_store.installation_id()
+    installation_id()
 
     def ask(number: int) -> None:
         try:
