@@ -224,10 +224,11 @@ class SessionHub(FeedHub[SessionFeed]):
     async def _check_hosts(self, feed: SessionFeed) -> None:
         """Hosts start and stop without a command: finds the participants of those that have changed."""
         before = feed.hosts or {}
-        feed.absent, feed.hosts = await in_database(_read_hosts, feed.key)
-        if any(state == HostStage.UNPLACED for state, _reason in feed.hosts.values()):
+        feed.absent, hosts = await in_database(_read_hosts, feed.key)
+        feed.hosts = hosts
+        if any(state == HostStage.UNPLACED for state, _reason in hosts.values()):
             await place_waiting()
-        groups = {number_of_group(group) for group, state in feed.hosts.items() if before.get(group) != state}
+        groups = {number_of_group(group) for group, state in hosts.items() if before.get(group) != state}
         if groups:
             feed.outdated.update(await in_database(session_state.participants_in_groups, feed.key, groups))
             feed.dirty.set()
