@@ -239,9 +239,11 @@ async def test_the_exit_code_and_the_last_words_of_a_program_are_kept(
 async def test_a_program_that_ignores_the_signal_is_killed_after_its_grace(
     engine: DockerEngine, made: dict[str, str]
 ) -> None:
-    arm = ArmSpec("web", Mode.NONE, command=("sh", "-c", "trap '' QUIT TERM; while :; do sleep 1; done"))
+    arm = ArmSpec("web", Mode.NONE, command=("sh", "-c", "trap '' QUIT TERM; echo ready; while :; do sleep 1; done"))
     await engine.create_container("one", config(arm))
     await engine.start_container("one")
+    # Before it ignores the signal, it ends at once.
+    await eventually(lambda: engine.container_logs("one"))
     begun = time.monotonic()
     await engine.stop_container("one", grace_s=1)
     assert time.monotonic() - begun > 0.9
