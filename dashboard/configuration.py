@@ -1,5 +1,6 @@
 """Configuration from the environment: ``NETMODES_*`` variables, each also as ``*_FILE`` for secrets."""
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -14,6 +15,7 @@ BASE = _BUNDLED if INSTALLED else _PACKAGE.parent
 #: The command as a user types it.
 COMMAND = "netmodes" if INSTALLED else "./netmodes"
 KEY_FILE = "secret.key"
+JOINED_FILE = "machine.json"
 
 
 def value(name: str, default: str = "") -> str:
@@ -80,6 +82,24 @@ def secret_key(folder: Path) -> str:
         finally:
             new.unlink(missing_ok=True)
     return path.read_text(encoding="utf-8").strip()
+
+
+def joined(folder: Path) -> dict[str, str]:
+    """What a machine that has joined an installation received: ``machine``, ``server``, ``database``, ``nats``. Empty
+    if it has not joined."""
+    path = folder / JOINED_FILE
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def store_joined(folder: Path, received: dict[str, str]) -> None:
+    """Stores it with mode 0600."""
+    new = folder / f"{JOINED_FILE}.new"
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(received, file)
+    new.rename(folder / JOINED_FILE)
 
 
 #: A longer statement is a bug, and must not hold a connection forever; migrations are exempt.

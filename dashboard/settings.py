@@ -113,9 +113,10 @@ SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
 }
-DATABASES = {
-    "default": dj_database_url.parse(configuration.value("DATABASE_URL") or f"sqlite:///{DATA_DIR}/netmodes.db")
-}
+#: The installation that this machine has joined (``./netmodes join``).
+_JOINED = configuration.joined(DATA_DIR)
+DATABASE_URL = configuration.value("DATABASE_URL") or _JOINED.get("database") or f"sqlite:///{DATA_DIR}/netmodes.db"
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # The web process of root's lab has another current folder.
     DATABASES["default"]["NAME"] = configuration.absolute_database(DATABASES["default"]["NAME"])
@@ -131,10 +132,13 @@ RETENTION_DAYS = float(configuration.value("NETMODES_RETENTION_DAYS", "365"))
 MAX_JOURNALS_BYTES = int(float(configuration.value("NETMODES_JOURNALS_MB", "2048")) * 1e6)
 
 #: Over which web processes and the lab exchange messages (``lab.remote.nats_connection``).
-NATS_URL = configuration.value("NATS_URL")
+NATS_URL = configuration.value("NATS_URL") or _JOINED.get("nats", "")
 
 #: The name under which this machine has joined an installation; empty: its lab is the installation's own.
-MACHINE = configuration.value("NETMODES_MACHINE")
+MACHINE = configuration.value("NETMODES_MACHINE") or _JOINED.get("machine", "")
+#: Where machines that join reach PostgreSQL and NATS; empty: at the addresses that this process uses.
+MACHINES_DATABASE = configuration.value("NETMODES_MACHINES_DATABASE")
+MACHINES_NATS = configuration.value("NETMODES_MACHINES_NATS")
 
 SESSION_ENGINE = "dashboard.web.http.browser_sessions"
 SESSION_COOKIE_HTTPONLY = True

@@ -17,7 +17,7 @@ from dashboard.launcher.suite import run_tests
 #: Commands that need root and an engine, with the reason. help lists all commands (usage.txt).
 ROOT_REASONS = {
     **dict.fromkeys(
-        ("up", "compare", "measure", "claims", "hosts", "lan", "bench"),
+        ("up", "join", "lab", "compare", "measure", "claims", "hosts", "lan", "bench"),
         "it enters the network namespaces of containers, which the docker group does not allow.",
     ),
     "setup": "it installs packages and a service.",

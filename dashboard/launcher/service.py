@@ -22,12 +22,17 @@ def require_plain_words(launch: Launch) -> None:
             raise LauncherError(f"{name} must be made of letters, digits, spaces and /_.:@+,=- for a service: {word}")
 
 
+def _command(launch: Launch) -> str:
+    """``lab`` on a machine that has joined an installation, otherwise ``up``."""
+    return "lab" if os.path.exists(f"{launch.data}/machine.json") else "up"
+
+
 def unit_text(launch: Launch) -> str:
     """The unit for this machine: vagrant/netmodes.service with the paths and arguments of this launch."""
     arguments = "".join(f' "{word}"' for word in launch.arguments)
     readme = f"{launch.root}/README.md".replace(" ", "%%20")
     replaced = {
-        "ExecStart=": f'ExecStart="{launch.root}/netmodes" up{arguments}',
+        "ExecStart=": f'ExecStart="{launch.root}/netmodes" {_command(launch)}{arguments}',
         "Documentation=": f"Documentation=file://{readme}",
         'Environment="NETMODES_DATA_DIR=': f'Environment="NETMODES_DATA_DIR={launch.data}"',
     }

@@ -20,10 +20,12 @@ from dashboard.core.comparison.text_table import to_ascii
 from dashboard.core.experiments.messages import encode
 from dashboard.core.operations.backup_manifest import newer_database_problem
 from dashboard.core.operations.database_problems import describe_database_error
+from dashboard.core.operations.machines import version_problem
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.runtimes import VARIABLE, Runtime
 from dashboard.engine.protocol import EngineError
-from dashboard.store.operations import advisory_lock
+from dashboard.store.installation import note_version, stored_version
+from dashboard.store.operations import advisory_lock, machine_roles
 from dashboard.store.operations.applied_migrations import applied_migrations, known_migrations
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.reports.snapshot import NotSavedError
@@ -110,6 +112,9 @@ class NetmodesCommand(BaseCommand):
         """Migrates the database, in one process at a time; makes a database file readable by its owner only. A database
         of a newer version is refused."""
         database = settings.DATABASES["default"]
+        if settings.MACHINE:
+            self._require_migrated()
+            return
         try:
             if database["ENGINE"] == "django.db.backends.sqlite3":
                 configuration.keep_private(Path(database["NAME"]))
@@ -121,8 +126,25 @@ class NetmodesCommand(BaseCommand):
                 # Django's command takes two seconds even if nothing is to do: it builds the models of all migrations.
                 if not known.issubset(applied):
                     call_command("migrate", verbosity=0, interactive=False)
+                    machine_roles.update()
+                note_version(__version__)
         except (DatabaseError, OSError) as error:
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
+
+    def _require_migrated(self) -> None:
+        """For a machine that has joined, which may not migrate: CommandError unless the database and the version of
+        the server fit. A newer database is the server's, which this lab may be one version behind."""
+        try:
+            advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
+            missing = set(known_migrations()) - set(applied_migrations())
+            server = stored_version()
+        except (DatabaseError, OSError) as error:
+            raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
+        if missing:
+            problem = f"The server's database is older than this lab ({__version__}). Update the server first."
+            raise CommandError(problem, returncode=FAILED)
+        if server and (refusal := version_problem(server, __version__)):
+            raise CommandError(refusal, returncode=FAILED)
 
     def save(self, create: Callable[..., str], source: str, **details: Any) -> str | None:
         """Creates a report and prints its id; prints the reason and returns None if it cannot be created."""

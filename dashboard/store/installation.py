@@ -1,4 +1,4 @@
-"""This installation: its id."""
+"""This installation: its id, and the version that has migrated its database."""
 
 from dashboard.models import Installation
 
@@ -7,3 +7,13 @@ def installation_id() -> str:
     """The id of this installation, created at first use."""
     first = Installation.objects.order_by("created_at").first()
     return (first or Installation.objects.create()).id
+
+
+def stored_version() -> str:
+    """The version of Netmodes that has migrated the database; empty if it is older than this column."""
+    return Installation.objects.order_by("created_at").values_list("version", flat=True).first() or ""
+
+
+def note_version(version: str) -> None:
+    """Stores the version of the server, for the labs of machines that have joined."""
+    Installation.objects.filter(pk=installation_id()).exclude(version=version).update(version=version)

@@ -66,7 +66,7 @@ def has_key(name: str, key: str) -> bool:
 
 def note_facts(name: str, facts: MachineFacts, now: float) -> None:
     """Records what the lab of a machine reports."""
-    Machine.objects.filter(pk=name).update(**asdict(facts), seen_at=now)
+    Machine.objects.filter(pk=name).update(**asdict(facts), seen_at=now)  # all that its role may write
 
 
 @audited
@@ -82,8 +82,8 @@ def set_labels(name: str, labels: Mapping[str, str]) -> bool:
     return Machine.objects.filter(pk=name).update(labels=json.dumps(dict(labels))) == 1
 
 
-@audited
 def revoke(name: str) -> bool:
-    """Ends the access of a machine: its key is no longer valid. False if it does not exist or was revoked before."""
+    """Makes the key of a machine invalid; ``store.operations.joining`` also ends its access to the database. False if
+    it does not exist or was revoked before."""
     rows = Machine.objects.filter(pk=name, revoked_at=0.0)
     return rows.update(revoked_at=time.time(), key_digest="") == 1

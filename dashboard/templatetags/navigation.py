@@ -19,6 +19,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
     "tools": (
         ("/docs/", "/docs/", gettext_noop("Documentation")),
         ("/lans/", "/lans/", gettext_noop("LANs")),
+        ("/machines/", "/machines/", gettext_noop("Machines")),
         ("/doctor/", "/doctor/", gettext_noop("Doctor")),
         ("/api/docs", "/api/docs", gettext_noop("API")),
     ),

@@ -24,6 +24,7 @@ from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
+from dashboard.web.operations.machines.nats_access import NatsAccess
 from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs, RemoteTerminals
 
 __all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
@@ -55,9 +56,10 @@ class Service(Supervisor):
         self.wakeups = WakeupChannel(self.nats)
         super().__init__(HubPublisher())
         self.role = Role.ALL
-        #: The lab of the installation, if it runs in another process, and those of all machines.
+        #: The installation's lab, if it runs in another process, and those of all machines.
         self._remote: RemoteLab | LinkedLab | None = None
         self.labs: RemoteLabs | None = None
+        self.nats_access: NatsAccess | None = None
         self._terminals_elsewhere: TerminalCalls | None = None
         self._starting: asyncio.Task[None] | None = None
         self._is_aborted = False
@@ -107,8 +109,7 @@ class Service(Supervisor):
         """Why nothing can be launched now on the installation's machine; empty if it can."""
         if self._remote is None:
             return "" if self._lab is not None else self.problem or ENGINE_UNAVAILABLE
-        facts = self._remote.facts
-        return "" if facts.engine is not None else facts.problem or ENGINE_UNAVAILABLE
+        return "" if self._remote.facts.engine is not None else self._remote.facts.problem or ENGINE_UNAVAILABLE
 
     def require(self) -> None:
         """LabUnavailableError if nothing can be launched now."""
@@ -144,6 +145,8 @@ class Service(Supervisor):
         labs = self.labs = RemoteLabs(self.nats)
         self._remote, self._terminals_elsewhere = labs.server, RemoteTerminals(labs)
         await labs.start()
+        access = self.nats_access = NatsAccess(self.nats)
+        await access.start()
         await self.wakeups.listen(f"{WEB_JOURNALS}.*", self._on_journal)
         await self.wakeups.listen(WEB_PEERS, self._receive)
         await self.wakeups.open()
@@ -164,7 +167,9 @@ class Service(Supervisor):
             await self._remote.close()
         if self.labs is not None:
             await self.labs.close()
-        self._remote = self.labs = None
+        if self.nats_access is not None:
+            await self.nats_access.close()
+        self._remote = self.labs = self.nats_access = None
         await self.close_lab(say)
         await self.wakeups.close()
         await self.nats.close()
@@ -208,6 +213,12 @@ class Service(Supervisor):
         else:
             super().wake()
 
+    async def disconnect_machine(self, machine: str) -> None:
+        """Ends the connections of a revoked machine to NATS. From any loop."""
+        if self.nats_access is not None and self._loop is not None:
+            work = self.nats_access.disconnect(machine)
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
     def renamed(self, experiment: str, title: str) -> None:
         """Shows another name of an experiment in every browser. From any thread."""
         if self._loop is not None and not self._loop.is_closed():
@@ -244,8 +255,7 @@ class Service(Supervisor):
     async def ask_of[**P, T](
         self, place: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result from the lab of a ``place``: a private host, a machine, or the server's own engine if it is empty
-        (``core.operations.machines.split_place``)."""
+        """The result from the lab of a ``place`` (``core.operations.machines.split_place``)."""
         machine, host = split_place(place)
         if host and self.labs is not None:
             machine = await in_database(machine_of_host, host)

@@ -20,6 +20,7 @@ from pathlib import Path
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import end, find_program
 from dashboard.bench.server import free_port
+from dashboard.nats_issuer import public_name
 
 NATS_CONF = Path(__file__).parents[2] / "packaging/containers/nats.conf"
 NOBODY = 65534
@@ -143,6 +144,8 @@ class Postgres(Service):
         self._port = port
         initdb = ["initdb", "-D", str(data), "-U", "netmodes", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
         _run_as_nobody(*initdb, "--no-sync")
+        # Machines that have joined need their passwords.
+        (data / "pg_hba.conf").write_text("host all netmodes 127.0.0.1/32 trust\nhost all all all scram-sha-256\n")
         self.start()
         self.url = self.create_database("netmodes")
 
@@ -153,15 +156,17 @@ class Postgres(Service):
 
 
 class Nats(Service):
-    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only."""
+    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only. Web processes with this
+    secret key admit machines to it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, secret_key: str = "") -> None:
         port = free_port()
         data = folder / "nats"
         make_folder(data)
         passwords = {"WEB_PASSWORD": secrets.token_hex(16), "LAB_PASSWORD": secrets.token_hex(16)}
         shutil.copy(NATS_CONF, data)
-        (data / "local.conf").write_text("".join(f'{name}: "{value}"\n' for name, value in passwords.items()))
+        values = {**passwords, "ISSUER": public_name(secret_key)}
+        (data / "local.conf").write_text("".join(f'{name}: "{value}"\n' for name, value in values.items()))
         command = [_installed("nats-server", "nats-server"), "--config", str(data / NATS_CONF.name)]
         command += ["--addr", "127.0.0.1", "--port", str(port)]
         super().__init__("nats", folder, as_nobody(command), lambda: _accepts(port))
@@ -188,9 +193,9 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def nats_server(folder: Path) -> Iterator[Nats]:
+def nats_server(folder: Path, secret_key: str = "") -> Iterator[Nats]:
     """Runs NATS until the block ends."""
-    nats = Nats(folder)
+    nats = Nats(folder, secret_key)
     try:
         yield nats
     finally:

@@ -85,9 +85,10 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 @contextmanager
 def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
     """A running team deployment, removed after the block. ``endpoint`` is the engine that the lab uses."""
-    with temporary_folder() as folder, postgres_server(folder) as postgres, nats_server(folder) as nats:
+    secret_key = secrets.token_urlsafe(48)
+    with temporary_folder() as folder, postgres_server(folder) as postgres, nats_server(folder, secret_key) as nats:
         common = {name: value for name, value in os.environ.items() if name in INHERITED}
-        common |= {"NETMODES_SECRET_KEY": secrets.token_urlsafe(48), "PYTHONDONTWRITEBYTECODE": "1"}
+        common |= {"NETMODES_SECRET_KEY": secret_key, "PYTHONDONTWRITEBYTECODE": "1"}
         common["DATABASE_URL"] = postgres.url
         (folder / "lab").mkdir(mode=0o700)
         lab = Service(

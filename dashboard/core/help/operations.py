@@ -16,6 +16,34 @@ HELP: tuple[Help, ...] = (
         _PAGE,
     ),
     Help(
+        "machines",
+        _("machines"),
+        _(
+            "Each machine has a Docker Engine and a lab that launches there. Experiments, measurements and private "
+            "hosts belong to one machine. A machine that drains gets no new ones; one that is revoked can no longer "
+            "connect."
+        ),
+        "docs/deploying.md",
+    ),
+    Help(
+        "joined-machines",
+        _("joined machines"),
+        _(
+            "A machine reports every two seconds, and is absent after seven seconds of silence; its containers keep "
+            "running. Its lab may be one minor version older than this server."
+        ),
+        "docs/deploying.md",
+    ),
+    Help(
+        "join-token",
+        _("join tokens"),
+        _(
+            "The command contains a token that works once, within a day. The machine exchanges it for credentials that "
+            "allow access to its own messages and rows only."
+        ),
+        "docs/deploying.md",
+    ),
+    Help(
         "people",
         _("people"),
         _(

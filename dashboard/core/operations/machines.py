@@ -1,9 +1,12 @@
-"""Names, labels, states and versions of machines. No clock."""
+"""Names, labels, states, versions and join tokens of machines. No clock."""
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import quote, urlsplit, urlunsplit
 
 #: The name of the installation's own lab in messages. Rows of its experiments name no machine.
 SERVER = "server"
@@ -140,3 +143,54 @@ def version_problem(server: str, lab: str) -> str | None:
     if of_lab == (of_server[0], of_server[1] - 1):
         return None
     return f"This machine runs Netmodes {lab[:40]}, which is too old for the server ({server}). Update the machine."
+
+
+#: The beginning of a token with an address.
+TOKEN_PREFIX = "netmodes-"  # noqa: S105 - not a secret
+
+
+def with_address(address: str, secret: str) -> str:
+    """The token for a command line: the address of the web side, and the secret."""
+    packed = base64.urlsafe_b64encode(f"{address} {secret}".encode()).decode().rstrip("=")
+    return TOKEN_PREFIX + packed
+
+
+def split_token(token: str) -> tuple[str, str]:
+    """The address and the secret in a token. ValueError with a sentence."""
+    text = token.strip().removeprefix(TOKEN_PREFIX)
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, ValueError):
+        packed = ""
+    address, _space, secret = packed.partition(" ")
+    if not token.strip().startswith(TOKEN_PREFIX) or not secret or address_problem(address):
+        raise ValueError("This is not a token. Copy the whole command from the Machines page.")
+    return address, secret
+
+
+def address_problem(address: str) -> str | None:
+    """Why machines cannot reach the web side at this address, None if they may be able to."""
+    try:
+        parts = urlsplit(address)
+        valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if (
+        not valid
+        or parts.path not in {"", "/"}
+        or parts.query
+        or parts.fragment
+        or parts.username
+        or len(address) > 200
+    ):
+        return "Write the address as https://HOST or http://HOST:PORT, without a path."
+    return None
+
+
+def with_credentials(url: str, user: str, password: str) -> str:
+    """The URL of a database or of NATS with another user. ValueError if it names no host."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError(f"{url[:80]} names no host.")
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, f"{quote(user, safe='')}:{quote(password, safe='')}@{host}", *parts[2:]))

@@ -72,7 +72,7 @@ RULES: dict[Action, Rule] = {
     Action.LEAD: Rule("lead sessions, see their participants, answers and results", Access.OWN, Access.NO),
     Action.START_ENGINE: Rule("start the engine of the server's private host again", Access.YES, Access.NO),
     Action.LANS: Rule("create and remove LANs of private hosts, form swarms", Access.YES, Access.NO),
-    Action.MANAGE: Rule("manage accounts, read the audit trail", Access.NO, Access.NO),
+    Action.MANAGE: Rule("manage accounts and machines, read the audit trail", Access.NO, Access.NO),
 }
 
 
@@ -91,7 +91,7 @@ def may(role: Role, action: Action, *, owned: bool) -> Refusal | None:
     if access is Access.OWN:
         return Refusal("This belongs to another account. Ask its creator or an owner.")
     if action is Action.MANAGE:
-        return Refusal("Only an owner manages accounts and reads the audit trail.")
+        return Refusal("Only an owner manages accounts and machines, and reads the audit trail.")
     return Refusal(f"An account with the role {role} cannot {RULES[action].text}. Ask an owner for another role.")
 
 

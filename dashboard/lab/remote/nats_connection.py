@@ -100,7 +100,7 @@ class NatsConnection:
         self.on_connect: list[Callable[[], None]] = []
         self.on_loss: list[Callable[[], None]] = []
         self._client: Client | None = None
-        self._listeners: list[tuple[str, Handler]] = []
+        self._listeners: list[tuple[str, Handler, str]] = []
         self._running: asyncio.Task[None] | None = None
 
     def is_set_up(self) -> bool:
@@ -123,14 +123,15 @@ class NatsConnection:
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
 
-    async def listen(self, subject: str, handle: Handler) -> None:
-        """Subscribes to a subject, on this connection and on those after it."""
-        self._listeners.append((subject, handle))
+    async def listen(self, subject: str, handle: Handler, queue: str = "") -> None:
+        """Subscribes to a subject, on this connection and on those after it. Of the processes with the same ``queue``,
+        one receives each message."""
+        self._listeners.append((subject, handle, queue))
         if self._client is not None:
             from nats.errors import Error
 
             with suppress(Error, OSError):  # the connection ends; the next one has all subscriptions
-                await self._subscribe(self._client, subject, handle)
+                await self._subscribe(self._client, subject, handle, queue)
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
         """Sends a message; False if there is no connection. Raises ValueError if the message is too long."""
@@ -181,8 +182,8 @@ class NatsConnection:
                 )
                 subscribed = 0
                 while subscribed < len(self._listeners):  # no await between the last check and ``self._client``
-                    for subject, handle in self._listeners[subscribed:]:
-                        await self._subscribe(client, subject, handle)
+                    for subject, handle, queue in self._listeners[subscribed:]:
+                        await self._subscribe(client, subject, handle, queue)
                         subscribed += 1
                     await client.flush(int(CONNECT_S))
                 self._client = client
@@ -205,7 +206,7 @@ class NatsConnection:
                 await _end(client)
             await asyncio.sleep(RETRY_S)
 
-    async def _subscribe(self, client: Client, subject: str, handle: Handler) -> None:
+    async def _subscribe(self, client: Client, subject: str, handle: Handler, queue: str) -> None:
         async def receive(message: Msg) -> None:
             status = (message.headers or {}).get("Status", "")
             try:
@@ -213,7 +214,7 @@ class NatsConnection:
             except Exception:
                 log.exception("cannot handle a message on %s", subject)
 
-        await _cancellable(client.subscribe(subject, cb=receive))
+        await _cancellable(client.subscribe(subject, queue, cb=receive))
 
     def _note_connection(self) -> None:
         if self.problem:

@@ -27,8 +27,11 @@ WEB_PASSWORD: "$(random)"
 LAB_PASSWORD: "$(random)"
 http: "127.0.0.1:8222"
 CONF
-put nats/nats.conf 999 0 </usr/local/lib/netmodes/nats.conf
 [ -s netmodes/secret-key ] || random | put netmodes/secret-key 10001 0
+# The key with which web processes admit machines to NATS is derived from their secret key.
+grep -q '^ISSUER:' nats/local.conf || { cat nats/local.conf; printf 'ISSUER: "%s"\n' \
+    "$(/opt/netmodes/bin/python -m dashboard.nats_issuer <netmodes/secret-key)"; } | put nats/local.conf 999 0
+put nats/nats.conf 999 0 </usr/local/lib/netmodes/nats.conf
 [ -s netmodes/metrics-token ] || random | put netmodes/metrics-token 10001 0
 put netmodes/database-url 10001 0 <<URL
 postgres://netmodes:$(cat postgres/password)@postgres:5432/netmodes

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dashboard.core.machines.placement import MachineOffer
 from dashboard.core.training.capacity import HostLimits
@@ -45,17 +46,26 @@ def _record(row: GroupHost, now: float) -> HostRecord:
     )
 
 
+#: The columns of a session that the lab of a machine may read (``store.operations.machine_roles``).
+_SESSION_COLUMNS = ("hosts", "closed_at", "expires_at", "ttl_s", "idle_s", "memory_mb", "pids", "cpus")
+
+
+def _with_session(rows: QuerySet[GroupHost]) -> QuerySet[GroupHost]:
+    own = [field.attname for field in GroupHost._meta.concrete_fields]
+    return rows.select_related("session").only(*own, *(f"session__{name}" for name in _SESSION_COLUMNS))
+
+
 def load_all(now: float) -> tuple[HostRecord, ...]:
     """All hosts of this machine but those that are stopped and were meant to be."""
     rows = GroupHost.objects.filter(machine=here()).exclude(
         wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
     )
-    return tuple(_record(row, now) for row in rows.select_related("session"))
+    return tuple(_record(row, now) for row in _with_session(rows))
 
 
 def find(group: str, now: float) -> tuple[HostRecord, str] | None:
     """A group's host and the reason of its state, None if it was never requested."""
-    row = GroupHost.objects.select_related("session").filter(pk=group).first()
+    row = _with_session(GroupHost.objects.filter(pk=group)).first()
     return None if row is None else (_record(row, now), row.reason)
 
 
@@ -89,7 +99,7 @@ def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None
     with writing():
         if offers:
             host_placement.take_turn()
-        session = TrainingSession.objects.filter(pk=session_of_group(group)).first()
+        session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
         if session is None or session.hosts == HostsFor.NONE:
             raise NoHostError("This session has no private hosts.")
         if is_over(session, now):
@@ -101,7 +111,7 @@ def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None
             row.wanted, row.used_at = DesiredState.RUNNING, now
             if row.state == HostStage.STOPPED:
                 row.state, row.since, row.reason = HostStage.QUEUED if row.host else first, now, ""
-            row.save()
+            row.save(update_fields=["wanted", "used_at", "state", "since", "reason"])
         if offers:
             host_placement.place_waiting(offers, now)
 

@@ -26,9 +26,15 @@ MAX_PIECE_BYTES = 1 << 20
 FULL = b"\r\n[The recording of this step ends here: it has reached the maximum size.]\r\n"
 
 
+#: The columns of a session that the lab of a machine may read (``store.operations.machine_roles``).
+_SESSION_COLUMNS = ("terminal", "hosts", "closed_at", "expires_at")
+
+
 def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
     """Those of these participants that may not (or no longer) have a terminal, with the reason."""
-    rows = {row.id: row for row in Participant.objects.filter(pk__in=participants).select_related("session")}
+    columns = ("admitted_at", "removed_at", *(f"session__{name}" for name in _SESSION_COLUMNS))
+    found = Participant.objects.filter(pk__in=participants).select_related("session").only(*columns)
+    rows = {row.id: row for row in found}
     reasons = {key: refusal_of(rows[key], now) if key in rows else "This session was deleted." for key in participants}
     return {key: reason for key, reason in reasons.items() if reason}
 

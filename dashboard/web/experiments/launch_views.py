@@ -13,6 +13,8 @@ from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.presets.catalogue import PRESETS, find_preset
 from dashboard.core.experiments.presets.preset import PreparedPreset, Preset, common_reason, prepare
+from dashboard.core.modes import ExperimentSpec
+from dashboard.core.operations.machines import place_of, split_place
 from dashboard.core.operations.roles import Action, OwnedKind
 from dashboard.core.reports.view import ReportView
 from dashboard.engine.protocol import EngineError
@@ -23,7 +25,7 @@ from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
-from dashboard.web.experiments.lan_views import launch_hosts
+from dashboard.web.experiments.launch_places import launch_places
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import ENDED, experiment_item
 from dashboard.web.http.database import in_database
@@ -68,7 +70,7 @@ async def _home(
     refused: str = "",
     host: str = "",
 ) -> HttpResponse:
-    hosts = await launch_hosts()
+    hosts = await launch_places()
     options, problem = await _launch_options(host)
 
     def page() -> HttpResponse:
@@ -103,8 +105,13 @@ async def _home(
     return await in_database(page)
 
 
+def _create(spec: ExperimentSpec, owner: int | None, place: str) -> str:
+    machine, host = split_place(place)
+    return experiment_store.create_experiment(spec, owner, host=host, machine=machine)
+
+
 def _host_gone() -> str:
-    return _("This host no longer exists: choose another one.")
+    return _("This machine or host is no longer available: choose another one.")
 
 
 def _preset_named(key: str) -> Preset:
@@ -118,7 +125,7 @@ def _preset_named(key: str) -> Preset:
 async def home(request: HttpRequest) -> HttpResponse:
     """The start page; ``?preset=KEY`` fills in the form with a preset, ``?host=ID`` launches on a host of a LAN."""
     key, host = request.GET.get("preset", ""), request.GET.get("host", "")
-    if host and host not in await launch_hosts():
+    if host and host not in await launch_places():
         return await _home(request, refused=_host_gone(), status=404)
     return await _home(request, preset=_preset_named(key) if key else None, host=host)
 
@@ -131,11 +138,11 @@ async def launch(request: HttpRequest) -> HttpResponse:
     form = LaunchForm(request.POST)
     spec = form.parse()
     host = request.POST.get("host", "")
-    if host and host not in await launch_hosts():
+    if host and host not in await launch_places():
         return await _home(request, form, status=409, refused=_host_gone())
     if STOP in request.POST:
         record = await in_database(experiment_store.load, request.POST[STOP])
-        if record is None or record.host != host:
+        if record is None or place_of(record.machine, record.host) != host:
             raise Http404(_("No experiment has this id."))
         refusal = await in_database(refusal_of, request, Action.CHANGE, OwnedKind.EXPERIMENT, record.id)
         if refusal is not None:
@@ -149,7 +156,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
         return await _home(request, form, status=409, holders=holders, host=host)
     user = await request.auser()
     try:
-        identity = await in_database(experiment_store.create_experiment, spec, user.pk, host=host)
+        identity = await in_database(_create, spec, user.pk, host)
     except NoSpaceError as error:
         return await _home(request, form, status=NO_SPACE, refused=str(error), host=host)
     service.wake()
@@ -162,7 +169,7 @@ async def launch_preset(request: HttpRequest) -> HttpResponse:
     in use, or a mode is not available, shows the form instead."""
     preset = _preset_named(request.POST.get("preset", ""))
     host = request.POST.get("host", "")
-    if host and host not in await launch_hosts():
+    if host and host not in await launch_places():
         return await _home(request, preset=preset, status=409, refused=_host_gone())
     options, _problem = await _launch_options(host)
     prepared = prepare(preset, options.images, options.port, options.modes)
@@ -173,6 +180,6 @@ async def launch_preset(request: HttpRequest) -> HttpResponse:
     if holders:
         return await _home(request, preset=preset, status=409, holders=holders, host=host)
     user = await request.auser()
-    identity = await in_database(experiment_store.create_experiment, draft.spec, user.pk, host=host)
+    identity = await in_database(_create, draft.spec, user.pk, host)
     service.wake()
     return redirect(f"/experiments/{identity}/{preset.query}#{preset.tab}")

@@ -40,6 +40,7 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store.machines import find as find_machine
 from dashboard.store.operations.storage import add_storage
 from dashboard.store.port_users import other_port_users
 from dashboard.web.experiments.hub import SHOWN_ITEMS
@@ -73,6 +74,7 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE) -> dict[str
         "modes": list(dict.fromkeys(str(arm.mode) for arm in spec.arms)),
         "created_at": row.created_at,
         "owner": row.owner_id,
+        "machine": row.machine_id,
         "url": scope.experiment(row.id),
     }
 
@@ -132,6 +134,7 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "inspect_commands": list(COMMANDS.values()),
         "runs": list_runs(measurement_store.runs_of(identity), scope),
         "path_key": request.GET.get("path", "")[:200],
+        "machine": experiment_store.machine_of(identity),
         **_creator_context(request, identity, scope),
         **scope.context,
     }
@@ -230,15 +233,18 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
-    """What this engine and kernel support."""
+    """What this engine and kernel support; ``?machine=NAME``: those of a machine that has joined."""
+    machine = request.GET.get("machine") or None
+    if machine is not None and await in_database(find_machine, machine) is None:
+        raise Http404(_("No machine has this name."))
     return await sync_to_async(render)(
-        request, "operations/doctor.html", {"doctor": await in_database(add_storage, await run_doctor())}
+        request, "operations/doctor.html", {"doctor": await in_database(add_storage, await run_doctor(machine))}
     )
 
 
-async def run_doctor() -> Any:
-    """``doctor/1``, also if there is no lab."""
+async def run_doctor(machine: str | None = None) -> Any:
+    """``doctor/1`` of a machine, also if there is no lab."""
     try:
-        return await service.ask(experiment_calls.doctor)
+        return await service.ask_on(machine, "", experiment_calls.doctor)
     except LabUnavailableError as error:
         return unavailable_report(str(error))

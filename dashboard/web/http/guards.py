@@ -26,7 +26,10 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Open without a session: sign-in, joining, health checks, static files and documents; and ``/metrics``, which checks
 #: access itself.
-OPEN_PATHS = ("/sign-in/", "/sign-in/openid/", "/sign-in/openid/callback/", "/join/", "/healthz", "/readyz", "/metrics")
+OPEN_PATHS = (
+    *("/sign-in/", "/sign-in/openid/", "/sign-in/openid/callback/", "/join/", "/machines/join/"),
+    *("/healthz", "/readyz", "/metrics"),
+)
 OPEN_PREFIXES = ("/static/", "/docs/")
 #: Links with a token, which the view checks: a shared report, a participant's link to resume, and one to their results.
 LINK_PATH = re.compile(r"/(?:r|seat|results)/[^/]+/")

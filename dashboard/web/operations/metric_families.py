@@ -59,7 +59,9 @@ class DatabaseMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """All values at one time; ``heartbeat`` is None without a lab, ``database`` without a database."""
+    """All values at one time; ``heartbeat`` is that of the installation's lab, None without one; ``database`` is None
+    without a database. ``machines``: for each that has joined, whether its lab is connected and its engine answers, and
+    the seconds since its last heartbeat."""
 
     at: float
     role: str
@@ -69,6 +71,7 @@ class Scrape:
     hubs: tuple[HubMetrics, ...]
     participants_present: int
     wakeups_dropped: int = 0
+    machines: tuple[tuple[str, bool, bool, float], ...] = ()
 
 
 def _histogram(
@@ -126,6 +129,12 @@ def families(scrape: Scrape) -> Iterator[Metric]:
         yield from _lab_families(scrape.heartbeat, scrape.at)
     else:
         yield _gauge("netmodes_engine_up", UP, 0)
+    connected = [([name], float(is_connected)) for name, is_connected, _, _ in scrape.machines]
+    engines = [([name], float(answers)) for name, _, answers, _ in scrape.machines]
+    ages = [([name], age_s) for name, _, _, age_s in scrape.machines]
+    yield _gauge("netmodes_machine_up", "1 if the lab of this machine sends heartbeats.", connected, "machine")
+    yield _gauge("netmodes_machine_engine_up", "1 if the engine of this machine answers.", engines, "machine")
+    yield _gauge("netmodes_machine_heartbeat_age_seconds", "Time since its last heartbeat.", ages, "machine")
     yield from _hub_families(scrape.hubs)
     present, dropped = scrape.participants_present, scrape.wakeups_dropped
     yield _gauge("netmodes_seats_present", "Participants of training sessions connected to this process.", present)

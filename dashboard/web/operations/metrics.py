@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from dashboard.core.operations.heartbeat import Part, part_names
 from dashboard.models import Experiment, GroupHost, TrainingSession
+from dashboard.store import machines
 from dashboard.store.operations.storage import disk_usage, journals
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_hub import FeedHub
@@ -75,16 +76,31 @@ def read_database(latency_s: float, now: float) -> DatabaseMetrics:
     )
 
 
+def read_machines() -> tuple[tuple[str, bool, bool, float], ...]:
+    """The values of ``Scrape.machines``. Raises DatabaseError."""
+    if (labs := service.labs) is None:
+        return ()
+    found = []
+    for record in machines.list_machines():
+        lab = labs.of(record.name)
+        if not record.is_revoked:
+            age_s = lab.silent_s if lab.silent_s is not None else time.time() - max(record.seen_at, record.joined_at)
+            found.append((record.name, lab.is_connected, lab.is_connected and lab.facts.engine is not None, age_s))
+    return tuple(found)
+
+
 async def gather() -> Scrape:
     """The current values of all metrics."""
     now = time.time()
     pages = (("experiment", experiments), ("run", measurements), ("class", sessions))
     missing = part_names(lab_missing())
     heartbeat, database = service.heartbeat(), None
+    joined: tuple[tuple[str, bool, bool, float], ...] = ()
     latency_s = await database_latency()
     if latency_s is not None:
         with suppress(DatabaseError, OSError):
             database = await in_database(read_database, latency_s, now)
+            joined = await in_database(read_machines)
     if database is None:
         missing = (Part.DATABASE, *missing)
     return Scrape(
@@ -96,6 +112,7 @@ async def gather() -> Scrape:
         hubs=tuple(_read_hub(page, hub) for page, hub in pages),
         participants_present=sessions.number_present(now),
         wakeups_dropped=service.wakeups.dropped,
+        machines=joined,
     )
 
 

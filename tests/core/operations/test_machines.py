@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,11 +12,17 @@ from dashboard.core.operations.machines import (
     MachineFacts,
     MachineRecord,
     MachineState,
+    address_problem,
     name_problem,
     parse_labels,
+    place_of,
+    split_place,
+    split_token,
     state_of,
     suggested_name,
     version_problem,
+    with_address,
+    with_credentials,
 )
 
 RECORD = MachineRecord("lab2", MachineFacts(version="0.3.1"), {}, False, 1.0, 2.0, 0.0)
@@ -97,3 +104,41 @@ def test_a_machine_that_drains_or_was_revoked_accepts_no_work() -> None:
     assert RECORD.accepts_work
     assert not replace(RECORD, is_draining=True).accepts_work
     assert not replace(RECORD, revoked_at=3.0).accepts_work
+
+
+def test_a_token_contains_the_address() -> None:
+    token = with_address("https://netmodes.example.org:8443", "secret_-1")
+    assert re.fullmatch(r"netmodes-[\w-]+", token), "a word of a command line"
+    assert split_token(f" {token}\n") == ("https://netmodes.example.org:8443", "secret_-1")
+
+
+@pytest.mark.parametrize("token", ["", "abc", "netmodes-", "netmodes-!!", "netmodes-YWJj", with_address("ftp://x", "")])
+def test_what_is_no_token_is_refused(token: str) -> None:
+    with pytest.raises(ValueError, match="This is not a token"):
+        split_token(token)
+
+
+@pytest.mark.parametrize("address", ["https://a.example", "http://10.0.0.1:8000", "http://[fd00::1]:80", "https://a/"])
+def test_an_address_of_the_web_side(address: str) -> None:
+    assert address_problem(address) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "a.example", "ftp://a", "https://", "http://a:x", "http://a/b", "http://u@a", "http://a?b", "x" * 300],
+)
+def test_an_invalid_address_is_refused(address: str) -> None:
+    assert "https://HOST" in str(address_problem(address))
+
+
+def test_credentials_replace_those_of_the_url() -> None:
+    url = "postgres://web:old@db.example:5432/netmodes?sslmode=require"
+    assert with_credentials(url, "lab2", "p/w") == "postgres://lab2:p%2Fw@db.example:5432/netmodes?sslmode=require"
+    assert with_credentials("nats://n:4222", "lab2", "k") == "nats://lab2:k@n:4222"
+    with pytest.raises(ValueError, match="names no host"):
+        with_credentials("sqlite:///netmodes.db", "a", "b")
+
+
+def test_a_place_is_a_machine_or_a_private_host() -> None:
+    assert [split_place(place) for place in ("", "@lab2", "a1b2c3")] == [(None, ""), ("lab2", ""), (None, "a1b2c3")]
+    assert [place_of(*place) for place in ((None, ""), ("lab2", ""), ("lab2", "a1b2c3"))] == ["", "@lab2", "a1b2c3"]

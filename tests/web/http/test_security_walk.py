@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OPEN = {
     "/sign-in/": 401,
     "/join/": 200,
+    "/machines/join/": 405,
     "/healthz": 200,
     "/readyz": 503,
     "/metrics": 401,

@@ -1,0 +1,52 @@
+"""The exchange of a join token for credentials, over HTTP or HTTPS."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from dataclasses import asdict
+
+from dashboard.core.operations.machines import MachineFacts
+
+TIMEOUT_S = 30.0
+MAX_BYTES = 65_536
+
+
+class ExchangeError(Exception):
+    """Why a machine could not join, as a sentence."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The token is sent to no other address."""
+
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
+        """Refuses."""
+
+
+def exchange(address: str, secret: str, name: str, labels: list[str], facts: MachineFacts) -> dict[str, str]:
+    """What the machine receives (``configuration.joined``). Raises ExchangeError."""
+    body = json.dumps({"token": secret, "name": name, "labels": labels, "facts": asdict(facts)}).encode()
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    request = urllib.request.Request(f"{address.rstrip('/')}/machines/join/", body, headers)  # noqa: S310 - split_token
+    opener = urllib.request.build_opener(_NoRedirects)
+    try:
+        with opener.open(request, timeout=TIMEOUT_S) as answer:
+            received = json.loads(answer.read(MAX_BYTES))
+            return {"server": address, **{key: str(received[key]) for key in ("machine", "database", "nats")}}
+    except urllib.error.HTTPError as error:
+        raise ExchangeError(_sentence(address, error)) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ExchangeError(
+            f"Cannot reach {address}: {reason}. Check that this machine reaches the server, or create a token with "
+            "another address."
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise ExchangeError(f"{address} did not answer like Netmodes. Check the address in the token.") from None
+
+
+def _sentence(address: str, error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read(MAX_BYTES))["problem"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return f"{address} answered with status {error.code}. Check the address in the token."

@@ -1,0 +1,24 @@
+"""The key with which web processes admit machines to NATS (``core.operations.nats_jwt``).
+
+As a program (``python -m dashboard.nats_issuer <SECRET_KEY_FILE``) it prints the public part for ``nats.conf``.
+"""
+
+import sys
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from dashboard.core.operations.nats_jwt import issuer_name, issuer_seed
+
+
+def issuer_key(secret_key: str) -> Ed25519PrivateKey:
+    """The private key of an installation."""
+    return Ed25519PrivateKey.from_private_bytes(issuer_seed(secret_key))
+
+
+def public_name(secret_key: str) -> str:
+    """The public key as ``nats.conf`` names it."""
+    return issuer_name(issuer_key(secret_key).public_key().public_bytes_raw())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(public_name(sys.stdin.read().strip()))

@@ -1,0 +1,63 @@
+"""One-time tokens with which machines join: created by an owner, valid for a day, revocable."""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from dashboard.core.operations.machines import TOKEN_LIFETIME_S
+from dashboard.models import JoinToken
+from dashboard.store.machines import digest_of
+from dashboard.store.operations.audit import audited, note
+
+
+class TokenError(ValueError):
+    """Why a token cannot be used, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedToken:
+    """A token that can still be used. Times in seconds since the epoch."""
+
+    id: str
+    created_at: float
+    expires_at: float
+
+
+@audited
+def create(owner: int | None) -> str:
+    """A new token, 256 random bits. Only its digest is stored."""
+    token, now = secrets.token_urlsafe(32), time.time()
+    row = JoinToken.objects.create(
+        digest=digest_of(token), owner_id=owner, created_at=now, expires_at=now + TOKEN_LIFETIME_S
+    )
+    note(row.pk)
+    return token
+
+
+def listed() -> tuple[ListedToken, ...]:
+    """The tokens that can still be used, newest first."""
+    rows = JoinToken.objects.filter(used_at=0.0, revoked_at=0.0, expires_at__gt=time.time())
+    return tuple(ListedToken(row.pk, row.created_at, row.expires_at) for row in rows)
+
+
+@audited
+def revoke(token: str) -> bool:
+    """Makes a token that was not used invalid; False if no unused token has this id."""
+    return JoinToken.objects.filter(pk=token, used_at=0.0, revoked_at=0.0).update(revoked_at=time.time()) == 1
+
+
+def use(token: str, machine: str) -> None:
+    """Uses up a token for a machine that exists. In a transaction. TokenError with a sentence."""
+    row = JoinToken.objects.select_for_update().filter(digest=digest_of(token)).first()
+    if row is None:
+        raise TokenError(_("This token is not valid. Copy the whole command from the Machines page."))
+    if row.revoked_at:
+        raise TokenError(_("This token was revoked. Create another one on the Machines page."))
+    if row.used_at:
+        raise TokenError(_("This token was used already. Create another one on the Machines page."))
+    if row.expires_at <= time.time():
+        raise TokenError(_("This token has expired. Create another one on the Machines page."))
+    row.used_at, row.machine_id = time.time(), machine
+    row.save(update_fields=["used_at", "machine"])

@@ -1,0 +1,61 @@
+"""``POST /machines/join/``: a machine exchanges its token for credentials. No account sends it."""
+
+import msgspec
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from dashboard import __version__
+from dashboard.core.operations.machines import MachineFacts, parse_labels, version_problem
+from dashboard.store.operations import joining
+from dashboard.web.http.threaded_views import threaded
+
+MAX_BYTES = 16_384
+
+
+class JoinRequest(msgspec.Struct, frozen=True):
+    """What a machine sends."""
+
+    token: str
+    name: str
+    facts: MachineFacts
+    labels: list[str] = []
+
+
+def _refuse(status: int, sentence: str) -> HttpResponse:
+    return JsonResponse({"problem": sentence}, status=status)
+
+
+@csrf_exempt
+@require_POST
+@threaded
+def join(request: HttpRequest) -> HttpResponse:
+    """The credentials as JSON, or ``problem``: a sentence. Browsers are refused, since there is no CSRF token."""
+    if request.COOKIES or "Origin" in request.headers:
+        return _refuse(403, _("Only ./netmodes join sends this request."))
+    try:
+        if len(request.body) > MAX_BYTES:
+            return _refuse(413, _("The request is too long."))
+        asked = msgspec.json.decode(request.body, type=JoinRequest)
+        labels = parse_labels(asked.labels)
+    except msgspec.MsgspecError:
+        return _refuse(400, _("This is not a request to join. Use ./netmodes join of the same version."))
+    except ValueError as error:
+        return _refuse(400, str(error))
+    if problem := version_problem(__version__, asked.facts.version):
+        return _refuse(409, problem)
+    try:
+        credentials = joining.join(
+            asked.token, asked.name, labels, asked.facts, str(request.META.get("REMOTE_ADDR", ""))
+        )
+    except joining.JoinError as error:
+        return _refuse(403, str(error))
+    except DatabaseError as error:
+        return _refuse(
+            500, _("The server cannot create a role in PostgreSQL for this machine: %(problem)s") % {"problem": error}
+        )
+    response = JsonResponse(msgspec.to_builtins(credentials))
+    response["Cache-Control"] = "no-store"
+    return response

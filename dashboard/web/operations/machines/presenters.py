@@ -1,0 +1,65 @@
+"""Machines as the page shows them."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from dashboard import __version__
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
+from dashboard.core.operations.machines import MachineRecord, MachineState, state_of, version_problem
+from dashboard.store import machines
+from dashboard.web.service import service
+
+
+@dataclass(frozen=True, slots=True)
+class MachineLine:
+    """One machine. ``engine`` is its name and version, ``lag_s`` the seconds since the last heartbeat, None without
+    one; ``problem`` is the reason for a state that needs attention."""
+
+    record: MachineRecord
+    state: MachineState
+    engine: str
+    lag_s: float | None
+    problem: str = ""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether its lab sends heartbeats."""
+        return self.lag_s is not None and self.state not in {MachineState.ABSENT, MachineState.REVOKED}
+
+
+def _engine_name(kind: str, version: str) -> str:
+    if not version:
+        return ""
+    name = ENGINE_NAMES.get(EngineKind(kind), kind) if kind in set(EngineKind) else kind
+    return f"{name} {version}"
+
+
+def _line(record: MachineRecord) -> MachineLine:
+    lab = service.labs.of(record.name) if service.labs is not None else None
+    engine = lab.facts.engine if lab is not None else None
+    is_connected = lab is not None and lab.is_connected
+    state = state_of(record, is_connected=is_connected, has_engine=engine is not None, server_version=__version__)
+    problem = ""
+    if state is MachineState.NO_ENGINE and lab is not None:
+        problem = lab.facts.problem
+    elif state is MachineState.WRONG_VERSION:
+        problem = version_problem(__version__, record.facts.version) or ""
+    return MachineLine(
+        record,
+        state,
+        _engine_name(record.facts.engine, record.facts.engine_version),
+        lab.silent_s if lab is not None else None,
+        problem,
+    )
+
+
+def list_lines() -> tuple[MachineLine, ...]:
+    """All machines, those that were revoked at the end."""
+    lines = [_line(record) for record in machines.list_machines()]
+    return tuple(sorted(lines, key=lambda line: (line.record.is_revoked, line.record.name)))
+
+
+def stamp_of(lines: tuple[MachineLine, ...]) -> str:
+    """A text that changes with everything in the list apart from the time of heartbeats."""
+    shown = [(line.state, line.problem, line.is_connected, replace(line.record, seen_at=0.0)) for line in lines]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

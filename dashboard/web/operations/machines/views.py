@@ -1,0 +1,79 @@
+"""The page of machines: all that have joined, with the state of their labs, and the owner's commands."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard import configuration
+from dashboard.core.operations.machines import address_problem, with_address
+from dashboard.core.operations.roles import Action, may
+from dashboard.store import machines
+from dashboard.store.operations import join_tokens, joining
+from dashboard.web.http.threaded_views import threaded
+from dashboard.web.operations.accounts.guard import role_in
+from dashboard.web.operations.machines.presenters import list_lines, stamp_of
+from dashboard.web.service import service
+
+
+def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
+    problem, lines = joining.installation_problem(), list_lines()
+    role = role_in(request)
+    manages = role is not None and may(role, Action.MANAGE, owned=True) is None
+    context = {
+        "machines": lines,
+        "stamp": stamp_of(lines),
+        "one_machine": problem,
+        "manages": manages,
+        "tokens": join_tokens.listed() if manages and not problem else (),
+        "address": request.build_absolute_uri("/").rstrip("/"),
+        **extra,
+    }
+    return render(request, "operations/machines.html", context, status=status)
+
+
+@require_safe
+@threaded
+def listing(request: HttpRequest) -> HttpResponse:
+    """All machines. The page reads itself again every second."""
+    return _page(request)
+
+
+@require_POST
+@threaded
+def create_token(request: HttpRequest) -> HttpResponse:
+    """Creates a token and shows the command with it once."""
+    address = request.POST.get("address", "").strip().rstrip("/")
+    if problem := joining.installation_problem() or address_problem(address):
+        return _page(request, 400, problem=problem, address=address)
+    token = with_address(address, join_tokens.create(request.user.pk))
+    return _page(request, 201, command=f"{configuration.COMMAND} join {token}", address=address)
+
+
+@require_POST
+@threaded
+def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
+    """Makes a token invalid that was not used."""
+    if not join_tokens.revoke(token):
+        raise Http404(_("No such token can still be used."))
+    return redirect("/machines/")
+
+
+@require_POST
+@threaded
+def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
+    """Drains a machine, ends that, or revokes the machine."""
+    if what in {"drain", "undrain"}:
+        done = machines.set_draining(name, draining=what == "drain")
+    elif what == "revoke":
+        done = joining.revoke(name)
+        if done:
+            async_to_sync(service.disconnect_machine)(name)
+    else:
+        done = False
+    if not done:
+        raise Http404(_("This machine or command does not exist."))
+    return redirect("/machines/")

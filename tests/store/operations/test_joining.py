@@ -1,0 +1,65 @@
+"""How a machine joins; tests/team/test_machines.py joins one with PostgreSQL and NATS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import override_settings
+
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.store import machines
+from dashboard.store.operations import join_tokens, joining, machine_roles
+from dashboard.store.operations.joining import JoinError
+
+pytestmark = pytest.mark.django_db
+DATABASE, NATS = "postgres://netmodes:x@db.example:5432/netmodes", "nats://web:y@nats.example:4222"
+
+
+@pytest.fixture
+def team(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings of a team deployment, without a real PostgreSQL."""
+    monkeypatch.setattr(machine_roles, "is_supported", lambda: True)
+    monkeypatch.setattr(machine_roles, "create", lambda machine: (f"role_{machine}", "secret"))
+    monkeypatch.setattr(machine_roles, "drop", lambda machine: None)
+    with override_settings(DATABASE_URL=DATABASE, NATS_URL=NATS, MACHINES_DATABASE="", MACHINES_NATS=""):
+        yield
+
+
+def join(token: str, name: str = "lab2") -> joining.Credentials:
+    return joining.join(token, name, {}, MachineFacts(), "10.0.0.7")
+
+
+def test_on_one_machine_no_machine_joins() -> None:
+    with pytest.raises(JoinError, match="PostgreSQL and NATS"):
+        join("x")
+
+
+def test_a_machine_receives_credentials_of_its_own(team: None) -> None:
+    received = join(join_tokens.create(None))
+    assert received.database == "postgres://role_lab2:secret@db.example:5432/netmodes"
+    key = received.nats.removeprefix("nats://lab2:").removesuffix("@nats.example:4222")
+    assert machines.has_key("lab2", key)
+    with override_settings(MACHINES_DATABASE="postgres://outside:5433/netmodes?sslmode=require"):
+        outside = join(join_tokens.create(None), "lab3")
+    assert outside.database == "postgres://role_lab3:secret@outside:5433/netmodes?sslmode=require"
+
+
+def test_a_refused_machine_leaves_the_token_valid_and_no_row(team: None) -> None:
+    token = join_tokens.create(None)
+    join(join_tokens.create(None))
+    for name, sentence in (("lab2", "has joined already"), ("Lab", "not a valid name"), ("all", "reserved")):
+        with pytest.raises(JoinError, match=sentence):
+            join(token, name)
+    with pytest.raises(JoinError, match="not valid"):
+        join("x", "lab3")
+    assert [record.name for record in machines.list_machines()] == ["lab2"]
+    join(token, "lab3")
+
+
+def test_a_revoked_machine_may_join_again(team: None) -> None:
+    join(join_tokens.create(None))
+    assert joining.revoke("lab2")
+    assert not joining.revoke("lab2")
+    assert not joining.revoke("none")
+    assert join(join_tokens.create(None)).machine == "lab2"

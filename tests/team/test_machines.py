@@ -1,0 +1,397 @@
+"""A machine joins a team deployment: it is seen, launched on, confined to its own subjects and rows, and revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from nats.aio.client import Client
+
+from dashboard.bench.operations.postgres_nats import Service
+from dashboard.bench.operations.team_deployment import INHERITED, TeamDeployment, team_deployment
+from dashboard.bench.processes import BASE, tied
+from dashboard.bench.server import Server
+from dashboard.core.operations.deployment import LAB_READY
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
+
+HEALED_S = 40.0
+#: The page shows a new machine after this time, and an absent one.
+SEEN_S, ABSENT_S = 3.0, 9.0
+pytestmark = pytest.mark.engine
+
+
+class Machine:
+    """A machine that joins, as processes with a data folder and an engine of their own."""
+
+    def __init__(self, name: str, folder: Path, endpoint: str) -> None:
+        self.name, self.folder = name, folder
+        folder.mkdir(mode=0o700)
+        share_lab_image(folder)
+        common = {key: value for key, value in os.environ.items() if key in INHERITED}
+        self.environment = {**common, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": endpoint}
+        self.lab = Service(
+            f"lab-{name}",
+            folder.parent,
+            tied([sys.executable, "manage.py", "lab"]),
+            lambda: LAB_READY in self.lab.output(),
+            environment=self.environment,
+            cwd=BASE,
+        )
+
+    def join(self, token: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Joins without starting the lab."""
+        command = [sys.executable, "manage.py", "join", token, "--no-start", *arguments]
+        return subprocess.run(
+            command, cwd=BASE, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    @property
+    def received(self) -> dict[str, str]:
+        """What it has received."""
+        found: dict[str, str] = json.loads((self.folder / "machine.json").read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def deployment(engine_host: PrivateEngine) -> Iterator[TeamDeployment]:
+    with team_deployment(engine_host.endpoint) as running:
+        share_lab_image(running.folder / "lab")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def webs(deployment: TeamDeployment) -> Iterator[list[Server]]:
+    first = Server(deployment.webs[0].host, {})
+    first.sign_in(deployment.links[0])
+    servers = [first, *(Server(web.host, dict(first.cookies)) for web in deployment.webs[1:])]
+    yield servers
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def lab2(deployment: TeamDeployment, webs: list[Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """The machine lab2, which has joined, with a running lab."""
+    with private_engine(tmp_path_factory.mktemp("engine2")) as engine:
+        machine = Machine("lab2", deployment.folder / "lab2", engine.endpoint)
+        joined = machine.join(token(webs[0]), "--name", "lab2", "--label", "rack=7")
+        assert joined.returncode == 0, joined.stderr
+        assert "has joined" in joined.stderr
+        machine.lab.start()
+        yield machine
+        machine.lab.stop()
+
+
+def token(server: Server) -> str:
+    """A new token, as the page shows it."""
+    page = server.ask("POST", "/machines/tokens/", {"address": f"http://{server.host}"})
+    assert page.status == 201
+    found = re.search(r"join (netmodes-[\w-]+)", page.data.decode())
+    assert found
+    return found[1]
+
+
+def row(server: Server, name: str) -> str:
+    """The text of a machine's row on the page; empty without one."""
+    page = server.ask("GET", "/machines/").data.decode()
+    found = re.search(rf'<tr>\s*<th scope="row">(?:<a [^>]*>)?{name}.*?</tr>', page, re.DOTALL)
+    return re.sub(r"<[^>]+>|\s+", " ", found[0]) if found else ""
+
+
+def within(seconds: float, met: Callable[[], Any]) -> None:
+    """Waits for a condition that has to be met in this time."""
+    until(met, seconds)
+
+
+def test_a_machine_is_seen_with_its_facts(lab2: Machine, webs: list[Server]) -> None:
+    for server in webs:
+        within(SEEN_S, lambda server=server: "connected" in row(server, "lab2"))  # type: ignore[misc]
+        shown = row(server, "lab2")
+        assert "rack=7" in shown
+        assert os.uname().release in shown
+        assert re.search(r"\d s ago", shown)
+    within(15.0, lambda: "Engine" in row(webs[0], "lab2"))
+    assert "26.1" in webs[1].ask("GET", "/doctor/?machine=lab2").data.decode()
+    assert webs[1].ask("GET", "/doctor/?machine=lab9").status == 404
+    assert 'netmodes_machine_up{machine="lab2"} 1.0' in webs[0].ask("GET", "/metrics").data.decode()
+    assert (lab2.folder / "machine.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_wrong_used_revoked_or_expired_token_is_refused_in_a_sentence(
+    deployment: TeamDeployment, lab2: Machine, webs: list[Server], tmp_path: Path
+) -> None:
+    other = Machine("lab3", tmp_path / "lab3", "unix:///nowhere")
+    good = token(webs[0])
+    in_use = other.join(good, "--name", "lab2")
+    assert "has joined already" in in_use.stderr
+    assert other.join(good[:-8] + "AAAAAAAA", "--name", "lab3").stderr.count("not valid") == 1
+    for sentence, token_text in (("This is not a token", "abc"), ("Cannot reach", _unreachable())):
+        refused = other.join(token_text, "--name", "lab3")
+        assert sentence in refused.stderr
+        assert refused.returncode != 0
+        assert "Traceback" not in refused.stderr
+    assert "reserved" in other.join(good, "--name", "server").stderr
+    page = webs[0].ask("GET", "/machines/").data.decode()
+    revoked = re.findall(r"/machines/tokens/(\w+)/revoke/", page)[0]
+    assert webs[0].ask("POST", f"/machines/tokens/{revoked}/revoke/").status == 302
+    assert "was revoked" in other.join(good, "--name", "lab3").stderr
+    expired, used = token(webs[1]), token(webs[1])
+    with psycopg.connect(deployment.postgres.url, autocommit=True) as database:
+        newest = "SELECT id FROM dashboard_jointoken ORDER BY created_at DESC"
+        for column, offset in (("used_at", 0), ("expires_at", 1)):
+            database.execute(
+                f"UPDATE dashboard_jointoken SET {column} = 1 WHERE id = ({newest} OFFSET {offset} LIMIT 1)"  # noqa: S608
+            )
+    assert "was used already" in other.join(used, "--name", "lab3").stderr
+    assert "has expired" in other.join(expired, "--name", "lab3").stderr
+    assert not (other.folder / "machine.json").exists()
+
+
+def _unreachable() -> str:
+    from dashboard.core.operations.machines import with_address
+
+    return with_address("http://127.0.0.1:1", "x")
+
+
+def test_an_experiment_runs_on_the_chosen_machine_only(
+    lab2: Machine, webs: list[Server], deployment: TeamDeployment
+) -> None:
+    within(HEALED_S, lambda: "lab2" in webs[1].ask("GET", "/").data.decode())
+    launched = webs[1].ask(
+        "POST",
+        "/experiments/",
+        {"host": "@lab2", "image": "netmodes-lab", "port": "80", "mode": "none", "publish": "nothing"},
+    )
+    assert launched.status == 302, launched.data.decode()[-3000:]
+    identity = launched.headers["location"].split("/")[2]
+    within(HEALED_S, lambda: _head(webs[0], identity)["phase"] == "running")
+    page = webs[0].ask("GET", f"/experiments/{identity}/").data.decode()
+    assert "on lab2" in page
+    tried = webs[0].ask("POST", f"/experiments/{identity}/try/")
+    assert tried.status == 200, "the call reaches the lab that drives it"
+    with psycopg.connect(deployment.postgres.url) as database:
+        machine = database.execute("SELECT machine_id FROM dashboard_experiment WHERE id = %s", [identity]).fetchone()
+    assert machine == ("lab2",)
+    before = _containers(webs[0], identity)
+    lab2.lab.kill()
+    started = time.monotonic()
+    within(ABSENT_S, lambda: "absent" in row(webs[0], "lab2"))
+    assert time.monotonic() - started > 3.0, "one lost heartbeat is no loss"
+    refused = webs[0].ask("POST", f"/experiments/{identity}/try/")
+    assert refused.status == 409
+    assert "machine lab2 does not respond" in refused.data.decode()
+    lab2.lab.start()
+    within(HEALED_S, lambda: "connected" in row(webs[1], "lab2"))
+    within(HEALED_S, lambda: webs[1].ask("POST", f"/experiments/{identity}/try/").status == 200)
+    assert _containers(webs[1], identity) == before, "the containers were adopted"
+    assert webs[1].ask("POST", f"/experiments/{identity}/stop/").status == 302
+    within(HEALED_S, lambda: _head(webs[1], identity)["phase"] == "stopped")
+
+
+def _snapshot(server: Server, identity: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").data)
+    return found
+
+
+def _head(server: Server, identity: str) -> dict[str, Any]:
+    head: dict[str, Any] = _snapshot(server, identity)["experiment"]
+    return head
+
+
+def _containers(server: Server, identity: str) -> list[str]:
+    return [one["container"]["id"] for one in _snapshot(server, identity)["columns"] if one["container"]]
+
+
+def test_a_second_lab_of_the_machine_waits(lab2: Machine, deployment: TeamDeployment) -> None:
+    copy = deployment.folder / "copy"
+    copy.mkdir(mode=0o700)
+    (copy / "machine.json").write_bytes((lab2.folder / "machine.json").read_bytes())
+    sentence = "Another lab drives the experiments of this machine lab2: this one waits until it ends."
+    second = Service(
+        "copy-lab",
+        deployment.folder,
+        tied([sys.executable, "manage.py", "lab"]),
+        lambda: sentence in second.output(),
+        environment={**lab2.environment, "NETMODES_DATA_DIR": str(copy)},
+        cwd=BASE,
+    )
+    second.start()
+    second.stop()
+
+
+def test_a_machine_that_drains_is_not_offered(lab2: Machine, webs: list[Server]) -> None:
+    assert webs[0].ask("POST", "/machines/lab2/drain/").status == 302
+    within(SEEN_S, lambda: "draining" in row(webs[1], "lab2"))
+    assert "?host=@lab2" not in webs[1].ask("GET", "/").data.decode()
+    assert webs[0].ask("POST", "/machines/lab2/undrain/").status == 302
+    within(SEEN_S, lambda: "connected" in row(webs[1], "lab2"))
+
+
+#: What another machine, the installation's lab, web processes and the server itself may use.
+FORBIDDEN_TO_SAY = (
+    "netmodes.web.heartbeat.server",
+    "netmodes.web.heartbeat.lab3",
+    "netmodes.web.heartbeat",
+    "netmodes.web.journal.server",
+    "netmodes.web.journal.lab3",
+    "netmodes.web.reply.server.x.1",
+    "netmodes.web.reply.lab3.x.1",
+    "netmodes.web.peers",
+    "netmodes.web.system.x",
+    "netmodes.lab.call.server.x.0",
+    "netmodes.lab.call.lab2.x.0",
+    "netmodes.lab.cancel.server.x.0",
+    "netmodes.lab.wakeup",
+    "$SYS.REQ.USER.AUTH",
+    "$SYS.REQ.SERVER.X.KICK",
+    "$SYS.REQ.SERVER.PING",
+    "$SYS.REQ.ACCOUNT.PING.CONNZ",
+    "$JS.API.INFO",
+    "_INBOX.x",
+)
+FORBIDDEN_TO_HEAR = (
+    ">",
+    "netmodes.>",
+    "netmodes.lab.>",
+    "netmodes.lab.call.>",
+    "netmodes.lab.call.*.>",
+    "netmodes.lab.call.server.>",
+    "netmodes.lab.cancel.lab3.>",
+    "netmodes.web.>",
+    "netmodes.web.heartbeat.lab2",
+    "netmodes.web.reply.lab2.>",
+    "netmodes.web.peers",
+    "$SYS.>",
+    "$SYS.REQ.USER.AUTH",
+    "_INBOX.>",
+)
+
+
+async def test_a_machine_publishes_and_receives_only_its_own_subjects(lab2: Machine) -> None:
+    errors: list[str] = []
+
+    async def note(error: Exception) -> None:
+        errors.append(str(error))
+
+    client = Client()
+    await client.connect(lab2.received["nats"], error_cb=note, allow_reconnect=False)
+    try:
+        own = ("netmodes.web.journal.lab2", "netmodes.web.reply.lab2.nobody.1")
+        for subject in (*own, *FORBIDDEN_TO_SAY):
+            await client.publish(subject, b"[]")
+        for subject in ("netmodes.lab.call.lab2.test.>", "netmodes.lab.wakeup", *FORBIDDEN_TO_HEAR):
+            await client.subscribe(subject)
+        await client.flush()
+        async with asyncio.timeout(5):
+            while len(errors) < len(FORBIDDEN_TO_SAY) + len(FORBIDDEN_TO_HEAR):
+                await client.flush()
+    finally:
+        await client.close()
+    refused = {match[1] for error in errors if (match := re.search(r'to "(.*)"', error))}
+    assert len(FORBIDDEN_TO_SAY) + len(FORBIDDEN_TO_HEAR) >= 30
+    assert refused == {subject.lower() for subject in (*FORBIDDEN_TO_SAY, *FORBIDDEN_TO_HEAR)}
+
+
+async def test_a_wrong_key_or_name_is_not_admitted(lab2: Machine) -> None:
+    url = lab2.received["nats"]
+    for wrong in (url.replace("lab2:", "lab3:"), re.sub(r"lab2:[^@]+", "lab2:x", url), url.replace("lab2:", "web:")):
+        client = Client()
+        with pytest.raises(Exception, match=r"(?i)authorization"):
+            await client.connect(wrong, allow_reconnect=False)
+        with suppress(Exception):
+            await client.close()
+
+
+#: Statements that a machine may not execute, or that concern no row; ``{other}`` is an experiment of another machine.
+REFUSED = (
+    "SELECT * FROM dashboard_report",
+    "SELECT * FROM auth_user",
+    "SELECT * FROM django_session",
+    "SELECT * FROM dashboard_account",
+    "SELECT * FROM dashboard_signinlink",
+    "SELECT * FROM dashboard_auditentry",
+    "SELECT * FROM dashboard_jointoken",
+    "SELECT * FROM dashboard_share",
+    "SELECT key_digest FROM dashboard_machine",
+    "SELECT code FROM dashboard_trainingsession",
+    "SELECT token_digest FROM dashboard_participant",
+    "UPDATE dashboard_machine SET is_draining = true",
+    "UPDATE dashboard_machine SET revoked_at = 0",
+    "INSERT INTO dashboard_machine (name, joined_at) VALUES ('evil', 1)",
+    "INSERT INTO dashboard_auditentry (id) VALUES ('x')",
+    "INSERT INTO dashboard_grouphost (\"group\", session_id, wanted, state) VALUES ('a-1', 'a', 'running', 'queued')",
+    "INSERT INTO dashboard_arm (experiment_id, key, position, container_name) VALUES ('{other}', 'x', 1, 'x')",
+    "INSERT INTO dashboard_measurementrun (id, machine_id) VALUES ('x', 'lab3')",
+    "DELETE FROM django_migrations",
+    "UPDATE dashboard_installation SET id = 'x'",
+    "CREATE TABLE evil (a int)",
+    "ALTER TABLE dashboard_experiment DISABLE ROW LEVEL SECURITY",
+    "DROP POLICY netmodes_machine ON dashboard_experiment",
+    "CREATE ROLE evil",
+    "SET ROLE netmodes",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+)
+UNSEEN = (
+    "SELECT * FROM dashboard_experiment WHERE id = '{other}'",
+    "UPDATE dashboard_experiment SET wanted = 'removed' WHERE id = '{other}'",
+    "UPDATE dashboard_experiment SET machine_id = 'lab2' WHERE machine_id IS NULL",
+    "DELETE FROM dashboard_experiment WHERE id = '{other}'",
+    "SELECT * FROM dashboard_arm WHERE experiment_id = '{other}'",
+    "SELECT * FROM dashboard_journalentry WHERE experiment_id = '{other}'",
+    "SELECT name FROM dashboard_machine WHERE name <> 'lab2'",
+    "SELECT id FROM dashboard_participant",
+    "SELECT id FROM dashboard_trainingsession",
+)
+
+
+def test_a_machine_reads_and_writes_only_its_own_rows(
+    lab2: Machine, webs: list[Server], deployment: TeamDeployment
+) -> None:
+    other = webs[0].launch(("none",))
+    statements = [text.replace("{other}", other) for text in (*REFUSED, *UNSEEN)]
+    assert len(statements) >= 20
+    with psycopg.connect(lab2.received["database"], autocommit=True) as database:
+        assert database.execute("SELECT name FROM dashboard_machine").fetchall() == [("lab2",)]
+        for statement in statements[: len(REFUSED)]:
+            with pytest.raises(psycopg.Error, match=r"permission denied|violates row-level|must be (owner|superuser)"):
+                database.execute(statement)
+        for statement in statements[len(REFUSED) :]:
+            assert database.execute(statement).rowcount == 0, statement
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(re.sub(r":[^:@/]+@", ":wrong@", lab2.received["database"]))
+    webs[0].remove(other)
+
+
+async def test_a_revoked_machine_can_no_longer_connect(lab2: Machine, webs: list[Server]) -> None:
+    url, database = lab2.received["nats"], lab2.received["database"]
+    client, closed = Client(), asyncio.Event()
+
+    async def on_closed() -> None:
+        closed.set()
+
+    await client.connect(url, closed_cb=on_closed, allow_reconnect=False)
+    assert (await asyncio.to_thread(webs[0].ask, "POST", "/machines/lab2/revoke/")).status == 302
+    await asyncio.wait_for(closed.wait(), 5)
+    with pytest.raises(Exception, match=r"(?i)authorization"):
+        await Client().connect(url, allow_reconnect=False)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(database)
+    for server in webs:
+        assert "revoked" in await asyncio.to_thread(row, server, "lab2")
+    lab2.lab.stop()
+    joined = await asyncio.to_thread(lambda: lab2.join(token(webs[1]), "--name", "lab2"))
+    assert joined.returncode == 0, joined.stderr
+    await asyncio.to_thread(lab2.lab.start)
+    await asyncio.to_thread(within, HEALED_S, lambda: "connected" in row(webs[0], "lab2"))

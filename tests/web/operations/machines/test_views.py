@@ -1,0 +1,102 @@
+"""The page of machines, on one machine and with machines that have joined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import pytest
+from channels.db import database_sync_to_async
+from django.test import override_settings
+
+from dashboard.core.operations.machines import MachineFacts, MachineState, split_token
+from dashboard.store import machines
+from dashboard.store.operations import machine_roles
+from dashboard.web.operations.machines.presenters import list_lines, stamp_of
+from tests.web.asgi_client import Answer, Person, http
+
+FACTS = MachineFacts(8, 16384, 40, "docker", "28.5.0", "6.12.1", "0.1.0")
+FORM = (("content-type", "application/x-www-form-urlencoded"),)
+
+
+async def get(path: str, me: Person) -> Answer:
+    return await http("GET", path, who=me)
+
+
+async def post(path: str, me: Person, **fields: str) -> Answer:
+    return await http("POST", path, who=me, headers=FORM, body=urlencode(fields).encode(), token=True)
+
+
+@pytest.fixture
+def team(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings of a team deployment, without a real PostgreSQL."""
+    monkeypatch.setattr(machine_roles, "is_supported", lambda: True)
+    monkeypatch.setattr(machine_roles, "drop", lambda machine: None)
+    with override_settings(NATS_URL="nats://web:y@nats.example:4222"):
+        yield
+
+
+async def test_on_one_machine_the_page_states_how_to_add_one(me: Person) -> None:
+    page = await get("/machines/", me)
+    assert page.status == 200
+    assert "Everything runs on one machine." in page.text
+    assert "PostgreSQL and NATS" in page.text
+    assert "/machines/tokens/" not in page.text
+    assert (await post("/machines/tokens/", me, address="https://a.example")).status == 400
+
+
+async def test_a_token_is_shown_once(team: None, me: Person) -> None:
+    made = await post("/machines/tokens/", me, address="https://netmodes.example.org/")
+    assert made.status == 201
+    found = re.search(r"join (netmodes-[\w-]+)", made.text)
+    assert found
+    assert split_token(found[1])[0] == "https://netmodes.example.org"
+    page = (await get("/machines/", me)).text
+    assert found[1] not in page
+    listed = re.findall(r"/machines/tokens/(\w+)/revoke/", page)
+    assert len(listed) == 1
+    assert (await post(f"/machines/tokens/{listed[0]}/revoke/", me)).status == 302
+    assert (await post(f"/machines/tokens/{listed[0]}/revoke/", me)).status == 404
+    wrong = await post("/machines/tokens/", me, address="<nowhere>")
+    assert (wrong.status, "https://HOST" in wrong.text, "&lt;nowhere&gt;" in wrong.text) == (400, True, True)
+
+
+async def test_machines_are_listed_drained_and_revoked(team: None, me: Person) -> None:
+    await database_sync_to_async(machines.register)("lab2", {"rack": "7"}, FACTS)
+    page = (await get("/machines/", me)).text
+    for shown in ("lab2", "rack=7", "28.5.0", "6.12.1", "8 cores", "absent"):
+        assert shown in page
+    assert (await post("/machines/lab2/drain/", me)).status == 302
+    assert "Undrain" in (await get("/machines/", me)).text
+    assert (await post("/machines/lab2/undrain/", me)).status == 302
+    assert (await post("/machines/lab2/revoke/", me)).status == 302
+    assert "revoked" in (await get("/machines/", me)).text
+    for path in ("/machines/lab2/revoke/", "/machines/none/drain/", "/machines/lab2/other/"):
+        assert (await post(path, me)).status == 404
+
+
+@pytest.mark.django_db
+def test_the_stamp_changes_with_everything_but_the_time_of_heartbeats() -> None:
+    machines.register("lab2", {}, FACTS)
+    (line,) = list_lines()
+    assert line.state is MachineState.ABSENT
+    assert line.engine.endswith("28.5.0")
+    stamp = stamp_of((line,))
+    assert stamp == stamp_of((replace(line, record=replace(line.record, seen_at=9.0)),))
+    assert stamp != stamp_of((replace(line, state=MachineState.CONNECTED),))
+
+
+async def test_joining_needs_no_account_and_refuses_what_is_no_request(me: Person) -> None:
+    for body in (b"", b"[]", b'{"token": 1}'):
+        answer = await http("POST", "/machines/join/", body=body)
+        assert answer.status == 400
+        assert "problem" in answer.text
+    body = b'{"token": "x", "name": "lab2", "facts": {"version": "9.0.0"}}'
+    answer = await http("POST", "/machines/join/", body=body)
+    assert (answer.status, "newer than the server" in answer.text) == (409, True)
+    answer = await http("POST", "/machines/join/", body=body.replace(b"9.0.0", b""))
+    assert (answer.status, "PostgreSQL and NATS" in answer.text) == (403, True)
+    assert (await http("GET", "/machines/join/")).status == 405
+    assert (await post("/machines/join/", me)).status == 403, "no browser sends this"
