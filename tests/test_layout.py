@@ -90,6 +90,8 @@ LARGER: dict[str, str] = {
     "dashboard/core/claims/catalogue": "one claim per file, or those of a subject that share code",
     "dashboard/management/commands": "one command per file; Django finds them only here",
     "dashboard/migrations": "one migration per file",
+    "tests/netns": "a test file for each module, and the namespaces that they use",
+    "tests/lab/experiments": "a test file for each module, and two for all of them together",
     "tests/engine/hosts": "a test file for each module, and the attempts to escape",
 }
 

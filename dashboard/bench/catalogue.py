@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dashboard.bench.benchmark import Benchmark
 from dashboard.bench.claims import repeated_runs
 from dashboard.bench.environment import LIMIT_S
-from dashboard.bench.experiments import change, fan_out, idle, launch, page
+from dashboard.bench.experiments import change, fan_out, idle, launch, page, swarm
 from dashboard.bench.measurements import (
     coordinated_omission,
     false_positives,
@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "replay": replay,
     "claims": repeated_runs,
     "class-hosts": private_hosts,
+    "swarm": swarm,
     "class": sessions,
     "team": team,
     "overload": overload,
@@ -51,7 +52,9 @@ BENCHMARKS: dict[str, Benchmark] = {
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
 #: Run only when they are named: they take minutes, or need a browser.
-LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "team", "overload", "faults", "soak"})
+LONG = frozenset(
+    {*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "swarm", "team", "overload", "faults", "soak"}
+)
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:

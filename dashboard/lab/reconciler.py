@@ -17,6 +17,7 @@ from dashboard.lab.context import Context
 from dashboard.lab.engine.events import EngineEvents
 from dashboard.lab.experiments.concurrency import Passes
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.experiments.neighbour import NeighbourServer
 from dashboard.lab.housekeeping import keep_tidy
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.lab.orphans import remove_orphans
@@ -67,6 +68,7 @@ class Lab:
         self._private_engine = ""
         self._version: asyncio.Task[None] | None = None
         self._passes = Passes()
+        self._neighbour = NeighbourServer(context)
 
     def driver_of(self, experiment: str) -> ExperimentDriver | None:
         """The driver of an experiment, if this lab has one."""
@@ -135,6 +137,7 @@ class Lab:
                 await asyncio.wait(self._tasks, timeout=CANCEL_S)
         await asyncio.gather(*(driver.close() for driver in self._drivers.values()), return_exceptions=True)
         self._drivers.clear()
+        self._neighbour.close()
 
     async def stop_all(self, deadline_s: float = 20.0) -> int:
         """Stops every experiment that this lab drives, as Ctrl-C does; returns their number."""
@@ -209,6 +212,7 @@ class Lab:
             telemetry.wakeups["woken"] += 1
         elif any(record.id not in self._drivers for record in mine):
             telemetry.wakeups["missed"] += 1
+        await self._neighbour.ensure()
         for record in mine:
             self._spawn(record)
         if self._measurer is not None:

@@ -23,7 +23,8 @@ from dashboard.lab.reconciler import Lab, WorkLocks
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from dashboard.lab.training.hosts import GroupHosts
-from dashboard.lab.workshops.commands import clean_up, workshop_host
+from dashboard.lab.workshops.commands import workshop_host
+from dashboard.lab.workshops.other_host import clean_up_everywhere
 from dashboard.store import machines
 from dashboard.store.operations import advisory_lock
 from dashboard.store.operations.advisory_lock import AdvisoryLock
@@ -203,7 +204,7 @@ class Supervisor:
                 say(f"Stopped {count} running {'experiment' if count == 1 else 'experiments'}.")
             with suppress(EngineError, DatabaseError, TimeoutError):
                 async with asyncio.timeout(CLEAN_UP_S):
-                    await clean_up(workshop_host(lab.context))
+                    await clean_up_everywhere(workshop_host(lab.context))
         if self._stack is not None:
             await self._stack.aclose()
             self._stack = None

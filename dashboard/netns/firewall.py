@@ -79,6 +79,13 @@ async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool
     return Listing("\n".join(read)) if read else listings[-1]
 
 
+async def read_numbered_rules(namespace: Namespace, *, ipv6: bool = False) -> tuple[Listing, Listing]:
+    """All rules of nftables with their handles, and those of one family that iptables wrote with it."""
+    save = "ip6tables-nft-save" if ipv6 else "iptables-nft-save"
+    listed, saved = await asyncio.gather(_run(namespace, ("nft", "-a", "list", "ruleset")), _run(namespace, (save,)))
+    return listed, saved
+
+
 def _read_facts() -> _KernelFacts:
     legacy, bridged = set(), set()
     for family, prefix in _PREFIX.items():

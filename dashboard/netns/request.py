@@ -115,12 +115,14 @@ class _Exchange:
         self._client: str | None = None
         self._seen: str | None = None
         self._spent_s = 0.0
+        self._limit: asyncio.Timeout | None = None
 
     async def run(self, address: str, port: int, timeout_s: float) -> Reply:
         data = b""
         error: str | None = None
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s) as limit:
+                self._limit = limit
                 started = time.perf_counter()
                 await self._loop.sock_connect(self._opened, (address, port))
                 self._spent_s = time.perf_counter() - started
@@ -138,8 +140,7 @@ class _Exchange:
         search = asyncio.ensure_future(self._await_peer(own_port))
         try:
             await asyncio.wait({search}, timeout=_WATCH_S)
-            if self._on_connected is not None and self._client is not None:
-                await self._on_connected(self._client)
+            await self._observe()
             started = time.perf_counter()
             await self._loop.sock_sendall(self._opened, self._wanted)
             data = await self._read_head(started)
@@ -147,6 +148,16 @@ class _Exchange:
         finally:
             search.cancel()
         return data
+
+    async def _observe(self) -> None:
+        """Calls ``on_connected``, which does not count as waiting for the server."""
+        limit = self._limit
+        if self._on_connected is None or self._client is None or limit is None:
+            return
+        began, deadline = self._loop.time(), limit.when()
+        limit.reschedule(None)
+        await self._on_connected(self._client)
+        limit.reschedule(None if deadline is None else deadline + self._loop.time() - began)
 
     def _reply(self, data: bytes, error: str | None, where: str) -> Reply:
         found = _STATUS.match(data)

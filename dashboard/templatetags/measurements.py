@@ -13,6 +13,7 @@ from dashboard.core.measurements import axes, formatting
 from dashboard.core.measurements import charts as measurement_charts
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe
+from dashboard.core.measurements.schedule import describe_share
 from dashboard.core.measurements.series_labels import label_signatures
 from dashboard.core.reports.view import environment_facts
 from dashboard.templatetags.words import WORDS
@@ -71,6 +72,13 @@ def measure_form(values: Any = None) -> FormView:
         under_load,
         under_load or any(texts[name] for name in ("payload", "rate", "width")) or Probe.DNS in chosen,
     )
+
+
+@register.simple_tag
+def share_of_time(measurement: Measurement) -> str:
+    """How the time limit is divided among the series that are measured."""
+    measured = sum(not series.unavailable for series in measurement.series)
+    return describe_share(measurement.options.seconds, measured)
 
 
 @register.filter

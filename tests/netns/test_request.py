@@ -12,7 +12,7 @@ import pytest
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import Reply, request
 from tests.netns.namespaces import Zoo
-from tests.support.polling import others_run
+from tests.support.polling import eventually, others_run
 from tests.support.private_engine import PrivateEngine
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -238,3 +238,18 @@ async def test_docker_s_paths_show_the_client_that_nginx_saw(engine_host: Privat
         assert proxy.client_seen.startswith(f"{gateway}:")
     finally:
         engine_host.docker("rm", "-f", identity)
+
+
+async def test_an_observation_that_takes_long_is_no_timeout(namespace: Namespace) -> None:
+    loop = asyncio.get_running_loop()
+    timeout_s, began = 0.2, loop.time()
+
+    async def is_late() -> bool:
+        return loop.time() > began + 2 * timeout_s
+
+    async def observe(_client: str) -> None:
+        await eventually(is_late)
+
+    async with _listening(namespace, _says(OK)):
+        reply = await request(namespace, "127.0.0.1", 80, timeout_s=timeout_s, on_connected=observe)
+    assert (reply.status, reply.error) == (200, None)

@@ -104,6 +104,19 @@ def order_of_rounds(keys: Sequence[str], seed: int) -> Iterator[tuple[str, ...]]
         yield tuple(source.sample(keys, len(keys)))
 
 
+#: With less time than this for each series, intervals are wide.
+SHORT_SHARE_S = 1.0
+
+
+def describe_share(seconds: float, series: int) -> str:
+    """How the time limit of a run is divided, in a sentence; empty for a single series, which has all of it."""
+    if series < 2:
+        return ""
+    share = seconds / series
+    longer = "" if share >= SHORT_SHARE_S else " A longer time limit gives narrower intervals."
+    return f"{series} series share the time limit of {seconds:g} s: about {share:.2g} s for each.{longer}"
+
+
 def remaining_s(options: Options, elapsed_s: float) -> float:
     """The remaining time, in seconds."""
     return max(0.0, options.seconds - elapsed_s)

@@ -94,17 +94,21 @@ def _count(requested: int, failed: int) -> str:
 def _describe_failures(failed: Sequence[Attempt], titles: Mapping[str, str], requested: int) -> str:
     if not failed:
         return ""
-    places = dict.fromkeys(
-        f"{titles.get(attempt.server, attempt.server)} {_PLACES.get(PathKind(attempt.path), f'over {attempt.path}')}"
-        for attempt in failed
-    )
+    places = dict.fromkeys(_describe_place(attempt, titles) for attempt in failed)
     reasons = dict.fromkeys(attempt.error.rstrip(".") for attempt in failed if attempt.error)
     why = f" ({'; '.join(reasons)})" if reasons else ""
     return f"{':' if len(failed) == requested else ', not'} {', '.join(places)}{why}"
 
 
+def _describe_place(attempt: Attempt, titles: Mapping[str, str]) -> str:
+    if attempt.path == PathKind.TO_LAN:
+        return f"the neighbour from {titles.get(attempt.origin, attempt.origin)}"
+    place = _PLACES.get(PathKind(attempt.path), f"over {attempt.path}")
+    return f"{titles.get(attempt.server, attempt.server)} {place}"
+
+
 def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
-    """The client IP that each published service saw, by the way the request took."""
+    """The client IP that each published service saw, by the way the request took, and that the neighbour saw."""
     seen: dict[str, dict[str, str]] = {}
     for attempt in requested:
         through = _THROUGH.get(PathKind(attempt.path))
@@ -114,3 +118,14 @@ def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -
     for server, clients in seen.items():
         parts = [f"{client} through {through}" for through, client in clients.items()]
         yield f"{titles.get(server, server)} saw the client {' and '.join(parts)}"
+    sources: dict[str, list[str]] = {}
+    for attempt in requested:
+        if attempt.path == PathKind.TO_LAN and (client := _client_ip(attempt)):
+            sources.setdefault(client, []).append(titles.get(attempt.origin, attempt.origin))
+    if sources:
+        yield f"the LAN saw {', '.join(f'{_join(origins)} as {client}' for client, origins in sources.items())}"
+
+
+def _join(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

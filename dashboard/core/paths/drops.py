@@ -31,11 +31,11 @@ def read_drops(before: Sequence[str], after: Sequence[str]) -> tuple[Drop, ...]:
 
 
 def describe_drops(drops: Sequence[Drop]) -> str:
-    """The drops in one sentence; empty without any."""
+    """The drops in one sentence; empty without any. Counters do not show which packets they counted."""
     if not drops:
         return ""
     parts = (f"{drop.rule} ({drop.packets} packet{'' if drop.packets == 1 else 's'})" for drop in drops)
-    return f"The machine dropped it: {'; '.join(parts)}."
+    return f"Meanwhile the machine dropped packets, possibly of other connections: {'; '.join(parts)}."
 
 
 def _dropping(lines: Sequence[str]) -> Iterator[tuple[tuple[str, int], int, str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dashboard.core.paths.conntrack import ConntrackEntry
 from dashboard.core.paths.model import VethLink
+from dashboard.core.paths.packets import FirstPacket
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class TraceEvidence:
     counters and connections are read in place of the client's. ``own_addresses`` are the addresses of the client's
     namespace. ``veths`` join the server to bridges. The connections of both namespaces were read while the request was
     open. ``entries`` is None if connection tracking could not be read, and ``rules_error`` the reason why the NAT rules
-    could not, and ``filter_error`` that of the other rules.
+    could not, and ``filter_error`` that of the other rules. ``first`` is what the kernel reported about the
+    first packet of a second connection to the same target.
     """
 
     target: str
@@ -69,3 +71,4 @@ class TraceEvidence:
     entries: tuple[ConntrackEntry, ...] | None = None
     rules_error: str = ""
     filter_error: str = ""
+    first: FirstPacket = field(default_factory=FirstPacket)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import MACHINE, OBSERVERS, OTHER_CONTAINER, SHOWN_ONLY, Mode
+from dashboard.core.modes import MACHINE, OBSERVERS, SHOWN_ONLY, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
@@ -31,7 +31,7 @@ from dashboard.core.paths.model import (
 from dashboard.core.paths.outside import (
     leads_on,
     outside_clients,
-    paths_over_networks,
+    paths_beside,
     paths_to_bridged,
     paths_to_host_mode,
 )
@@ -190,7 +190,6 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
     Several may have one ``key``: see ``first_available``.
     """
     machine, clients = states.get(MACHINE), outside_clients(states)
-    other = next((column for column in columns if column.key == OTHER_CONTAINER and column.key in states), None)
     paths: list[Path] = []
     running = [
         column
@@ -210,6 +209,7 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
             paths += _paths_in_machine(column, machine)
             for client in clients:
                 paths += paths_to_host_mode(column, machine, client)
+            paths += paths_beside(column, columns, states)
             continue
         title = f"{loopback} inside {column.title}"
         paths.append(_open_path(PathKind.INSIDE, title, column.key, column, loopback, ("lo",)))
@@ -220,13 +220,12 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
                 paths += published_paths(column, machine, veths)
                 for client in clients:
                     paths += paths_to_bridged(column, machine, client, veths)
-        if other is not None:
-            paths += paths_over_networks(column, state, other, states[other.key])
         target = by_key.get(column.target or "")
         if target is not None and states[target.key].netns == state.netns:
             title = f"{loopback} from {target.title} to {column.title}, in their shared network stack"
             paths.append(_open_path(PathKind.SHARED_NAMESPACE, title, target.key, column, loopback, ("lo",)))
         paths += _between(column, running, states)
+        paths += paths_beside(column, columns, states)
     title = next((column.title for column in columns if column.key == MACHINE), "")
     return tuple(
         replace(path, title=name_machine(path.title, title), unavailable=name_machine(path.unavailable, title))

@@ -18,6 +18,8 @@ class HopKind(StrEnum):
     """The kinds of hops, in the order in which a request passes them."""
 
     CLIENT = "client"
+    LINKS = "links"
+    RULES = "rules"
     DNAT = "dnat"
     CONNTRACK = "conntrack"
     FILTER = "filter"

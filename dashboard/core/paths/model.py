@@ -19,7 +19,7 @@ class PathKind(StrEnum):
     to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host mode container,
     to a published port, and to the container's own address; ``PEER_…``: the same from another host on the LAN;
     ``REMOTE_…``: the same from a container on that host, and over a network that spans both hosts; ``HAIRPIN``: from a
-    container to its own published port."""
+    container to its own published port; ``TO_LAN``: from a container to the neighbour's server."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -41,6 +41,7 @@ class PathKind(StrEnum):
     REMOTE_CONTAINER = "remote-container"
     REMOTE_OVERLAY = "remote-overlay"
     HAIRPIN = "hairpin"
+    TO_LAN = "to-lan"
 
 
 #: The kinds that measurements and diagrams show.
@@ -50,8 +51,9 @@ MEASURED_KINDS = frozenset(PathKind) - {
     PathKind.LAN_CONTAINER,
     PathKind.PEER_CONTAINER,
     PathKind.REMOTE_CONTAINER,
+    PathKind.TO_LAN,
 }
-#: The kinds that begin outside the machine's network stack and pass its packet filter.
+#: The kinds that pass the machine's packet filter, from or to the LAN, or from a container to itself.
 FILTERED_KINDS = frozenset(
     {
         PathKind.LAN_ADDRESS,
@@ -65,6 +67,7 @@ FILTERED_KINDS = frozenset(
         PathKind.REMOTE_CONTAINER,
         PathKind.REMOTE_OVERLAY,
         PathKind.HAIRPIN,
+        PathKind.TO_LAN,
     }
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.experiments.messages import Column, PublishedPort
-from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.links import exit_link
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
@@ -25,6 +25,9 @@ from dashboard.core.paths.model import (
     reachable_address,
 )
 from dashboard.core.paths.translations import DOCKER_PROXY, covers_family, find_translation, listeners_on, translations
+
+#: The TCP port of the neighbour's server.
+NEIGHBOUR_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,18 @@ def paths_to_bridged(
     yield from _own_address(column, machine, client, veths)
 
 
-def paths_over_networks(
+def paths_beside(column: Column, columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
+    """The paths that do not enter the machine: from a container to the neighbour, and over a network that spans both
+    hosts."""
+    state, machine = states[column.key], states.get(MACHINE)
+    if NEIGHBOUR in states:
+        yield from _paths_to_neighbour(column, state, states[NEIGHBOUR])
+    other = next((one for one in columns if one.key == OTHER_CONTAINER and one.key in states), None)
+    if other is not None and (machine is None or state.netns != machine.netns):
+        yield from _paths_over_networks(column, state, other, states[other.key])
+
+
+def _paths_over_networks(
     column: Column, state: NamespaceState, other: Column, other_state: NamespaceState
 ) -> Iterator[Path]:
     """The path to a container from the container on the other host, over the first network, by name, that spans both
@@ -158,6 +172,22 @@ def paths_over_networks(
             path = Path(PathKind.REMOTE_OVERLAY, title, other.key, column.key, family_of(address), address)
             yield replace(path, port=port, udp_port=port, server_port=port, hops=hops, host_name=name)
             return
+
+
+def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: NamespaceState) -> Iterator[Path]:
+    """The paths from a container to the neighbour's server, over each family of which both have an address. They show
+    which source address the LAN sees. A neighbour without a server has none."""
+    lan, title = exit_link(neighbour), f"{column.title} to the neighbour"
+    if lan is None or all(one.port != NEIGHBOUR_PORT for one in neighbour.listeners):
+        return
+    kind, port, families = PathKind.TO_LAN, NEIGHBOUR_PORT, _families(state)
+    if not families:
+        why = f"{column.title} has loopback only: nothing leads to the LAN"
+        yield Path(kind, title, column.key, NEIGHBOUR, unavailable=why)
+    for family in Family:
+        for address in global_addresses(lan, family)[:1] if family in families else ():
+            path = Path(kind, title, column.key, NEIGHBOUR, family, address, port, port, port)
+            yield replace(path, hops=(f"{lan.name} (LAN)",))
 
 
 def _mappings(column: Column, family: Family) -> list[PublishedPort]:

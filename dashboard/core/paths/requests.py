@@ -27,13 +27,17 @@ REQUESTED_KINDS = (
     PathKind.REMOTE_OVERLAY,
     PathKind.REMOTE_CONTAINER,
     PathKind.HAIRPIN,
+    PathKind.TO_LAN,
 )
 
 
 def request_key(path: Path) -> str:
     """The key of the request within an experiment, e.g. ``bridge/published-proxy/127.0.0.1:8080``; empty if the path
-    does not exist."""
-    return f"{path.server}/{path.kind}/{path.target}" if path.target else ""
+    does not exist. Several containers request the neighbour at the same address."""
+    if not path.target:
+        return ""
+    server = path.client if path.kind is PathKind.TO_LAN else path.server
+    return f"{server}/{path.kind}/{path.target}"
 
 
 def request_url(path: Path) -> str:

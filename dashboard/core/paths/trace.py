@@ -14,6 +14,7 @@ from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, Trace
 from dashboard.core.paths.hops import Hop, HopKind, Trace
 from dashboard.core.paths.model import Path
 from dashboard.core.paths.nat_rules import CounterIncrease, read_counter_increases, read_translations, read_uncounted
+from dashboard.core.paths.packets import links_hop, rules_hop
 from dashboard.core.paths.requests import request_key, request_url
 
 #: The minimum number of packets of an answered request over TCP: SYN, ACK and the request; SYN-ACK and the response.
@@ -105,6 +106,8 @@ class _HopReader:
     def hops(self) -> Iterator[Hop]:
         """All hops, including those that were not taken."""
         yield self._client()
+        yield links_hop(self.evidence.first)
+        yield rules_hop(self.evidence.first)
         yield self._dnat()
         yield self._conntrack()
         if self.evidence.filtered:
@@ -123,6 +126,10 @@ class _HopReader:
 
     def _filter(self) -> Hop:
         kind, title = HopKind.FILTER, "A rule of the machine drops the request"
+        if rule := self.evidence.first.dropping_rule:
+            return Hop.taken(kind, title, rule, reason="This rule dropped the first packet of the connection itself.")
+        if self.evidence.first.steps:
+            return Hop.not_seen(kind, title, "the first packet met no rule that dropped it")
         if self.evidence.filter_error:
             return Hop.not_seen(kind, title, self.evidence.filter_error)
         drops = read_drops(self.evidence.before.filter_rules, self.evidence.after.filter_rules)
@@ -131,7 +138,7 @@ class _HopReader:
             return Hop.not_seen(kind, title, "no rule that drops or rejects has counted a packet")
         if self.evidence.answer:
             return Hop.not_seen(kind, title, "the request was answered: these are other packets", *evidence)
-        return Hop.taken(kind, title, *evidence)
+        return Hop.unknown(kind, title, "the counters may include packets of other connections", *evidence)
 
     def _dnat(self) -> Hop:
         kind, title = HopKind.DNAT, "A nat rule rewrites the destination (DNAT)"

@@ -25,6 +25,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     PathKind.REMOTE_CONTAINER: ("container on the other host → container's address", "remote → container"),
     PathKind.REMOTE_OVERLAY: ("container on the other host → overlay network", "remote → overlay"),
     PathKind.HAIRPIN: ("container → its own published port", "hairpin"),
+    PathKind.TO_LAN: ("container → neighbour", "container → neighbour"),
 }
 
 

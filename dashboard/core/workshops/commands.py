@@ -29,10 +29,11 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class CreateNetwork:
-    """``docker network create NAME``, a bridge."""
+    """``docker network create NAME``, a bridge or, with ``-d overlay``, a network of all hosts of a swarm."""
 
     name: str
     options: dict[str, str] = field(default_factory=dict)
+    driver: str = "bridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,16 @@ class Inspect:
     grep: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class OnOtherHost:
+    """A command on the other private host of a LAN."""
+
+    action: "Action"
+
+
 Action = (
-    Launch
+    OnOtherHost
+    | Launch
     | TypeIt
     | Stop
     | Remove
@@ -132,6 +141,9 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}", re.ASCII)
 _URL = r"http://[A-Za-z0-9.:\[\]-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?"
 #: The ending of a line that runs on another machine on the LAN.
 OUTSIDE = " # on another machine"
+#: The ending of a line that runs on the other private host of a LAN, and the commands that can run there.
+ON_OTHER_HOST = " # on the other host"
+_ON_OTHER_HOST = (Launch, Stop, Remove, Curl, Inspect, ListContainers, ShowLogs, ShowPorts)
 _RULE = r"( -i eth0)?( -s [0-9./]{7,18})?( -p (tcp|udp) --dport [0-9]{1,5})? -j (DROP|REJECT|ACCEPT)"
 #: The commands that change the firewall, as patterns of whole lines.
 FIREWALL = tuple(
@@ -184,7 +196,9 @@ def _docker(words: list[str]) -> Action:
         case ["rm", *names]:
             return Remove(_names(names))
         case ["network", "create", *options, name]:
-            return CreateNetwork(_name(name), _network_options(options))
+            driver = "overlay" if options[:2] == ["-d", "overlay"] else "bridge"
+            own = _network_options(options[2:] if driver == "overlay" else options)
+            return CreateNetwork(_name(name), own, driver)
         case ["network", "rm", name]:
             return RemoveNetwork(_name(name))
         case ["pull", image]:
@@ -207,6 +221,9 @@ def _network_options(words: list[str]) -> dict[str, str]:
     remaining = list(words)
     while remaining:
         option, equals, value = remaining.pop(0).partition("=")
+        if option == "--attachable":
+            options["attachable"] = "true"
+            continue
         if option not in {"--subnet", "--gateway"}:
             raise ValueError(f"docker network create does not support {option} here: remove it.")
         if not equals and not remaining:
@@ -245,6 +262,11 @@ def parse_command(line: str) -> Action:
         if not isinstance(action, Curl):
             raise ValueError("Only curl can run on another machine.")
         return replace(action, outside=True)
+    if line.endswith(ON_OTHER_HOST):
+        action = parse_command(line.removesuffix(ON_OTHER_HOST).rstrip())
+        if not isinstance(action, _ON_OTHER_HOST) or (isinstance(action, Curl) and action.outside):
+            raise ValueError("This command cannot run on the other host.")
+        return OnOtherHost(action)
     if any(pattern.fullmatch(line) for pattern in FIREWALL):
         return ChangeFirewall(tuple(line.split()))
     front, pipe, back = line.partition(" | ")

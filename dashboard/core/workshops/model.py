@@ -6,7 +6,7 @@ from dashboard.core.modes import Mode
 from dashboard.core.workshops.checks import firewall
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
-from dashboard.core.workshops.commands import LABELS, Action
+from dashboard.core.workshops.commands import LABELS, Action, OnOtherHost
 from dashboard.core.workshops.launches import Launch, TypeIt
 from dashboard.core.workshops.observation import Observation
 from dashboard.core.workshops.truth_readings import Reading, read
@@ -34,7 +34,8 @@ class Command:
     @property
     def label(self) -> str:
         """The text of the button; empty if the command is typed."""
-        return LABELS.get(type(self.action), "")
+        action = self.action.action if isinstance(self.action, OnOtherHost) else self.action
+        return LABELS.get(type(action), "")
 
     @property
     def typed_because(self) -> str:

@@ -12,13 +12,12 @@ from functools import partial
 from dashboard.core.experiments.inspect_commands import argv_for
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import Family
 from dashboard.core.paths.model import FILTERED_KINDS, Path
 from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.lab.experiments.concurrency import run_staggered
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.experiments.first_packet import explain_drop
 from dashboard.lab.experiments.multicast import COLUMN_GONE, try_multicast
-from dashboard.lab.experiments.neighbour import explain_drop
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.files import read_inside
@@ -99,19 +98,18 @@ async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
 
 
 async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
-    """Adds the rules that dropped a request to the attempts that crossed the machine and were not answered. Because
-    rules only count packets, the requests are repeated one at a time, for at most ``EXPLAIN_S``; the remaining attempts
-    get no reason."""
+    """Adds what dropped a request to the attempts that crossed the machine and were not answered. The requests are
+    repeated one at a time, for at most ``EXPLAIN_S``; the remaining attempts get no reason."""
     explained = [attempt for _path, attempt in sent]
     with suppress(TimeoutError):
         async with asyncio.timeout(EXPLAIN_S):
             for number, (path, attempt) in enumerate(sent):
-                machine = column_namespace(lab, driver, MACHINE)
-                if not attempt.error or path.kind not in FILTERED_KINDS or machine is None:
+                machine, client = (column_namespace(lab, driver, key) for key in (MACHINE, path.client))
+                if not attempt.error or path.kind not in FILTERED_KINDS or machine is None or client is None:
                     continue
-                backend, repeat = lab.context.info.firewall_backend, partial(_send, lab, driver, path)
-                with suppress(NamespaceGone):
-                    dropped = await explain_drop(machine, backend, repeat, ipv6=path.family is Family.INET6)
+                backend, private = lab.context.info.firewall_backend, lab.context.private
+                with suppress(NamespaceGone, OSError):
+                    dropped = await explain_drop(client, machine, path, backend, private=private)
                     explained[number] = replace(attempt, error=" ".join(filter(None, (attempt.error, dropped))))
     return tuple(explained)
 

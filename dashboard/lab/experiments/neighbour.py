@@ -1,21 +1,22 @@
-"""Namespaces beside the machine: a private host's neighbour, with the requests from it that the machine's packet filter
-drops, and the bridges of a rootless Podman."""
+"""Namespaces beside the machine: a private host's neighbour with its server, and the bridges of a rootless Podman."""
 
-from __future__ import annotations
-
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import NEIGHBOUR, ROOTLESS_NETNS
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
-from dashboard.core.paths.drops import describe_drops, read_drops
+from dashboard.core.paths.outside import NEIGHBOUR_PORT
 from dashboard.engine.daemon_process import rootless_netns
 from dashboard.engine.hosts.neighbour import neighbour_path
 from dashboard.engine.protocol import EngineInfo
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.observer import ObservationTarget
-from dashboard.netns.firewall import read_counted_listing
+from dashboard.netns.address_server import AddressServer
 from dashboard.netns.namespace import Namespace, NamespaceGone
+
+log = logging.getLogger(__name__)
 
 
 def find_neighbour(context: Context) -> ObservationTarget | None:
@@ -53,12 +54,39 @@ BESIDE: Mapping[str, Callable[[Context], ObservationTarget | None]] = {
 }
 
 
-async def explain_drop(machine: Namespace, backend: str, repeat: Callable[[], Awaitable[object]], *, ipv6: bool) -> str:
-    """Repeats a request that was not answered, and states which rules of the machine dropped it; empty if no rule
-    counted a packet."""
-    before = await read_counted_listing(machine, backend, ipv6=ipv6)
-    await repeat()
-    after = await read_counted_listing(machine, backend, ipv6=ipv6)
-    if error := before.error or after.error:
-        return f"The machine's rules cannot be read: {error}"
-    return describe_drops(read_drops(before.text.splitlines(), after.text.splitlines()))
+class NeighbourServer:
+    """The server of the neighbour, which answers with the client's address. It is in this process, so that a neighbour
+    costs no process. Several labs with the same neighbour share the port."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._server: AddressServer | None = None
+        self._inode = 0
+        #: The namespace in which the server could not be opened, so that the reason is logged once.
+        self._refused = 0
+
+    async def ensure(self) -> None:
+        """Opens the server, again if the host has a new neighbour since it was restarted."""
+        found = await asyncio.to_thread(find_neighbour, self._context)
+        if found is None:
+            self.close()
+            return
+        try:
+            with await asyncio.to_thread(Namespace.of_path_inside, found.pid, found.netns) as namespace:
+                if namespace.inode in {self._inode, self._refused}:
+                    return
+                self.close()
+                self._refused = namespace.inode
+                self._server = await AddressServer.open(namespace, NEIGHBOUR_PORT)
+                self._inode, self._refused = namespace.inode, 0
+        except NamespaceGone:
+            return
+        except OSError as error:
+            log.warning("the neighbour has no server: %s", error)
+
+    def close(self) -> None:
+        """Closes the server."""
+        self._inode = 0
+        if self._server is not None:
+            self._server.close()
+            self._server = None

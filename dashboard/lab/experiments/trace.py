@@ -17,6 +17,7 @@ from dashboard.core.paths.requests import path_to_compare, request_key, requeste
 from dashboard.core.paths.trace import name_machine_in, read_trace
 from dashboard.lab.experiments.actions import column_namespace, running_driver
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.experiments.first_packet import observe_first_packet
 from dashboard.lab.experiments.multicast import COLUMN_GONE
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
@@ -88,6 +89,7 @@ class _TracedRequest:
         near: Namespace,
     ) -> None:
         self._backend = lab.context.info.firewall_backend
+        self._private = lab.context.private
         self._path = path
         self._client, self._server, self._near = client, server, near
         states = driver.view.states
@@ -116,6 +118,7 @@ class _TracedRequest:
             on_connected=self._read_connections,
         )
         after = await self._sample(settle=True)
+        first = await observe_first_packet(self._client, self._near, path, private=self._private)
         answer = f"HTTP {reply.status} {reply.reason}".strip() if reply.status is not None else ""
         return replace(
             self._evidence,
@@ -125,6 +128,7 @@ class _TracedRequest:
             error=reply.error or "",
             before=before,
             after=after,
+            first=first,
         )
 
     async def _read_connections(self, client: str) -> None:

@@ -234,8 +234,7 @@ class NamedLans:
         try:
             lan = await create_lan(folder, replace(place, number=1), count, LIMITS)
             try:
-                for host in lan.hosts:
-                    await add_image(host, folder, lambda _text: None)
+                await asyncio.gather(*(add_image(host, folder, lambda _text: None) for host in lan.hosts))
             except BaseException:
                 await asyncio.shield(stop_hosts(lan.hosts))
                 raise

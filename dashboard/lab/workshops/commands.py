@@ -245,7 +245,7 @@ async def _run_on_engine(host: WorkshopHost, action: commands.Action) -> str:
                 await engine.remove_container(facts.id)
             return "\n".join(action.names)
         case commands.CreateNetwork():
-            return await engine.create_network(action.name, "bridge", dict(host.labels), dict(action.options))
+            return await engine.create_network(action.name, action.driver, dict(host.labels), dict(action.options))
         case commands.RemoveNetwork():
             networks = [network.id for network in await engine.networks({}) if network.name == action.name]
             if not networks:

@@ -12,7 +12,8 @@ from dashboard.core.workshops.model import Step, StepJudgement, Workshop, judge_
 from dashboard.core.workshops.observation import Observation
 from dashboard.core.workshops.progress import Event, StepRecord, StepStage, current_step, is_done, step_stage
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.workshops.commands import CommandResult, run_command
+from dashboard.lab.workshops.commands import CommandResult
+from dashboard.lab.workshops.other_host import run_anywhere
 from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from dashboard.store import workshops as store
 from dashboard.store.database import DatabaseThread
@@ -111,7 +112,7 @@ class StepRunner:
         command = step.run[number]
         if command.typed_because:
             raise ValueError(command.typed_because)
-        result = await run_command(self.host, command.line, command.action)
+        result = await run_anywhere(self.host, command.line, command.action)
         detail = f"{command.line}: {result.failed}" if result.failed else command.line
         await self._update(slug, lambda record: record, Event(self.clock(), "did", slug, detail))
         return result

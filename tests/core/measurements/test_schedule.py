@@ -20,6 +20,7 @@ from dashboard.core.measurements.schedule import (
     ROUNDS_WANTED,
     choose_baselines,
     choose_cores,
+    describe_share,
     make_series,
     missing_paths,
     needs_responder,
@@ -160,3 +161,22 @@ def test_connections_are_shared_among_the_series_that_open_them() -> None:
 
 def test_dns_and_http_need_no_responder() -> None:
     assert {probe for probe in Probe if not needs_responder(probe)} == {Probe.DNS, Probe.HTTP}
+
+
+LONGER = "A longer time limit gives narrower intervals."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "series", "sentence"),
+    [
+        (10.0, 1, ""),
+        (10.0, 4, "4 series share the time limit of 10 s: about 2.5 s for each."),
+        (
+            10.0,
+            16,
+            f"16 series share the time limit of 10 s: about 0.62 s for each. {LONGER}",
+        ),
+    ],
+)
+def test_the_share_of_each_series_is_stated(seconds: float, series: int, sentence: str) -> None:
+    assert describe_share(seconds, series) == sentence

@@ -26,6 +26,7 @@ LOOPBACK = attempt("host", PathKind.LOOPBACK, "127.0.0.1:40000")
 PROXY = attempt("bridge", PathKind.PUBLISHED_PROXY, "172.17.0.1:40001")
 DNAT = attempt("bridge", PathKind.PUBLISHED_DNAT, "192.0.2.2:40002")
 IPV6 = attempt("bridge", PathKind.PUBLISHED_PROXY, "[fd00::1]:40003")
+TO_LAN = replace(attempt("neighbour", PathKind.TO_LAN, "192.0.2.2:40004"), origin="host")
 REFUSED = attempt("bridge", PathKind.PUBLISHED_PROXY, error="Connection refused.")
 RECEIVED = Attempt("multicast", "", "machine", "host", "udp://224.0.0.251%eth0:25353", "", reason="received")
 LOST = replace(RECEIVED, server="bridge", reason="", error="The datagram did not arrive in bridge.")
@@ -43,6 +44,14 @@ DISCARDED = attempt("host", PathKind.PUBLISHED_DNAT, unavailable="the Engine dis
         (
             (LOOPBACK, PROXY, DNAT, IPV6, DISCARDED),
             "Every path answered; bridge saw the client 172.17.0.1 through docker-proxy and 192.0.2.2 through DNAT.",
+        ),
+        (
+            (TO_LAN, *(replace(TO_LAN, origin=key, client_seen="192.0.2.2:40005") for key in ("bridge", "none"))),
+            "Every path answered; the LAN saw host, bridge and none as 192.0.2.2.",
+        ),
+        (
+            (LOOPBACK, replace(TO_LAN, origin="bridge", client_seen="", error="Network is unreachable.", status=None)),
+            "1 of 2 paths answered, not the neighbour from bridge (Network is unreachable).",
         ),
         ((IPV6, LOOPBACK), "Every path answered; bridge saw the client fd00::1 through docker-proxy."),
         (

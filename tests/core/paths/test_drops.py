@@ -87,5 +87,5 @@ def test_equal_rules_are_distinguished() -> None:
 def test_drops_are_described_in_a_sentence() -> None:
     assert describe_drops(()) == ""
     assert describe_drops((Drop(1, "rule A"), Drop(2, "rule B"))) == (
-        "The machine dropped it: rule A (1 packet); rule B (2 packets)."
+        "Meanwhile the machine dropped packets, possibly of other connections: rule A (1 packet); rule B (2 packets)."
     )

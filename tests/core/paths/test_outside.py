@@ -12,7 +12,7 @@ from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
 from dashboard.core.namespaces.state import Family, FirewallRules
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
-from dashboard.core.paths.outside import lan_address, leads_on, route_gateway
+from dashboard.core.paths.outside import NEIGHBOUR_PORT, lan_address, leads_on, route_gateway
 from dashboard.core.paths.requests import request_key, requested_paths
 from tests.core.builders import (
     MACHINE,
@@ -209,3 +209,20 @@ def test_the_other_host_is_not_compared_and_has_no_resolver_path() -> None:
     after = {(row.section, row.key, row.field): row.relation for row in compare(columns, states)}
     assert after == before
     assert {path.client for path in resolver_paths(columns, states)}.isdisjoint(OUTSIDE)
+
+
+def test_each_container_requests_the_neighbours_server_to_show_its_source_address() -> None:
+    columns, states = with_neighbour(*make_scene(("host", "bridge", "none")))
+    assert all(path.kind is not PathKind.TO_LAN for path in find_paths(columns, states)), "it has no server"
+    serving = replace(states[NEIGHBOUR], listeners=(replace(states[MACHINE].listeners[0], port=NEIGHBOUR_PORT),))
+    requested = requested_paths(columns, {**states, NEIGHBOUR: serving})
+    paths = [path for path in requested if path.kind is PathKind.TO_LAN]
+    assert [(path.client, path.target) for path in paths if path.address] == [
+        ("host", "192.0.2.10:80"),
+        ("host", "[2001:db8::10]:80"),
+        ("bridge", "192.0.2.10:80"),
+    ]
+    assert [path.unavailable for path in paths if not path.address] == [
+        "none has loopback only: nothing leads to the LAN"
+    ]
+    assert len({request_key(path) for path in paths}) == len(paths)

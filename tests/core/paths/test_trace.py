@@ -14,6 +14,7 @@ from dashboard.core.paths.conntrack import read_entries
 from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, Sample, TraceEvidence
 from dashboard.core.paths.hops import HopKind, HopStatus
 from dashboard.core.paths.model import Path, PathKind, VethLink
+from dashboard.core.paths.packets import FirstPacket, RuleStep
 from dashboard.core.paths.trace import name_machine_in, read_trace
 from tests.core.builders import make_interface
 from tests.core.paths.test_nat_rules import IPTABLES, NFT, incremented
@@ -148,7 +149,7 @@ def test_a_hop_is_taken_only_if_the_evidence_proves_it(
     evidence: TraceEvidence, taken: set[str], unknown: set[str]
 ) -> None:
     assert kinds(evidence) == {"client", "server", *taken}
-    assert kinds(evidence, HopStatus.UNKNOWN) == unknown
+    assert kinds(evidence, HopStatus.UNKNOWN) == {"links", *unknown}, "no first packet was observed"
 
 
 def test_a_hop_has_its_evidence() -> None:
@@ -349,11 +350,22 @@ def from_outside(before: int, after: int, answer: str = "") -> dict[HopKind, tup
     return {hop.kind: (hop.seen, hop.evidence) for hop in read_trace(path, evidence).hops}
 
 
-def test_a_rule_that_counted_a_packet_dropped_an_unanswered_request_from_outside() -> None:
+def test_a_rule_that_counted_a_packet_may_have_dropped_an_unanswered_request_from_outside() -> None:
     rule = ("+1 packet: rule “-A DOCKER-USER -i eth0 -j DROP” (table filter)",)
-    assert from_outside(2, 3)[HopKind.FILTER] == (HopStatus.TAKEN, rule)
+    assert from_outside(2, 3)[HopKind.FILTER] == (HopStatus.UNKNOWN, rule)
     assert from_outside(2, 3, "HTTP 200 OK")[HopKind.FILTER] == (HopStatus.NOT_SEEN, rule)
     assert from_outside(3, 3)[HopKind.FILTER] == (HopStatus.NOT_SEEN, ())
+
+
+@pytest.mark.parametrize("verdict", ["drop", "accept"])
+def test_the_verdict_on_the_packet_itself_decides_and_not_the_counters(verdict: str) -> None:
+    first = FirstPacket((), (RuleStep(1, "filter", "DOCKER-USER", 7, verdict),), {("filter", "DOCKER-USER", 7): "-A X"})
+    after = Sample(filter_rules=("*filter", "[9:60] -A INPUT -j DROP"))
+    evidence = replace(BASE, answer="", filtered=True, first=first, before=Sample(), after=after)
+    path = replace(PATH, kind=PathKind.LAN_PUBLISHED, client="neighbour")
+    hop = next(hop for hop in read_trace(path, evidence).hops if hop.kind is HopKind.FILTER)
+    expected = (HopStatus.TAKEN, ("rule “-A X” (table filter)",)) if verdict == "drop" else (HopStatus.NOT_SEEN, ())
+    assert (hop.seen, hop.evidence) == expected
 
 
 def test_without_the_rules_no_drop_is_stated() -> None:

@@ -13,6 +13,7 @@ from dashboard.core.workshops.commands import (
     Curl,
     Inspect,
     ListContainers,
+    OnOtherHost,
     Pull,
     Remove,
     RemoveNetwork,
@@ -23,6 +24,7 @@ from dashboard.core.workshops.commands import (
     with_image,
 )
 from dashboard.core.workshops.launches import Launch
+from dashboard.core.workshops.model import Command
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,10 @@ from dashboard.core.workshops.launches import Launch
         ("docker network create lab", CreateNetwork("lab")),
         ("docker network create --subnet 10.9.0.0/24 lab", CreateNetwork("lab", {"subnet": "10.9.0.0/24"})),
         ("docker network create --subnet=10.9.0.0/24 lab", CreateNetwork("lab", {"subnet": "10.9.0.0/24"})),
+        (
+            "docker network create -d overlay --attachable span",
+            CreateNetwork("span", {"attachable": "true"}, "overlay"),
+        ),
         ("docker network rm lab", RemoveNetwork("lab")),
         ("docker pull nginx", Pull("nginx")),
         ("docker ps", ListContainers()),
@@ -62,6 +68,12 @@ def test_a_line_has_an_action(line: str, action: object) -> None:
     assert LABELS[type(action)]
 
 
+def test_a_line_can_name_the_other_host() -> None:
+    line = "docker exec far wget -qO- http://web/ # on the other host"
+    assert parse_command(line) == OnOtherHost(Inspect(("wget", "-qO-", "http://web/"), "far"))
+    assert Command(line, parse_command(line)).label == LABELS[Inspect]
+
+
 def test_a_launch_is_the_whole_line() -> None:
     action = parse_command("docker run --rm -d --name web --network host -p 8080:80 nginx")
     assert isinstance(action, Launch)
@@ -86,6 +98,10 @@ def test_a_launch_is_the_whole_line() -> None:
         ("cat /etc/shadow", "only commands that read"),
         ("cat /proc/sys/net/../../../etc/shadow", "only commands that read"),
         ("ip route show # on another machine", "Only curl can run on another machine"),
+        ("docker network rm lab # on the other host", "cannot run on the other host"),
+        ("ufw deny 80/tcp # on the other host", "cannot run on the other host"),
+        ("curl http://192.0.2.2/ # on another machine # on the other host", "cannot run on the other host"),
+        ("docker run -d --privileged nginx # on the other host", "cannot run on the other host"),
         ("iptables -F", "only commands that read"),
         ("iptables -t nat -I PREROUTING -j DROP", "only commands that read"),
         ("iptables -I INPUT -j DROP; id", "only commands that read"),

@@ -13,7 +13,7 @@ from dashboard.core.workshops.fields import argument_problem
 from dashboard.core.workshops.model import Problem
 from dashboard.core.workshops.parser import HEAD, MAX_PROBLEMS, MAX_STEPS, MAX_WORDS, count_words, parse_workshop
 
-GOOD_HEAD = 'format = 1\ntitle = "A workshop"\nsummary = "What it is about."\nminutes = 5\norder = 3\n'
+GOOD_HEAD = 'format = 1\ntitle = "A workshop"\nsummary = "What it is about."\nminutes = 5\norder = 5\n'
 GOOD_STEP = """+++
 title = "Launch"
 run = ["docker run --rm -d --name web --network host nginx", "curl http://127.0.0.1/"]
@@ -53,7 +53,7 @@ def test_a_workshop_is_parsed_completely() -> None:
     workshop = parsed.workshop
     assert workshop is not None
     (step,) = workshop.steps
-    assert (workshop.slug, workshop.title, workshop.minutes, workshop.order) == ("mine", "A workshop", 5, 3)
+    assert (workshop.slug, workshop.title, workshop.minutes, workshop.order) == ("mine", "A workshop", 5, 5)
     assert (step.slug, step.title, len(step.run), len(step.checks)) == ("launch", "Launch", 2, 2)
     assert step.text.startswith("Launch *nginx*")
     assert step.reveal == "It shares the network."
@@ -272,8 +272,8 @@ def test_arguments_have_a_form(form: str, good: tuple[object, ...], bad: tuple[o
         ),
         (changed("](/measurements/)", "](http://example.com/)"), "01-launch.md:25", "not a valid link"),
         (changed("format = 1", "format = true", HEAD), "workshop.toml:1", "must be 1"),
-        (changed("order = 3", "order = true", HEAD), "workshop.toml:5", "from 0 to 1000"),
-        (changed("order = 3", "order = 1001", HEAD), "workshop.toml:5", "from 0 to 1000"),
+        (changed("order = 5", "order = true", HEAD), "workshop.toml:5", "from 0 to 1000"),
+        (changed("order = 5", "order = 1001", HEAD), "workshop.toml:5", "from 0 to 1000"),
         (changed('summary = "What it is about."', "", HEAD), "workshop.toml", "“summary”"),
         (
             {HEAD: GOOD_HEAD, **{f"{n:02}-step-{n}.md": GOOD_STEP for n in range(MAX_STEPS + 1)}},

@@ -31,7 +31,7 @@ async def test_every_path_answers_and_the_server_sees_the_client(lab_harness: La
 
     async def all_answer() -> bool:
         attempts = await try_paths(lab_harness.lab, identity)
-        return [attempt.status for attempt in attempts if attempt.url] == [200] * 12
+        return [attempt.status for attempt in attempts if attempt.url] == [200] * 15
 
     await eventually(all_answer)
     attempts = await try_paths(lab_harness.lab, identity)
@@ -99,7 +99,7 @@ async def test_the_search_for_rules_that_drop_requests_has_a_deadline(monkeypatc
     driver = SimpleNamespace(view=SimpleNamespace(columns=(), states={}), record_attempts=lambda attempts: None)
     explained: list[str] = []
 
-    async def explain(*_details: object, ipv6: bool) -> str:
+    async def explain(*_details: object, private: bool) -> str:
         if explained:
             await asyncio.Event().wait()
         explained.append("a rule dropped it")
@@ -114,6 +114,6 @@ async def test_the_search_for_rules_that_drop_requests_has_a_deadline(monkeypatc
     monkeypatch.setattr(actions, "request", unanswered)
     monkeypatch.setattr(actions, "explain_drop", explain)
     monkeypatch.setattr(actions, "EXPLAIN_S", 0.01)
-    lab: Any = SimpleNamespace(context=SimpleNamespace(info=SimpleNamespace(firewall_backend="iptables")))
+    lab: Any = SimpleNamespace(context=SimpleNamespace(private=True, info=SimpleNamespace(firewall_backend="iptables")))
     attempts = await try_paths(lab, "x")
     assert [one.error for one in attempts] == ["No answer. a rule dropped it", *["No answer."] * 3]

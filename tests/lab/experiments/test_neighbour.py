@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,13 +12,10 @@ import pytest
 from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import NEIGHBOUR
-from dashboard.core.namespaces.firewall_listings import Listing
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
-from dashboard.lab.experiments import neighbour
 from dashboard.lab.experiments.actions import column_namespace, try_paths
-from dashboard.lab.experiments.neighbour import explain_drop, find_neighbour
-from dashboard.netns.namespace import Namespace
+from dashboard.lab.experiments.neighbour import find_neighbour
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
@@ -83,6 +79,26 @@ async def test_what_the_neighbour_reaches_equals_what_curl_reaches(lab_harness: 
             assert (await curl(lab_harness, identity, attempt.url) == 0) is (attempt.status is not None), attempt
 
 
+async def test_the_neighbour_sees_the_machine_s_address_for_host_mode_and_for_a_masqueraded_bridge(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("host", "bridge")
+    own = (await lab_harness.column(identity, "bridge")).networks["bridge"]
+
+    async def sources() -> dict[str, str]:
+        sent = [one for one in await try_paths(lab_harness.lab, identity) if one.path == "to-lan"]
+        return {one.origin: one.client_seen.rpartition(":")[0] for one in sent if "[" not in one.url}
+
+    assert await eventually(sources) == {"host": MACHINE_ADDRESS, "bridge": MACHINE_ADDRESS}
+    # The rule in the nat table decides: without it the LAN sees the container's own address.
+    rule = ("POSTROUTING", "-o", "eth0", "-j", "ACCEPT")
+    await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-I", *rule)
+    try:
+        assert await sources() == {"host": MACHINE_ADDRESS, "bridge": own}
+    finally:
+        await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-D", *rule)
+
+
 @pytest.mark.usefixtures("usual_paths")
 async def test_a_dropped_request_names_the_rule_whose_counter_moved(
     lab_harness: LabHarness, engine_host: PrivateEngine
@@ -126,20 +142,3 @@ async def test_without_a_private_host_there_is_no_neighbour(lab_harness: LabHarn
     assert not find_neighbour(
         replace(context, info=replace(context.info, endpoint="unix:///run/netmodes/no/docker.sock"))
     )
-
-
-async def test_without_both_listings_no_rule_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = Listing("*filter\n[9:60] -A INPUT -j DROP\n")
-    for listings in ([Listing(error="busy"), counted], [counted, Listing(error="busy")]):
-
-        async def read(*_: object, left: list[Listing] = listings, **__: object) -> Listing:
-            return left.pop(0)
-
-        async def repeat() -> None:
-            pass
-
-        monkeypatch.setattr(neighbour, "read_counted_listing", read)
-        with Namespace.of_pid(os.getpid()) as machine:
-            assert await explain_drop(machine, "iptables", repeat, ipv6=False) == (
-                "The machine's rules cannot be read: busy"
-            )

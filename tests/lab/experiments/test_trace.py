@@ -95,7 +95,7 @@ async def serving(lab_harness: LabHarness) -> str:
         attempts = await try_paths(lab_harness.lab, identity)
         # Since Engine 28 a rule drops what comes from outside for a container's own address.
         asked = [attempt.status for attempt in attempts if attempt.url and attempt.path != PathKind.LAN_CONTAINER]
-        return len(asked) == 11 and set(asked) == {200}
+        return len(asked) == 14 and set(asked) == {200}
 
     await eventually(all_answer)
     driver = lab_harness.lab.driver_of(identity)
@@ -129,8 +129,9 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
         frames = capture.frames()
         assert traced.answer.startswith("HTTP 200"), traced
         shown = ["conntrack"] if tracked else []
-        assert sorted(taken(traced)) == sorted(["client", "server", *hops, *shown]), traced
-        assert dnat_packets(engine_host) - before == packets, path
+        assert sorted(taken(traced)) == sorted(["client", "links", "rules", "server", *hops, *shown]), traced
+        # The first packet of a second connection is observed.
+        assert dnat_packets(engine_host) - before == 2 * packets, path
         if packets:
             assert any(line.startswith("+1 packet: ") for line in hop(traced, HopKind.DNAT).evidence), traced
         mine = [frame for frame in frames if traced.client_seen in frame[1:]]
@@ -186,6 +187,44 @@ async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still
     assert hop(traced, HopKind.DNAT).seen is HopStatus.UNKNOWN
     assert "cannot be read" in hop(traced, HopKind.DNAT).reason
     assert hop(traced, HopKind.BRIDGE).seen is HopStatus.TAKEN
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("usual_paths")
+async def test_the_first_packet_passes_the_links_and_meets_the_rules_that_the_machine_lists(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await serving(lab_harness)
+    keys = {key.rpartition("/")[0]: key for key in traceable_paths(lab_harness.lab, identity)}
+    inner = (await lab_harness.view(identity)).states["bridge"]
+    veth = next(link for link in inner.interfaces if link.name == "eth0")
+    published = keys["bridge/lan-published"]
+
+    async def whole_journey() -> Trace | None:
+        (traced,) = await trace(lab_harness.lab, identity, published, published)
+        # On a busy machine the kernel may hand the packet to another thread on the way.
+        return traced if len(hop(traced, HopKind.LINKS).evidence) == 4 else None
+
+    answered = await eventually(whole_journey)
+    # From the neighbour to the switch, and from there to the machine; then to the container behind the bridge.
+    links = hop(answered, HopKind.LINKS).evidence
+    assert links[:3] == ("eth0 → neighbour", "uplink1 → eth0", "docker0")
+    outer = next(line for line in engine_host.on_machine("ip", "-o", "link").splitlines() if "veth" in line)
+    assert links[3] == f"{outer.split()[1].partition('@')[0]} → {veth.name}"
+    met = hop(answered, HopKind.RULES).evidence
+    assert any(f"--dport {PORT} -j DNAT" in line and line.endswith(": accept") for line in met), met
+    assert hop(answered, HopKind.FILTER).seen is HopStatus.NOT_SEEN
+    engine_host.on_machine("iptables", "-I", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
+    try:
+        (dropped,) = await trace(lab_harness.lab, identity, published, published)
+        counted = engine_host.on_machine("iptables", "-nvxL", "DOCKER-USER")
+    finally:
+        engine_host.on_machine("iptables", "-D", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
+    assert hop(dropped, HopKind.FILTER).evidence == ("rule “-A DOCKER-USER -i eth0 -j DROP” (table filter)",)
+    assert hop(dropped, HopKind.LINKS).evidence == links[:2]
+    assert "NETFILTER_DROP" in hop(dropped, HopKind.LINKS).reason
+    assert int(next(line for line in counted.splitlines() if " DROP " in line).split()[0]) >= 2
+    assert "netmodes" not in engine_host.on_machine("nft", "list", "tables")
 
 
 async def test_an_experiment_that_is_not_running_cannot_be_traced(fake_lab: LabHarness, fake: FakeEngine) -> None:

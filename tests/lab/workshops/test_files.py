@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
-from dashboard.core.workshops.commands import Curl, Inspect
+from dashboard.core.workshops.commands import Curl, Inspect, OnOtherHost
 from dashboard.core.workshops.launches import Launch
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.parser import HEAD, MAX_WORDS, count_words
@@ -47,7 +47,7 @@ def refused(folder: Path) -> str:
 
 
 def test_the_built_in_workshops_load_in_order() -> None:
-    assert [one.slug for one in built_in()] == ["host-network", "bridge-and-dns", "from-outside"]
+    assert [one.slug for one in built_in()] == ["host-network", "bridge-and-dns", "from-outside", "across-hosts"]
     assert [str(one) for entry in Library(Path("/nonexistent")).all() for one in entry.parsed.problems] == []
 
 
@@ -76,8 +76,9 @@ def test_a_step_has_a_reveal_and_hints_and_commands_for_its_requests(workshop: W
         assert step.reveal, step.slug
         assert step.checks or step.predict, step.slug
         assert not step.checks or step.hints, step.slug
-        asks = {command.action.port for command in step.run if isinstance(command.action, Curl)}
-        asks |= {80 for command in step.run if isinstance(command.action, Inspect) and command.action.argv[0] == "wget"}
+        actions = [one.action.action if isinstance(one.action, OnOtherHost) else one.action for one in step.run]
+        asks = {action.port for action in actions if isinstance(action, Curl)}
+        asks |= {80 for action in actions if isinstance(action, Inspect) and action.argv[0] == "wget"}
         asks |= {80} if asks else set()  # a published port leads to port 80 of a container
         assert asks >= set(step.ports) - ({80} if step.slug == "request" else set()), f"{step.slug}: no command asks"
         launches = [command.action.run for command in step.run if isinstance(command.action, Launch)]
@@ -155,7 +156,7 @@ def test_an_invalid_folder_is_reported(tmp_path: Path) -> None:
 def test_own_workshops_follow_the_built_in_ones(folder: Path) -> None:
     library = Library(folder.parent)
     found = [(one.name, one.own) for one in library.all()]
-    built_in = [("host-network", False), ("bridge-and-dns", False), ("from-outside", False)]
+    built_in = [("host-network", False), ("bridge-and-dns", False), ("from-outside", False), ("across-hosts", False)]
     assert found == [*built_in, ("mine", True)], "sorted by “order”"
     assert library.get("mine") is not None
     assert library.get("../mine") is None

@@ -90,6 +90,7 @@ QUESTIONS = (
         asked=(
             "moby/moby#45610: Publishing ports explicitly to private networks should not be accessible from LAN hosts",
             "moby/moby#41872: Published port to localhost (127.0.0.1) are reachable on the LAN",
+            "moby/moby#49325: libnet/d/bridge: drop connections to lo mappings, and direct remote connections",
         ),
     ),
     Question(

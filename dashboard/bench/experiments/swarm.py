@@ -1,0 +1,138 @@
+"""``swarm``: a LAN of three private hosts as a swarm, with overlay beside bridge and host, and its removal.
+
+It is up when a container on the last host has reached one of each mode on the first. It is gone when no process,
+network namespace, cgroup, mount or file of its hosts is left."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from dashboard import configuration
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.statistics import Result, at_most, figure, spread
+from dashboard.bench.training.private_hosts import leftovers
+from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.cleanup import cgroup_folders
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans.images import add_image
+from dashboard.engine.lans.lan import create_lan, stop_hosts
+from dashboard.engine.lans.swarm import form_swarm
+from dashboard.engine.protocol import ContainerFacts, Engine
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.request import request
+
+LIMIT_S = 900.0
+ROUNDS, QUICK_ROUNDS, HOSTS = 20, 2, 3
+UP_S, GONE_S = 15.0, 5.0
+DEADLINE_S = 60.0
+POLL_S = 0.02
+NETWORK = "span"
+PORT = 8080
+
+
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Round after round, each with new hosts."""
+    up, gone, cpu = [], [], []
+    rounds = QUICK_ROUNDS if run.quick else ROUNDS
+    load = os.getloadavg()[0]
+    try:
+        for number in range(1, rounds + 1):
+            started = time.monotonic()
+            hosts = await _create(run)
+            up.append(time.monotonic() - started)
+            cpu += [_cpu_s(host) for host in hosts]
+            started = time.monotonic()
+            await stop_hosts(hosts)
+            await _until_gone(hosts)
+            gone.append(time.monotonic() - started)
+            run.say(f"round {number} of {rounds}: up {up[-1]:.1f} s, gone {gone[-1]:.1f} s")
+    finally:
+        await private_host.stop_all(configuration.data_dir())
+    return Result(
+        "swarm",
+        f"A swarm of {HOSTS} private hosts, with overlay beside bridge and host",
+        f"up within {UP_S:g} s and gone within {GONE_S:g} s, every time",
+        (
+            figure("up, the longest", "s", up, percent=100, promise=at_most(UP_S)),
+            figure("up", "s", up),
+            figure("gone, the longest", "s", gone, percent=100, promise=at_most(GONE_S)),
+            figure("gone", "s", gone),
+            figure("processor time of each host until it is up", "s", cpu),
+        ),
+        (
+            f"{rounds} rounds: up {spread(up)} s, gone {spread(gone)} s.",
+            f"Load average before: {load:.2f}, after: {os.getloadavg()[0]:.2f}.",
+        ),
+    )
+
+
+async def _create(run: BenchmarkRun) -> tuple[PrivateHost, ...]:
+    """The hosts of a swarm in which all modes have answered."""
+    folder = configuration.data_dir()
+    lan = await create_lan(folder, LanPlace("bench"), HOSTS, HostLimits())
+    await asyncio.gather(*(add_image(host, folder, lambda _text: None) for host in lan.hosts))
+    await form_swarm(lan.hosts)
+    async with AsyncExitStack() as opened:
+        engines = [await opened.enter_async_context(_engine(host)) for host in (lan.hosts[0], lan.hosts[-1])]
+        await engines[0].create_network(NETWORK, "overlay", {}, {"attachable": True})
+        publish = {"PortBindings": {"80/tcp": [{"HostPort": str(PORT)}]}}
+        in_host, _in_bridge, in_overlay = await asyncio.gather(
+            _run(engines[0], "host", {"NetworkMode": "host"}),
+            _run(engines[0], "bridge", {"NetworkMode": "bridge", **publish}),
+            _run(engines[0], "overlay", {"NetworkMode": NETWORK}),
+        )
+        client = await _run(engines[1], "client", {"NetworkMode": NETWORK})
+        machine = lan.hosts[0].lan.addresses[0]
+        for address, port in ((machine, 80), (machine, PORT), (in_overlay.networks[NETWORK], 80)):
+            await _until_answered(client.pid, address, port)
+        if in_host.networks.get("host"):
+            raise BenchmarkError("the container in host mode has an address of its own")
+    run.say("all modes have answered")
+    return lan.hosts
+
+
+@asynccontextmanager
+async def _engine(host: PrivateHost) -> AsyncIterator[Engine]:
+    engine = DockerEngine(host.endpoint, timeout_s=DEADLINE_S)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def _run(engine: Engine, name: str, options: dict[str, object]) -> ContainerFacts:
+    created = await engine.create_container(name, {"Image": "nginx", "HostConfig": options})
+    await engine.start_container(created.id)
+    return await engine.inspect_container(created.id)
+
+
+async def _until_answered(client: int, address: str, port: int) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        with await asyncio.to_thread(Namespace.of_pid, client) as namespace:
+            if (await request(namespace, address, port, timeout_s=1.0)).status == 200:
+                return
+        await asyncio.sleep(POLL_S)
+    raise BenchmarkError(f"{address}, port {port}, does not answer the container on the last host")
+
+
+async def _until_gone(hosts: tuple[PrivateHost, ...]) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while left := await asyncio.to_thread(leftovers, list(hosts)):
+        if time.monotonic() > end:
+            raise BenchmarkError(f"the hosts left behind: {left[:5]}")
+        await asyncio.sleep(POLL_S)
+
+
+def _cpu_s(host: PrivateHost) -> float:
+    """The processor time that the host's cgroup has used."""
+    for folder in cgroup_folders(host.name):
+        if (file := folder / "cpuacct.usage").exists():
+            return int(file.read_text()) / 1e9
+        if (file := folder / "cpu.stat").exists() and (text := file.read_text()).startswith("usage_usec"):
+            return int(text.split()[1]) / 1e6
+    raise BenchmarkError(f"the processor time of {host.name} cannot be read")

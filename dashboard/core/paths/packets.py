@@ -1,0 +1,207 @@
+"""What the kernel reports about the first packet of a request: the links that it passed, the rules that it met, and the
+reason if it was dropped.
+
+The links and the reason come from tracepoints (``net:net_dev_start_xmit``, ``net:netif_receive_skb``,
+``skb:kfree_skb``), the rules from nftables' trace (nft(8), “meta nftrace”)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from dashboard.core.paths.hops import Hop, HopKind
+
+
+class EventKind(StrEnum):
+    """What happened to a packet."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class PacketEvent:
+    """One event. ``packet`` identifies a packet until it is freed; ``link`` is empty for a drop, ``reason`` for the
+    others; ``ethertype`` is known for sent packets and drops."""
+
+    kind: EventKind
+    packet: int
+    link: str = ""
+    reason: str = ""
+    ethertype: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStep:
+    """One rule, or the policy of a chain, that a traced packet met. ``handle`` is 0 for a policy."""
+
+    packet: int
+    table: str
+    chain: str
+    handle: int
+    verdict: str
+    source: str = ""
+    connection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPacket:
+    """What was seen of one packet. ``links_error`` and ``rules_error`` state why nothing was."""
+
+    events: tuple[PacketEvent, ...] = ()
+    rules: tuple[RuleStep, ...] = ()
+    texts: Mapping[tuple[str, str, int], str] = field(default_factory=dict)
+    links_error: str = ""
+    rules_error: str = ""
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The links that it passed, in order: ``A → B`` are the ends of a veth pair."""
+        return _links(_journey(self.events))
+
+    @property
+    def reason(self) -> str:
+        """The kernel's reason for dropping it; empty if it was not seen dropped."""
+        return next((event.reason for event in _journey(self.events) if event.kind is EventKind.DROPPED), "")
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The rules with their verdicts, in order."""
+        return tuple(f"{self._text(step)}: {step.verdict}" for step in self.rules)
+
+    @property
+    def dropping_rule(self) -> str:
+        """The rule, or policy, that dropped it; empty if none did."""
+        return next((self._text(step) for step in self.rules if step.verdict == "drop"), "")
+
+    @property
+    def connection(self) -> str:
+        """The state of its connection (conntrack), if the kernel reports it."""
+        return next((step.connection for step in self.rules if step.connection), "")
+
+    def _text(self, step: RuleStep) -> str:
+        where = f"table {step.table}, chain {step.chain}"
+        if not step.handle:
+            return f"policy of the chain {step.chain} (table {step.table})"
+        text = self.texts.get((step.table, step.chain, step.handle), f"rule with handle {step.handle}")
+        return f"rule “{text}” (table {step.table})" if text.startswith("-A ") else f"rule “{text}” ({where})"
+
+
+_ETHERTYPES = frozenset({0x0800, 0x86DD})
+#: The reasons that a reader meets most often (include/net/dropreason-core.h), in words.
+REASONS = {
+    "NETFILTER_DROP": "a rule of the packet filter dropped it",
+    "NO_SOCKET": "no program listens on the port",
+    "IP_RPFILTER": "the reverse path filter dropped it: replies would leave over another interface",
+    "IP_INNOROUTES": "no route leads to the destination",
+    "IP_OUTNOROUTES": "no route leads to the destination",
+    "IP_INADDRERRORS": "the destination address is not valid here",
+    "NEIGH_FAILED": "no machine on the link answered for the address",
+    "PKT_TOO_BIG": "the packet is larger than the MTU",
+    "TCP_LISTEN_OVERFLOW": "the program accepts connections too slowly",
+    "UNHANDLED_PROTO": "the machine does not use this protocol",
+    "OTHERHOST": "the packet was for another machine",
+    "QDISC_DROP": "the queue of the link was full, or loses packets on purpose",
+}
+
+
+def describe_reason(reason: str) -> str:
+    """The kernel's reason, with an explanation if there is one."""
+    return f"{reason}: {REASONS[reason]}" if reason in REASONS else reason
+
+
+def _journey(events: Sequence[PacketEvent]) -> Iterator[PacketEvent]:
+    """The events of the first packet over IP. The kernel reuses the identity of a packet that was freed, so its journey
+    ends with a drop, or when its first link sends again."""
+    first: PacketEvent | None = None
+    for event in events:
+        if first is None:
+            if event.kind is EventKind.SENT and event.ethertype in _ETHERTYPES:
+                first = event
+                yield event
+        elif event.packet == first.packet:
+            if event.kind is EventKind.SENT and event.link == first.link:
+                return
+            yield event
+            if event.kind is EventKind.DROPPED:
+                return
+
+
+def _links(events: Iterator[PacketEvent]) -> tuple[str, ...]:
+    found: list[str] = []
+    open_end = False
+    for event in events:
+        if event.kind is EventKind.RECEIVED and open_end:
+            found[-1] = f"{found[-1]} → {event.link}"
+        elif event.link:
+            found.append(event.link)
+        open_end = event.kind is EventKind.SENT
+    return tuple(found)
+
+
+_CHAIN = re.compile(r"^\s*chain (\S+) \{")
+_TABLE = re.compile(r"^table (\S+) (\S+) \{")
+_RULE = re.compile(r"^(.*\S)\s+# handle (\d+)$")
+_COUNTER = re.compile(r"\bcounter packets \d+ bytes \d+ ?")
+_APPEND = re.compile(r"^(?:\[\d+:\d+\] )?(-A (\S+) .*)$")
+
+
+def read_rule_texts(
+    ruleset: Sequence[str], saved: Sequence[str], family: Literal["ip", "ip6"]
+) -> dict[tuple[str, str, int], str]:
+    """The text of each rule by table, chain and handle, from ``nft -a list ruleset``. Rules of iptables have their text
+    from ``iptables-save``, in which they have the same order."""
+    appended: dict[tuple[str, str], list[str]] = defaultdict(list)
+    table = ""
+    for line in saved:
+        if line.startswith("*"):
+            table = line[1:].strip()
+        elif match := _APPEND.match(line):
+            appended[table, match[2]].append(match[1])
+    texts: dict[tuple[str, str, int], str] = {}
+    numbers: Counter[tuple[str, str]] = Counter()
+    of_family, chain = "", ""
+    for line in ruleset:
+        if match := _TABLE.match(line):
+            of_family, table, chain = match[1], match[2], ""
+        elif match := _CHAIN.match(line):
+            chain = match[1]
+        elif of_family in {family, "inet"} and chain and (match := _RULE.match(line.strip())):
+            own = appended.get((table, chain), []) if of_family == family else []
+            number = numbers[table, chain]
+            numbers[table, chain] += 1
+            nft = _COUNTER.sub("", match[1]).strip()
+            texts[table, chain, int(match[2])] = own[number] if number < len(own) else nft
+    return texts
+
+
+def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
+    """The steps of one packet: the first one from ``source`` (``address:port``), or the first of all if its address was
+    translated on the way."""
+    first = next((step for step in steps if step.source == source), next(iter(steps), None))
+    return tuple(step for step in steps if first is not None and step.packet == first.packet)
+
+
+def links_hop(first: FirstPacket) -> Hop:
+    """The links that the packet passed, and the kernel's reason if it was dropped."""
+    kind, title = HopKind.LINKS, "Links that the first packet passed"
+    if not first.links:
+        return Hop.unknown(kind, title, first.links_error or "the kernel reported no packet")
+    reason = f"The kernel dropped it. {describe_reason(first.reason)}" if first.reason else ""
+    return Hop.taken(kind, title, *first.links, reason=reason)
+
+
+def rules_hop(first: FirstPacket) -> Hop:
+    """The rules that the packet met, with their verdicts."""
+    kind, title = HopKind.RULES, "Rules that the first packet met"
+    if first.rules_error:
+        return Hop.unknown(kind, title, first.rules_error)
+    if not first.steps:
+        return Hop.not_seen(kind, title, "no rule of the machine has seen the packet")
+    state = f"Connection tracking: {first.connection}" if first.connection else ""
+    return Hop.taken(kind, title, *first.steps, reason=state)

@@ -1,0 +1,69 @@
+"""Observes the first packet of a connection: its links, the rules that it meets, and why it is dropped."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Literal
+
+from dashboard.core.namespaces.state import Family
+from dashboard.core.paths.drops import describe_drops, read_drops
+from dashboard.core.paths.model import Path
+from dashboard.core.paths.packets import FirstPacket, RuleStep, choose_packet, describe_reason, read_rule_texts
+from dashboard.netns.firewall import read_counted_listing, read_numbered_rules
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.packet_events import Connection, EventsUnavailableError, connect_observed
+from dashboard.netns.rule_traces import TraceUnavailableError, trace_rules
+
+TIMEOUT_S = 1.0
+UNCHANGED = "only rules of private hosts are traced: a trace adds a table to the packet filter for a moment"
+
+
+async def observe_first_packet(client: Namespace, machine: Namespace, path: Path, *, private: bool) -> FirstPacket:
+    """Connects once more over the path, and closes the connection. ``private``: the machine is a private host, in which
+    rules may be traced. Raises NamespaceGone or OSError."""
+    rules_error, links_error = "" if private else UNCHANGED, ""
+    seen: tuple[RuleStep, ...] = ()
+    connection = Connection("", ())
+    async with AsyncExitStack() as stack:
+        traced = None
+        if private:
+            try:
+                traced = await stack.enter_async_context(trace_rules(machine, path.address, path.port))
+            except TraceUnavailableError as error:
+                rules_error = str(error)
+        try:
+            connection = await asyncio.to_thread(connect_observed, client, path.address, path.port, TIMEOUT_S)
+        except EventsUnavailableError as error:
+            links_error = str(error)
+        if traced is not None:
+            seen = traced.read()
+    first = FirstPacket(connection.events, choose_packet(seen, connection.client), {}, links_error, rules_error)
+    if not first.rules:
+        return first
+    return replace(first, texts=await _texts(machine, path.family))
+
+
+async def _texts(machine: Namespace, family: Family) -> dict[tuple[str, str, int], str]:
+    ruleset, saved = await read_numbered_rules(machine, ipv6=family is Family.INET6)
+    kind: Literal["ip", "ip6"] = "ip6" if family is Family.INET6 else "ip"
+    return read_rule_texts(ruleset.text.splitlines(), saved.text.splitlines(), kind)
+
+
+async def explain_drop(client: Namespace, machine: Namespace, path: Path, backend: str, *, private: bool) -> str:
+    """Repeats a request that was not answered, and states what dropped it, from the kernel's report about the packet
+    itself or, without one, from the counters of rules; empty if nothing is known. Raises NamespaceGone or OSError."""
+    ipv6 = path.family is Family.INET6
+    before = await read_counted_listing(machine, backend, ipv6=ipv6)
+    first = await observe_first_packet(client, machine, path, private=private)
+    if rule := first.dropping_rule:
+        return f"The machine dropped it: {rule}."
+    if first.reason:
+        return f"The kernel dropped it. {describe_reason(first.reason)}."
+    if first.rules:
+        return ""
+    after = await read_counted_listing(machine, backend, ipv6=ipv6)
+    if error := before.error or after.error:
+        return f"The machine's rules cannot be read: {error}"
+    return describe_drops(read_drops(before.text.splitlines(), after.text.splitlines()))

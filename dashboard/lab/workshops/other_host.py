@@ -1,0 +1,52 @@
+"""Commands of a workshop on the other private host of a LAN."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from dashboard.core.workshops.commands import Action, OnOtherHost
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.lans.lan import other_hosts
+from dashboard.lab.workshops.commands import CommandResult, clean_up, run_command
+from dashboard.lab.workshops.snapshot import WorkshopHost
+
+NO_OTHER_HOST = (
+    "This command requires a second host on the LAN. Create a LAN of two hosts (./netmodes lan create office), form a "
+    "swarm (./netmodes lan swarm office), and start Netmodes on one of them."
+)
+
+
+async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> CommandResult:
+    """Runs a line on the host, or on the other one if the line names it. Raises EngineUnreachable."""
+    if not isinstance(action, OnOtherHost):
+        return await run_command(host, line, action)
+    others = await asyncio.to_thread(_find, host)
+    if not others:
+        return CommandResult(line, failed=NO_OTHER_HOST)
+    async with _on(host, others[0]) as other:
+        return await run_command(other, line, action.action)
+
+
+async def clean_up_everywhere(host: WorkshopHost) -> int:
+    """Removes what buttons created here and on the other hosts of the LAN. Returns the number of containers."""
+    removed = 0
+    for each in await asyncio.to_thread(_find, host):
+        async with _on(host, each) as other:
+            removed += await clean_up(other)
+    # Last, because a network that spans hosts is removed here.
+    return removed + await clean_up(host)
+
+
+def _find(host: WorkshopHost) -> tuple[PrivateHost, ...]:
+    return other_hosts(host.data_dir, host.endpoint) if host.private else ()
+
+
+@asynccontextmanager
+async def _on(host: WorkshopHost, other: PrivateHost) -> AsyncIterator[WorkshopHost]:
+    engine = DockerEngine(other.endpoint)
+    try:
+        yield replace(host, engine=engine, pid=other.pid, endpoint=other.endpoint)
+    finally:
+        await engine.close()

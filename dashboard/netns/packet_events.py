@@ -1,0 +1,188 @@
+"""The journey of the packets that one thread sends, read from the kernel's tracepoints with perf_event_open(2).
+
+The kernel handles a packet that crosses veth pairs and bridges within the system call that sends it, so an event
+counter of the calling thread sees it in every namespace, and no other packets. The counters end with their
+descriptors."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import platform
+import re
+import select
+import socket
+import struct
+import subprocess
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from functools import cache
+
+from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.paths.packets import EventKind, PacketEvent
+from dashboard.netns.namespace import Namespace
+
+EVENTS = {
+    "net_dev_start_xmit": EventKind.SENT,
+    "netif_receive_skb": EventKind.RECEIVED,
+    "kfree_skb": EventKind.DROPPED,
+}
+_FORMATS = ("net/net_dev_start_xmit", "net/netif_receive_skb", "skb/kfree_skb")
+#: tracefs is mounted in a mount namespace that ends with the command, unless the machine has it mounted.
+_READ_FORMATS = """
+cd /sys/kernel/tracing
+[ -d events ] || { mount -t tracefs tracefs /sys/kernel/tracing; cd /sys/kernel/tracing; }
+for event in "$@"; do cat "events/$event/format"; done
+"""
+_SYSCALL = {"x86_64": 298, "aarch64": 241}
+_ATTRIBUTE_BYTES = 128
+_TRACEPOINT, _SAMPLE_RAW, _SAMPLE = 2, 1 << 10, 9
+_SET_OUTPUT = 0x2405
+_PAGES = 64
+_HEAD_AT, _TAIL_AT = 1024, 1032
+_RECORD = struct.Struct("=IHH")
+
+
+class EventsUnavailableError(Exception):
+    """Tracepoints cannot be read here; ``str()`` is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """One tracepoint: offsets of fields, and names of drop reasons by number."""
+
+    identity: int
+    kind: EventKind
+    offsets: dict[str, int]
+    reasons: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One attempt to connect: the client's end, ``address:port``, and the events."""
+
+    client: str
+    events: tuple[PacketEvent, ...]
+
+
+def connect_observed(namespace: Namespace, address: str, port: int, timeout_s: float) -> Connection:
+    """Connects from the namespace, closes the connection, and returns the events until then. Blocks. Raises
+    EventsUnavailableError."""
+    formats = _formats()
+    return namespace.run(lambda: _connect(formats, address, port, timeout_s))
+
+
+def _connect(formats: tuple[_Format, ...], address: str, port: int, timeout_s: float) -> Connection:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with ExitStack() as stack, socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as opened:
+        opened.setblocking(False)
+        _avoid_handover()
+        ring = _open_ring(formats, stack)
+        if opened.connect_ex((address, port)) == errno.EINPROGRESS:
+            select.select([], [opened], [], timeout_s)
+        own = opened.getsockname()
+        return Connection(format_endpoint(own[0], own[1]), _read(ring, {one.identity: one for one in formats}))
+
+
+def _avoid_handover() -> None:
+    """Gives the calling thread, which ends soon, a real-time priority: otherwise the kernel hands its packets to
+    another thread (ksoftirqd) when a program wants the core, and the rest of their journey is not seen."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
+def _open_ring(formats: tuple[_Format, ...], stack: ExitStack) -> mmap.mmap:
+    """A buffer of the calling thread's events, in their order."""
+    counters = []
+    for one in formats:
+        counters.append(_open_counter(one.identity))
+        stack.callback(os.close, counters[-1])
+    try:
+        ring = stack.enter_context(closing(mmap.mmap(counters[0], (1 + _PAGES) * mmap.PAGESIZE)))
+        for counter in counters[1:]:
+            fcntl.ioctl(counter, _SET_OUTPUT, counters[0])
+    except OSError as error:
+        raise EventsUnavailableError(f"the kernel's tracepoints cannot be read: {error.strerror}") from error
+    return ring
+
+
+def _open_counter(identity: int) -> int:
+    number = _SYSCALL.get(platform.machine())
+    if number is None:
+        raise EventsUnavailableError("tracepoints are read on x86_64 and aarch64 only")
+    library = ctypes.CDLL(None, use_errno=True)
+    attribute = struct.pack("=IIQQQ", _TRACEPOINT, _ATTRIBUTE_BYTES, identity, 1, _SAMPLE_RAW)
+    buffer = ctypes.create_string_buffer(attribute, _ATTRIBUTE_BYTES)
+    cloexec = 1 << 3
+    descriptor = library.syscall(number, buffer, 0, -1, -1, ctypes.c_ulong(cloexec))
+    if descriptor < 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise EventsUnavailableError(f"the kernel refuses to count its tracepoints (perf_event_open: {reason})")
+    return int(descriptor)
+
+
+def _read(ring: mmap.mmap, formats: dict[int, _Format]) -> tuple[PacketEvent, ...]:
+    (head,) = struct.unpack_from("=Q", ring, _HEAD_AT)
+    (tail,) = struct.unpack_from("=Q", ring, _TAIL_AT)
+    size = _PAGES * mmap.PAGESIZE
+    data = ring[mmap.PAGESIZE : mmap.PAGESIZE + size] * 2
+    events = []
+    while tail < head:
+        at = tail % size
+        kind, _misc, length = _RECORD.unpack_from(data, at)
+        if kind == _SAMPLE:
+            raw = data[at + 12 : at + length]
+            if found := formats.get(struct.unpack_from("=H", raw)[0]):
+                events.append(decode_event(found, raw))
+        tail += max(length, _RECORD.size)
+    return tuple(events)
+
+
+def decode_event(event: _Format, raw: bytes) -> PacketEvent:
+    """One event from the fields of its tracepoint."""
+    offsets = event.offsets
+    (packet,) = struct.unpack_from("=Q", raw, offsets["skbaddr"])
+    ethertype = struct.unpack_from("=H", raw, offsets["protocol"])[0] if "protocol" in offsets else 0
+    if event.kind is EventKind.DROPPED:
+        (number,) = struct.unpack_from("=I", raw, offsets["reason"])
+        return PacketEvent(event.kind, packet, reason=event.reasons.get(number, str(number)), ethertype=ethertype)
+    # A field of variable length: its length and its place.
+    length, place = divmod(struct.unpack_from("=I", raw, offsets["name"])[0], 1 << 16)
+    name = raw[place : place + length].partition(b"\0")[0].decode("utf-8", "replace")
+    return PacketEvent(event.kind, packet, name, ethertype=ethertype)
+
+
+@cache
+def _formats() -> tuple[_Format, ...]:
+    """The tracepoints of this kernel. Only a success is cached. Raises EventsUnavailableError."""
+    command = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", _READ_FORMATS, "sh"]
+    try:
+        done = subprocess.run([*command, *_FORMATS], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EventsUnavailableError(f"the kernel's tracepoints cannot be listed: {error}") from error
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise EventsUnavailableError(f"this kernel does not show its tracepoints ({reason[:200]})")
+    return read_formats(done.stdout)
+
+
+def read_formats(text: str) -> tuple[_Format, ...]:
+    """The formats of the tracepoints, one file after the other. Raises EventsUnavailableError if the kernel has others
+    than are needed, for example one without drop reasons."""
+    found = []
+    for part in re.split(r"(?m)^name: ", text)[1:]:
+        kind = EVENTS.get(part.partition("\n")[0].strip())
+        identity = re.search(r"(?m)^ID: (\d+)$", part)
+        if kind is None or identity is None:
+            continue
+        fields = re.findall(r"field:[^;]*?(\w+)(?:\[\w*\])?;\s*offset:(\d+);", part)
+        reasons = {int(number): name for number, name in re.findall(r"\{ (\d+), \"(\w+)\" \}", part)}
+        found.append(_Format(int(identity[1]), kind, {name: int(at) for name, at in fields}, reasons))
+    needed = {EventKind.SENT: "protocol", EventKind.RECEIVED: "name", EventKind.DROPPED: "reason"}
+    usable = [one for one in found if needed[one.kind] in one.offsets and "skbaddr" in one.offsets]
+    if {one.kind for one in usable} != set(EventKind):
+        raise EventsUnavailableError("this kernel's tracepoints have no drop reasons (Linux 5.17)")
+    return tuple(usable)

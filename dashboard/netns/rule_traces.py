@@ -1,0 +1,143 @@
+"""The rules that the first packet of a connection meets, with nftables' own trace (nft(8), “meta nftrace”).
+
+The packets to trace are marked by a table that exists during the trace only. It belongs to a private host: rules of
+other machines are not changed. iptables with the nf_tables backend is traced too."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import shutil
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+
+from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.paths.packets import RuleStep
+from dashboard.netns.exec_tool import SEARCH_PATH, run_inside
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.netlink.framing import MalformedMessage, open_socket, receive, split_attributes, split_messages
+
+TABLE = "netmodes_trace"
+TIMEOUT_S = 5.0
+MAX_OUTPUT_BYTES = 100_000
+#: Before every rule of iptables, also those of its table raw (priority -300), and after conntrack's defragmentation.
+_PRIORITY = -350
+_NETLINK_NETFILTER = 12
+_GROUP_TRACE = 1 << 8  # NFNLGRP_NFTRACE
+_MESSAGE_TRACE = 10 << 8 | 17  # NFNL_SUBSYS_NFTABLES, NFT_MSG_TRACE
+_RECEIVE_BYTES = 1 << 20
+_TABLE, _CHAIN, _HANDLE, _KIND, _VERDICT, _ID, _NETWORK, _TRANSPORT = 1, 2, 3, 4, 5, 6, 8, 9
+_FAMILY, _POLICY, _STATE = 15, 16, 21
+_IPV4, _IPV6 = 2, 10
+_POLICY_KIND, _RULE_KIND = 1, 3
+_VERDICTS = {0: "drop", 1: "accept", 3: "queue", -1: "continue", -2: "break", -3: "jump", -4: "goto", -5: "return"}
+_STATES = {1: "invalid", 2: "established", 4: "related", 8: "new", 64: "untracked"}
+
+
+class TraceUnavailableError(Exception):
+    """Rules cannot be traced here; ``str()`` is the reason."""
+
+
+class RuleTrace:
+    """The messages of one trace."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._opened = opened
+
+    def read(self) -> tuple[RuleStep, ...]:
+        """What the traced packets have met until now."""
+        steps: list[RuleStep] = []
+        while True:
+            try:
+                data = receive(self._opened)
+            except BlockingIOError:
+                return tuple(steps)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # some messages were lost
+                    raise
+                continue
+            with suppress(MalformedMessage, struct.error):
+                for message in split_messages(data):
+                    step = decode_step(message.body) if message.type == _MESSAGE_TRACE else None
+                    if step is not None:
+                        steps.append(step)
+
+
+def decode_step(body: bytes) -> RuleStep | None:
+    """One step of a trace; None for the table that marks the packets, and for the end of a chain."""
+    found = split_attributes(body, 4)
+    if found.get(_TABLE, b"").rstrip(b"\0") == TABLE.encode():
+        return None
+    kind = _number(found.get(_KIND, b""))
+    if kind == _RULE_KIND and _HANDLE in found:
+        verdict = split_attributes(found[_VERDICT])
+        code = struct.unpack(">i", verdict[1])[0]
+        text = _VERDICTS.get(code & ~0xFFFF00 if code > 0 else code, str(code))
+        if target := verdict.get(2, b"").rstrip(b"\0").decode(errors="replace"):
+            text = f"{text} {target}"
+    elif kind == _POLICY_KIND:
+        text = _VERDICTS.get(_number(found[_POLICY]), "?")
+    else:
+        return None
+    handle = _number(found[_HANDLE]) if kind == _RULE_KIND else 0
+    table, chain = (found[one].rstrip(b"\0").decode(errors="replace") for one in (_TABLE, _CHAIN))
+    source, state = _source(found), _STATES.get(_number(found.get(_STATE, b"")), "")
+    return RuleStep(_number(found[_ID]), table, chain, handle, text, source, state)
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value, "big")
+
+
+def _source(found: dict[int, bytes]) -> str:
+    """The packet's source, ``address:port``; empty if the message has no headers, which only the first ones have."""
+    network, transport = found.get(_NETWORK, b""), found.get(_TRANSPORT, b"")
+    if len(transport) < 2 or len(network) < 20:
+        return ""
+    family, raw = (socket.AF_INET, network[12:16]) if network[0] >> 4 == 4 else (socket.AF_INET6, network[8:24])
+    if len(raw) not in {4, 16}:
+        return ""
+    return format_endpoint(socket.inet_ntop(family, raw), _number(transport[:2]))
+
+
+@asynccontextmanager
+async def trace_rules(namespace: Namespace, address: str, port: int) -> AsyncIterator[RuleTrace]:
+    """Traces the first packet of each TCP connection to an address and a port. Raises TraceUnavailableError,
+    NamespaceGone or OSError."""
+    if shutil.which("nft", path=SEARCH_PATH) is None:
+        raise TraceUnavailableError("nft is not installed: the counters of rules include other packets")
+    opened = await namespace.arun(
+        lambda: open_socket(_NETLINK_NETFILTER, _GROUP_TRACE, _RECEIVE_BYTES), discard=socket.socket.close
+    )
+    with opened:
+        removal = f"add table inet {TABLE}\ndelete table inet {TABLE}"
+        await _nft(namespace, f"{removal}\n{_table(address, port)}")
+        try:
+            yield RuleTrace(opened)
+        finally:
+            with suppress(TraceUnavailableError):
+                await asyncio.shield(_nft(namespace, removal))
+
+
+def _table(address: str, port: int) -> str:
+    family = "ip6" if ":" in address else "ip"
+    rule = f"{family} daddr {address} tcp dport {port} tcp flags & (syn | ack) == syn meta nftrace set 1"
+    chains = "".join(
+        f"chain {hook} {{ type filter hook {hook} priority {_PRIORITY}; {rule}; }}\n"
+        for hook in ("prerouting", "output")
+    )
+    return f"table inet {TABLE} {{\n{chains}}}"
+
+
+async def _nft(namespace: Namespace, script: str) -> None:
+    codes: list[int | None] = []
+    output = run_inside(
+        namespace, ("nft", script), timeout_s=TIMEOUT_S, limit_bytes=MAX_OUTPUT_BYTES, on_exit=codes.append
+    )
+    async with aclosing(output) as pieces:
+        text = "".join([piece async for piece in pieces]).strip()
+    if codes != [0]:
+        reason = (text.splitlines() or ["no output"])[0][:200]
+        raise TraceUnavailableError(f"the rules cannot be traced ({reason})")

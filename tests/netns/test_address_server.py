@@ -1,0 +1,57 @@
+"""dashboard.netns.address_server: a server of this process in another namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+
+import pytest
+
+from dashboard.netns import address_server
+from dashboard.netns.address_server import AddressServer
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.request import request
+
+
+async def _connect(namespace: Namespace) -> socket.socket:
+    opened = namespace.run(socket.socket)
+    opened.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(opened, ("127.0.0.1", 80))
+    return opened
+
+
+async def test_it_answers_with_the_address_of_its_client(namespace: Namespace) -> None:
+    servers = [await AddressServer.open(namespace, 80) for _ in range(2)]
+    reply = await request(namespace, "127.0.0.1", 80)
+    assert (reply.status, reply.body_start) == (200, f"The neighbour sees the client {reply.client}.\n")
+    servers[0].close()
+    assert (await request(namespace, "127.0.0.1", 80)).status == 200, "the other one still serves the port"
+    servers[1].close()
+    assert "refused" in str((await request(namespace, "127.0.0.1", 80)).error)
+
+
+async def test_a_client_that_sends_nothing_or_too_much_is_disconnected(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(address_server, "TIMEOUT_S", 0.2)
+    server = await AddressServer.open(namespace, 80)
+    loop = asyncio.get_running_loop()
+    try:
+        for sent in (b"", b"x" * (4 * address_server.MAX_REQUEST_BYTES)):
+            with await _connect(namespace) as client:
+                await loop.sock_sendall(client, sent)
+                with suppress(ConnectionResetError):
+                    assert await asyncio.wait_for(loop.sock_recv(client, 100), 5) == b""
+    finally:
+        server.close()
+
+
+async def test_connections_beyond_the_limit_are_closed(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address_server, "MAX_CONNECTIONS", 1)
+    server = await AddressServer.open(namespace, 80)
+    try:
+        with await _connect(namespace):
+            assert (await request(namespace, "127.0.0.1", 80)).status is None
+    finally:
+        server.close()
