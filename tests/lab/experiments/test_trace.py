@@ -205,6 +205,10 @@ async def test_the_first_packet_passes_the_links_and_meets_the_rules_that_the_ma
         # On a busy machine the kernel may hand the packet to another thread on the way.
         return traced if len(hop(traced, HopKind.LINKS).evidence) == 4 else None
 
+    async def seen_dropped() -> Trace | None:
+        (traced,) = await trace(lab_harness.lab, identity, published, published)
+        return traced if hop(traced, HopKind.LINKS).reason else None
+
     answered = await eventually(whole_journey)
     # From the neighbour to the switch, and from there to the machine; then to the container behind the bridge.
     links = hop(answered, HopKind.LINKS).evidence
@@ -216,7 +220,7 @@ async def test_the_first_packet_passes_the_links_and_meets_the_rules_that_the_ma
     assert hop(answered, HopKind.FILTER).seen is HopStatus.NOT_SEEN
     engine_host.on_machine("iptables", "-I", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
     try:
-        (dropped,) = await trace(lab_harness.lab, identity, published, published)
+        dropped = await eventually(seen_dropped)
         counted = engine_host.on_machine("iptables", "-nvxL", "DOCKER-USER")
     finally:
         engine_host.on_machine("iptables", "-D", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
