@@ -8,6 +8,7 @@ terminal. Sources: mount(2), pivot_root(2), prctl(2), seccomp(2)."""
 import ctypes
 import os
 import sys
+import warnings  # noqa: F401 - os.execvpe imports it, when the root is another one without this Python
 
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT = 1, 2, 4, 8, 32
 BIND, REC, PRIVATE = 1 << 12, 1 << 14, 1 << 18
