@@ -93,6 +93,7 @@ LARGER: dict[str, str] = {
     "tests/netns": "a test file for each module, and the namespaces that they use",
     "tests/lab/experiments": "a test file for each module, and two for all of them together",
     "tests/engine/hosts": "a test file for each module, and the attempts to escape",
+    "tests/management": "a test file for each command",
 }
 
 
