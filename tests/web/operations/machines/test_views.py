@@ -17,6 +17,7 @@ from dashboard.store.operations import machine_roles
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
 from tests.web.asgi_client import Answer, Person, http
 
+pytestmark = pytest.mark.django_db(transaction=True)
 FACTS = MachineFacts(8, 16384, 40, "docker", "28.5.0", "6.12.1", "0.1.0")
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
 
@@ -77,7 +78,6 @@ async def test_machines_are_listed_drained_and_revoked(team: None, me: Person) -
         assert (await post(path, me)).status == 404
 
 
-@pytest.mark.django_db
 def test_the_stamp_changes_with_everything_but_the_time_of_heartbeats() -> None:
     machines.register("lab2", {}, FACTS)
     (line,) = list_lines()
