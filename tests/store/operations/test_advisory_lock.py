@@ -62,6 +62,8 @@ class Cable:
         """Ends everything."""
         self._server.close()
         for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)  # a thread that receives keeps the connection after close alone
             each.close()
 
 
