@@ -15,6 +15,8 @@ from tests.docs.documents import ROOT, Block, anchors, blocks, links, pages, wit
 
 PAGES = pages()
 BLOCKS = [one for page, text in PAGES.items() for one in blocks(page, text)]
+#: Options of pytest that documents use: ``./netmodes test`` passes them on.
+PYTEST_OPTIONS = {"--junitxml"}
 #: Pages that the index need not name.
 NOT_IN_THE_INDEX = {"docs/README.md", "README.md"}
 LANGUAGES = {"console", "text", "python", "toml", "markdown", "json", "nginx", "yaml", "ini", "sh"}
@@ -76,7 +78,7 @@ def test_commands_and_options_that_are_named_exist(page: str) -> None:
         words = [word for word in found.split() if word not in {"--no-install", "COMMAND"}]
         known = reference.options_of(words)
         options = [word.partition("=")[0] for word in words if word.startswith("--")]
-        if known is None or not set(options) <= known:
+        if known is None or not set(options) <= known | PYTEST_OPTIONS:
             wrong.append(found.strip())
     assert wrong == []
 
