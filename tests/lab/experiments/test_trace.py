@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.core.paths.hops import Hop, HopKind, HopStatus, Trace
 from dashboard.core.paths.model import PathKind
+from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.lab.experiments import trace as tracing
 from dashboard.lab.experiments.actions import NotRunningError, try_paths
 from dashboard.lab.experiments.trace import trace, traceable_paths
@@ -195,10 +196,9 @@ async def test_the_first_packet_passes_the_links_and_meets_the_rules_that_the_ma
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await serving(lab_harness)
-    keys = {key.rpartition("/")[0]: key for key in traceable_paths(lab_harness.lab, identity)}
     inner = (await lab_harness.view(identity)).states["bridge"]
     veth = next(link for link in inner.interfaces if link.name == "eth0")
-    published = keys["bridge/lan-published"]
+    published = f"bridge/lan-published/{MACHINE_ADDRESS}:{PORT}"
 
     async def whole_journey() -> Trace | None:
         (traced,) = await trace(lab_harness.lab, identity, published, published)
