@@ -172,7 +172,7 @@ def test_an_experiment_runs_on_the_chosen_machine_only(
     launched = webs[1].ask(
         "POST",
         "/experiments/",
-        {"host": "@lab2", "image": "netmodes-lab", "port": "80", "mode": "none", "publish": "nothing"},
+        {"host": "@lab2", "image": "nginx", "port": "80", "mode": "none", "publish": ""},
     )
     assert launched.status == 302, launched.data.decode()[-3000:]
     identity = launched.headers["location"].split("/")[2]
