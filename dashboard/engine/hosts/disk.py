@@ -32,8 +32,8 @@ DEFAULT_MB, MIN_MB = 4096, 256
 MAKE = (
     "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1,nodiscard"
 )  # fmt: skip
-#: Repairs what can be repaired without questions; reads only a few blocks if the file system was unmounted cleanly.
-CHECK = ("e2fsck", "-p")
+#: Repairs what can be repaired without questions. Forced: a file system that was unmounted cleanly may be damaged, too.
+CHECK = ("e2fsck", "-p", "-f")
 #: Bits of its exit status: it has corrected errors, and the machine should be restarted, which a mounted disk requires.
 CORRECTED = 1 | 2
 #: The start of a host mounts in the same way (``user_namespace.boot``).
@@ -113,8 +113,8 @@ def make(data: Path, image: Path, megabytes: int) -> None:
 
 
 def check(image: Path) -> None:
-    """Repairs a disk that was not unmounted cleanly, because the machine crashed. It is not mounted now. Raises
-    DiskError with a sentence if it is damaged beyond that."""
+    """Checks a disk that is not mounted, and repairs what a crash of the machine left. Raises DiskError with a sentence
+    if it is damaged beyond that."""
     if not image.exists():
         return
     try:

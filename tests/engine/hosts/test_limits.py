@@ -15,8 +15,8 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, processes, read_cpus, shell_files
 from dashboard.engine.hosts.runtimes import Runtime
+from tests.support.engines.unified_host import COMMAND
 from tests.support.private_engine import load_lab_image
-from tests.support.unified_host import COMMAND
 
 LIMITS = HostLimits(memory_mb=256, pids=100, cpus=0.5)
 MB = 1 << 20

@@ -88,10 +88,12 @@ def test_a_process_ends_with_its_parent() -> None:
     inner = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
     parent = subprocess.Popen([sys.executable, "-c", inner], stdin=subprocess.PIPE, stdout=writer)
     os.close(writer)
+    assert parent.stdin is not None
     try:
         assert os.read(reader, 1) == b"x"
         parent.kill()
         parent.wait(10)
         assert os.read(reader, 1) == b"", "the kernel has closed the output of the process"
     finally:
+        parent.stdin.close()
         os.close(reader)

@@ -17,18 +17,9 @@ from dashboard.engine.hosts.limits import processes
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
 LIMITS = HostLimits(512, 512, 1.0)
-MOUNT = (
-    "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup /sys/fs/cgroup && exec python -m tests.support.unified_host"
-)
-COMMAND = (
-    "unshare",
-    "--mount",
-    "--propagation",
-    "private",
-    "sh",
-    "-c",
-    f'{MOUNT.replace("python", sys.executable)} "$0"',
-)
+MOUNT = "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup /sys/fs/cgroup"
+RUN = f"{MOUNT} && exec {sys.executable} -m tests.support.engines.unified_host"
+COMMAND = ("unshare", "--mount", "--propagation", "private", "sh", "-c", f'{RUN} "$0"')
 #: A container with every protection disabled tries to leave its cgroup.
 LEAVE = "mkdir /sys/fs/cgroup/left; echo 0 > /sys/fs/cgroup/cgroup.procs; exec sleep 1000"
 
