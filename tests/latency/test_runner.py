@@ -146,7 +146,9 @@ async def test_a_server_that_closes_after_each_answer_is_noted(lab: Lab) -> None
     await lab.run(lab.series(Probe.HTTP, port=lab.rogue("once")))
     assert {one.error for one in lab.told} == {""}
     assert all(one.reconnects == one.n for one in lab.told)
-    assert all("closes the connection after each answer" in one.note for one in lab.told)
+    several = [one for one in lab.told if one.n > 1]
+    assert several
+    assert all("closes the connection after each answer" in one.note for one in several)
 
 
 async def test_a_container_that_stops_in_the_middle_leaves_the_rest_of_the_run(lab: Lab) -> None:

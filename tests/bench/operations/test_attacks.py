@@ -30,16 +30,18 @@ def test_a_handshake_and_pings_are_valid() -> None:
 
 @pytest.mark.parametrize(
     ("name", "start"),
-    zip(
-        ATTACKS,
-        (
-            b"GET / HTTP",
-            b"POST /experiments/ HTTP",
-            b"GET /ws/experiments/abc/",
-            b"GET /ws/experiments/abc/",
-            b"GET /exp",
-        ),
-        strict=True,
+    list(
+        zip(
+            ATTACKS,
+            (
+                b"GET / HTTP",
+                b"POST /experiments/ HTTP",
+                b"GET /ws/experiments/abc/",
+                b"GET /ws/experiments/abc/",
+                b"GET /exp",
+            ),
+            strict=True,
+        )
     ),
 )
 async def test_an_attack_ends_after_its_time_even_if_the_server_closes_or_never_answers(
