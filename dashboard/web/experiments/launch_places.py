@@ -13,8 +13,9 @@ async def launch_places() -> dict[str, LaunchHost]:
     places = {}
     if (labs := service.labs) is not None:
         for record in await in_database(machines.list_machines):
-            engine = labs.of(record.name).facts.engine
-            if record.accepts_work and engine is not None:
+            lab = labs.of(record.name)
+            engine = lab.facts.engine
+            if record.accepts_work and lab.accepts_calls and engine is not None:
                 place = place_of(record.name, "")
                 places[place] = LaunchHost(place, record.name, f"Engine {engine.version}", swarm=False)
     return {**places, **await launch_hosts()}

@@ -72,9 +72,10 @@ class RemoteLab:
         return None if self._last is None else time.monotonic() - self._last.at
 
     @property
-    def version(self) -> str:
-        """The version of Netmodes in the last heartbeat."""
-        return self._last.message.version if self._last is not None else ""
+    def accepts_calls(self) -> bool:
+        """Whether calls are sent to the lab: it sends heartbeats, and its version fits. From any thread."""
+        last = self._last
+        return self.is_connected and last is not None and not version_problem(__version__, last.message.version)
 
     def heartbeat(self) -> Heartbeat | None:
         """The last heartbeat. From any thread."""

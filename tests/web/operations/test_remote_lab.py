@@ -10,19 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import DatabaseError
 from nats.aio.client import Client
 
+from dashboard import __version__
 from dashboard.bench.operations.postgres_nats import Nats, nats_server, temporary_folder
-from dashboard.core.operations.deployment import UNAVAILABLE_S
+from dashboard.core.operations.deployment import UNAVAILABLE_S, HeartbeatMessage, LabFacts
 from dashboard.core.terminal.limits import OutputChunk, TerminalError, TerminalOwner
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, replies, rpc, rpc_server
 from dashboard.lab.remote.call_runner import run_call
-from dashboard.lab.remote.nats_connection import NatsConnection
+from dashboard.lab.remote.nats_connection import WEB_HEARTBEATS, Message, NatsConnection
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import RpcServer
 from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
@@ -371,3 +373,12 @@ class _Fixed(RemoteCall):
 
     def encode_arguments(self, *_args: Any, **_kwargs: Any) -> str:
         return str(self.__dict__["arguments"])
+
+
+@pytest.mark.parametrize(("version", "accepts"), [(__version__, True), ("99.0.0", False)])
+def test_a_lab_of_another_version_is_connected_and_gets_no_calls(version: str, accepts: bool) -> None:
+    lab = RemoteLab(NatsConnection(""), "attic", "inbox")
+    assert (lab.is_connected, lab.accepts_calls) == (False, False)
+    heartbeat = HeartbeatMessage("attic.1", LabFacts(), version=version)
+    lab.on_heartbeat(Message(f"{WEB_HEARTBEATS}.attic", msgspec.json.encode(heartbeat)))
+    assert (lab.is_connected, lab.accepts_calls) == (True, accepts)

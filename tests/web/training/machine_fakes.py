@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.operations.deployment import LabFacts
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.training.capacity import Capacity
 from dashboard.core.training.host_plan import HostStage
@@ -20,11 +22,12 @@ from dashboard.web.service import LabUnavailableError, service
 class Connection:
     """The lab of a machine. The hosts on it are ready, and it answers nothing else."""
 
-    is_connected: bool
+    accepts_calls: bool
+    facts: LabFacts = field(default_factory=lambda: LabFacts(EngineRef("docker", "29.0.0", "")))
 
     async def call(self, function: RemoteCall, _host: str, *args: str) -> HostState:
         """The state of a group's host."""
-        if self.is_connected and function.function is experiment_calls.host_state:
+        if self.accepts_calls and function.function is experiment_calls.host_state:
             return HostState(args[0], HostStage.READY)
         raise LabUnavailableError("This lab answers nothing.")
 

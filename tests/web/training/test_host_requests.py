@@ -36,4 +36,13 @@ async def test_joined_machines_are_offered_with_the_servers_own(monkeypatch: pyt
     ]
     assert offers[2].labels == {"disk=ssd"}
     assert offers[2].offers.memory_mb > 0
-    assert await database_sync_to_async(absent_machines)() == {"", "attic"}
+    assert await database_sync_to_async(absent_machines)() == {"", "attic", "cellar"}
+
+
+async def test_hosts_of_the_only_machine_can_go_to_the_server_when_it_is_revoked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await database_sync_to_async(join_machines)(monkeypatch, "attic")
+    await database_sync_to_async(machines.revoke)("attic")
+    assert [(offer.name, offer.present) for offer in await machine_offers()] == [("", True)]
+    assert await database_sync_to_async(absent_machines)() == {"attic"}

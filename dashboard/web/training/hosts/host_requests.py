@@ -21,17 +21,17 @@ NOTHING = Resources(0, 0, 0)
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
     """The machines that can hold private hosts, with the server's own, which has an empty name; none if no other
-    machine has joined."""
+    machine has ever joined. A revoked machine is not offered, but it may have left hosts for the others."""
     labs = service.labs
-    if labs is None:
+    records = await in_database(machines.list_machines) if labs is not None else ()
+    if labs is None or not records:
         return ()
-    joined = [record for record in await in_database(machines.list_machines) if not record.is_revoked]
-    return (await _own_offer(), *(_offer(record, labs) for record in joined)) if joined else ()
+    return (await _own_offer(), *(_offer(record, labs) for record in records if not record.is_revoked))
 
 
 def _offer(record: MachineRecord, labs: RemoteLabs) -> MachineOffer:
     labels = frozenset(f"{name}={value}" for name, value in record.labels.items())
-    present = labs.of(record.name).is_connected
+    present = labs.of(record.name).accepts_calls
     return MachineOffer(record.name, offered(record.facts.capacity), labels, record.is_draining, present)
 
 
@@ -58,13 +58,14 @@ async def _capacity_of(machine: str | None, limits: HostLimits | None) -> Capaci
 
 
 def absent_machines() -> frozenset[str]:
-    """The machines that do not respond, if hosts are placed on several. Queries the database."""
+    """The machines whose hosts cannot be used now, also those that were revoked; empty if hosts are on one machine.
+    Queries the database."""
     labs = service.labs
-    if labs is None:
+    records = machines.list_machines() if labs is not None else ()
+    if labs is None or not records:
         return frozenset()
-    joined = [record.name for record in machines.list_machines() if not record.is_revoked]
-    names = [None, *joined] if joined else []
-    return frozenset(name or "" for name in names if not labs.of(name).is_connected)
+    joined = {record.name for record in records if record.is_revoked or not labs.of(record.name).accepts_calls}
+    return frozenset(joined if labs.of(None).accepts_calls else joined | {""})
 
 
 async def request_host(group: str) -> None:

@@ -1,0 +1,20 @@
+"""Where experiments can be launched: on machines that accept new work and calls."""
+
+from __future__ import annotations
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.store import machines
+from dashboard.web.experiments.launch_places import launch_places
+from tests.web.training.machine_fakes import join_machines
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_the_places_are_the_machines_that_accept_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = await database_sync_to_async(join_machines)(monkeypatch, "attic", "barn", "cellar", "dome")
+    await database_sync_to_async(machines.set_draining)("barn", draining=True)
+    await database_sync_to_async(machines.revoke)("cellar")
+    there.gone.add("dome")  # also a machine of another version: it accepts no calls
+    assert list(await launch_places()) == ["@attic"]
