@@ -76,6 +76,13 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
+    async def receive(self) -> Any:
+        """Uvicorn reads again when the application has taken every message, also from a browser that does not read."""
+        message = await super().receive()
+        if not self.writable.is_set() and not self.transport.is_closing():
+            self.transport.pause_reading()
+        return message
+
     def send_receive_event_to_app(self) -> None:
         """Passes a message on. Where a text is not UTF-8, closes with 1007: uvicorn does that too, but logs a traceback
         for each, with which one browser could fill the log."""

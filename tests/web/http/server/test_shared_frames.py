@@ -145,8 +145,14 @@ async def test_a_browser_can_close_within_a_message() -> None:
         assert opened.close_code == CloseCode.NORMAL_CLOSURE
 
 
-async def test_pings_of_a_client_that_does_not_read_wait() -> None:
+TEXT = Frame(Opcode.TEXT, b"a message").serialize(mask=True)
+
+
+@pytest.mark.parametrize("between", [b"", TEXT], ids=["pings", "pings and texts"])
+async def test_pings_of_a_client_that_does_not_read_wait(between: bytes) -> None:
+    """Also if the application takes a message among them."""
     application, loop, count = RecordingApplication(), asyncio.get_running_loop(), 100_000
+    sent = (ping(b"x" * 100) * 100 + between) * (count // 100)
     async with serving(application) as url:
         host = url.removeprefix("ws://").removesuffix("/")
         browser = await connect_without_reading(Browser(host))
@@ -154,8 +160,11 @@ async def test_pings_of_a_client_that_does_not_read_wait() -> None:
             await loop.sock_sendall(browser, handshake(Browser(host), "/"))
             await eventually(lambda: application.writes)
             protocol = application.writes[0].__self__  # type: ignore[attr-defined]  # a bound method
-            sending = asyncio.create_task(loop.sock_sendall(browser, ping(b"x" * 100) * count))
+            sending = asyncio.create_task(loop.sock_sendall(browser, sent))
             await eventually(lambda: not protocol.writable.is_set())
+            for _ in range(1000):
+                await others_run()
+            assert protocol.transport.get_write_buffer_size() < 1 << 20
             assert not protocol.transport.is_reading()
             assert not sending.done()
             head = b""
