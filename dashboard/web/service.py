@@ -19,7 +19,7 @@ from dashboard.lab.remote.wakeups import ALL, Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
-from dashboard.store.training.hosts import machine_of_group, machine_of_host
+from dashboard.store.training.hosts import machine_of_group
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
@@ -257,8 +257,6 @@ class Service(Supervisor):
     ) -> T:
         """The result from the lab of a ``place`` (``core.operations.machines.split_place``)."""
         machine, host = split_place(place)
-        if host and self.labs is not None:
-            machine = await in_database(machine_of_host, host)
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
     async def ask_on[**P, T](

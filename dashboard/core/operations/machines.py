@@ -22,13 +22,19 @@ _LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
 
 def split_place(place: str) -> tuple[str | None, str]:
     """The machine and the private host in the name of a place where something can be launched: ``@NAME`` is the engine
-    of a machine, ``ID`` a private host of the installation's machine, and empty its own engine."""
-    return (place[1:], "") if place.startswith("@") else (None, place)
+    of a machine, ``@NAME/ID`` a private host on it, ``ID`` one of the installation's machine, and empty its own
+    engine."""
+    if not place.startswith("@"):
+        return None, place
+    machine, _slash, host = place[1:].partition("/")
+    return machine, host
 
 
 def place_of(machine: str | None, host: str) -> str:
     """The name of a place."""
-    return f"@{machine}" if machine and not host else host
+    if not machine:
+        return host
+    return f"@{machine}/{host}" if host else f"@{machine}"
 
 
 @dataclass(frozen=True, slots=True)

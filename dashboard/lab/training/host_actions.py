@@ -116,10 +116,12 @@ class HostActions:
             await self._note(record.group, state=HostStage.FAILED, reason=f"Internal error: {error}."[:400])
 
     async def remove(self, host: PrivateHost) -> None:
-        """Stops a host and removes its files."""
-        await self._labs.forget(host.id, "Its private host was stopped.")
-        await private_host.stop(host)
-        self.hosts.pop(host.id, None)
+        """Stops a host and removes its files, also if it cannot be recorded what that ends."""
+        try:
+            await self._labs.forget(host.id, "Its private host was stopped.")
+        finally:
+            await private_host.stop(host)
+            self.hosts.pop(host.id, None)
 
     async def _get_template(self) -> HostTemplate:
         async with self._template_lock:

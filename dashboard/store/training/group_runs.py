@@ -18,6 +18,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
 from dashboard.core.modes import ExperimentSpec
+from dashboard.core.operations.machines import place_of
 from dashboard.core.training.group_quota import (
     GroupLoad,
     RunKind,
@@ -31,6 +32,7 @@ from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
 from dashboard.store import claim_runs, step_measurements
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store.training import host_placement
 from dashboard.store.training.hosts import NoHostError, QuotaError, machine_of_group, touch
 from dashboard.store.write_lock import writing
 
@@ -51,15 +53,21 @@ def group_of(kind: RunKind, identity: str) -> str | None:
     return group
 
 
-def ready_host(group: str) -> str:
-    """The id of the group's host; NoHostError with a sentence if it is not ready."""
+def ready_place(group: str) -> str:
+    """The place (``core.operations.machines.split_place``) of the group's host; NoHostError with a sentence if it is
+    not ready."""
+    row = _ready(group)
+    return place_of(row.machine_id, row.host)
+
+
+def _ready(group: str) -> GroupHost:
     row = GroupHost.objects.filter(pk=group).first()
     if row is None:
         raise NoHostError(NOT_RUNNING)
     if row.state != HostStage.READY or not row.host:
         starting = row.state in {HostStage.QUEUED, HostStage.STARTING}
         raise NoHostError(row.reason or (STARTING if starting else NOT_RUNNING))
-    return row.host
+    return row
 
 
 def mark_used(group: str) -> None:
@@ -73,7 +81,7 @@ def _locked_host(group: str) -> Iterator[str]:
     """A transaction that locks the group: all members may start runs at once. Yields the id of its ready host."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
-        host = ready_host(group)
+        host = _ready(group).host
         touch({group: time.time()})
         yield host
 
@@ -125,6 +133,7 @@ def launch_again(experiment: str, group: str) -> bool:
             # It counts from now on, not only when the lab starts it.
             machine = machine_of_group(group)
             Experiment.objects.filter(pk=experiment).update(host=host, machine=machine, phase=Phase.WAITING)
+            host_placement.assign_measurements([experiment], machine)
         return experiment_store.set_wanted(experiment, Wanted.RUNNING, again=True)
 
 

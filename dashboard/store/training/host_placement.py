@@ -9,6 +9,8 @@ from dashboard.core.machines.placement import Demand, MachineOffer, Placement, p
 from dashboard.core.training.capacity import HostLimits, share
 from dashboard.core.training.host_plan import DesiredState, HostStage
 from dashboard.models import ClaimRun, Experiment, GroupHost, Installation, MeasurementRun
+from dashboard.store.experiments import unsettled
+from dashboard.store.measurements import LIVE
 from dashboard.store.operations.audit import audited
 from dashboard.store.write_lock import writing
 
@@ -86,7 +88,9 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
         take_turn()
         here = GroupHost.objects.filter(session=session, session__owner_id=owner_id, session__closed_at=0.0)
         ended = Q(wanted=DesiredState.STOPPED) | Q(state=HostStage.UNPLACED)
-        moving = list(here.filter(machine=machine or None).exclude(ended).select_related("session").order_by("group"))
+        chosen = here.filter(machine=machine or None).exclude(ended).select_related("session").order_by("group")
+        # A launch that holds a row ends first, and is handed over as well; a later one finds no ready host.
+        moving = list(chosen.select_for_update(of=("self",)))
         groups = {row.group for row in moving}
         others = [offer for offer in offers if offer.name != machine]
         placement = place(others, [*_kept(others, groups), *(_demand(row, placed=False) for row in moving)])
@@ -102,10 +106,23 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
 
 
 def _hand_over(row: GroupHost, machine: str) -> None:
-    """What ran on a host belongs to the next machine: its lab records that it has stopped."""
-    if row.host:
-        for model in (Experiment, MeasurementRun, ClaimRun):
-            model._default_manager.filter(host=row.host).update(machine=machine or None)
+    """What runs on a host belongs to the next machine: its lab records that it has stopped. What has ended stays where
+    it ran. The lab of the machine writes ``row.host``, so the group and the machine must fit as well."""
+    if not row.host:
+        return
+    on_host = Q(machine=row.machine_id, host=row.host, group=row.group)
+    experiments = list(unsettled(row.machine_id).filter(on_host).values_list("pk", flat=True))
+    Experiment.objects.filter(pk__in=experiments).update(machine=machine or None)
+    assign_measurements(experiments, machine or None)
+    for model in (MeasurementRun, ClaimRun):
+        model._default_manager.filter(on_host, state__in=LIVE).update(machine=machine or None)
+
+
+def assign_measurements(experiments: Collection[str], machine: str | None) -> None:
+    """Gives the measurements of these experiments to the machine of the experiments: its lab must be able to change
+    all that refers to an experiment when it deletes it."""
+    rows = MeasurementRun.objects.filter(Q(experiment__in=experiments) | Q(source__in=experiments))
+    rows.exclude(machine=machine).update(machine=machine)
 
 
 def groups_by_machine(session: str) -> dict[str, list[str]]:

@@ -77,11 +77,6 @@ def has_open_sessions(now: float) -> bool:
     return sessions.exclude(hosts=HostsFor.NONE).exists()
 
 
-def machine_of_host(host: str) -> str | None:
-    """The machine on which a private host of a group runs; None for that of the installation's lab."""
-    return GroupHost.objects.filter(host=host).values_list("machine_id", flat=True).first()
-
-
 def machine_of_participant(participant: str) -> str | None:
     """The machine of the host of a participant's group."""
     row = Participant.objects.filter(pk=participant).only("session_id", "group").first()

@@ -90,9 +90,9 @@ async def _containers(row: TrainingSession, group: str) -> dict[str, Any]:
     if not group or row.closed_at:
         return {}
     try:
-        host = await in_database(group_runs.ready_host, group)
+        place = await in_database(group_runs.ready_place, group)
         async with asyncio.timeout(CONTAINERS_TIMEOUT_S):
-            listed_containers: tuple[HostContainer, ...] = await service.ask_of(host, containers)
+            listed_containers: tuple[HostContainer, ...] = await service.ask_of(place, containers)
     except TimeoutError:
         return {"containers": (), "containers_problem": _("The host does not respond.")}
     except NoHostError:

@@ -140,5 +140,7 @@ def test_credentials_replace_those_of_the_url() -> None:
 
 
 def test_a_place_is_a_machine_or_a_private_host() -> None:
-    assert [split_place(place) for place in ("", "@lab2", "a1b2c3")] == [(None, ""), ("lab2", ""), (None, "a1b2c3")]
-    assert [place_of(*place) for place in ((None, ""), ("lab2", ""), ("lab2", "a1b2c3"))] == ["", "@lab2", "a1b2c3"]
+    places = {"": (None, ""), "@lab2": ("lab2", ""), "a1b2c3": (None, "a1b2c3"), "@lab2/a1b2c3": ("lab2", "a1b2c3")}
+    for name, parts in places.items():
+        assert split_place(name) == parts
+        assert place_of(*parts) == name

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from django.db import DatabaseError
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Machine
@@ -19,6 +20,7 @@ from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
+from dashboard.lab.training.host_actions import HostActions
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.store import experiments as experiment_store
@@ -188,4 +190,23 @@ async def test_unknown_hosts_of_an_earlier_server_are_removed_at_the_start(
     monkeypatch.setattr("dashboard.lab.training.host_actions.group_hosts", lambda _folder: (left,))
     await no_dockerd.close(stop_hosts=False)
     await no_dockerd.open()
+    assert gone == ["left"]
+
+
+async def test_a_host_is_stopped_even_if_that_cannot_be_recorded(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[str] = []
+
+    async def stop(host: PrivateHost) -> None:
+        gone.append(host.id)
+
+    async def refuse(*_args: object) -> None:
+        raise DatabaseError("new row violates row-level security policy")
+
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(no_dockerd.labs, "forget", refuse)
+    left = PrivateHost("left", 1, 1, "/nowhere", 1.0, no_dockerd.context.data_dir / "hosts" / "left", 1, "old-1")
+    with pytest.raises(DatabaseError):
+        await HostActions(no_dockerd.context, no_dockerd.labs, 1).remove(left)
     assert gone == ["left"]

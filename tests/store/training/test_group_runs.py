@@ -7,10 +7,11 @@ import pytest
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.training.group_quota import RunKind
 from dashboard.core.training.session import HostsFor
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun, TrainingSession
-from dashboard.store import claim_runs, unsettled
+from dashboard.store import claim_runs, machines, unsettled
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import group_runs
@@ -57,6 +58,20 @@ def test_a_group_has_a_maximum_of_experiments_and_containers(row: TrainingSessio
         group_runs.launch_again(made[2], group)
     assert group_runs.launch_again(made[0], group), "a restart does not count twice"
     assert not group_runs.launch_again(made[0], other), "not an experiment of another group"
+
+
+def test_a_stopped_experiment_is_launched_again_on_the_new_machine_of_its_group(row: TrainingSession) -> None:
+    machines.register("lab2", {}, MachineFacts())
+    group = host_of(row)
+    assert group_runs.ready_place(group) == "abc"
+    experiment = group_runs.launch(make_spec("host"), None, group)
+    run = group_runs.measure(experiment, group, [Probe.HTTP], Options(), None)
+    Experiment.objects.update(wanted="stopped", phase="stopped")
+    GroupHost.objects.update(machine="lab2", host="def")
+    assert group_runs.ready_place(group) == "@lab2/def"
+    assert group_runs.launch_again(experiment, group)
+    assert Experiment.objects.get(pk=experiment).machine_id == "lab2"
+    assert MeasurementRun.objects.get(pk=run).machine_id == "lab2"
 
 
 def test_without_a_ready_host_nothing_starts(row: TrainingSession) -> None:

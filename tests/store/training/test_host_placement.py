@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 
 from dashboard.core.machines.placement import MachineOffer
+from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.training.capacity import offered
 from dashboard.core.training.host_plan import DesiredState, HostStage
 from dashboard.core.training.session import HostsFor
-from dashboard.models import Experiment, GroupHost, TrainingSession
+from dashboard.models import Experiment, GroupHost, MeasurementRun, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
+from dashboard.store import measurements as measurement_store
 from dashboard.store.installation import installation_id
 from dashboard.store.training import host_placement
 from dashboard.store.training import hosts as group_host_store
@@ -100,7 +104,16 @@ def test_the_hosts_of_a_machine_that_is_gone_move_and_the_others_stay(row: Train
     before = places(row)
     held = [number for number, (machine, _state) in before.items() if machine == "a"]
     GroupHost.objects.update(state="ready", host="abc")
-    mine = experiment_store.create_experiment(make_spec("none"), None, host="abc", group=f"{row.id}-{held[0]}")
+    group = f"{row.id}-{held[0]}"
+    mine, ended, foreign = (
+        experiment_store.create_experiment(make_spec("none"), None, host="abc", group=one, machine=machine)
+        for one, machine in ((group, "a"), (group, "a"), (f"{row.id}-9", "b"))
+    )
+    Experiment.objects.filter(pk=ended).update(wanted="stopped", phase="stopped")
+    runs = [
+        measurement_store.create_run(one, "a run", [Probe.TCP_RR], Options(), 7) for one in (mine, ended, foreign)
+    ]
+    MeasurementRun.objects.update(state="finished")
     gone = tuple(replace(offer, present=offer.name != "a") for offer in offers)
     moved = host_placement.move(row.id, instructor(), NOW + 9, "a", gone)
     assert moved.count == len(held) > 0
@@ -111,7 +124,34 @@ def test_the_hosts_of_a_machine_that_is_gone_move_and_the_others_stay(row: Train
             assert (found.is_moved, found.state, found.reason) == (True, "queued", host_placement.MOVING)
         else:
             assert machine == before[number][0]
-    assert Experiment.objects.get(pk=mine).machine_id in {"b", "c"}
+    new = GroupHost.objects.get(pk=group).machine_id
+    # What has ended stays where it ran, and the rows of another group stay whatever a lab writes as its host.
+    assert [Experiment.objects.get(pk=one).machine_id for one in (mine, ended, foreign)] == [new, "a", "b"]
+    # Measurements are where their experiment is: its lab deletes both.
+    assert [MeasurementRun.objects.get(pk=one).machine_id for one in runs] == [new, "a", "b"]
+
+
+def test_an_experiment_that_is_launched_while_its_host_moves_is_handed_over(
+    row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = join("a", "b")
+    group = request(row, 1, offers)
+    GroupHost.objects.update(state="ready", host="abc")
+    lock = QuerySet.select_for_update
+    launched: list[str] = []
+
+    def wait_for_launch(rows: QuerySet[Any], *args: Any, **options: Any) -> QuerySet[Any]:
+        # The launch has locked the row of the group: whoever waits for it reads what the launch has written.
+        if rows.model is GroupHost and not launched:
+            launched.append(
+                experiment_store.create_experiment(make_spec("none"), None, host="abc", group=group, machine="a")
+            )
+        return lock(rows, *args, **options)
+
+    monkeypatch.setattr(QuerySet, "select_for_update", wait_for_launch)
+    gone = tuple(replace(offer, present=offer.name != "a") for offer in offers)
+    host_placement.move(row.id, instructor(), NOW + 9, "a", gone)
+    assert [Experiment.objects.get(pk=one).machine_id for one in launched] == ["b"]
 
 
 def test_a_drained_machine_gets_nothing_new_and_its_hosts_can_be_moved(row: TrainingSession) -> None:

@@ -42,8 +42,8 @@ SHOWN = 20
 async def _launch_options(group: str) -> tuple[LaunchOptions | None, str]:
     """The launch options of the group's host, or the reason why nothing can be launched."""
     try:
-        host = await in_database(group_runs.ready_host, group)
-        return await service.ask_of(host, launch_options), ""
+        place = await in_database(group_runs.ready_place, group)
+        return await service.ask_of(place, launch_options), ""
     except (NoHostError, LabUnavailableError, EngineError) as error:
         return None, str(error)
 
@@ -105,8 +105,8 @@ async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResp
     if spec is None or form.problems:
         return await _home(request, host, available, "", 400, form=form)
     try:
-        lab_host = await in_database(group_runs.ready_host, host.group)
-        held = await find_holders(request, spec.arms, host=lab_host)
+        place = await in_database(group_runs.ready_place, host.group)
+        held = await find_holders(request, spec.arms, host=place)
         if held:
             return await _home(request, host, available, "", 409, form=form, holders=held)
         identity = await in_database(group_runs.launch, spec, host.row.owner_id, host.group)
@@ -129,10 +129,10 @@ async def _stop_holder(
     if await in_database(group_runs.group_of, RunKind.EXPERIMENT, request.POST[STOP]) != host.group:
         raise Http404(_("Your group has nothing with this number."))
     try:
-        lab_host = await in_database(group_runs.ready_host, host.group)
+        place = await in_database(group_runs.ready_place, host.group)
     except NoHostError as error:
         return await _home(request, host, available, problem, 409, form=form, refused=str(error))
-    holders = await stop_holder(request, spec.arms if spec is not None else (), lab_host)
+    holders = await stop_holder(request, spec.arms if spec is not None else (), place)
     return await _home(request, host, available, problem, form=form, holders=holders or (), freed=holders == ())
 
 
@@ -151,8 +151,8 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
     """Launches an experiment again, on the group's current host, also if it runs; not if its ports are in use."""
     url = host.scope.experiment(run_id)
     try:
-        lab_host = await in_database(group_runs.ready_host, host.group)
-        held = await show_held_ports(request, run_id, host.scope, lab_host)
+        place = await in_database(group_runs.ready_place, host.group)
+        held = await show_held_ports(request, run_id, host.scope, place)
         if held is not None:
             return held
         await in_database(group_runs.launch_again, run_id, host.group)
