@@ -110,9 +110,7 @@ def test_the_hosts_of_a_machine_that_is_gone_move_and_the_others_stay(row: Train
         for one, machine in ((group, "a"), (group, "a"), (f"{row.id}-9", "b"))
     )
     Experiment.objects.filter(pk=ended).update(wanted="stopped", phase="stopped")
-    runs = [
-        measurement_store.create_run(one, "a run", [Probe.TCP_RR], Options(), 7) for one in (mine, ended, foreign)
-    ]
+    runs = [measurement_store.create_run(one, "a run", [Probe.TCP_RR], Options(), 7) for one in (mine, ended, foreign)]
     MeasurementRun.objects.update(state="finished")
     gone = tuple(replace(offer, present=offer.name != "a") for offer in offers)
     moved = host_placement.move(row.id, instructor(), NOW + 9, "a", gone)
