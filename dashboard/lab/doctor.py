@@ -12,6 +12,7 @@ from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeRe
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.engine.hosts import disk
+from dashboard.engine.hosts.limits import missing_controllers
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
 from dashboard.engine.hosts.runtimes import Runtime, sharing_refusal, suitable_runtime
 from dashboard.engine.hosts.syscall_filter import filter_refusal
@@ -120,10 +121,16 @@ def _host_check() -> Check:
         copies = f"each has a copy of the lab image, because its layers cannot be shared ({reason})" if reason else ""
         reason = disk.refusal(configuration.data_dir())
         unlimited = f"their disks are not limited ({reason})" if reason else ""
-        parts = (detail, filter_refusal(), copies, unlimited)
+        parts = (detail, filter_refusal(), copies, unlimited, _missing_limits())
         return Check("private hosts", ok=True, detail="; ".join(filter(None, parts)))
     detail = "root of a private host is root of this machine: give one only to people whom you trust with root on it"
-    return Check("private hosts", ok=True, detail=detail)
+    return Check("private hosts", ok=True, detail="; ".join(filter(None, (detail, _missing_limits()))))
+
+
+def _missing_limits() -> str:
+    """The limits that private hosts do not have here; empty if they have all."""
+    missing = ", ".join(missing_controllers())
+    return f"they have no limits of {missing}: this machine lacks the cgroup controllers" if missing else ""
 
 
 async def examine(engine: Engine, *, private: bool) -> Doctor:

@@ -125,6 +125,16 @@ async def test_disks_without_a_limit_are_named(monkeypatch: pytest.MonkeyPatch) 
     assert check.detail.endswith("; their disks are not limited (failed to setup loop device)")
 
 
+@pytest.mark.parametrize("runtime", ["user-namespace", "privileged"])
+async def test_missing_limits_are_named(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETMODES_HOST_RUNTIME", runtime)
+    monkeypatch.setattr("dashboard.lab.doctor.missing_requirement", lambda *_: "")
+    monkeypatch.setattr("dashboard.lab.doctor.missing_controllers", lambda: ("memory", "pids"))
+    found = await examine(FakeEngine(), private=False)
+    check = next(one for one in found.checks if one.name == "private hosts")
+    assert check.detail.endswith("; they have no limits of memory, pids: this machine lacks the cgroup controllers")
+
+
 async def test_a_machine_without_filters_of_system_calls_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETMODES_HOST_RUNTIME", "user-namespace")
     monkeypatch.setattr("dashboard.lab.doctor.missing_requirement", lambda *_: "")

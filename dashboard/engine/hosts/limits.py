@@ -10,6 +10,7 @@ All functions block. Sources: cgroups(7), the kernel's cgroup-v1/{memory,pids} a
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,12 +30,20 @@ def is_unified(root: Path = CGROUPS) -> bool:
     return (root / "cgroup.controllers").exists()
 
 
+def missing_controllers(root: Path = CGROUPS) -> tuple[str, ...]:
+    """The controllers that the machine lacks: hosts are not limited in what these control."""
+    if is_unified(root):
+        return tuple(one for one in CONTROLLERS if one not in (root / "cgroup.controllers").read_text().split())
+    return tuple(one for one in CONTROLLERS if not (root / one).is_dir())
+
+
 def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> tuple[str, ...]:
     """Create the host's cgroups, write the limits, and return the files into which its dockerd writes its pid.
 
-    Controllers that the machine lacks are omitted. Raises OSError if a limit cannot be written.
+    Controllers that the machine lacks are omitted. Raises OSError if another limit cannot be written.
     """
     tops = _tops(name, root)
+    missing = missing_controllers(root)
     for controller, top in tops:
         top.mkdir(exist_ok=True)
         if not controller:
@@ -45,10 +54,8 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
             if not controller and part == "containers":
                 _delegate(top / part)
         if limits is not None:
-            for place, value in _values(controller, top, limits):
-                # The sum of memory and swap can be limited only if the kernel accounts for swap.
-                if place.exists():
-                    place.write_text(value)
+            for place, value in _values(controller, top, limits, missing):
+                _write_limit(controller, place, value)
     return tuple(str(top / "engine" / "cgroup.procs") for _, top in tops)
 
 
@@ -66,9 +73,10 @@ def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, roo
     move processes below ``containers``; only the machine's root may change the limits there and above.
 
     It has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd reads
-    statistics only if all are mounted. Raises OSError if a limit cannot be written.
+    statistics only if all are mounted. Raises OSError if a limit of a controller that the machine has cannot be
+    written.
     """
-    unified = is_unified(root)
+    unified, missing = is_unified(root), missing_controllers(root)
     tops = [root / name] if unified else [one / name for one in sorted(root.iterdir()) if _is_hierarchy(one)]
     for top in tops:
         for folder in (top, *(top / part for part in PARTS)):
@@ -88,14 +96,14 @@ def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, roo
     if unified:
         _delegate(root)
         for folder in (root / name, root / name / "containers"):
-            later += [(folder / "cgroup.subtree_control", f"+{controller}") for controller in CONTROLLERS]
+            later += [(folder / "cgroup.subtree_control", f"+{one}") for one in CONTROLLERS if one not in missing]
     if limits is not None:
         for controller, top in _tops(name, root):
-            for place, value in _values(controller, top, limits):
+            for place, value in _values(controller, top, limits, missing):
                 if unified and place.parent != top:
                     later.append((place, value))
-                elif place.exists():
-                    place.write_text(value)
+                else:
+                    _write_limit(controller, place, value)
     return DelegatedCgroups(tuple(tops), tuple(later))
 
 
@@ -147,8 +155,24 @@ def _delegate(folder: Path) -> None:
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
-def _values(controller: str, top: Path, limits: HostLimits) -> Iterator[tuple[Path, str]]:
+def _write_limit(controller: str, place: Path, value: str) -> None:
+    """Writes one limit. In the unified hierarchy its file is missing if the cgroup above delegates nothing, because it
+    has processes; ``memory.swap.max`` also if the kernel does not account for swap."""
+    if place.exists():
+        place.write_text(value)
+    elif not controller and place.name != "memory.swap.max":
+        kind = place.name.partition(".")[0]
+        raise OSError(errno.ENOENT, f"the cgroup above does not delegate the controller {kind}", str(place))
+
+
+def _values(controller: str, top: Path, limits: HostLimits, missing: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     """(file, value) of every limit in one hierarchy."""
+    for place, value in _all_values(controller, top, limits):
+        if controller or place.name.partition(".")[0] not in missing:
+            yield place, value
+
+
+def _all_values(controller: str, top: Path, limits: HostLimits) -> Iterator[tuple[Path, str]]:
     people = top / "containers"
     whole_bytes, people_bytes = str(limits.memory_mb << 20), str(limits.workload_mb << 20)
     quota = int(limits.cpus * PERIOD_US)

@@ -18,7 +18,7 @@ from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import disk, id_ranges, syscall_filter
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
-from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups
+from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, missing_controllers
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.hosts.runtimes import SEARCH_PATH, sharing_refusal
 from dashboard.engine.hosts.syscall_filter import Scope
@@ -144,6 +144,10 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
 
 def create_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
     """Create its cgroups, and the files that tell its script about them."""
+    if limits is not None and (missing := missing_controllers()):
+        log.warning(
+            "the private host %s has no limits of %s: cgroup controllers are missing", host.id, ", ".join(missing)
+        )
     if not host.owner:
         (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in make_cgroups(host.name, limits)))
         return

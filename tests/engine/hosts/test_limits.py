@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,15 @@ from dashboard.core.modes import ArmSpec, Mode
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.limits import make_cgroups, make_delegated_cgroups, processes, read_cpus, shell_files
+from dashboard.engine.hosts.limits import (
+    DelegatedCgroups,
+    make_cgroups,
+    make_delegated_cgroups,
+    missing_controllers,
+    processes,
+    read_cpus,
+    shell_files,
+)
 from dashboard.engine.hosts.runtimes import Runtime
 from tests.support.engines.unified_host import COMMAND
 from tests.support.private_engine import load_lab_image
@@ -36,6 +46,11 @@ def hierarchy(root: Path, *files: str) -> None:
         (root / file).touch()
 
 
+def unified_root(root: Path, controllers: str = "cpuset cpu io memory pids") -> None:
+    """A unified hierarchy with controllers."""
+    (root / "cgroup.controllers").write_text(f"{controllers}\n")
+
+
 def test_every_hierarchy_of_version_1_gets_its_limits(tmp_path: Path) -> None:
     hierarchy(tmp_path, "cpu/host/cpu.cfs_period_us", "cpu/host/cpu.cfs_quota_us")
     for part in ("host", "host/containers"):
@@ -55,7 +70,7 @@ def test_every_hierarchy_of_version_1_gets_its_limits(tmp_path: Path) -> None:
 
 
 def test_the_unified_hierarchy_delegates_before_it_limits(tmp_path: Path) -> None:
-    hierarchy(tmp_path, "cgroup.controllers")
+    unified_root(tmp_path)
     hierarchy(tmp_path, *(f"host/{one}" for one in ("cpu.max", "memory.max", "memory.swap.max", "pids.max")))
     hierarchy(tmp_path, *(f"host/containers/{one}" for one in ("memory.max", "memory.swap.max", "pids.max")))
     assert make_cgroups("host", LIMITS, tmp_path) == (str(tmp_path / "host/engine/cgroup.procs"),)
@@ -105,11 +120,13 @@ def owned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> set[str]:
 def test_a_delegated_cgroup_of_the_unified_hierarchy_is_limited_after_its_first_process_has_left(
     tmp_path: Path, owned: set[str]
 ) -> None:
-    hierarchy(tmp_path, "cgroup.controllers", *(f"{part}/{one}" for part in EVERY_PART for one in UNIFIED_FILES))
+    unified_root(tmp_path)
+    hierarchy(tmp_path, *(f"{part}/{one}" for part in EVERY_PART for one in UNIFIED_FILES))
     made = make_delegated_cgroups("host", LIMITS, OWNER, tmp_path)
     assert made.tops == (tmp_path / "host",)
     # Every limit outside the part that the host controls, and at its top, which stays the machine's.
     assert written(tmp_path) == {
+        "cgroup.controllers": "cpuset cpu io memory pids\n",
         "cgroup.subtree_control": "+pids",
         "host/cpu.max": "50000 100000",
         "host/memory.max": str(256 * MB),
@@ -163,11 +180,33 @@ def test_a_host_has_a_delegated_cgroup_in_every_hierarchy_of_version_1(tmp_path:
 
 
 def test_a_delegated_cgroup_without_limits_has_none(tmp_path: Path, owned: set[str]) -> None:
-    hierarchy(tmp_path, "cgroup.controllers", *(f"{part}/{one}" for part in EVERY_PART for one in UNIFIED_FILES))
+    unified_root(tmp_path)
+    hierarchy(tmp_path, *(f"{part}/{one}" for part in EVERY_PART for one in UNIFIED_FILES))
     made = make_delegated_cgroups("host", None, OWNER, tmp_path)
     assert {file.name for file, _ in made.later} == {"cgroup.subtree_control"}
-    assert set(written(tmp_path)) == {"cgroup.subtree_control"}
+    assert set(written(tmp_path)) == {"cgroup.controllers", "cgroup.subtree_control"}
     assert owned
+
+
+def test_controllers_that_the_machine_lacks_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "cpu").mkdir()
+    assert missing_controllers(tmp_path) == ("memory", "pids")
+    unified_root(tmp_path, "cpuset pids")
+    assert missing_controllers(tmp_path) == ("cpu", "memory")
+
+
+@pytest.mark.parametrize("make", [make_cgroups, partial(make_delegated_cgroups, owner=OWNER)])
+def test_only_a_controller_that_the_machine_lacks_is_omitted(
+    make: Callable[..., object], tmp_path: Path, owned: set[str]
+) -> None:
+    """The cgroup above delegates nothing if it has processes; then the limits have no files."""
+    unified_root(tmp_path, "hugetlb")
+    made = make("host", LIMITS, root=tmp_path)
+    if isinstance(made, DelegatedCgroups):
+        assert made.later == ()
+    unified_root(tmp_path, "memory")
+    with pytest.raises(OSError, match="does not delegate the controller memory"):
+        make("host", LIMITS, root=tmp_path)
 
 
 @pytest.mark.parametrize(("part", "expected"), [("", [1, 2, 3]), ("containers", [2, 3])])

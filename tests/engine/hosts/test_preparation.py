@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import disk, preparation
+from dashboard.engine.hosts.limits import DelegatedCgroups
 from dashboard.engine.hosts.registry import PrivateHost, read
 
 
@@ -71,6 +73,21 @@ def test_the_disk_has_no_limit_only_if_the_machine_refuses_disks(
     monkeypatch.setenv(disk.VARIABLE, "4G")
     with pytest.raises(ValueError, match="use a number of MB"):
         preparation.prepare(replace(host, folder=host.folder.with_name("ghi"), id="ghi"), None, {}, "", None)
+
+
+def test_a_host_without_limits_has_a_warning(
+    host: PrivateHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.folder.mkdir(parents=True)
+    monkeypatch.setattr(preparation, "missing_controllers", lambda: ("memory", "pids"))
+    monkeypatch.setattr(preparation, "make_cgroups", lambda *_: ())
+    monkeypatch.setattr(preparation, "make_delegated_cgroups", lambda *_: DelegatedCgroups((), ()))
+    preparation.create_cgroups(host, None)
+    assert caplog.messages == []
+    preparation.create_cgroups(host, HostLimits(512, 512, 1.0))
+    assert caplog.messages == [
+        f"the private host {host.id} has no limits of memory, pids: cgroup controllers are missing"
+    ]
 
 
 @pytest.mark.parametrize("die_with_parent", [True, False])

@@ -1,7 +1,7 @@
 """Starts a private host where the only cgroups are those of the unified hierarchy, and prints what was found as JSON.
 
 Run it with ``COMMAND`` in a mount namespace of its own. Where the machine's controllers are in hierarchies of version
-1, the unified one has few controllers or none: then the host has no limits."""
+1, the unified one has few controllers or none: limits of the others are omitted."""
 
 from __future__ import annotations
 

@@ -111,14 +111,15 @@ def _enter(cgroups: list[str]) -> None:
 
 
 def write_limits(lines: list[str]) -> None:
-    """Each line is a file and its value. Controllers that the machine lacks cannot be delegated and have no files."""
+    """Each line is a file and its value. A controller that cannot be delegated has no files, so its limit fails;
+    ``memory.swap.max`` is also missing where the kernel does not account for swap."""
     for line in lines:
         file, _, value = line.partition(" ")
         try:
-            if os.path.exists(file):
-                write(file, value)
+            write(file, value)
         except OSError:
-            if not file.endswith("/cgroup.subtree_control"):
+            is_missing_swap = file.endswith("/memory.swap.max") and not os.path.exists(file)
+            if not is_missing_swap and not file.endswith("/cgroup.subtree_control"):
                 raise
 
 

@@ -15,6 +15,7 @@ import dashboard
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.template import HostTemplate
+from dashboard.engine.hosts.user_namespace.boot import write_limits
 from tests.support.private_engine import PrivateEngine
 
 PACKAGE = str(Path(dashboard.__file__).parent.parent)
@@ -45,6 +46,16 @@ def test_refused_namespaces_are_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["The host's namespaces cannot be created: [Errno 28] No space left on device"]
+
+
+def test_a_limit_that_cannot_be_written_ends_the_start(tmp_path: Path) -> None:
+    """A cgroup that has no controllers to delegate refuses them; the files of their limits are missing then."""
+    (tmp_path / "pids.max").touch()
+    there, missing = f"{tmp_path}/pids.max 100", f"{tmp_path}/containers"
+    write_limits([f"{missing}/cgroup.subtree_control +memory", f"{missing}/memory.swap.max 0", there])
+    assert (tmp_path / "pids.max").read_text() == "100"
+    with pytest.raises(FileNotFoundError):
+        write_limits([f"{missing}/memory.max 1", there])
 
 
 @pytest.mark.engine
