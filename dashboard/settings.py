@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "dashboard.web.training.group_access.GroupAccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
-    "dashboard.web.http.space_refusals.SpaceRefusalMiddleware",
+    "dashboard.web.http.refusals.RefusalMiddleware",
     "dashboard.web.http.release_connection.ReleaseConnectionMiddleware",
 ]
 ROOT_URLCONF = "dashboard.urls"

@@ -1,12 +1,11 @@
 """Removes this installation's objects that no living process drives."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.core.experiments.journal import Cause, Facts, Source
+from dashboard.core.experiments.journal import Cause, Source, stopped
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.engine.lans.lan import list_lans
@@ -97,12 +96,8 @@ async def mark_stopped(context: Context, record: Record, notice: str) -> None:
     # Perhaps no lab has started it yet.
     shown = view if view.head is not None else experiment_store.waiting_view(record)
     assert shown.head is not None  # noqa: S101 - waiting_view has one
-    head = replace(shown.head, phase=Phase.STOPPED, stopped_at=context.clock(), notice=notice)
-    columns = tuple(
-        replace(c, status=ArmStatus.GONE, published=()) if c.container or c.status is ArmStatus.WAITING else c
-        for c in shown.columns
-    )
+    head, facts = stopped(shown.head, shown.columns, context.clock(), notice)
     journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock)
-    journal.append(Cause(Source.LAB, "reap"), Facts(head=head, columns=columns), notice.rstrip("."))
+    journal.append(Cause(Source.LAB, "reap"), facts, notice.rstrip("."))
     await journal.flush()
     await context.database.run(experiment_store.save_head, record.id, head, view.seq)

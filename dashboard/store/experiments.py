@@ -26,7 +26,7 @@ from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, JournalEntry
 from dashboard.store import recent_entries
-from dashboard.store.machines import here
+from dashboard.store.machines import here, is_revoked, require_open
 from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
 
@@ -118,13 +118,19 @@ def create_experiment(
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
-    removed. NoSpaceError if the disk is too full for a new round."""
+    removed. Raises NoSpaceError or MachineClosedError if no new round can start. What ran on a revoked machine is
+    deleted here, since no lab does it."""
     if again:
         require_space()
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is None:
             return False
+        if again:
+            require_open(row.machine_id, for_group=bool(row.group))
+        if wanted is Wanted.REMOVED and is_revoked(row.machine_id):
+            delete(row.pk)
+            return True
         row.wanted = wanted
         changed = ["wanted", "round"]
         if again:

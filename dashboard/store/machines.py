@@ -42,6 +42,28 @@ def find(name: str) -> MachineRecord | None:
     return None if row is None else _record(row)
 
 
+class MachineClosedError(Exception):
+    """Nothing new may start on this machine; ``str()`` is a sentence."""
+
+
+def is_revoked(name: str | None) -> bool:
+    """Whether this is a machine that was revoked: no lab acts on its rows any more."""
+    return name is not None and Machine.objects.filter(pk=name, revoked_at__gt=0.0).exists()
+
+
+def require_open(name: str | None, *, for_group: bool = False) -> None:
+    """MachineClosedError if nothing new may start on this machine. Groups go on using their hosts on a machine that is
+    drained, until these are moved."""
+    record = find(name) if name is not None else None
+    if record is None or record.accepts_work or (for_group and not record.is_revoked):
+        return
+    if record.is_revoked:
+        raise MachineClosedError(f"The machine “{name}” was revoked: nothing starts on it. Choose another machine.")
+    raise MachineClosedError(
+        f"The machine “{name}” is drained: nothing new starts on it. Choose another machine, or end the drain."
+    )
+
+
 def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
     """Adds a machine, or one that was revoked again, and returns its new key. ValueError if the name is in use. In a
     transaction."""

@@ -4,13 +4,13 @@ The live view applies all entries; a replay applies only the first ones.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from dashboard.core.experiments.messages import Column, ExperimentHead
+from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.core.namespaces.delta import Changes, apply
 from dashboard.core.namespaces.state import NamespaceState
 
@@ -91,6 +91,18 @@ class Facts:
     forgotten: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     trial: Trial | UnsetType = UNSET
+
+
+def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
+    """The head of an experiment that has stopped and has no containers, and the changes for its journal."""
+    gone = tuple(
+        replace(column, status=ArmStatus.GONE, published=())
+        if column.container or column.status is ArmStatus.WAITING
+        else column
+        for column in columns
+    )
+    head = replace(head, phase=Phase.STOPPED, stopped_at=at, notice=notice)
+    return head, Facts(head=head, columns=gone)
 
 
 @dataclass(frozen=True, slots=True)

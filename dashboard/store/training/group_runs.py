@@ -29,7 +29,7 @@ from dashboard.core.training.group_quota import (
 )
 from dashboard.core.training.host_plan import HostStage
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
-from dashboard.store import claim_runs, step_measurements
+from dashboard.store import claim_runs, machines, step_measurements
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import host_placement
@@ -81,9 +81,10 @@ def _locked_host(group: str) -> Iterator[str]:
     """A transaction that locks the group: all members may start runs at once. Yields the id of its ready host."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
-        host = _ready(group).host
+        row = _ready(group)
+        machines.require_open(row.machine_id, for_group=True)
         touch({group: time.time()})
-        yield host
+        yield row.host
 
 
 def _load(host: str, without: str = "") -> GroupLoad:

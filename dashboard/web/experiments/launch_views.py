@@ -29,7 +29,7 @@ from dashboard.web.experiments.launch_places import launch_places
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import ENDED, experiment_item
 from dashboard.web.http.database import in_database
-from dashboard.web.http.space_refusals import NO_SPACE
+from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.operations.accounts.guard import refusal_of, refuse_account
 from dashboard.web.service import LabUnavailableError, service

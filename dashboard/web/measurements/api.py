@@ -52,7 +52,7 @@ def listing(request: HttpRequest, session: str = "") -> HttpResponse:
 
 @router.post(
     "/measurements",
-    response={201: Started, 400: InvalidMeasurement, 404: Refusal},
+    response={201: Started, 400: InvalidMeasurement, 404: Refusal, 409: Refusal},
     summary="Measure an experiment's paths",
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:

@@ -15,12 +15,12 @@ from dashboard.core.measurements.responder_experiment import needs_responder_exp
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurement_history
+from dashboard.store import machines, measurement_history
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
-from dashboard.web.http.space_refusals import NO_SPACE
+from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import list_runs, show_run
 from dashboard.web.operations.accounts.creators import creators_of
@@ -101,7 +101,8 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
 
 
 def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
-    """Request a run and wake the lab; returns the run's id. Raises Http404 or InvalidOptionsError."""
+    """Request a run and wake the lab; returns the run's id. Raises Http404, InvalidOptionsError, or
+    MachineClosedError."""
     row = Experiment.objects.filter(pk=identity).first()
     if row is None:
         raise Http404(_("No experiment has this id."))
@@ -113,6 +114,7 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
             raise InvalidOptionsError((str(error),)) from error
         service.wake()
         return run
+    machines.require_open(row.machine_id)
     seed = random.SystemRandom().getrandbits(32)
     twin = needs_responder_experiment(probes)
     experiment, source = identity, None

@@ -13,6 +13,7 @@ from dashboard.core.operations.machines import address_problem, with_address
 from dashboard.core.operations.roles import Action, may
 from dashboard.store import machines
 from dashboard.store.operations import join_tokens, joining
+from dashboard.store.operations.revoked_work import end_work
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
@@ -72,6 +73,7 @@ def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
         done = joining.revoke(name)
         if done:
             async_to_sync(service.disconnect_machine)(name)
+            end_work(name)
     else:
         done = False
     if not done:

@@ -28,7 +28,7 @@ from dashboard.web.experiments.command_views import url_after
 from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.port_check import STOP, find_holders, show_held_ports, stop_holder
 from dashboard.web.http.database import in_database
-from dashboard.web.http.space_refusals import NO_SPACE
+from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.measurements.serializers import list_runs

@@ -11,10 +11,13 @@ import pytest
 from channels.db import database_sync_to_async
 from django.test import override_settings
 
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.machines import MachineFacts, MachineState, split_token
+from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
 from dashboard.store.operations import machine_roles
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
+from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +75,11 @@ async def test_machines_are_listed_drained_and_revoked(team: None, me: Person) -
     assert (await post("/machines/lab2/drain/", me)).status == 302
     assert "Undrain" in (await get("/machines/", me)).text
     assert (await post("/machines/lab2/undrain/", me)).status == 302
+    experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"), machine="lab2")
     assert (await post("/machines/lab2/revoke/", me)).status == 302
+    record = await database_sync_to_async(experiment_store.load)(experiment)
+    assert record is not None
+    assert record.phase is Phase.STOPPED
     assert "revoked" in (await get("/machines/", me)).text
     for path in ("/machines/lab2/revoke/", "/machines/none/drain/", "/machines/lab2/other/"):
         assert (await post(path, me)).status == 404

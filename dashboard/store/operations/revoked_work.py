@@ -1,0 +1,51 @@
+"""Ends what ran on a machine that was revoked: no lab records that any more."""
+
+import logging
+import time
+
+from django.db import DatabaseError, transaction
+
+from dashboard.core.experiments.journal import Cause, Entry, Source, stopped
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.models import ClaimRun, MeasurementRun
+from dashboard.store import claim_runs, measurements
+from dashboard.store import experiments as experiment_store
+from dashboard.store.experiments import Record
+
+log = logging.getLogger(__name__)
+
+
+def end_work(machine: str) -> None:
+    """Records that everything on a revoked machine has ended, and deletes the experiments that were to be removed.
+    An experiment for which that fails is skipped: the machine is revoked in any case."""
+    reason = f"The machine “{machine}” was revoked."
+    runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
+    runs.update(state=measurements.CANCELLED, driver="", stop_reason=reason)
+    claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
+    claims.update(state=claim_runs.CANCELLED, driver="", problem=reason)
+    for experiment in experiment_store.unsettled(machine).values_list("pk", flat=True):
+        try:
+            _end(experiment, reason)
+        except DatabaseError as error:
+            log.warning("the end of experiment %s on %s could not be recorded: %s", experiment, machine, error)
+
+
+@transaction.atomic
+def _end(experiment: str, reason: str) -> None:
+    record = experiment_store.load(experiment)
+    if record is None or record.wanted is Wanted.REMOVED:
+        experiment_store.delete(experiment)
+        return
+    experiment_store.set_wanted(experiment, Wanted.STOPPED)
+    experiment_store.release(experiment)
+    _write_end(record, reason)
+
+
+def _write_end(record: Record, reason: str) -> None:
+    view, now = experiment_store.view(record.id), time.time()
+    shown = view if view.head is not None else experiment_store.waiting_view(record)
+    assert shown.head is not None  # noqa: S101 - waiting_view has one
+    head, facts = stopped(shown.head, shown.columns, now, reason)
+    entry = Entry(view.seq + 1, now, Cause(Source.LAB, "revoked"), facts, reason.rstrip("."))
+    experiment_store.append(record.id, [entry])
+    experiment_store.save_head(record.id, head, entry.seq)
