@@ -80,7 +80,7 @@ async def test_what_the_neighbour_reaches_equals_what_curl_reaches(lab_harness: 
 
 
 async def test_the_neighbour_sees_the_machine_s_address_for_host_mode_and_for_a_masqueraded_bridge(
-    lab_harness: LabHarness, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine, facts: EngineFacts
 ) -> None:
     identity = await lab_harness.running("host", "bridge")
     own = (await lab_harness.column(identity, "bridge")).networks["bridge"]
@@ -94,7 +94,8 @@ async def test_the_neighbour_sees_the_machine_s_address_for_host_mode_and_for_a_
     rule = ("POSTROUTING", "-o", "eth0", "-j", "ACCEPT")
     await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-I", *rule)
     try:
-        assert await sources() == {"host": MACHINE_ADDRESS, "bridge": own}
+        # Since Engine 28 a raw rule drops the replies, which are for the container's own address.
+        assert await sources() == {"host": MACHINE_ADDRESS, "bridge": own if facts.version < (28, 0) else ""}
     finally:
         await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-D", *rule)
 

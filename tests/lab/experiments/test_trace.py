@@ -96,7 +96,7 @@ async def serving(lab_harness: LabHarness) -> str:
         attempts = await try_paths(lab_harness.lab, identity)
         # Since Engine 28 a rule drops what comes from outside for a container's own address.
         asked = [attempt.status for attempt in attempts if attempt.url and attempt.path != PathKind.LAN_CONTAINER]
-        return len(asked) == 14 and set(asked) == {200}
+        return len(asked) >= 14 and set(asked) == {200}  # more where the bridge has IPv6
 
     await eventually(all_answer)
     driver = lab_harness.lab.driver_of(identity)
