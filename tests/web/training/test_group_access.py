@@ -62,6 +62,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/seat/<token>/",
         "/r/<token>/",
         "/results/<token>/",
+        "/machines/join/",
         "/healthz",
         "/readyz",
         "/docs/",
@@ -86,6 +87,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/misconceptions/<name>/",
         "/misconceptions/<name>/run/",
         "/doctor/",
+        "/machines/",
         "/favicon.ico",
         "/metrics",
         "/reports/",
@@ -146,7 +148,15 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/account/",
         "/sign-out/",
     ),
-    "owners": ("/accounts/", "/accounts/<account>/<what>/", "/audit/", "/audit/export.<ending>"),
+    "owners": (
+        "/accounts/",
+        "/accounts/<account>/<what>/",
+        "/audit/",
+        "/audit/export.<ending>",
+        "/machines/tokens/",
+        "/machines/tokens/<token>/revoke/",
+        "/machines/<name>/<what>/",
+    ),
     "the session": ("/sessions/<identity>/", "/sessions/<identity>/results/"),
     "participants of the session": (
         "/sessions/<identity>/hand/",
@@ -213,6 +223,8 @@ NOT_FOUND_FOR_ALL = (
     f"{CONSOLE}results/shares/<number>/revoke/",
     f"{CONSOLE}results/anonymous/",
     "/accounts/<account>/<what>/",
+    "/machines/tokens/<token>/revoke/",
+    "/machines/<name>/<what>/",
 )
 #: After these a client no longer has access.
 LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
