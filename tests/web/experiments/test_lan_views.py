@@ -143,7 +143,7 @@ async def test_a_host_that_is_gone_is_refused_and_what_was_typed_is_kept(me: Per
     assert (await post("/presets/", me, "preset=web&host=ccc333")).status == 409
     answer = await post("/experiments/", me, "image=mine&port=80&mode=none&host=ccc333")
     assert answer.status == 409
-    assert "This host no longer exists" in answer.text
+    assert "This machine or host is no longer available" in answer.text
     assert 'value="mine"' in answer.text
 
 
@@ -152,7 +152,7 @@ async def test_a_host_of_a_lan_that_is_being_removed_is_refused(me: Person, lans
     lans.states = (replace(OFFICE, stage=LanStage.REMOVING),)
     answer = await post("/experiments/", me, "image=mine&port=80&mode=none&host=bbb222")
     assert answer.status == 409
-    assert "This host no longer exists" in answer.text
+    assert "This machine or host is no longer available" in answer.text
 
 
 @pytest.mark.usefixtures("lab_harness")
