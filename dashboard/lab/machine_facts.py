@@ -20,20 +20,25 @@ def own_facts() -> MachineFacts:
     )
 
 
+def hosts_for_groups(supervisor: Supervisor) -> int:
+    """How many hosts of groups with the default limits this machine can hold. In the lab's loop."""
+    try:
+        capacity = supervisor.class_hosts.capacity()
+    except LabUnavailableError:
+        return 0
+    return 0 if capacity.problem else capacity.for_groups
+
+
 async def read_facts(supervisor: Supervisor) -> MachineFacts:
     """The facts, with those of the engine if there is one. In the lab's loop."""
     facts = own_facts()
     context = supervisor.context
     if context is None:
         return facts
-    try:
-        capacity = supervisor.class_hosts.capacity().total
-    except LabUnavailableError:
-        capacity = 0
     return MachineFacts(
         facts.cpus,
         facts.memory_mb,
-        capacity,
+        hosts_for_groups(supervisor),
         str(context.info.kind),
         context.info.version[:60],
         facts.kernel,

@@ -18,6 +18,7 @@ from dashboard.lab.orphans import remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
+from dashboard.store.machines import here
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.saved import UNDO_DAYS
 
@@ -34,12 +35,12 @@ class Reaped:
 
 
 async def reap(context: Context) -> Reaped:
-    """Removes containers and networks with this installation's label that no living process drives, and reports that
-    were deleted more than ``UNDO_DAYS`` ago.
+    """Removes containers and networks with this installation's label that no living process drives. On the
+    installation's own machine also reports that were deleted more than ``UNDO_DAYS`` ago.
 
     Experiments of processes that died are marked as stopped.
     """
-    purged = await context.database.run(saved_reports.purge_deleted, context.clock())
+    purged = await context.database.run(saved_reports.purge_deleted, context.clock()) if here() is None else 0
     lock = LabLock(context.data_dir)
     server = False
     try:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from django.conf import settings
-from django.db import transaction
 
 from dashboard.core.operations.machines import MachineFacts, MachineRecord
 from dashboard.models import Machine
@@ -95,13 +94,6 @@ def note_facts(name: str, facts: MachineFacts, now: float) -> None:
 def set_draining(name: str, *, draining: bool) -> bool:
     """Excludes a machine from new work, or includes it again; False if it does not exist or was revoked."""
     return Machine.objects.filter(pk=name, revoked_at=0.0).update(is_draining=draining) == 1
-
-
-@audited
-@transaction.atomic
-def set_labels(name: str, labels: Mapping[str, str]) -> bool:
-    """Replaces the labels of a machine; False if it does not exist."""
-    return Machine.objects.filter(pk=name).update(labels=json.dumps(dict(labels))) == 1
 
 
 def revoke(name: str) -> bool:

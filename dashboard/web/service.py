@@ -147,7 +147,7 @@ class Service(Supervisor):
         await labs.start()
         access = self.nats_access = NatsAccess(self.nats)
         await access.start()
-        await self.wakeups.listen(f"{WEB_JOURNALS}.*", self._on_journal)
+        await self.wakeups.listen_by_subject(f"{WEB_JOURNALS}.*", self._on_journal)
         await self.wakeups.listen(WEB_PEERS, self._receive)
         await self.wakeups.open()
         self.nats.on_connect.append(self._on_connect)
@@ -176,10 +176,12 @@ class Service(Supervisor):
         await hub.close()
         await measuring_hub.close()
 
-    def _on_journal(self, wakeup: Wakeup) -> None:
+    def _on_journal(self, subject: str, wakeup: Wakeup) -> None:
         """Handles a wake-up from a lab, which may announce its own work but nothing about sessions."""
-        if wakeup[0] in {"experiment", "run", "trouble", "all"}:
+        if wakeup[0] in {"experiment", "run", "all"}:
             self._receive(wakeup)
+        elif wakeup[0] == "trouble":  # the machine is in the subject, which its credentials determine
+            self._receive((*wakeup[:3], subject.rpartition(".")[2]))
 
     def _receive(self, wakeup: Wakeup) -> None:
         if self.on_wakeup is not None:

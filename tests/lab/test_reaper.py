@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import DatabaseError
+from django.test import override_settings
 from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted
@@ -142,3 +144,18 @@ async def test_hosts_of_a_session_are_removed_unless_a_server_drives_them(
     server.release()
     await reap_hosts(tmp_path)
     assert gone == ["taught"]
+
+
+async def test_on_a_machine_that_has_joined_reports_are_left_to_the_server(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_now: float) -> int:
+        raise DatabaseError("permission denied for table dashboard_report")
+
+    monkeypatch.setattr(reaper.saved_reports, "purge_deleted", refuse)
+    await fake_lab.running("host")
+    await fake_lab.lab.close()
+    with override_settings(MACHINE="lab2"):
+        reaped = await reap(fake_lab.context)
+    assert len(reaped.removed) == 1
+    assert fake.made == {}

@@ -46,16 +46,14 @@ def test_a_name_is_registered_once_until_it_is_revoked() -> None:
     assert not machines.has_key("lab2", first)
 
 
-def test_labels_draining_and_facts_are_written() -> None:
-    machines.register("lab2", {}, MachineFacts())
+def test_draining_and_facts_are_written() -> None:
+    machines.register("lab2", {"rack": "2"}, MachineFacts())
     assert machines.set_draining("lab2", draining=True)
-    assert machines.set_labels("lab2", {"rack": "2"})
     machines.note_facts("lab2", FACTS, 77.0)
     record = machines.find("lab2")
     assert record is not None
     assert (record.is_draining, record.labels, record.facts, record.seen_at) == (True, {"rack": "2"}, FACTS, 77.0)
     assert not machines.set_draining("none", draining=True)
-    assert not machines.set_labels("none", {})
 
 
 def test_the_machine_of_this_process() -> None:

@@ -76,13 +76,15 @@ class HeartbeatMessage:
     """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: that of its machine and a
     part that is new at each start and at each lost connection; ``has_ended`` marks the last heartbeat. ``version`` is
     that of Netmodes. ``since`` is when the lab was given its machine, by the clock of the database: of two labs that
-    send heartbeats after a failover of the database, the later one has it."""
+    send heartbeats after a failover of the database, the later one has it. ``capacity``: the private hosts of groups
+    with the default limits that the machine can hold."""
 
     lab: str
     facts: LabFacts
     has_ended: bool = False
     version: str = ""
     since: float = 0.0
+    capacity: int = 0
 
 
 @dataclass(frozen=True, slots=True)

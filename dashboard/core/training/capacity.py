@@ -75,7 +75,7 @@ class Machine:
 class Capacity:
     """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is the
     reason why this machine can run none. ``isolated``: root of a host is an ordinary user of the machine. ``machines``
-    is the number of machines that hold the hosts together."""
+    is the number of machines that hold the hosts together. ``others`` of the running ones are hosts of LANs."""
 
     running: int
     more: int
@@ -83,6 +83,12 @@ class Capacity:
     problem: str = ""
     isolated: bool = False
     machines: int = 1
+    others: int = 0
+
+    @property
+    def for_groups(self) -> int:
+        """Hosts of groups that the machine can hold: those that it holds, and those that still fit."""
+        return self.total - self.others
 
     @property
     def total(self) -> int:
@@ -129,6 +135,7 @@ def combine(capacities: Iterable[Capacity]) -> Capacity:
         Counter(each.limited_by for each in able).most_common(1)[0][0],
         isolated=all(each.isolated for each in able),
         machines=len(able),
+        others=sum(each.others for each in able),
     )
 
 

@@ -15,7 +15,7 @@ from dashboard import __version__, configuration
 from dashboard.core.operations.deployment import CALL_TIMEOUT_S, HEARTBEAT_S, HeartbeatMessage, LabFacts
 from dashboard.core.operations.machines import SERVER
 from dashboard.lab import liveness
-from dashboard.lab.machine_facts import read_facts
+from dashboard.lab.machine_facts import hosts_for_groups, read_facts
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.call_runner import run_call
 from dashboard.lab.remote.nats_connection import (
@@ -147,7 +147,8 @@ class RpcServer:
         await self._publish_heartbeat(self.facts())
 
     async def _publish_heartbeat(self, facts: LabFacts, *, has_ended: bool = False) -> None:
-        message = HeartbeatMessage(self._lab, facts, has_ended, __version__, self._supervisor.since)
+        hosts = 0 if has_ended else hosts_for_groups(self._supervisor)
+        message = HeartbeatMessage(self._lab, facts, has_ended, __version__, self._supervisor.since, hosts)
         await self._nats.publish(f"{WEB_HEARTBEATS}.{self._machine}", msgspec.json.encode(message))
 
     async def _note_machine(self) -> None:

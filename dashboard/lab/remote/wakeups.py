@@ -57,10 +57,14 @@ class WakeupChannel:
 
     async def listen(self, subject: str, receive: Callable[[Wakeup], None]) -> None:
         """Calls a function with each wake-up of a subject."""
+        await self.listen_by_subject(subject, lambda _subject, wakeup: receive(wakeup))
+
+    async def listen_by_subject(self, subject: str, receive: Callable[[str, Wakeup], None]) -> None:
+        """Calls a function with the subject of each wake-up and the wake-up."""
 
         def handle(message: Message) -> None:
             for wakeup in _DECODER.decode(message.data):
-                receive(wakeup)
+                receive(message.subject, wakeup)
 
         await self._nats.listen(subject, handle)
 

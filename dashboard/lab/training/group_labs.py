@@ -106,7 +106,7 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """WakeupChannel the labs of the hosts on which something waits, and opens them if necessary."""
+        """Wakes the labs of the hosts on which something waits, and opens them if needed."""
         self._wake_again = True
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 READY_S = 60.0
 #: Bounds the logs of containers: nobody cleans up the disk during a session.
 DAEMON: dict[str, Any] = {"log-driver": "json-file", "log-opts": {"max-size": "1m", "max-file": "2"}}
+INTERRUPTED = "Your host was moved to another machine. Repeating your steps was interrupted; do the rest again."
 RESTARTED = "Its engine exited and was restarted with its containers. Those that were running were started again."
 SERVER_STOPPED = "The server was stopped."
 
@@ -100,14 +101,15 @@ class HostActions:
                 case ActionKind.RESTART:
                     await self._restart(record)
                 case ActionKind.ADOPT:
-                    await self._note_ready(self.hosts[record.host], record)
+                    await self._note_ready(self.hosts[record.host], record, INTERRUPTED if record.is_moved else "")
                 case ActionKind.STOP:
                     await self._stop(record, HostStage.STOPPED, DesiredState.STOPPED, action.reason)
                 case ActionKind.GIVE_UP:
                     await self._stop(record, HostStage.FAILED, record.desired, action.reason)
                 case ActionKind.RESET:
+                    await self._note(record.group, is_moved=False)  # a new host is wanted, without the steps
                     await self._stop(record, HostStage.QUEUED, DesiredState.RUNNING, "It was reset.")
-                    await self._start(replace(record, host=""))
+                    await self._start(replace(record, host="", is_moved=False))
         except (PrivateHostError, EngineError) as error:
             log.warning("the host of %s: %s", record.group, error)
             await self._stop(record, HostStage.FAILED, record.desired, str(error)[:400])
@@ -162,13 +164,12 @@ class HostActions:
         self._labs.add(host)
         await self._note(record.group, reason="Your steps are being repeated on the new host.")
         sentence = await repeat_steps(await self._labs.context_of(host.id), record.group)
-        await self._note(record.group, is_moved=False)
         return f"Your host was moved to another machine. {sentence}"
 
     async def _note_ready(self, host: PrivateHost, record: HostRecord, reason: str = "") -> None:
         self.hosts[host.id] = host
         self._labs.add(host)
-        await self._note(record.group, state=HostStage.READY, socket=host.socket, reason=reason)
+        await self._note(record.group, state=HostStage.READY, socket=host.socket, reason=reason, is_moved=False)
 
     async def _restart(self, record: HostRecord) -> None:
         exited = self.hosts[record.host]
@@ -187,7 +188,7 @@ class HostActions:
                     log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
         finally:
             await engine.close()
-        await self._note_ready(host, record, RESTARTED)
+        await self._note_ready(host, record, INTERRUPTED if record.is_moved else RESTARTED)
 
     async def _stop(self, record: HostRecord, stage: HostStage, desired: DesiredState, reason: str) -> None:
         host = self.hosts.get(record.host)

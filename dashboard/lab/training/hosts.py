@@ -106,8 +106,9 @@ class GroupHosts:
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
         """The number of hosts that run, also of LANs, and the number that still fit."""
-        running = len(self._actions.hosts) + len(self._starting) + self._count_others()
-        return capacity(self._machine(), limits or HostLimits(), running, self._problem)
+        others = self._count_others()
+        running = len(self._actions.hosts) + len(self._starting) + others
+        return replace(capacity(self._machine(), limits or HostLimits(), running, self._problem), others=others)
 
     async def context_of(self, group: str) -> Context:
         """The context of the group's host; HostUnavailableError if it is not ready, or EngineError."""

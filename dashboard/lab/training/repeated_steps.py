@@ -16,14 +16,22 @@ from dashboard.store.training import group_histories
 log = logging.getLogger(__name__)
 #: All commands together; the host is then given to the group as it is.
 LIMIT_S = 120.0
+MISSING = (
+    "Your steps were not repeated: the workshop “{0}” of this session is not in the folder {1} of the new machine, or "
+    "is another version there. Do the steps again, and tell the instructor."
+)
 NOTHING = "Nothing of the steps had to be repeated."
 
 
 async def repeat_steps(context: Context, group: str) -> str:
     """Runs the commands of the group's steps on the host of this context; a sentence about the result."""
-    slug, histories = await context.database.run(group_histories.load, group)
-    workshop = await asyncio.to_thread(Library(context.data_dir / "workshops").get, slug)
-    commands = commands_to_repeat(workshop, histories) if workshop is not None else ()
+    slug, digest, histories = await context.database.run(group_histories.load, group)
+    folder = context.data_dir / "workshops"
+    workshop = await asyncio.to_thread(Library(folder).get, slug)
+    if workshop is None or (digest and workshop.digest != digest):
+        log.warning("group %s: %s has no workshop %s with the digest %s", group, folder, slug, digest)
+        return MISSING.format(slug, folder) if histories else NOTHING
+    commands = commands_to_repeat(workshop, histories)
     if not commands:
         return NOTHING
     failed: list[Command] = []

@@ -29,7 +29,7 @@ _GRANTS = {
     "workshopevent": "SELECT, INSERT",
     "participant": 'SELECT (id, session_id, "group", joined_at, admitted_at, removed_at)',
     "trainingsession": (
-        "SELECT (id, workshop, closed_at, expires_at, hosts, terminal, memory_mb, pids, cpus, ttl_s, idle_s, "
+        "SELECT (id, workshop, digest, closed_at, expires_at, hosts, terminal, memory_mb, pids, cpus, ttl_s, idle_s, "
         "mirror_id), "
         "UPDATE (mirror_id)"
     ),

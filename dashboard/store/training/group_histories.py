@@ -7,10 +7,10 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training.participants import person_of
 
 
-def load(group: str) -> tuple[str, tuple[History, ...]]:
-    """The slug of the workshop, and the history of each participant who has started it."""
+def load(group: str) -> tuple[str, str, tuple[History, ...]]:
+    """The slug and the digest of the workshop, and the history of each participant who has started it."""
     session = session_of_group(group)
-    slug = TrainingSession.objects.values_list("workshop", flat=True).get(pk=session)
+    slug, digest = TrainingSession.objects.values_list("workshop", "digest").get(pk=session)
     members = Participant.objects.filter(session=session, group=number_of_group(group), removed_at=0.0)
     histories = []
     for participant in members.values_list("id", flat=True):
@@ -18,4 +18,4 @@ def load(group: str) -> tuple[str, tuple[History, ...]]:
         progress = workshop_store.load_progress(person, slug)
         if progress is not None:
             histories.append(History(progress.records, workshop_store.load_events(person, slug)))
-    return slug, tuple(histories)
+    return slug, digest, tuple(histories)

@@ -14,7 +14,7 @@ from dashboard.store.measurements import LIVE
 from dashboard.store.operations.audit import audited
 from dashboard.store.write_lock import writing
 
-MOVING = "Your host is made again on another machine, and your steps are repeated on it."
+MOVING = "Your host is being created again on another machine; your steps are then repeated on it."
 
 
 @dataclass(frozen=True, slots=True)

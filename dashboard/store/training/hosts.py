@@ -121,7 +121,7 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
             return
         if offers and row.state == HostStage.FAILED and not row.host:
             # It held no place on its machine, which may be full by now.
-            row.state, row.wanted, row.since = HostStage.UNPLACED, DesiredState.RUNNING, now
+            row.state, row.wanted, row.since, row.is_moved = HostStage.UNPLACED, DesiredState.RUNNING, now, False
             row.save()
             host_placement.place_waiting(offers, now)
         else:

@@ -27,7 +27,13 @@ from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.store.reports.snapshot import NotSavedError
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments.trace_views import traced
-from dashboard.web.experiments.views import experiment_item, load_snapshot, require_experiment, run_doctor
+from dashboard.web.experiments.views import (
+    experiment_item,
+    experiment_items,
+    load_snapshot,
+    require_experiment,
+    run_doctor,
+)
 from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.api import router as measuring
@@ -153,7 +159,11 @@ class ExperimentOut(Schema):
 
 
 def _out(row: Experiment) -> dict[str, Any]:
-    return {**experiment_item(row), "created_at": row.created_at.isoformat()}
+    return _listed(experiment_item(row))
+
+
+def _listed(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "created_at": item["created_at"].isoformat()}
 
 
 @api.get("/doctor", tags=["engine"], summary="What this engine and kernel support (doctor/1)")
@@ -180,7 +190,7 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 def experiments(request: HttpRequest, session: str = "") -> Any:
     """The newest 200 of the server's own engine; with ``session``, those of the groups of your training session."""
     rows = Experiment.objects.filter(**group_filter(session, request.user)).exclude(wanted=Wanted.REMOVED)
-    return [_out(row) for row in rows.order_by("-created_at")[:200]]
+    return [_listed(item) for item in experiment_items(rows.order_by("-created_at")[:200])]
 
 
 @api.post(

@@ -17,6 +17,7 @@ from dashboard.core.experiments.messages import NO_ANSWER, Answer, ExperimentHea
 from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
 from dashboard.core.experiments.timeline import timeline_item
+from dashboard.core.operations.machines import SERVER
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.store.port_users import other_port_users
@@ -31,7 +32,7 @@ SHOWN_ITEMS = 200
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
     """An experiment as its clients show it. ``title`` is its name, which no journal entry changes. ``problem``: the
-    journal itself cannot be written."""
+    journal itself cannot be written. ``machine``: where it runs."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -45,6 +46,7 @@ class ExperimentFeed(Feed):
     first_at: float | None = None
     problem: str = ""
     problem_since: float | None = None
+    machine: str = SERVER
 
     @property
     def head(self) -> ExperimentHead:
@@ -80,10 +82,11 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         if feed.loaded:
             self._send_snapshot(feed)
 
-    def trouble(self, experiment: str, problem: str) -> None:
-        """Shows that the journal cannot be written, or (with an empty text) that it can be again."""
+    def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
+        """Shows that the journal cannot be written, or (with an empty text) that it can be again. ``sender`` is the
+        machine that reports it: one that has joined may report only about its own experiments."""
         feed = self._feeds.get(experiment)
-        if feed is None or feed.problem == problem:
+        if feed is None or feed.problem == problem or sender not in {SERVER, feed.machine}:
             return
         feed.problem_since = None if not problem else feed.problem_since or time.time()
         feed.problem = problem
@@ -109,6 +112,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                     if record is None:
                         self._close_feed(feed)
                         return
+                    feed.machine = record.machine or SERVER
                     if not feed.loaded:
                         feed.title = feed.title or record.title
                         view = experiment_store.waiting_view(record)

@@ -27,7 +27,7 @@ from dashboard.store.operations.storage import NoSpaceError
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
 from dashboard.web.experiments.launch_places import launch_places
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
-from dashboard.web.experiments.views import ENDED, experiment_item
+from dashboard.web.experiments.views import ENDED, experiment_items
 from dashboard.web.http.database import in_database
 from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.operations.accounts.creators import creators_of
@@ -83,8 +83,8 @@ async def _home(
         prepared = form_of(prepare(preset, options.images, options.port), options.port) if preset else None
         presets = [prepare(one, options.images, options.port, options.modes) for one in PRESETS]
         context: dict[str, Any] = {
-            "running": [experiment_item(row) for row in running],
-            "past": [experiment_item(row) for row in past],
+            "running": experiment_items(running),
+            "past": experiment_items(past),
             "modes": options.modes,
             "images": options.images,
             "engine_problem": problem,

@@ -1,8 +1,9 @@
 """The pages of experiments. Commands are POSTs that write the wanted state and wake the lab."""
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import asdict, replace
 from typing import Any, Self
 
@@ -51,6 +52,7 @@ from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.operations.accounts.guard import refusal_of
 from dashboard.web.service import LabUnavailableError, service
 
+log = logging.getLogger(__name__)
 ENDED = {Phase.STOPPED, Phase.FAILED}
 
 
@@ -77,6 +79,17 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE) -> dict[str
         "machine": row.machine_id,
         "url": scope.experiment(row.id),
     }
+
+
+def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
+    """The experiments in a list. A row that cannot be read is left out: the lab of a machine writes its own rows."""
+    items = []
+    for row in rows:
+        try:
+            items.append(experiment_item(row, scope))
+        except msgspec.MsgspecError as error:
+            log.warning("experiment %s of machine %s cannot be read: %s", row.id, row.machine_id, error)
+    return items
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:

@@ -98,8 +98,8 @@ class PeerSync:
                 self._measurements.wake(run)
             case ("renamed", experiment, title):
                 self._experiments.rename(experiment, title)
-            case ("trouble", experiment, problem):
-                self._experiments.trouble(experiment, problem)
+            case ("trouble", experiment, problem, machine):
+                self._experiments.trouble(experiment, problem, machine)
             case ("class", session):
                 self._sessions.mark(session)
             case ("class-now", session, *participants):

@@ -77,6 +77,11 @@ class RemoteLab:
         last = self._last
         return self.is_connected and last is not None and not version_problem(__version__, last.message.version)
 
+    @property
+    def capacity(self) -> int:
+        """The hosts of groups that the machine can hold, as of the last heartbeat. From any thread."""
+        return self._last.message.capacity if self._last is not None else 0
+
     def heartbeat(self) -> Heartbeat | None:
         """The last heartbeat. From any thread."""
         return deployment.local_heartbeat(self._last, time.monotonic(), time.time())

@@ -20,7 +20,7 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training import group_runs, participants, session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import JoinRefusedError
-from dashboard.web.experiments.views import experiment_item, load_snapshot
+from dashboard.web.experiments.views import experiment_items, load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import UrlScope
@@ -79,7 +79,7 @@ def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
     group, scope = group_key(row.id, participant.group), UrlScope(_url(row, participant.id))
     return {
         "group": group,
-        "experiments": [experiment_item(run, scope) for run in group_runs.experiments_of(group, SHOWN_RUNS)],
+        "experiments": experiment_items(group_runs.experiments_of(group, SHOWN_RUNS), scope),
         "runs": list_runs(group_runs.measurements_of(group, SHOWN_RUNS)),
         "claim_runs": claim_runs.list_runs(SHOWN_RUNS, group=group),
     }

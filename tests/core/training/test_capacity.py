@@ -166,13 +166,15 @@ def test_a_machine_offers_what_its_number_of_default_hosts_needs() -> None:
 
 
 def test_the_capacity_of_several_machines_is_their_sum() -> None:
-    first, second = Capacity(2, 3, "memory", isolated=True), Capacity(1, 5, "memory", isolated=False)
+    first = Capacity(2, 3, "memory", isolated=True, others=2)
+    second = Capacity(1, 5, "memory", isolated=False, others=1)
     away = Capacity(0, 0, problem="No lab.")
     both = combine([first, away, second])
-    assert both == Capacity(3, 8, "memory", isolated=False, machines=2)
+    assert both == Capacity(3, 8, "memory", isolated=False, machines=2, others=3)
     assert both.sentence == (
         "2 machines together hold about 11 hosts with these limits (limited by memory). 3 running now."
     )
+    assert (both.total, both.for_groups) == (11, 8), "hosts of LANs take room from those of groups"
     assert combine([first]) == first
     assert combine([away]).problem == "No lab."
     assert "all are drained" in combine([]).problem

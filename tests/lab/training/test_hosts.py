@@ -13,18 +13,20 @@ from django.db import DatabaseError
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Machine
-from dashboard.core.training.host_plan import HostStage
+from dashboard.core.training.host_plan import ActionKind, HostAction, HostStage
 from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
-from dashboard.lab.training.host_actions import HostActions
+from dashboard.lab.training.host_actions import INTERRUPTED, HostActions
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.commands import CommandResult, run_command
+from dashboard.models import GroupHost
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
+from dashboard.store.training import hosts as group_host_store
 from tests.lab.hosts_harness import ROOMY, HostsHarness, hosts_harness
 from tests.support.escapes.remains import clock_ticks, leave_everything, remains
 from tests.support.polling import eventually
@@ -166,6 +168,8 @@ async def test_hosts_of_lans_count_as_running(no_dockerd: HostsHarness) -> None:
     hosts = GroupHosts(no_dockerd.context, no_dockerd.labs, lambda: ROOMY, count_others=lambda: 3)
     alone = no_dockerd.hosts.capacity()
     assert (hosts.capacity().running, alone.running) == (3, 0)
+    assert hosts.capacity().for_groups == hosts.capacity().more
+    assert alone.for_groups == alone.total
 
 
 async def test_a_failed_start_has_a_reason_and_is_not_repeated_by_a_request(no_dockerd: HostsHarness) -> None:
@@ -191,6 +195,29 @@ async def test_unknown_hosts_of_an_earlier_server_are_removed_at_the_start(
     await no_dockerd.close(stop_hosts=False)
     await no_dockerd.open()
     assert gone == ["left"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "state", "reason"),
+    [
+        (ActionKind.ADOPT, {"host": "left", "state": "starting"}, "ready", INTERRUPTED),
+        (ActionKind.RESET, {"state": "queued", "wanted": "reset"}, "failed", "There is no dockerd today."),
+    ],
+)
+async def test_steps_are_not_repeated_on_a_later_host(
+    no_dockerd: HostsHarness, kind: ActionKind, fields: dict[str, str], state: str, reason: str
+) -> None:
+    await no_dockerd.close(stop_hosts=False)
+    await no_dockerd.request(1)
+    group = no_dockerd.group(1)
+    await GroupHost.objects.filter(pk=group).aupdate(is_moved=True, **fields)
+    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
+    actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
+    folder = no_dockerd.context.data_dir / "hosts" / "left"
+    actions.hosts["left"] = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    await actions.perform(HostAction(group, kind), record)
+    row = await GroupHost.objects.aget(pk=group)
+    assert (row.state, row.reason, row.is_moved) == (state, reason, False)
 
 
 async def test_a_host_is_stopped_even_if_that_cannot_be_recorded(

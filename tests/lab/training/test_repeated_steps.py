@@ -15,7 +15,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.training import repeated_steps
 from dashboard.lab.training.repeated_steps import NOTHING, repeat_steps
 from dashboard.lab.workshops.commands import CommandResult
-from dashboard.models import GroupHost
+from dashboard.models import GroupHost, WorkshopProgress
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import hosts as group_host_store
 from tests.lab.hosts_harness import HostsHarness, hosts_harness
@@ -64,6 +64,21 @@ async def test_the_commands_are_repeated_in_order(harness: HostsHarness, monkeyp
     assert await repeat_steps(harness.context, harness.group(1)) == "3 commands of your steps were repeated."
     assert lines == [LAUNCH, STOP, AGAIN]
     assert await repeat_steps(harness.context, harness.group(2)) == NOTHING
+
+
+async def test_another_version_of_the_workshop_is_not_repeated_and_the_group_learns_why(
+    harness: HostsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = perform(monkeypatch)
+    for field, value in (("digest", "0123456789abcdef"), ("workshop", "missing")):
+        await harness.change(**{field: value})
+        if field == "workshop":
+            await database_sync_to_async(WorkshopProgress.objects.update)(workshop=value)
+        sentence = await repeat_steps(harness.context, harness.group(1))
+        assert sentence.startswith("Your steps were not repeated: the workshop")
+        assert str(harness.context.data_dir / "workshops") in sentence
+        assert await repeat_steps(harness.context, harness.group(2)) == NOTHING
+    assert lines == []
 
 
 async def test_a_failed_command_is_named_and_the_others_are_run(

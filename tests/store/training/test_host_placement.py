@@ -88,10 +88,11 @@ def test_a_host_that_stops_makes_room_for_the_first_that_waits(row: TrainingSess
 def test_a_failed_host_is_placed_again_when_it_is_reset(row: TrainingSession) -> None:
     offers = join("a", hosts=1)
     group = request(row, 1, offers)
-    GroupHost.objects.filter(pk=group).update(state="failed")
+    GroupHost.objects.filter(pk=group).update(state="failed", is_moved=True)
     request(row, 2, offers)
     group_host_store.reset(group, NOW + 3, offers)
     assert places(row) == {1: ("a", "unplaced"), 2: ("a", "queued")}
+    assert not GroupHost.objects.get(pk=group).is_moved, "a new host is wanted, without the steps"
     GroupHost.objects.filter(pk=f"{row.id}-2").update(state="ready", host="abc")
     group_host_store.reset(f"{row.id}-2", NOW + 4, offers)
     assert GroupHost.objects.get(pk=f"{row.id}-2").wanted == DesiredState.RESET

@@ -89,6 +89,9 @@ async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(hub: Ex
     late = Browser()
     await hub.join(identity, late.send)
     assert "locked" in (await settled(late, 1)).experiment.problem
+    hub.trouble(identity, "of another machine", "lab2")
+    hub.trouble(identity, "", "lab2")
+    assert "locked" in browser.model().experiment.problem, "a machine reports only about its own experiments"
     hub.trouble(identity, "")
     await told(hub, identity, listening(2, 9001))
     await settled(browser, 2)

@@ -363,3 +363,13 @@ async def test_a_preset_is_launched_by_one_request(me: Person, lab_harness: LabH
     page = (await http("GET", "/?preset=names", who=me)).text
     assert 'value="Service that looks up another by name"' in page
     assert (await http("GET", "/?preset=nonsense", who=me)).status == 404
+
+
+async def test_a_row_that_cannot_be_read_is_missing_in_lists_and_breaks_no_page(me: Person) -> None:
+    good, bad = [await database_sync_to_async(experiment_store.create_experiment)(make_spec("none")) for _ in range(2)]
+    await Experiment.objects.filter(pk=bad).aupdate(spec="x")
+    for path in ("/", "/api/experiments"):
+        answer = await http("GET", path, who=me)
+        assert answer.status == 200
+        assert good in answer.text
+        assert bad not in answer.text

@@ -9,7 +9,6 @@ import pytest
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import LabFacts
 from dashboard.core.operations.machines import MachineFacts
-from dashboard.core.training.capacity import Capacity
 from dashboard.core.training.host_plan import HostStage
 from dashboard.lab.remote import experiment_calls
 from dashboard.lab.remote.rpc import RemoteCall
@@ -23,6 +22,7 @@ class Connection:
     """The lab of a machine. The hosts on it are ready, and it answers nothing else."""
 
     accepts_calls: bool
+    capacity: int = 0
     facts: LabFacts = field(default_factory=lambda: LabFacts(EngineRef("docker", "29.0.0", "")))
 
     async def call(self, function: RemoteCall, _host: str, *args: str) -> HostState:
@@ -42,11 +42,10 @@ class Machines:
         """The lab of a machine."""
         return Connection((machine or "") not in self.gone)
 
-    async def ask(self, function: object, *_args: object) -> Capacity:
-        """The capacity of the server's own machine, which holds no hosts."""
-        if "" in self.gone or function is not experiment_calls.capacity:
-            raise LabUnavailableError("The server's lab does not respond.")
-        return Capacity(0, 0)
+    @property
+    def server(self) -> Connection:
+        """The server's own lab, which holds no hosts."""
+        return self.of(None)
 
 
 def join_machines(monkeypatch: pytest.MonkeyPatch, *names: str, hosts: int = 10) -> Machines:
@@ -56,6 +55,5 @@ def join_machines(monkeypatch: pytest.MonkeyPatch, *names: str, hosts: int = 10)
         machines.register(name, {}, MachineFacts(capacity=hosts))
 
     monkeypatch.setattr(service, "labs", found)
-    monkeypatch.setattr(service, "ask", found.ask)
     monkeypatch.setattr(service, "wake", lambda: None)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from channels.db import database_sync_to_async
 
+from dashboard.models import Machine
 from dashboard.store import machines
 from dashboard.web.service import service
 from dashboard.web.training.hosts.host_requests import absent_machines, machine_offers
@@ -25,7 +26,7 @@ async def test_one_machine_makes_no_offers(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_joined_machines_are_offered_with_the_servers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     there = await database_sync_to_async(join_machines)(monkeypatch, "attic", "barn", "cellar")
     await database_sync_to_async(machines.set_draining)("barn", draining=True)
-    await database_sync_to_async(machines.set_labels)("barn", {"disk": "ssd"})
+    await Machine.objects.filter(pk="barn").aupdate(labels='{"disk": "ssd"}')
     await database_sync_to_async(machines.revoke)("cellar")
     there.gone |= {"", "attic"}
     offers = await machine_offers()
@@ -36,6 +37,7 @@ async def test_joined_machines_are_offered_with_the_servers_own(monkeypatch: pyt
     ]
     assert offers[2].labels == {"disk=ssd"}
     assert offers[2].offers.memory_mb > 0
+    assert offers[0].offers.memory_mb == 0, "what the heartbeat of the server's lab reports"
     assert await database_sync_to_async(absent_machines)() == {"", "attic", "cellar"}
 
 

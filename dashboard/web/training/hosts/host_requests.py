@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.core.machines.placement import MachineOffer, Resources
+from dashboard.core.machines.placement import MachineOffer
 from dashboard.core.operations.machines import MachineRecord
 from dashboard.core.training.capacity import Capacity, HostLimits, combine, offered
 from dashboard.lab.remote import experiment_calls
@@ -16,8 +16,6 @@ from dashboard.web.http.database import in_database
 from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import LabUnavailableError, service
 
-NOTHING = Resources(0, 0, 0)
-
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
     """The machines that can hold private hosts, with the server's own, which has an empty name; none if no other
@@ -26,21 +24,14 @@ async def machine_offers() -> tuple[MachineOffer, ...]:
     records = await in_database(machines.list_machines) if labs is not None else ()
     if labs is None or not records:
         return ()
-    return (await _own_offer(), *(_offer(record, labs) for record in records if not record.is_revoked))
+    own = MachineOffer("", offered(labs.server.capacity), present=labs.server.accepts_calls)
+    return (own, *(_offer(record, labs) for record in records if not record.is_revoked))
 
 
 def _offer(record: MachineRecord, labs: RemoteLabs) -> MachineOffer:
     labels = frozenset(f"{name}={value}" for name, value in record.labels.items())
     present = labs.of(record.name).accepts_calls
     return MachineOffer(record.name, offered(record.facts.capacity), labels, record.is_draining, present)
-
-
-async def _own_offer() -> MachineOffer:
-    try:
-        own = await service.ask(experiment_calls.capacity, None)
-    except LabUnavailableError:
-        return MachineOffer("", NOTHING, present=False)
-    return MachineOffer("", offered(own.total))
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:

@@ -63,8 +63,8 @@ async def _home(
         ended = experiment_views.ENDED
         context = {
             **scope.context,
-            "running": [experiment_views.experiment_item(row, scope) for row in rows if row.phase not in ended],
-            "past": [experiment_views.experiment_item(row, scope) for row in rows if row.phase in ended][:SHOWN],
+            "running": experiment_views.experiment_items([row for row in rows if row.phase not in ended], scope),
+            "past": experiment_views.experiment_items([row for row in rows if row.phase in ended], scope)[:SHOWN],
             "runs": list_runs(group_runs.measurements_of(host.group, SHOWN), scope),
             "claims_history": claim_runs.list_runs(5, group=host.group),
             "available": available,
