@@ -17,6 +17,7 @@ from dashboard.lab.context import Context
 from dashboard.lab.engine.events import EngineEvents
 from dashboard.lab.experiments.concurrency import Passes
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.experiments.first_packet import remove_left_trace
 from dashboard.lab.experiments.neighbour import NeighbourServer
 from dashboard.lab.housekeeping import keep_tidy
 from dashboard.lab.measurements.worker import MeasurementWorker
@@ -66,7 +67,7 @@ class Lab:
         self._engine = EngineEvents(context, self._drivers, self.wake)
         self._passed_at = context.clock()
         self._private_engine = ""
-        self._version: asyncio.Task[None] | None = None
+        self._at_start: list[asyncio.Task[None]] = []
         self._passes = Passes()
         self._neighbour = NeighbourServer(context)
 
@@ -106,7 +107,9 @@ class Lab:
             self._loops.append(loop.create_task(self._engine.ping(), name="lab-pings"))
             if here() is None:  # the lab of a machine that has joined has no access to what is deleted
                 self._loops.append(loop.create_task(keep_tidy(), name="lab-housekeeping"))
-        self._version = loop.create_task(self._read_private_engine())
+        self._at_start = [loop.create_task(self._read_private_engine())]
+        if self._only is None:
+            self._at_start.append(loop.create_task(remove_left_trace(self.context)))
         if begin:
             self.begin_passes()
 
@@ -121,7 +124,7 @@ class Lab:
 
     async def close(self) -> None:
         """Stops listening and closes all drivers; containers stay as they are."""
-        tasks = [*self._loops, *filter(None, [self._version])]
+        tasks = [*self._loops, *self._at_start]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -86,6 +86,12 @@ async def read_numbered_rules(namespace: Namespace, *, ipv6: bool = False) -> tu
     return listed, saved
 
 
+async def has_legacy_rules(namespace: Namespace, *, ipv6: bool = False) -> bool:
+    """Whether iptables with the legacy backend has tables of one family. Raises NamespaceGone or OSError."""
+    facts = await namespace.arun(_read_facts)
+    return (Family.INET6 if ipv6 else Family.INET) in facts.legacy
+
+
 def _read_facts() -> _KernelFacts:
     legacy, bridged = set(), set()
     for family, prefix in _PREFIX.items():

@@ -18,7 +18,7 @@ import socket
 import struct
 import subprocess
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from dashboard.core.namespaces.addresses import format_endpoint
@@ -62,16 +62,21 @@ class _Format:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One attempt to connect: the client's end, ``address:port``, and the events."""
+    """One attempt to connect: the client's end, ``address:port``, and the events. ``error`` states why none were
+    read."""
 
     client: str
     events: tuple[PacketEvent, ...]
+    error: str = ""
 
 
 def connect_observed(namespace: Namespace, address: str, port: int, timeout_s: float) -> Connection:
-    """Connects from the namespace, closes the connection, and returns the events until then. Blocks. Raises
-    EventsUnavailableError."""
-    formats = _formats()
+    """Connects from the namespace, closes the connection, and returns the events until then. Blocks."""
+    try:
+        formats = _formats()
+    except EventsUnavailableError as error:
+        connection = namespace.run(lambda: _connect((), address, port, timeout_s))
+        return replace(connection, error=str(error))
     return namespace.run(lambda: _connect(formats, address, port, timeout_s))
 
 
@@ -80,11 +85,20 @@ def _connect(formats: tuple[_Format, ...], address: str, port: int, timeout_s: f
     with ExitStack() as stack, socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as opened:
         opened.setblocking(False)
         _avoid_handover()
-        ring = _open_ring(formats, stack)
+        ring, problem = None, ""
+        if formats:
+            try:
+                ring = _open_ring(formats, stack)
+            except EventsUnavailableError as error:
+                problem = str(error)
         if opened.connect_ex((address, port)) == errno.EINPROGRESS:
-            select.select([], [opened], [], timeout_s)
+            # Unlike select(2), it has no limit on the number of a descriptor.
+            connected = select.poll()
+            connected.register(opened, select.POLLOUT)
+            connected.poll(timeout_s * 1000)
         own = opened.getsockname()
-        return Connection(format_endpoint(own[0], own[1]), _read(ring, {one.identity: one for one in formats}))
+        events = _read(ring, {one.identity: one for one in formats}) if ring is not None else ()
+        return Connection(format_endpoint(own[0], own[1]), events, problem)
 
 
 def _avoid_handover() -> None:

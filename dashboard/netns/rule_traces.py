@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
+import logging
+import os
 import shutil
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.paths.packets import RuleStep
 from dashboard.netns.exec_tool import SEARCH_PATH, run_inside
-from dashboard.netns.namespace import Namespace
+from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage, open_socket, receive, split_attributes, split_messages
 
+log = logging.getLogger(__name__)
 TABLE = "netmodes_trace"
 TIMEOUT_S = 5.0
+#: How long a trace waits until another one in the same namespace ends.
+LOCK_S, _LOCK_STEP_S = 4.0, 0.05
+_REMOVAL = f"add table inet {TABLE}\ndelete table inet {TABLE}"
 MAX_OUTPUT_BYTES = 100_000
 #: Before every rule of iptables, also those of its table raw (priority -300), and after conntrack's defragmentation.
 _PRIORITY = -350
@@ -41,10 +48,11 @@ class TraceUnavailableError(Exception):
 
 
 class RuleTrace:
-    """The messages of one trace."""
+    """The messages of one trace. ``is_complete``: the kernel has dropped none until now."""
 
     def __init__(self, opened: socket.socket) -> None:
         self._opened = opened
+        self.is_complete = True
 
     def read(self) -> tuple[RuleStep, ...]:
         """What the traced packets have met until now."""
@@ -55,8 +63,9 @@ class RuleTrace:
             except BlockingIOError:
                 return tuple(steps)
             except OSError as error:
-                if error.errno != errno.ENOBUFS:  # some messages were lost
+                if error.errno != errno.ENOBUFS:
                     raise
+                self.is_complete = False
                 continue
             with suppress(MalformedMessage, struct.error):
                 for message in split_messages(data):
@@ -108,17 +117,61 @@ async def trace_rules(namespace: Namespace, address: str, port: int) -> AsyncIte
     NamespaceGone or OSError."""
     if shutil.which("nft", path=SEARCH_PATH) is None:
         raise TraceUnavailableError("nft is not installed: the counters of rules include other packets")
-    opened = await namespace.arun(
-        lambda: open_socket(_NETLINK_NETFILTER, _GROUP_TRACE, _RECEIVE_BYTES), discard=socket.socket.close
-    )
-    with opened:
-        removal = f"add table inet {TABLE}\ndelete table inet {TABLE}"
-        await _nft(namespace, f"{removal}\n{_table(address, port)}")
+    with _lock_file(namespace) as lock:
+        await _lock(lock)
+        opened = await namespace.arun(
+            lambda: open_socket(_NETLINK_NETFILTER, _GROUP_TRACE, _RECEIVE_BYTES), discard=socket.socket.close
+        )
+        with opened:
+            try:
+                await _nft(namespace, f"{_REMOVAL}\n{_table(address, port)}")
+                yield RuleTrace(opened)
+            finally:
+                # Also if the caller was cancelled while nft ran, which may have added the table.
+                await asyncio.shield(_remove_table(namespace))
+
+
+async def remove_left_table(namespace: Namespace) -> None:
+    """Removes the table of a process that was killed during a trace, unless another process traces now."""
+    if shutil.which("nft", path=SEARCH_PATH) is not None:
+        with _lock_file(namespace) as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            await _remove_table(namespace)
+
+
+@contextmanager
+def _lock_file(namespace: Namespace) -> Iterator[int]:
+    """The namespace, opened once more: a lock on it excludes traces of this and of other processes, and ends with the
+    descriptor (flock(2))."""
+    lock = os.open(f"/proc/self/fd/{namespace.fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+async def _lock(lock: int) -> None:
+    """One trace at a time: all have the same table, and each socket receives the messages of all."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LOCK_S
+    while True:
         try:
-            yield RuleTrace(opened)
-        finally:
-            with suppress(TraceUnavailableError):
-                await asyncio.shield(_nft(namespace, removal))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if loop.time() > deadline:
+                raise TraceUnavailableError("another request is being traced on this machine") from None
+            await asyncio.sleep(_LOCK_STEP_S)
+        else:
+            return
+
+
+async def _remove_table(namespace: Namespace) -> None:
+    try:
+        await _nft(namespace, _REMOVAL)
+    except NamespaceGone:
+        pass
+    except (TraceUnavailableError, OSError) as error:
+        log.warning("the table %s may remain in net:[%d]: %s", TABLE, namespace.inode, error)
 
 
 def _table(address: str, port: int) -> str:

@@ -21,6 +21,7 @@ from dashboard.lab import reconciler
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
 from dashboard.lab.experiments import driver as experiment
 from dashboard.models import Report
+from dashboard.netns.rule_traces import TABLE
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.store.reports import saved as saved_reports
@@ -69,6 +70,16 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof)
     assert "port 18100" in {check.name for check in head.proof}
+
+
+async def test_a_new_lab_removes_the_table_of_a_killed_trace(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    await asyncio.gather(*lab_harness.lab._at_start)
+    engine_host.in_network("nft", "add", "table", "inet", TABLE)
+    assert TABLE in engine_host.in_network("nft", "list", "tables")
+    await lab_harness.restart()
+    await eventually(lambda: TABLE not in engine_host.in_network("nft", "list", "tables"))
 
 
 async def test_a_new_lab_finishes_an_interrupted_launch(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 
 import pytest
@@ -65,6 +67,36 @@ def test_a_packet_that_arrives_is_not_dropped(zoo: Zoo, namespace: Namespace) ->
         for address in ("127.0.0.1", "::1"):
             first = FirstPacket(connect_observed(namespace, address, 83, 1.0).events)
             assert (first.links, first.reason) == (("lo → lo",), ""), address
+
+
+def test_a_descriptor_above_1023_is_no_obstacle(zoo: Zoo, namespace: Namespace) -> None:
+    zoo.ip("link", "set", "lo", "up")
+    zoo.run("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "84", "-j", "DROP")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 2048), max(limits[1], 2048)))
+    opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert connect_observed(namespace, "127.0.0.1", 84, 0.05).client.startswith("127.0.0.1:")
+    finally:
+        for one in opened:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_without_tracepoints_the_connection_is_made_and_the_reason_stated(
+    zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules are traced all the same, and need a packet."""
+
+    def refuse(*_: object) -> None:
+        raise EventsUnavailableError("no tracepoints")
+
+    zoo.ip("link", "set", "lo", "up")
+    for step in ("_open_ring", "_formats"):
+        monkeypatch.setattr(packet_events, step, refuse)
+        connection = connect_observed(namespace, "127.0.0.1", 85, 0.05)
+        assert connection.client.startswith("127.0.0.1:")
+        assert (connection.events, connection.error) == ((), "no tracepoints")
 
 
 def test_formats_are_read_by_name_and_a_kernel_without_reasons_is_refused() -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
 
-from dashboard.core.paths.packets import RuleStep, choose_packet
+from dashboard.core.paths.packets import RuleStep
 from dashboard.netns import rule_traces
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
-from dashboard.netns.rule_traces import TABLE, TraceUnavailableError, decode_step, trace_rules
+from dashboard.netns.rule_traces import TABLE, TraceUnavailableError, decode_step, remove_left_table, trace_rules
 from tests.netns.namespaces import Zoo
+from tests.support.polling import others_run
 
 
 async def traced(namespace: Namespace, port: int) -> tuple[RuleStep, ...]:
     async with trace_rules(namespace, "127.0.0.1", port) as trace:
         await request(namespace, "127.0.0.1", port, timeout_s=0.05)
-        return choose_packet(trace.read(), "")
+        return trace.read()
 
 
 async def test_the_rules_of_iptables_that_a_packet_meets_are_listed_with_their_verdicts(
@@ -47,6 +49,89 @@ async def test_a_table_that_a_killed_trace_left_is_replaced(zoo: Zoo, namespace:
     zoo.run("nft", f"table inet {TABLE} {{ chain output {{ type filter hook output priority 0; drop; }}\n}}")
     zoo.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
     assert [one.verdict for one in await traced(namespace, 83)] == ["accept"]
+
+
+async def test_traces_of_one_namespace_take_turns(zoo: Zoo, namespace: Namespace) -> None:
+    """Also traces over another descriptor, as those of another process."""
+    zoo.ip("link", "set", "lo", "up")
+    zoo.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
+    entered: list[int] = []
+
+    async def trace(own: Namespace, port: int) -> tuple[RuleStep, ...]:
+        async with trace_rules(own, "127.0.0.1", port) as found:
+            entered.append(port)
+            assert entered == [port]
+            await request(own, "127.0.0.1", port, timeout_s=0.05)
+            await others_run()
+            entered.remove(port)
+            return found.read()
+
+    with namespace.duplicate() as second, Namespace.of_pid(zoo.pid) as third:
+        results = await asyncio.gather(*(trace(own, 84 + at) for at, own in enumerate((namespace, second, third))))
+    assert [[step.verdict for step in steps] for steps in results] == [["accept"]] * 3
+
+
+async def test_a_trace_does_not_wait_for_ever(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule_traces, "LOCK_S", 0.0)
+    async with trace_rules(namespace, "127.0.0.1", 80):
+        with pytest.raises(TraceUnavailableError, match="another request is being traced"):
+            async with trace_rules(namespace, "127.0.0.1", 80):
+                pass
+
+
+async def test_the_table_is_removed_if_the_caller_is_cancelled_while_nft_runs(
+    zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = rule_traces._nft
+    added = asyncio.Event()
+
+    async def run_and_hang(own: Namespace, script: str) -> None:
+        await run(own, script)
+        if "chain" in script:
+            added.set()
+            await asyncio.Event().wait()
+
+    async def trace() -> None:
+        async with trace_rules(namespace, "127.0.0.1", 80):
+            pass
+
+    monkeypatch.setattr(rule_traces, "_nft", run_and_hang)
+    tracing = asyncio.create_task(trace())
+    await added.wait()
+    tracing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await tracing
+    assert TABLE not in zoo.run("nft", "list", "tables").decode()
+
+
+async def test_a_table_that_cannot_be_removed_is_logged(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with trace_rules(namespace, "127.0.0.1", 80):
+        monkeypatch.setattr(rule_traces, "TIMEOUT_S", 0.0)
+    assert f"the table {TABLE} may remain in net:[{namespace.inode}]" in caplog.text
+    monkeypatch.undo()
+    await remove_left_table(namespace)
+
+
+async def test_the_table_of_a_killed_process_is_removed_unless_a_trace_runs(zoo: Zoo, namespace: Namespace) -> None:
+    zoo.run("nft", "add", "table", "inet", TABLE)
+    await remove_left_table(namespace)
+    assert TABLE not in zoo.run("nft", "list", "tables").decode()
+    async with trace_rules(namespace, "127.0.0.1", 80):
+        await remove_left_table(namespace)
+        assert TABLE in zoo.run("nft", "list", "tables").decode()
+
+
+async def test_lost_messages_are_noticed(zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoo.ip("link", "set", "lo", "up")
+    zoo.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
+    monkeypatch.setattr(rule_traces, "_RECEIVE_BYTES", 1)
+    async with trace_rules(namespace, "127.0.0.1", 80) as trace:
+        for _ in range(20):
+            await request(namespace, "127.0.0.1", 80, timeout_s=0.05)
+        trace.read()
+        assert not trace.is_complete
 
 
 async def test_without_nft_the_reason_is_stated(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:

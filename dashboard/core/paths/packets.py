@@ -181,9 +181,8 @@ def read_rule_texts(
 
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
-    """The steps of one packet: the first one from ``source`` (``address:port``), or the first of all if its address was
-    translated on the way."""
-    first = next((step for step in steps if step.source == source), next(iter(steps), None))
+    """The steps of the first packet from ``source`` (``address:port``). Rules of users may trace other packets."""
+    first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 
 

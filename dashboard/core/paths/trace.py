@@ -128,7 +128,7 @@ class _HopReader:
         kind, title = HopKind.FILTER, "A rule of the machine drops the request"
         if rule := self.evidence.first.dropping_rule:
             return Hop.taken(kind, title, rule, reason="This rule dropped the first packet of the connection itself.")
-        if self.evidence.first.steps:
+        if self.evidence.first.steps and self.evidence.answer:
             return Hop.not_seen(kind, title, "the first packet met no rule that dropped it")
         if self.evidence.filter_error:
             return Hop.not_seen(kind, title, self.evidence.filter_error)

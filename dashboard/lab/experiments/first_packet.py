@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
 from typing import Literal
 
 from dashboard.core.namespaces.state import Family
 from dashboard.core.paths.drops import describe_drops, read_drops
 from dashboard.core.paths.model import Path
 from dashboard.core.paths.packets import FirstPacket, RuleStep, choose_packet, describe_reason, read_rule_texts
-from dashboard.netns.firewall import read_counted_listing, read_numbered_rules
-from dashboard.netns.namespace import Namespace
-from dashboard.netns.packet_events import Connection, EventsUnavailableError, connect_observed
-from dashboard.netns.rule_traces import TraceUnavailableError, trace_rules
+from dashboard.lab.context import Context
+from dashboard.netns.firewall import has_legacy_rules, read_counted_listing, read_numbered_rules
+from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
+from dashboard.netns.packet_events import connect_observed
+from dashboard.netns.rule_traces import TraceUnavailableError, remove_left_table, trace_rules
 
 TIMEOUT_S = 1.0
 UNCHANGED = "only rules of private hosts are traced: a trace adds a table to the packet filter for a moment"
+LOST = "the kernel dropped messages of the trace, because there were too many"
+LEGACY = "iptables has rules of its legacy backend, which are not traced"
 
 
 async def observe_first_packet(client: Namespace, machine: Namespace, path: Path, *, private: bool) -> FirstPacket:
     """Connects once more over the path, and closes the connection. ``private``: the machine is a private host, in which
     rules may be traced. Raises NamespaceGone or OSError."""
-    rules_error, links_error = "" if private else UNCHANGED, ""
+    rules_error = "" if private else UNCHANGED
     seen: tuple[RuleStep, ...] = ()
-    connection = Connection("", ())
     async with AsyncExitStack() as stack:
         traced = None
         if private:
@@ -33,16 +33,25 @@ async def observe_first_packet(client: Namespace, machine: Namespace, path: Path
                 traced = await stack.enter_async_context(trace_rules(machine, path.address, path.port))
             except TraceUnavailableError as error:
                 rules_error = str(error)
-        try:
-            connection = await asyncio.to_thread(connect_observed, client, path.address, path.port, TIMEOUT_S)
-        except EventsUnavailableError as error:
-            links_error = str(error)
+        # Not in the loop's thread pool, which calls to an engine that hangs can fill.
+        connection = await in_own_thread(lambda: connect_observed(client, path.address, path.port, TIMEOUT_S))
         if traced is not None:
             seen = traced.read()
-    first = FirstPacket(connection.events, choose_packet(seen, connection.client), {}, links_error, rules_error)
-    if not first.rules:
-        return first
-    return replace(first, texts=await _texts(machine, path.family))
+            rules_error = "" if traced.is_complete else LOST
+    rules = () if rules_error else choose_packet(seen, connection.client)
+    if not rules:
+        if not rules_error and await has_legacy_rules(machine, ipv6=path.family is Family.INET6):
+            rules_error = LEGACY
+        return FirstPacket(connection.events, (), {}, connection.error, rules_error)
+    return FirstPacket(connection.events, rules, await _texts(machine, path.family), connection.error, rules_error)
+
+
+async def remove_left_trace(context: Context) -> None:
+    """Removes what a server that was killed during a trace left on its private host."""
+    pid = context.info.pid
+    if context.private and pid is not None:
+        with suppress(NamespaceGone, OSError), Namespace.of_machine(pid, context.info.netns) as machine:
+            await remove_left_table(machine)
 
 
 async def _texts(machine: Namespace, family: Family) -> dict[tuple[str, str, int], str]:
@@ -61,8 +70,6 @@ async def explain_drop(client: Namespace, machine: Namespace, path: Path, backen
         return f"The machine dropped it: {rule}."
     if first.reason:
         return f"The kernel dropped it. {describe_reason(first.reason)}."
-    if first.rules:
-        return ""
     after = await read_counted_listing(machine, backend, ipv6=ipv6)
     if error := before.error or after.error:
         return f"The machine's rules cannot be read: {error}"

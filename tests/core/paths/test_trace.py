@@ -357,14 +357,26 @@ def test_a_rule_that_counted_a_packet_may_have_dropped_an_unanswered_request_fro
     assert from_outside(3, 3)[HopKind.FILTER] == (HopStatus.NOT_SEEN, ())
 
 
-@pytest.mark.parametrize("verdict", ["drop", "accept"])
-def test_the_verdict_on_the_packet_itself_decides_and_not_the_counters(verdict: str) -> None:
+COUNTED = ("+9 packets: rule “-A INPUT -j DROP” (table filter)",)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "answer", "expected"),
+    [
+        ("drop", "", (HopStatus.TAKEN, ("rule “-A X” (table filter)",))),
+        ("accept", "HTTP 200 OK", (HopStatus.NOT_SEEN, ())),
+        # The rule may have dropped the reply.
+        ("accept", "", (HopStatus.UNKNOWN, COUNTED)),
+    ],
+)
+def test_the_verdict_on_the_packet_itself_decides_and_not_the_counters_unless_nothing_answers(
+    verdict: str, answer: str, expected: tuple[HopStatus, tuple[str, ...]]
+) -> None:
     first = FirstPacket((), (RuleStep(1, "filter", "DOCKER-USER", 7, verdict),), {("filter", "DOCKER-USER", 7): "-A X"})
-    after = Sample(filter_rules=("*filter", "[9:60] -A INPUT -j DROP"))
-    evidence = replace(BASE, answer="", filtered=True, first=first, before=Sample(), after=after)
+    before, after = (Sample(filter_rules=("*filter", f"[{count}:60] -A INPUT -j DROP")) for count in (0, 9))
+    evidence = replace(BASE, answer=answer, filtered=True, first=first, before=before, after=after)
     path = replace(PATH, kind=PathKind.LAN_PUBLISHED, client="neighbour")
     hop = next(hop for hop in read_trace(path, evidence).hops if hop.kind is HopKind.FILTER)
-    expected = (HopStatus.TAKEN, ("rule “-A X” (table filter)",)) if verdict == "drop" else (HopStatus.NOT_SEEN, ())
     assert (hop.seen, hop.evidence) == expected
 
 
