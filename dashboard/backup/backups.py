@@ -93,7 +93,7 @@ def restore_backup(
     """Restores a backup; changes nothing if anything is wrong with it. Raises BackupError or OSError.
 
     ``replace``: keeps an existing database and its key, under another name. ``migrate`` migrates a restored PostgreSQL
-    database; SQLite is migrated before it is put in place.
+    database and gives machines that have joined their permissions; SQLite is migrated before it is put in place.
     """
     with read_archive(source) as archive:
         manifest = archive.manifest
@@ -177,8 +177,7 @@ def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> t
         return str(aside) if sqlite.put_in_place(copy, target, aside) else "", older
     postgresql.restore(copy)
     postgresql.delete_sign_in_links()
-    if older:
-        migrate()
+    migrate()
     return "", older
 
 

@@ -2,6 +2,7 @@
 transaction."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -21,6 +22,8 @@ _OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
+#: Entries that name roles, or have no use without those.
+_OF_ROLES = re.compile(r"\d+; \d+ \d+ (POLICY|ROW SECURITY) ")
 #: Variables of libpq: other users could read a password in an argument.
 _VARIABLES = {"HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD", "NAME": "PGDATABASE"}
 _OPTIONS = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
@@ -33,7 +36,7 @@ def _environment(database: Mapping[str, Any]) -> dict[str, str]:
     return {**os.environ, **variables, "LC_ALL": "C.UTF-8"}
 
 
-def _run(program: str, *arguments: str) -> None:
+def _run(program: str, *arguments: str) -> str:
     if shutil.which(program) is None:
         raise BackupError(f"{program} is not installed. Install it with apt install postgresql-client.")
     try:
@@ -52,6 +55,7 @@ def _run(program: str, *arguments: str) -> None:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
         raise BackupError(f"{program} failed: {lines[0][:MAX_MESSAGE]}")
+    return done.stdout
 
 
 def dump(target: Path) -> None:
@@ -87,11 +91,19 @@ def other_connections() -> int:
         raise BackupError(f"Cannot use the database: {error}") from None
 
 
+def _list(source: Path) -> list[str]:
+    """The entries of a dump, which ``--use-list`` reads."""
+    return _run("pg_restore", "--list", str(source)).splitlines()
+
+
 def restore(source: Path) -> None:
-    """Restores a dump into an empty database, all of it or nothing."""
+    """Restores a dump into an empty database, all of it or nothing, apart from the permissions of machines: their roles
+    belong to the server (``store.operations.machine_roles``)."""
     connection.close()
+    entries = source.with_suffix(".list")
+    entries.write_text("".join(f"{line}\n" for line in _list(source) if not _OF_ROLES.match(line)))
     database = str(connection.settings_dict["NAME"])
-    options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
+    options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", f"--use-list={entries}")
     _run("pg_restore", *options, f"--dbname={database}", str(source))
 
 

@@ -119,14 +119,14 @@ class NetmodesCommand(BaseCommand):
             if database["ENGINE"] == "django.db.backends.sqlite3":
                 configuration.keep_private(Path(database["NAME"]))
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
-            with advisory_lock.exclusive_lock(advisory_lock.MIGRATION), advisory_lock.without_timeout():
+            with advisory_lock.migration_lock(self.say), advisory_lock.without_timeout():
                 applied, known = applied_migrations(), known_migrations()
                 if problem := newer_database_problem(applied, known, __version__):
                     raise CommandError(problem, returncode=FAILED)
                 # Django's command takes two seconds even if nothing is to do: it builds the models of all migrations.
                 if not known.issubset(applied):
                     call_command("migrate", verbosity=0, interactive=False)
-                    machine_roles.update()
+                machine_roles.update()
                 note_version(__version__)
         except (DatabaseError, OSError) as error:
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None

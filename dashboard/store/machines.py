@@ -35,6 +35,11 @@ def list_machines() -> tuple[MachineRecord, ...]:
     return tuple(_record(row) for row in Machine.objects.all())
 
 
+def list_revoked() -> frozenset[str]:
+    """The names of the machines that may not connect."""
+    return frozenset(Machine.objects.filter(revoked_at__gt=0.0).values_list("pk", flat=True))
+
+
 def find(name: str) -> MachineRecord | None:
     """The machine with this name, or None."""
     row = Machine.objects.filter(pk=name).first()

@@ -145,7 +145,7 @@ class Service(Supervisor):
         labs = self.labs = RemoteLabs(self.nats)
         self._remote, self._terminals_elsewhere = labs.server, RemoteTerminals(labs)
         await labs.start()
-        access = self.nats_access = NatsAccess(self.nats)
+        access = self.nats_access = NatsAccess(self.nats, labs.refuse)
         await access.start()
         await self.wakeups.listen_by_subject(f"{WEB_JOURNALS}.*", self._on_journal)
         await self.wakeups.listen(WEB_PEERS, self._receive)
@@ -215,10 +215,10 @@ class Service(Supervisor):
         else:
             super().wake()
 
-    async def disconnect_machine(self, machine: str) -> None:
-        """Ends the connections of a revoked machine to NATS. From any loop."""
+    async def end_revoked_machines(self) -> None:
+        """Sends no more calls to revoked machines, and ends their connections to NATS. From any loop."""
         if self.nats_access is not None and self._loop is not None:
-            work = self.nats_access.disconnect(machine)
+            work = self.nats_access.end_revoked()
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def renamed(self, experiment: str, title: str) -> None:

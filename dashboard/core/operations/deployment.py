@@ -25,6 +25,7 @@ NO_LAB_ON = "The lab of the machine {0} is not connected. Run ./netmodes lab on 
 LAB_UNAVAILABLE = "The lab on the Docker machine does not respond. Containers keep running. Try again in a moment."
 CALL_TIMED_OUT = "The lab on the Docker machine did not respond in time. Try again in a moment."
 CALL_LOST = "The connection to the lab on the Docker machine was interrupted. Try again in a moment."
+REVOKED = "Nothing can be done on the Docker machine: it was revoked on the page Machines."
 ENGINE_UNAVAILABLE = "No Docker Engine answers."
 NATS_EXAMPLE = "nats://web:secret@nats.example.org:4222"
 NATS_UNUSED = "Role all does not use NATS. Choose --role web or --role lab, or remove NATS_URL."

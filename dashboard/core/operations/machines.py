@@ -6,17 +6,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 from urllib.parse import quote, urlsplit, urlunsplit
+
+from msgspec import Meta
 
 #: The name of the installation's own lab in messages. Rows of its experiments name no machine.
 SERVER = "server"
-#: Names that mean something else in messages.
-RESERVED = frozenset({SERVER, "all", "web"})
+#: Names that mean something else in messages, and the users in ``nats.conf``, about which NATS asks no web process.
+RESERVED = frozenset({SERVER, "all", "web", "lab"})
 MAX_NAME = 32
 #: The time after which an unused token is invalid.
 TOKEN_LIFETIME_S = 24 * 3600.0
 MAX_LABELS, MAX_LABEL = 20, 40
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_LINE = r"^[^\x00-\x1f\x7f]*\Z"
 _LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
 
 
@@ -37,17 +41,24 @@ def place_of(machine: str | None, host: str) -> str:
     return f"@{machine}/{host}" if host else f"@{machine}"
 
 
+type Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+#: One line, as long as the column.
+type Text40 = Annotated[str, Meta(max_length=40, pattern=_LINE)]
+type Text60 = Annotated[str, Meta(max_length=60, pattern=_LINE)]
+type Text120 = Annotated[str, Meta(max_length=120, pattern=_LINE)]
+
+
 @dataclass(frozen=True, slots=True)
 class MachineFacts:
     """What the lab of a machine reports about it. ``capacity``: private hosts with the default limits."""
 
-    cpus: int = 0
-    memory_mb: int = 0
-    capacity: int = 0
-    engine: str = ""
-    engine_version: str = ""
-    kernel: str = ""
-    version: str = ""
+    cpus: Count = 0
+    memory_mb: Count = 0
+    capacity: Count = 0
+    engine: Text40 = ""
+    engine_version: Text60 = ""
+    kernel: Text120 = ""
+    version: Text40 = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Advisory locks of PostgreSQL, held while a connection lives: one lab per machine, one migration at a time."""
+"""Locks of PostgreSQL, held while a connection lives: one lab per machine, one migration at a time.
+
+The role of a machine may take any advisory lock, so it can delay another lab. Migrations use the lock of a table that
+such a role may only read.
+"""
 
 import os
 import secrets
@@ -7,13 +11,16 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from django.db import DatabaseError, OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
 #: Two arbitrary numbers that nothing else in this database uses.
 LAB, MIGRATION = 0x6E6D_0001, 0x6E6D_0002
+#: Two of these locks exclude each other, and no reading or writing of the table.
+_LOCK_MIGRATIONS = "LOCK TABLE django_migrations IN SHARE UPDATE EXCLUSIVE MODE"
 RETRY_S = 0.5
 #: A database that does not answer within this time is treated as lost. A lab must notice that before another may take
 #: over (``core.operations.deployment.UNAVAILABLE_S``).
@@ -35,7 +42,11 @@ def _connect(**more: Any) -> Any:
     import psycopg
 
     parameters = connection.get_connection_params()
-    parameters |= {"options": "-c statement_timeout=0 -c lock_timeout=0", "autocommit": True, **more}
+    parameters |= {
+        "options": "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0",
+        "autocommit": True,
+        **more,
+    }
     try:
         return psycopg.connect(**parameters)
     except psycopg.OperationalError as error:
@@ -117,17 +128,33 @@ class AdvisoryLock:
 
 
 @contextmanager
-def exclusive_lock(number: int) -> Iterator[None]:
-    """Waits for the lock and holds it; does nothing on SQLite."""
+def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
+    """Waits until no other process migrates, and holds the lock; does nothing on SQLite."""
     if not is_shared():
         yield
         return
-    connected = _connect()
-    try:
-        connected.execute("SELECT pg_advisory_lock(%s)", [number])
-        yield
-    finally:
-        connected.close()
+    import psycopg
+
+    with closing(_connect()) as connected:
+        _create_migrations_table(connected)
+        with connected.transaction():
+            try:
+                with connected.transaction():
+                    connected.execute(f"{_LOCK_MIGRATIONS} NOWAIT")
+            except psycopg.errors.LockNotAvailable:
+                say("Waiting until another process has migrated the database.")
+                connected.execute(_LOCK_MIGRATIONS)
+            yield
+
+
+def _create_migrations_table(connected: Any) -> None:
+    """Creates the table of migrations in an empty database. Machines have then not joined, and hold no lock."""
+    exists = "SELECT to_regclass('django_migrations') IS NOT NULL"
+    if not connected.execute(exists).fetchone()[0]:
+        with connected.transaction():
+            connected.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION])
+            if not connected.execute(exists).fetchone()[0]:
+                MigrationRecorder(connection).ensure_schema()
 
 
 def wait_for_database(timeout_s: float, say: Callable[[str], None]) -> None:

@@ -48,9 +48,9 @@ def revoke(token: str) -> bool:
     return JoinToken.objects.filter(pk=token, used_at=0.0, revoked_at=0.0).update(revoked_at=time.time()) == 1
 
 
-def use(token: str, machine: str) -> None:
-    """Uses up a token for a machine that exists. In a transaction. TokenError with a sentence."""
-    row = JoinToken.objects.select_for_update().filter(digest=digest_of(token)).first()
+def check(token: str) -> JoinToken:
+    """The row of a token that can be used. TokenError with a sentence."""
+    row = JoinToken.objects.filter(digest=digest_of(token)).first()
     if row is None:
         raise TokenError(_("This token is not valid. Copy the whole command from the Machines page."))
     if row.revoked_at:
@@ -59,5 +59,12 @@ def use(token: str, machine: str) -> None:
         raise TokenError(_("This token was used already. Create another one on the Machines page."))
     if row.expires_at <= time.time():
         raise TokenError(_("This token has expired. Create another one on the Machines page."))
+    return row
+
+
+def use(token: str, machine: str) -> None:
+    """Uses up a token for a machine that exists. In a transaction that has its turn (``machine_roles.take_turn``).
+    TokenError with a sentence."""
+    row = check(token)
     row.used_at, row.machine_id = time.time(), machine
     row.save(update_fields=["used_at", "machine"])

@@ -1,19 +1,26 @@
 """How a machine joins: its token is used, its row and role are created, in one transaction."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
 from dashboard.core.operations.machines import MachineFacts, name_problem, with_credentials
 from dashboard.store import machines
 from dashboard.store.operations import audit, join_tokens, machine_roles
 
+log = logging.getLogger(__name__)
+
 
 class JoinError(ValueError):
     """Why a machine cannot join, as a sentence."""
+
+
+class NotAddedError(JoinError):
+    """The database did not add a machine with a valid token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +45,29 @@ def addresses() -> tuple[str, str]:
 
 
 def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, address: str) -> Credentials:
-    """Adds a machine and returns its credentials, which are not stored. JoinError with a sentence; the token then
-    remains valid."""
-    if problem := installation_problem() or name_problem(name):
+    """Adds a machine and returns its credentials, which are not stored. JoinError with a sentence, TokenError if the
+    token is not valid; without a machine the token remains valid. Nothing is done for a client without a token."""
+    if missing := installation_problem():
+        raise JoinError(missing)
+    join_tokens.check(token)
+    if problem := name_problem(name):
         raise JoinError(problem)
     database, nats = addresses()
     try:
         with transaction.atomic():
+            machine_roles.take_turn()
             key = machines.register(name, labels, facts)
             join_tokens.use(token, name)
             role, password = machine_roles.create(name)
-            audit.record("join machine", name, audit.DONE, account=_("machine"), address=address)
+            audit.record("join machine", name, audit.DONE, account="machine", address=address)
             return Credentials(name, with_credentials(database, role, password), with_credentials(nats, name, key))
+    except DatabaseError:
+        log.exception("cannot add the machine %s and its role in PostgreSQL", name)
+        raise NotAddedError(
+            _("The database did not add this machine; the server's log has the reason. Try again in a minute.")
+        ) from None
+    except join_tokens.TokenError:
+        raise
     except ValueError as error:
         raise JoinError(str(error)) from None
 
@@ -58,7 +76,8 @@ def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, 
 @transaction.atomic
 def revoke(name: str) -> bool:
     """Ends the access of a machine to the database, and makes its key for NATS invalid; False if it has none."""
+    machine_roles.take_turn()
     if not machines.revoke(name):
         return False
-    machine_roles.drop(name)
+    machine_roles.close(name)
     return True

@@ -5,12 +5,17 @@ are, works while no web process runs, and the database itself refuses everything
 web processes and the installation's lab use, is not restricted. Policies exist from the first machine on.
 """
 
+import hashlib
+import logging
 import secrets
+import time
 
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from dashboard.models import Installation, Machine
 from dashboard.store.installation import installation_id
+
+log = logging.getLogger(__name__)
 
 #: What machines may do with the rows that a policy shows them, by table; with columns, only with these.
 _GRANTS = {
@@ -64,10 +69,13 @@ _POLICIES = {
 }
 _GROUPS = """(SELECT h."group" FROM dashboard_grouphost h)"""
 _OF_OWN_GROUP = f"""{_OWN} AND ("group" = '' OR "group" IN {_GROUPS})"""
+_IS_SEEN = "({0} IS NULL OR EXISTS (SELECT 1 FROM dashboard_experiment e WHERE e.id = {0}))"
 #: Conditions for rows that are written, where they are stricter. What a machine runs belongs to no group of another
-#: machine. It may remove its experiment from a session that shows it, and may show no other there.
+#: machine. It may remove its experiment from a session that shows it, and may show no other there. The experiments of
+#: its measurements are its own: foreign keys are checked as the owner of the tables, who sees all.
 _CHECKS = {
-    **dict.fromkeys(("experiment", "measurementrun", "claimrun"), _OF_OWN_GROUP),
+    **dict.fromkeys(("experiment", "claimrun"), _OF_OWN_GROUP),
+    "measurementrun": f"{_OF_OWN_GROUP} AND {_IS_SEEN.format('experiment_id')} AND {_IS_SEEN.format('source_id')}",
     "trainingsession": "mirror_id IS NULL",
 }
 #: Whether the host of a participant's group is on the machine of the session's role. It reads rows that the role may
@@ -84,6 +92,8 @@ $$
 """
 #: Connections of a lab: its pool and its lock.
 MAX_CONNECTIONS = 25
+#: How long the permissions wait until no transaction uses the tables, and the pause between two attempts.
+LOCK_S, RETRY_S = 5.0, 0.05
 
 
 def is_supported() -> bool:
@@ -110,8 +120,12 @@ def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _group_role() -> str:
+    return f"netmodes_{installation_id()}"
+
+
 def _group() -> str:
-    return _quote(f"netmodes_{installation_id()}")
+    return _quote(_group_role())
 
 
 def _exists(role: str) -> bool:
@@ -120,11 +134,16 @@ def _exists(role: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def prepare() -> None:
-    """Creates the group of all machines with its permissions and policies, or updates them."""
+def take_turn() -> None:
+    """Waits until no other transaction changes machines and their roles. In a transaction. Machines have no permission
+    for this table, so none can hold the lock, as it could an advisory one."""
+    if connection.vendor == "postgresql":
+        _execute("LOCK TABLE dashboard_jointoken IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _statements() -> list[str]:
+    """What gives the group of all machines its permissions."""
     group, start = _group(), len(_prefix()) + 1
-    if not _exists(f"netmodes_{installation_id()}"):
-        _execute(f"CREATE ROLE {group} NOLOGIN")
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         schema = _quote(str((cursor.fetchone() or ("public",))[0]))
@@ -146,13 +165,53 @@ def prepare() -> None:
             f"DROP POLICY IF EXISTS netmodes_machine ON dashboard_{table}",
             f"CREATE POLICY netmodes_machine ON dashboard_{table} TO {group} USING ({using}) WITH CHECK ({check})",
         ]
-    _execute(*statements)
+    return statements
+
+
+def _is_prepared(digest: str) -> bool:
+    """Whether the permissions are those of this version. A restored database has the comment without permissions."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT obj_description(to_regprocedure('netmodes_is_here(text)'), 'pg_proc') = %s"
+            " AND has_table_privilege(%s, 'django_migrations', 'SELECT')",
+            [digest, _group_role()],
+        )
+        return bool((cursor.fetchone() or (False,))[0])
+
+
+def _lock_tables() -> None:
+    """Locks all tables with policies, or none: a request that waits for one while it holds another would stop
+    everything that uses it, and end in a deadlock with a lab. OperationalError if they remain in use, for example by a
+    backup."""
+    tables, end = ", ".join(f"dashboard_{table}" for table in _POLICIES), time.monotonic() + LOCK_S
+    while True:
+        try:
+            with transaction.atomic():
+                return _execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE NOWAIT")
+        except OperationalError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(RETRY_S)
+
+
+def prepare() -> None:
+    """Creates the group of all machines with its permissions and policies, or updates them if they differ. In a
+    transaction."""
+    if not _exists(_group_role()):
+        _execute(f"CREATE ROLE {_group()} NOLOGIN")
+    statements = _statements()
+    digest = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    if not _is_prepared(digest):
+        _lock_tables()
+        _execute(*statements, f"COMMENT ON FUNCTION netmodes_is_here(text) IS '{digest}'")
 
 
 def update() -> None:
-    """Updates the policies after a migration, if there are machines."""
+    """Updates the permissions after a migration, a change of this module or a restore, if there are machines."""
     if is_supported() and Machine.objects.exists() and Installation.objects.exists():
-        prepare()
+        with transaction.atomic():
+            take_turn()
+            prepare()
 
 
 def create(machine: str) -> tuple[str, str]:
@@ -160,24 +219,39 @@ def create(machine: str) -> tuple[str, str]:
     create roles."""
     prepare()
     role, password = role_of(machine), secrets.token_urlsafe(32)
+    name, attributes = _quote(role), f"LOGIN CONNECTION LIMIT {MAX_CONNECTIONS} PASSWORD '{_verifier(role, password)}'"
     if _exists(role):
-        _drop(role)
-    _execute(
-        f"CREATE ROLE {_quote(role)} LOGIN CONNECTION LIMIT {MAX_CONNECTIONS} PASSWORD '{password}'",
-        f"GRANT {_group()} TO {_quote(role)}",
-    )
+        _execute(f"ALTER ROLE {name} RESET ALL", f"ALTER ROLE {name} {attributes}")
+    else:
+        _execute(f"CREATE ROLE {name} {attributes}")
+    _execute(f"GRANT {_group()} TO {name}")
     return role, password
 
 
-def drop(machine: str) -> None:
-    """Removes the role of a machine and ends its connections."""
-    if is_supported() and _exists(role := role_of(machine)):
-        _drop(role)
+def _verifier(role: str, password: str) -> str:
+    """What PostgreSQL stores instead of the password, which could otherwise be in its log."""
+    connection.ensure_connection()
+    encrypt = connection.connection.pgconn.encrypt_password
+    return bytes(encrypt(password.encode(), role.encode(), b"scram-sha-256")).decode()
 
 
-def _drop(role: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER ROLE {_quote(role)} NOLOGIN")
-        cursor.execute(f"GRANT {_quote(role)} TO CURRENT_USER")  # its connections may be ended by members only
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
-        cursor.execute(f"DROP ROLE {_quote(role)}")
+def close(machine: str) -> None:
+    """Ends the access of a machine and, after the transaction, its connections. The role remains: a machine that has
+    created an object, for example a large one, would prevent that it is dropped."""
+    if not is_supported() or not _exists(role := role_of(machine)):
+        return
+    name = _quote(role)
+    _execute(
+        f"ALTER ROLE {name} NOLOGIN PASSWORD NULL",
+        f"REVOKE {_group()} FROM {name}",
+        f"GRANT {name} TO CURRENT_USER",  # its connections may be ended by members only
+    )
+    transaction.on_commit(lambda: _disconnect(role))
+
+
+def _disconnect(role: str) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
+    except DatabaseError:
+        log.exception("the connections of the role %s to the database cannot be ended; it has no permissions", role)

@@ -8,6 +8,7 @@ from itertools import batched
 from pathlib import Path
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import F, Q
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
@@ -52,12 +53,17 @@ def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] 
 
 
 def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
-    """Ended runs from before ``limit``, the number of their blocks, and the experiments launched for them only."""
+    """Ended runs from before ``limit``, the number of their blocks, and the experiments launched for them only: of the
+    same machine, since the lab of a machine writes its runs."""
     live = [measurement_store.WAITING, measurement_store.RUNNING]
     old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=live)
     runs = list(old.values_list("pk", flat=True))
     twins = list(
-        Experiment.objects.filter(measurements__in=old.filter(twin=True), phase__in=[Phase.STOPPED, Phase.FAILED])
+        Experiment.objects.filter(
+            Q(measurements__machine=F("machine")) | Q(measurements__machine=None, machine=None),
+            measurements__in=old.filter(twin=True),
+            phase__in=[Phase.STOPPED, Phase.FAILED],
+        )
         .values_list("pk", flat=True)
         .distinct()
     )

@@ -1,5 +1,5 @@
-"""Wrong join codes and passwords, and new participants, in the database: one rate limit for all web processes
-(``core.training.rate_limit``)."""
+"""Wrong join codes, tokens of machines and passwords, and new participants, in the database: one rate limit for all
+web processes (``core.training.rate_limit``)."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +29,10 @@ def _rates(address: str) -> dict[str, Rate]:
 
 def _join_rates(address: str) -> dict[str, Rate]:
     return {f"join {client_key(address)}"[:64]: JOINS}
+
+
+def _token_rates(address: str) -> dict[str, Rate]:
+    return {f"machine {client_key(address)}"[:64]: PER_CLIENT}
 
 
 def _password_rates(address: str, account: str) -> dict[str, Rate]:
@@ -88,6 +92,17 @@ def take_join(address: str, now: float) -> float:
 def return_join(address: str, now: float) -> None:
     """The participant did not join."""
     _give_back(_join_rates(address), now)
+
+
+def take_token(address: str, now: float) -> float:
+    """Counts a token of a machine before it is checked and returns 0; over the limit, returns only the seconds to
+    wait."""
+    return _take(_token_rates(address), now)
+
+
+def return_token(address: str, now: float) -> None:
+    """The token was valid: it does not count."""
+    _give_back(_token_rates(address), now)
 
 
 def take_password(address: str, account: str, now: float) -> float:

@@ -48,6 +48,7 @@ class RemoteLab:
         self._nats = nats
         self._machine = machine
         self._last: LastHeartbeat | None = None
+        self._is_revoked = False
         self._first_heartbeat = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inbox = f"{WEB_REPLIES}.{machine}.{inbox}"
@@ -115,6 +116,12 @@ class RemoteLab:
         if not self.is_connected:
             self.end_calls(self.facts.problem)
 
+    def note_revoked(self, *, is_revoked: bool) -> None:
+        """Ends the calls of a revoked machine and sends it no more."""
+        self._is_revoked = is_revoked
+        if is_revoked:
+            self.end_calls(deployment.REVOKED)
+
     # Calls.
 
     def _unavailable(self, problem: str) -> LabUnavailableError:
@@ -146,6 +153,8 @@ class RemoteLab:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def _request(self, function: RemoteCall, host: str, arguments: str, wait_s: float) -> Any:
+        if self._is_revoked:
+            raise self._unavailable(deployment.REVOKED)
         if self._last is None or deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
         if problem := version_problem(__version__, self._last.message.version):
@@ -232,6 +241,11 @@ class RemoteLabs:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
             self._watching = None
+
+    def refuse(self, revoked: frozenset[str]) -> None:
+        """Sends no calls to these machines."""
+        for name in revoked.union(self._labs):
+            self.of(name).note_revoked(is_revoked=name in revoked)
 
     def _of_subject(self, subject: str, kind: str) -> RemoteLab:
         lab = self.of(subject.removeprefix(f"{kind}.").partition(".")[0])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from dashboard.core.operations.machines import (
@@ -25,6 +29,7 @@ from dashboard.core.operations.machines import (
     with_credentials,
 )
 
+ROOT = Path(__file__).parents[3]
 RECORD = MachineRecord("lab2", MachineFacts(version="0.3.1"), {}, False, 1.0, 2.0, 0.0)
 
 
@@ -34,10 +39,28 @@ def test_a_valid_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "-a", "a-", "A", "a.b", "a*", "a>", "a b", "a" * 33, "ä", "a\n", "server", "all", "web", "a_b", "$sys"]
+    "name",
+    ["", "-a", "a-", "A", "a.b", "a*", "a>", "a b", "a" * 33, "ä", "a\n", "server", "all", "web", "lab", "a_b", "$sys"],
 )
 def test_an_invalid_name_is_refused_with_a_sentence(name: str) -> None:
     assert str(name_problem(name)).endswith(".")
+
+
+def test_users_of_nats_conf_are_no_names_of_machines() -> None:
+    # About these users, NATS does not ask a web process.
+    users = set(re.findall(r"user: (\w+),", (ROOT / "dashboard/packaging/containers/nats.conf").read_text()))
+    assert users == {"web", "lab"}
+    assert all(name_problem(user) for user in users)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"cpus": -1}, {"cpus": 2**40}, {"capacity": True}, {"engine": "x" * 41}, {"kernel": "a\0b"}, {"version": "1\n"}],
+)
+def test_facts_that_the_database_cannot_store_are_refused(facts: dict[str, Any]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(json.dumps(facts), type=MachineFacts)
+    assert msgspec.json.decode(b'{"cpus": 8, "kernel": "6.1.0-39-amd64"}', type=MachineFacts).cpus == 8
 
 
 @pytest.mark.parametrize(

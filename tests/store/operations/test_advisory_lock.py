@@ -10,14 +10,16 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import dj_database_url
+import psycopg
 import pytest
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
+from pytest_django import DjangoDbBlocker
 
 from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
 from dashboard.core.operations.deployment import HEARTBEAT_S, UNAVAILABLE_S
 from dashboard.store.operations import advisory_lock
-from dashboard.store.operations.advisory_lock import ANSWER_S, LAB, AdvisoryLock
+from dashboard.store.operations.advisory_lock import ANSWER_S, LAB, MIGRATION, AdvisoryLock
 from tests.support.polling import until
 
 #: A deadline for a machine with other tests, far below the time after which a kernel gives up a connection.
@@ -126,3 +128,29 @@ def test_a_lock_is_taken_again_although_the_database_still_has_the_lost_connecti
     assert lock.since > since > 0.0, "who takes the lock later has the later time"
     assert not AdvisoryLock(LAB).acquire()
     lock.release()
+
+
+@pytest.mark.engine
+def test_one_process_migrates_at_a_time_and_no_advisory_lock_prevents_it(
+    cable: Cable, postgres: Postgres, django_db_blocker: DjangoDbBlocker
+) -> None:
+    said: list[str] = []
+    second_is_in = threading.Event()
+
+    def migrate() -> None:
+        with advisory_lock.migration_lock(said.append):
+            second_is_in.set()
+
+    with django_db_blocker.unblock(), advisory_lock.migration_lock(said.append):  # creates the table
+        assert said == []
+        advisory_lock.connection.close()  # type: ignore[attr-defined]  # that of the fixture
+    thread = threading.Thread(target=migrate)
+    with psycopg.connect(postgres.url) as machine:  # any role may take this lock, and read the table
+        machine.execute("SELECT pg_advisory_lock(%s), count(*) FROM django_migrations", [MIGRATION])
+        with advisory_lock.migration_lock(said.append):
+            thread.start()
+            until(lambda: said, DEADLINE_S)
+            assert not second_is_in.is_set()
+        thread.join(DEADLINE_S)
+        assert second_is_in.is_set()
+    assert said == ["Waiting until another process has migrated the database."]

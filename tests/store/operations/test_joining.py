@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.db import DatabaseError
 from django.test import override_settings
 
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.store import machines
 from dashboard.store.operations import join_tokens, joining, machine_roles
-from dashboard.store.operations.joining import JoinError
+from dashboard.store.operations.join_tokens import TokenError
+from dashboard.store.operations.joining import JoinError, NotAddedError
 
 pytestmark = pytest.mark.django_db
 DATABASE, NATS = "postgres://netmodes:x@db.example:5432/netmodes", "nats://web:y@nats.example:4222"
@@ -21,7 +23,7 @@ def team(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Settings of a team deployment, without a real PostgreSQL."""
     monkeypatch.setattr(machine_roles, "is_supported", lambda: True)
     monkeypatch.setattr(machine_roles, "create", lambda machine: (f"role_{machine}", "secret"))
-    monkeypatch.setattr(machine_roles, "drop", lambda machine: None)
+    monkeypatch.setattr(machine_roles, "close", lambda machine: None)
     with override_settings(DATABASE_URL=DATABASE, NATS_URL=NATS, MACHINES_DATABASE="", MACHINES_NATS=""):
         yield
 
@@ -51,10 +53,26 @@ def test_a_refused_machine_leaves_the_token_valid_and_no_row(team: None) -> None
     for name, sentence in (("lab2", "has joined already"), ("Lab", "not a valid name"), ("all", "reserved")):
         with pytest.raises(JoinError, match=sentence):
             join(token, name)
-    with pytest.raises(JoinError, match="not valid"):
-        join("x", "lab3")
+    for name in ("lab2", "lab3", "all"):  # without a token, a client does not learn which names are in use
+        with pytest.raises(TokenError, match="not valid"):
+            join("x", name)
     assert [record.name for record in machines.list_machines()] == ["lab2"]
     join(token, "lab3")
+
+
+def test_an_error_of_the_database_is_logged_and_not_sent(
+    team: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(machine: str) -> tuple[str, str]:
+        raise DatabaseError("permission denied: secret details")
+
+    monkeypatch.setattr(machine_roles, "create", refuse)
+    token = join_tokens.create(None)
+    with pytest.raises(NotAddedError) as refused:
+        join(token)
+    assert "secret details" not in str(refused.value)
+    assert "secret details" in caplog.text
+    assert (machines.list_machines(), len(join_tokens.listed())) == ((), 1)
 
 
 def test_a_revoked_machine_may_join_again(team: None) -> None:

@@ -12,9 +12,11 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe
 from dashboard.core.measurements.schedule import Series
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.store import experiments as experiment_store
+from dashboard.store import machines
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.pruning import prune
 from tests.support.specs import make_spec
@@ -64,6 +66,18 @@ def test_a_dry_run_counts_and_deletes_nothing() -> None:
     found = prune(90 * DAY_S, dry_run=True)
     assert (found.runs, found.blocks, found.experiments, found.freed_bytes) == (1, 1, 1, None)
     assert (MeasurementBlock.objects.count(), Experiment.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db
+def test_a_run_of_one_machine_deletes_no_experiment_of_another() -> None:
+    for name in ("lab2", "lab3"):
+        machines.register(name, {}, MachineFacts())
+    for of_run, of_experiment in ((None, "lab2"), ("lab2", None), ("lab2", "lab3"), ("lab2", "lab2"), (None, None)):
+        run = measured(91, twin=True)
+        MeasurementRun.objects.filter(pk=run).update(machine=of_run)
+        Experiment.objects.filter(measurements=run).update(machine=of_experiment)
+    assert prune(90 * DAY_S).experiments == 2
+    assert sorted(str(row.machine_id) for row in Experiment.objects.all()) == ["None", "lab2", "lab3"]
 
 
 @pytest.mark.django_db

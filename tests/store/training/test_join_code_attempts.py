@@ -49,6 +49,15 @@ def test_a_password_counts_before_it_is_checked_and_a_correct_one_does_not() -> 
     assert join_code_attempts.take_password("192.0.2.2", "ada", NOW) == 0.0
 
 
+def test_wrong_tokens_of_machines_do_not_count_as_wrong_join_codes() -> None:
+    for _ in range(int(PER_CLIENT.burst)):
+        assert join_code_attempts.take_token("192.0.2.1", NOW) == 0.0
+    assert join_code_attempts.take_token("192.0.2.1", NOW) > 0.0
+    assert join_code_attempts.take_guess("192.0.2.1", NOW) == 0.0
+    join_code_attempts.return_token("192.0.2.1", NOW)
+    assert join_code_attempts.take_token("192.0.2.1", NOW) == 0.0
+
+
 def test_clients_that_have_not_tried_for_a_while_are_forgotten() -> None:
     join_code_attempts.take_guess("192.0.2.1", NOW)
     join_code_attempts.delete_old(NOW + join_code_attempts.RETENTION_S)

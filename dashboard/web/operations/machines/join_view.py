@@ -1,7 +1,9 @@
 """``POST /machines/join/``: a machine exchanges its token for credentials. No account sends it."""
 
+import math
+import time
+
 import msgspec
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -9,7 +11,9 @@ from django.views.decorators.http import require_POST
 
 from dashboard import __version__
 from dashboard.core.operations.machines import MachineFacts, parse_labels, version_problem
-from dashboard.store.operations import joining
+from dashboard.store.operations import audit, joining
+from dashboard.store.operations.join_tokens import TokenError
+from dashboard.store.training import join_code_attempts
 from dashboard.web.http.threaded_views import threaded
 
 MAX_BYTES = 16_384
@@ -46,16 +50,18 @@ def join(request: HttpRequest) -> HttpResponse:
         return _refuse(400, str(error))
     if problem := version_problem(__version__, asked.facts.version):
         return _refuse(409, problem)
+    address, now = str(request.META.get("REMOTE_ADDR", "")), time.time()
+    if wait_s := math.ceil(join_code_attempts.take_token(address, now)):
+        return _refuse(429, _("Too many wrong tokens. Wait %(count)d s.") % {"count": wait_s})
     try:
-        credentials = joining.join(
-            asked.token, asked.name, labels, asked.facts, str(request.META.get("REMOTE_ADDR", ""))
-        )
-    except joining.JoinError as error:
+        credentials = joining.join(asked.token, asked.name, labels, asked.facts, address)
+    except TokenError as error:
+        audit.record("join machine", "", audit.REFUSED, account="machine", address=address)
         return _refuse(403, str(error))
-    except DatabaseError as error:
-        return _refuse(
-            500, _("The server cannot create a role in PostgreSQL for this machine: %(problem)s") % {"problem": error}
-        )
+    except joining.JoinError as error:
+        join_code_attempts.return_token(address, now)
+        return _refuse(500 if isinstance(error, joining.NotAddedError) else 403, str(error))
+    join_code_attempts.return_token(address, now)
     response = JsonResponse(msgspec.to_builtins(credentials))
     response["Cache-Control"] = "no-store"
     return response

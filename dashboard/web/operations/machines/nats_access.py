@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from django.conf import settings
@@ -24,26 +24,34 @@ from dashboard.web.http.database import in_database
 log = logging.getLogger(__name__)
 AUTH, AUTH_QUEUE = "$SYS.REQ.USER.AUTH", "netmodes-web"
 CONNECTIONS, KICK = "$SYS.REQ.ACCOUNT.PING.CONNZ", "$SYS.REQ.SERVER.{}.KICK"
-#: Each server lists its connections after this time at the latest.
-LIST_S = 2.0
+#: A revoked machine is looked for again after this time: a message may have been lost, or NATS was not reachable.
+PASS_S = 5.0
 
 
 class NatsAccess:
-    """Answers the questions of NATS servers. In the server's loop."""
+    """Answers the questions of NATS servers. In the server's loop. ``refuse`` receives the revoked machines."""
 
-    def __init__(self, nats: NatsConnection, has_key: Callable[[str, str], bool] = machines.has_key) -> None:
+    def __init__(
+        self,
+        nats: NatsConnection,
+        refuse: Callable[[frozenset[str]], None],
+        has_key: Callable[[str, str], bool] = machines.has_key,
+        list_revoked: Callable[[], frozenset[str]] = machines.list_revoked,
+    ) -> None:
         self._nats = nats
-        self._has_key = has_key
+        self._refuse = refuse
+        self._has_key, self._list_revoked = has_key, list_revoked
         self._sign = issuer_key(settings.SECRET_KEY).sign
         self._issuer = public_name(settings.SECRET_KEY)
         self._inbox = f"netmodes.web.system.{secrets.token_hex(8)}"
-        self._lists: asyncio.Queue[Any] = asyncio.Queue()
+        self._revoked: frozenset[str] = frozenset()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts to answer."""
-        await self._nats.listen(AUTH, self._on_question, AUTH_QUEUE)
-        await self._nats.listen(self._inbox, lambda message: self._lists.put_nowait(json.loads(message.data)))
+        """Starts to answer, and to end connections of revoked machines."""
+        await self._nats.listen(AUTH, lambda message: self._run(self._answer(message)), AUTH_QUEUE)
+        await self._nats.listen(self._inbox, lambda message: self._run(self._kick(message)))
+        self._run(self._watch())
 
     async def close(self) -> None:
         """Stops."""
@@ -51,8 +59,8 @@ class NatsAccess:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _on_question(self, message: Message) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(message), name="nats-access")
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="nats-access")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -69,22 +77,28 @@ class NatsAccess:
             answer = refusal(request, self._issuer, self._sign, now, "no machine has this name and key")
         await self._nats.publish(message.reply, answer)
 
-    async def disconnect(self, machine: str) -> None:
-        """Ends the connections of a machine whose key is no longer valid."""
-        while not self._lists.empty():
-            self._lists.get_nowait()
-        if not await self._nats.publish(CONNECTIONS, json.dumps({"auth": True}).encode(), self._inbox):
-            return
-        try:
-            async with asyncio.timeout(LIST_S):
-                while True:
-                    listed = await self._lists.get()
-                    await self._kick(machine, listed["server"]["id"], listed["data"]["connections"])
-        except TimeoutError:
-            return
+    async def _watch(self) -> None:
+        while True:
+            await self.end_revoked()
+            await asyncio.sleep(PASS_S)
 
-    async def _kick(self, machine: str, server: str, connections: list[dict[str, Any]]) -> None:
-        for connection in connections:
-            if connection.get("authorized_user") == machine:
+    async def end_revoked(self) -> None:
+        """Refuses calls to revoked machines, and asks the servers for their connections, of which it ends those of
+        revoked machines."""
+        try:
+            self._revoked = await in_database(self._list_revoked)
+        except DatabaseError as error:
+            log.warning("revoked machines cannot be looked up: %s", error)
+            return  # the next pass tries again
+        self._refuse(self._revoked)
+        if self._revoked:
+            await self._nats.publish(CONNECTIONS, json.dumps({"auth": True}).encode(), self._inbox)
+
+    async def _kick(self, message: Message) -> None:
+        """Ends the connections of revoked machines in the list of a server."""
+        listed = json.loads(message.data)
+        for connection in listed["data"]["connections"]:
+            if connection.get("authorized_user") in self._revoked:
+                kick = KICK.format(listed["server"]["id"])
                 cid = json.dumps({"cid": connection["cid"]}).encode()
-                await self._nats.publish(KICK.format(server), cid, f"{self._inbox}.done")  # ignored without a reply
+                await self._nats.publish(kick, cid, f"{self._inbox}.done")  # ignored without a reply

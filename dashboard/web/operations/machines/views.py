@@ -72,7 +72,7 @@ def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
     elif what == "revoke":
         done = joining.revoke(name)
         if done:
-            async_to_sync(service.disconnect_machine)(name)
+            async_to_sync(service.end_revoked_machines)()
             end_work(name)
     else:
         done = False

@@ -13,6 +13,8 @@ from django.test import override_settings
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.machines import MachineFacts, MachineState, split_token
+from dashboard.core.training.rate_limit import PER_CLIENT
+from dashboard.models import AuditEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
 from dashboard.store.operations import machine_roles
@@ -37,7 +39,7 @@ async def post(path: str, me: Person, **fields: str) -> Answer:
 def team(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Settings of a team deployment, without a real PostgreSQL."""
     monkeypatch.setattr(machine_roles, "is_supported", lambda: True)
-    monkeypatch.setattr(machine_roles, "drop", lambda machine: None)
+    monkeypatch.setattr(machine_roles, "close", lambda machine: None)
     with override_settings(NATS_URL="nats://web:y@nats.example:4222"):
         yield
 
@@ -107,3 +109,21 @@ async def test_joining_needs_no_account_and_refuses_what_is_no_request(me: Perso
     assert (answer.status, "PostgreSQL and NATS" in answer.text) == (403, True)
     assert (await http("GET", "/machines/join/")).status == 405
     assert (await post("/machines/join/", me)).status == 403, "no browser sends this"
+
+
+async def test_facts_that_the_database_cannot_store_are_a_bad_request(team: None) -> None:
+    for facts in (b'{"cpus": -1}', b'{"memory_mb": 1e12}', b'{"kernel": "a\\u0000"}'):
+        body = b'{"token": "x", "name": "lab2", "facts": ' + facts + b"}"
+        assert (await http("POST", "/machines/join/", body=body)).status == 400
+
+
+async def test_wrong_tokens_are_audited_and_limited_and_name_no_machine(team: None) -> None:
+    await database_sync_to_async(machines.register)("lab2", {}, FACTS)
+    body = b'{"token": "x", "name": "lab2", "facts": {}}'
+    for _attempt in range(int(PER_CLIENT.burst)):
+        answer = await http("POST", "/machines/join/", body=body)
+        assert (answer.status, "joined already" in answer.text) == (403, False)
+    answer = await http("POST", "/machines/join/", body=body)
+    assert (answer.status, "Too many wrong tokens" in answer.text) == (429, True)
+    entries = [(entry.account, entry.outcome) async for entry in AuditEntry.objects.all()]
+    assert entries == [("machine", "refused")] * int(PER_CLIENT.burst)
