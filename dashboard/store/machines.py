@@ -51,7 +51,7 @@ class MachineClosedError(Exception):
 
 
 def is_revoked(name: str | None) -> bool:
-    """Whether this is a machine that was revoked: no lab acts on its rows any more."""
+    """Whether this is a machine that was revoked: no lab acts on its rows."""
     return name is not None and Machine.objects.filter(pk=name, revoked_at__gt=0.0).exists()
 
 

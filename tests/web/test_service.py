@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from dashboard.lab.reconciler import Lab, WorkLocks
+from dashboard.lab.remote.nats_connection import WEB_JOURNALS
 from dashboard.lab.training import group_labs as labs_module
 from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.store import experiments as experiment_store
-from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.service import LabUnavailableError, Service, service
 from tests.lab.training.test_group_labs import host
 from tests.support.fakes import FakeEngine
 from tests.support.specs import make_spec
@@ -42,3 +43,11 @@ async def test_calls_about_an_experiment_go_to_the_lab_that_runs_it(
         with pytest.raises(LabUnavailableError):
             _ = service.class_hosts
         await labs.close()
+
+
+def test_the_trouble_that_a_lab_reports_names_the_machine_of_its_subject() -> None:
+    web, received = Service(), list[tuple[str, ...]]()
+    web.on_wakeup = received.append
+    for wakeup in (("trouble", "e1", "disk full", "server"), ("experiment", "e1"), ("class", "s1"), ("trouble", "e1")):
+        web._on_journal(f"{WEB_JOURNALS}.lab2", wakeup)
+    assert received == [("trouble", "e1", "disk full", "lab2"), ("experiment", "e1"), ("trouble", "e1", "lab2")]

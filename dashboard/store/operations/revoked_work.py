@@ -1,4 +1,4 @@
-"""Ends what ran on a machine that was revoked: no lab records that any more."""
+"""Ends what ran on a machine that was revoked: its lab can no longer record that."""
 
 import logging
 import time

@@ -1,5 +1,6 @@
 """The HTTP API: the functions of the pages as JSON, with OpenAPI documents at /api/docs."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -27,13 +28,7 @@ from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.store.reports.snapshot import NotSavedError
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments.trace_views import traced
-from dashboard.web.experiments.views import (
-    experiment_item,
-    experiment_items,
-    load_snapshot,
-    require_experiment,
-    run_doctor,
-)
+from dashboard.web.experiments.views import experiment_items, load_snapshot, require_experiment, run_doctor
 from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.api import router as measuring
@@ -158,12 +153,8 @@ class ExperimentOut(Schema):
     url: str
 
 
-def _out(row: Experiment) -> dict[str, Any]:
-    return _listed(experiment_item(row))
-
-
-def _listed(item: dict[str, Any]) -> dict[str, Any]:
-    return {**item, "created_at": item["created_at"].isoformat()}
+def _out(rows: Iterable[Experiment]) -> list[dict[str, Any]]:
+    return [{**item, "created_at": item["created_at"].isoformat()} for item in experiment_items(rows)]
 
 
 @api.get("/doctor", tags=["engine"], summary="What this engine and kernel support (doctor/1)")
@@ -190,7 +181,7 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 def experiments(request: HttpRequest, session: str = "") -> Any:
     """The newest 200 of the server's own engine; with ``session``, those of the groups of your training session."""
     rows = Experiment.objects.filter(**group_filter(session, request.user)).exclude(wanted=Wanted.REMOVED)
-    return [_listed(item) for item in experiment_items(rows.order_by("-created_at")[:200])]
+    return _out(rows.order_by("-created_at")[:200])
 
 
 @api.post(
@@ -208,7 +199,7 @@ def create(request: HttpRequest, body: ExperimentIn) -> Any:
         return Status(400, {"detail": draft.problems[0].sentence, "problems": problems})
     identity = experiment_store.create_experiment(draft.spec, request.user.pk)
     service.wake()
-    return Status(201, _out(Experiment.objects.get(pk=identity)))
+    return Status(201, _out([Experiment.objects.get(pk=identity)])[0])
 
 
 def _comparison(identity: str, at: int | None) -> Comparison:
@@ -284,7 +275,7 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     if name is None:
         return Status(404, {"detail": "No experiment has this id."})
     service.renamed(identity, name)
-    return Status(200, _out(Experiment.objects.get(pk=identity)))
+    return Status(200, _out([Experiment.objects.get(pk=identity)])[0])
 
 
 @api.post(

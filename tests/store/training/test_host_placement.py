@@ -140,7 +140,7 @@ def test_an_experiment_that_is_launched_while_its_host_moves_is_handed_over(
     launched: list[str] = []
 
     def wait_for_launch(rows: QuerySet[Any], *args: Any, **options: Any) -> QuerySet[Any]:
-        # The launch has locked the row of the group: whoever waits for it reads what the launch has written.
+        # The launch has locked the row of the group: a move that waits for it reads what the launch has written.
         if rows.model is GroupHost and not launched:
             launched.append(
                 experiment_store.create_experiment(make_spec("none"), None, host="abc", group=group, machine="a")

@@ -19,6 +19,7 @@ from dashboard import __version__
 from dashboard.bench.operations.postgres_nats import Nats, nats_server, temporary_folder
 from dashboard.core.operations.deployment import UNAVAILABLE_S, HeartbeatMessage, LabFacts
 from dashboard.core.terminal.limits import OutputChunk, TerminalError, TerminalOwner
+from dashboard.core.training.capacity import Capacity
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
@@ -375,10 +376,25 @@ class _Fixed(RemoteCall):
         return str(self.__dict__["arguments"])
 
 
+class RoomyHosts:
+    """The private hosts of a lab with room for nine, one of which a LAN has taken."""
+
+    def capacity(self) -> Capacity:
+        return Capacity(running=3, more=6, others=1)
+
+
+async def test_the_heartbeat_tells_how_many_hosts_the_machine_can_hold(
+    server: RpcServer, supervisor: Supervisor, remote: RemoteLab
+) -> None:
+    supervisor._hosts = RoomyHosts()  # type: ignore[assignment]
+    server._beat_now.set()
+    await eventually(lambda: remote.capacity == 8)
+
+
 @pytest.mark.parametrize(("version", "accepts"), [(__version__, True), ("99.0.0", False)])
 def test_a_lab_of_another_version_is_connected_and_gets_no_calls(version: str, accepts: bool) -> None:
     lab = RemoteLab(NatsConnection(""), "attic", "inbox")
     assert (lab.is_connected, lab.accepts_calls) == (False, False)
-    heartbeat = HeartbeatMessage("attic.1", LabFacts(), version=version)
+    heartbeat = HeartbeatMessage("attic.1", LabFacts(), version=version, capacity=7)
     lab.on_heartbeat(Message(f"{WEB_HEARTBEATS}.attic", msgspec.json.encode(heartbeat)))
-    assert (lab.is_connected, lab.accepts_calls) == (True, accepts)
+    assert (lab.is_connected, lab.accepts_calls, lab.capacity) == (True, accepts, 7)
