@@ -14,6 +14,8 @@ from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.listeners import open_diag_socket
 from dashboard.netns.peer_lookup import ServerEnd
 
+#: How long ``on_connected`` may take: with an engine that hangs it may wait for a thread.
+OBSERVE_S = 10.0
 _BODY_CHARACTERS = 400
 _MAX_BYTES = 64 * 1024
 _MAX_HEADERS = 12
@@ -156,7 +158,11 @@ class _Exchange:
             return
         began, deadline = self._loop.time(), limit.when()
         limit.reschedule(None)
-        await self._on_connected(self._client)
+        try:
+            async with asyncio.timeout(OBSERVE_S):
+                await self._on_connected(self._client)
+        except TimeoutError:
+            raise OSError(f"its sockets were not read within {OBSERVE_S:g} s") from None
         limit.reschedule(None if deadline is None else deadline + self._loop.time() - began)
 
     def _reply(self, data: bytes, error: str | None, where: str) -> Reply:

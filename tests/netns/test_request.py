@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from dashboard.netns import request as request_module
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import Reply, request
 from tests.netns.namespaces import Zoo
@@ -253,3 +254,14 @@ async def test_an_observation_that_takes_long_is_no_timeout(namespace: Namespace
     async with _listening(namespace, _says(OK)):
         reply = await request(namespace, "127.0.0.1", 80, timeout_s=timeout_s, on_connected=observe)
     assert (reply.status, reply.error) == (200, None)
+
+
+async def test_an_observation_that_hangs_ends(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "OBSERVE_S", 0.05)
+
+    async def observe(_client: str) -> None:
+        await asyncio.Event().wait()
+
+    async with _listening(namespace, _says(OK)):
+        reply = await request(namespace, "127.0.0.1", 80, timeout_s=5, on_connected=observe)
+    assert "its sockets were not read within 0.05 s" in str(reply.error)

@@ -1,4 +1,4 @@
-"""``overload``: browsers that never read beside others, and /healthz while a client does its worst."""
+"""``overload``: browsers that never read beside others, and /healthz while one client attacks."""
 
 import asyncio
 import time

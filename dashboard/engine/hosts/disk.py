@@ -36,6 +36,10 @@ MAKE = (
 CHECK = ("e2fsck", "-p", "-f")
 #: Bits of its exit status: it has corrected errors, and the machine should be restarted, which a mounted disk requires.
 CORRECTED = 1 | 2
+#: It left errors uncorrected. The other bits say that the check itself failed, for example without memory.
+UNCORRECTED = 4
+#: The check reads the tables of the whole disk, which may be large; a repair must not end in the middle.
+CHECK_S = 600.0
 #: The start of a host mounts in the same way (``user_namespace.boot``).
 MOUNT = ("mount", "-t", "ext4", "-o", "loop,noinit_itable")
 BLOCK = Path("/sys/block")
@@ -44,7 +48,13 @@ DETACH_S = 10.0
 
 
 class DiskError(OSError):
-    """A program refused to make, check or mount a disk."""
+    """A program refused to make, check or mount a disk. ``status`` is its exit status."""
+
+    status = 0
+
+
+class DamagedDiskError(DiskError):
+    """A disk cannot be repaired."""
 
 
 def size_mb() -> int:
@@ -83,15 +93,16 @@ def _probe(folder: Path) -> None:
         on_disk(image, data, lambda: None)
 
 
-def _run(*command: str, accepted: int = 0) -> None:
+def _run(*command: str, accepted: int = 0, timeout_s: float | None = None) -> None:
     """Runs a program. ``accepted`` are the bits of its exit status that are no error."""
+    timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=TIMEOUT_S, env=environment
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s, env=environment
         )
     except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"{command[0]} did not end within {TIMEOUT_S:g} s") from error
+        raise TimeoutError(f"{command[0]} did not end within {timeout_s:g} s") from error
     except FileNotFoundError as error:
         raise DiskError(f"{command[0]} is not installed") from error
     except OSError as error:
@@ -99,7 +110,9 @@ def _run(*command: str, accepted: int = 0) -> None:
     if done.returncode < 0 or done.returncode & ~accepted:
         # The message of mount(8) without "mount: FOLDER: ".
         lines = [line.rpartition("/data: ")[2] for line in (done.stderr or done.stdout).strip().splitlines()]
-        raise DiskError(lines[0][:200] if lines else f"{command[0]} ended with {done.returncode}")
+        failure = DiskError(lines[0][:200] if lines else f"{command[0]} ended with {done.returncode}")
+        failure.status = done.returncode
+        raise failure
 
 
 def make(data: Path, image: Path, megabytes: int) -> None:
@@ -113,15 +126,17 @@ def make(data: Path, image: Path, megabytes: int) -> None:
 
 
 def check(image: Path) -> None:
-    """Checks a disk that is not mounted, and repairs what a crash of the machine left. Raises DiskError with a sentence
-    if it is damaged beyond that."""
+    """Checks a disk that is not mounted, and repairs what a crash of the machine left. Raises DamagedDiskError if it is
+    damaged beyond that, and OSError if the check itself fails."""
     if not image.exists():
         return
     try:
-        _run(*CHECK, str(image), accepted=CORRECTED)
+        _run(*CHECK, str(image), accepted=CORRECTED, timeout_s=CHECK_S)
     except DiskError as error:
+        if error.status != UNCORRECTED:
+            raise
         log.warning("%s cannot be repaired: %s", image, error)
-        raise DiskError("its disk is damaged and cannot be repaired. Create a new host instead.") from error
+        raise DamagedDiskError("its disk is damaged and cannot be repaired. Create a new host instead.") from error
 
 
 def on_disk[T](image: Path, data: Path, work: Callable[[], T]) -> T:

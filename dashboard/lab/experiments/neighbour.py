@@ -62,8 +62,8 @@ class NeighbourServer:
         self._context = context
         self._server: AddressServer | None = None
         self._inode = 0
-        #: The namespace in which the server could not be opened, so that the reason is logged once.
-        self._refused = 0
+        #: The namespace for which a failure was logged: each pass tries again.
+        self._logged = 0
 
     async def ensure(self) -> None:
         """Opens the server, again if the host has a new neighbour since it was restarted."""
@@ -73,16 +73,18 @@ class NeighbourServer:
             return
         try:
             with await asyncio.to_thread(Namespace.of_path_inside, found.pid, found.netns) as namespace:
-                if namespace.inode in {self._inode, self._refused}:
+                if namespace.inode == self._inode:
                     return
                 self.close()
-                self._refused = namespace.inode
-                self._server = await AddressServer.open(namespace, NEIGHBOUR_PORT)
-                self._inode, self._refused = namespace.inode, 0
-        except NamespaceGone:
+                try:
+                    self._server = await AddressServer.open(namespace, NEIGHBOUR_PORT)
+                    self._inode, self._logged = namespace.inode, 0
+                except OSError as error:
+                    if self._logged != namespace.inode:
+                        log.warning("the neighbour has no server: %s", error)
+                    self._logged = namespace.inode
+        except (NamespaceGone, OSError):
             return
-        except OSError as error:
-            log.warning("the neighbour has no server: %s", error)
 
     def close(self) -> None:
         """Closes the server."""

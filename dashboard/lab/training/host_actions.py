@@ -21,6 +21,7 @@ from dashboard.core.training.host_plan import (
 )
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import PrivateHost, group_hosts, left_running
 from dashboard.engine.hosts.template import HostTemplate, host_template
@@ -112,6 +113,15 @@ class HostActions:
                     await self._start(replace(record, host="", is_moved=False))
         except (PrivateHostError, EngineError) as error:
             log.warning("the host of %s: %s", record.group, error)
+            cause = error.__cause__
+            if (
+                action.kind is ActionKind.RESTART
+                and isinstance(cause, OSError)
+                and not isinstance(cause, DamagedDiskError)
+            ):
+                # The machine lacks something at this moment: the next request starts it again with its files.
+                await self._note(record.group, state=HostStage.FAILED, reason=str(error)[:400])
+                return
             await self._stop(record, HostStage.FAILED, record.desired, str(error)[:400])
         except Exception as error:
             log.exception("an action on the host of %s failed", record.group)

@@ -107,17 +107,46 @@ def test_a_disk_is_repaired_after_a_crash_of_the_machine(tmp_path: Path) -> None
     assert problems(image) == 0
 
 
-@pytest.mark.parametrize("first_kb", [0, 8], ids=["superblock", "inodes"])
-def test_a_disk_that_cannot_be_repaired_is_not_mounted(tmp_path: Path, first_kb: int) -> None:
+@pytest.mark.parametrize(
+    ("first_kb", "message", "is_damage"),
+    [
+        (8, r"its disk is damaged and cannot be repaired\. Create a new host instead\.", True),
+        # e2fsck reports that it cannot be read, with the status of a check without memory.
+        (0, "super-block", False),
+    ],
+    ids=["inodes", "superblock"],
+)
+def test_a_disk_that_cannot_be_repaired_is_not_mounted(
+    tmp_path: Path, first_kb: int, message: str, is_damage: bool
+) -> None:
     image, data = crashed(tmp_path)
     with image.open("r+b") as file:
         file.seek(first_kb << 10)
         file.write(os.urandom(4 * MB))
-    with pytest.raises(
-        disk.DiskError, match=r"its disk is damaged and cannot be repaired\. Create a new host instead\."
-    ):
+    with pytest.raises(disk.DiskError, match=message) as caught:
         disk.on_disk(image, data, lambda: pytest.fail("it is mounted"))
+    assert isinstance(caught.value, disk.DamagedDiskError) is is_damage
     assert not disk.is_attached(image)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("no-such-fsck",), "no-such-fsck is not installed"),
+        (("sh", "-c", "echo Cannot allocate memory; exit 8"), "Cannot allocate memory"),
+        (("sh", "-c", "kill -9 $$"), "sh ended with -9"),
+        (("sh", "-c", "read line < /dev/zero"), "did not end within"),
+    ],
+)
+def test_a_check_that_fails_is_no_damage(
+    command: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").touch()
+    monkeypatch.setattr(disk, "CHECK", command)
+    monkeypatch.setattr(disk, "CHECK_S", 0.2)
+    with pytest.raises(OSError, match=message) as caught:
+        disk.check(tmp_path / "disk")
+    assert not isinstance(caught.value, disk.DamagedDiskError)
 
 
 def test_a_host_with_a_damaged_disk_does_not_start_again_and_can_be_removed(tmp_path: Path) -> None:

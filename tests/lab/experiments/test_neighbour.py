@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -15,7 +16,8 @@ from dashboard.core.modes import NEIGHBOUR
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.lab.experiments.actions import column_namespace, try_paths
-from dashboard.lab.experiments.neighbour import find_neighbour
+from dashboard.lab.experiments.neighbour import NeighbourServer, find_neighbour
+from dashboard.netns.address_server import AddressServer
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
@@ -143,3 +145,17 @@ async def test_without_a_private_host_there_is_no_neighbour(lab_harness: LabHarn
     assert not find_neighbour(
         replace(context, info=replace(context.info, endpoint="unix:///run/netmodes/no/docker.sock"))
     )
+
+
+async def test_a_server_that_could_not_be_opened_is_tried_again_and_logged_once(
+    lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    results: list[object] = [OSError(24, "too many files"), OSError(24, "too many files"), Mock()]
+    await lab_harness.lab.close()  # it has a server of its own
+    monkeypatch.setattr(AddressServer, "open", AsyncMock(side_effect=results))
+    server = NeighbourServer(lab_harness.context)
+    for _ in results:
+        await server.ensure()
+    assert server._server is results[-1]
+    assert sum("the neighbour has no server" in message for message in caplog.messages) == 1
+    server.close()

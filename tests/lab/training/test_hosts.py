@@ -17,6 +17,7 @@ from dashboard.core.training.host_plan import ActionKind, HostAction, HostStage
 from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders
+from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
@@ -237,3 +238,31 @@ async def test_a_host_is_stopped_even_if_that_cannot_be_recorded(
     with pytest.raises(DatabaseError):
         await HostActions(no_dockerd.context, no_dockerd.labs, 1).remove(left)
     assert gone == ["left"]
+
+
+@pytest.mark.parametrize(("cause", "is_kept"), [(OSError("no memory"), True), (DamagedDiskError("damaged"), False)])
+async def test_a_host_that_cannot_start_again_keeps_its_files_unless_its_disk_is_damaged(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch, cause: OSError, is_kept: bool
+) -> None:
+    gone: list[str] = []
+
+    async def stop(host: PrivateHost) -> None:
+        gone.append(host.id)
+
+    async def start_again(*_args: object) -> None:
+        raise PrivateHostError(f"The host does not start: {cause}") from cause
+
+    await no_dockerd.close(stop_hosts=False)
+    await no_dockerd.request(1)
+    group = no_dockerd.group(1)
+    await GroupHost.objects.filter(pk=group).aupdate(host="left", state="ready")
+    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(private_host, "start_again", start_again)
+    actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
+    folder = no_dockerd.context.data_dir / "hosts" / "left"
+    actions.hosts["left"] = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    await actions.perform(HostAction(group, ActionKind.RESTART), record)
+    row = await GroupHost.objects.aget(pk=group)
+    assert (row.state, row.reason) == ("failed", f"The host does not start: {cause}")
+    assert gone == ([] if is_kept else ["left"])

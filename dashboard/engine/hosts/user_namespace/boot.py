@@ -1,9 +1,9 @@
 """Builds a private host in a user namespace, then becomes the program that runs ``inside.sh`` in it.
 
 ``main`` runs as root of the machine, in a process of its own. It loads the filter of system calls, enters the host's
-cgroups, creates the host's namespaces, LAN and file system, and leaves the machine's files: nothing else of them stays
-in sight. It imports little and makes system calls instead of starting programs, because it runs at each start of a
-host: a shell script that did the same took 0.15 s of processor time more."""
+cgroups, creates the host's namespaces, LAN and file system, and leaves the machine's files: no other file of the
+machine is visible. It imports little and makes system calls instead of starting programs, because it runs at each
+start of a host: a shell script that did the same took 0.15 s of processor time more."""
 
 import os
 import sys
