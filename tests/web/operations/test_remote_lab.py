@@ -123,6 +123,17 @@ async def test_facts_results_and_errors_come_from_the_remote_lab(
         await remote.call(remote_call(actions.inspect), "", "nothing", "machine", "hosts")
 
 
+async def test_a_revoked_machine_receives_no_calls_until_it_joins_again(server: RpcServer, labs: RemoteLabs) -> None:
+    remote = labs.server
+    await eventually(lambda: remote.facts.engine)
+    labs.refuse(frozenset({"server", "lab2"}))
+    for lab in (remote, labs.of("lab2")):
+        with pytest.raises(LabUnavailableError, match="was revoked"):
+            await lab.call(remote_call(experiment_calls.launch_options), "")
+    labs.refuse(frozenset())
+    assert (await remote.call(remote_call(experiment_calls.launch_options), "")).modes
+
+
 async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
     server: RpcServer, remote: RemoteLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
