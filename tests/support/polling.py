@@ -22,6 +22,14 @@ def pause_s(waited_s: float) -> float:
     return min(max(MIN_PAUSE_S, waited_s / 10), MAX_PAUSE_S)
 
 
+def _describe(condition: Callable[[], Any]) -> str:
+    """Its source; a callable that is no function, such as a ``partial``, has none."""
+    try:
+        return inspect.getsource(condition).strip()
+    except (OSError, TypeError):
+        return repr(condition)
+
+
 async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: float = DEADLINE_S) -> Any:
     """The first truthy value of ``condition``; AssertionError after ``deadline_s`` seconds."""
     start = time.monotonic()
@@ -33,7 +41,7 @@ async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: 
             return value
         waited_s = time.monotonic() - start
         if waited_s > deadline_s:
-            raise AssertionError(f"not within {deadline_s} s: {inspect.getsource(condition).strip()}")
+            raise AssertionError(f"not within {deadline_s} s: {_describe(condition)}")
         await asyncio.to_thread(select.select, [], [], [], pause_s(waited_s))
 
 
@@ -56,5 +64,5 @@ def until(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
             return value
         waited_s = time.monotonic() - start
         if waited_s > deadline_s:
-            raise AssertionError(f"not within {deadline_s} s: {inspect.getsource(condition).strip()}")
+            raise AssertionError(f"not within {deadline_s} s: {_describe(condition)}")
         select.select([], [], [], pause_s(waited_s))

@@ -20,6 +20,8 @@ BUFFER_BYTES = 4096
 HEADER_BYTES = 120_000_000
 HALF_SENT, WEBSOCKETS, PAGES, PINGS = 1500, 1000, 50, 200_000
 READ_BYTES = 1 << 16
+#: The pause after a refused connection.
+REFUSED_S = 0.05
 
 type Attack = Callable[[Browser, str], Coroutine[None, None, None]]
 
@@ -75,9 +77,10 @@ async def connections(browser: Browser, count: int, first: bytes) -> AsyncIterat
 async def send_headers(browser: Browser, _experiment: str) -> None:
     """One request with a header that does not end."""
     loop = asyncio.get_running_loop()
-    async with connections(browser, 1, b"GET / HTTP/1.1\r\nX: ") as (opened,):
-        with suppress(OSError):
-            await loop.sock_sendall(opened, b"x" * HEADER_BYTES)
+    async with connections(browser, 1, b"GET / HTTP/1.1\r\nX: ") as opened:
+        for one in opened:
+            with suppress(OSError):
+                await loop.sock_sendall(one, b"x" * HEADER_BYTES)
 
 
 async def send_halves(browser: Browser, _experiment: str) -> None:
@@ -95,9 +98,10 @@ async def hold_websockets(browser: Browser, experiment: str) -> None:
 async def send_pings(browser: Browser, experiment: str) -> None:
     """A websocket that sends pings and does not read the pongs."""
     loop = asyncio.get_running_loop()
-    async with connections(browser, 1, handshake(browser, f"/ws/experiments/{experiment}/")) as (opened,):
-        with suppress(OSError):
-            await loop.sock_sendall(opened, ping(b"x" * 100) * PINGS)
+    async with connections(browser, 1, handshake(browser, f"/ws/experiments/{experiment}/")) as opened:
+        for one in opened:
+            with suppress(OSError):
+                await loop.sock_sendall(one, ping(b"x" * 100) * PINGS)
 
 
 async def request_pages(browser: Browser, experiment: str) -> None:
@@ -109,9 +113,12 @@ async def request_pages(browser: Browser, experiment: str) -> None:
     async def request_repeatedly() -> None:
         while True:
             async with connections(browser, 1, request) as opened:
-                with suppress(OSError):
-                    while await loop.sock_recv(opened[0], READ_BYTES):
-                        pass
+                for one in opened:
+                    with suppress(OSError):
+                        while await loop.sock_recv(one, READ_BYTES):
+                            pass
+                if not opened:
+                    await asyncio.sleep(REFUSED_S)
 
     await asyncio.gather(*(request_repeatedly() for _ in range(PAGES)))
 

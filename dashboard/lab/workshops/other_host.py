@@ -1,6 +1,7 @@
 """Commands of a workshop on the other private host of a LAN."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,9 +10,13 @@ from dashboard.core.workshops.commands import Action, OnOtherHost
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.lans.lan import other_hosts
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.workshops.commands import CommandResult, clean_up, run_command
 from dashboard.lab.workshops.snapshot import WorkshopHost
 
+log = logging.getLogger(__name__)
+#: How long another host may take to remove what buttons created: less than the end of a server waits for all hosts.
+OTHER_S = 4.0
 NO_OTHER_HOST = (
     "This command requires a second host on the LAN. Create a LAN of two hosts (./netmodes lan create office), form a "
     "swarm (./netmodes lan swarm office), and start Netmodes on one of them."
@@ -33,8 +38,11 @@ async def clean_up_everywhere(host: WorkshopHost) -> int:
     """Removes what buttons created here and on the other hosts of the LAN. Returns the number of containers."""
     removed = 0
     for each in await asyncio.to_thread(_find, host):
-        async with _on(host, each) as other:
-            removed += await clean_up(other)
+        try:
+            async with asyncio.timeout(OTHER_S), _on(host, each) as other:
+                removed += await clean_up(other)
+        except (EngineError, TimeoutError) as error:
+            log.warning("what buttons created on the host %s may remain: %s", each.id, error or "it did not answer")
     # Last, because a network that spans hosts is removed here.
     return removed + await clean_up(host)
 

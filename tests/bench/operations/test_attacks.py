@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -61,3 +62,10 @@ async def test_an_attack_ends_after_its_time_even_if_the_server_closes_or_never_
         attacking.cancel()
         await asyncio.wait({attacking})
     await attacker.attack(name, "abc", {}, 0.0)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_an_attack_on_a_server_that_refuses_connections_has_no_traceback(name: str) -> None:
+    with socket.socket() as closed:  # bound, without a listener
+        closed.bind(("127.0.0.1", 0))
+        await Attacker(f"127.0.0.1:{closed.getsockname()[1]}").attack(name, "abc", {}, 0.2)

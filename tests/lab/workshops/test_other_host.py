@@ -12,7 +12,7 @@ from dashboard.core.workshops.commands import parse_command
 from dashboard.core.workshops.model import Step, judge_step
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.registry import LanPlace
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import Lan, create_lan
 from dashboard.engine.lans.swarm import form_swarm
 from dashboard.lab.workshops.files import Library
@@ -34,6 +34,16 @@ async def test_without_a_second_host_the_line_states_what_it_requires(fake: Fake
         async with host_for(fake, tmp_path, private=private, endpoint="unix:///run/netmodes/one/docker.sock") as host:
             assert (await run_anywhere(host, line, parse_command(line))).failed == NO_OTHER_HOST
             assert await clean_up_everywhere(host) == 0
+
+
+async def test_another_host_that_does_not_answer_does_not_prevent_the_own_cleanup(
+    fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    silent = PrivateHost("silent", 1, 1, str(tmp_path / "docker.sock"), 1.0, tmp_path, 1)
+    monkeypatch.setattr("dashboard.lab.workshops.other_host._find", lambda _host: (silent,))
+    async with host_for(fake, tmp_path, private=True, endpoint="unix:///run/netmodes/one/docker.sock") as host:
+        assert await clean_up_everywhere(host) == 0
+    assert "on the host silent may remain" in caplog.text
 
 
 @pytest.fixture(scope="module")
