@@ -79,8 +79,9 @@ async def start(
     """Start a private host; returns when its engine answers, in one to two seconds.
 
     ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
-    ``die_with_parent`` its dockerd receives SIGTERM when the calling *thread* ends for any reason (PR_SET_PDEATHSIG,
-    prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
+    ``die_with_parent`` it ends when the calling *thread* ends for any reason (PR_SET_PDEATHSIG, prctl(2)): its dockerd
+    receives SIGTERM, or, in a user namespace, its first process SIGKILL. Call from the main thread.
+    ``template`` is its initial content; ``group`` its owner in a training
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
     started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
     NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). ``lan`` is its place on the LAN of the host ``joined``, or on
