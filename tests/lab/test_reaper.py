@@ -25,6 +25,7 @@ from dashboard.lab.lab_lock import LabLock
 from dashboard.lab.reaper import reap, reap_hosts
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
+from dashboard.store.reports import saved
 from dashboard.store.reports.saved import delete, import_file
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -152,7 +153,7 @@ async def test_on_a_machine_that_has_joined_reports_are_left_to_the_server(
     def refuse(_now: float) -> int:
         raise DatabaseError("permission denied for table dashboard_report")
 
-    monkeypatch.setattr(reaper.saved_reports, "purge_deleted", refuse)
+    monkeypatch.setattr(saved, "purge_deleted", refuse)
     await fake_lab.running("host")
     await fake_lab.lab.close()
     with override_settings(MACHINE="lab2"):

@@ -52,7 +52,8 @@ def test_everything_that_ran_there_has_ended_with_the_reason() -> None:
 
 def test_an_experiment_that_cannot_be_ended_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     experiments = [launch("lab2"), launch("lab2")]
-    write, failed = revoked_work._write_end, []
+    write = revoked_work._write_end
+    failed: list[object] = []
 
     def fail_once(*args: object) -> None:
         if not failed:
