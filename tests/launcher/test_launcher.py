@@ -14,6 +14,8 @@ from tests.support.polling import until
 
 COMMANDS = [
     "up",
+    "join",
+    "lab",
     "setup",
     "link",
     "accounts",
