@@ -1,7 +1,9 @@
-"""The unsettled experiments of all hosts of this machine: those that run, should run, or are not cleaned up yet."""
+"""The unsettled experiments of all hosts of a machine: those that run, should run, or are not cleaned up yet."""
 
 from collections.abc import Collection
 
+from dashboard.models import ClaimRun, MeasurementRun
+from dashboard.store import claim_runs, measurements
 from dashboard.store.experiments import unsettled
 from dashboard.store.machines import here
 
@@ -19,3 +21,10 @@ def load_hosts() -> frozenset[str]:
 def load_owners(hosts: Collection[str]) -> frozenset[int | None]:
     """The accounts with some on these hosts; None for experiments without an account."""
     return frozenset(unsettled(here()).filter(host__in=hosts).values_list("owner_id", flat=True))
+
+
+def count_running(machine: str) -> int:
+    """How many experiments, measurements and runs of claims a machine has that have not ended."""
+    runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
+    claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
+    return unsettled(machine).count() + runs.count() + claims.count()

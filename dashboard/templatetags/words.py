@@ -10,6 +10,7 @@ from dashboard.core.claims.model import Topic
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Probe, Stop
+from dashboard.core.operations.machines import MachineState
 from dashboard.core.reports.model import ClaimVerdict, Origin
 from dashboard.core.training.session import HelpReason
 from dashboard.core.workshops.progress import StepStage
@@ -93,6 +94,14 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         HelpReason.HAND: _("hand raised"),
         HelpReason.FAILS: _("failed checks"),
         HelpReason.SLOW: _("long in this step"),
+    },
+    "machine_state": {
+        MachineState.CONNECTED: _("connected"),
+        MachineState.DRAINING: _("draining"),
+        MachineState.NO_ENGINE: _("no engine"),
+        MachineState.WRONG_VERSION: _("other version"),
+        MachineState.ABSENT: _("absent"),
+        MachineState.REVOKED: _("revoked"),
     },
     "machine": {
         "present": _("responds"),

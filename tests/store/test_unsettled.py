@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from dashboard.core.experiments.messages import Phase
-from dashboard.models import Experiment
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.models import ClaimRun, Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import unsettled
+from dashboard.store import machines, unsettled
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -25,3 +26,17 @@ def test_what_has_ended_is_not_unsettled() -> None:
     assert unsettled.load_hosts() == {"aaa111"}
     assert unsettled.load_owners(["aaa111", "bbb222"]) == {ada.pk}
     assert unsettled.load_owners(["", "bbb222"]) == {None}
+
+
+def test_all_that_runs_on_a_machine_is_counted() -> None:
+    machines.register("lab2", {}, MachineFacts())
+    ran = experiment_store.create_experiment(make_spec("none"), machine="lab2")
+    experiment_store.create_experiment(make_spec("none"))
+    assert unsettled.count_running("lab2") == 1
+    MeasurementRun.objects.create(title="t", seed=1, state="waiting", machine_id="lab2")
+    ClaimRun.objects.create(state="running", machine_id="lab2")
+    assert unsettled.count_running("lab2") == 3
+    Experiment.objects.filter(pk=ran).update(wanted="stopped", phase=Phase.STOPPED)
+    MeasurementRun.objects.update(state="finished")
+    ClaimRun.objects.update(state="finished")
+    assert unsettled.count_running("lab2") == 0

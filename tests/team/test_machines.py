@@ -6,27 +6,34 @@ import asyncio
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from nats.aio.client import Client
+from nats.aio.client import Client as NatsClient
+from websockets.asyncio.client import connect
 
 from dashboard.bench.operations.postgres_nats import Service
 from dashboard.bench.operations.team_deployment import INHERITED, TeamDeployment, team_deployment
 from dashboard.bench.processes import BASE, tied
 from dashboard.bench.server import Server
+from dashboard.bench.training.deliveries import Instructor
+from dashboard.bench.websocket_clients import Client
 from dashboard.core.operations.deployment import LAB_READY
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
 HEALED_S = 40.0
+#: The start of private hosts while other tests start some, too.
+HOST_S = 60.0
 #: The page shows a new machine after this time, and an absent one.
 SEEN_S, ABSENT_S = 3.0, 9.0
 pytestmark = pytest.mark.engine
@@ -123,7 +130,9 @@ def test_a_machine_is_seen_with_its_facts(lab2: Machine, webs: list[Server]) -> 
         assert os.uname().release in shown
         assert re.search(r"\d s ago", shown)
     within(15.0, lambda: "Engine" in row(webs[0], "lab2"))
-    assert "26.1" in webs[1].ask("GET", "/doctor/?machine=lab2").data.decode()
+    doctor = webs[1].ask("GET", "/doctor/?machine=lab2").data.decode()
+    assert "26.1" in doctor
+    assert "engine and kernel of lab2" in doctor
     assert webs[1].ask("GET", "/doctor/?machine=lab9").status == 404
     assert 'netmodes_machine_up{machine="lab2"} 1.0' in webs[0].ask("GET", "/metrics").data.decode()
     assert (lab2.folder / "machine.json").stat().st_mode & 0o777 == 0o600
@@ -189,6 +198,7 @@ def test_an_experiment_runs_on_the_chosen_machine_only(
     started = time.monotonic()
     within(ABSENT_S, lambda: "absent" in row(webs[0], "lab2"))
     assert time.monotonic() - started > 3.0, "one lost heartbeat is no loss"
+    assert "on lab2, which does not respond" in webs[0].ask("GET", f"/experiments/{identity}/").data.decode()
     refused = webs[0].ask("POST", f"/experiments/{identity}/try/")
     assert refused.status == 409
     assert "machine lab2 does not respond" in refused.data.decode()
@@ -239,6 +249,85 @@ def test_a_machine_that_drains_is_not_offered(lab2: Machine, webs: list[Server])
     within(SEEN_S, lambda: "connected" in row(webs[1], "lab2"))
 
 
+def test_of_two_machines_with_one_name_one_joins(webs: list[Server], tmp_path: Path) -> None:
+    """Also while the lab holds a lock on a table."""
+    copies = [Machine("twin", tmp_path / f"twin{number}", "unix:///nowhere") for number in range(2)]
+    tokens = [token(webs[number]) for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        joined = list(pool.map(lambda copy, text: copy.join(text, "--name", "twin"), copies, tokens))
+    assert sorted(done.returncode for done in joined) == [0, 1], [done.stderr for done in joined]
+    assert sum("has joined already" in done.stderr for done in joined) == 1
+    received = next(copy.received for copy in copies if (copy.folder / "machine.json").exists())
+    with psycopg.connect(received["database"]) as database:
+        assert database.execute("SELECT name FROM dashboard_machine").fetchall() == [("twin",)]
+    assert webs[0].ask("POST", "/machines/twin/revoke/").status == 302
+
+
+async def test_a_class_works_on_hosts_of_the_machine(
+    lab2: Machine, webs: list[Server], deployment: TeamDeployment
+) -> None:
+    """With the permissions of its role: hosts, a step that is run with a button, checks, terminals."""
+    wanted = {"title": "Far", "workshop": "host-network", "max_participants": "2", "hours": "1", "hosts": "person"}
+    await asyncio.to_thread(within, HEALED_S, lambda: "connected" in row(webs[0], "lab2"))
+    await asyncio.to_thread(deployment.lab.stop)  # all hosts are placed on the machine
+    people = [Client(webs[0].host, number=number) for number in (1, 2)]
+    try:
+        made = await asyncio.to_thread(webs[0].ask, "POST", "/sessions/new/", wanted | {"terminal": "on"})
+        assert made.status == 302, made.data.decode()[-3000:]
+        session = made.headers["location"].split("/")[2]
+        console = (await asyncio.to_thread(webs[0].ask, "GET", f"/sessions/{session}/console/")).data.decode()
+        code, key = re.findall(r"code=([0-9A-Z]{8})&amp;key=([\w-]+)", console)[0]
+        instructor = Instructor(webs[0], session, code, key)
+        await asyncio.to_thread(instructor.steer, "step", step="launch")
+        step = f"/sessions/{session}/steps/launch"
+        for person in people:
+            await person.join(code, key)
+            assert (await person.ask("POST", f"{step}/opened/", {}))[0] == 204
+            await person.predict("launch")
+        async with asyncio.timeout(HOST_S):
+            for person in people:
+                while (await person.ask("POST", f"{step}/run/", {"number": "0"}))[0] == 409:
+                    await asyncio.to_thread(select.select, [], [], [], 0.3)  # until the host is ready
+        async with asyncio.timeout(HEALED_S):
+            while not await asyncio.to_thread(_passed, deployment, len(people)):
+                for person in people:
+                    assert (await person.ask("POST", f"{step}/check/", {}))[0] == 200
+                await asyncio.to_thread(select.select, [], [], [], 0.3)
+        with psycopg.connect(deployment.postgres.url) as database:
+            hosts = database.execute(
+                "SELECT machine_id, state FROM dashboard_grouphost WHERE session_id = %s", [session]
+            ).fetchall()
+        assert hosts == [("lab2", "ready")] * 2
+        url = f"ws://{webs[1].host}/ws/sessions/{session}/terminal/?cols=80&rows=24"
+        headers = people[0].headers()
+        async with connect(url, origin=f"http://{webs[1].host}", additional_headers=headers, proxy=None) as window:  # type: ignore[arg-type]
+            await window.send(b"docker ps --format '{{.Names}}' | head -c 3; echo $((6*7))\n")
+            printed = b""
+            async with asyncio.timeout(HEALED_S):
+                while b"web42" not in printed.replace(b"\r\n", b""):
+                    frame = await window.recv()
+                    printed += frame[8:] if isinstance(frame, bytes) else b""
+        await asyncio.to_thread(instructor.steer, "close")
+    finally:
+        for person in people:
+            person.close()
+        deployment.lab.start()  # in this thread: the process ends with the thread that started it
+    await asyncio.to_thread(within, HEALED_S, lambda: not _hosts(deployment))
+
+
+def _passed(deployment: TeamDeployment, count: int) -> bool:
+    """Whether so many participants have passed a step."""
+    with psycopg.connect(deployment.postgres.url) as database:
+        found = database.execute("SELECT count(*) FROM dashboard_workshopstep WHERE passed_at > 0").fetchone()
+    return found == (count,)
+
+
+def _hosts(deployment: TeamDeployment) -> list[Any]:
+    """Hosts of groups that have not ended."""
+    with psycopg.connect(deployment.postgres.url) as database:
+        return database.execute("SELECT host FROM dashboard_grouphost WHERE host <> ''").fetchall()
+
+
 #: What another machine, the installation's lab, web processes and the server itself may use.
 FORBIDDEN_TO_SAY = (
     "netmodes.web.heartbeat.server",
@@ -285,7 +374,7 @@ async def test_a_machine_publishes_and_receives_only_its_own_subjects(lab2: Mach
     async def note(error: Exception) -> None:
         errors.append(str(error))
 
-    client = Client()
+    client = NatsClient()
     await client.connect(lab2.received["nats"], error_cb=note, allow_reconnect=False)
     try:
         own = ("netmodes.web.journal.lab2", "netmodes.web.reply.lab2.nobody.1")
@@ -307,7 +396,7 @@ async def test_a_machine_publishes_and_receives_only_its_own_subjects(lab2: Mach
 async def test_a_wrong_key_or_name_is_not_admitted(lab2: Machine) -> None:
     url = lab2.received["nats"]
     for wrong in (url.replace("lab2:", "lab3:"), re.sub(r"lab2:[^@]+", "lab2:x", url), url.replace("lab2:", "web:")):
-        client = Client()
+        client = NatsClient()
         with pytest.raises(Exception, match=r"(?i)authorization"):
             await client.connect(wrong, allow_reconnect=False)
         with suppress(Exception):
@@ -334,6 +423,8 @@ REFUSED = (
     "INSERT INTO dashboard_grouphost (\"group\", session_id, wanted, state) VALUES ('a-1', 'a', 'running', 'queued')",
     "INSERT INTO dashboard_arm (experiment_id, key, position, container_name) VALUES ('{other}', 'x', 1, 'x')",
     "INSERT INTO dashboard_measurementrun (id, machine_id) VALUES ('x', 'lab3')",
+    "INSERT INTO dashboard_measurementrun (id, machine_id, experiment_id) VALUES ('x', 'lab2', '{other}')",
+    "INSERT INTO dashboard_measurementrun (id, machine_id, source_id) VALUES ('x', 'lab2', '{other}')",
     "DELETE FROM django_migrations",
     "UPDATE dashboard_installation SET id = 'x'",
     "CREATE TABLE evil (a int)",
@@ -376,7 +467,9 @@ def test_a_machine_reads_and_writes_only_its_own_rows(
 
 async def test_a_revoked_machine_can_no_longer_connect(lab2: Machine, webs: list[Server]) -> None:
     url, database = lab2.received["nats"], lab2.received["database"]
-    client, closed = Client(), asyncio.Event()
+    client, closed = NatsClient(), asyncio.Event()
+    with psycopg.connect(database) as connection:
+        connection.execute("SELECT lo_create(0)")  # an object of its own, with which its role cannot be dropped
 
     async def on_closed() -> None:
         closed.set()
@@ -385,7 +478,7 @@ async def test_a_revoked_machine_can_no_longer_connect(lab2: Machine, webs: list
     assert (await asyncio.to_thread(webs[0].ask, "POST", "/machines/lab2/revoke/")).status == 302
     await asyncio.wait_for(closed.wait(), 5)
     with pytest.raises(Exception, match=r"(?i)authorization"):
-        await Client().connect(url, allow_reconnect=False)
+        await NatsClient().connect(url, allow_reconnect=False)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(database)
     for server in webs:
@@ -393,5 +486,5 @@ async def test_a_revoked_machine_can_no_longer_connect(lab2: Machine, webs: list
     lab2.lab.stop()
     joined = await asyncio.to_thread(lambda: lab2.join(token(webs[1]), "--name", "lab2"))
     assert joined.returncode == 0, joined.stderr
-    await asyncio.to_thread(lab2.lab.start)
+    lab2.lab.start()  # in this thread: the process ends with the thread that started it
     await asyncio.to_thread(within, HEALED_S, lambda: "connected" in row(webs[0], "lab2"))

@@ -139,6 +139,7 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         return refuse(request, 400, title, sentence, _("Omit it to see the current state."))
     snapshot = load_snapshot(identity, int(at) if at else None)
     frozen = snapshot.experiment.as_it_was is not None
+    machine = experiment_store.machine_of(identity)
     context = {
         "snapshot": snapshot,
         "experiment_url": scope.experiment(identity),
@@ -147,7 +148,8 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "inspect_commands": list(COMMANDS.values()),
         "runs": list_runs(measurement_store.runs_of(identity), scope),
         "path_key": request.GET.get("path", "")[:200],
-        "machine": experiment_store.machine_of(identity),
+        "machine": machine,
+        "is_machine_absent": machine and service.labs is not None and not service.labs.of(machine).accepts_calls,
         **_creator_context(request, identity, scope),
         **scope.context,
     }
@@ -250,9 +252,8 @@ async def doctor(request: HttpRequest) -> HttpResponse:
     machine = request.GET.get("machine") or None
     if machine is not None and await in_database(find_machine, machine) is None:
         raise Http404(_("No machine has this name."))
-    return await sync_to_async(render)(
-        request, "operations/doctor.html", {"doctor": await in_database(add_storage, await run_doctor(machine))}
-    )
+    context = {"doctor": await in_database(add_storage, await run_doctor(machine)), "machine": machine}
+    return await sync_to_async(render)(request, "operations/doctor.html", context)
 
 
 async def run_doctor(machine: str | None = None) -> Any:

@@ -3,17 +3,22 @@
 import hashlib
 from dataclasses import dataclass, replace
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from dashboard import __version__
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 from dashboard.core.operations.machines import MachineRecord, MachineState, state_of, version_problem
 from dashboard.store import machines
+from dashboard.store.training.host_placement import count_hosts
+from dashboard.store.unsettled import count_running
 from dashboard.web.service import service
 
 
 @dataclass(frozen=True, slots=True)
 class MachineLine:
     """One machine. ``engine`` is its name and version, ``lag_s`` the seconds since the last heartbeat, None without
-    one; ``problem`` is the reason for a state that needs attention."""
+    one; ``problem`` is the reason for a state that needs attention, or what a machine that is drained still does."""
 
     record: MachineRecord
     state: MachineState
@@ -25,6 +30,16 @@ class MachineLine:
     def is_connected(self) -> bool:
         """Whether its lab sends heartbeats."""
         return self.lag_s is not None and self.state not in {MachineState.ABSENT, MachineState.REVOKED}
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether what runs on it can be used."""
+        return self.state in {MachineState.CONNECTED, MachineState.DRAINING}
+
+    @property
+    def memory_gb(self) -> float:
+        """Its memory in GB."""
+        return self.record.facts.memory_mb / 1024
 
 
 def _engine_name(kind: str, version: str) -> str:
@@ -44,12 +59,27 @@ def _line(record: MachineRecord) -> MachineLine:
         problem = lab.facts.problem
     elif state is MachineState.WRONG_VERSION:
         problem = version_problem(__version__, record.facts.version) or ""
+    elif state is MachineState.DRAINING:
+        problem = _describe_drain(record.name)
     return MachineLine(
         record,
         state,
         _engine_name(record.facts.engine, record.facts.engine_version),
         lab.silent_s if lab is not None else None,
         problem,
+    )
+
+
+def _describe_drain(machine: str) -> str:
+    hosts, others = count_hosts(machine), count_running(machine)
+    if not hosts and not others:
+        return _("Nothing runs on it: it can be upgraded now.")
+    counts = [
+        ngettext("%d private host", "%d private hosts", hosts) % hosts,
+        ngettext("%d experiment or run", "%d experiments or runs", others) % others,
+    ]
+    return _("Still in use: %s.") % ", ".join(
+        text for text, count in zip(counts, (hosts, others), strict=True) if count
     )
 
 

@@ -14,6 +14,7 @@ from dashboard.core.operations.roles import Action, may
 from dashboard.store import machines
 from dashboard.store.operations import join_tokens, joining
 from dashboard.store.operations.revoked_work import end_work
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
@@ -22,7 +23,7 @@ from dashboard.web.service import service
 
 def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
     problem, lines = joining.installation_problem(), list_lines()
-    role = role_in(request)
+    role, found = role_in(request), join_address(request)
     manages = role is not None and may(role, Action.MANAGE, owned=True) is None
     context = {
         "machines": lines,
@@ -30,7 +31,7 @@ def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse
         "one_machine": problem,
         "manages": manages,
         "tokens": join_tokens.listed() if manages and not problem else (),
-        "address": request.build_absolute_uri("/").rstrip("/"),
+        "address": "" if found.is_local else found.origin,
         **extra,
     }
     return render(request, "operations/machines.html", context, status=status)

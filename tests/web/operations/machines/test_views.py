@@ -18,6 +18,7 @@ from dashboard.models import AuditEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
 from dashboard.store.operations import machine_roles
+from dashboard.web.operations.machines import presenters
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
@@ -69,13 +70,19 @@ async def test_a_token_is_shown_once(team: None, me: Person) -> None:
     assert (wrong.status, "https://HOST" in wrong.text, "&lt;nowhere&gt;" in wrong.text) == (400, True, True)
 
 
+async def test_an_address_that_only_this_machine_can_open_is_not_suggested(team: None, me: Person) -> None:
+    page = await http("GET", "/machines/", who=me)
+    assert 'name="address" value=""' in page.text
+    assert "only this computer can use" in page.text
+
+
 async def test_machines_are_listed_drained_and_revoked(team: None, me: Person) -> None:
     await database_sync_to_async(machines.register)("lab2", {"rack": "7"}, FACTS)
     page = (await get("/machines/", me)).text
     for shown in ("lab2", "rack=7", "28.5.0", "6.12.1", "8 cores", "absent"):
         assert shown in page
     assert (await post("/machines/lab2/drain/", me)).status == 302
-    assert "Undrain" in (await get("/machines/", me)).text
+    assert "Resume" in (await get("/machines/", me)).text
     assert (await post("/machines/lab2/undrain/", me)).status == 302
     experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"), machine="lab2")
     assert (await post("/machines/lab2/revoke/", me)).status == 302
@@ -85,6 +92,19 @@ async def test_machines_are_listed_drained_and_revoked(team: None, me: Person) -
     assert "revoked" in (await get("/machines/", me)).text
     for path in ("/machines/lab2/revoke/", "/machines/none/drain/", "/machines/lab2/other/"):
         assert (await post(path, me)).status == 404
+
+
+async def test_a_drained_machine_states_whether_it_can_be_upgraded(
+    team: None, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await database_sync_to_async(machines.register)("lab2", {}, FACTS)
+    await database_sync_to_async(machines.set_draining)("lab2", draining=True)
+    monkeypatch.setattr(presenters, "state_of", lambda record, **_: MachineState.DRAINING)
+    assert "it can be upgraded now" in (await get("/machines/", me)).text
+    await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"), machine="lab2")
+    page = (await get("/machines/", me)).text
+    assert "it can be upgraded now" not in page
+    assert "Still in use: 1 experiment or run." in page
 
 
 def test_the_stamp_changes_with_everything_but_the_time_of_heartbeats() -> None:

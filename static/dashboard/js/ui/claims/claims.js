@@ -8,12 +8,15 @@ const POLL_MS = 900;
 const RETRY_MS = 3000;
 
 function replace(old, fresh) {
-  const open = old.querySelector("details")?.open ?? false;
-  const focused = old.contains(document.activeElement);
-  const details = fresh.querySelector("details");
-  if (details) details.open = open;
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  for (const details of fresh.querySelectorAll("details")) {
+    const same = details.id ? old.querySelector(`#${CSS.escape(details.id)}`) : old.querySelector("details");
+    details.open = same?.open ?? false;
+  }
   old.replaceWith(fresh);
-  if (focused) (fresh.querySelector("summary, button, a") ?? document.getElementById("main")).focus({ preventScroll: true });
+  if (!focused) return;
+  const target = fresh.querySelector(focused.id ? `#${CSS.escape(focused.id)}` : "summary, button, a");
+  (target ?? document.getElementById("main")).focus({ preventScroll: true });
 }
 
 function update(main, page) {
@@ -28,7 +31,7 @@ export function createClaims(main) {
   const poll = async () => {
     let page;
     try {
-      page = await getPage(location.href);
+      page = await getPage(main.dataset.liveUrl ?? location.href);
     } catch {
       setTimeout(poll, RETRY_MS);
       return;
