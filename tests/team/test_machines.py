@@ -442,8 +442,8 @@ UNSEEN = (
     "SELECT * FROM dashboard_arm WHERE experiment_id = '{other}'",
     "SELECT * FROM dashboard_journalentry WHERE experiment_id = '{other}'",
     "SELECT name FROM dashboard_machine WHERE name <> 'lab2'",
-    "SELECT id FROM dashboard_participant",
-    "SELECT id FROM dashboard_trainingsession",
+    "SELECT id FROM dashboard_participant WHERE session_id NOT IN (SELECT session_id FROM dashboard_grouphost)",
+    "SELECT id FROM dashboard_trainingsession WHERE id NOT IN (SELECT session_id FROM dashboard_grouphost)",
 )
 
 
