@@ -35,7 +35,7 @@ HEALED_S = 40.0
 #: The start of private hosts while other tests start some, too.
 HOST_S = 60.0
 #: The page shows a new machine after this time, and an absent one.
-SEEN_S, ABSENT_S = 3.0, 9.0
+SEEN_S, ABSENT_S = 20.0, 30.0
 pytestmark = pytest.mark.engine
 
 
