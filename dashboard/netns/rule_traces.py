@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.paths.packets import RuleStep
@@ -55,13 +56,15 @@ class RuleTrace:
         self.is_complete = True
 
     def read(self) -> tuple[RuleStep, ...]:
-        """What the traced packets have met until now."""
+        """What the traced packets have met until now. The kernel reports the headers of a packet once, with the rule
+        that marks it, which is no step."""
         steps: list[RuleStep] = []
+        sources: dict[int, str] = {}
         while True:
             try:
                 data = receive(self._opened)
             except BlockingIOError:
-                return tuple(steps)
+                return tuple(replace(one, source=one.source or sources.get(one.packet, "")) for one in steps)
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
@@ -70,15 +73,17 @@ class RuleTrace:
             with suppress(MalformedMessage, struct.error):
                 for message in split_messages(data):
                     step = decode_step(message.body) if message.type == _MESSAGE_TRACE else None
-                    if step is not None:
+                    if step is None:
+                        continue
+                    if step.table == TABLE:
+                        sources.setdefault(step.packet, step.source)
+                    else:
                         steps.append(step)
 
 
 def decode_step(body: bytes) -> RuleStep | None:
-    """One step of a trace; None for the table that marks the packets, and for the end of a chain."""
+    """One step of a trace; None for the end of a chain."""
     found = split_attributes(body, 4)
-    if found.get(_TABLE, b"").rstrip(b"\0") == TABLE.encode():
-        return None
     kind = _number(found.get(_KIND, b""))
     if kind == _RULE_KIND and _HANDLE in found:
         verdict = split_attributes(found[_VERDICT])

@@ -421,8 +421,8 @@ async def test_passes_that_wait_for_a_check_share_it(fake_lab: LabHarness, fake:
         await others_run()
     fake.hold.pop("containers").set()
     await eventually(lambda: not fake_lab.lab._tasks)
-    # The first, and one for all that came while it was under way.
-    assert checks + 1 < fake.calls.count("containers") <= checks + 2
+    # The first, and one for all that came while it was under way; the lab's own pass may add one.
+    assert checks + 1 < fake.calls.count("containers") <= checks + 3
 
 
 async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(

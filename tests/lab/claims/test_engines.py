@@ -24,7 +24,6 @@ from dashboard.lab.claims.engines import (
     open_engine,
     private_engine_version,
     read_daemon_options,
-    start_private_engine,
 )
 from dashboard.lab.watch_pool import WatchPool
 from tests.support.fakes import FakeEngine, make_info
@@ -168,9 +167,9 @@ async def test_an_engine_has_one_setup(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("NETMODES_ENGINE_SETUP", "rootless-pasta")
     async with AsyncExitStack() as stack:
         with pytest.raises(private_host.PrivateHostError, match="an engine with rootless-pasta cannot"):
-            await start_private_engine(stack, tmp_path, WatchPool(), setup="firewalld")
+            await claim_engines.start_private_engine(stack, tmp_path, WatchPool(), setup="firewalld")
         for configured, setup in (("rootless-pasta", ""), ("firewalld", "firewalld"), ("", "firewalld")):
             monkeypatch.setenv("NETMODES_ENGINE_SETUP", configured)
             with pytest.raises(private_host.PrivateHostError, match="stop here"):
-                await start_private_engine(stack, tmp_path, WatchPool(), setup=setup)
+                await claim_engines.start_private_engine(stack, tmp_path, WatchPool(), setup=setup)
     assert started == [None, "firewalld", "firewalld"]
