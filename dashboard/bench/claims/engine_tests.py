@@ -12,8 +12,8 @@ TITLE = "## Tests"
 HEAD = f"""\
 {TITLE}
 
-What `./netmodes test --engine` runs: 132 tests that may fail on another engine. With `--all` they are 139, with ten
-launches of all modes and 20 plans of measurements. If a test was run again, the row has its last result.
+What `./netmodes test --engine` runs: the tests that may fail on another engine. `--all` adds ten launches of
+all modes and 20 plans of measurements. A test that ran again counts with its last result. Later runs had more tests.
 
 <!-- not run: minutes for each engine -->
 ```console

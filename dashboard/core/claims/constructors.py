@@ -4,7 +4,7 @@ of engines on which they cannot be tested."""
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
-from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.exchanges import Ask, Expected, judge_exchanges, observe_exchanges, observe_exchanges_on
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -17,6 +17,7 @@ ON_NEIGHBOUR = "  # on another machine"
 NO_RULES = Expectation(
     EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it writes no rules."
 )
+PODMAN_HAS_NO_DOCKER_USER = Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")
 NO_DOCKER_USER = Expectation(
     EngineCondition(iptables=False), not_testable="This Engine runs with iptables=false: it has no DOCKER-USER."
 )

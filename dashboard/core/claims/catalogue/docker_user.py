@@ -1,7 +1,7 @@
 """Rules in the chain DOCKER-USER, and what they stop."""
 
-from dashboard.core.claims.constructors import NO_DOCKER_USER, exchange_claim
-from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, PODMAN
+from dashboard.core.claims.constructors import NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER, exchange_claim
+from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
 from dashboard.core.claims.model import Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -22,7 +22,7 @@ CLAIMS = (
         matched=True,
         needs=frozenset({Need.PRIVATE}),
         mutation={"-I DOCKER-USER": "-I INPUT"},
-        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
+        otherwise=(NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER),
     ),
     exchange_claim(
         "docker-user-sees-container-port",
@@ -39,7 +39,7 @@ CLAIMS = (
         matched=False,
         needs=frozenset({Need.PRIVATE}),
         mutation={"--dport 8133": "--dport 8134"},
-        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
+        otherwise=(NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER),
     ),
     exchange_claim(
         "docker-user-original-port",
@@ -58,7 +58,7 @@ CLAIMS = (
         matched=True,
         needs=frozenset({Need.PRIVATE}),
         mutation={"--ctorigdstport 8135": "--ctorigdstport 8136"},
-        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
+        otherwise=(NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER),
     ),
     exchange_claim(
         "docker-user-not-host-mode",
@@ -78,7 +78,7 @@ CLAIMS = (
         otherwise=(
             Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),
             NO_DOCKER_USER,
-            Expectation(PODMAN, not_testable="Podman has no DOCKER-USER."),
+            PODMAN_HAS_NO_DOCKER_USER,
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Unpack
 
-from dashboard.core.claims.constructors import NO_DOCKER_USER, NO_RULES, Details, show_ask
+from dashboard.core.claims.constructors import NO_DOCKER_USER, NO_RULES, PODMAN_HAS_NO_DOCKER_USER, Details, show_ask
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
 from dashboard.core.claims.firewalls import FirewallExchange, judge_firewall, observe_firewall
@@ -89,7 +89,7 @@ CLAIMS = (
         port=8141,
         judge=judge_firewall(NO_CONNECTION, "-A DOCKER-USER"),
         mutation={"-I DOCKER-USER": "-I INPUT"},
-        otherwise=(NO_DOCKER_USER, Expectation(PODMAN, not_testable="Podman has no DOCKER-USER.")),
+        otherwise=(NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER),
     ),
     _claim(
         "ufw-stops-host-mode",
