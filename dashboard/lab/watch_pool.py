@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.watch.firewall_feed import FirewallFeed, rule_triggers
+from dashboard.netns.watch.link_feed import Peers
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 
 Subscriber = Callable[[KernelView], None]
@@ -17,6 +18,7 @@ class _Subscription:
     on_change: Subscriber
     pid: int
     engine_pid: Callable[[], int | None]
+    bridges: Peers
 
 
 @dataclass(slots=True)
@@ -103,11 +105,13 @@ class WatchPool:
         engine_pid: Callable[[], int | None],
         firewall_backend: str | None = None,
         path: str = "",
+        bridges: Peers = tuple,
     ) -> tuple[int, KernelView]:
         """Watches the namespace of ``pid``; returns its inode and the current view. ``engine_pid`` returns the Engine's
         process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
-        rules of the firewall; it is empty for an engine that names none. ``path``: see ``Namespace.of_machine``."""
-        subscription = _Subscription(on_change, pid, engine_pid)
+        rules of the firewall; it is empty for an engine that names none. ``path``: see ``Namespace.of_machine``.
+        ``bridges`` returns the namespaces of the Engine's bridges other than that of its process."""
+        subscription = _Subscription(on_change, pid, engine_pid, bridges)
         async with self._lock:
             namespace = await _open(pid, path)
             inode = namespace.inode
@@ -132,8 +136,14 @@ class WatchPool:
                 def candidates() -> Iterable[int]:
                     return (*(each.pid for each in current()), *engines())
 
+                def peers() -> Iterable[tuple[int, str]]:
+                    return (
+                        *((engine, "") for engine in engines()),
+                        *(one for each in current() for one in each.bridges()),
+                    )
+
                 try:
-                    watch = await Watch.open(namespace, publish, candidates=candidates, engines=engines)
+                    watch = await Watch.open(namespace, publish, candidates=candidates, engines=engines, peers=peers)
                 except BaseException:
                     namespace.close()
                     raise

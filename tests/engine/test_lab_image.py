@@ -25,6 +25,9 @@ from tests.support.private_engine import PrivateEngine, build_lab_image
 
 Run = Callable[..., str]
 
+#: The instructions that Engine 20.10 accepts at import (Moby 20.10, builder/dockerfile/builder.go).
+ACCEPTED = {"CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV", "EXPOSE", "LABEL", "ONBUILD", "USER", "VOLUME", "WORKDIR"}
+
 DEPENDS = """\
 nginx
   Depends: libc6
@@ -141,6 +144,10 @@ def test_a_failed_build_leaves_no_archive_and_nothing_unfinished(
     with pytest.raises(LabImageUnavailableError, match=r"does not answer .*no network"):
         lab_image_archive(tmp_path)
     assert list((tmp_path / "cache").glob("lab-image*")) == []
+
+
+def test_the_oldest_engine_accepts_every_instruction() -> None:
+    assert {change.partition(" ")[0] for change in changes()} <= ACCEPTED
 
 
 HARDENED = ("--read-only", "--tmpfs", "/tmp:size=16m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")

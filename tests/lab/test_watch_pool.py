@@ -57,6 +57,21 @@ def nobody() -> None:
     """No engine."""
 
 
+async def test_the_peers_of_links_are_those_in_the_namespaces_of_bridges(pool: WatchPool, zoo: Zoo) -> None:
+    bridges, other = Zoo(), Zoo()
+    try:
+        zoo.batch(
+            f"link add eth0 type veth peer name v0 netns {bridges.pid}",
+            f"link add eth1 type veth peer name v0 netns {other.pid}",
+        )
+        _, view = await pool.subscribe("one", zoo.pid, Seen(), nobody, bridges=lambda: [(bridges.pid, "")])
+        peers = {link.name: link.peer_netns for link in view.interfaces if link.kind == "veth"}
+        assert peers == {"eth0": inode_of(bridges), "eth1": 0}
+    finally:
+        bridges.close()
+        other.close()
+
+
 async def test_two_subscribers_of_one_namespace_share_a_watch(
     pool: WatchPool, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

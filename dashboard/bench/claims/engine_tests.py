@@ -12,8 +12,12 @@ TITLE = "## Tests"
 HEAD = f"""\
 {TITLE}
 
-What `./netmodes test --engine` runs: the tests that may fail on another engine. `--all` adds ten launches of
-all modes and 20 plans of measurements. A test that ran again counts with its last result. Later runs had more tests.
+What `./netmodes test --engine` runs: the tests that may fail on another engine. A test that ran again counts with its
+last result. Later runs had more tests. With `--all` there are ten launches and 20 plans:
+
+- launches: all modes with `-p`, `-P`, UDP and 127.0.0.1; the owner of each listener is that of `ss`, each DNAT is
+  a rule of `iptables-save` or `nft`, each offered path answers, and no other address does.
+- plans: `measure host bridge --publish 9080:8080` has a path through docker-proxy exactly if docker-proxy listens.
 
 <!-- not run: minutes for each engine -->
 ```console
@@ -21,18 +25,23 @@ all modes and 20 plans of measurements. A test that ran again counts with its la
 var/venv/bin/python -m dashboard.bench.claims.engine_table docs/engines.md *.xml
 ```
 
-| engine | date | passed | failed | skipped |
-|---|---|--:|--:|--:|"""
+| engine | date | passed | failed | skipped | launches | plans |
+|---|---|--:|--:|--:|--:|--:|"""
+#: The tests that repeat something; the number of repetitions is the last part of the id in brackets.
+LAUNCHES = "test_owners_are_those_of_ss_dnat_is_a_rule_and_only_offered_paths_answer"
+PLANS = "test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs"
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """The numbers of a run, with its date."""
+    """The numbers of a run, with its date; ``launches`` and ``plans`` are the repetitions that passed."""
 
     date: str
     passed: int
     failed: int
     skipped: int
+    launches: int = 0
+    plans: int = 0
 
 
 def read_runs(paths: Iterable[Path]) -> dict[str, SuiteRun]:
@@ -56,7 +65,14 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
         results |= _results(suite)
     outcomes = list(results.values())
     passed, failed, skipped = (outcomes.count(each) for each in ("passed", "failed", "skipped"))
-    return SuiteRun(_time(suites[-1]).partition("T")[0], passed, failed, skipped)
+    repeated = [_repetitions(results, test) for test in (LAUNCHES, PLANS)]
+    return SuiteRun(_time(suites[-1]).partition("T")[0], passed, failed, skipped, *repeated)
+
+
+def _repetitions(results: Mapping[str, str], test: str) -> int:
+    """How often a test repeated what it proves, in the cases that passed."""
+    passed = [case for case, outcome in results.items() if outcome == "passed"]
+    return sum(int(found[1]) for case in passed if (found := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 
 
 def _results(suite: ET.Element) -> dict[str, str]:
@@ -79,12 +95,13 @@ def runs_markdown(runs: Mapping[str, SuiteRun]) -> list[str]:
     if not runs:
         return []
     return [*HEAD.splitlines()] + [
-        f"| `{name}` | {run.date} | {run.passed} | {run.failed} | {run.skipped} |" for name, run in runs.items()
+        f"| `{name}` | {run.date} | {run.passed} | {run.failed} | {run.skipped} | {run.launches} | {run.plans} |"
+        for name, run in runs.items()
     ]
 
 
 def recorded_runs(document: str) -> dict[str, SuiteRun]:
     """Reads the runs back from a document with ``runs_markdown``."""
     section = document.partition(f"\n{TITLE}\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `(.+)` \| (\S+) \| (\d+) \| (\d+) \| (\d+) \|$", section, re.MULTILINE)
+    rows = re.findall(rf"^\| `(.+)` \| (\S+) \|{r' (\d+) \|' * 5}$", section, re.MULTILINE)
     return {name: SuiteRun(date, *map(int, numbers)) for name, date, *numbers in rows}

@@ -21,7 +21,7 @@ from dashboard.lab.experiments.arms import Arms
 from dashboard.lab.experiments.cleanup import has_leftovers, host_ports, verify_cleanup
 from dashboard.lab.experiments.concurrency import gather_all
 from dashboard.lab.experiments.containers import remove_all, remove_containers
-from dashboard.lab.experiments.neighbour import BESIDE, find_neighbour, is_rootless_podman
+from dashboard.lab.experiments.neighbour import BESIDE, find_bridges, find_neighbour, is_rootless_podman
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.other_host import OtherHost, find_other_host
 from dashboard.lab.experiments.recorder import Recorder
@@ -49,7 +49,12 @@ class ExperimentDriver:
         self._context = context
         self._record = record
         self._recorder = Recorder(context, record, view)
-        self.observer = Observer(context.watches, lambda: context.info.pid, self._recorder.states_changed)
+        self.observer = Observer(
+            context.watches,
+            lambda: context.info.pid,
+            self._recorder.states_changed,
+            lambda: find_bridges(context),
+        )
         self._arms = Arms(context, record, self._recorder, self.observer, lambda: self._stopping)
         self._other = OtherHost(context, record.id, self._recorder, self.observer)
         self._lock = asyncio.Lock()

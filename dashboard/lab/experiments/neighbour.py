@@ -47,6 +47,16 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
     return ObservationTarget(ROOTLESS_NETNS, found[0], ROOTLESS_NETNS, "", "", netns=found[1], empty=True)
 
 
+def find_bridges(context: Context) -> list[tuple[int, str]]:
+    """The namespace of the Engine's bridges, as ``Namespace.of_machine`` takes it, unless it is that of the Engine's
+    process: of a rootless Podman, or RootlessKit's while dockerd is outside of it. Blocks."""
+    info = context.info
+    if info.pid is not None and info.netns:
+        return [(info.pid, info.netns)]
+    found = find_rootless_netns(context)
+    return [] if found is None else [(found.pid, found.netns)]
+
+
 #: How the namespaces of columns that are no containers are found, by column.
 BESIDE: Mapping[str, Callable[[Context], ObservationTarget | None]] = {
     NEIGHBOUR: find_neighbour,

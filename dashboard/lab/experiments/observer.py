@@ -17,6 +17,7 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.files import read_inside, shows_files
 from dashboard.netns.lookup import lookup
 from dashboard.netns.namespace_ids import hostname, namespaces
+from dashboard.netns.watch.link_feed import Peers
 from dashboard.netns.watch.namespace_watch import KernelView
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,17 @@ OnChange = Callable[[dict[str, NamespaceState]], None]
 class Observer:
     """Holds the state of each column; ``on_change`` gets the new states of all columns that a change concerns."""
 
-    def __init__(self, pool: WatchPool, engine_pid: Callable[[], int | None], on_change: OnChange) -> None:
+    def __init__(
+        self,
+        pool: WatchPool,
+        engine_pid: Callable[[], int | None],
+        on_change: OnChange,
+        bridges: Peers = tuple,
+    ) -> None:
+        """``bridges``: as for ``WatchPool.subscribe``."""
         self._pool = pool
         self._pid_of_engine = engine_pid
+        self._bridges = bridges
         self._on_change = on_change
         self._observed: dict[str, Observation] = {}
         self._batch: dict[str, NamespaceState] = {}
@@ -103,7 +112,7 @@ class Observer:
         other = target.engine_pid
         engine_pid = self._pid_of_engine if other is None else lambda: other
         inode, view = await self._pool.subscribe(
-            token, target.pid, changed, engine_pid, target.firewall_backend, target.netns
+            token, target.pid, changed, engine_pid, target.firewall_backend, target.netns, self._bridges
         )
         try:
             state = NamespaceState(inode, namespaces={"net": inode})

@@ -238,12 +238,12 @@ def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
     return found
 
 
-def read_nsids(opened: socket.socket, pids: Iterable[int]) -> dict[int, int]:
-    """The inodes of the network namespaces of processes, by the numbers that the namespace of ``opened`` has given to
-    them. Processes that have ended or cannot be read are omitted."""
+def read_nsids(opened: socket.socket, places: Iterable[tuple[int, str]]) -> dict[int, int]:
+    """The inodes of network namespaces, by the numbers that the namespace of ``opened`` has given to them. ``places``
+    has the arguments of ``Namespace.of_machine``; namespaces that are gone or cannot be read are omitted."""
     inodes: dict[int, int] = {}
-    for pid in pids:
-        with suppress(NamespaceGone, OSError), Namespace.of_pid(pid) as namespace:
+    for place in places:
+        with suppress(NamespaceGone, OSError), Namespace.of_machine(*place) as namespace:
             for message in query(opened, rtnetlink.RTM_GETNSID, rtnetlink.pack_nsid_request(namespace.fd)):
                 number = rtnetlink.decode_nsid(message.body) if message.type == rtnetlink.RTM_NEWNSID else None
                 if number is not None:

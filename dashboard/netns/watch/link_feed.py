@@ -13,6 +13,9 @@ from dashboard.netns.netlink.interfaces import LinkTable, Touched, read_hops, re
 
 _log = logging.getLogger(__name__)
 
+#: Returns namespaces as ``Namespace.of_machine`` takes them.
+Peers = Callable[[], Iterable[tuple[int, str]]]
+
 _FIRST_WAIT_S = 0.001  # adding an address sends one event for it and one for each of its routes
 _BURST_WAIT_S = 0.005
 _MAX_WAIT_S = 0.1
@@ -25,8 +28,8 @@ class LinkFeed:
     then every few milliseconds.
 
     ``events`` is subscribed to rtnetlink's groups, ``dumps`` is for requests; the caller closes both after ``stop``.
-    ``engines`` returns pids in the namespaces in which peers may be; it is called in threads. A complete dump repairs
-    lost events: overrun (ENOBUFS), a malformed message, a refused request.
+    ``peers`` returns the namespaces in which the peers of links may be; it is called in threads. A complete dump
+    repairs lost events: overrun (ENOBUFS), a malformed message, a refused request.
     """
 
     def __init__(
@@ -35,10 +38,10 @@ class LinkFeed:
         dumps: socket.socket,
         table: LinkTable,
         changed: Callable[[], None],
-        engines: Callable[[], Iterable[int]] | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self.table = table
-        self._engines = engines
+        self._peers = peers
         self._events = events
         self._dumps = dumps
         self._changed = changed
@@ -90,7 +93,7 @@ class LinkFeed:
             self._stale_routes = bool(backlog)
 
     def _load(self) -> LinkTable:
-        return load_table(self.table.netns, self._dumps, self._engines)
+        return load_table(self.table.netns, self._dumps, self._peers)
 
     def _read(self) -> None:
         touched = Touched.NOTHING
@@ -168,16 +171,16 @@ class LinkFeed:
                 self.table.apply(message)
                 self.table.stale_peers -= stale
             if self.table.unknown_nsids:
-                self.table.identify(await in_own_thread(lambda: read_nsids(self._dumps, _pids(self._engines))))
+                self.table.identify(await in_own_thread(lambda: read_nsids(self._dumps, _places(self._peers))))
 
 
-def _pids(engines: Callable[[], Iterable[int]] | None) -> Iterable[int]:
-    return engines() if engines is not None else ()
+def _places(peers: Peers | None) -> Iterable[tuple[int, str]]:
+    return peers() if peers is not None else ()
 
 
-def load_table(netns: int, dumps: socket.socket, engines: Callable[[], Iterable[int]] | None) -> LinkTable:
+def load_table(netns: int, dumps: socket.socket, peers: Peers | None) -> LinkTable:
     """A table with everything in the namespace ``netns``; ``dumps`` is a socket of it. Call it in a thread."""
     table = LinkTable(netns)
     table.load(dumps)
-    table.identify(read_nsids(dumps, _pids(engines)))
+    table.identify(read_nsids(dumps, _places(peers)))
     return table

@@ -20,7 +20,7 @@ from dashboard.netns.netlink.interfaces import open_route_socket
 from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
 from dashboard.netns.netlink.rtnetlink import EVENT_GROUPS
 from dashboard.netns.sysctls import read_sysctls_here
-from dashboard.netns.watch.link_feed import LinkFeed, load_table
+from dashboard.netns.watch.link_feed import LinkFeed, Peers, load_table
 from dashboard.netns.watch.listener_feed import Candidates, ListenerFeed, search_owners
 from dashboard.netns.watch.poll_timer import PollTimer, next_turn
 
@@ -56,7 +56,7 @@ class _Inside:
     """The sockets opened in the namespace and the first results. Created in a thread that has entered it."""
 
     def __init__(
-        self, netns: int, candidates: Candidates | None, extra_sysctls: tuple[str, ...], engines: Candidates | None
+        self, netns: int, candidates: Candidates | None, extra_sysctls: tuple[str, ...], peers: Peers | None
     ) -> None:
         self._sockets: list[socket.socket] = []
         try:
@@ -64,7 +64,7 @@ class _Inside:
             self.events = self._keep(open_route_socket(EVENT_GROUPS, _EVENT_BUFFER_BYTES))
             self.dumps = self._keep(open_route_socket())
             self.listeners = ListenerTable(self._keep(open_diag_socket()))
-            self.links = load_table(netns, self.dumps, engines)
+            self.links = load_table(netns, self.dumps, peers)
             self.listeners.poll()
             self.sysctls = read_sysctls_here(extra_sysctls)
             self.owners = search_owners((one.inode for one in self.listeners.sockets), candidates)
@@ -98,6 +98,7 @@ class Watch:
         candidates: Candidates | None,
         extra_sysctls: tuple[str, ...],
         engines: Candidates | None = None,
+        peers: Peers | None = None,
     ) -> None:
         """Use ``open``. Takes ownership of ``namespace`` and ``inside``."""
         self._loop = asyncio.get_running_loop()
@@ -117,7 +118,7 @@ class Watch:
         self._sysctl_due = now + _SYSCTL_PERIOD_S
         self._resync_due = now + _RESYNC_PERIOD_S
         self._listeners = ListenerFeed(inside.listeners, inside.owners, candidates, self._publish, engines)
-        self._links = LinkFeed(inside.events, inside.dumps, inside.links, self._publish, engines)
+        self._links = LinkFeed(inside.events, inside.dumps, inside.links, self._publish, peers)
         self._poll_timer = PollTimer.of_loop()
         self._poll_timer.add(self)
         self.view = self._assemble()
@@ -131,19 +132,20 @@ class Watch:
         candidates: Candidates | None = None,
         extra_sysctls: Iterable[str] = (),
         engines: Candidates | None = None,
+        peers: Peers | None = None,
     ) -> Self:
         """Enter the namespace once, read everything (a few milliseconds) and watch it from then on.
 
         The caller keeps ``namespace``. ``candidates`` returns the pids that are searched for owners first, before
-        all of ``/proc``, and ``engines`` the pids of engines: they may pass a new socket on to another process, and
-        the peers of links may be in their namespaces. Both are called in threads. Raises NamespaceGone if
-        ``namespace`` is closed, OSError if the kernel refuses."""
+        all of ``/proc``, ``engines`` the pids of engines, which may pass a new socket on to another process, and
+        ``peers`` the namespaces in which the peers of links may be. All are called in threads. Raises NamespaceGone
+        if ``namespace`` is closed, OSError if the kernel refuses."""
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
         inside: _Inside | None = None
         try:
-            inside = await own.arun(lambda: _Inside(own.inode, candidates, extra, engines), discard=_Inside.close)
-            return cls(own, inside, on_change, poll_s, candidates, extra, engines)
+            inside = await own.arun(lambda: _Inside(own.inode, candidates, extra, peers), discard=_Inside.close)
+            return cls(own, inside, on_change, poll_s, candidates, extra, engines, peers)
         except BaseException:
             if inside is not None:
                 inside.close()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
-from dashboard.bench.claims.engine_tests import SuiteRun, read_runs, recorded_runs, runs_markdown
+from dashboard.bench.claims.engine_tests import LAUNCHES, PLANS, SuiteRun, read_runs, recorded_runs, runs_markdown
+from tests.lab.experiments import test_any_engine
 
-RUNS = {"debian-forky": SuiteRun("2026-11-29", 131, 0, 1), "iptables=false": SuiteRun("2026-11-30", 121, 1, 10)}
+RUNS = {
+    "debian-forky": SuiteRun("2026-11-29", 131, 0, 1, 10, 20),
+    "iptables=false": SuiteRun("2026-11-30", 121, 1, 10, 2, 3),
+}
 
 
 def junit(path: Path, timestamp: str, cases: str) -> Path:
@@ -30,6 +35,15 @@ def test_of_a_test_that_was_run_again_the_last_result_counts(tmp_path: Path) -> 
     later = junit(tmp_path / "podman.again.xml", "2026-11-30T00:03:20.101+00:00", case("two"))
     first = junit(tmp_path / "podman.xml", "2026-11-29T23:43:20.101+00:00", case("one") + case("two", "<failure/>"))
     assert read_runs([later, first]) == {"podman": SuiteRun("2026-11-30", 2, 0, 0)}
+
+
+def test_repetitions_count_in_the_cases_that_passed(tmp_path: Path) -> None:
+    for test in (LAUNCHES, PLANS):
+        assert inspect.iscoroutinefunction(getattr(test_any_engine, test))
+    cases = case(f"{LAUNCHES}[engine-2]") + case(f"{LAUNCHES}[engine-8]") + case(f"{LAUNCHES}[newest-8]", "<skipped/>")
+    cases += case(f"{PLANS}[engine-3]") + case(f"{PLANS}[engine-17]", "<failure/>")
+    run = read_runs([junit(tmp_path / "ipv6.xml", "2026-11-29T23:43:20.101+00:00", cases)])["ipv6"]
+    assert (run.launches, run.plans) == (10, 3)
 
 
 def test_an_error_after_a_test_is_not_lost(tmp_path: Path) -> None:

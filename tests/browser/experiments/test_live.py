@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
+from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineFacts
 from dashboard.engine.hosts.programs import engine_root
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.conftest import visits
@@ -17,6 +18,7 @@ from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
+from tests.support.specs import HOST_WITHOUT_ROOT, OPEN_PORT, SERVES_OPEN_PORT
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -41,9 +43,16 @@ def host_mode(modes: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def running(server: Server, modes: list[str]) -> Iterator[str]:
+def rootless_podman(facts: EngineFacts) -> bool:
+    """Whether a program in host mode may not open port 80, and bridges are in a column of their own."""
+    return ROOTLESS_PODMAN.matches(facts)
+
+
+@pytest.fixture(scope="module")
+def running(server: Server, modes: list[str], *, rootless_podman: bool) -> Iterator[str]:
     """Three arms with a published port, shared by the tests of this module; each test leaves them unchanged."""
-    identity = server.launch(modes=modes, publish=f"{PORT}:80")
+    arms = [HOST_WITHOUT_ROOT if mode == "host" and rootless_podman else {"mode": mode} for mode in modes]
+    identity = server.launch(arms=arms, publish=f"{PORT}:80")
     yield identity
     server.forget_everything()
 
@@ -67,26 +76,29 @@ def shown(running: str, browser: Browser, server: Server) -> Iterator[Experiment
 
 
 def test_every_arm_is_beside_the_machine_with_its_command(
-    running: str, shown: ExperimentPage, modes: list[str]
+    running: str, shown: ExperimentPage, modes: list[str], *, rootless_podman: bool
 ) -> None:
-    assert shown.columns() == ["machine", *modes]
+    assert shown.columns() == ["machine", *modes, *["rootless-netns"] * rootless_podman]
     for column in modes:
         expect(shown.head(column)).to_contain_text("running")
         expect(shown.detail(column)).to_contain_text(f"nm-{running}-{column}")
     if "host" in modes:
-        assert shown.command("host") == f"docker run --rm -d --network host -p {PORT}:80 nginx"
+        image = f"nginx {SERVES_OPEN_PORT}" if rootless_podman else "nginx"
+        port = OPEN_PORT if rootless_podman else 80
+        assert shown.command("host") == f"docker run --rm -d --network host -p {PORT}:{port} {image}"
     assert shown.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
     named = f"--name nm-{running}-user-bridge --network nm-{running}"
     assert shown.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
 
 
 @pytest.mark.usefixtures("host_mode")
-def test_host_mode_has_the_machine_s_badge_and_bridge_its_own(shown: ExperimentPage) -> None:
+def test_host_mode_has_the_machine_s_badge_and_bridge_its_own(shown: ExperimentPage, *, rootless_podman: bool) -> None:
     badges = [shown.cell("identity/netns/", column).locator(".ns") for column in shown.columns()]
     machine, host, *others = [one.inner_text() for one in badges]
     assert host == machine
-    assert len({machine, *others}) == 3
-    assert [one.get_attribute("data-mode") for one in badges] == ["machine", "machine", "bridge", "user-bridge"]
+    assert len({machine, *others}) == len(others) + 1
+    colors = ["machine", "machine", "bridge", "user-bridge", *["machine"] * rootless_podman]
+    assert [one.get_attribute("data-mode") for one in badges] == colors
 
 
 def test_a_discarded_port_shows_the_engine_s_warning(shown: ExperimentPage) -> None:

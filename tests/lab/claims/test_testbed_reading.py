@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,12 @@ async def test_readings_agree_with_the_tools(testbed: EngineTestbed, engine_host
 @pytest.mark.usefixtures("docker")
 async def test_the_default_bridge_is_the_one_of_the_engine(testbed: EngineTestbed) -> None:
     assert await testbed.default_bridge() == "docker0"
+
+
+async def test_the_default_bridge_may_have_another_name(fake: FakeEngine) -> None:
+    fake.nets["bridge"] = replace(fake.nets["bridge"], bridge="br9")
+    testbed = EngineTestbed(ClaimEngine(fake, fake.facts, "nginx", WatchPool()), {}, "nm-reading")
+    assert await testbed.default_bridge() == "br9"
 
 
 async def test_an_engine_without_a_default_bridge_is_not_testable(fake: FakeEngine) -> None:

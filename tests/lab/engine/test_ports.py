@@ -13,16 +13,17 @@ from dashboard.netns.namespace import namespace_file
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
+from tests.support.specs import HOST_WITHOUT_ROOT, OPEN_PORT
 
 pytestmark = pytest.mark.engine
-HOST = (ArmSpec("host", Mode.HOST, port=80),)
+HOST = (ArmSpec("host", Mode.HOST, port=OPEN_PORT),)
 PUBLISHED = (ArmSpec("bridge", Mode.BRIDGE, publish=(Publish(80, 8080),)),)
 
 
 async def test_another_experiment_holds_ports_until_it_is_stopped(lab_harness: LabHarness) -> None:
-    other = await lab_harness.running("host", "bridge", publish="8080:80", title="Other")
-    (listens,) = await port_holders(lab_harness.lab, HOST)
-    assert "of experiment “Other” listens on port 80 of this machine." in listens.sentence
+    other = await lab_harness.running(arms=[HOST_WITHOUT_ROOT, {"mode": "bridge", "publish": "8080:80"}], title="Other")
+    (listens,) = await eventually(lambda: port_holders(lab_harness.lab, HOST))
+    assert f"of experiment “Other” listens on port {OPEN_PORT} of this machine." in listens.sentence
     (publishes,) = await port_holders(lab_harness.lab, PUBLISHED)
     assert publishes.sentence == "The Engine publishes port 8080 of this machine for experiment “Other”."
     assert {holder.experiment and holder.experiment.id for holder in (listens, publishes)} == {other}
@@ -43,14 +44,15 @@ async def test_a_container_of_somebody_else_and_a_process_of_the_machine_hold_po
     engine_host.docker("run", "-d", "--name", "web", "-p", "8080:80", "nginx")
     server = await asyncio.create_subprocess_exec(
         # The first thread of Podman's service may be in the namespace of a container.
-        *("nsenter", f"--net={namespace_file(engine_host.pid, 'net')}", "--", "python3", "-m", "http.server", "80"),
+        *("nsenter", f"--net={namespace_file(engine_host.pid, 'net')}", "--"),
+        *("python3", "-m", "http.server", str(OPEN_PORT)),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         (container,) = await port_holders(lab_harness.lab, PUBLISHED)
         assert container.sentence == "The Engine publishes port 8080 of this machine for container web."
         holders = await eventually(lambda: port_holders(lab_harness.lab, HOST))
-        assert holders[0].sentence == f"python3 (pid {server.pid}) listens on port 80 of this machine."
+        assert holders[0].sentence == f"python3 (pid {server.pid}) listens on port {OPEN_PORT} of this machine."
         assert holders[0].experiment is None
     finally:
         server.kill()

@@ -268,7 +268,10 @@ async def test_two_host_mode_servers_on_one_port_end_with_the_program_s_error(la
 async def test_a_container_removed_outside_netmodes_is_lost_and_the_others_run_on(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    identity = await lab_harness.running("host", "bridge", "none")
+    # A program in host mode may not open port 80 of a rootless Podman.
+    identity = await lab_harness.running(
+        arms=[{"mode": "host", "command": "sleep 600"}, {"mode": "bridge"}, {"mode": "none"}]
+    )
     for key in ("bridge", "none"):
         engine_host.docker("rm", "-f", container_name(identity, key))
         column = await lab_harness.ends_as(identity, key, ArmStatus.LOST)

@@ -11,16 +11,18 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from dashboard.core.claims.engine_facts import EngineFacts
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.lab.experiments.actions import column_namespace, try_paths
-from dashboard.lab.experiments.neighbour import NeighbourServer, find_neighbour
+from dashboard.lab.experiments.neighbour import NeighbourServer, find_bridges, find_neighbour
 from dashboard.netns.address_server import AddressServer
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
+from tests.support.specs import HOST_WITHOUT_ROOT
 
 
 def by_path(attempts: Sequence[Attempt]) -> dict[tuple[str, str], Attempt]:
@@ -54,7 +56,7 @@ async def curl(lab_harness: LabHarness, identity: str, url: str) -> int:
 
 
 async def test_the_neighbour_is_a_column_with_its_own_stack(lab_harness: LabHarness) -> None:
-    identity = await lab_harness.running("host")
+    identity = await lab_harness.running(arms=[HOST_WITHOUT_ROOT])
     view = await lab_harness.view(identity)
     assert [column.key for column in view.columns] == ["machine", "host", NEIGHBOUR]
     state = view.states[NEIGHBOUR]
@@ -84,20 +86,24 @@ async def test_what_the_neighbour_reaches_equals_what_curl_reaches(lab_harness: 
 async def test_the_neighbour_sees_the_machine_s_address_for_host_mode_and_for_a_masqueraded_bridge(
     lab_harness: LabHarness, engine_host: PrivateEngine, facts: EngineFacts
 ) -> None:
-    identity = await lab_harness.running("host", "bridge")
-    own = (await lab_harness.column(identity, "bridge")).networks["bridge"]
+    identity = await lab_harness.running(arms=[HOST_WITHOUT_ROOT, {"mode": "bridge"}])
+    (own,) = (await lab_harness.column(identity, "bridge")).networks.values()
 
     async def sources() -> dict[str, str]:
         sent = [one for one in await try_paths(lab_harness.lab, identity) if one.path == "to-lan"]
         return {one.origin: one.client_seen.rpartition(":")[0] for one in sent if "[" not in one.url}
 
     assert await eventually(sources) == {"host": MACHINE_ADDRESS, "bridge": MACHINE_ADDRESS}
-    # The rule in the nat table decides: without it the LAN sees the container's own address.
+    # The rule in the nat table decides: without it the LAN sees the container's own address. Podman's netavark has a
+    # table of its own; without root, pasta sends the requests from the machine.
     rule = ("POSTROUTING", "-o", "eth0", "-j", "ACCEPT")
     await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-I", *rule)
     try:
         # Since Engine 28 a raw rule drops the replies, which are for the container's own address.
-        assert await sources() == {"host": MACHINE_ADDRESS, "bridge": own if facts.version < (28, 0) else ""}
+        bridge = own if facts.version < (28, 0) else ""
+        if facts.kind is EngineKind.PODMAN:
+            bridge = MACHINE_ADDRESS
+        assert await sources() == {"host": MACHINE_ADDRESS, "bridge": bridge}
     finally:
         await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-D", *rule)
 
@@ -145,6 +151,15 @@ async def test_without_a_private_host_there_is_no_neighbour(lab_harness: LabHarn
     assert not find_neighbour(
         replace(context, info=replace(context.info, endpoint="unix:///run/netmodes/no/docker.sock"))
     )
+
+
+async def test_bridges_are_in_the_namespace_of_the_engine_s_process_unless_it_is_detached(
+    fake_lab: LabHarness,
+) -> None:
+    context = fake_lab.context
+    assert find_bridges(context) == []
+    detached = replace(context.info, pid=7, netns="/run/user/1000/kit/netns")
+    assert find_bridges(replace(context, info=detached)) == [(7, "/run/user/1000/kit/netns")]
 
 
 async def test_a_server_that_could_not_be_opened_is_tried_again_and_logged_once(

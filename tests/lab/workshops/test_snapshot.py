@@ -20,6 +20,7 @@ from tests.lab.hosts import host_for, observe, private_workshop_host
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
+from tests.support.specs import OPEN_PORT
 
 
 @pytest.fixture
@@ -118,12 +119,13 @@ async def test_a_finished_request_is_still_observed_on_either_path(
 async def test_stopped_containers_are_observed_with_their_last_log_lines(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
-    await docker(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
+    served = ("-e", f"NETMODES_PORT={OPEN_PORT}")
+    await docker(engine_host, "run", "-d", "--name", "web", "--network", "host", *served, "nginx")
     script = ("sh", "-c", "echo the last word; exit 3")
     await asyncio.to_thread(engine_host.try_docker, "run", "--name", "short", "nginx", *script)
-    await asyncio.to_thread(engine_host.try_docker, "run", "-d", "--name", "clash", "-p", "80:80", "nginx")
+    await asyncio.to_thread(engine_host.try_docker, "run", "-d", "--name", "clash", "-p", f"{OPEN_PORT}:80", "nginx")
     try:
-        observation = await observe_until(host, Check("listener", {"port": 80}))
+        observation = await observe_until(host, Check("listener", {"port": OPEN_PORT}))
         found = {one.name: one for one in observation.containers}
         assert (found["short"].status, found["short"].exit_code) == ("exited", 3)
         assert found["short"].last_log_lines == ("the last word",)

@@ -103,7 +103,7 @@ def test_the_namespace_of_a_peer_is_identified_by_its_number(
         local = {"lo": UNSET, "v2": namespace.inode, "v3": namespace.inode}
         assert peers() == local | {"v0": 0, "v1": 0}
         assert len(table.unknown_nsids) == 2
-        table.identify(read_nsids(dumps, [other.pid, 2**22 + 5]))
+        table.identify(read_nsids(dumps, [(other.pid, ""), (2**22 + 5, "")]))
         assert peers() == local | {"v0": elsewhere.inode, "v1": 0}
         assert table.unknown_nsids == set()
 
@@ -116,7 +116,7 @@ def test_the_number_of_a_namespace_is_forgotten_with_its_last_link(
     zoo.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
         table.load(dumps)
-        table.identify(read_nsids(dumps, [other.pid]))
+        table.identify(read_nsids(dumps, [(other.pid, "")]))
         zoo.ip("link", "del", "v0")
         for message in _events(events):
             table.apply(message)

@@ -225,12 +225,12 @@ async def test_owners_are_searched_among_the_candidates_given(
     watch.close()
 
 
-async def test_the_peer_of_a_link_is_in_the_namespace_of_an_engine(
+async def test_the_namespaces_of_peers_are_identified(
     zoo: Zoo, namespace: Namespace, make_zoo: Callable[[], Zoo]
 ) -> None:
     engine, other = make_zoo(), make_zoo()
     zoo.batch(f"link add eth0 type veth peer name v0 netns {engine.pid}")
-    watch = await Watch.open(namespace, lambda _view: None, engines=lambda: [engine.pid])
+    watch = await Watch.open(namespace, lambda _view: None, peers=lambda: [(engine.pid, "")])
 
     def peers() -> dict[str, int | UnsetType]:
         return {one.name: one.peer_netns for one in watch.view.interfaces if one.kind == "veth"}

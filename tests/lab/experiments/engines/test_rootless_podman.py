@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import MACHINE, ROOTLESS_NETNS
+from dashboard.core.namespaces.links import veth_ends
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.programs import engine_root, engine_setup
 from dashboard.engine.hosts.variants import VARIANTS
@@ -43,13 +48,13 @@ def peer_namespace(host: PrivateEngine, container: str) -> int:
     aardvark-dns runs there."""
     names = host.docker("ps", "--format", "{{.Names}}").split()
     assert container in " ".join(names)
-    found = [
-        int((process / "ns/net").stat().st_ino)
-        for process in Path("/proc").glob("[0-9]*")
-        if _is_resolver_of(host, process)
-    ]
-    assert len(set(found)) == 1
-    return found[0]
+    (found,) = {int((process / "ns/net").stat().st_ino) for process in resolvers(host)}
+    return found
+
+
+def resolvers(host: PrivateEngine) -> list[Path]:
+    """The folders in /proc of this host's aardvark-dns."""
+    return [process for process in Path("/proc").glob("[0-9]*") if _is_resolver_of(host, process)]
 
 
 def _is_resolver_of(host: PrivateEngine, process: Path) -> bool:
@@ -76,6 +81,30 @@ async def test_the_column_of_the_bridges_is_the_namespace_in_which_they_are(
     after = await lab.view(identity)
     assert ROOTLESS_NETNS not in after.states
     assert next(column for column in after.columns if column.key == ROOTLESS_NETNS).status is ArmStatus.GONE
+
+
+async def test_cables_lead_to_the_bridges_as_the_kernel_numbers_them(lab: LabHarness, host: PrivateEngine) -> None:
+    identity = await lab.running("bridge", "user-bridge")
+    driver = lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    view = driver.view
+    namespace = resolvers(host)[0]
+    listed = ["nsenter", f"--net={namespace}/ns/net", "ip", "-json", "-details", "link", "show", "type", "veth"]
+    shown_by_ip = await asyncio.to_thread(subprocess.run, listed, capture_output=True, check=True)
+    outer_ends = json.loads(shown_by_ip.stdout)
+    bridges = {}
+    for key in ("bridge", "user-bridge"):
+        inside = view.states[key]
+        ((outer, inner),) = veth_ends(view.states[ROOTLESS_NETNS], inside)
+        (shown,) = [link for link in outer_ends if link["ifindex"] == outer.index]
+        assert (shown["ifname"], shown["master"], shown["link_index"]) == (outer.name, outer.master, inner.index)
+        assert inner.peer_netns == view.states[ROOTLESS_NETNS].netns
+        bridges[key] = next(link for link in view.states[ROOTLESS_NETNS].interfaces if link.name == outer.master)
+    for picture in draw(view.columns, view.states):
+        cables = {edge.id.rpartition(":if:")[0] for edge in picture.edges if edge.kind == "veth"}
+        assert cables == {f"veth:{ROOTLESS_NETNS}:if:{link.index}>{key}" for key, link in bridges.items()}
+    await lab.stop(identity)
 
 
 async def test_without_a_container_on_a_bridge_the_namespace_is_gone(lab: LabHarness, host: PrivateEngine) -> None:
