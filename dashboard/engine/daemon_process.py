@@ -78,16 +78,22 @@ def detached_namespace(pid: int | None) -> str:
 
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:
-    """A process of a rootless Podman, and in its mounts the path of the network namespace with the bridges of its
+    """A thread of a rootless Podman, and in its mounts the path of the network namespace with the bridges of its
     networks (containers/common, rootlessnetns); ``pid`` is its service, or the process that executed it again. None
-    while no container is on a bridge. Blocks."""
-    with suppress(OSError, IndexError):
-        lists = [file.read_text() for file in (PROC / str(pid) / "task").glob("*/children")]
-        for process in (pid, *map(int, " ".join(lists).split())):
-            for line in (PROC / str(process) / "mountinfo").read_text(errors="replace").splitlines():
-                place = line.split()[4]
-                if place.endswith(ROOTLESS_NETNS):
-                    return process, place
+    while no container is on a bridge. Blocks.
+
+    Threads have different mounts: the first one may remain in those of an earlier rootless-netns."""
+    children: list[int] = []
+    for file in (PROC / str(pid) / "task").glob("*/children"):
+        with suppress(OSError):
+            children += map(int, file.read_text().split())
+    for process in (pid, *children):
+        # The oldest threads remain.
+        for folder in sorted((PROC / str(process) / "task").glob("*"), key=lambda each: int(each.name)):
+            with suppress(OSError):
+                for line in (folder / "mountinfo").read_text(errors="replace").splitlines():
+                    if (place := line.split()[4]).endswith(ROOTLESS_NETNS):
+                        return int(folder.name), place
     return None
 
 

@@ -2,13 +2,15 @@
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dashboard.netns.netlink.rtnetlink import decode_name
 
 #: conmon, which Podman starts for each container, is outside of it: ``libpod-conmon-<id>.scope``.
 _CONTAINER_ID = re.compile(rb"(?:(?![a-z-]*conmon-)[a-z][a-z-]*-)?([0-9a-f]{64})(?:\.scope)?")
+
+_MAX_ANCESTORS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,19 @@ def container_in(cgroup: bytes) -> str | None:
         for segment in reversed(line.split(b":", 2)[-1].split(b"/")):
             if match := _CONTAINER_ID.fullmatch(segment):
                 return match.group(1).decode()
+    return None
+
+
+def container_by_ancestor(pid: int, containers: Mapping[int, str]) -> str | None:
+    """The container of a process in the cgroup of its engine, as rootless engines start it without cgroups:
+    ``containers`` are the ids by their first process, which is the process itself or an ancestor of it."""
+    for _ in range(_MAX_ANCESTORS):
+        if pid in containers:
+            return containers[pid]
+        raw = _read(f"/proc/{pid}/stat")
+        if raw is None:
+            return None
+        pid = int(raw[raw.rfind(b")") + 2 :].split()[1])
     return None
 
 

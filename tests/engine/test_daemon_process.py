@@ -108,10 +108,18 @@ def test_the_bridges_of_a_rootless_podman_are_found_in_the_mounts_of_its_child(
     ):
         (tmp_path / f"{pid}/task/{pid}").mkdir(parents=True)
         (tmp_path / f"{pid}/task/{pid}/children").write_text(children)
-        (tmp_path / f"{pid}/mountinfo").write_text(mounts)
+        (tmp_path / f"{pid}/task/{pid}/mountinfo").write_text(mounts)
     monkeypatch.setattr(daemon_process, "PROC", tmp_path)
     assert rootless_netns(7) == (9, place)
-    (tmp_path / "9/mountinfo").write_text(own)
+    # The first thread has other mounts since it made an earlier namespace.
+    for thread, mounts in (
+        (9, f"{own}600 161 0:4 net:[3] /run rw - n n\n"),
+        (30, f"5 6 0:4 net:[5] {place} rw - n n\n"),
+    ):
+        (tmp_path / f"9/task/{thread}").mkdir(exist_ok=True)
+        (tmp_path / f"9/task/{thread}/mountinfo").write_text(mounts)
+    assert rootless_netns(7) == (30, place)
+    (tmp_path / "9/task/30/mountinfo").write_text(own)
     assert rootless_netns(7) is None
     assert rootless_netns(10) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.listeners import read_listeners
 from dashboard.netns.processes import (
     all_pids,
+    container_by_ancestor,
     container_in,
     container_of,
     find_owners,
@@ -74,7 +76,6 @@ def test_owners_are_the_oldest_first(zoo: Zoo, namespace: Namespace) -> None:
     assert list(found) == [one.inode]
     assert len(found[one.inode]) == 3
     assert found[one.inode][0] == (master.pid, r"\xffmaster")
-    assert found[one.inode][0][0] == min(pid for pid, _ in found[one.inode])
 
 
 def test_an_owner_is_searched_among_the_candidates_first(
@@ -118,6 +119,19 @@ def test_a_zombie_has_no_start() -> None:
     process = subprocess.Popen(["true"])
     until(lambda: start_of(process.pid) is None)
     process.wait()
+
+
+def test_without_cgroups_a_process_belongs_to_the_container_of_an_ancestor() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True) as first:
+        try:
+            assert first.stdout is not None
+            child = int(first.stdout.readline())
+            assert container_by_ancestor(child, {first.pid: ID}) == ID
+            assert container_by_ancestor(first.pid, {first.pid: ID}) == ID
+            assert container_by_ancestor(os.getpid(), {first.pid: ID}) is None
+            assert container_by_ancestor(2**22 + 5, {first.pid: ID}) is None
+        finally:
+            os.kill(child, signal.SIGTERM)
 
 
 def test_a_process_outside_containers_has_no_container() -> None:

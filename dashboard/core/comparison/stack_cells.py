@@ -123,10 +123,12 @@ def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState
     for (family, destination), routes in grouped.items():
         label = f"{'IPv6 ' if family == 'inet6' else ''}{destination}"
         rank = (0 if family == "inet" else 1, 0 if destination == "default" else 1, destination)
-        network = network_of_link(column, state, routes[0].interface) if destination == "default" else ""
+        named = (network_of_link(column, state, one.interface) for one in routes if destination == "default")
+        networks = [name for name in dict.fromkeys(named) if name]
+        note = f"network{'s' * (len(networks) > 1)} {' and '.join(networks)}" if networks else ""
         yield (
             RowKey("routes", destination, str(family), label, rank),
-            Cell("\n".join(map(_route_text, routes)), note=f"network {network}" if network else ""),
+            Cell("\n".join(map(_route_text, routes)), note=note),
         )
 
 

@@ -206,9 +206,13 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 
 
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """Which of a container's networks provides the default route, and why (Docker documentation, ``--network``)."""
-    route = next(iter(_default_routes(observed, column.key, key.field)), None)
-    network = network_of_link(column, observed.states[column.key], route.interface) if route is not None else ""
+    """Which of a container's networks provides the default route, and why (Docker documentation, ``--network``). Podman
+    sets one for each network, and the kernel uses one of them."""
+    interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
+    networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
+    if len(networks) > 1:
+        return f"{len(networks)} networks of {column.title} have a default route each"
+    network = next(iter(networks), "")
     if not network:
         return ""
     text = f"of the {len(column.networks)} networks of {column.title}, {network} provides the gateway"

@@ -1,6 +1,7 @@
 """Who holds the ports of the machine that an experiment needs."""
 
 import asyncio
+from collections.abc import Mapping
 
 from dashboard.core.experiments.launching.ports import (
     HostPort,
@@ -19,7 +20,7 @@ from dashboard.lab.context import LABEL, LABEL_EXPERIMENT, Context
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.listeners import read_listeners
-from dashboard.netns.processes import find_owners
+from dashboard.netns.processes import container_by_ancestor, find_owners
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
 
@@ -54,7 +55,8 @@ async def _read(
     info = context.info
     listeners: tuple[Listener, ...] = ()
     if info.pid is not None:
-        listeners = await asyncio.to_thread(_listeners, info.pid, info.netns, {port.port for port in needed})
+        first = {container.pid: container.id for container in containers if container.running and container.pid}
+        listeners = await asyncio.to_thread(_listeners, info.pid, info.netns, {port.port for port in needed}, first)
     return held_ports(needed, listeners, users, experiment)
 
 
@@ -66,8 +68,9 @@ def _user(context: Context, container: ContainerFacts, records: dict[str, Record
     return PortUser(container.id, f"experiment “{record.title}”", ports, ExperimentRef(record.id, record.title))
 
 
-def _listeners(pid: int, path: str, ports: set[int]) -> tuple[Listener, ...]:
-    """The machine's listeners on these ports with their owners; none if its namespace cannot be entered."""
+def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, str]) -> tuple[Listener, ...]:
+    """The machine's listeners on these ports with their owners; none if its namespace cannot be entered.
+    ``containers`` are the ids of containers by their first process."""
     try:
         with Namespace.of_machine(pid, path) as namespace:
             sockets = [one for one in read_listeners(namespace) if one.port in ports]
@@ -75,7 +78,10 @@ def _listeners(pid: int, path: str, ports: set[int]) -> tuple[Listener, ...]:
         return ()
     owners = find_owners({one.inode for one in sockets})
     return tuple(
-        Listener(one.protocol, one.family, one.address, one.port, owner.pid, owner.process, owner.container)
+        Listener(
+            *(one.protocol, one.family, one.address, one.port, owner.pid, owner.process),
+            owner.container or container_by_ancestor(owner.pid, containers),
+        )
         if (owner := owners.get(one.inode)) is not None
         else Listener(one.protocol, one.family, one.address, one.port)
         for one in sockets

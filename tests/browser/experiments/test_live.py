@@ -18,7 +18,7 @@ from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
-from tests.support.specs import HOST_WITHOUT_ROOT, OPEN_PORT, SERVES_OPEN_PORT
+from tests.support.specs import HOST_WITHOUT_ROOT, SERVES_OPEN_PORT
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -84,8 +84,7 @@ def test_every_arm_is_beside_the_machine_with_its_command(
         expect(shown.detail(column)).to_contain_text(f"nm-{running}-{column}")
     if "host" in modes:
         image = f"nginx {SERVES_OPEN_PORT}" if rootless_podman else "nginx"
-        port = OPEN_PORT if rootless_podman else 80
-        assert shown.command("host") == f"docker run --rm -d --network host -p {PORT}:{port} {image}"
+        assert shown.command("host") == f"docker run --rm -d --network host -p {PORT}:80 {image}"
     assert shown.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
     named = f"--name nm-{running}-user-bridge --network nm-{running}"
     assert shown.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"

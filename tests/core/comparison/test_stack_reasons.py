@@ -142,6 +142,20 @@ def test_the_network_that_provides_the_gateway_is_named_with_the_reason(command:
     assert row.notes["bridge"] == "network bridge"
 
 
+def test_where_each_network_has_a_default_route_none_is_said_to_provide_the_gateway() -> None:
+    """On Podman."""
+    columns, states = make_scene(("bridge", "none"))
+    columns = with_column(columns, "bridge", networks={"podman": "172.17.0.2", "lab": "172.30.0.9"})
+    second = make_interface("eth1", 9, "veth", peer="if10", addresses=("172.30.0.9/16",))
+    routes = (*states["bridge"].routes, make_route(gateway="172.30.0.1", interface="eth1"))
+    scene = change((columns, states), "bridge", interfaces=(*states["bridge"].interfaces, second), routes=routes)
+    text = why(scene, "routes", "default", "inet")
+    assert "2 networks of bridge have a default route each" in text
+    assert "provides the gateway" not in text
+    row = next(row for row in compare(*scene) if (row.section, row.key) == ("routes", "default"))
+    assert row.notes["bridge"] == "networks podman and lab"
+
+
 def test_a_given_sysctl_is_explained() -> None:
     columns, states = make_scene(("bridge", "none"))
     columns = with_column(columns, "bridge", command="docker run --sysctl net.core.somaxconn=9 nginx")

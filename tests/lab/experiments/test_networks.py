@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineFacts
 from dashboard.core.comparison.rows import compare
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.experiments.networks import missing_feature
 from dashboard.core.paths.finder import measured_paths
@@ -79,14 +80,19 @@ async def test_arms_have_the_networks_that_this_engine_supports(
     back = f"nm-{identity}-net-back"
     if lacks["two"] is None:
         assert set(columns["two"].networks) == {f"nm-{identity}", back}
-        assert gateway.notes["two"] == f"network nm-{identity}"
+        one = f"of the 2 networks of two, nm-{identity} provides the gateway: no gateway priority"
+        sets_all = facts.kind is EngineKind.PODMAN
+        assert ("2 networks of two have a default route each" if sets_all else one) in gateway.why
+        both = f"networks nm-{identity} and {back}"
+        assert gateway.notes["two"] in (
+            {both, f"networks {back} and nm-{identity}"} if sets_all else {f"network nm-{identity}"}
+        )
         measured = {path.key for path in measured_paths(view.columns, view.states) if path.address}
         from_machine = {key for key in measured if key.startswith("two/bridge-address")}
         # No route leads from the machine to the bridges of a rootless Podman.
         reachable = set() if ROOTLESS_PODMAN.matches(facts) else {"two/bridge-address", "two/bridge-address.2"}
         assert from_machine == reachable
         assert ("two/container-to-container.2" in measured) is (lacks["first"] is None)
-        assert f"of the 2 networks of two, nm-{identity} provides the gateway: no gateway priority" in gateway.why
         assert columns["two"].setup.splitlines()[-1] == f"docker network create {back}"
     if lacks["first"] is None:
         assert "eth7" in {link.name for link in view.states["first"].interfaces}

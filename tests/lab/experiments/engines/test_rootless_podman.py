@@ -14,7 +14,7 @@ import pytest
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
-from dashboard.core.modes import MACHINE, ROOTLESS_NETNS
+from dashboard.core.modes import MACHINE, NEIGHBOUR, ROOTLESS_NETNS
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.programs import engine_root, engine_setup
@@ -70,7 +70,7 @@ async def test_the_column_of_the_bridges_is_the_namespace_in_which_they_are(
 ) -> None:
     identity = await lab.running("host", "user-bridge", publish=["18080:80"])
     view = await lab.view(identity)
-    assert [column.key for column in view.columns] == [MACHINE, "host", "user-bridge", ROOTLESS_NETNS]
+    assert [column.key for column in view.columns] == [MACHINE, "host", "user-bridge", ROOTLESS_NETNS, NEIGHBOUR]
     state = view.states[ROOTLESS_NETNS]
     assert state.netns == peer_namespace(host, "user-bridge")
     assert state.netns not in {view.states[MACHINE].netns, view.states["user-bridge"].netns}
