@@ -21,8 +21,9 @@ from dashboard.core.operations.database_problems import describe_database_error 
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.store.database import limit_waiting  # noqa: E402
 from dashboard.web.http.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
-from dashboard.web.http.handshake_guard import HandshakeGuard  # noqa: E402
 from dashboard.web.http.proxies import ProxyGuard  # noqa: E402
+from dashboard.web.http.turns import HandshakeGuard, RequestGuard  # noqa: E402
+from dashboard.web.operations.health import HealthCheck  # noqa: E402
 from dashboard.web.operations.peer_sync import peer_sync  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
 from dashboard.web.training.hub import hub as sessions  # noqa: E402
@@ -65,19 +66,13 @@ class Lifespan:
                 return
 
 
+def protocols() -> Application:
+    """Django for requests, and the consumers for websockets."""
+    consumers = HandshakeGuard(AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))))
+    router: Application = ProtocolTypeRouter({"http": RequestGuard(http), "websocket": consumers})
+    return router
+
+
 application = Lifespan(
-    ProxyGuard(
-        HostGuard(
-            BodyGuard(
-                ProtocolTypeRouter(
-                    {
-                        "http": http,
-                        "websocket": HandshakeGuard(AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns)))),
-                    }
-                ),
-                BODY_LIMIT_BYTES,
-            )
-        ),
-        settings.TRUSTED_PROXIES,
-    )
+    ProxyGuard(HostGuard(HealthCheck(BodyGuard(protocols(), BODY_LIMIT_BYTES))), settings.TRUSTED_PROXIES)
 )

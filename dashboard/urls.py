@@ -167,7 +167,6 @@ urlpatterns = [
     path("doctor/", experiment_views.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),
-    path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
 ]

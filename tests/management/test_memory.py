@@ -1,4 +1,4 @@
-"""The number of the allocator's arenas."""
+"""The number of the allocator's arenas, and how much garbage piles up."""
 
 from __future__ import annotations
 
@@ -39,3 +39,30 @@ with tempfile.NamedTemporaryFile() as file:
 def test_threads_share_two_arenas(limit: str, few: bool) -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT, limit], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (int(done.stdout) <= 2) is few, done.stdout
+
+
+#: Computes pages that leave cycles behind, and prints how many of them existed at most.
+PAGES = """
+import gc, sys, weakref
+from collections import deque
+from dashboard.management.memory import limit_garbage
+program = [{} for _ in range(100_000)]
+gc.collect()
+if sys.argv[1] == "limited":
+    limit_garbage()
+class Page:
+    def __init__(self):
+        self.parts = [{"page": self} for _ in range(700)]
+        pages.add(self)
+pages, current, most = weakref.WeakSet(), deque(maxlen=32), 0
+for _ in range(1000):
+    current.append(Page())
+    most = max(most, len(pages))
+print(most)
+"""
+
+
+@pytest.mark.parametrize(("limit", "few"), [("limited", True), ("unlimited", False)])
+def test_pages_that_were_shown_do_not_pile_up(limit: str, few: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", PAGES, limit], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (int(done.stdout) <= 150) is few, done.stdout

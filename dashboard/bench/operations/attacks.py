@@ -18,7 +18,7 @@ from dashboard.bench.server import Browser
 #: The receive buffer of a client that never reads. The kernel doubles it.
 BUFFER_BYTES = 4096
 HEADER_BYTES = 120_000_000
-HALF_SENT, WEBSOCKETS, PAGES, PINGS = 1500, 1000, 50, 200_000
+HALF_SENT, WEBSOCKETS, PAGES, PINGS = 1500, 1000, 1000, 200_000
 READ_BYTES = 1 << 16
 #: The pause after a refused connection.
 REFUSED_S = 0.05

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -26,6 +27,8 @@ PARTICIPANTS = 10
 MODES = ("host", "bridge", "user-bridge", "none")
 STEPS = ("launch", "request")
 WAIT_S = 60.0
+#: Younger processes are not counted: programs that run for a moment, such as iptables-save.
+LASTING_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,14 @@ def growth(samples: Sequence[float]) -> float:
 def take_sample(pid: int, started: float) -> Sample:
     """The sums over the server's processes."""
     server = psutil.Process(pid)
-    processes = [server, *server.children(recursive=True)]
-    return Sample(
-        time.monotonic() - started,
-        sum(process.memory_info().rss for process in processes) / 1e6,
-        sum(process.num_fds() for process in processes),
-        sum(process.num_threads() for process in processes),
-    )
+    memory = descriptors = threads = 0
+    for process in [server, *server.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess), process.oneshot():
+            if process.pid == pid or time.time() - process.create_time() > LASTING_S:
+                memory += process.memory_info().rss
+                descriptors += process.num_fds()
+                threads += process.num_threads()
+    return Sample(time.monotonic() - started, memory / 1e6, descriptors, threads)
 
 
 def figures_of(samples: Sequence[Sample], *, judged: bool) -> tuple[Figure, ...]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from dashboard import interrupts
 from dashboard.asgi import application
 from dashboard.core.operations.proxy_headers import is_trusted
+from dashboard.management.memory import limit_garbage
 from dashboard.web.http.server.connection_limits import limited_protocol, raise_descriptor_limit
 from dashboard.web.http.server.shared_frames import SharedFrameProtocol
 from dashboard.web.service import service
@@ -56,6 +57,7 @@ class PageServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts uvicorn."""
         await super().startup(sockets)
+        limit_garbage()
         if self.started and not self.should_exit:
             self._on_started()
 

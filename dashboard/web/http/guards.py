@@ -4,7 +4,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -24,11 +24,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Open without a session: sign-in, joining, health checks, static files and documents; and ``/metrics``, which checks
-#: access itself.
+#: Open without a session: sign-in, joining, readiness, static files and documents; and ``/metrics``, which checks access
+#: itself.
 OPEN_PATHS = (
     *("/sign-in/", "/sign-in/openid/", "/sign-in/openid/callback/", "/join/", "/machines/join/"),
-    *("/healthz", "/readyz", "/metrics"),
+    *("/readyz", "/metrics"),
 )
 OPEN_PREFIXES = ("/static/", "/docs/")
 #: Links with a token, which the view checks: a shared report, a participant's link to resume, and one to their results.
@@ -97,24 +97,30 @@ class HostGuard:
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
     """Sends an error response without Django; for a websocket in place of its handshake."""
-    prefix = "http"
+    prefix: Literal["http", "websocket.http"] = "http"
     if scope["type"] == "websocket":
         await receive()
         if "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": 4000 + status % 1000})
             return
         prefix = "websocket.http"
-    body = f"{message}\n".encode()
-    headers = [
+    await send_text(send, status, message, (b"connection", b"close"), prefix=prefix)
+
+
+async def send_text(
+    send: Send, status: int, text: str, *headers: tuple[bytes, bytes], prefix: Literal["http", "websocket.http"] = "http"
+) -> None:
+    """Sends a line of text with strict headers, without Django."""
+    body = f"{text}\n".encode()
+    strict = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
         (b"x-content-type-options", b"nosniff"),
         (b"x-frame-options", b"DENY"),
         (b"referrer-policy", b"same-origin"),
-        (b"connection", b"close"),
     ]
-    await send({"type": f"{prefix}.response.start", "status": status, "headers": headers})
+    await send({"type": f"{prefix}.response.start", "status": status, "headers": [*strict, *headers]})
     await send({"type": f"{prefix}.response.body", "body": body})
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -11,16 +12,29 @@ from django.views.decorators.http import require_safe
 from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.operations.heartbeat import Missing, Part, missing_parts, part_names
 from dashboard.web.http.database import in_database
+from dashboard.web.http.guards import Application, Receive, Scope, Send, send_text
 from dashboard.web.service import service
 
 #: A database that takes longer for one row is missing.
 DATABASE_TIMEOUT_S = 3.0
 
 
-@require_safe
-def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 while the process runs; checks nothing else."""
-    return HttpResponse("ok\n", content_type="text/plain")
+class HealthCheck:
+    """ASGI layer that answers ``/healthz`` with 200 while the process runs, and checks nothing else. The request needs
+    neither Django nor a thread, so pages that are being computed do not delay it."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or passes the request on."""
+        if scope["type"] != "http" or scope["path"] != "/healthz":
+            await self._application(scope, receive, send)
+        elif scope["method"] in {"GET", "HEAD"}:
+            await send_text(send, HTTPStatus.OK, "ok", (b"cache-control", b"no-store"))
+        else:
+            text = "Only GET and HEAD are allowed."
+            await send_text(send, HTTPStatus.METHOD_NOT_ALLOWED, text, (b"allow", b"GET, HEAD"))
 
 
 def _select() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
+import psutil
 import pytest
 
+from dashboard.bench.operations import soak
 from dashboard.bench.operations.soak import Sample, figures_of, growth, slope_per_hour, take_sample
 from dashboard.bench.statistics import Verdict
 
@@ -44,8 +47,23 @@ def test_a_short_soak_judges_nothing() -> None:
     assert [figure.verdict for figure in figures_of(samples(60.0), judged=False)] == [None, None, None]
 
 
-def test_a_sample_counts_all_processes() -> None:
-    sample = take_sample(os.getpid(), 0.0)
+def test_a_sample_counts_processes_that_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "infinity"]) as child:
+        try:
+            sample = take_sample(os.getpid(), 0.0)
+            monkeypatch.setattr(soak, "LASTING_S", -1.0)
+            with_child = take_sample(os.getpid(), 0.0)
+        finally:
+            child.kill()
+    assert with_child.threads >= sample.threads + 1
     assert sample.memory_mb > 10
     assert sample.descriptors > 2
     assert sample.threads >= 1
+
+
+def test_a_process_that_ends_meanwhile_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.Popen(["true"])
+    gone = psutil.Process(ended.pid)
+    ended.wait()
+    monkeypatch.setattr(psutil.Process, "children", lambda _self, **_options: [gone])
+    assert take_sample(os.getpid(), 0.0).threads >= 1

@@ -51,7 +51,7 @@ async def test_a_disconnect_while_a_thread_works_ends_the_request_without_an_err
     def end(**_given: Any) -> None:
         ended.append(True)
 
-    scope = {"type": "http", "method": "GET", "path": "/healthz", "headers": [(b"host", b"localhost")]}
+    scope = {"type": "http", "method": "GET", "path": "/readyz", "headers": [(b"host", b"localhost")]}
     request_finished.connect(end)
     try:
         async with asyncio.timeout(HANGS_S):

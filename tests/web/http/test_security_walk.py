@@ -28,7 +28,6 @@ OPEN = {
     "/sign-in/": 401,
     "/join/": 200,
     "/machines/join/": 405,
-    "/healthz": 200,
     "/readyz": 503,
     "/metrics": 401,
     "/docs/": 200,
@@ -65,7 +64,6 @@ MUST_BE_THERE = {
     "/doctor/",
     "/api/docs",
     "/api/experiments",
-    "/healthz",
 }
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 
@@ -121,7 +119,7 @@ def everything() -> dict[str, list[tuple[object, ...]]]:
 
 async def test_every_route_refuses_every_foreign_host_before_anything_else(me: Person, identity: str) -> None:
     before = await everything()
-    for path in [*routes(identity), "/static/dashboard/icon.svg", "/no/such/page"]:
+    for path in [*routes(identity), "/healthz", "/static/dashboard/icon.svg", "/no/such/page"]:
         for host in FOREIGN_HOSTS:
             for who in (me, NOBODY):
                 answer = await http("GET", path, host=host, who=who)

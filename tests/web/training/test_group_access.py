@@ -63,7 +63,6 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/r/<token>/",
         "/results/<token>/",
         "/machines/join/",
-        "/healthz",
         "/readyz",
         "/docs/",
         "/docs/<name>/",

@@ -12,7 +12,7 @@ import msgspec
 
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
 from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, until
-from dashboard.bench.operations.faults.trials import Trial
+from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import Server, serving
 from dashboard.core.modes import MACHINE
 from dashboard.engine.docker_engine import DockerEngine
@@ -20,7 +20,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.images import ensure_image
 
-HANG_S, HANGS, QUICK_HANGS = 20.0, 10, 2
+HANG_S, HANGS, QUICK_HANGS = 20.0, 20, 2
 CHURN_S = 1.0
 KILLS, QUICK_KILLS = 10, 2
 
@@ -73,9 +73,8 @@ async def truth_after(server: Server, machine: Machine, experiment: str, since: 
     return time.monotonic() - since
 
 
-async def hang(run: BenchmarkRun, folder: Path) -> list[Trial]:
+async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
     """Suspends the engine's process while containers restart."""
-    trials = []
     async with own_engine(folder) as (host, machine), serving(folder / "server", endpoint=host.endpoint) as server:
         for number in range(QUICK_HANGS if run.quick else HANGS):
             ledger = Ledger()
@@ -95,16 +94,12 @@ async def hang(run: BenchmarkRun, folder: Path) -> list[Trial]:
             await churning
             lost = await asyncio.to_thread(ledger.take_stock, server)
             leaked = await clear(server, machine, ledger)
-            trials.append(
-                Trial("engine hung for 20 s", seconds, lost, leaked, await asyncio.to_thread(machine.touched))
-            )
-            run.say(f"engine hung: {trials[-1]}")
-    return trials
+            touched = await asyncio.to_thread(machine.touched)
+            trials.record(Trial("engine hung for 20 s", seconds, lost, leaked, touched))
 
 
-async def kill(run: BenchmarkRun, folder: Path) -> list[Trial]:
+async def kill(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
     """Kills the engine with its containers, and starts it again."""
-    trials = []
     async with own_engine(folder) as (first, machine), serving(folder / "server", endpoint=machine.endpoint) as server:
         host = first
         for _ in range(QUICK_KILLS if run.quick else KILLS):
@@ -120,7 +115,5 @@ async def kill(run: BenchmarkRun, folder: Path) -> list[Trial]:
             lost = await asyncio.to_thread(ledger.take_stock, server)
             leaked = await clear(server, machine, ledger)
             touched = await asyncio.to_thread(machine.touched, ran=False)
-            trials.append(Trial("engine killed", seconds, lost, leaked, touched))
-            run.say(f"engine killed: {trials[-1]}")
+            trials.record(Trial("engine killed", seconds, lost, leaked, touched))
         await private_host.stop(host)
-    return trials

@@ -1,11 +1,15 @@
 """``faults``: faults in a real server: objects lost, left behind and touched, and the time until it is ready again."""
 
-from dashboard.bench.benchmark import BenchmarkRun
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
 from dashboard.bench.operations.faults import engines, hosts, kills, storage
-from dashboard.bench.operations.faults.trials import MAX_READY_S, Trial, figures_of
+from dashboard.bench.operations.faults.trials import MAX_READY_S, Trials, figures_of
 from dashboard.bench.statistics import Result
 
-LIMIT_S = 5400.0
+LIMIT_S = 3600.0
 READY = """
 Ready: from the end of the fault, or from the start of the next server, until /readyz answers 200 and the page equals
 docker ps, or a launch is accepted."""
@@ -16,22 +20,42 @@ ACKNOWLEDGED = "Acknowledged: the server responded with success to a launch, a s
 NOTES = (*(" ".join(text.split()) for text in (READY, KILLED)), ACKNOWLEDGED)
 
 
-async def benchmark(run: BenchmarkRun) -> Result:
-    """Injects all faults, one after the other."""
-    trials: list[Trial] = []
-    trials += await engines.hang(run, run.folder / "hang")
-    trials += await engines.kill(run, run.folder / "kill")
+async def inject(fault: str, injection: Coroutine[Any, Any, None], trials: Trials) -> None:
+    """Injects a fault. If that is not possible, the others are injected all the same."""
+    try:
+        await injection
+    except BenchmarkError as error:
+        trials.fail(fault, str(error))
+
+
+async def fail_engines(run: BenchmarkRun, trials: Trials) -> None:
+    """Engines that hang or are killed. An engine is suspended most of the time."""
+    await inject("engine hung", engines.hang(run, run.folder / "hang", trials), trials)
+    await inject("engine killed", engines.kill(run, run.folder / "kill", trials), trials)
+    async with engines.own_engine(run.folder / "hosts") as (_host, machine):
+        await inject("private host killed", hosts.kill(run, machine, trials), trials)
+
+
+async def fail_servers(run: BenchmarkRun, trials: Trials) -> None:
+    """Disks and databases that fail, and servers that are killed."""
     async with engines.own_engine(run.folder / "engine") as (_host, machine):
-        trials += await storage.fill(run, run.folder / "full", machine)
-        trials += await storage.lock(run, run.folder / "locked", machine)
-        trials += await storage.damage(run, run.folder / "damaged", machine)
-        trials += await hosts.kill(run, machine)
-        trials += await kills.kill_repeatedly(run, run.folder / "killed", machine)
+        await inject("disk full", storage.fill(run.folder / "full", machine, trials), trials)
+        await inject("database locked", storage.lock(run.folder / "locked", machine, trials), trials)
+        await inject("database damaged", storage.damage(run.folder / "damaged", machine, trials), trials)
+        await inject("server killed", kills.kill_repeatedly(run, run.folder / "killed", machine, trials), trials)
+
+
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Injects all faults: those of engines beside the others, each with its own servers and engines."""
+    trials = Trials(run.say)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(fail_engines(run, trials))
+        tasks.create_task(fail_servers(run, trials))
     return Result(
         "faults",
         "Faults: objects lost, left behind and touched, and the time until the server is ready again",
         f"nothing acknowledged is lost, nothing is left behind, nothing foreign is touched, ready within "
         f"{MAX_READY_S:g} s",
-        figures_of(trials),
-        NOTES,
+        figures_of(trials.done, trials.problems),
+        (*NOTES, *trials.problems),
     )

@@ -6,9 +6,9 @@ import signal
 import time
 
 from dashboard import configuration
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.operations.faults.scene import Machine, until
-from dashboard.bench.operations.faults.trials import Trial
+from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import serving
 from dashboard.bench.training.deliveries import Instructor
 from dashboard.bench.training.private_hosts import SessionHosts, launch, leftovers, until_prepared, until_serving
@@ -16,22 +16,27 @@ from dashboard.engine.hosts import private_host
 from dashboard.store.database import DatabaseThread
 from dashboard.store.training import hosts as group_host_store
 
-KILLS, QUICK_KILLS = 5, 2
+HOSTS, QUICK_HOSTS = 3, 1
+#: A host that ends three times within two minutes counts as broken.
+KILLS_OF_EACH = 2
 
 
-async def kill(run: BenchmarkRun, machine: Machine) -> list[Trial]:
-    """Kills the host of a session. Its container serves port 80, and must serve again after each kill."""
-    trials = []
+async def kill(run: BenchmarkRun, machine: Machine, trials: Trials) -> None:
+    """Kills the hosts of a session, one after the other. The container of each serves port 80, and must serve again
+    after each kill."""
+    seconds: list[float] = []
     database = DatabaseThread()
     try:
         async with serving(endpoint=machine.endpoint) as server:
-            instructor = await asyncio.to_thread(Instructor.with_session, server, 1, hosts="person")
-            group = f"{instructor.session}-1"
-            session = SessionHosts(database, instructor.session, (group,))
+            count = QUICK_HOSTS if run.quick else HOSTS
+            instructor = await asyncio.to_thread(Instructor.with_session, server, count, hosts="person")
+            groups = tuple(f"{instructor.session}-{number}" for number in range(1, count + 1))
+            session = SessionHosts(database, instructor.session, groups)
             await until_prepared()
-            await database.run(group_host_store.request, group, time.time())
+            for group in groups:
+                await database.run(group_host_store.request, group, time.time())
             await session.on_each(launch)
-            for number in range(QUICK_KILLS if run.quick else KILLS):
+            for group in groups * KILLS_OF_EACH:
                 host = session.hosts[group]
                 os.kill(host.pid, signal.SIGKILL)
                 killed = time.monotonic()
@@ -47,18 +52,14 @@ async def kill(run: BenchmarkRun, machine: Machine) -> list[Trial]:
                     return session.hosts[group].pid != host.pid  # noqa: B023 - awaited at once
 
                 await until(is_another, "the private host")
-                seconds = time.monotonic() - killed
-                trials.append(Trial("private host killed", seconds, 0, 0, await asyncio.to_thread(machine.touched)))
-                run.say(f"private host killed: {trials[-1]}")
-                if number and number % 2 == 0:
-                    # A host that ends three times within two minutes counts as broken.
-                    await asyncio.sleep(120)
+                seconds.append(time.monotonic() - killed)
             ended = list(session.hosts.values())
             await session.end()
             leaked = len(await asyncio.to_thread(leftovers, ended))
+            touched = await asyncio.to_thread(machine.touched)
     finally:
         await private_host.stop_all(configuration.data_dir())
         database.close()
-    if not trials:
-        raise BenchmarkError("no host was killed")
-    return [*trials[:-1], Trial(trials[-1].fault, trials[-1].ready_s, 0, leaked, trials[-1].touched)]
+    for number, ready_s in enumerate(seconds, start=1):
+        # What is left behind is known at the end, and counts once.
+        trials.record(Trial("private host killed", ready_s, 0, leaked if number == len(seconds) else 0, touched))

@@ -7,21 +7,20 @@ import signal
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import urllib3
 
 from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, until
-from dashboard.bench.operations.faults.trials import Trial
+from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import Server, free_port, serving
 
 FAULT = "server killed"
 KILLS, QUICK_KILLS = 200, 10
 MAX_EXPERIMENTS = 4
 #: The server is killed at most this many seconds after it was ready.
-LIFE_S = 2.5
+LIFE_S = 2.0
 ACTIONS = ("launch", "save", "again", "remove", "stop")
 
 
@@ -41,32 +40,29 @@ def work(server: Server, ledger: Ledger, seed: int, over: threading.Event) -> No
                 ledger.act(server, rng.choice(known), "remove" if action == "launch" else action)
 
 
-async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine, trials: Trials) -> None:
     """Kills the server repeatedly, one trial for each kill. Counts leftovers once, after everything was removed."""
     kills = QUICK_KILLS if run.quick else KILLS
     rng = random.Random(kills)  # noqa: S311 - nothing secret
     ledger, port = Ledger(), free_port()
-    trials: list[Trial] = []
     for number in range(kills + 1):
         started = time.monotonic()
         async with serving(folder, port, endpoint=machine.endpoint) as server:
             await until(lambda: ready(server), "ready")
             seconds = time.monotonic() - started
-            missing = await asyncio.to_thread(ledger.take_stock, server)
-            if number:
-                trials.append(Trial(FAULT, seconds, missing, 0, await asyncio.to_thread(machine.touched)))
-            if number % 10 == 0:
-                lost, touched = sum(trial.lost for trial in trials), max((trial.touched for trial in trials), default=0)
-                run.say(f"{number} kills: ready after {seconds:.1f} s; lost {lost}, foreign touched {touched}")
+            lost = await asyncio.to_thread(ledger.take_stock, server)
+            leaked = 0
             if number == kills:
                 await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
                 leaked = await machine.leftovers(await asyncio.to_thread(phases, server))
                 leaked += await clear(server, machine, ledger)
-                break
+            if number:
+                trials.record(Trial(FAULT, seconds, lost, leaked, await asyncio.to_thread(machine.touched)))
+            if number == kills:
+                return
             over = threading.Event()
             worker = asyncio.create_task(asyncio.to_thread(work, server, ledger, number, over))
             await asyncio.sleep(rng.uniform(0, LIFE_S))
             os.kill(server.pid, signal.SIGKILL)
             over.set()
             await worker
-    return [*trials[:-1], replace(trials[-1], leaked=leaked)]

@@ -73,7 +73,7 @@ class Ledger:
         such as a launch with a lost response."""
         there = phases(server)
         lost = [one for one in self.experiments if one not in there and one not in self.open]
-        lost += [one for one in self.reports if server.ask("GET", f"/reports/{one}/").status != HTTPStatus.OK]
+        lost += self.reports - saved_reports(server) if self.reports else ()
         for identity in self.open - there.keys():
             self.experiments.pop(identity, None)
         self.open = {one for one in there if one in self.open or one not in self.experiments} - self.removed
@@ -94,6 +94,18 @@ def phases(server: Server) -> dict[str, str]:
     """The phase of every experiment of the server."""
     rows: list[dict[str, Any]] = msgspec.json.decode(server.get("/api/experiments"))
     return {row["id"]: row["phase"] for row in rows}
+
+
+def saved_reports(server: Server) -> set[str]:
+    """The ids of all saved reports of the server."""
+    found: set[str] = set()
+    page, pages = 0, 1
+    while page < pages:
+        page += 1
+        listed = msgspec.json.decode(server.get(f"/api/reports?page={page}"))
+        found |= {report["id"] for report in listed["reports"]}
+        pages = listed["pages"]
+    return found
 
 
 async def ready(server: Server) -> bool:

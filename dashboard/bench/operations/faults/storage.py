@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, ready, until
-from dashboard.bench.operations.faults.trials import Trial
+from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.processes import running
 from dashboard.bench.server import Server, serving
 
@@ -75,7 +75,7 @@ async def trial_of(fault: str, seconds: float, server: Server, machine: Machine,
     return Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched))
 
 
-async def fill(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
     """Fills the disk of the data folder while an experiment runs, and frees it."""
     ledger = Ledger()
     async with small_disk(folder) as disk, serving(folder, endpoint=machine.endpoint, inside=disk.inside) as server:
@@ -94,12 +94,10 @@ async def fill(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]
             return await ready(server) and await launches(server, ledger)
 
         await until(works, "a launch after the disk was freed")
-        trial = await trial_of("disk full", time.monotonic() - freed, server, machine, ledger)
-    run.say(f"disk full: {trial}")
-    return [trial]
+        trials.record(await trial_of("disk full", time.monotonic() - freed, server, machine, ledger))
 
 
-async def lock(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
     """Locks the database in another process for ``LOCKED_S`` while an experiment is launched."""
     ledger = Ledger()
     async with serving(folder, endpoint=machine.endpoint) as server:
@@ -120,12 +118,10 @@ async def lock(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]
             return await ready(server) and await launches(server, ledger)
 
         await until(works, "a launch after the database was released")
-        trial = await trial_of("database locked", time.monotonic() - released, server, machine, ledger)
-    run.say(f"database locked: {trial}")
-    return [trial]
+        trials.record(await trial_of("database locked", time.monotonic() - released, server, machine, ledger))
 
 
-async def damage(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Trial]:
+async def damage(folder: Path, machine: Machine, trials: Trials) -> None:
     """Overwrites the database while the server runs, ends the server, and starts it again with a copy."""
     ledger, copy = Ledger(), folder / "copy.db"
     async with serving(folder, endpoint=machine.endpoint) as server:
@@ -162,9 +158,7 @@ async def damage(run: BenchmarkRun, folder: Path, machine: Machine) -> list[Tria
         seconds = time.monotonic() - started
         lost = await asyncio.to_thread(ledger.take_stock, server)
         leaked += await clear(server, machine, ledger)
-    trial = Trial("database damaged", seconds, lost, leaked, await asyncio.to_thread(machine.touched))
-    run.say(f"database damaged: {trial}")
-    return [trial]
+    trials.record(Trial("database damaged", seconds, lost, leaked, await asyncio.to_thread(machine.touched)))
 
 
 def has_ended(pid: int) -> bool:

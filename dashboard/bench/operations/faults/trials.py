@@ -1,7 +1,7 @@
-"""The results of injected faults, and their figures. Pure."""
+"""The results of injected faults, and their figures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from dashboard.bench.statistics import Figure, at_most, figure
 
@@ -23,9 +23,32 @@ class Trial:
     touched: int
 
 
-def figures_of(trials: Sequence[Trial]) -> tuple[Figure, ...]:
-    """The largest value of each kind over all trials, and the longest time to ready of each fault."""
+@dataclass(slots=True)
+class Trials:
+    """The trials so far, and why faults ended early. ``say`` reports each."""
+
+    say: Callable[[str], None]
+    done: list[Trial] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def record(self, trial: Trial) -> None:
+        """Adds a trial."""
+        self.done.append(trial)
+        self.say(str(trial))
+
+    def fail(self, fault: str, reason: str) -> None:
+        """Adds a fault that ended before its last trial: it counts as a broken promise."""
+        self.problems.append(f"{fault}: {reason}")
+        self.say(self.problems[-1])
+
+
+def figures_of(trials: Sequence[Trial], problems: Sequence[str] = ()) -> tuple[Figure, ...]:
+    """The largest value of each kind over all trials, the number of faults that ended early, and the longest time to
+    ready of each fault. Without a trial, only that number."""
     zero = at_most(0)
+    ended = figure("faults that ended early", "", [float(len(problems))], promise=zero)
+    if not trials:
+        return (ended,)
     totals = (
         figure("acknowledged and lost", "", [float(trial.lost) for trial in trials], percent=100, promise=zero),
         figure("left behind", "", [float(trial.leaked) for trial in trials], percent=100, promise=zero),
@@ -36,4 +59,4 @@ def figures_of(trials: Sequence[Trial]) -> tuple[Figure, ...]:
         seconds.setdefault(trial.fault, []).append(trial.ready_s)
     promise = at_most(MAX_READY_S)
     ready = (figure(f"{name}: ready", "s", times, percent=100, promise=promise) for name, times in seconds.items())
-    return (*totals, *ready)
+    return (*totals, ended, *ready)

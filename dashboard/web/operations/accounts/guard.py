@@ -22,7 +22,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: The status of a request that waited for the database in vain.
 DATABASE_AWAY = 503
 #: Answer without the database, or check access themselves; as do links of shared reports, for which no cookie counts.
-WITHOUT_ACCOUNT = frozenset({"/healthz", "/readyz", "/metrics"})
+WITHOUT_ACCOUNT = frozenset({"/readyz", "/metrics"})
 
 
 def role_in(request: HttpRequest) -> Role | None:

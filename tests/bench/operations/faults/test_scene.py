@@ -35,6 +35,10 @@ class FakeServer(Server):
         return identity
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+        if path.startswith("/api/reports"):
+            number = int(path.partition("page=")[2])
+            pages = [sorted(self.saved)[first : first + 2] for first in range(0, len(self.saved), 2)] or [[]]
+            return json.dumps({"reports": [{"id": one} for one in pages[number - 1]], "pages": len(pages)}).encode()
         assert path == "/api/experiments"
         return json.dumps([{"id": key, "phase": phase} for key, phase in self.there.items()]).encode()
 
@@ -50,21 +54,24 @@ class FakeServer(Server):
 
     def ask(self, method: str, path: str, fields: Any = (), headers: Any = None) -> Any:
         if method == "POST":
-            self.saved.add("r1")
-            return urllib3.HTTPResponse(status=302, headers={"location": "/reports/r1/"})
-        return urllib3.HTTPResponse(status=200 if path.split("/")[2] in self.saved else 404)
+            self.saved.add(f"r{len(self.saved)}")
+            return urllib3.HTTPResponse(status=302, headers={"location": f"/reports/r{len(self.saved) - 1}/"})
+        raise AssertionError(path)
 
 
 def test_an_acknowledged_object_that_is_missing_is_lost() -> None:
     server, ledger = FakeServer(), Ledger()
     one, other = ledger.launch(server), ledger.launch(server)
-    ledger.save(server, one)
+    for _ in range(5):
+        ledger.save(server, one)
     assert ledger.take_stock(server) == 0
     assert ledger.is_settled(server)
     del server.there[other]
     assert ledger.take_stock(server) == 1
-    server.saved.clear()
+    server.saved.remove("r4")
     assert ledger.take_stock(server) == 2
+    server.saved.clear()
+    assert ledger.take_stock(server) == 6
 
 
 def test_a_command_with_a_lost_response_may_have_either_outcome() -> None:

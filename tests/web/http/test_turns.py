@@ -1,0 +1,174 @@
+"""Handshakes of websockets and requests of an address take turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from dashboard.web.http.turns import END_TURN, HandshakeGuard, RequestGuard
+from tests.support.polling import eventually
+
+
+class Handshakes:
+    """An application in which a websocket is accepted when the test wants it, and then stays open."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.accepts = asyncio.Semaphore(0)
+
+    def has_begun(self, count: int) -> bool:
+        return self.begun == count
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        self.begun += 1
+        await self.accepts.acquire()
+        if scope["fails"]:
+            raise ConnectionError("the browser is gone")
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": "a snapshot"})
+        await asyncio.Event().wait()
+
+
+async def ignore(_message: Any = None) -> Any:
+    return None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_open_websockets_and_failed_handshakes_leave_their_turns_to_others(fails: bool) -> None:
+    application = Handshakes()
+    guard = HandshakeGuard(application, 2)
+    sockets = [asyncio.create_task(guard({"fails": fails}, ignore, ignore)) for _ in range(5)]
+    try:
+        for begun in (2, 3, 4, 5):
+            await eventually(partial(application.has_begun, begun))
+            application.accepts.release()
+        assert guard._places._value < 2
+        application.accepts.release()
+        await eventually(lambda: guard._places._value == 2)
+    finally:
+        for socket in sockets:
+            socket.cancel()
+        await asyncio.gather(*sockets, return_exceptions=True)
+    assert guard._places._value == 2
+
+
+class Pages:
+    """An application that computes each page until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.arrived = Counter[str]()
+        self.begun = Counter[str]()
+        self.goes_on = asyncio.Event()
+        self.end_turns: list[Callable[[], object]] = []
+
+    def has_begun(self, address: str, count: int) -> bool:
+        return self.begun[address] == count
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        address = scope["client"][0]
+        self.arrived[address] += 1
+        while (await receive())["more_body"]:
+            pass
+        self.begun[address] += 1
+        self.end_turns.append(scope[END_TURN])
+        await self.goes_on.wait()
+        if scope["path"] == "/fails":
+            raise ConnectionError("the browser is gone")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"page"})
+
+
+async def complete() -> Any:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def incomplete() -> Any:
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def requested(
+    guard: RequestGuard, count: int, address: str = "a", receive: Any = complete, send: Any = ignore, path: str = "/"
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Requests of an address while the block runs."""
+    scope = {"type": "http", "client": (address, 1), "path": path}
+    tasks = [asyncio.create_task(guard(scope, receive, send)) for _ in range(count)]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("path", ["/", "/fails"])
+async def test_an_address_gets_few_pages_at_once_and_another_one_does_not_wait(path: str) -> None:
+    pages = Pages()
+    guard = RequestGuard(pages, 2)
+    async with requested(guard, 5, path=path) as tasks:
+        await eventually(partial(pages.has_begun, "a", 2))
+        async with requested(guard, 1, "b"):
+            await eventually(partial(pages.has_begun, "b", 1))
+        assert (pages.arrived["a"], pages.begun["a"]) == (5, 2)
+        pages.goes_on.set()
+        await asyncio.wait(tasks)
+        assert pages.begun["a"] == 5
+    assert guard._addresses == {}
+
+
+async def test_an_incomplete_request_has_no_turn() -> None:
+    pages = Pages()
+    guard = RequestGuard(pages, 1)
+    async with requested(guard, 3, receive=incomplete):
+        await eventually(lambda: pages.arrived["a"] == 3)
+        async with requested(guard, 1):
+            await eventually(partial(pages.has_begun, "a", 1))
+
+
+async def test_a_client_that_does_not_read_has_no_turn() -> None:
+    pages = Pages()
+    pages.goes_on.set()
+    guard = RequestGuard(pages, 1)
+
+    async def stall(_message: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with requested(guard, 3, send=stall):
+        await eventually(partial(pages.has_begun, "a", 3))
+
+
+async def test_a_view_that_waits_leaves_its_turn_to_others() -> None:
+    pages = Pages()
+    guard = RequestGuard(pages, 1)
+    async with requested(guard, 2) as tasks:
+        await eventually(partial(pages.has_begun, "a", 1))
+        await asyncio.to_thread(pages.end_turns[0])
+        await eventually(partial(pages.has_begun, "a", 2))
+        pages.goes_on.set()
+        await asyncio.wait(tasks)
+    async with requested(guard, 3):
+        await eventually(partial(pages.has_begun, "a", 5))
+
+
+async def test_a_request_is_refused_while_too_many_of_its_address_are_unanswered() -> None:
+    pages = Pages()
+    guard = RequestGuard(pages, 1, 3)
+    answers: list[Any] = []
+
+    async def keep(message: Any) -> None:
+        answers.append(message)
+
+    async with requested(guard, 3):
+        await eventually(lambda: pages.arrived["a"] == 3)
+        async with requested(guard, 1, send=keep) as tasks:
+            await asyncio.wait(tasks)
+        assert answers[0]["status"] == 503
+        assert b"Too many requests from this address" in answers[1]["body"]
+        async with requested(guard, 1, "b"):
+            await eventually(partial(pages.has_begun, "b", 1))
