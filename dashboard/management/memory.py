@@ -4,18 +4,27 @@ import ctypes
 import gc
 from contextlib import suppress
 
-#: The parameter of mallopt(3) for the number of arenas, from glibc's malloc.h.
-M_ARENA_MAX = -8
+#: Parameters of mallopt(3), from glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
+THRESHOLD_BYTES = 128 << 10
 #: Collections of a generation before the next one is collected too. Python's default is 10.
 COLLECTIONS = 5, 2
 
 
-def limit_arenas() -> None:
-    """Lets all threads share ``ARENAS`` arenas. glibc gives threads up to eight for each core, and each request has a
-    thread of its own: every arena would grow to what the largest page needs. Call it before any thread starts."""
+def limit_heap() -> None:
+    """Lets glibc return free memory to the kernel. Call it before any thread starts.
+
+    By default threads get up to eight arenas for each core, and each request has a thread of its own: every arena would
+    grow to what the largest page needs. Both thresholds are glibc's initial ones. Unless they are set, glibc raises them
+    to the size of the largest block that was freed, up to 32 MB: such blocks then come from the heap, which does not
+    shrink while any small block is above them.
+    """
     with suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, ARENAS)
+        mallopt(M_MMAP_THRESHOLD, THRESHOLD_BYTES)
+        mallopt(M_TRIM_THRESHOLD, THRESHOLD_BYTES)
 
 
 def limit_garbage() -> None:

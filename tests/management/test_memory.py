@@ -12,9 +12,9 @@ from tests.support.terminal import ROOT
 #: Allocates in many threads at once, then prints the number of arenas (malloc_info(3)).
 SCRIPT = """
 import ctypes, sys, tempfile, threading
-from dashboard.management.memory import limit_arenas
+from dashboard.management.memory import limit_heap
 if sys.argv[1] == "limited":
-    limit_arenas()
+    limit_heap()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 barrier = threading.Barrier(33)
@@ -39,6 +39,34 @@ with tempfile.NamedTemporaryFile() as file:
 def test_threads_share_two_arenas(limit: str, few: bool) -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT, limit], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (int(done.stdout) <= 2) is few, done.stdout
+
+
+#: Frees a large block below small ones, for the second time, and prints by how many MB the process has grown.
+BLOCKS = """
+import ctypes, sys
+from pathlib import Path
+from dashboard.management.memory import limit_heap
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+if sys.argv[1] == "limited":
+    limit_heap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+before = resident_mb()
+for _ in range(2):
+    block = libc.malloc(20_000_000)
+    ctypes.memset(block, 1, 20_000_000)
+    small = libc.malloc(100_000)
+    libc.free(block)
+print(round(resident_mb() - before))
+"""
+
+
+@pytest.mark.parametrize(("limit", "little"), [("limited", True), ("unlimited", False)])
+def test_a_large_block_that_was_freed_leaves_the_process(limit: str, little: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", BLOCKS, limit], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (int(done.stdout) <= 5) is little, done.stdout
 
 
 #: Computes pages that leave cycles behind, and prints how many of them existed at most.

@@ -21,7 +21,7 @@ from dashboard.management.commanding import (
     NetmodesCommand,
     add_privileged_hosts,
 )
-from dashboard.management.memory import limit_arenas
+from dashboard.management.memory import limit_heap
 from dashboard.management.serving import (
     address_to_open,
     announced,
@@ -55,7 +55,7 @@ class Command(NetmodesCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Runs until Ctrl-C or SIGTERM."""
-        limit_arenas()
+        limit_heap()
         try:
             role = parse_role(options["role"])
         except ValueError as error:

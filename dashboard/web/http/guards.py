@@ -24,8 +24,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Open without a session: sign-in, joining, readiness, static files and documents; and ``/metrics``, which checks access
-#: itself.
+#: Open without a session: sign-in, joining, readiness, static files and documents. ``/metrics`` checks access itself.
 OPEN_PATHS = (
     *("/sign-in/", "/sign-in/openid/", "/sign-in/openid/callback/", "/join/", "/machines/join/"),
     *("/readyz", "/metrics"),
@@ -108,7 +107,11 @@ async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: 
 
 
 async def send_text(
-    send: Send, status: int, text: str, *headers: tuple[bytes, bytes], prefix: Literal["http", "websocket.http"] = "http"
+    send: Send,
+    status: int,
+    text: str,
+    *headers: tuple[bytes, bytes],
+    prefix: Literal["http", "websocket.http"] = "http",
 ) -> None:
     """Sends a line of text with strict headers, without Django."""
     body = f"{text}\n".encode()

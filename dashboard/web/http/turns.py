@@ -6,8 +6,8 @@ from http import HTTPStatus
 from dashboard.web.http.guards import Application, Receive, Scope, Send, refuse_connection
 
 MAX_HANDSHAKES = 16
-#: Requests of one address that are computed at once. Each has a thread, and threads of Python compute one at a time: the
-#: event loop waits for all of them. More threads would only let it wait longer.
+#: Requests of one address that are computed at once. Each has a thread, and threads of Python compute one at a time:
+#: with more of them, the event loop would only wait longer for its turn.
 MAX_REQUESTS = 16
 #: Requests of one address that have not been answered. More are refused.
 MAX_UNANSWERED = 1024
