@@ -16,9 +16,9 @@ def limit_heap() -> None:
     """Lets glibc return free memory to the kernel. Call it before any thread starts.
 
     By default threads get up to eight arenas for each core, and each request has a thread of its own: every arena would
-    grow to what the largest page needs. Both thresholds are glibc's initial ones. Unless they are set, glibc raises them
-    to the size of the largest block that was freed, up to 32 MB: such blocks then come from the heap, which does not
-    shrink while any small block is above them.
+    grow to what the largest page needs. Both thresholds are glibc's initial ones. Unless they are set, glibc raises
+    them to the size of the largest block that was freed, up to 32 MB: such blocks then come from the heap, which does
+    not shrink while any small block is above them.
     """
     with suppress(AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt

@@ -159,13 +159,13 @@ class Nats(Service):
     """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only. Web processes with this
     secret key admit machines to it."""
 
-    def __init__(self, folder: Path, secret_key: str = "") -> None:
+    def __init__(self, folder: Path, secret_key: str | None = None) -> None:
         port = free_port()
         data = folder / "nats"
         make_folder(data)
         passwords = {"WEB_PASSWORD": secrets.token_hex(16), "LAB_PASSWORD": secrets.token_hex(16)}
         shutil.copy(NATS_CONF, data)
-        values = {**passwords, "ISSUER": public_name(secret_key)}
+        values = {**passwords, "ISSUER": public_name(secret_key or "")}
         (data / "local.conf").write_text("".join(f'{name}: "{value}"\n' for name, value in values.items()))
         command = [_installed("nats-server", "nats-server"), "--config", str(data / NATS_CONF.name)]
         command += ["--addr", "127.0.0.1", "--port", str(port)]
@@ -193,7 +193,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def nats_server(folder: Path, secret_key: str = "") -> Iterator[Nats]:
+def nats_server(folder: Path, secret_key: str | None = None) -> Iterator[Nats]:
     """Runs NATS until the block ends."""
     nats = Nats(folder, secret_key)
     try:
