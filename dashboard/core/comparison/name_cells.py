@@ -14,7 +14,7 @@ ORIGIN_NOTES = {
     Origin.DOCKER: "Docker's own resolver",
     Origin.AARDVARK: "aardvark-dns, on the network's bridge",
     Origin.GIVEN: "set with --dns",
-    Origin.OTHER: "written by another program",
+    Origin.OTHER: "of another origin",
     Origin.UNREADABLE: "not readable",
 }
 

@@ -14,7 +14,7 @@ from dashboard.core.comparison.phrases import (
 from dashboard.core.experiments.engine_kind import SHORT_NAMES, EngineKind
 from dashboard.core.namespaces.state import Origin
 
-PODMAN_ADDS = "Podman writes the name into the hosts file of every container, with an address of the machine."
+PODMAN_ADDS = "Podman writes the name into the hosts file of every container, with an address for the machine."
 
 _ORIGINS: tuple[tuple[Origin, str, str, str], ...] = (
     (Origin.DOCKER, "has", "have", "Docker's own resolver, as on every user-defined network"),
@@ -23,7 +23,7 @@ _ORIGINS: tuple[tuple[Origin, str, str, str], ...] = (
     (Origin.STRIPPED, "gets", "get", "the machine's servers except loopback addresses"),
     (Origin.FALLBACK, "gets", "get", "public servers, because all of the machine's are loopback addresses"),
     (Origin.GIVEN, "has", "have", "the servers given with --dns"),
-    (Origin.OTHER, "has", "have", "a file that another program wrote"),
+    (Origin.OTHER, "has", "have", "a file of another origin"),
 )
 
 

@@ -21,6 +21,7 @@ class EdgeRouter:
     aisle: float | None = None
     edges: list[Edge] = field(default_factory=list)
     _lanes: dict[float, list[tuple[float, float, str]]] = field(default_factory=lambda: {x: [] for x in LANES})
+    _outside: int = 0
 
     def connect(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
         """Adds an edge between two boxes, if both exist."""
@@ -42,14 +43,16 @@ class EdgeRouter:
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
     def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
-        """Adds an edge between two stacks outside the machine; the wide diagram has it to the left of both."""
+        """Adds an edge between two stacks outside the machine; the wide diagram has it to the left of both, in one of
+        three lanes."""
         if start is None or end is None or self.aisle is None:
             self.connect(kind, mode, start, end, label)
             return
         (x1, y1), (x2, y2) = left_of(start), left_of(end)
-        self.edges.append(
-            Edge(f"{kind}:{start.id}>{end.id}", kind, mode, f"M{x1:g} {y1:g} H{NEAR - 12:g} V{y2:g} H{x2:g}")
-        )
+        lane = NEAR - 12 - 5 * (self._outside % 3)
+        self._outside += 1
+        path = f"M{x1:g} {y1:g} H{lane:g} V{y2:g} H{x2:g}"
+        self.edges.append(Edge(f"{kind}:{start.id}>{end.id}", kind, mode, path))
 
     def _arrival(self, kind: str, end: Box) -> tuple[tuple[float, float], str]:
         """The end of the curve, and the path from there. An edge to the second column runs in the gap above the row,

@@ -32,6 +32,8 @@ from dashboard.core.paths.translations import (
 )
 
 UNKNOWN_PROCESS = "an unknown process"
+#: A rootless Podman's forwarder of published ports.
+ROOTLESSPORT = "rootlessport"
 
 
 def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
@@ -147,6 +149,8 @@ class _FamilyPaths:
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS
         holds = f"{holder} holds the port" if holder else "nothing that was seen listens there"
+        if holder == ROOTLESSPORT:
+            holds += " and forwards requests on a way that is not visible"
         no_proxy = f"no docker-proxy on the machine's port {mapping.host_port}: {holds}"
         endpoint = format_endpoint(address, mapping.host_port)
         result = find_translation(self._rules, "tcp", address, mapping.host_port)

@@ -29,7 +29,7 @@ def test_resolvers_are_explained_by_their_origin() -> None:
     [
         (Origin.FALLBACK, "bridge gets public servers"),
         (Origin.GIVEN, "bridge has the servers given with --dns"),
-        (Origin.OTHER, "bridge has a file that another program wrote"),
+        (Origin.OTHER, "bridge has a file of another origin"),
     ],
 )
 def test_every_origin_of_servers_has_a_reason(origin: Origin, words: str) -> None:

@@ -438,6 +438,9 @@ def test_containers_of_a_rootless_podman_are_joined_to_the_bridges_of_its_user()
     for picture in draw(columns, states):
         (edge,) = [edge for edge in picture.edges if edge.kind == "veth"]
         assert edge.id.startswith(f"veth:rootless-netns:if:{docker0.index}>bridge:if:")
+    columns, states = with_rootless_netns(*make_scene(("bridge", "user-bridge")))
+    lanes = [edge.path.split(" H")[1].split()[0] for edge in draw_wide(columns, states).edges if edge.kind == "veth"]
+    assert len(set(lanes)) == len(lanes) == 2
     summary = draw_wide(columns, states).summary
     assert "rootless-netns: the bridges of this user's containers." in summary
     assert "bridge: a separate network stack, connected by a veth pair to docker0." in summary

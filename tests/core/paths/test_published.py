@@ -20,7 +20,7 @@ from dashboard.core.namespaces.state import (
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import PathKind
 from dashboard.core.paths.published import userland_proxy
-from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, make_scene
+from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, make_scene, with_rootless_netns
 
 DOCKER = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80, "", ("127.0.0.0/8",))
 UNREAD = FirewallRules(unread=tuple(UnreadRules(family, "iptables-save is not installed") for family in Family))
@@ -71,6 +71,19 @@ def test_without_rule_and_proxy_there_is_no_path() -> None:
         "published-proxy": "no docker-proxy on the machine's port 8080: dockerd holds the port",
         "published-dnat": "no nat rule of the machine translates 192.0.2.2:8080: dockerd holds the port",
     }
+
+
+def test_on_a_rootless_podman_rootlessport_and_the_place_of_the_bridge_are_named() -> None:
+    columns, states = with_rootless_netns(*scene(FirewallRules(), proxy=False))
+    states = {**states, MACHINE: replace(states[MACHINE], listeners=(make_listener(8080, "rootlessport"),))}
+    offered, missing = published(columns, states)
+    assert offered == set()
+    assert all(
+        why.endswith("rootlessport holds the port and forwards requests on a way that is not visible")
+        for why in missing.values()
+    )
+    (path,) = [path for path in find_paths(columns, states) if path.kind is PathKind.BRIDGE_ADDRESS]
+    assert path.unavailable == "the bridge docker0 of bridge is in rootless-netns, not on the machine"
 
 
 def test_a_rule_that_includes_loopback_applies_before_any_listener() -> None:

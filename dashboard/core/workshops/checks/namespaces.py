@@ -130,7 +130,7 @@ ORIGINS = {
     "fallback": "public servers, since the machine's are loopback ones",
     "docker": "Docker's own resolver",
     "given": "given by --dns",
-    "other": "written by another program",
+    "other": "of another origin",
     "unreadable": "not readable",
 }
 
