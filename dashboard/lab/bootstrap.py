@@ -17,6 +17,7 @@ from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store.database import DatabaseThread
 from dashboard.store.installation import installation_id
+from dashboard.store.operations.database_clock import shared_clock
 
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 
@@ -87,6 +88,7 @@ async def open_context(
     database = DatabaseThread()
     stack.callback(database.close)
     engine, info, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
+    await database.run(shared_clock.synchronize)
     watches = WatchPool()
     stack.push_async_callback(watches.close)
     hosts = private_host.list_hosts(data_dir)
@@ -100,7 +102,7 @@ async def open_context(
         database=database,
         publisher=publisher or NullPublisher(),
         watches=watches,
-        clock=time.time,
+        clock=shared_clock,
         temporary=keeper is not None,
         keeper=keeper,
     )

@@ -1,7 +1,6 @@
 """Queries of measurements: runs, series, and blocks."""
 
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -22,6 +21,7 @@ from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, Measu
 from dashboard.store.experiments import is_alive, this_process
 from dashboard.store.machines import here
 from dashboard.store.operations.audit import audited, creates
+from dashboard.store.operations.database_clock import shared_clock
 
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
@@ -81,7 +81,7 @@ def begin_run(
         row = MeasurementRun.objects.get(pk=run)
         row.state = RUNNING
         row.driver = this_process()
-        row.started_at = time.time()
+        row.started_at = shared_clock()
         row.environment = msgspec.json.encode(environment).decode()
         row.missing = msgspec.json.encode(missing).decode()
         row.save()

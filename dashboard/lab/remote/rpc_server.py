@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -32,6 +31,7 @@ from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.store import machines
 from dashboard.store.database import DatabaseThread
 from dashboard.store.log_once import LogOnce
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.wanted_state import wanted_state
 from dashboard.store.training import join_code_attempts
 
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 WANTED_S = 1.0
 DELETE_S = 60.0
 NOTE_S = 10.0
+#: How often the clock of the database is read.
+CLOCK_S = 30.0
 #: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
 MAX_CALLS = 4096
 #: The longest call sends input to a program that does not read it.
@@ -103,6 +105,7 @@ class RpcServer:
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
             (self._send_heartbeat, HEARTBEAT_S),
             (self._check_wanted, WANTED_S),
+            (self._set_clock, CLOCK_S),
             (self._note_machine, NOTE_S) if machines.here() else (self._delete_old, DELETE_S),
         ]
         self._loops = [loop.create_task(self._every(job, pause), name=f"rpc-{job.__name__}") for job, pause in jobs]
@@ -155,11 +158,15 @@ class RpcServer:
         """Records the facts about this machine, which has joined the installation."""
         if not self._supervisor.waits:
             facts = await read_facts(self._supervisor)
-            await self._database.run(machines.note_facts, self._machine, facts, time.time())
+            await self._database.run(machines.note_facts, self._machine, facts, shared_clock())
 
     async def _delete_old(self) -> None:
         if not self._supervisor.waits:
-            await self._database.run(join_code_attempts.delete_old, time.time())
+            await self._database.run(join_code_attempts.delete_old, shared_clock())
+
+    async def _set_clock(self) -> None:
+        """Follows the clock of the database."""
+        await self._database.run(shared_clock.synchronize)
 
     async def _check_wanted(self) -> None:
         """Reads the wanted state from the database, since wake-ups may be lost. A lab that can read it is alive."""
