@@ -85,8 +85,8 @@ def secret_key(folder: Path) -> str:
 
 
 def joined(folder: Path) -> dict[str, str]:
-    """What a machine that has joined an installation received: ``machine``, ``server``, ``database``, ``nats``. Empty
-    if it has not joined."""
+    """What a machine that has joined an installation received: ``machine``, ``server``, ``database``, ``nats``, and
+    ``installation``. Empty if it has not joined."""
     path = folder / JOINED_FILE
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

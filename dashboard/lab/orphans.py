@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from dashboard.core.experiments.lifecycle import removal_waves
-from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.engine.protocol import Engine, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 
 log = logging.getLogger(__name__)
@@ -20,9 +20,20 @@ async def remove_orphans(
     host of a training session, objects without an experiment belong to a participant's workshop and stay. Returns
     what was removed, and what the Engine refused to remove, with its message.
     """
-    engine, labels = context.engine, context.labels()
+
+    async def kept() -> set[str | None]:
+        return {*await wanted(), *({None} if context.host else ())}
+
+    return await remove_objects(context.engine, context.labels(), kept)
+
+
+async def remove_objects(
+    engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Removes the containers and networks with these labels that belong to no experiment in ``kept``, called after the
+    Engine was asked. Returns what was removed and what was refused."""
     containers, networks = await engine.containers(labels), await engine.networks(labels)
-    keep: set[str | None] = {*await wanted(), *({None} if context.host else ())}
+    keep = await kept()
     removed: list[str] = []
     refused: list[str] = []
     orphans = {one.id: one for one in containers if one.labels.get(LABEL_EXPERIMENT) not in keep}

@@ -9,12 +9,12 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.engine.lans.lan import list_lans
-from dashboard.engine.protocol import EngineError
-from dashboard.lab.context import Context
+from dashboard.engine.protocol import Engine, EngineError
+from dashboard.lab.context import LABEL, Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.lab_lock import LabBusyError, LabLock
-from dashboard.lab.orphans import remove_orphans
+from dashboard.lab.orphans import remove_objects, remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
@@ -70,6 +70,24 @@ async def reap(context: Context) -> Reaped:
     if purged:
         removed = (*removed, f"{purged} report{'' if purged == 1 else 's'} deleted more than {UNDO_DAYS} days ago")
     return Reaped(removed, tuple(f"experiment {record.id} ({record.title})" for record in driven), refused)
+
+
+async def reap_everything(engine: Engine, data_dir: Path, installation: str) -> Reaped:
+    """Removes all private hosts of this data folder, and all containers and networks of the installation on an engine.
+    For a machine without access to the database. LabBusyError if a lab runs."""
+
+    async def nothing() -> set[str | None]:
+        return set()
+
+    lock = LabLock(data_dir)
+    lock.acquire()
+    try:
+        hosts = sorted(path.name for path in (data_dir / "hosts").glob("*"))
+        await private_host.stop_all(data_dir)
+        removed, refused = await remove_objects(engine, {LABEL: installation}, nothing)
+    finally:
+        lock.release()
+    return Reaped((*(f"private host {name}" for name in hosts), *removed), (), refused)
 
 
 async def reap_hosts(data_dir: Path) -> tuple[str, ...]:

@@ -32,7 +32,9 @@ def exchange(address: str, secret: str, name: str, labels: list[str], facts: Mac
     try:
         with opener.open(request, timeout=TIMEOUT_S) as answer:
             received = json.loads(answer.read(MAX_BYTES))
-            return {"server": address, **{key: str(received[key]) for key in ("machine", "database", "nats")}}
+            values = {key: str(received[key]) for key in ("machine", "database", "nats")}
+            # A server that is one version older does not send it.
+            return {"server": address, **values, "installation": str(received.get("installation", ""))}
     except urllib.error.HTTPError as error:
         raise ExchangeError(_sentence(address, error)) from None
     except (OSError, http.client.HTTPException) as error:

@@ -21,8 +21,8 @@ from dashboard.lab import reaper
 from dashboard.lab.context import LABEL_EXPERIMENT
 from dashboard.lab.experiments import other_host
 from dashboard.lab.experiments.other_host import LABEL_CLIENT
-from dashboard.lab.lab_lock import LabLock
-from dashboard.lab.reaper import reap, reap_hosts
+from dashboard.lab.lab_lock import LabBusyError, LabLock
+from dashboard.lab.reaper import reap, reap_everything, reap_hosts
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports import saved
@@ -160,3 +160,20 @@ async def test_on_a_machine_that_has_joined_reports_are_left_to_the_server(
         reaped = await reap(fake_lab.context)
     assert len(reaped.removed) == 1
     assert fake.made == {}
+
+
+async def test_everything_of_the_installation_is_removed_without_a_database(
+    fake_lab: LabHarness, fake: FakeEngine, tmp_path: Path
+) -> None:
+    """On a machine that was revoked."""
+    await fake_lab.running("host", "user-bridge")
+    await fake_lab.lab.close()
+    (tmp_path / "hosts" / "abc123").mkdir(parents=True)
+    assert (await reap_everything(fake, tmp_path, "another")).removed == ("private host abc123",)
+    reaped = await reap_everything(fake, tmp_path, fake_lab.context.installation)
+    assert (len(reaped.removed), reaped.refused, fake.made) == (3, (), {})
+    running = LabLock(tmp_path)
+    running.acquire()
+    with pytest.raises(LabBusyError):
+        await reap_everything(fake, tmp_path, fake_lab.context.installation)
+    running.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.configuration import store_joined
 from tests.support.private_engine import PrivateEngine
 from tests.support.terminal import Terminal
 
@@ -60,3 +61,19 @@ def test_remains_of_a_dead_private_host_are_removed(nowhere: Terminal) -> None:
     done = nowhere.run("reap", "--json")
     assert done.json["removed"] == ["private host abc123"]
     assert not folder.exists()
+
+
+def test_all_removes_everything_from_a_machine_that_was_revoked(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    kept = terminal.run("compare", "none", "--keep", "--json")
+    assert kept.code == 0, kept.err
+    name = kept.json["columns"][1]["container"]["name"]
+    not_joined = terminal.run("reap", "--all")
+    assert (not_joined.code, "has not joined" in not_joined.err) == (2, True)
+    installation = engine_host.inspect(name, '{{index .Config.Labels "dev.netmodes.installation"}}')
+    refused = "postgres://netmodes_machine_x:secret@127.0.0.1:1/netmodes"
+    received = {"machine": "x", "server": "http://127.0.0.1:1", "database": refused, "nats": "nats://127.0.0.1:1"}
+    store_joined(terminal.folder, received | {"installation": "another"})
+    assert terminal.run("reap", "--all", "--json").json["removed"] == []
+    store_joined(terminal.folder, received | {"installation": installation})
+    done = terminal.run("reap", "--all", "--json")
+    assert (done.code, done.json["removed"], done.err) == (0, [f"container {name}"], "")

@@ -4,13 +4,14 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.bootstrap import open_context
-from dashboard.lab.reaper import Reaped, reap, reap_hosts
-from dashboard.management.commanding import FAILED, NetmodesCommand, require_root
+from dashboard.lab.bootstrap import open_context, open_engine
+from dashboard.lab.lab_lock import LabBusyError
+from dashboard.lab.reaper import Reaped, reap, reap_everything, reap_hosts
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 
 
 class Command(NetmodesCommand):
@@ -19,14 +20,23 @@ class Command(NetmodesCommand):
     help = "Removes containers, networks and private hosts that ended processes of Netmodes left behind."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The output format."""
+        """What is removed, and the output format."""
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="remove everything of the installation that this machine has joined, also what is in use, without its "
+            "database: after the machine was revoked",
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Prints what was removed; exit 1 if a removal failed."""
         require_root("Removing leftovers")
-        self.migrate()
-        removed = self.run(self._reap)
+        if options["all"]:
+            removed = self._reap_all()
+        else:
+            self.migrate()
+            removed = self.run(self._reap)
         for line in removed.refused:
             self.say(f"cannot remove {line}")
         self._show(removed, as_json=options["json"])
@@ -43,6 +53,26 @@ class Command(NetmodesCommand):
             self.stdout.write(f"kept {line}")
         if not removed.removed and not removed.refused:
             self.stdout.write("There is nothing to remove.")
+
+    def _reap_all(self) -> Reaped:
+        folder = configuration.data_dir()
+        installation = configuration.joined(folder).get("installation", "")
+        if not installation:
+            message = "This machine has not joined an installation: --all removes what belongs to such a machine."
+            raise CommandError(message, returncode=WRONG_USAGE)
+
+        async def work() -> Reaped:
+            async with AsyncExitStack() as stack:
+                engine, _info, _keeper = await open_engine(stack, folder, self.say, may_start_private=False)
+                return await reap_everything(engine, folder, installation)
+
+        try:
+            return self.run(work)
+        except LabBusyError:
+            message = f"A lab runs from {folder}. Stop it first; --all removes what it drives."
+            raise CommandError(message, returncode=FAILED) from None
+        except EngineError as error:
+            raise CommandError(str(error), returncode=FAILED) from None
 
     async def _reap(self) -> Reaped:
         folder = configuration.data_dir()

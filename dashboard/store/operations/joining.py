@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.operations.machines import MachineFacts, name_problem, with_credentials
 from dashboard.store import machines
+from dashboard.store.installation import installation_id
 from dashboard.store.operations import audit, join_tokens, machine_roles
 
 log = logging.getLogger(__name__)
@@ -25,11 +26,13 @@ class NotAddedError(JoinError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a machine receives: the addresses of PostgreSQL and NATS with its own users."""
+    """What a machine receives: the addresses of PostgreSQL and NATS with its own users. ``installation``: the id in
+    labels of containers and networks."""
 
     machine: str
     database: str
     nats: str
+    installation: str
 
 
 def installation_problem() -> str:
@@ -60,7 +63,8 @@ def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, 
             join_tokens.use(token, name)
             role, password = machine_roles.create(name)
             audit.record("join machine", name, audit.DONE, account="machine", address=address)
-            return Credentials(name, with_credentials(database, role, password), with_credentials(nats, name, key))
+            with_role, with_key = with_credentials(database, role, password), with_credentials(nats, name, key)
+            return Credentials(name, with_role, with_key, installation_id())
     except DatabaseError:
         log.exception("cannot add the machine %s and its role in PostgreSQL", name)
         raise NotAddedError(
