@@ -18,6 +18,8 @@ from dashboard.bench.measurements import (
 )
 from dashboard.bench.operations import overload, pages, soak, team
 from dashboard.bench.operations.faults import faults
+from dashboard.bench.operations.machines import faults as machine_faults
+from dashboard.bench.operations.machines import machines
 from dashboard.bench.reports import replay, report
 from dashboard.bench.training import private_hosts, sessions
 
@@ -35,6 +37,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "swarm": swarm,
     "class": sessions,
     "team": team,
+    "machines": machines,
+    "machine-faults": machine_faults,
     "overload": overload,
     "faults": faults,
     "soak": soak,
@@ -53,7 +57,21 @@ TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "s
 
 #: Run only when they are named: they take minutes, or need a browser.
 LONG = frozenset(
-    {*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "swarm", "team", "overload", "faults", "soak"}
+    {
+        *TRUTH,
+        "claims",
+        "pages",
+        "replay",
+        "class",
+        "class-hosts",
+        "swarm",
+        "team",
+        "machines",
+        "machine-faults",
+        "overload",
+        "faults",
+        "soak",
+    }
 )
 
 

@@ -31,10 +31,11 @@ CONCURRENT_HANDSHAKES = 20
 
 @dataclass(slots=True)
 class Client(Browser):
-    """One browser. ``received`` holds every message with the time of its arrival."""
+    """One browser. ``received`` holds every message with the time of its arrival, ``body`` the last answer."""
 
     number: int = 0
     session: str = ""
+    body: bytes = b""
     received: list[tuple[float, str]] = field(default_factory=list)
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -60,7 +61,7 @@ class Client(Browser):
         answered = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
         self.store_cookies(value for name, value in answered if name == "set-cookie")
         single = dict(answered)
-        await reader.readexactly(int(single.get("content-length", 0)))
+        self.body = await reader.readexactly(int(single.get("content-length", 0)))
         return int(status.split()[1]), single.get("location", "")
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from dashboard.nats_issuer import public_name
 
 NATS_CONF = Path(__file__).parents[2] / "packaging/containers/nats.conf"
 NOBODY = 65534
+LOOPBACK = "127.0.0.1"
 READY_S = 60.0
 STOP_S = 40.0
 POLL_S = 0.05
@@ -88,6 +89,7 @@ class Service:
         self._environment = environment
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
+        self._deadline = 0.0
 
     @property
     def pid(self) -> int:
@@ -102,15 +104,25 @@ class Service:
 
     def start(self) -> None:
         """Starts it and waits until it is ready; BenchmarkError with its output if it ends instead."""
+        self.launch()
+        while not self.is_started():
+            time.sleep(POLL_S)
+
+    def launch(self) -> None:
+        """Starts it without waiting."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self._cwd, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        until = time.monotonic() + READY_S
-        while not self.is_ready():
-            if self._process.poll() is not None or time.monotonic() > until:
-                raise BenchmarkError(f"{self.name} did not start: {self.output()[-2000:]}")
-            time.sleep(POLL_S)
+        self._deadline = time.monotonic() + READY_S
+
+    def is_started(self) -> bool:
+        """Whether it is ready; BenchmarkError with its output if it has ended instead, or takes too long."""
+        if self.is_ready():
+            return True
+        if self._process is None or self._process.poll() is not None or time.monotonic() > self._deadline:
+            raise BenchmarkError(f"{self.name} did not start: {self.output()[-2000:]}")
+        return False
 
     def kill(self) -> None:
         """Ends the server with SIGKILL."""
@@ -125,15 +137,16 @@ class Service:
 
 
 class Postgres(Service):
-    """PostgreSQL, with an empty database ``netmodes``, on 127.0.0.1 alone."""
+    """PostgreSQL, with an empty database ``netmodes``, on 127.0.0.1 and, if it is another one, ``address``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
         port = str(free_port())
         data = folder / "postgres"
         make_folder(data)
-        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **FAST}
+        listen = ",".join({LOOPBACK: None, address: None})
+        settings = {"listen_addresses": listen, "port": port, "unix_socket_directories": "", **FAST}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        asked = [postgres_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", port]
+        asked = [postgres_program("pg_isready"), "-q", "-h", LOOPBACK, "-p", port]
         super().__init__(
             "postgres",
             folder,
@@ -141,25 +154,26 @@ class Postgres(Service):
             lambda: subprocess.run(asked, check=False).returncode == 0,
             stop_signal=signal.SIGINT,  # without waiting for clients (pg_ctl(1), ``fast``)
         )
-        self._port = port
+        self._port, self._address = port, address
         initdb = ["initdb", "-D", str(data), "-U", "netmodes", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
         _run_as_nobody(*initdb, "--no-sync")
         # Machines that have joined need their passwords.
-        (data / "pg_hba.conf").write_text("host all netmodes 127.0.0.1/32 trust\nhost all all all scram-sha-256\n")
+        trusted = "".join(f"host all netmodes {one}/32 trust\n" for one in {LOOPBACK: None, address: None})
+        (data / "pg_hba.conf").write_text(f"{trusted}host all all all scram-sha-256\n")
         self.start()
         self.url = self.create_database("netmodes")
 
     def create_database(self, name: str) -> str:
         """Creates an empty database; its URL."""
-        _run_as_nobody("createdb", "-h", "127.0.0.1", "-p", self._port, "-U", "netmodes", name)
-        return f"postgres://netmodes@127.0.0.1:{self._port}/{name}"
+        _run_as_nobody("createdb", "-h", LOOPBACK, "-p", self._port, "-U", "netmodes", name)
+        return f"postgres://netmodes@{self._address}:{self._port}/{name}"
 
 
 class Nats(Service):
-    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only. Web processes with this
-    secret key admit machines to it."""
+    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only, or on every address if
+    ``address`` is another one. Web processes with this secret key admit machines to it."""
 
-    def __init__(self, folder: Path, secret_key: str | None = None) -> None:
+    def __init__(self, folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> None:
         port = free_port()
         data = folder / "nats"
         make_folder(data)
@@ -168,10 +182,11 @@ class Nats(Service):
         values = {**passwords, "ISSUER": public_name(secret_key or "")}
         (data / "local.conf").write_text("".join(f'{name}: "{value}"\n' for name, value in values.items()))
         command = [_installed("nats-server", "nats-server"), "--config", str(data / NATS_CONF.name)]
-        command += ["--addr", "127.0.0.1", "--port", str(port)]
+        listen = LOOPBACK if address == LOOPBACK else "0.0.0.0"  # noqa: S104 - in a network namespace of its own
+        command += ["--addr", listen, "--port", str(port)]
         super().__init__("nats", folder, as_nobody(command), lambda: _accepts(port))
-        self.web_url = f"nats://web:{passwords['WEB_PASSWORD']}@127.0.0.1:{port}"
-        self.lab_url = f"nats://lab:{passwords['LAB_PASSWORD']}@127.0.0.1:{port}"
+        self.web_url = f"nats://web:{passwords['WEB_PASSWORD']}@{address}:{port}"
+        self.lab_url = f"nats://lab:{passwords['LAB_PASSWORD']}@{address}:{port}"
         self.start()
 
 
@@ -193,9 +208,9 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def nats_server(folder: Path, secret_key: str | None = None) -> Iterator[Nats]:
+def nats_server(folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> Iterator[Nats]:
     """Runs NATS until the block ends."""
-    nats = Nats(folder, secret_key)
+    nats = Nats(folder, secret_key, address)
     try:
         yield nats
     finally:
@@ -203,9 +218,9 @@ def nats_server(folder: Path, secret_key: str | None = None) -> Iterator[Nats]:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[Postgres]:
+def postgres_server(folder: Path, address: str = LOOPBACK) -> Iterator[Postgres]:
     """Runs PostgreSQL until the block ends."""
-    postgres = Postgres(folder)
+    postgres = Postgres(folder, address)
     try:
         yield postgres
     finally:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard.bench.operations.postgres_nats import (
+    LOOPBACK,
     Nats,
     Postgres,
     Service,
@@ -29,10 +30,13 @@ INHERITED = {"PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV"}
 class WebProcess(Service):
     """A web process on a port that it keeps across restarts."""
 
-    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, folder: Path, environment: dict[str, str], address: str = LOOPBACK) -> None:
         port = free_port()
-        self.host = f"127.0.0.1:{port}"
-        command = as_ordinary_user(folder, ["manage.py", "up", "--role", "web", "--port", str(port)])
+        self.host = f"{LOOPBACK}:{port}"
+        #: The address for machines that join.
+        self.origin = f"http://{address}:{port}"
+        listen = [] if address == LOOPBACK else ["--host", "0.0.0.0"]  # noqa: S104 - in a network namespace of its own
+        command = as_ordinary_user(folder, ["manage.py", "up", "--role", "web", "--port", str(port), *listen])
         super().__init__(
             name,
             folder,
@@ -52,7 +56,8 @@ class WebProcess(Service):
 
 @dataclass(slots=True)
 class TeamDeployment:
-    """All processes. ``links`` are the sign-in links that the web processes printed."""
+    """All processes. ``lab`` is the installation's own lab; ``links`` are the sign-in links that the web processes
+    printed."""
 
     folder: Path
     postgres: Postgres
@@ -83,43 +88,53 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
-    """A running team deployment, removed after the block. ``endpoint`` is the engine that the lab uses."""
+def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK) -> Iterator[TeamDeployment]:
+    """A running team deployment, removed after the block. ``endpoint`` is the engine that the installation's own lab
+    uses; None: it does not run. ``address``: where machines reach PostgreSQL, NATS and the web processes."""
     secret_key = secrets.token_urlsafe(48)
-    with temporary_folder() as folder, postgres_server(folder) as postgres, nats_server(folder, secret_key) as nats:
+    with (
+        temporary_folder() as folder,
+        postgres_server(folder, address) as postgres,
+        nats_server(folder, secret_key, address) as nats,
+    ):
         common = {name: value for name, value in os.environ.items() if name in INHERITED}
         common |= {"NETMODES_SECRET_KEY": secret_key, "PYTHONDONTWRITEBYTECODE": "1"}
         common["DATABASE_URL"] = postgres.url
-        (folder / "lab").mkdir(mode=0o700)
-        lab = Service(
-            "lab",
-            folder,
-            tied([sys.executable, "manage.py", "up", "--role", "lab"]),
-            lambda: LAB_READY in lab.output(),
-            stop_signal=signal.SIGINT,
-            environment={
-                **common,
-                "NATS_URL": nats.lab_url,
-                "NETMODES_DATA_DIR": str(folder / "lab"),
-                "DOCKER_HOST": endpoint,
-                "PYTHONPYCACHEPREFIX": sys.pycache_prefix or "",
-            },
-            cwd=BASE,
-        )
+        lab = _lab(folder, {**common, "NATS_URL": nats.lab_url, "DOCKER_HOST": endpoint or ""})
         deployment = TeamDeployment(folder, postgres, nats, lab, [])
         for number in range(1, webs + 1):
             data = folder / f"web{number}"
             make_folder(data)
             environment = {**common, "NATS_URL": nats.web_url, "NETMODES_DATA_DIR": str(data)}
+            if address != LOOPBACK:
+                environment["NETMODES_ALLOWED_HOSTS"] = address
             if sys.pycache_prefix:
                 prefix = folder / "pycache" if os.geteuid() == 0 else sys.pycache_prefix
                 environment["PYTHONPYCACHEPREFIX"] = str(prefix)
-            deployment.webs.append(WebProcess(data.name, folder, environment))
+            deployment.webs.append(WebProcess(data.name, folder, environment, address))
+        services = [*([lab] if endpoint is not None else []), *deployment.webs]
         try:
-            for service in (lab, *deployment.webs):
+            for service in services:
                 service.start()
             deployment.links = [web.link for web in deployment.webs]
             yield deployment
         finally:
-            for service in (*deployment.webs, lab):
+            for service in reversed(services):
                 service.stop()
+
+
+def _lab(folder: Path, environment: dict[str, str]) -> Service:
+    """The installation's own lab."""
+    data = folder / "lab"
+    data.mkdir(mode=0o700)
+    pycache = sys.pycache_prefix or ""
+    lab = Service(
+        "lab",
+        folder,
+        tied([sys.executable, "manage.py", "up", "--role", "lab"]),
+        lambda: LAB_READY in lab.output(),
+        stop_signal=signal.SIGINT,
+        environment={**environment, "NETMODES_DATA_DIR": str(data), "PYTHONPYCACHEPREFIX": pycache},
+        cwd=BASE,
+    )
+    return lab

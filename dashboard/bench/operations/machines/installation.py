@@ -1,0 +1,156 @@
+"""A team deployment on a LAN with machines that have joined: PostgreSQL, NATS, two web processes, a lab for each.
+
+The installation has no lab of its own."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.operations.chosen_engine import engine_settings
+from dashboard.bench.operations.machines.isolated import SWITCH_ADDRESS, InsideService, IsolatedMachine, lan
+from dashboard.bench.operations.team_deployment import INHERITED, TeamDeployment, team_deployment
+from dashboard.bench.processes import BASE
+from dashboard.bench.server import Server
+from dashboard.core.operations.deployment import LAB_READY
+from dashboard.engine.hosts.debian_root import DebianRootError
+from dashboard.engine.lab_image import lab_image_archive
+
+#: The machines and their engines (``engine.hosts.variants``); an empty name is the engine of this machine.
+ENGINES = {"lab1": "", "lab2": "debian-forky", "lab3": "debian-bookworm"}
+JOIN_S = 60.0
+
+
+@dataclass(slots=True)
+class JoinedMachine:
+    """A machine that has joined, with its lab."""
+
+    machine: IsolatedMachine
+    lab: InsideService
+    environment: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """Its name in the installation."""
+        return self.machine.name
+
+    def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs ``netmodes join`` on it, without starting the lab. ``environment`` has other variables."""
+        command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name or self.name]
+        return subprocess.run(
+            self.machine.command(command),
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=JOIN_S,
+            check=False,
+        )
+
+
+@dataclass(slots=True)
+class MachinesInstallation:
+    """The deployment, an owner signed in at each web process, and the machines by name. ``engines`` are the engines'
+    versions; ``seen_s`` the seconds from the start of each lab until both pages showed it; ``notes`` are what differs
+    from the plan."""
+
+    deployment: TeamDeployment
+    owners: list[Server]
+    machines: dict[str, JoinedMachine] = field(default_factory=dict)
+    engines: dict[str, str] = field(default_factory=dict)
+    seen_s: list[float] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def token(self) -> str:
+        """A new token, as the page of machines shows it."""
+        page = self.owners[0].ask("POST", "/machines/tokens/", {"address": self.deployment.webs[0].origin})
+        found = re.search(r"join (netmodes-[\w-]+)", page.data.decode())
+        if found is None:
+            raise BenchmarkError(f"a token was not created: {page.status}")
+        return found[1]
+
+    def is_connected(self, name: str) -> bool:
+        """Whether the pages of all web processes show the machine as connected."""
+        return all("connected" in self.row(name, web) for web in range(len(self.owners)))
+
+    def row(self, name: str, web: int = 0) -> str:
+        """The text of a machine's row on the page of machines; empty without one."""
+        page = self.owners[web].get("/machines/").decode()
+        found = re.search(rf'<tr>\s*<th scope="row">(?:<a [^>]*>)?{name}\b.*?</tr>', page, re.DOTALL)
+        return re.sub(r"<[^>]+>|\s+", " ", found[0]) if found else ""
+
+
+@asynccontextmanager
+async def machines_installation(
+    run: BenchmarkRun, engines: dict[str, str] | None = None
+) -> AsyncIterator[MachinesInstallation]:
+    """An installation with a machine for each of ``engines`` (name: engine), removed after the block. This thread is in
+    the network namespace of the LAN meanwhile."""
+    with ExitStack() as stack:
+        stack.enter_context(lan())
+        deployment = stack.enter_context(team_deployment(None, address=SWITCH_ADDRESS))
+        owners = [Server(web.host) for web in deployment.webs]
+        for owner, link in zip(owners, deployment.links, strict=True):
+            stack.callback(owner.close)
+            owner.sign_in(link)
+        installation = MachinesInstallation(deployment, owners)
+        data_dir = run.folder.parents[1]
+        for number, (name, engine) in enumerate((engines or ENGINES).items(), start=1):
+            settings = _settings(installation, run, engine, data_dir)
+            root = Path(settings["NETMODES_ENGINE_ROOT"]) if settings else None
+            machine = IsolatedMachine(name, number, deployment.folder, root)
+            stack.callback(machine.stop)
+            installation.machines[name] = joined = _joined(machine, settings, data_dir)
+            stack.callback(joined.lab.stop)
+        for joined in installation.machines.values():
+            await _start(installation, joined, data_dir)
+            run.say(f"{joined.name} has joined, with Docker Engine {installation.engines[joined.name]}")
+        yield installation
+
+
+def _settings(installation: MachinesInstallation, run: BenchmarkRun, engine: str, data_dir: Path) -> dict[str, str]:
+    """The settings for an engine; those of this machine's engine if its root cannot be made."""
+    try:
+        return engine_settings(engine, data_dir, run.say) if engine else {}
+    except DebianRootError as error:
+        installation.notes.append(f"Instead of {engine}, the engine of this machine: {error}")
+        return {}
+
+
+def _joined(machine: IsolatedMachine, settings: dict[str, str], data_dir: Path) -> JoinedMachine:
+    archive = lab_image_archive(data_dir)
+    (machine.folder / "cache").mkdir()
+    (machine.folder / "cache" / archive.name).symlink_to(archive)
+    environment = {name: value for name, value in os.environ.items() if name in INHERITED} | settings
+    environment |= {"NETMODES_DATA_DIR": str(machine.folder), "DOCKER_HOST": "unix:///run/docker.sock"}
+    environment |= {"PYTHONPYCACHEPREFIX": sys.pycache_prefix or ""}
+    lab = InsideService(
+        f"{machine.name}-lab",
+        machine,
+        [sys.executable, str(BASE / "manage.py"), "lab"],
+        lambda: LAB_READY in lab.output(),
+        environment,
+    )
+    return JoinedMachine(machine, lab, environment)
+
+
+async def _start(installation: MachinesInstallation, joined: JoinedMachine, data_dir: Path) -> None:
+    joined.machine.start()
+    await joined.machine.load_image(data_dir)
+    done = joined.join(installation.token())
+    if done.returncode:
+        raise BenchmarkError(f"{joined.name} cannot join: {done.stderr.strip()}")
+    joined.lab.start()
+    ready = time.monotonic()
+    while not installation.is_connected(joined.name):
+        if time.monotonic() - ready > JOIN_S:
+            raise BenchmarkError(f"the page does not show {joined.name}: {installation.row(joined.name)}")
+        await asyncio.sleep(0.05)
+    installation.seen_s.append(time.monotonic() - ready)
+    installation.engines[joined.name] = joined.lab.output().partition("Docker Engine ")[2].partition("\n")[0]

@@ -1,0 +1,187 @@
+"""Machines in namespaces of this one: a LAN, and on it machines with a Docker Engine each.
+
+Such a machine has its own network, mount, pid and UTS namespaces and its own /run. It shares the kernel, the cgroups
+and the clock with this machine. Needs root."""
+
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.postgres_nats import Service
+from dashboard.bench.processes import tied
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.cleanup import remove_cgroups
+from dashboard.engine.images import ensure_image
+
+SCRIPT = Path(__file__).with_name("machine.sh")
+#: A range for documentation (RFC 5737); private hosts use another one.
+PREFIX, SWITCH_ADDRESS = "198.51.100", "198.51.100.1"
+SPACES = ("--net", "--mount", "--pid", "--uts")
+#: The engine of a machine may take longer while others start.
+ENGINE_S = 60.0
+
+
+@contextmanager
+def lan() -> Iterator[None]:
+    """Moves this thread into a new network namespace that has the switch of the LAN with the address
+    ``SWITCH_ADDRESS``, and back after the block. Processes and threads that it starts are in the namespace, too."""
+    with Path("/proc/thread-self/ns/net").open("rb") as before:
+        os.unshare(os.CLONE_NEWNET)
+        try:
+            _run("ip", "link", "set", "lo", "up")
+            _run("ip", "link", "add", "lan", "type", "bridge")
+            _run("ip", "address", "add", f"{SWITCH_ADDRESS}/24", "dev", "lan")
+            _run("ip", "link", "set", "lan", "up")
+            yield
+        finally:
+            os.setns(before.fileno(), os.CLONE_NEWNET)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkError(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+class IsolatedMachine(Service):
+    """A machine on the LAN. ``number``, from 1, determines its address; ``root`` has the programs of its engine."""
+
+    def __init__(self, name: str, number: int, folder: Path, root: Path | None) -> None:
+        self.folder = folder / name
+        self.folder.mkdir(mode=0o700)
+        self.address = f"{PREFIX}.{10 + number}"
+        #: The name of its link on the switch.
+        self.link = name
+        self._cgroup = f"netmodes-{secrets.token_hex(3)}"
+        inside = ["sh", str(SCRIPT), self._cgroup, self.link, f"{self.address}/24", str(self.folder / "engine")]
+        spaces = ["unshare", *SPACES, "--mount-proc", "--propagation", "private", "--kill-child=KILL", "--"]
+        command = ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", 'exec 3< /proc/self/ns/net; exec "$@"', "sh"]
+        super().__init__(
+            name,
+            folder,
+            [*command, *spaces, *inside, str(root or "-")],
+            self._answers,
+            stop_signal=signal.SIGKILL,
+        )
+
+    def _answers(self) -> bool:
+        """Whether its engine answers."""
+        if not psutil.Process(self.pid).children():
+            return False  # not forked yet
+        command = ["docker", "-H", self.endpoint, "version"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    @property
+    def init(self) -> int:
+        """The pid of its process 1 in this machine's pid namespace."""
+        children = psutil.Process(self.pid).children()
+        if not children:
+            raise BenchmarkError(f"{self.name} has ended: {self.output()[-500:]}")
+        return children[0].pid
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint of its engine, as this machine reaches it."""
+        return f"unix://{self.path('/run/docker.sock')}"
+
+    def path(self, inside: str) -> Path:
+        """A path on the machine, as this machine reaches it."""
+        return Path(f"/proc/{self.init}/root{inside}")
+
+    def command(self, command: Sequence[str]) -> list[str]:
+        """A command that runs on the machine. It gets SIGTERM when the program that starts it ends."""
+        return tied(["nsenter", "--target", str(self.init), *SPACES, "--", *tied(command)])
+
+    def run(self, *command: str, timeout_s: float = 30.0) -> str:
+        """The output of a command on the machine; BenchmarkError if it fails."""
+        done = subprocess.run(self.command(command), capture_output=True, text=True, timeout=timeout_s, check=False)
+        if done.returncode:
+            raise BenchmarkError(f"{self.name}: {' '.join(command)}: {done.stderr.strip()}")
+        return done.stdout
+
+    async def load_image(self, data_dir: Path) -> None:
+        """Gives its engine the lab image as ``nginx``."""
+        engine = DockerEngine(self.endpoint, timeout_s=ENGINE_S)
+        try:
+            await ensure_image(engine, "nginx", data_dir, lambda _text, _fraction: None, private=True)
+        finally:
+            await engine.close()
+
+    def cut_off(self, *, silently: bool = True) -> None:
+        """Separates it from the LAN: its firewall drops everything, or its link goes down."""
+        if silently:
+            for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
+                self.run("iptables", "-w", "5", "-I", chain, direction, "eth0", "-j", "DROP")
+        else:
+            _run("ip", "link", "set", self.link, "down")
+
+    def reconnect(self, *, silently: bool = True) -> None:
+        """Ends ``cut_off``."""
+        if silently:
+            for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
+                self.run("iptables", "-w", "5", "-D", chain, direction, "eth0", "-j", "DROP")
+        else:
+            _run("ip", "link", "set", self.link, "up")
+
+    def stop(self) -> None:
+        """Ends everything on it and removes its cgroups, those of its private hosts included."""
+        hosts = [f"netmodes-{one.name}" for one in (self.folder / "hosts").glob("*")]
+        super().stop()
+        for name in (self._cgroup, *hosts):
+            with suppress(OSError):
+                remove_cgroups(name)
+
+
+class InsideService(Service):
+    """A process on a machine: signals reach the process itself, not the program that has entered the machine."""
+
+    def __init__(
+        self,
+        name: str,
+        machine: IsolatedMachine,
+        arguments: Sequence[str],
+        is_ready: Callable[[], bool],
+        environment: dict[str, str],
+    ) -> None:
+        super().__init__(name, machine.folder, (), is_ready, environment=environment)
+        self._machine, self._arguments = machine, arguments
+
+    def launch(self) -> None:
+        """Starts it on the machine as that is now, without waiting."""
+        self._command = self._machine.command(self._arguments)
+        super().launch()
+
+    @contextmanager
+    def variables(self, **values: str) -> Iterator[None]:
+        """Starts during the block have these environment variables, too."""
+        before = self._environment
+        self._environment = {**(before or {}), **values}
+        try:
+            yield
+        finally:
+            self._environment = before
+
+    def kill(self) -> None:
+        """Ends the process with SIGKILL."""
+        self._signal(signal.SIGKILL)
+        super().kill()
+
+    def stop(self) -> None:
+        """Ends the process with SIGTERM."""
+        self._signal(signal.SIGTERM)
+        super().stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(BenchmarkError, psutil.NoSuchProcess):
+            entered = psutil.Process(self.pid)
+            for child in entered.children():
+                child.send_signal(number)
+            with suppress(psutil.TimeoutExpired):
+                entered.wait(40.0)

@@ -1,0 +1,208 @@
+"""The faults: each begins, is seen, and ends; then everything must work again and nothing may be lost."""
+
+import asyncio
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.machines.isolated import InsideService
+from dashboard.bench.operations.machines.scene import LOST, MachineScene, started, until
+from dashboard.bench.processes import BASE
+from dashboard.core.training.host_plan import HostStage
+
+#: How long a machine is cut off, and in every tenth round.
+CUT_S, LONG_CUT_S = 12.0, 60.0
+HOUR_S = 3600.0
+SHIFTED = Path(__file__).with_name("shifted_clock")
+WAITING = "Another lab drives the experiments of this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRound:
+    """``seen_s``: from the fault until a page shows it, None if none should. ``healed_s``: from the end of the fault,
+    or the start of the next process, until everything works."""
+
+    fault: str
+    seen_s: float | None
+    healed_s: float
+    lost: int
+
+
+async def _healed(scene: MachineScene) -> float:
+    return await until(scene.is_healed, "everything works again")
+
+
+def _machine_of(scene: MachineScene, number: int) -> str:
+    return scene.names[number % len(scene.names)]
+
+
+async def _shows(scene: MachineScene, name: str, state: str) -> bool:
+    """Whether the pages of all web processes show this state of a machine."""
+    with suppress(*LOST, BenchmarkError):
+        rows = [await asyncio.to_thread(scene.installation.row, name, web) for web in scene.webs]
+        return all(state in row for row in rows)
+    return False
+
+
+async def lab_killed(scene: MachineScene, number: int) -> FaultRound:
+    """SIGKILL to the lab of a machine; a new one is started when the pages show it."""
+    name = _machine_of(scene, number)
+    lab = scene.installation.machines[name].lab
+    await asyncio.to_thread(lab.kill)
+    seen_s = await until(lambda: _shows(scene, name, "absent"), "absent")
+    begin = time.monotonic()
+    await started(lab)
+    await _healed(scene)
+    return FaultRound("lab killed", seen_s, time.monotonic() - begin, await scene.count_lost())
+
+
+async def web_killed(scene: MachineScene, number: int) -> FaultRound:
+    """SIGKILL to a web process. Everything must work at the other one, which is the time until it is seen."""
+    killed = number % 2
+    web = scene.installation.deployment.webs[killed]
+    scene.webs = [1 - killed]
+    await asyncio.to_thread(web.kill)
+    seen_s = await _healed(scene)
+    begin = time.monotonic()
+    await started(web)
+    scene.webs = [0, 1]
+    await _healed(scene)
+    return FaultRound("web process killed", seen_s, time.monotonic() - begin, await scene.count_lost())
+
+
+async def _restarted(scene: MachineScene, name: str) -> FaultRound:
+    deployment = scene.installation.deployment
+    service = deployment.nats if name == "NATS" else deployment.postgres
+    await asyncio.to_thread(service.stop)
+
+    async def is_refused() -> bool:
+        return not await scene.is_healed()
+
+    seen_s = await until(is_refused, "a refusal")
+    begin = time.monotonic()
+    await started(service)
+    await _healed(scene)
+    return FaultRound(f"{name} restarted", seen_s, time.monotonic() - begin, await scene.count_lost())
+
+
+async def nats_restarted(scene: MachineScene, _number: int) -> FaultRound:
+    """NATS stops and starts again."""
+    return await _restarted(scene, "NATS")
+
+
+async def postgres_restarted(scene: MachineScene, _number: int) -> FaultRound:
+    """PostgreSQL stops and starts again."""
+    return await _restarted(scene, "PostgreSQL")
+
+
+async def cut_off(scene: MachineScene, number: int) -> FaultRound:
+    """A machine is separated from the LAN: by its firewall or by its link, in turn."""
+    name, silently = _machine_of(scene, number), number % 2 == 0
+    machine = scene.installation.machines[name].machine
+    cut = time.monotonic()
+    machine.cut_off(silently=silently)
+    try:
+        seen_s = await until(lambda: _shows(scene, name, "absent"), "absent")
+        lasts_s = LONG_CUT_S if number % 10 == 9 else CUT_S
+        await asyncio.sleep(max(0.0, cut + lasts_s - time.monotonic()))
+    finally:
+        machine.reconnect(silently=silently)
+    return FaultRound("machine cut off", seen_s, await _healed(scene), await scene.count_lost())
+
+
+async def same_name(scene: MachineScene, number: int) -> FaultRound:
+    """A second machine joins with the name of another, and a second lab starts with its credentials."""
+    names = scene.names
+    first, second = names[number % len(names)], names[(number + 1) % len(names)]
+    holder, other = scene.installation.machines[first], scene.installation.machines[second]
+    folder = other.machine.folder / "copy"
+    folder.mkdir(mode=0o700)
+    try:
+        token = await asyncio.to_thread(scene.installation.token)
+        began = time.monotonic()
+        refused = await asyncio.to_thread(other.join, token, first, NETMODES_DATA_DIR=str(folder))
+        seen_s = time.monotonic() - began
+        if refused.returncode == 0 or "has joined already" not in refused.stderr or "Traceback" in refused.stderr:
+            raise BenchmarkError(f"a second machine named {first} was not refused: {refused.stderr}")
+        shutil.copy(holder.machine.folder / "machine.json", folder)
+        copy = InsideService(
+            f"{second}-copy",
+            other.machine,
+            [sys.executable, str(BASE / "manage.py"), "lab"],
+            lambda: WAITING in copy.output(),
+            other.environment | {"NETMODES_DATA_DIR": str(folder)},
+        )
+        try:
+            await started(copy)
+            healed_s = await _healed(scene)
+            lost = await scene.count_lost()
+        finally:
+            await asyncio.to_thread(copy.stop)
+    finally:
+        shutil.rmtree(folder)
+    return FaultRound("second machine of the same name", seen_s, healed_s, lost)
+
+
+async def clock_off(scene: MachineScene, number: int) -> FaultRound:
+    """The lab of a machine starts again with a clock that is an hour fast or slow, works, and starts with the right
+    clock."""
+    name = _machine_of(scene, number)
+    lab = scene.installation.machines[name].lab
+    shift = HOUR_S if number % 2 == 0 else -HOUR_S
+    await asyncio.to_thread(lab.stop)
+    begin = time.monotonic()
+    with lab.variables(PYTHONPATH=str(SHIFTED), BENCH_CLOCK_S=str(shift)):
+        await started(lab)
+    await _healed(scene)
+    healed_s = time.monotonic() - begin
+    await asyncio.sleep(3.0)  # passes over hosts and experiments
+    lost = await scene.count_lost()
+    await asyncio.to_thread(lab.stop)
+    await started(lab)
+    await _healed(scene)
+    return FaultRound("clock an hour off", None, healed_s, lost + await scene.count_lost())
+
+
+async def drained(scene: MachineScene, _number: int) -> FaultRound:
+    """The machine with most hosts is drained, and its hosts are moved with the button of the console."""
+    held = [row.machine for row in scene.hosts.values()]
+    name = max(sorted(scene.names), key=held.count)
+    owner = scene.installation.owners[0]
+    await asyncio.to_thread(owner.post, f"/machines/{name}/drain/")
+    seen_s = await until(lambda: _shows(scene, name, "draining"), "draining")
+    begin = time.monotonic()
+    moved = frozenset(group for group, row in scene.hosts.items() if row.machine == name)
+    for each in scene.classes:
+        if any(group.startswith(f"{each.instructor.session}-") for group in moved):
+            await asyncio.to_thread(each.instructor.steer, "move", machine=name)
+
+    async def is_ready() -> bool:
+        rows = await asyncio.to_thread(lambda: [row for each in scene.classes for row in each.hosts().values()])
+        return all(row.stage == HostStage.READY and row.machine != name for row in rows)
+
+    await until(is_ready, "hosts moved")
+    await asyncio.to_thread(owner.post, f"/machines/{name}/undrain/")
+    await _healed(scene)
+    healed_s, lost = time.monotonic() - begin, await scene.count_lost(moved)
+    await scene.take_stock()
+    return FaultRound("machine drained, hosts moved", seen_s, healed_s, lost)
+
+
+FAULTS: Mapping[str, Callable[[MachineScene, int], Awaitable[FaultRound]]] = {
+    function.__name__: function
+    for function in (
+        lab_killed,
+        web_killed,
+        nats_restarted,
+        postgres_restarted,
+        cut_off,
+        same_name,
+        clock_off,
+        drained,
+    )
+}

@@ -1,0 +1,216 @@
+"""What a fault in an installation with several machines must not harm, and what people see meanwhile.
+
+Each machine has an experiment and private hosts; each participant checks the step all the time."""
+
+import asyncio
+import json
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import urllib3
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.machines.installation import MachinesInstallation
+from dashboard.bench.operations.machines.training_class import HostRow, TrainingClass
+from dashboard.bench.operations.postgres_nats import Service
+from dashboard.bench.websocket_clients import Client
+from dashboard.core.training.host_plan import HostStage
+
+#: Participants of each session. A session with so few hosts stays on one machine.
+PEOPLE = 2
+DEADLINE_S = 120.0
+POLL_S = 0.1
+#: How often each participant checks the step.
+CHECK_S = 0.5
+#: What ends a request that no process answers.
+LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.HTTPError)
+
+
+@dataclass(slots=True)
+class MachineScene:
+    """``answers`` counts what participants saw since it was cleared: a status with its sentence. ``webs`` are the
+    numbers of the web processes that run."""
+
+    installation: MachinesInstallation
+    classes: list[TrainingClass] = field(default_factory=list)
+    experiments: dict[str, str] = field(default_factory=dict)
+    containers: dict[str, frozenset[str]] = field(default_factory=dict)
+    hosts: dict[str, HostRow] = field(default_factory=dict)
+    passed: int = 0
+    answers: Counter[tuple[int, str]] = field(default_factory=Counter)
+    webs: list[int] = field(default_factory=lambda: [0, 1])
+
+    @property
+    def names(self) -> list[str]:
+        """The machines."""
+        return list(self.installation.machines)
+
+    # What must last.
+
+    async def take_stock(self) -> None:
+        """Records what exists."""
+        self.hosts = await asyncio.to_thread(self._hosts)
+        self.passed = await asyncio.to_thread(self.classes[0].passed)
+        self.containers = {
+            key: await asyncio.to_thread(self._containers, key) for key in (*self.experiments, *self.hosts)
+        }
+
+    def _hosts(self) -> dict[str, HostRow]:
+        return {group: row for each in self.classes for group, row in each.hosts().items()}
+
+    def _containers(self, key: str) -> frozenset[str]:
+        """The containers of a machine, or of the host of a group."""
+        row = self.hosts.get(key)
+        machine = self.installation.machines[key if row is None else row.machine].machine
+        socket = "/run/docker.sock" if row is None else f"/run/netmodes/{row.host}/docker.sock"
+        command = ["docker", "-H", f"unix://{machine.path(socket)}", "ps", "-q", "--no-trunc"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False)
+        return frozenset(listed.stdout.split())
+
+    async def count_lost(self, moved: frozenset[str] = frozenset()) -> int:
+        """What was there when stock was taken and is no longer: experiments, hosts of groups, containers, passed steps.
+        Hosts of the groups ``moved`` must be ready on another machine."""
+        before, after = self.hosts, await asyncio.to_thread(self._hosts)
+        lost = max(0, self.passed - await asyncio.to_thread(self.classes[0].passed))
+        for group, row in before.items():
+            now = after.get(group)
+            if now is None or now.stage != HostStage.READY:
+                lost += 1
+            elif group in moved:
+                lost += now.machine == row.machine
+            else:
+                lost += now != row
+        for machine, identity in self.experiments.items():
+            lost += (await self.phase(identity)) != "running"
+            lost += not self.containers[machine] <= await asyncio.to_thread(self._containers, machine)
+        for group in before.keys() - moved:
+            lost += not self.containers[group] <= await asyncio.to_thread(self._containers, group)
+        return lost
+
+    async def phase(self, identity: str) -> str:
+        """The phase of an experiment; empty if no page shows it."""
+        owner = self.installation.owners[self.webs[0]]
+        answer = await asyncio.to_thread(owner.ask, "GET", f"/api/experiments/{identity}")
+        return str(json.loads(answer.data)["experiment"]["phase"]) if answer.status == HTTPStatus.OK else ""
+
+    # What people see.
+
+    async def is_healed(self) -> bool:
+        """Whether all pages show all machines as connected, each lab handles a call, and all checks are passed."""
+        try:
+            for web in self.webs:
+                owner = self.installation.owners[web]
+                for name, identity in self.experiments.items():
+                    if "connected" not in await asyncio.to_thread(self.installation.row, name, web):
+                        return False
+                    tried = await asyncio.to_thread(owner.ask, "POST", f"/experiments/{identity}/try/")
+                    if tried.status != HTTPStatus.OK:
+                        return False
+            return all([await self._passes(each, person) for each in self.classes for person in each.people])
+        except (*LOST, BenchmarkError):
+            return False
+
+    async def _passes(self, each: TrainingClass, person: Client) -> bool:
+        self._choose_web(person)
+        return await each.has_passed(person)
+
+    def _choose_web(self, person: Client) -> None:
+        """As a proxy does: another web process in place of one that does not run."""
+        webs = self.installation.deployment.webs
+        host = webs[self.webs[person.number % len(self.webs)]].host
+        if host != person.host:
+            person.close()
+            person.host = host
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Lets participants check the step during the block. Errors of the server are counted as answers."""
+        people = [
+            Client(person.host, dict(person.cookies), number=person.number, session=person.session)
+            for each in self.classes
+            for person in each.people
+        ]
+        steps = [each.step for each in self.classes for _person in each.people]
+        tasks = [asyncio.create_task(self._check(*one)) for one in zip(people, steps, strict=True)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for person in people:
+                person.close()
+
+    async def _check(self, person: Client, step: str) -> None:
+        while True:
+            self._choose_web(person)
+            try:
+                async with asyncio.timeout(70.0):
+                    status, _ = await person.ask("POST", f"{step}/check/")
+            except LOST as error:
+                person.close()
+                self.answers[0, type(error).__name__] += 1
+            else:
+                self.answers[status, "" if status == HTTPStatus.OK else sentence_of(person.body)] += 1
+            await asyncio.sleep(CHECK_S)
+
+
+def sentence_of(page: bytes) -> str:
+    """The first message in a page, or the beginning of its text."""
+    text = page.decode(errors="replace")
+    found = re.search(r'class="notice[^>]*>(.*?)</p>', text, re.DOTALL) or re.search(
+        "<main.*?>(.*)</main>", text, re.DOTALL
+    )
+    return " ".join(re.sub("<[^>]*>", " ", found[1] if found else text).split())[:160]
+
+
+@asynccontextmanager
+async def open_scene(installation: MachinesInstallation) -> AsyncIterator[MachineScene]:
+    """Experiments and hosts on all machines, removed after the block."""
+    scene = MachineScene(installation)
+    owner = installation.owners[0]
+    try:
+        for name in scene.names:
+            form = {"host": f"@{name}", "image": "nginx", "port": "80", "mode": "none", "publish": ""}
+            scene.experiments[name] = (await asyncio.to_thread(owner.post, "/experiments/", form)).split("/")[2]
+        for _name in scene.names:
+            scene.classes.append(await TrainingClass.open(installation, PEOPLE))
+            await scene.classes[-1].start()
+        for identity in scene.experiments.values():
+            await until(lambda identity=identity: _runs(scene, identity), "running")  # type: ignore[misc]
+        await scene.take_stock()
+        if {row.machine for row in scene.hosts.values()} != set(scene.names):
+            raise BenchmarkError(f"the hosts are not on all machines: {scene.hosts}")
+        yield scene
+    finally:
+        for each in scene.classes:
+            await each.close()
+        for identity in scene.experiments.values():
+            await asyncio.to_thread(owner.remove, identity)
+
+
+async def _runs(scene: MachineScene, identity: str) -> bool:
+    return await scene.phase(identity) == "running"
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float = DEADLINE_S) -> float:
+    """The seconds until the condition holds; BenchmarkError after ``deadline_s``."""
+    started = time.monotonic()
+    while not await condition():
+        if time.monotonic() - started > deadline_s:
+            raise BenchmarkError(f"{what}: not within {deadline_s:g} s")
+        await asyncio.sleep(POLL_S)
+    return time.monotonic() - started
+
+
+async def started(service: Service) -> None:
+    """Starts a service, without stopping this loop meanwhile."""
+    service.launch()
+    while not await asyncio.to_thread(service.is_started):
+        await asyncio.sleep(POLL_S)

@@ -1,0 +1,162 @@
+"""A training session over several machines: participants with private hosts, each of which serves a container."""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.machines.installation import MachinesInstallation
+from dashboard.bench.training.deliveries import Instructor
+from dashboard.bench.websocket_clients import Client
+from dashboard.core.training.host_plan import HostStage
+
+STEP = "launch"
+#: The result of one check in the page.
+FINDING = re.compile(rb'data-ok="(yes|no)"')
+POLL_S = 0.2
+DEADLINE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """The host of a group as the database has it."""
+
+    machine: str
+    host: str
+    stage: str
+    reason: str
+
+
+def query(installation: MachinesInstallation, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """The rows of a statement on a new connection: the server may have been restarted."""
+    with psycopg.connect(installation.deployment.postgres.url, autocommit=True) as database:
+        return database.execute(statement, values).fetchall()
+
+
+@asynccontextmanager
+async def within(state: Callable[[], object]) -> AsyncIterator[None]:
+    """Ends the block after ``DEADLINE_S`` with a BenchmarkError that has the state."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            yield
+    except TimeoutError:
+        raise BenchmarkError(f"not within {DEADLINE_S:g} s: {state()}") from None
+
+
+@dataclass(slots=True)
+class TrainingClass:
+    """One session. The participants are spread over the web processes."""
+
+    installation: MachinesInstallation
+    instructor: Instructor
+    people: list[Client] = field(default_factory=list)
+
+    @classmethod
+    async def open(cls, installation: MachinesInstallation, count: int) -> "TrainingClass":
+        """A session in which this many participants have joined and opened the step, and predicted."""
+        options = {"hosts": "person", "terminal": "on"}
+        instructor = await asyncio.to_thread(Instructor.with_session, installation.owners[0], count, **options)
+        opened = cls(installation, instructor)
+        await asyncio.to_thread(instructor.steer, "step", step=STEP)
+        webs = installation.deployment.webs
+        opened.people = [Client(webs[number % len(webs)].host, number=number) for number in range(count)]
+        for person in opened.people:
+            await person.join(instructor.code, instructor.key)
+        return opened
+
+    @property
+    def step(self) -> str:
+        """The address of the step."""
+        return f"/sessions/{self.instructor.session}/steps/{STEP}"
+
+    def hosts(self) -> dict[str, HostRow]:
+        """The hosts by group."""
+        columns = "\"group\", coalesce(machine_id, ''), host, state, reason"
+        statement = f"SELECT {columns} FROM dashboard_grouphost WHERE session_id = %s"  # noqa: S608
+        rows = query(self.installation, statement, self.instructor.session)
+        return {group: HostRow(*values) for group, *values in rows}
+
+    def passed(self) -> int:
+        """How many participants of all sessions have passed a step."""
+        return int(query(self.installation, "SELECT count(*) FROM dashboard_workshopstep WHERE passed_at > 0")[0][0])
+
+    def by_machine(self) -> Counter[str]:
+        """How many hosts each machine has."""
+        return Counter(row.machine for row in self.hosts().values() if row.host)
+
+    async def until_prepared(self) -> float:
+        """Seconds until each lab has made the template of its hosts, which it does once a session with hosts exists."""
+        started = time.monotonic()
+        caches = [joined.machine.folder / "cache" for joined in self.installation.machines.values()]
+        async with within(lambda: caches):
+            while not all(any(one.name.count("-") == 2 for one in cache.glob("host-template-*")) for cache in caches):
+                await asyncio.sleep(POLL_S)
+        return time.monotonic() - started
+
+    async def start(self) -> tuple[float, float]:
+        """Everybody opens the step at the same time, which requests the hosts, runs its command as soon as the host is
+        ready, and checks it. Returns the seconds until all hosts were ready, and until all checks were passed."""
+        started = time.monotonic()
+        await asyncio.gather(*(self._open(person) for person in self.people))
+        acting: dict[str, asyncio.Task[None]] = {}
+        ready_s = 0.0
+        async with within(self.hosts), asyncio.TaskGroup() as tasks:
+            numbers = await asyncio.to_thread(self._groups)
+            while len(acting) < len(self.people):
+                for group, row in (await asyncio.to_thread(self.hosts)).items():
+                    if row.stage == HostStage.FAILED:
+                        raise BenchmarkError(f"the host of {group} on {row.machine} failed: {row.reason}")
+                    if row.stage == HostStage.READY and group not in acting:
+                        acting[group] = tasks.create_task(self.work(numbers[group]))
+                ready_s = time.monotonic() - started
+                await asyncio.sleep(POLL_S)
+        return ready_s, time.monotonic() - started
+
+    async def _open(self, person: Client) -> None:
+        status, _ = await person.ask("POST", f"{self.step}/opened/")
+        if status != HTTPStatus.NO_CONTENT:
+            raise BenchmarkError(f"opening the step was answered with {status}")
+        await person.predict(STEP)
+
+    def _groups(self) -> dict[str, Client]:
+        """The participants by group."""
+        statement = 'SELECT name, "group" FROM dashboard_participant WHERE session_id = %s'
+        named = {f"Participant {person.number}": person for person in self.people}
+        session = self.instructor.session
+        return {f"{session}-{group}": named[name] for name, group in query(self.installation, statement, session)}
+
+    async def work(self, person: Client) -> None:
+        """Runs the step's command and checks it until it is passed."""
+        async with within(lambda: person.body[-2000:]):
+            while (await person.ask("POST", f"{self.step}/run/", {"number": "0"}))[0] == HTTPStatus.CONFLICT:
+                await asyncio.sleep(POLL_S)
+            while not await self.has_passed(person):
+                await asyncio.sleep(POLL_S)
+
+    async def has_passed(self, person: Client) -> bool:
+        """Checks the step."""
+        status, _ = await person.ask("POST", f"{self.step}/check/")
+        findings = set(FINDING.findall(person.body))
+        return status == HTTPStatus.OK and findings == {b"yes"}
+
+    async def close(self) -> float:
+        """Seconds from the end of the session until no machine has a host of it."""
+        started = time.monotonic()
+        await asyncio.to_thread(self.instructor.steer, "close")
+        async with within(self.hosts):
+            while await asyncio.to_thread(self._left):
+                await asyncio.sleep(POLL_S)
+        for person in self.people:
+            person.close()
+        return time.monotonic() - started
+
+    def _left(self) -> bool:
+        return any(row.host for row in self.hosts().values())

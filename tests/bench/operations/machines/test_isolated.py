@@ -1,0 +1,92 @@
+"""A machine in namespaces of this one: its own network and processes, an engine, and nothing left afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from dashboard.bench.operations.machines.isolated import SWITCH_ADDRESS, InsideService, IsolatedMachine, lan
+from dashboard.engine.hosts.cleanup import CGROUPS
+from tests.support.polling import until
+
+pytestmark = pytest.mark.engine
+
+
+def _namespaces(pid: str | int) -> dict[str, int]:
+    return {kind: Path(f"/proc/{pid}/ns/{kind}").stat().st_ino for kind in ("net", "mnt", "pid", "uts")}
+
+
+def _answers(machine: IsolatedMachine) -> bool:
+    """Whether its kernel refuses a connection to a port on which no program listens."""
+    try:
+        socket.create_connection((machine.address, 9), 1.0).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def test_a_machine_has_its_own_namespaces_and_an_engine_on_the_lan(tmp_path: Path) -> None:
+    own, cgroups = _namespaces("thread-self"), set(CGROUPS.rglob("netmodes-*"))
+    with lan():
+        machine = IsolatedMachine("far", 1, tmp_path, None)
+        try:
+            machine.start()
+            inside = _namespaces(machine.init)
+            assert all(inside[kind] != own[kind] for kind in own)
+            assert machine.run("sh", "-c", "echo $(hostname) $(ps -e | wc -l)").split()[0].startswith("netmodes-")
+            assert "Server" in machine.run("docker", "version", timeout_s=30)
+            assert _answers(machine)
+            assert SWITCH_ADDRESS in machine.run("ip", "neigh")
+            for silently in (True, False):
+                machine.cut_off(silently=silently)
+                assert not _answers(machine)
+                machine.reconnect(silently=silently)
+                until(lambda: _answers(machine), 10.0)
+            init = machine.init
+        finally:
+            machine.stop()
+        until(lambda: not Path(f"/proc/{init}").exists(), 10.0)
+    assert _namespaces("thread-self") == own
+    assert set(CGROUPS.rglob("netmodes-*")) - cgroups == set()
+
+
+def test_a_process_on_a_machine_is_killed_and_stopped_itself(tmp_path: Path) -> None:
+    with lan():
+        machine = IsolatedMachine("far", 1, tmp_path, None)
+        try:
+            machine.start()
+            script = "trap 'echo ended; exit' TERM; echo $VALUE ready; while :; do sleep 0.1; done"
+            service = InsideService(
+                "service", machine, ["sh", "-c", script], lambda: "ready" in service.output(), {**os.environ}
+            )
+            with service.variables(VALUE="one"):
+                service.start()
+            assert service.output() == "one ready\n"
+            service.stop()
+            assert service.output() == "one ready\nended\n"
+            service.start()
+            service.kill()
+            assert service.output() == " ready\n".replace(" ", "", 1)
+            assert "trap" not in machine.run("ps", "-eo", "args")
+        finally:
+            machine.stop()
+
+
+async def test_its_engine_gets_the_lab_image(tmp_path: Path) -> None:
+    with lan():
+        machine = IsolatedMachine("far", 1, tmp_path, None)
+        try:
+            machine.start()
+            from tests.support.private_engine import CACHE
+
+            await machine.load_image(CACHE)
+            listed = await asyncio.to_thread(machine.run, "docker", "image", "ls", "--format", "{{.Repository}}")
+            assert "nginx" in listed.split()
+        finally:
+            machine.stop()
