@@ -101,6 +101,7 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         MachineState.NO_ENGINE: _("no engine"),
         MachineState.WRONG_VERSION: _("other version"),
         MachineState.ABSENT: _("absent"),
+        MachineState.NO_LAB: _("no lab"),
         MachineState.REVOKED: _("revoked"),
     },
     "machine": {

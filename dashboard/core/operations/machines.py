@@ -93,6 +93,7 @@ class MachineState(StrEnum):
     NO_ENGINE = "no engine"
     WRONG_VERSION = "other version"
     ABSENT = "absent"
+    NO_LAB = "no lab"
     REVOKED = "revoked"
 
 

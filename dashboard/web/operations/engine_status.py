@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 from dashboard.core.operations.heartbeat import Part, part_names
-from dashboard.web.operations.health import lab_missing
+from dashboard.web.operations.health import connected_machines, lab_missing, own_lab_missing
 from dashboard.web.service import service
 
 
@@ -22,11 +23,19 @@ class EngineChip:
     engine: str = ""
 
 
+def _in_place_of_own_lab() -> int:
+    """The number of machines that respond although the installation's own lab does not; 0 if that does."""
+    return len(connected_machines()) if Part.LAB in part_names(own_lab_missing()) else 0
+
+
 def engine_chip(_request: HttpRequest) -> dict[str, EngineChip]:
     """The context processor for the engine chip in the header."""
     heartbeat, missing = service.heartbeat(), part_names(lab_missing())
     if Part.LAB in missing:
         return {"engine_chip": EngineChip(_("Lab unavailable"), ok=False, private=False)}
+    if machines := _in_place_of_own_lab():
+        text = ngettext("%d machine", "%d machines", machines) % machines
+        return {"engine_chip": EngineChip(text, ok=True, private=False)}
     if heartbeat is None:
         return {"engine_chip": EngineChip(_("No engine answers"), ok=False, private=False)}
     text = _("%(engine)s does not answer") if Part.ENGINE in missing else "%(engine)s"

@@ -53,10 +53,21 @@ async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | Non
     return time.monotonic() - started
 
 
-def lab_missing() -> tuple[Missing, ...]:
-    """The missing parts among lab and engine."""
+def own_lab_missing() -> tuple[Missing, ...]:
+    """The missing parts among the installation's own lab and its engine."""
     without = Part.ENGINE if service.role.drives else Part.LAB
     return missing_parts(service.heartbeat(), time.time(), without=without)
+
+
+def connected_machines() -> tuple[str, ...]:
+    """The machines that have joined and handle calls. From any thread."""
+    return service.labs.connected_machines() if service.labs is not None else ()
+
+
+def lab_missing() -> tuple[Missing, ...]:
+    """The missing parts among lab and engine. The labs of other machines take the place of the installation's own."""
+    missing = own_lab_missing()
+    return tuple(one for one in missing if one.part is not Part.LAB) if connected_machines() else missing
 
 
 async def missing_now() -> tuple[Missing, ...]:

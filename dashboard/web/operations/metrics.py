@@ -22,7 +22,7 @@ from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_hub import FeedHub
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measurements
-from dashboard.web.operations.health import database_latency, lab_missing
+from dashboard.web.operations.health import database_latency, own_lab_missing
 from dashboard.web.operations.metric_families import DatabaseMetrics, HubMetrics, Scrape, exposition
 from dashboard.web.service import service
 from dashboard.web.training.hub import hub as sessions
@@ -93,7 +93,7 @@ async def gather() -> Scrape:
     """The current values of all metrics."""
     now = time.time()
     pages = (("experiment", experiments), ("run", measurements), ("class", sessions))
-    missing = part_names(lab_missing())
+    missing = part_names(own_lab_missing())
     heartbeat, database = service.heartbeat(), None
     joined: tuple[tuple[str, bool, bool, float], ...] = ()
     latency_s = await database_latency()

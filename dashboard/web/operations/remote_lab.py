@@ -76,7 +76,13 @@ class RemoteLab:
     def accepts_calls(self) -> bool:
         """Whether calls are sent to the lab: it sends heartbeats, and its version fits. From any thread."""
         last = self._last
-        return self.is_connected and last is not None and not version_problem(__version__, last.message.version)
+        fits = last is not None and not version_problem(__version__, last.message.version)
+        return fits and self.is_connected and not self._is_revoked
+
+    @property
+    def version(self) -> str:
+        """The version of Netmodes in the last heartbeat, empty without one. From any thread."""
+        return self._last.message.version if self._last is not None else ""
 
     @property
     def capacity(self) -> int:
@@ -225,6 +231,11 @@ class RemoteLabs:
         name = machine or SERVER
         lab = self._labs.get(name)
         return lab if lab is not None else self._labs.setdefault(name, RemoteLab(self._nats, name, self._inbox))
+
+    def connected_machines(self) -> tuple[str, ...]:
+        """The machines that have joined and handle calls. From any thread."""
+        labs = sorted(self._labs.items())
+        return tuple(name for name, lab in labs if lab is not self.server and lab.accepts_calls)
 
     async def start(self) -> None:
         """Starts to receive heartbeats and replies."""

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.operations.deployment import Role
 from dashboard.lab.engine import events
 from dashboard.web.http.asgi_handler import RequestHandler
+from dashboard.web.operations import engine_status, health
+from dashboard.web.service import service
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
 from tests.web.asgi_client import Answer, http, is_strict, person
@@ -97,3 +100,14 @@ async def test_healthz_answers_while_django_computes_pages_without_end(monkeypat
     assert (await http("GET", "/healthz", host="evil.example")).status == 400
     page.cancel()
     await asyncio.gather(page, return_exceptions=True)
+
+
+async def test_the_labs_of_other_machines_take_the_place_of_the_own_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "heartbeat", lambda: None)
+    assert (await http("GET", "/readyz")).status == 503
+    assert (await chip()) in {"Lab unavailable", "No engine answers"}
+    for module in (health, engine_status):
+        monkeypatch.setattr(module, "connected_machines", lambda: ("lab2", "lab3"))
+    monkeypatch.setattr(service, "role", Role.WEB)
+    assert (await http("GET", "/readyz")).text.startswith("ready")
+    assert await chip() == "2 machines"

@@ -8,11 +8,21 @@ from django.utils.translation import ngettext
 
 from dashboard import __version__
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
-from dashboard.core.operations.machines import MachineRecord, MachineState, state_of, version_problem
+from dashboard.core.operations.machines import (
+    SERVER,
+    MachineFacts,
+    MachineRecord,
+    MachineState,
+    state_of,
+    version_problem,
+)
 from dashboard.store import machines
 from dashboard.store.training.host_placement import count_hosts
 from dashboard.store.unsettled import count_running
 from dashboard.web.service import service
+
+#: The installation's own machine: it has no row, no labels and no commands.
+_OWN = MachineRecord(SERVER, MachineFacts(), {}, False, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,11 @@ class MachineLine:
     problem: str = ""
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is the installation's own machine."""
+        return self.record.name == SERVER
+
+    @property
     def is_connected(self) -> bool:
         """Whether its lab sends heartbeats."""
         return self.lag_s is not None and self.state not in {MachineState.ABSENT, MachineState.REVOKED}
@@ -34,7 +49,7 @@ class MachineLine:
     @property
     def is_usable(self) -> bool:
         """Whether what runs on it can be used."""
-        return self.state in {MachineState.CONNECTED, MachineState.DRAINING}
+        return self.state in {MachineState.CONNECTED, MachineState.DRAINING, MachineState.NO_LAB}
 
     @property
     def memory_gb(self) -> float:
@@ -83,10 +98,26 @@ def _describe_drain(machine: str) -> str:
     )
 
 
+def _own_line() -> MachineLine | None:
+    """The installation's own machine. None without machines that could join: it is the only one."""
+    if service.labs is None:
+        return None
+    lab = service.labs.server
+    if lab.silent_s is None:
+        return MachineLine(_OWN, MachineState.NO_LAB, "", None, lab.facts.problem)
+    engine = lab.facts.engine
+    facts = MachineFacts(capacity=lab.capacity, kernel=engine.kernel if engine is not None else "", version=lab.version)
+    record = replace(_OWN, facts=facts)
+    state = state_of(record, is_connected=lab.is_connected, has_engine=engine is not None, server_version=__version__)
+    name = _engine_name(engine.kind, engine.version) if engine is not None else ""
+    return MachineLine(record, state, name, lab.silent_s, "" if engine is not None else lab.facts.problem)
+
+
 def list_lines() -> tuple[MachineLine, ...]:
-    """All machines, those that were revoked at the end."""
-    lines = [_line(record) for record in machines.list_machines()]
-    return tuple(sorted(lines, key=lambda line: (line.record.is_revoked, line.record.name)))
+    """All machines: the installation's own first, those that were revoked at the end."""
+    own, lines = _own_line(), [_line(record) for record in machines.list_machines()]
+    joined = sorted(lines, key=lambda line: (line.record.is_revoked, line.record.name))
+    return (*([own] if own is not None else []), *joined)
 
 
 def stamp_of(lines: tuple[MachineLine, ...]) -> str:

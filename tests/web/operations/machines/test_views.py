@@ -7,19 +7,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from channels.db import database_sync_to_async
 from django.test import override_settings
 
-from dashboard.core.experiments.messages import Phase
+from dashboard import __version__
+from dashboard.core.experiments.messages import EngineRef, Phase
+from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts
 from dashboard.core.operations.machines import MachineFacts, MachineState, split_token
 from dashboard.core.training.rate_limit import PER_CLIENT
+from dashboard.lab.remote.nats_connection import Message, NatsConnection
 from dashboard.models import AuditEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
 from dashboard.store.operations import machine_roles
 from dashboard.web.operations.machines import presenters
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
+from dashboard.web.operations.remote_lab import RemoteLabs
+from dashboard.web.service import service
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
 
@@ -92,6 +98,31 @@ async def test_machines_are_listed_drained_and_revoked(team: None, me: Person) -
     assert "revoked" in (await get("/machines/", me)).text
     for path in ("/machines/lab2/revoke/", "/machines/none/drain/", "/machines/lab2/other/"):
         assert (await post(path, me)).status == 404
+
+
+async def test_the_own_machine_of_the_installation_is_listed_first(
+    team: None, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await database_sync_to_async(machines.register)("lab2", {}, FACTS)
+    labs = RemoteLabs(NatsConnection("nats://127.0.0.1:1"))
+    monkeypatch.setattr(service, "labs", labs)
+    page = (await get("/machines/", me)).text
+    assert page.index("machine of the installation") < page.index("lab2")
+    assert "no lab" in page
+    assert "/machines/server/" not in page
+    engine = EngineRef("28.5.1", "1.51", kernel="6.12.9")
+    heartbeat = HeartbeatMessage("server.a.0", LabFacts(engine), version=__version__, capacity=31)
+    labs.server.on_heartbeat(Message("netmodes.web.heartbeat.server", msgspec.json.encode(heartbeat)))
+    page = (await get("/machines/", me)).text
+    for shown in ("28.5.1", "6.12.9", "about 31 private hosts", 'href="/doctor/"'):
+        assert shown in page
+    assert labs.connected_machines() == ()
+    labs.of("lab2").on_heartbeat(
+        Message("netmodes.web.heartbeat.lab2", msgspec.json.encode(replace(heartbeat, lab="lab2.a.0")))
+    )
+    assert labs.connected_machines() == ("lab2",)
+    labs.refuse(frozenset({"lab2"}))
+    assert labs.connected_machines() == ()
 
 
 async def test_a_drained_machine_states_whether_it_can_be_upgraded(
