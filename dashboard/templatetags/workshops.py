@@ -33,7 +33,7 @@ _markdown = _Markdown("commonmark", {"html": False}, renderer_cls=_Renderer).dis
 @register.filter
 def markdown(text: str) -> SafeString:
     """A step's Markdown as HTML: no raw HTML, no images, no headings, links to this site and https only."""
-    return SafeString(_markdown.render(text))  # nosec B703 - html is off: the renderer escapes all text
+    return SafeString(_markdown.render(text))  # html is off: the renderer escapes all text  # nosec B703
 
 
 @register.filter

@@ -118,7 +118,7 @@ def load(name: str) -> Document | None:
 def _render(name: str) -> Document:
     text = _COMMENT.sub("", (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
     title = next((line[2:].replace("`", "") for line in text.splitlines() if line.startswith("# ")), name)
-    return Document(name, title, SafeString(_markdown.render(text)))  # nosec B703 - a document of this repository
+    return Document(name, title, SafeString(_markdown.render(text)))  # a document of Netmodes  # nosec B703
 
 
 @require_GET

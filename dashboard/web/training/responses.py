@@ -35,4 +35,4 @@ def qr_code(text: str, title: str) -> SafeString:
     svg = make(text, error="m", micro=False).svg_inline(
         omitsize=True, dark="#000", light="#fff", title=title, svgclass="qr", lineclass=None, border=3
     )
-    return SafeString(svg.replace("<svg ", '<svg role="img" ', 1))  # nosec B703 - our own link; the title is escaped
+    return SafeString(svg.replace("<svg ", '<svg role="img" ', 1))  # our own link; the title is escaped  # nosec B703

@@ -12,6 +12,7 @@ from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 from ninja.utils import check_csrf
 
+from dashboard.core.operations.database_problems import describe_database_error
 from dashboard.core.operations.roles import Action, OwnedKind, Refusal, Role, may
 from dashboard.store.operations import accounts, audit
 from dashboard.web.http.guards import LINK_PATH
@@ -73,8 +74,9 @@ def _name_hidden(request: HttpRequest, entry: audit.PendingEntry) -> None:
 def _store(entry: audit.PendingEntry, outcome: str) -> None:
     try:
         entry.store(outcome)
-    except DatabaseError:
-        log.exception("the audit trail has no entry for “%s” of %s", entry.action, entry.account)
+    except DatabaseError as error:
+        reason = describe_database_error(str(error))
+        log.error("not in the audit trail: “%s” of %s. %s", entry.action, entry.account, reason)  # noqa: TRY400 - expected
 
 
 class AccountMiddleware:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from dashboard.core.operations.roles import RULES, Access, Action, OwnedKind, Role, may
 from dashboard.models import AuditEntry, Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store.operations.audit import PendingEntry
 from dashboard.web.operations.accounts.commands import (
     COMMANDS,
     NOT_RECORDED,
@@ -18,6 +20,7 @@ from dashboard.web.operations.accounts.commands import (
     PARTICIPANT_PREFIXES,
     is_participants,
 )
+from dashboard.web.operations.accounts.guard import AccountMiddleware
 from tests.support.specs import make_spec
 from tests.web.accounts import account, someone
 from tests.web.asgi_client import Answer, Person, http
@@ -200,3 +203,19 @@ async def test_an_unknown_command_of_the_api_is_answered_to_an_owner_only(me: Pe
 def test_a_reader_may_send_no_command_but_to_the_own_account() -> None:
     allowed = {route for route, command in COMMANDS.items() if RULES[command.action].reader is not Access.NO}
     assert allowed == {"sign-out/", "account/", "experiments/<str:identity>/inspect/"}
+
+
+def test_a_command_that_the_audit_trail_cannot_store_is_one_sentence_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def store(_entry: PendingEntry, _outcome: str) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(PendingEntry, "store", store)
+    AccountMiddleware._finish(PendingEntry(account="owner", action="launch experiment"), 507)
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert record.getMessage() == (
+        "not in the audit trail: “launch experiment” of owner. Cannot use the database: database or disk is full. "
+        "The disk of the data folder is full. Free space on it, then try again."
+    )
