@@ -16,35 +16,39 @@ from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phas
 from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import Server, free_port, serving
 
-FAULT = "server killed"
+#: The commands of ``work`` by the words of the result.
+COMMANDS = {"launch": "a launch", "save": "a save", "again": "a restart", "remove": "a removal", "stop": "a stop"}
 KILLS, QUICK_KILLS = 200, 10
 MAX_EXPERIMENTS = 4
 #: The server is killed at most this many seconds after it was ready.
 LIFE_S = 2.0
-ACTIONS = ("launch", "save", "again", "remove", "stop")
 
 
-def work(server: Server, ledger: Ledger, seed: int, over: threading.Event) -> None:
-    """Launches, saves, restarts and removes experiments until the server no longer answers."""
+def work(server: Server, ledger: Ledger, seed: int, over: threading.Event, commands: list[str]) -> None:
+    """Launches, saves, restarts and removes experiments until the server no longer answers. Adds each command to
+    ``commands`` before it is sent."""
     rng = random.Random(seed)  # noqa: S311 - nothing secret
     # The end of the server is the fault. urllib3 reports it in several ways.
     with suppress(urllib3.exceptions.HTTPError, OSError):
         while not over.is_set():
             known = sorted(ledger.experiments)
-            action = rng.choice(ACTIONS)
-            if len(known) < 2 or (action == "launch" and len(known) < MAX_EXPERIMENTS):
+            command = "launch" if len(known) < 2 else rng.choice(list(COMMANDS))
+            if command == "launch" and len(known) >= MAX_EXPERIMENTS:
+                command = "remove"
+            commands.append(command)
+            if command == "launch":
                 ledger.launch(server)
-            elif action == "save":
+            elif command == "save":
                 ledger.save(server, rng.choice(known))
             else:
-                ledger.act(server, rng.choice(known), "remove" if action == "launch" else action)
+                ledger.act(server, rng.choice(known), command)
 
 
 async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine, trials: Trials) -> None:
     """Kills the server repeatedly, one trial for each kill. Counts leftovers once, after everything was removed."""
     kills = QUICK_KILLS if run.quick else KILLS
     rng = random.Random(kills)  # noqa: S311 - nothing secret
-    ledger, port = Ledger(), free_port()
+    ledger, port, fault = Ledger(), free_port(), ""
     for number in range(kills + 1):
         started = time.monotonic()
         async with serving(folder, port, endpoint=machine.endpoint) as server:
@@ -57,12 +61,15 @@ async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine, tri
                 leaked = await machine.leftovers(await asyncio.to_thread(phases, server))
                 leaked += await clear(server, machine, ledger)
             if number:
-                trials.record(Trial(FAULT, seconds, lost, leaked, await asyncio.to_thread(machine.touched)))
+                trials.record(Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched)))
             if number == kills:
                 return
             over = threading.Event()
-            worker = asyncio.create_task(asyncio.to_thread(work, server, ledger, number, over))
+            commands: list[str] = []
+            worker = asyncio.create_task(asyncio.to_thread(work, server, ledger, number, over, commands))
             await asyncio.sleep(rng.uniform(0, LIFE_S))
+            # The lab still carries out earlier commands, too: a restart takes a second.
+            fault = f"server killed {f'at or after {COMMANDS[commands[-1]]}' if commands else 'before a command'}"
             os.kill(server.pid, signal.SIGKILL)
             over.set()
             await worker
