@@ -5,6 +5,7 @@ The precision is 0.1 % (16 ns at 20 µs). Other tools can read the same bytes.
 
 import base64
 import struct
+import weakref
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,8 +52,19 @@ class Summary:
     mean_us: float
 
 
+def _without_cycle(histogram: Any) -> Any:
+    """The histogram, which its encoder now refers to weakly. Otherwise its table of 270 KB would stay until the garbage
+    collector runs, which counts objects and not their size."""
+    histogram.encoder.histogram = weakref.proxy(histogram)
+    return histogram
+
+
 def _empty() -> Any:
-    return _new_histogram(LOWEST_NS, HIGHEST_NS, DIGITS)
+    return _without_cycle(_new_histogram(LOWEST_NS, HIGHEST_NS, DIGITS))
+
+
+#: The class of the tables. While it exists, the library does not create another one for each histogram.
+_TABLE = type(_empty().counts)
 
 
 def encode_times(times_ns: Iterable[int]) -> bytes:
@@ -67,7 +79,7 @@ def encode_times(times_ns: Iterable[int]) -> bytes:
 def _decode(encoded: bytes) -> Any:
     try:
         _check_header(encoded)
-        return _new_histogram.decode(base64.b64encode(encoded))
+        return _without_cycle(_new_histogram.decode(base64.b64encode(encoded)))
     except _FAULTS as error:
         raise BadHistogram("not a compressed HdrHistogram") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import random
 import statistics
 import zlib
@@ -152,3 +153,19 @@ def test_a_curve_is_thinned_out_only_beyond_its_points() -> None:
 def test_a_percentile_and_the_mean_are_in_microseconds() -> None:
     found = summarise_histograms([encode_times([1000] * 9), b"", encode_times([2000])])
     assert found == Summary(10, 1.0, 1.0, 2.0, 2.0, 2.0, 1.1)
+
+
+def test_nothing_of_a_histogram_waits_for_the_garbage_collector() -> None:
+    encoded = encode_times([1000, 2000])
+    gc.collect()
+    gc.disable()
+    try:
+        merge_histograms([encoded, encoded])
+        summarise_histograms([encoded, encoded])
+        recorded_counts(encoded)
+        cumulative_shares(encoded)
+        check_histogram(encoded)
+        encode_times([3000])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
