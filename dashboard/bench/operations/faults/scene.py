@@ -140,8 +140,8 @@ class Machine:
     def _foreign_state(self) -> tuple[str, str, str]:
         """The foreign network, the foreign container, and its start time."""
         network = self.docker("network", "inspect", "--format", "{{.Id}}", FOREIGN, check=False)
-        container = self.docker("inspect", "--format", "{{.Id}} {{.Image}}", FOREIGN, check=False)
-        runs = self.docker("inspect", "--format", "{{.State.Running}} {{.State.StartedAt}}", FOREIGN, check=False)
+        form = "{{.Id}} {{.Image}}|{{.State.Running}} {{.State.StartedAt}}"
+        container, _, runs = self.docker("inspect", "--format", form, FOREIGN, check=False).partition("|")
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:

@@ -116,10 +116,10 @@ class FakeMachine(Machine):
 
 
 def test_foreign_objects_are_compared_with_their_state_before() -> None:
-    machine = FakeMachine({"network inspect": "n1", "inspect --format {{.Id}}": "c1", "inspect": "true 10:00"})
+    machine = FakeMachine({"network inspect": "n1", "inspect": "c1|true 10:00"})
     machine.add_foreign()
     assert machine.touched() == 0
-    machine.answers["inspect"] = "true 11:00"
+    machine.answers["inspect"] = "c1|true 11:00"
     assert (machine.touched(), machine.touched(ran=False)) == (1, 0)
     machine.answers["network inspect"] = ""
     assert machine.touched(ran=False) == 1
