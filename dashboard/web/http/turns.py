@@ -7,8 +7,10 @@ from dashboard.web.http.guards import Application, Receive, Scope, Send, refuse_
 
 MAX_HANDSHAKES = 16
 #: Requests of one address that are computed at once. Each has a thread, and threads of Python compute one at a time:
-#: with more of them, the event loop would only wait longer for its turn.
-MAX_REQUESTS = 16
+#: the event loop gets as much of that time as each of them.
+MAX_REQUESTS = 4
+#: Seconds after which a request leaves its turn to the next: it may wait, for example for the database.
+TURN_S = 0.25
 #: Requests of one address that have not been answered. More are refused.
 MAX_UNANSWERED = 1024
 #: The key in the scope for the function that ends the turn of a request.
@@ -20,16 +22,16 @@ class Turn:
 
     def __init__(self, places: asyncio.Semaphore) -> None:
         self._places = places
-        self._is_over = self._is_taken = False
+        self.has_begun = self._is_over = False
 
     async def begin(self) -> None:
         """Waits for a place."""
         await self._places.acquire()
-        self._is_taken = True
+        self.has_begun = True
 
     def end(self) -> None:
         """Gives the place back. Harmless when repeated."""
-        if self._is_taken and not self._is_over:
+        if self.has_begun and not self._is_over:
             self._is_over = True
             self._places.release()
 
@@ -83,24 +85,63 @@ class RequestGuard:
             await refuse_connection(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, message)
             return
         address.unanswered += 1
-        turn = Turn(address.places)
+        try:
+            await self._handle(scope, receive, send, Turn(address.places))
+        finally:
+            address.unanswered -= 1
+            if not address.unanswered:
+                del self._addresses[name]
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, turn: Turn) -> None:
         loop = asyncio.get_running_loop()
+        received: Scope | None = None
+        next_message: asyncio.Future[Scope] | None = None
+
+        async def begins() -> bool:
+            """Waits for the turn. False if the client disconnects before."""
+            nonlocal next_message
+            next_message = asyncio.ensure_future(receive())
+            beginning = loop.create_task(turn.begin())
+            try:
+                await asyncio.wait((beginning, next_message), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not beginning.done():
+                    beginning.cancel()
+            if turn.has_begun:
+                loop.call_later(TURN_S, turn.end)
+            return turn.has_begun
 
         async def receive_in_turn() -> Scope:
+            nonlocal received
+            if received is not None:
+                message, received = received, None
+                return message
+            if next_message is not None:
+                return await next_message
             message = await receive()
-            if message["type"] == "http.request" and not message.get("more_body", False):
-                await turn.begin()
+            if is_complete(message) and not await begins():
+                return await next_message
             return message
 
         async def send_and_end_turn(message: Scope) -> None:
             turn.end()
             await send(message)
 
-        scope = {**scope, END_TURN: lambda: loop.call_soon_threadsafe(turn.end)}
         try:
-            await self._application(scope, receive_in_turn, send_and_end_turn)
+            received = await receive()
+            if not is_complete(received) or await begins():
+                scope = {**scope, END_TURN: lambda: loop.call_soon_threadsafe(turn.end)}
+                await self._application(scope, receive_in_turn, send_and_end_turn)
+        except asyncio.CancelledError:
+            if turn.has_begun:
+                raise
+            await refuse_connection(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, "Netmodes is stopping.")
         finally:
             turn.end()
-            address.unanswered -= 1
-            if not address.unanswered:
-                del self._addresses[name]
+            if next_message is not None:
+                next_message.cancel()
+
+
+def is_complete(message: Scope) -> bool:
+    """Whether a request has arrived completely with this message."""
+    return message["type"] == "http.request" and not message.get("more_body", False)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.web.http import turns
 from dashboard.web.http.turns import END_TURN, HandshakeGuard, RequestGuard
 from tests.support.polling import eventually
 
@@ -58,11 +59,16 @@ async def test_open_websockets_and_failed_handshakes_leave_their_turns_to_others
     assert guard._places._value == 2
 
 
+@pytest.fixture(autouse=True)
+def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns that do not expire during a test."""
+    monkeypatch.setattr(turns, "TURN_S", 1000.0)
+
+
 class Pages:
     """An application that computes each page until the test lets it go on."""
 
     def __init__(self) -> None:
-        self.arrived = Counter[str]()
         self.begun = Counter[str]()
         self.goes_on = asyncio.Event()
         self.end_turns: list[Callable[[], object]] = []
@@ -72,9 +78,10 @@ class Pages:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         address = scope["client"][0]
-        self.arrived[address] += 1
-        while (await receive())["more_body"]:
+        while (message := await receive()).get("more_body"):
             pass
+        if message["type"] == "http.disconnect":
+            return
         self.begun[address] += 1
         self.end_turns.append(scope[END_TURN])
         await self.goes_on.wait()
@@ -84,8 +91,19 @@ class Pages:
         await send({"type": "http.response.body", "body": b"page"})
 
 
-async def complete() -> Any:
-    return {"type": "http.request", "body": b"", "more_body": False}
+class Client:
+    """What a server receives from a client: a complete request, then nothing until it disconnects."""
+
+    def __init__(self) -> None:
+        self.has_sent = False
+        self.is_gone = asyncio.Event()
+
+    async def receive(self) -> Any:
+        if not self.has_sent:
+            self.has_sent = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.is_gone.wait()
+        return {"type": "http.disconnect"}
 
 
 async def incomplete() -> Any:
@@ -94,11 +112,11 @@ async def incomplete() -> Any:
 
 @asynccontextmanager
 async def requested(
-    guard: RequestGuard, count: int, address: str = "a", receive: Any = complete, send: Any = ignore, path: str = "/"
+    guard: RequestGuard, count: int, address: str = "a", receive: Any = None, send: Any = ignore, path: str = "/"
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Requests of an address while the block runs."""
     scope = {"type": "http", "client": (address, 1), "path": path}
-    tasks = [asyncio.create_task(guard(scope, receive, send)) for _ in range(count)]
+    tasks = [asyncio.create_task(guard(scope, receive or Client().receive, send)) for _ in range(count)]
     try:
         yield tasks
     finally:
@@ -115,7 +133,8 @@ async def test_an_address_gets_few_pages_at_once_and_another_one_does_not_wait(p
         await eventually(partial(pages.has_begun, "a", 2))
         async with requested(guard, 1, "b"):
             await eventually(partial(pages.has_begun, "b", 1))
-        assert (pages.arrived["a"], pages.begun["a"]) == (5, 2)
+        assert guard._addresses["a"].unanswered == 5
+        assert pages.begun["a"] == 2
         pages.goes_on.set()
         await asyncio.wait(tasks)
         assert pages.begun["a"] == 5
@@ -126,7 +145,7 @@ async def test_an_incomplete_request_has_no_turn() -> None:
     pages = Pages()
     guard = RequestGuard(pages, 1)
     async with requested(guard, 3, receive=incomplete):
-        await eventually(lambda: pages.arrived["a"] == 3)
+        await eventually(lambda: guard._addresses["a"].unanswered == 3)
         async with requested(guard, 1):
             await eventually(partial(pages.has_begun, "a", 1))
 
@@ -165,10 +184,74 @@ async def test_a_request_is_refused_while_too_many_of_its_address_are_unanswered
         answers.append(message)
 
     async with requested(guard, 3):
-        await eventually(lambda: pages.arrived["a"] == 3)
+        await eventually(lambda: guard._addresses["a"].unanswered == 3)
         async with requested(guard, 1, send=keep) as tasks:
             await asyncio.wait(tasks)
         assert answers[0]["status"] == 503
         assert b"Too many requests from this address" in answers[1]["body"]
         async with requested(guard, 1, "b"):
             await eventually(partial(pages.has_begun, "b", 1))
+
+
+async def test_a_client_that_disconnects_while_it_waits_is_forgotten() -> None:
+    pages = Pages()
+    guard = RequestGuard(pages, 1)
+    client = Client()
+    async with requested(guard, 1):
+        await eventually(partial(pages.has_begun, "a", 1))
+        async with requested(guard, 1, receive=client.receive) as tasks:
+            await eventually(lambda: guard._addresses["a"].unanswered == 2)
+            client.is_gone.set()
+            await asyncio.wait(tasks)
+        assert guard._addresses["a"].unanswered == 1
+        pages.goes_on.set()
+    assert guard._addresses == {}
+    assert pages.begun["a"] == 1
+
+
+async def test_requests_that_wait_when_the_server_stops_get_a_sentence() -> None:
+    pages = Pages()
+    guard = RequestGuard(pages, 1)
+    answers: list[Any] = []
+
+    async def keep(message: Any) -> None:
+        answers.append(message)
+
+    async with requested(guard, 1):
+        await eventually(partial(pages.has_begun, "a", 1))
+        async with requested(guard, 1, send=keep) as tasks:
+            await eventually(lambda: guard._addresses["a"].unanswered == 2)
+            await asyncio.sleep(0)
+            tasks[0].cancel()
+            await asyncio.wait(tasks)
+            assert tasks[0].exception() is None
+    assert (answers[0]["status"], answers[1]["body"]) == (503, b"Netmodes is stopping.\n")
+
+
+async def test_a_request_that_takes_long_leaves_its_turn_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_S", 0.01)
+    pages = Pages()
+    guard = RequestGuard(pages, 1)
+    async with requested(guard, 3):
+        await eventually(partial(pages.has_begun, "a", 3))
+        pages.goes_on.set()
+
+
+async def test_a_body_in_parts_has_no_turn_before_it_is_complete() -> None:
+    pages = Pages()
+    guard = RequestGuard(pages, 1)
+    rest, client = asyncio.Event(), Client()
+
+    async def receive() -> Any:
+        if not rest.is_set():
+            await rest.wait()
+            return {"type": "http.request", "body": b"a", "more_body": True}
+        return await client.receive()
+
+    async with requested(guard, 1, receive=receive) as tasks:
+        async with requested(guard, 1):
+            await eventually(partial(pages.has_begun, "a", 1))
+            rest.set()
+            pages.goes_on.set()
+        await asyncio.wait(tasks)
+    assert pages.begun["a"] == 2

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from dashboard.asgi import http as django
+from dashboard.web.http import turns
 from dashboard.web.http.turns import RequestGuard
 from dashboard.web.operations import health
 from tests.support.polling import eventually
@@ -24,6 +25,7 @@ async def test_a_view_that_waits_does_not_delay_other_requests_of_its_address(mo
         await goes_on.wait()
         return ()
 
+    monkeypatch.setattr(turns, "TURN_S", 1000.0)
     monkeypatch.setattr(health, "missing_now", wait)
     monkeypatch.setattr(asgi_client, "application", RequestGuard(django, 1))
     requests = [asyncio.create_task(http("GET", "/readyz")) for _ in range(3)]
