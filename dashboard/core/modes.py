@@ -23,6 +23,17 @@ SHOWN_ONLY = OUTSIDE | {ROOTLESS_NETNS}
 OBSERVERS = frozenset({MACHINE, *SHOWN_ONLY})
 
 
+def plain_key(key: str) -> str:
+    """The key that a column has on its own machine: in an experiment on several machines the columns of further
+    machines that are no arms have a number after “@”, as in ``machine@2``."""
+    return key.partition("@")[0]
+
+
+def is_observer(key: str) -> bool:
+    """Whether this is the key of a column that is no arm, on any machine."""
+    return plain_key(key) in OBSERVERS
+
+
 class Mode(StrEnum):
     """Docker's network modes, with the names that Netmodes uses."""
 
@@ -94,7 +105,8 @@ class NetworkAttachment:
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
     """One container to launch in one mode. ``target`` is the key of the arm with the namespace that a ``container`` arm
-    shares. An empty ``command`` means the image's command. ``ipv6`` concerns the network of user-bridge."""
+    shares. An empty ``command`` means the image's command. ``ipv6`` concerns the network of user-bridge. ``machine`` is
+    the one on which it runs, empty for that of the experiment."""
 
     key: str
     mode: Mode
@@ -112,6 +124,7 @@ class ArmSpec:
     user: str = ""
     ipv6: IPv6 = IPv6.OFF
     networks: tuple[NetworkAttachment, ...] = ()
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Experiment(models.Model):
     """One comparison. Users write ``wanted``, the lab writes ``phase``.
 
     ``machine`` is the one whose lab drives it; None: the lab of the installation.
+    ``parts``: JSON of ``{machine: id}`` if arms run on several machines; no lab drives the row then, but each of these
+    parts, whose ``parent`` it is. Labs may write to parts and not to the row, so only ``parts`` decides what belongs to it.
     ``host`` is the id of the private host of a training session on which it runs; empty: the server's own engine.
     ``group`` is then the key of its group (``SESSION-N``), which stays when the host is removed.
     ``driver`` is the command that drives the experiment (``pid:start``); empty: the server does.
@@ -47,6 +49,8 @@ class Experiment(models.Model):
     phase = models.CharField(max_length=12, default="waiting", db_index=True)
     driver = models.CharField(max_length=40, default="", blank=True)
     machine = models.ForeignKey("dashboard.Machine", null=True, blank=True, on_delete=models.PROTECT)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    parts = models.TextField(default="", db_default="", blank=True)
     host = models.CharField(max_length=40, default="", blank=True, db_index=True)
     group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)

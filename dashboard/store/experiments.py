@@ -52,6 +52,7 @@ class Record:
     machine: str | None = None
     journal_entries: int = 0
     journal_bytes: int = 0
+    parts: str = ""
 
 
 def this_process() -> str:
@@ -83,6 +84,7 @@ def _record(row: Experiment) -> Record:
         machine=row.machine_id,
         journal_entries=row.journal_entries,
         journal_bytes=row.journal_bytes,
+        parts=row.parts,
     )
 
 
@@ -94,9 +96,10 @@ def create_experiment(
     host: str = "",
     group: str = "",
     machine: str | None = None,
+    parent: str | None = None,
 ) -> str:
-    """Writes the wanted experiment with its arms, and returns its id. It runs on ``machine``; None: on that of this
-    process. NoSpaceError if the disk is too full."""
+    """Writes the wanted experiment, or the part of ``parent``, with its arms, and returns its id. It runs on
+    ``machine``; None: on that of this process. NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -107,6 +110,7 @@ def create_experiment(
             machine_id=machine or here(),
             host=host,
             group=group,
+            parent_id=parent,
         )
         Arm.objects.bulk_create(
             Arm(experiment=row, key=arm.key, position=number, container_name=container_name(row.id, arm.key))
@@ -171,8 +175,12 @@ def exists(experiment: str) -> bool:
 
 def load(experiment: str) -> Record | None:
     """One experiment, or None."""
-    row = Experiment.objects.prefetch_related("arms").filter(pk=experiment).first()
-    return None if row is None else _record(row)
+    return next(iter(load_all((experiment,))), None)
+
+
+def load_all(experiments: Collection[str]) -> tuple[Record, ...]:
+    """Those of these experiments that exist."""
+    return tuple(_record(row) for row in Experiment.objects.filter(pk__in=experiments).prefetch_related("arms"))
 
 
 def waiting_view(record: Record) -> View:
@@ -184,7 +192,7 @@ def waiting_view(record: Record) -> View:
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
     """Experiments of a machine that run, should run, or are not cleaned up yet."""
-    return Experiment.objects.filter(machine=machine).exclude(wanted=Wanted.STOPPED, phase__in=_ENDED)
+    return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=_ENDED)
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
@@ -221,15 +229,10 @@ def delete(experiment: str) -> None:
     recent_entries.forget(experiment)
 
 
-def _entry(row: JournalEntry) -> Entry:
-    return Entry(
-        row.seq,
-        row.at,
-        Cause(Source(row.source), row.detail, row.actor),
-        decode_facts(row.facts),
-        row.text,
-        tuple(row.about.split()),
-    )
+def entry_of(row: JournalEntry) -> Entry:
+    """A stored entry as a value."""
+    cause = Cause(Source(row.source), row.detail, row.actor)
+    return Entry(row.seq, row.at, cause, decode_facts(row.facts), row.text, tuple(row.about.split()))
 
 
 def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] = ()) -> None:
@@ -237,7 +240,7 @@ def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] 
     sizes = [entry_size(entry) for entry in entries]
     with transaction.atomic():
         old = JournalEntry.objects.filter(experiment_id=experiment, seq__in=replaced)
-        gone = [entry_size(_entry(row)) for row in old] if replaced else []
+        gone = [entry_size(entry_of(row)) for row in old] if replaced else []
         if replaced:
             old.delete()
         JournalEntry.objects.bulk_create(
@@ -266,7 +269,7 @@ def entries(experiment: str, after: int = 0, until: int | None = None, limit: in
     rows = JournalEntry.objects.filter(experiment_id=experiment, seq__gt=after)
     if until is not None:
         rows = rows.filter(seq__lte=until)
-    return tuple(_entry(row) for row in rows[:limit])
+    return tuple(entry_of(row) for row in rows[:limit])
 
 
 def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[Entry]:
@@ -286,10 +289,8 @@ def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
 
 def last_seq(experiment: str) -> int:
     """The number of the newest entry, 0 without entries."""
-    return (
-        JournalEntry.objects.filter(experiment_id=experiment).order_by("-seq").values_list("seq", flat=True).first()
-        or 0
-    )
+    entries = JournalEntry.objects.filter(experiment_id=experiment).order_by("-seq")
+    return entries.values_list("seq", flat=True).first() or 0
 
 
 def view(experiment: str, until: int | None = None) -> View:

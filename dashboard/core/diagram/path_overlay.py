@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.diagram.drawn_namespaces import group_by_namespace, mapping_box_id
+from dashboard.core.diagram.machine_pictures import shared_path, titled
+from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.machines.groups import MachineGroup, group_by_machine
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import DrawnHop, DrawnPath, Picture
 from dashboard.core.modes import MACHINE, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
@@ -78,8 +81,17 @@ def draw_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
 ) -> tuple[DrawnPath, ...]:
     """All paths to running arms, in the order of the columns; paths that do not exist have the reason."""
+    groups = group_by_machine(columns, states)
+    if groups:
+        return tuple(shared_path(path, group.number) for group in groups for path in _draw_paths_of(group))
     index = index_pictures(columns, states, pictures)
     return tuple(draw_path(index, path, request) for path, request in shown_paths(columns, states))
+
+
+def _draw_paths_of(group: MachineGroup) -> tuple[DrawnPath, ...]:
+    """The paths of one machine of several."""
+    columns = titled(group)
+    return draw_paths(columns, group.states, draw(columns, group.states))
 
 
 def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:

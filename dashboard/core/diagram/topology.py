@@ -21,6 +21,8 @@ from dashboard.core.diagram.drawn_namespaces import (
     published_mappings,
 )
 from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
+from dashboard.core.diagram.machine_pictures import stack_pictures, titled
+from dashboard.core.experiments.machines.groups import group_by_machine
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
 from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS
@@ -223,6 +225,10 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
 
 
 def draw(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Picture, Picture]:
-    """The wide and the narrow diagram of a state."""
+    """The wide and the narrow diagram of a state; of several machines, one below the other."""
+    groups = group_by_machine(columns, states)
+    if groups:
+        pairs = [draw(titled(group), group.states) for group in groups]
+        return stack_pictures(groups, [pair[0] for pair in pairs]), stack_pictures(groups, [pair[1] for pair in pairs])
     wide = draw_wide(columns, states)
     return wide, replace(draw_narrow(columns, states), summary=wide.summary)

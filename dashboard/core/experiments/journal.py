@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from dashboard.core.experiments.machines.groups import sort_by_machine
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.core.namespaces.delta import Changes, apply
 from dashboard.core.namespaces.state import NamespaceState
@@ -137,7 +138,7 @@ def advance(view: View, entry: Entry) -> View:
     if facts.columns or facts.removed:
         new = {column.key: column for column in facts.columns}
         kept = [new.pop(column.key, column) for column in columns if column.key not in facts.removed]
-        columns = (*kept, *new.values())
+        columns = sort_by_machine((*kept, *new.values()))
     states = view.states
     if facts.states or facts.changes or facts.removed or facts.forgotten:
         gone = {*facts.removed, *facts.forgotten}

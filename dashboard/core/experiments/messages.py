@@ -59,6 +59,22 @@ class EngineRef:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What an engine reports about itself and its kernel. ``userland_proxy``: whether it starts docker-proxy, None if it
+    does not tell; ``drivers`` are its network drivers."""
+
+    version: str
+    kind: EngineKind = EngineKind.DOCKER
+    api: str = ""
+    kernel: str = ""
+    system: str = ""
+    firewall: str = ""
+    userland_proxy: bool | None = None
+    cgroups: str = ""
+    drivers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerRef:
     """A container, as the Engine identifies it."""
 
@@ -84,7 +100,9 @@ class Column:
 
     ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
     ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is what its
-    launch does now, as far as its status does not tell.
+    launch does now, as far as its status does not tell. ``engine`` is what the engine of a machine's column reports.
+    ``machine`` is the name of the column's machine if the experiment runs on several, and ``absent`` why that machine
+    changes nothing now.
     """
 
     key: str
@@ -106,6 +124,9 @@ class Column:
     engine_kind: EngineKind = EngineKind.DOCKER
     invisible: str = ""
     step: LaunchStep | None = None
+    engine: EngineFacts | None = None
+    machine: str = ""
+    absent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dashboard.core.measurements.formatting import signed
 from dashboard.core.measurements.headline import write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement
 from dashboard.core.measurements.series_labels import name_series
-from dashboard.core.modes import OBSERVERS
+from dashboard.core.modes import is_observer
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.words import describe_path
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, ReportContent
@@ -74,7 +74,7 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
     parts = []
     experiment = content.experiment
     if experiment is not None:
-        arms = join_names(one.title for one in columns if one.key not in OBSERVERS) or join_names(
+        arms = join_names(one.title for one in columns if not is_observer(one.key)) or join_names(
             arm.key for arm in experiment.spec.arms
         )
         many = "side by side in the network modes" if len(experiment.spec.arms) > 1 else "in the network mode"

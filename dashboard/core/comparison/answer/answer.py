@@ -7,7 +7,7 @@ from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.experiments.launching.ports import HostPort, PortUser, find_holder, port_in_message, ports_of
 from dashboard.core.experiments.messages import Answer, ArmStatus, Column, ExperimentRef, Relation, Row
 from dashboard.core.experiments.stream import row_id
-from dashboard.core.modes import MACHINE, OBSERVERS
+from dashboard.core.modes import MACHINE, OBSERVERS, is_observer
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
 
@@ -30,7 +30,7 @@ _PORT_TAKEN = ("in use", "already allocated")
 
 def describe_same(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """A sentence on the rows that are the same in every column; empty if fewer than two arms run."""
-    running = [column for column in columns if column.key not in OBSERVERS and column.status is ArmStatus.RUNNING]
+    running = [column for column in columns if not is_observer(column.key) and column.status is ArmStatus.RUNNING]
     same = {row_id(row): row for row in rows if row.relation is Relation.SAME}
     if len(running) < 2 or not same:
         return ""

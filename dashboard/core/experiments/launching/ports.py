@@ -35,12 +35,14 @@ class HostPort:
 @dataclass(frozen=True, slots=True)
 class PortUser:
     """A container that runs on the engine. ``name`` is what sentences call it; ``experiment`` is the experiment that it
-    belongs to, None for other containers and for those of the experiment whose page shows the sentence."""
+    belongs to, None for other containers and for those of the experiment whose page shows the sentence. ``machine`` is
+    the name of its machine for an experiment on several."""
 
     container: str
     name: str
     ports: tuple[HostPort, ...] = ()
     experiment: ExperimentRef | None = None
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

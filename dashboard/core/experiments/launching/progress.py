@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, LaunchStep, Phase
-from dashboard.core.modes import NETWORK_DRIVERS, OBSERVERS
+from dashboard.core.modes import NETWORK_DRIVERS, is_observer
 
 _LAUNCHES = frozenset({Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING})
 _TEXTS = {
@@ -38,7 +38,7 @@ def launch_progress(head: ExperimentHead, columns: Sequence[Column]) -> tuple[Ar
     """The progress of every arm while the experiment is launched; nothing before and after."""
     if head.phase not in _LAUNCHES:
         return ()
-    return tuple(_arm_progress(head, column) for column in columns if column.key not in OBSERVERS)
+    return tuple(_arm_progress(head, column) for column in columns if not is_observer(column.key))
 
 
 def _arm_progress(head: ExperimentHead, column: Column) -> ArmProgress:

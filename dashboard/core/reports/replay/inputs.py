@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from dashboard.core.comparison.cells import ObservedColumns
+from dashboard.core.comparison.machines.rows import ObservedGroup, observe_groups
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import OBSERVERS
+from dashboard.core.modes import is_observer
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import NamespaceState
@@ -47,6 +48,11 @@ class Frame:
         return ObservedColumns(self.columns, self.states)
 
     @cached_property
+    def groups(self) -> tuple[ObservedGroup, ...]:
+        """The same for each machine, if there are several."""
+        return observe_groups(self.columns, self.states)
+
+    @cached_property
     def links(self) -> tuple[int, ...]:
         """The numbers of the links of all states."""
         return tuple(numbers["links"] for numbers in self.numbers.values())
@@ -77,7 +83,7 @@ class Inputs:
             )
         changed = [name for name in ("interfaces", "routes") if numbers[name] != known.get(name)]
         if changed:
-            numbers["primary"] = self._number("primary", primary_addresses(state) if key in OBSERVERS else ())
+            numbers["primary"] = self._number("primary", primary_addresses(state) if is_observer(key) else ())
             numbers["links"] = self._number(
                 "links",
                 tuple(

@@ -14,7 +14,7 @@ from dashboard.core.diagram.drawn_namespaces import (
     mapping_items,
     own_listeners,
 )
-from dashboard.core.diagram.path_overlay import draw_path, index_pictures, shown_paths
+from dashboard.core.diagram.path_overlay import draw_path, draw_paths, index_pictures, shown_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip
 from dashboard.core.modes import MACHINE, OUTSIDE
@@ -63,6 +63,9 @@ class RecordedPictures:
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
         """``wide``, ``narrow`` and ``paths``, each with its number, if its inputs changed."""
+        if frame.groups:
+            yield from self._draw_machines(frame)
+            return
         shown = [self._list_items(frame, namespace) for namespace in group_by_namespace(frame.columns, frame.states)]
         about = (frame.common, frame.links, *(numbers["exits"] for numbers in frame.numbers.values()))
         drawing_key = (about, *(one.items for one in shown))
@@ -94,6 +97,18 @@ class RecordedPictures:
                 paths = self._found[search_key] = shown_paths(frame.columns, frame.states)
             self._current["paths"] = self._number_paths(frame, paths_key[1:], paths)
             yield "paths", self._current["paths"]
+
+    def _draw_machines(self, frame: Frame) -> Iterator[tuple[str, int]]:
+        """The pictures of several machines, drawn again at each entry that changes a state."""
+        self.computed += 1
+        pictures = draw(frame.columns, frame.states)
+        for size, picture in zip(("wide", "narrow"), pictures, strict=True):
+            self._current[size] = self._number(picture, self._current[size])
+            yield size, self._current[size]
+        paths = draw_paths(frame.columns, frame.states, pictures)
+        numbers = tuple(self.tables["paths"].number(path) for path in paths)
+        self._current["paths"] = self.chains["paths"].number(numbers, self._current["paths"])
+        yield "paths", self._current["paths"]
 
     def _published_listeners(self, frame: Frame) -> _Key:
         machine = frame.states.get(MACHINE)

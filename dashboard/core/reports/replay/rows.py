@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from dashboard.core.comparison.cells import Cell, RowKey
-from dashboard.core.comparison.rows import INPUTS, SECTIONS, column_cells, make_row, row_order, section_rows
+from dashboard.core.comparison.machines.rows import machine_section_rows
+from dashboard.core.comparison.row_building import column_cells, make_row, row_order, section_rows
+from dashboard.core.comparison.rows import INPUTS, SECTIONS
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import OUTSIDE
 from dashboard.core.namespaces.state import NamespaceState, interface_key
@@ -62,13 +64,15 @@ class RecordedRows:
             self._current[section] = inputs_key
             number = self._sections.get(inputs_key)
             if number is None:
-                rows = self._in_parts(frame, section) if section in _PARTS else self._whole(frame, section)
+                in_parts = section in _PARTS and not frame.groups
+                rows = self._in_parts(frame, section) if in_parts else self._whole(frame, section)
                 number = self._sections[inputs_key] = self.chains.number(rows, self._lists[section])
             self._lists[section] = number
             yield section, number
 
     def _whole(self, frame: Frame, section: str) -> tuple[int, ...]:
-        rows = section_rows(frame.observed, section)
+        groups = frame.groups
+        rows = machine_section_rows(groups, section) if groups else section_rows(frame.observed, section)
         self.computed += len(rows) + 1
         return tuple(self.table.number(row) for row in rows)
 

@@ -1,0 +1,1 @@
+"""The comparison of columns on several machines."""

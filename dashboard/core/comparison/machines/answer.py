@@ -1,0 +1,84 @@
+"""The answer for an experiment on several machines: how their engines and kernels differ, then what each machine
+answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dashboard.core.comparison.answer.answer import describe_same, describe_trouble, write_answer
+from dashboard.core.comparison.answer.differences import MAX_DIFFERENCES, list_differences
+from dashboard.core.comparison.machines.rows import ENGINE_SECTION, ObservedGroup, observe_groups
+from dashboard.core.comparison.row_building import section_rows
+from dashboard.core.comparison.rows import SECTIONS
+from dashboard.core.experiments.launching.ports import PortUser
+from dashboard.core.experiments.messages import Answer, Column, Difference, ExperimentRef, Row
+from dashboard.core.experiments.stream import row_id
+from dashboard.core.namespaces.state import NamespaceState
+
+#: The facts about machines that the answer states.
+_STATED = ("version", "kernel", "firewall")
+
+
+def answer(
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    states: Mapping[str, NamespaceState],
+    others: Sequence[PortUser] = (),
+) -> Answer:
+    """The answer for columns of one or of several machines, with their rows and states. ``others`` are the containers
+    of other experiments, one of which may hold a port."""
+    groups = observe_groups(columns, states)
+    return _answer_for_machines(groups, columns, rows, others) if groups else write_answer(columns, rows, states, others)
+
+
+def _answer_for_machines(
+    groups: Sequence[ObservedGroup], columns: Sequence[Column], rows: Sequence[Row], others: Sequence[PortUser]
+) -> Answer:
+    """A difference between modes that all machines have is stated once."""
+    found: dict[tuple[str, str, str], list[Difference]] = {}
+    machines: dict[tuple[str, str, str], list[str]] = {}
+    trouble: list[tuple[str, ExperimentRef | None]] = []
+    for group in groups:
+        observed, name = group.observed, group.group.machine
+        own = [row for section in SECTIONS for row in section_rows(observed, section.key)]
+        for one in list_differences(observed.columns, own, observed.machine):
+            identity = (one.rule, one.sentence, one.row)
+            found.setdefault(identity, []).append(one)
+            machines.setdefault(identity, []).append(name)
+        users = [user for user in others if user.machine == name]
+        trouble += [
+            (f"{name}: {sentence}", holder)
+            for sentence, holder in describe_trouble(observed.columns, observed.states, users)
+        ]
+    modes = [
+        one[0] if len(one) == len(groups) else replace(one[0], sentence=f"On {_join(machines[key])}: {one[0].sentence}")
+        for key, one in found.items()
+    ]
+    shown = {row_id(row) for row in rows}
+    stated = [*_list_engines(columns, rows), *(one for one in modes if one.row in shown)]
+    return Answer(
+        tuple(stated[: MAX_DIFFERENCES + len(_STATED)]),
+        describe_same(columns, rows),
+        tuple(sentence for sentence, _holder in trouble),
+        tuple(holder for _sentence, holder in trouble),
+    )
+
+
+def _list_engines(columns: Sequence[Column], rows: Sequence[Row]) -> list[Difference]:
+    """How the engines and kernels differ: what each machine has."""
+    names = {column.key: column.machine for column in columns}
+    found = []
+    for row in rows:
+        if row.section != ENGINE_SECTION or row.key not in _STATED or not row.differs:
+            continue
+        by_text: dict[str, list[str]] = {}
+        for key, text in row.cells.items():
+            if text is not None:
+                by_text.setdefault(text, []).append(names.get(key, key))
+        parts = [f"{text} on {_join(machines)}" for text, machines in by_text.items()]
+        if len(parts) > 1:
+            found.append(Difference(ENGINE_SECTION, f"{row.label}: {', '.join(parts)}.", row.why, row_id(row)))
+    return found
+
+
+def _join(names: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])

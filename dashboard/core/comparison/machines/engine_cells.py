@@ -1,0 +1,27 @@
+"""Cells of what the engine of a machine reports about itself and its kernel."""
+
+from collections.abc import Iterator
+
+from dashboard.core.comparison.cells import Cell, RowKey
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES
+from dashboard.core.experiments.messages import EngineFacts
+
+_PROXY = {True: "started for published ports", False: "not started", None: ""}
+
+
+def engine_cells(facts: EngineFacts | None) -> Iterator[tuple[RowKey, Cell]]:
+    """The cells of a machine; nothing if its lab has not reported what the engine is."""
+    if facts is None:
+        return
+    texts = (
+        ("version", "Engine", f"{ENGINE_NAMES[facts.kind]} {facts.version}", ""),
+        ("api", "API of the Engine", facts.api, "not reported"),
+        ("kernel", "Kernel", facts.kernel, "not reported"),
+        ("system", "Operating system", facts.system, "not reported"),
+        ("firewall", "Firewall backend", facts.firewall, "not reported"),
+        ("proxy", "docker-proxy", _PROXY[facts.userland_proxy], "not reported by this Engine"),
+        ("cgroups", "Version of control groups", facts.cgroups, "not reported"),
+        ("drivers", "Network drivers", " ".join(facts.drivers), "not reported"),
+    )
+    for number, (key, label, text, absent) in enumerate(texts):
+        yield RowKey("engine", key, "", label, (number,)), Cell(text or None, absent=absent, visible=bool(text))

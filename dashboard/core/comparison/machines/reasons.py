@@ -1,0 +1,137 @@
+"""Why the machines of one experiment differ.
+
+Each sentence states what was read from the engine and the kernel of each machine, or what each machine has of its own.
+That a version is the cause is stated only where the columns show what this version does.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.comparison.cells import Cell, RowKey
+from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.experiments.messages import Column, EngineFacts
+from dashboard.core.modes import MACHINE
+
+#: What each machine has of its own, by section.
+_OWN = {
+    "published": "Each Engine publishes on its own machine.",
+    "interfaces": "Each machine has its own interfaces and networks.",
+    "routes": "Each machine has its own routing tables.",
+    "dns": "Each machine has its own name servers.",
+    "hosts": "Each machine has its own hosts file, and each Engine writes those of its containers.",
+    "listeners": "Each machine has its own sockets.",
+}
+_IDENTITY = {
+    "netns": "A number identifies a stack on its machine only.",
+    "address": "Each machine has its own addresses, and each Engine assigns addresses from its own networks.",
+    "hostname": "Each machine has its own name.",
+}
+#: Since this version dockerd opens the socket of a published port (moby, release notes of 28.0.0).
+_OPENS_SOCKETS = 28
+
+
+@dataclass(frozen=True)
+class ComparedMachine:
+    """The columns of a machine, with their cells in one row."""
+
+    name: str
+    columns: Sequence[Column]
+    cells: Mapping[str, Cell]
+
+    @property
+    def engine(self) -> EngineFacts | None:
+        """What its engine reports."""
+        return next((column.engine for column in self.columns if column.key == MACHINE), None)
+
+    def values(self) -> dict[str, set[tuple[bool, str]]]:
+        """What is compared in this row, by mode: that of the machine itself, and of arms in one mode."""
+        found: dict[str, set[tuple[bool, str]]] = {}
+        for column in self.columns:
+            cell = self.cells.get(column.key)
+            if cell is not None and cell.applies and cell.visible:
+                value = (False, cell.normalised or cell.text) if cell.text is not None else (True, cell.absent)
+                found.setdefault(column.mode, set()).add(value)
+        return found
+
+
+def differ(machines: Sequence[ComparedMachine]) -> bool:
+    """Whether two machines differ in a mode that both have."""
+    values = [machine.values() for machine in machines]
+    return any(
+        one[mode] != other[mode]
+        for place, one in enumerate(values)
+        for other in values[place + 1 :]
+        for mode in one.keys() & other.keys()
+    )
+
+
+def explain_machines(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
+    """Why the machines differ in this row; empty if they do not, or if no reason can be stated."""
+    if not differ(machines):
+        return ""
+    if key.section == "engine":
+        return _explain_engine(key, machines)
+    if key.section == "listeners":
+        return _explain_sockets(machines) or _OWN["listeners"]
+    if key.section == "sysctls":
+        return describe_versions(machines) or "Each machine has its own settings."
+    if key.section == "identity":
+        return _IDENTITY.get(key.key, "Each machine has its own namespaces.")
+    if key.section == "interfaces" and key.field == "mtu":
+        return "Each interface has the MTU that its own machine or Engine has set."
+    return _OWN.get(key.section, "")
+
+
+def _explain_engine(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
+    if key.key == "version":
+        return "Each machine has its own Engine: what another version does differently is in the rows below."
+    if key.key == "kernel":
+        return "The machines run different kernels: defaults of interfaces and sysctls may differ with them."
+    return "Each Engine reports what it found on its machine."
+
+
+def describe_engine_of(machine: ComparedMachine) -> str:
+    """``Engine 28.5.2, kernel 6.12.0``; empty if nothing was reported."""
+    facts = machine.engine
+    if facts is None:
+        return ""
+    name = "Podman" if facts.kind is EngineKind.PODMAN else "Engine"
+    return ", ".join((f"{name} {facts.version}", *([f"kernel {facts.kernel}"] if facts.kernel else [])))
+
+
+def describe_versions(machines: Sequence[ComparedMachine]) -> str:
+    """The engine and kernel of each machine in a sentence; empty if they are the same or not known."""
+    versions = {machine.name: describe_engine_of(machine) for machine in machines}
+    if "" in versions.values() or len(set(versions.values())) < 2:
+        return ""
+    text = "; ".join(f"{name} has {version}" for name, version in versions.items())
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _holders(machine: ComparedMachine) -> list[str]:
+    """The processes that hold the sockets of this row on the machine itself."""
+    cell = machine.cells.get(MACHINE)
+    lines = (cell.text or "").split("\n") if cell is not None else []
+    return list(dict.fromkeys(re.sub(r" \d+( \(.*\))?$", "", line) for line in lines if line))
+
+
+def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
+    """Which program holds a published port on each machine, if the programs differ."""
+    holders = {machine.name: _holders(machine) for machine in machines}
+    held = [machine for machine in machines if holders[machine.name]]
+    if len({tuple(holders[machine.name]) for machine in held}) < 2:
+        return ""
+    parts = []
+    for machine in held:
+        version = f" (Engine {machine.engine.version})" if machine.engine is not None else ""
+        parts.append(f"on {machine.name}{version} {' and '.join(holders[machine.name])} listens")
+    text = "; ".join(parts)
+    opening = [machine for machine in held if "dockerd" in holders[machine.name] and _opens_sockets(machine.engine)]
+    why = " Since 28.0 the Engine opens the socket of a published port in dockerd." if opening else ""
+    return f"{text[:1].upper()}{text[1:]}.{why}"
+
+
+def _opens_sockets(facts: EngineFacts | None) -> bool:
+    number = re.match(r"\d+", facts.version) if facts is not None and facts.kind is EngineKind.DOCKER else None
+    return number is not None and int(number[0]) >= _OPENS_SOCKETS

@@ -1,0 +1,83 @@
+"""The pictures of several machines in one: each below the one before, with ids that are unique among all."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dashboard.core.experiments.machines.groups import MachineGroup, shared_key
+from dashboard.core.experiments.machines.journals import shared_request
+from dashboard.core.experiments.messages import Column
+from dashboard.core.experiments.picture import Box, DrawnHop, DrawnPath, Edge, Picture
+from dashboard.core.modes import is_observer
+
+_NUMBER = r"-?[\d.]+(?:e[+-]?\d+)?"
+#: The commands of the paths that diagrams have: M and C with points, V with a height.
+_POINT = re.compile(rf"({_NUMBER}) ({_NUMBER})")
+_HEIGHT = re.compile(rf"V({_NUMBER})")
+
+
+def titled(group: MachineGroup) -> tuple[Column, ...]:
+    """The columns of a machine, with its name in the titles of those that are no arms."""
+    shown = {column.key: column for column in group.shown}
+    return tuple(
+        replace(column, title=shown[group.shared(column.key)].title) if is_observer(column.key) else column
+        for column in group.columns
+    )
+
+
+def shared_id(identity: str, number: int) -> str:
+    """The id of a box or an edge of the machine ``number`` among those of all machines."""
+    if ">" not in identity:
+        return _shared_box(identity, number)
+    kind, _colon, ends = identity.partition(":")
+    start, _arrow, end = ends.partition(">")
+    return f"{kind}:{_shared_box(start, number)}>{_shared_box(end, number)}"
+
+
+def _shared_box(identity: str, number: int) -> str:
+    column, colon, rest = identity.partition(":")
+    return f"{shared_key(column, number)}{colon}{rest}"
+
+
+def _lower_path(path: str, by: float) -> str:
+    """An SVG path further down."""
+    moved = _POINT.sub(lambda match: f"{match[1]} {float(match[2]) + by:g}", path)
+    return _HEIGHT.sub(lambda match: f"V{float(match[1]) + by:g}", moved)
+
+
+def _lower_box(box: Box, number: int, by: float) -> Box:
+    return replace(box, id=shared_id(box.id, number), y=box.y + by)
+
+
+def _lower_edge(edge: Edge, number: int, by: float) -> Edge:
+    label_y = edge.label_y + by if edge.label else edge.label_y
+    return replace(edge, id=shared_id(edge.id, number), path=_lower_path(edge.path, by), label_y=label_y)
+
+
+def stack_pictures(groups: Sequence[MachineGroup], pictures: Sequence[Picture]) -> Picture:
+    """The pictures of the machines as one."""
+    boxes: list[Box] = []
+    edges: list[Edge] = []
+    height = 0.0
+    for group, picture in zip(groups, pictures, strict=True):
+        boxes += [_lower_box(box, group.number, height) for box in picture.boxes]
+        edges += [_lower_edge(edge, group.number, height) for edge in picture.edges]
+        height += picture.height
+    summary = " ".join(
+        f"On {group.machine}: {picture.summary}" for group, picture in zip(groups, pictures, strict=True)
+    )
+    return Picture(max(picture.width for picture in pictures), height, tuple(boxes), tuple(edges), summary)
+
+
+def shared_path(path: DrawnPath, number: int) -> DrawnPath:
+    """A path of the machine ``number`` among those of all machines."""
+
+    def rename(ids: Sequence[str]) -> tuple[str, ...]:
+        return tuple(shared_id(identity, number) for identity in ids)
+
+    hops: tuple[DrawnHop, ...] = tuple(
+        replace(hop, ids=rename(hop.ids), spots=rename(hop.spots)) for hop in path.hops
+    )
+    return replace(
+        path, key=shared_request(path.key, number), request=shared_request(path.request, number), hops=hops
+    )

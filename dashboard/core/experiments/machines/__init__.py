@@ -1,0 +1,1 @@
+"""Experiments with arms on several machines: their parts, and one journal of all."""

@@ -1,0 +1,78 @@
+"""The columns of an experiment on several machines, and those of each machine as its own lab knows them.
+
+A lab knows nothing of the other machines: on each the machine's column has the key ``machine`` and the title “this
+machine”. Among the columns of all, those that are no arms get the number of the machine in the key, and its name in the
+title. Arms have different keys on all machines.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import MACHINE, is_observer, plain_key
+from dashboard.core.namespaces.state import NamespaceState
+
+
+def shared_key(key: str, number: int) -> str:
+    """The key among the columns of all machines of a column of the machine ``number``, counted from 1."""
+    return f"{key}@{number}" if number > 1 and is_observer(key) else key
+
+
+def shared_column(column: Column, number: int, machine: str) -> Column:
+    """A column among those of all machines."""
+    title = f"{column.title} ({machine})" if is_observer(column.key) else column.title
+    return replace(column, key=shared_key(column.key, number), title=title, machine=machine)
+
+
+def _own_column(column: Column) -> Column:
+    title = column.title.removesuffix(f" ({column.machine})") if is_observer(column.key) else column.title
+    return replace(column, key=plain_key(column.key), title=title, machine="", absent="")
+
+
+@dataclass(frozen=True)
+class MachineGroup:
+    """The columns of one machine with their states, as its lab knows them. ``shown`` are the same columns among those of
+    all machines."""
+
+    machine: str
+    number: int
+    columns: tuple[Column, ...]
+    shown: tuple[Column, ...]
+    states: Mapping[str, NamespaceState]
+
+    def shared(self, key: str) -> str:
+        """The key of a column among those of all machines."""
+        return shared_key(key, self.number)
+
+    @property
+    def machine_column(self) -> Column | None:
+        """The column of the machine."""
+        return next((column for column in self.columns if column.key == MACHINE), None)
+
+
+def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[MachineGroup, ...]:
+    """The columns of each machine, in the order of the machines; nothing if the experiment runs on one machine only."""
+    names = dict.fromkeys(column.machine for column in columns)
+    if not any(names):
+        return ()
+    groups = []
+    for place, name in enumerate(names, start=1):
+        shown = tuple(column for column in columns if column.machine == name)
+        own = tuple(map(_own_column, shown))
+        number = next((machine_number(column.key) for column in shown if is_observer(column.key)), place)
+        known = {plain_key(column.key): states[column.key] for column in shown if column.key in states}
+        groups.append(MachineGroup(name, number, own, shown, known))
+    return tuple(groups)
+
+
+def machine_number(key: str) -> int:
+    """The number of the machine in the key of a column that is no arm."""
+    number = key.partition("@")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 1
+
+
+def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
+    """The columns with those of one machine beside each other, otherwise in the same order."""
+    columns = tuple(columns)
+    places = {name: place for place, name in enumerate(dict.fromkeys(column.machine for column in columns))}
+    return tuple(sorted(columns, key=lambda column: places[column.machine])) if len(places) > 1 else columns

@@ -1,0 +1,63 @@
+"""One head for an experiment on several machines, from the heads of its parts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from dashboard.core.experiments.messages import ExperimentHead, Phase
+
+ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
+#: The phase of an experiment that has not ended is the first of these that a part has. A part that waits for an absent
+#: lab does not delay the others.
+_ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase.WAITING)
+
+
+def merge_phases(phases: Iterable[Phase]) -> Phase:
+    """The phase of the whole experiment. It has failed only if each part has."""
+    found = set(phases)
+    for phase in _ORDER:
+        if phase in found:
+            return phase
+    return Phase.FAILED if found == {Phase.FAILED} else Phase.STOPPED
+
+
+def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead]) -> ExperimentHead:
+    """The head of the whole experiment. ``experiment`` has its name and creation, ``heads`` those of its parts by
+    machine; a part whose lab has recorded nothing is waiting."""
+    if not heads:
+        return experiment
+    known = [head for head in heads.values() if head.round]
+    phase = merge_phases(head.phase for head in heads.values())
+
+    def told(text_of: Callable[[ExperimentHead], str]) -> str:
+        """The texts of the parts: one text if they all have the same, otherwise with their machines."""
+        texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
+        if len(texts) == len(heads) and len(set(texts.values())) == 1:
+            return next(iter(texts.values()))
+        return " ".join(f"{machine}: {text}" for machine, text in texts.items())
+
+    troubled = [head for head in known if head.problem]
+    stopped = [head.stopped_at for head in known if head.stopped_at is not None]
+    return replace(
+        experiment,
+        phase=phase,
+        started_at=min((head.started_at for head in known if head.started_at is not None), default=None),
+        stopped_at=max(stopped, default=None) if phase in ENDED else None,
+        engine=", ".join(dict.fromkeys(head.engine for head in known if head.engine)),
+        engine_kind=next((head.engine_kind for head in known), experiment.engine_kind),
+        private=bool(known) and all(head.private for head in known),
+        notice=told(lambda head: head.notice),
+        progress=told(lambda head: head.progress),
+        fraction=next((head.fraction for head in known if head.fraction is not None), None),
+        problem=told(lambda head: head.problem),
+        problem_since=min((head.problem_since for head in troubled if head.problem_since is not None), default=None),
+        proof=tuple(
+            replace(check, name=f"{check.name} ({machine})", detail=f"{machine}: {check.detail}")
+            for machine, head in heads.items()
+            for check in head.proof
+        ),
+        round=max((head.round for head in known), default=0),
+        engine_away=any(head.engine_away for head in known),
+        measured=told(lambda head: head.measured),
+        measurement=next((head.measurement for head in known if head.measurement), ""),
+        tried=told(lambda head: head.tried),
+    )

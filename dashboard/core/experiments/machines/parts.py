@@ -1,0 +1,48 @@
+"""Divides an experiment with arms on several machines into parts: the arms of one machine, which its lab drives like any
+experiment."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from dashboard.core.experiments.initial_columns import initial_columns
+from dashboard.core.experiments.machines.groups import shared_column
+from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import ArmSpec, ExperimentSpec
+
+#: What pages call the machine of the installation. No machine that joins can have this name.
+SERVER_NAME = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The arms of one machine: ``id`` is the experiment that the lab of the machine drives. ``number`` counts the
+    machines from 1."""
+
+    id: str
+    machine: str
+    number: int
+    arms: tuple[ArmSpec, ...] = ()
+
+
+def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
+    """The machine on which an arm runs; ``default`` is that of the experiment, None that of the installation."""
+    if not arm.machine:
+        return default
+    return None if arm.machine == SERVER_NAME else arm.machine
+
+
+def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:
+    """The specification for each machine, in the order of the arms. The lab of a machine does not see the others."""
+    arms: dict[str | None, list[ArmSpec]] = {}
+    for arm in spec.arms:
+        arms.setdefault(machine_of_arm(arm, default), []).append(replace(arm, machine=""))
+    return {machine: replace(spec, arms=tuple(own)) for machine, own in arms.items()}
+
+
+def waiting_columns(parts: Iterable[Part]) -> tuple[Column, ...]:
+    """The columns of all machines before anything runs."""
+    return tuple(
+        shared_column(column, part.number, part.machine)
+        for part in parts
+        for column in initial_columns(part.id, part.arms)
+    )
