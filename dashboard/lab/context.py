@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.experiments.messages import EngineFacts, EngineRef
 from dashboard.engine.protocol import Engine, EngineInfo
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
@@ -53,6 +53,22 @@ class Context:
             private=self.private,
             endpoint=self.info.endpoint,
             kind=self.info.kind,
+        )
+
+    @property
+    def engine_facts(self) -> EngineFacts:
+        """What the engine reports about itself, for the column of its machine."""
+        info = self.info
+        return EngineFacts(
+            version=info.version,
+            kind=info.kind,
+            api=info.api,
+            kernel=info.kernel,
+            system=info.system,
+            firewall=info.firewall_backend,
+            userland_proxy=info.userland_proxy,
+            cgroups=info.cgroup_version,
+            drivers=info.network_plugins,
         )
 
     def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:

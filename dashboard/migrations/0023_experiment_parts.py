@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 null=True,
                 on_delete=django.db.models.deletion.CASCADE,
-                related_name="+",
+                related_name="children",
                 to="dashboard.experiment",
             ),
         ),

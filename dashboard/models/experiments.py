@@ -49,7 +49,7 @@ class Experiment(models.Model):
     phase = models.CharField(max_length=12, default="waiting", db_index=True)
     driver = models.CharField(max_length=40, default="", blank=True)
     machine = models.ForeignKey("dashboard.Machine", null=True, blank=True, on_delete=models.PROTECT)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
     parts = models.TextField(default="", db_default="", blank=True)
     host = models.CharField(max_length=40, default="", blank=True, db_index=True)
     group = models.CharField(max_length=40, default="", blank=True, db_index=True)

@@ -53,6 +53,7 @@ class Record:
     journal_entries: int = 0
     journal_bytes: int = 0
     parts: str = ""
+    parent: str | None = None
 
 
 def this_process() -> str:
@@ -85,6 +86,7 @@ def _record(row: Experiment) -> Record:
         journal_entries=row.journal_entries,
         journal_bytes=row.journal_bytes,
         parts=row.parts,
+        parent=row.parent_id,
     )
 
 

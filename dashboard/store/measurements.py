@@ -159,8 +159,8 @@ def chosen_experiment(run: str) -> str:
 
 def runs_of(experiment: str) -> QuerySet[MeasurementRun]:
     """The newest measurements of an experiment, including those that ran on its twin."""
-    measured = Q(experiment=experiment) | Q(source=experiment)
-    return MeasurementRun.objects.filter(measured).order_by("-created_at")[:MAX_LISTED]
+    ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
+    return MeasurementRun.objects.filter(Q(experiment__in=ids) | Q(source__in=ids)).order_by("-created_at")[:MAX_LISTED]
 
 
 def exists(run: str) -> bool:

@@ -4,14 +4,15 @@ The functions take any experiment: one on a single machine has one journal, and 
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from dashboard.core.experiments.journal import Entry, View
+from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.journal import replay as replay_entries
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.groups import machine_number
@@ -20,6 +21,7 @@ from dashboard.core.experiments.machines.journals import MergedJournal, number_t
 from dashboard.core.experiments.machines.parts import SERVER_NAME, Part, divide
 from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec, is_observer, plain_key
+from dashboard.core.operations.machines import place_of
 from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import PAGE, Record
@@ -54,6 +56,13 @@ def ids_of(parts: str) -> dict[str, str]:
     """The experiment of each machine by its name, from ``Experiment.parts``."""
     ids: dict[str, str] = json.loads(parts) if parts else {}
     return ids
+
+
+def ids_by_place(experiment: str) -> dict[str, str]:
+    """The part on each machine, by the name of its place (``core.operations.machines.split_place``)."""
+    record = experiment_store.load(experiment)
+    ids = ids_of(record.parts) if record is not None else {}
+    return {place_of(None if machine == SERVER_NAME else machine, ""): part for machine, part in ids.items()}
 
 
 def parts_of(record: Record) -> tuple[Part, ...]:
@@ -100,6 +109,8 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     if it can on no machine."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
+        if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
+            wanted = Wanted.STOPPED  # a part is removed with the whole experiment
         if row is None or not row.parts:
             return experiment_store.set_wanted(experiment, wanted, again=again)
         ids = tuple(ids_of(row.parts).values())
@@ -167,14 +178,30 @@ def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[E
     if not record.parts:
         yield from experiment_store.read(record.id, after, until)
         return
-    journal = merged_journal(record)
-    if after < 1:
-        yield journal.first()
-    for entry in journal.extend(read_parts(dict(journal.seen))):
+    for entry in read_journal(merged_journal(record)):
         if until is not None and entry.seq > until:
             return
         if entry.seq > after:
             yield entry
+
+
+def read_journal(journal: MergedJournal) -> Iterator[Entry]:
+    """All entries of an empty journal of several machines, which then continues after them."""
+    yield journal.first()
+    yield from journal.extend(read_parts(dict(journal.seen)))
+
+
+def fold(read: Callable[[], Iterable[Entry]], before: View, last: int) -> tuple[View, tuple[Entry, ...], float | None]:
+    """The view after all entries, the ``last`` ones of the timeline, and the time of the first; ``before`` is the view
+    before them. A long journal is never in memory as a whole."""
+    first_at: float | None = None
+    shown: deque[Entry] = deque(maxlen=last)
+    for entry in read():
+        before = advance(before, entry)
+        first_at = entry.at if first_at is None else first_at
+        if entry.text:
+            shown.append(entry)
+    return before, tuple(shown), first_at
 
 
 def view(record: Record, until: int | None = None) -> View:

@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.experiments.messages import (
     ArmStatus,
     Column,
@@ -235,6 +236,7 @@ def interface_words() -> dict[str, Any]:
     """Translated texts for JavaScript, which fills in ``{…}``."""
     return {
         "phases": {phase.value: phase_word(phase) for phase in Phase},
+        "engines": ENGINE_NAMES,
         "statuses": {status.value: status_word(status) for status in ArmStatus},
         "relations": {relation.value: relation_word(relation) for relation in Relation},
         "session": session_words(),

@@ -75,9 +75,5 @@ def shared_path(path: DrawnPath, number: int) -> DrawnPath:
     def rename(ids: Sequence[str]) -> tuple[str, ...]:
         return tuple(shared_id(identity, number) for identity in ids)
 
-    hops: tuple[DrawnHop, ...] = tuple(
-        replace(hop, ids=rename(hop.ids), spots=rename(hop.spots)) for hop in path.hops
-    )
-    return replace(
-        path, key=shared_request(path.key, number), request=shared_request(path.request, number), hops=hops
-    )
+    hops: tuple[DrawnHop, ...] = tuple(replace(hop, ids=rename(hop.ids), spots=rename(hop.spots)) for hop in path.hops)
+    return replace(path, key=shared_request(path.key, number), request=shared_request(path.request, number), hops=hops)

@@ -27,10 +27,10 @@ FORWARDING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
 ARM_FIELDS = frozenset(
     {
         "key", "mode", "image", "target", "command", "port", "publish", "publish_all", "environment",
-        "hostname", "dns", "add_host", "sysctls", "user", "ipv6", "networks",
+        "hostname", "dns", "add_host", "sysctls", "user", "ipv6", "networks", "machine",
     }
 )  # fmt: skip
-FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms"})
+FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms", "machines"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "user": _text,
     "ipv6": _ipv6,
     "networks": _networks,
+    "machine": _text,
 }
 
 
@@ -169,7 +170,7 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
             found.append(Problem(None, f"{place}-{name}", str(error)))
             return ""
 
-    key = text_of("key") or _free_key(mode, taken)
+    key = text_of("key") or _free_key(mode, text_of("machine"), taken)
     taken.add(key)
     fields: dict[str, Any] = {"key": key, "mode": mode, "target": text_of("target") or target}
     if mode is Mode.CONTAINER:
@@ -188,35 +189,53 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
     return replace(base, **fields), found
 
 
-def _free_key(mode: Mode, taken: set[str]) -> str:
-    key, number = str(mode), 1
+def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
+    """``bridge``, ``bridge-lab2`` for a second one on another machine, otherwise ``bridge-2``."""
+    stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
+    key, number = stem, 1
     while key in taken:
         number += 1
-        key = f"{mode}-{number}"
+        key = f"{stem}-{number}"
     return key
 
 
+def _on_machines(modes: tuple[str, ...], machines: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    """The arms of the modes on each machine, in this order. An arm that shares a namespace does so on its machine."""
+    if not machines:
+        return [{"mode": mode} for mode in modes]
+    arms: list[Mapping[str, Any]] = []
+    for machine in machines:
+        shift = len(arms)
+        for mode in modes:
+            name, _, target = mode.partition(":")
+            moved = name == Mode.CONTAINER and (target or "1").isdecimal() and len(target) < 4
+            arms.append({"mode": f"{name}:{int(target or 1) + shift}" if moved else mode, "machine": machine})
+    return arms
+
+
 def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
-    """``container:1`` names the first arm; a key names itself."""
+    """``container:1`` names the first arm; a key names itself. The arm runs on the machine of its target."""
     number = arm.target or ""
     if number.isascii() and number.isdigit() and len(number) < 5 and 0 < int(number) <= len(arms):
-        return replace(arm, target=arms[int(number) - 1].key)
-    return arm
+        arm = replace(arm, target=arms[int(number) - 1].key)
+    target = next((other for other in arms if arm.target and other.key == arm.target), None)
+    return replace(arm, machine=target.machine) if target is not None and not arm.machine else arm
 
 
 def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
-    """Gives a shared port of the machine to the first arm that forwards, and the following ports to the others."""
-    given = {(p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
-    held = {(port, protocol) for port, protocol in given if port}
+    """Gives a shared port of the machine to the first arm that forwards, and the following ports to the others on the
+    same machine."""
+    given = {(arm.machine, p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
+    held = {(machine, port, protocol) for machine, port, protocol in given if port}
     spread = []
     for arm in arms:
         if arm.publish is shared and arm.mode in FORWARDING:
             ports = []
             for mapping in shared:
                 port = mapping.host_port
-                while port and (port, mapping.protocol) in held and port < 65535:
+                while port and (arm.machine, port, mapping.protocol) in held and port < 65535:
                     port += 1
-                held.add((port, mapping.protocol))
+                held.add((arm.machine, port, mapping.protocol))
                 ports.append(replace(mapping, host_port=port))
             spread.append(replace(arm, publish=tuple(ports)))
         else:
@@ -227,8 +246,8 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 def parse_draft(data: Mapping[str, Any]) -> Draft:
     """An experiment from plain data; unknown fields and wrong types are problems, never exceptions.
 
-    ``modes`` are arms without their own options; ``arms`` follow them, each a mapping of ``ARM_FIELDS``. ``image``,
-    ``port`` and ``publish`` are the defaults of all arms.
+    ``modes`` are arms without their own options, on each of ``machines`` if there are some; ``arms`` follow them, each a
+    mapping of ``ARM_FIELDS``. ``image``, ``port`` and ``publish`` are the defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")
@@ -251,7 +270,9 @@ def parse_draft(data: Mapping[str, Any]) -> Draft:
     publish: tuple[Publish, ...] = read("publish", _publish, ())
     names: tuple[str, ...] = read("names", _strings, ())
     modes: tuple[str, ...] = read("modes", _strings, ())
-    wanted: list[Mapping[str, Any]] = [{"mode": mode} for mode in modes]
+    machines: tuple[str, ...] = tuple(dict.fromkeys(read("machines", _strings, ())))
+    wanted = _on_machines(modes, machines)
+    ticked = len(wanted)
     given = data.get("arms") or ()
     if not isinstance(given, list | tuple) or not all(isinstance(arm, Mapping) for arm in given):
         found.append(Problem(None, "arms", "Write the arms as a list of objects, each with a mode."))
@@ -264,7 +285,7 @@ def parse_draft(data: Mapping[str, Any]) -> Draft:
     taken: set[str] = set()
     arms: list[ArmSpec] = []
     places = [
-        *(f"modes-{number}" for number in range(len(modes))),
+        *(f"modes-{number}" for number in range(ticked)),
         *(f"arms-{number}" for number in range(len(wanted))),
     ]
     for place, options in zip(places, wanted, strict=False):

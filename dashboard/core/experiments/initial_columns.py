@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name
-from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.experiments.messages import ArmStatus, Column, EngineFacts
 from dashboard.core.experiments.networks import attached_networks, own_network
 from dashboard.core.modes import (
     MACHINE,
@@ -47,14 +47,15 @@ def initial_columns(
     neighbour: bool = False,
     other_host: bool = False,
     rootless_netns: bool = False,
+    facts: EngineFacts | None = None,
 ) -> tuple[Column, ...]:
     """The machine's column, then one waiting column for each arm, then those of a rootless Podman's bridges, of the
-    neighbour and of the other host on its LAN, if there are any. An arm with the name of such a column, which earlier
+    neighbour and of the other host on its LAN, if there are any; ``facts`` about the engine. An arm with the name of such a column, which earlier
     versions allowed, takes its place."""
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (
-        Column(MACHINE, MACHINE, machine, engine_kind=engine),
+        Column(MACHINE, MACHINE, machine, engine_kind=engine, engine=facts),
         *(
             Column(
                 arm.key,

@@ -240,6 +240,8 @@ def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:
     target = arms.get(arm.target)
     if target is None:
         return f"No arm is called “{arm.target[:60]}”: name one of {', '.join(sorted(arms))[:200]}."
+    if target.machine != arm.machine:
+        return f"“{target.key}” runs on another machine: share the namespace of an arm on the same one."
     if target.mode is Mode.CONTAINER:
         return f"“{target.key}” also shares a namespace: name the arm that owns it."
     return None

@@ -18,6 +18,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.store import claim_runs
 from dashboard.store.operations import storage
+from dashboard.store.parts import has_ended
 
 #: Rows of one transaction, so that the server can write in between; a single journal may be long.
 BATCH, JOURNALS_BATCH = 500, 20
@@ -48,9 +49,10 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
     Reports and measurements stay; an experiment launched for a measurement is deleted with it.
     """
-    ended = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
-    rows = models.Experiment.objects.filter(ended, created_at__lt=limit, driver="").exclude(measurements__twin=True)
-    rows = rows.annotate(last=Max("journal__at")).filter(Q(last__isnull=True) | Q(last__lt=limit.timestamp()))
+    rows = _ended().filter(created_at__lt=limit)
+    end = limit.timestamp()
+    rows = rows.annotate(last=Max("journal__at"), last_part=Max("children__journal__at"))
+    rows = rows.filter(Q(last=None) | Q(last__lt=end), Q(last_part=None) | Q(last_part__lt=end))
     ids = list(rows.values_list("pk", flat=True))
     entries = deleted = 0
     for some in batched(ids, JOURNALS_BATCH):
@@ -71,12 +73,22 @@ def delete_over_budget(max_size: int) -> int:
     owned: dict[str, int] = {}
     for owner, group, size in by_owner.annotate(size=Sum("journal_bytes")):
         owned[_owner(owner, group)] = owned.get(_owner(owner, group), 0) + size
-    ended = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
-    rows = models.Experiment.objects.filter(ended, driver="").exclude(measurements__twin=True).order_by("created_at")
+    rows = _ended().order_by("created_at")
     journals = rows.values_list("pk", "owner_id", "group", "journal_bytes")
-    oldest_first = [EndedJournal(key, _owner(owner, group), size) for key, owner, group, size in journals]
+    divided = models.Experiment.objects.exclude(parent=None).order_by().values_list("parent_id")
+    parts = dict(divided.annotate(size=Sum("journal_bytes")))
+    oldest_first = [
+        EndedJournal(key, _owner(owner, group), size + parts.get(key, 0)) for key, owner, group, size in journals
+    ]
     chosen = over_budget(oldest_first, owned, max_size)
     return sum(_delete_ended(rows, some) for some in batched(chosen, JOURNALS_BATCH))
+
+
+def _ended() -> QuerySet[models.Experiment]:
+    """Experiments that have ended, on all their machines; their parts are deleted with them."""
+    single = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
+    rows = models.Experiment.objects.filter(Q(parts="") & single | ~Q(parts="") & has_ended(), parent=None, driver="")
+    return rows.exclude(measurements__twin=True)
 
 
 def _owner(user: int | None, group: str) -> str:

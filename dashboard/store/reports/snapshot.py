@@ -15,6 +15,7 @@ from dashboard.core.reports.model import FrozenExperiment, FrozenRun
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store import parts
 
 #: States of a run that has ended.
 _ENDED = (
@@ -36,12 +37,14 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:
         raise NotSavedError("There is no experiment with this id. Reload the page.")
-    journal = experiment_store.entries(experiment)
+    journal = tuple(parts.read(record))
     head = replay(journal).head or experiment_store.waiting_view(record).head
     if head is None:
         raise NotSavedError("The experiment has not started. Wait until it is launched.")
     ended = head.phase in {Phase.STOPPED, Phase.FAILED}
-    shown = min(row.shown_seq, journal[-1].seq) if ended and journal else 0
+    shown = min(parts.shown_number(record, row.shown_seq), journal[-1].seq) if ended and journal else 0
+    if record.parts:
+        head, engine = replace(head, title=record.title), None  # each machine's column has its own engine
     if engine is None or (head.engine and (engine.version, engine.kind) != (head.engine, head.engine_kind)):
         engine = EngineRef(head.engine, "", private=head.private, kind=head.engine_kind)
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
@@ -50,7 +53,8 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
 
 def runs_of(experiment: str) -> tuple[str, ...]:
     """The measurements of an experiment (or of its twins) that have ended and have blocks, oldest first."""
-    own = Q(experiment_id=experiment) | Q(source_id=experiment)
+    ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
+    own = Q(experiment_id__in=ids) | Q(source_id__in=ids)
     rows = MeasurementRun.objects.filter(own, state__in=_ENDED, series__blocks__isnull=False)
     return tuple(rows.order_by("created_at").distinct().values_list("pk", flat=True))
 

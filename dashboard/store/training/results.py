@@ -12,6 +12,7 @@ from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import Event
 from dashboard.models import Experiment, Message, Participant, TrainingSession, WorkshopEvent, WorkshopProgress
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import session_state
 from dashboard.store.training.participants import person_of
@@ -115,9 +116,9 @@ def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExpe
         elif experiment_store.last_seq(key) > MAX_JOURNAL or len(mirrors) >= MAX_MIRRORS:
             reason = "It is too long for this file. Save it as a report."
         else:
-            track = encode_recording(
-                build_recording(entry for entry in experiment_store.entries(key) if entry.at <= facts.ends_at)
-            )
+            record = experiment_store.load(key)
+            entries = parts.read(record) if record is not None else ()
+            track = encode_recording(build_recording(entry for entry in entries if entry.at <= facts.ends_at))
             free_bytes -= len(track)
             if free_bytes < 0:
                 track, reason = b"", "It does not fit into this file."

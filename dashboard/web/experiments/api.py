@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema, Status
-from ninja.errors import HttpError, ValidationError
-from ninja.security import APIKeyCookie
+from ninja.errors import ValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard import __version__
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.drafts import parse_draft
+from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.parts import machine_problems
 from dashboard.core.experiments.messages import Comparison, EngineRef
 from dashboard.core.experiments.validation import MAX_TITLE, title_problem
 from dashboard.core.operations.json_schemas import DOCUMENT_TYPES, schema_of
@@ -24,14 +26,18 @@ from dashboard.export.pdf import NoPdfError
 from dashboard.lab.experiments import actions
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.store.reports.snapshot import NotSavedError
 from dashboard.web.claims.api import router as claims
+from dashboard.web.experiments import machines
+from dashboard.web.experiments.launch_places import launch_places, machine_names
 from dashboard.web.experiments.trace_views import traced
 from dashboard.web.experiments.views import experiment_items, load_snapshot, require_experiment, run_doctor
 from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.api import router as measuring
+from dashboard.web.operations.api_auth import SessionCookie
 from dashboard.web.operations.api_docs import Documentation
 from dashboard.web.reports.api import router as reporting
 from dashboard.web.service import LabUnavailableError, service
@@ -40,34 +46,6 @@ from dashboard.web.training.group_access import group_filter
 
 #: Entries of the journal in one answer.
 MAX_PAGE = 1000
-
-
-class SessionCookie(APIKeyCookie):
-    """The session cookie of the pages; writing also needs the X-CSRFToken header and a JSON body.
-
-    A form of another site can send neither: it is limited to the three content types of HTML forms.
-    """
-
-    param_name = "sessionid"
-
-    def __call__(self, request: HttpRequest) -> Any:
-        """HttpError 403 without the token, 415 for anything but JSON."""
-        try:
-            user = super().__call__(request)
-        except HttpError:
-            raise HttpError(403, "Send the value of the csrftoken cookie in the header X-CSRFToken.") from None
-        if request.method not in {"GET", "HEAD"} and not _has_json_body(request):
-            raise HttpError(415, "Send JSON with Content-Type: application/json.")
-        return user
-
-    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
-        """The signed-in user, or None."""
-        return request.user if request.user.is_authenticated else None
-
-
-def _has_json_body(request: HttpRequest) -> bool:
-    """Whether the body is JSON, or there is neither a body nor a content type."""
-    return request.content_type == "application/json" or not (request.content_type or request.body)
 
 
 api = NinjaAPI(
@@ -138,6 +116,7 @@ class ExperimentIn(BaseModel):
     names: Any = None
     modes: Any = None
     arms: Any = None
+    machines: Any = None
 
 
 class ExperimentOut(Schema):
@@ -180,7 +159,7 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
     """The newest 200 of the server's own engine; with ``session``, those of the groups of your training session."""
-    rows = Experiment.objects.filter(**group_filter(session, request.user)).exclude(wanted=Wanted.REMOVED)
+    rows = Experiment.objects.filter(**group_filter(session, request.user), parent=None).exclude(wanted=Wanted.REMOVED)
     return _out(rows.order_by("-created_at")[:200])
 
 
@@ -190,21 +169,29 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
     response={201: ExperimentOut, 400: InvalidExperiment},
     summary="Launch an experiment",
 )
-def create(request: HttpRequest, body: ExperimentIn) -> Any:
-    """Returns at once. Follow the launch at ``/api/experiments/ID`` or over the websocket."""
+async def create(request: HttpRequest, body: ExperimentIn) -> Any:
+    """Returns at once. Follow the launch at ``/api/experiments/ID`` or over the websocket. ``machine`` of an arm names
+    the machine on which it runs, ``machines`` those of ``modes``; default: that of the installation."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
-    if draft.problems:
-        problems = [msgspec.to_builtins(problem) for problem in draft.problems]
-        return Status(400, {"detail": draft.problems[0].sentence, "problems": problems})
-    identity = experiment_store.create_experiment(draft.spec, request.user.pk)
+    names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
+    found = (*draft.problems, *machine_problems(draft.spec, names))
+    if found:
+        return Status(400, {"detail": found[0].sentence, "problems": [msgspec.to_builtins(one) for one in found]})
+
+    def created() -> dict[str, Any]:
+        identity = parts.create(draft.spec, request.user.pk)
+        return _out([Experiment.objects.get(pk=identity)])[0]
+
+    answer = await in_database(created)
     service.wake()
-    return Status(201, _out([Experiment.objects.get(pk=identity)])[0])
+    return Status(201, answer)
 
 
 def _comparison(identity: str, at: int | None) -> Comparison:
     shot = load_snapshot(identity, at)
-    view = experiment_store.view(identity, at)
+    record = experiment_store.load(identity)
+    view = parts.view(record, at) if record is not None else View()
     engine = service.engine or EngineRef(shot.experiment.engine, "", kind=shot.experiment.engine_kind)
     return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
 
@@ -225,9 +212,10 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 def journal(request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE) -> HttpResponse:
     """Numbered entries with cause and facts, at most ``limit`` (1,000): ask again with the last number until the list
     is empty."""
-    if not experiment_store.exists(identity):
+    record = experiment_store.load(identity)
+    if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
-    return json_response(experiment_store.entries(identity, after, limit=max(1, min(limit, MAX_PAGE))))
+    return json_response(tuple(islice(parts.read(record, after), max(1, min(limit, MAX_PAGE)))))
 
 
 class TraceIn(Schema):
@@ -289,12 +277,12 @@ async def act(request: HttpRequest, identity: str, action: str, multicast: bool 
     ``?multicast=true`` also datagrams to a multicast group."""
     await require_experiment(identity)
     if action == "try":
-        attempts = await service.ask_about(identity, actions.try_paths, identity, multicast)
+        attempts = await machines.try_paths(identity, multicast=multicast)
         return Status(200, {"attempts": msgspec.to_builtins(attempts)})
     wanted = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wanted:
         return Status(400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."})
-    if not await in_database(experiment_store.set_wanted, identity, wanted[action], again=action == "again"):
+    if not await in_database(parts.set_wanted, identity, wanted[action], again=action == "again"):
         return Status(404, {"detail": "No experiment has this id."})
     service.wake()
     return Status(202, {"wanted": str(wanted[action])})

@@ -11,6 +11,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.validation import title_problem
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.web.experiments.port_check import show_held_ports
 from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import in_database
@@ -28,7 +29,7 @@ def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOP
 
 
 def _set_wanted(identity: str, wanted: Wanted, *, again: bool = False) -> None:
-    if not experiment_store.set_wanted(identity, wanted, again=again):
+    if not parts.set_wanted(identity, wanted, again=again):
         raise Http404(_("No experiment has this id."))
     service.wake()
 

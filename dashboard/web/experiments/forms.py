@@ -13,6 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.core.experiments.drafts import DEFAULT_IMAGE, DEFAULT_PORT, parse_draft
+from dashboard.core.experiments.machines.parts import machine_problems
 from dashboard.core.experiments.validation import MAX_ARMS, Problem
 from dashboard.core.modes import ExperimentSpec, IPv6, Mode
 
@@ -39,7 +40,7 @@ class OptionField(forms.CharField):
 
 
 class ModesField(forms.MultipleChoiceField):
-    """Ticked modes; ``core.experiments.drafts`` says which exist."""
+    """Ticked modes or machines; ``core.experiments`` says which exist."""
 
     def validate(self, value: Any) -> None:
         """Accepts everything."""
@@ -80,6 +81,16 @@ class ArmForm(forms.Form):
         rows="2",
     )
     publish_all = forms.BooleanField(label=_("Publish all exposed ports (-P)"), required=False)
+    machine = forms.CharField(label=_("Machine"), help_text=_("on which it runs"), required=False)
+
+    def __init__(self, *args: Any, machines: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if machines:
+            choices = [("", _("— that of the experiment")), *((name, name) for name in machines)]
+            self.fields["machine"].widget = forms.Select(choices=choices)
+            self.order_fields(["mode", "machine"])
+        elif not self["machine"].value():
+            del self.fields["machine"]
 
     def options(self) -> dict[str, Any]:
         """The options that the user filled in."""
@@ -106,15 +117,28 @@ class LaunchForm(forms.Form):
     )
     names = OptionField(_("Names to look up"), _("separate with spaces; in addition to the defaults"), "db.internal")
     mode = ModesField(required=False)
+    machines = ModesField(required=False)
     free_port = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
-        self, data: QueryDict | None = None, *, arms: Sequence[Mapping[str, str]] = (), **initial: Any
+        self,
+        data: QueryDict | None = None,
+        *,
+        arms: Sequence[Mapping[str, str]] = (),
+        machine_names: Sequence[str] = (),
+        **initial: Any,
     ) -> None:
         initial = {"image": DEFAULT_IMAGE, "port": DEFAULT_PORT, "mode": DEFAULT_MODES, **initial}
         super().__init__(data, auto_id="field-%s", initial=initial)
         has_arms = data is not None and "arms-TOTAL_FORMS" in data
-        self.arms = ArmFormSet(data if has_arms else None, prefix="arms", auto_id="%s", initial=arms)
+        self.machine_names = tuple(machine_names)
+        self.arms = ArmFormSet(
+            data if has_arms else None,
+            prefix="arms",
+            auto_id="%s",
+            initial=arms,
+            form_kwargs={"machines": self.machine_names},
+        )
         self._ticked: list[str] = []
         self._used: list[ArmForm] = []
 
@@ -127,8 +151,10 @@ class LaunchForm(forms.Form):
         shared = {name: self.cleaned_data.get(name, "") for name in SHARED_FIELDS}
         shared["publish"] = self._publish(shared["publish"].strip(), shared["port"].strip() or str(DEFAULT_PORT))
         arms = [values for _arm, values in options if "mode" in values]
-        draft = parse_draft({**shared, "modes": self._ticked, "arms": arms})
-        self.add_problems(draft.problems, draft.spec)
+        machines = self.cleaned_data["machines"]
+        draft = parse_draft({**shared, "modes": self._ticked, "machines": machines, "arms": arms})
+        unavailable = machine_problems(draft.spec, self.machine_names)
+        self.add_problems((*draft.problems, *unavailable), draft.spec)
         for number, (arm, values) in enumerate(options, start=1):
             if values and "mode" not in values:
                 sentence = _("Arm %d has options but no mode: choose a mode or clear the options.") % number
@@ -147,11 +173,14 @@ class LaunchForm(forms.Form):
         keys = [arm.key for arm in spec.arms]
         fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
         for problem in problems:
-            number = keys.index(problem.arm) - len(self._ticked) if problem.arm in keys else -1
+            ticked = len(keys) - len(self._used)  # on each ticked machine
+            number = keys.index(problem.arm) - ticked if problem.arm in keys else -1
             form: forms.Form = self._used[number] if number >= 0 else self  # ticked modes come before the formset
             form, field = fields.get(problem.field, (form, problem.field))
             if field in SHARED_FIELDS and not form[field].value():
                 form = self  # the arm inherits the value
+            if field == "machine" and form is self:
+                field = "machines"
             field = field if field in form.fields else "mode"
             if problem.sentence not in form.errors.get(field, ()):
                 form.add_error(field, problem.sentence)
@@ -175,5 +204,6 @@ class LaunchForm(forms.Form):
     def has_options(self) -> bool:
         """Whether anything but the image and the port is filled in or wrong: shown unfolded."""
         fields = ("title", "publish", "names")
-        changed = any(self.errors.get(name) or self[name].value() for name in fields) or "mode" in self.errors
+        changed = any(self.errors.get(name) or self[name].value() for name in (*fields, "machines"))
+        changed = changed or "mode" in self.errors
         return changed or self.has_arms or sorted(self["mode"].value() or ()) != sorted(DEFAULT_MODES)

@@ -1,6 +1,9 @@
 """Where an experiment can be launched: on the engine of a machine, or on a host of a LAN."""
 
-from dashboard.core.operations.machines import place_of
+from collections.abc import Iterable
+
+from dashboard.core.experiments.machines.parts import SERVER_NAME
+from dashboard.core.operations.machines import place_of, split_place
 from dashboard.store import machines
 from dashboard.web.experiments.lan_views import LaunchHost, launch_hosts
 from dashboard.web.http.database import in_database
@@ -19,3 +22,12 @@ async def launch_places() -> dict[str, LaunchHost]:
                 place = place_of(record.name, "")
                 places[place] = LaunchHost(place, record.name, f"Engine {engine.version}", swarm=False)
     return {**places, **await launch_hosts()}
+
+
+def machine_names(places: Iterable[str], place: str = "") -> tuple[str, ...]:
+    """The machines that arms of an experiment at ``place`` can name: none if no other machine is connected, or if it
+    runs on a private host."""
+    joined = [name for name, host in map(split_place, places) if name is not None and not host]
+    if not joined or split_place(place)[1] or service.labs is None:
+        return ()
+    return (*([SERVER_NAME] if service.labs.server.accepts_calls else []), *joined)

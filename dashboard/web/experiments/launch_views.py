@@ -23,11 +23,13 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.store.operations.storage import NoSpaceError
+from dashboard.store.parts import has_ended
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
-from dashboard.web.experiments.launch_places import launch_places
+from dashboard.web.experiments.launch_places import launch_places, machine_names
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
-from dashboard.web.experiments.views import ENDED, experiment_items
+from dashboard.web.experiments.views import experiment_items
 from dashboard.web.http.database import in_database
 from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.operations.accounts.creators import creators_of
@@ -52,11 +54,11 @@ def _example() -> ReportView | None:
     return example_report.load()[0].view if example_report.is_there() else None
 
 
-def form_of(prepared: PreparedPreset, free_port: int) -> LaunchForm:
-    """The launch form, filled in with a preset."""
+def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = ()) -> LaunchForm:
+    """The launch form, filled in with a preset; ``machines`` can be chosen."""
     values = {"publish": PUBLISH_NOTHING, "modes": [], **prepared.values}
     modes: Sequence[str] = values.pop("modes")
-    return LaunchForm(mode=modes, free_port=free_port, **values)
+    return LaunchForm(mode=modes, free_port=free_port, machine_names=machines, **values)
 
 
 async def _home(
@@ -72,15 +74,17 @@ async def _home(
 ) -> HttpResponse:
     hosts = await launch_places()
     options, problem = await _launch_options(host)
+    names = machine_names(hosts, host)
 
     def page() -> HttpResponse:
-        rows = Experiment.objects.filter(group="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
+        rows = Experiment.objects.filter(group="", parent=None).exclude(wanted=Wanted.REMOVED).order_by("-created_at")
         creators = creators_of(request)
         shown = creators.filter(rows.exclude(measurements__twin=True))
-        running = shown.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
+        ended = has_ended()
+        running = shown.exclude(ended)[:PAST]
         # Experiments that were launched only for a measurement are shown on its page.
-        past = shown.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
-        prepared = form_of(prepare(preset, options.images, options.port), options.port) if preset else None
+        past = shown.filter(ended)[:PAST]
+        prepared = form_of(prepare(preset, options.images, options.port), options.port, names) if preset else None
         presets = [prepare(one, options.images, options.port, options.modes) for one in PRESETS]
         context: dict[str, Any] = {
             "running": experiment_items(running),
@@ -88,7 +92,7 @@ async def _home(
             "modes": options.modes,
             "images": options.images,
             "engine_problem": problem,
-            "form": form or prepared or LaunchForm(free_port=options.port),
+            "form": form or prepared or LaunchForm(free_port=options.port, machine_names=names),
             "chosen": preset,
             "holders": holders,
             "freed": freed,
@@ -107,7 +111,7 @@ async def _home(
 
 def _create(spec: ExperimentSpec, owner: int | None, place: str) -> str:
     machine, host = split_place(place)
-    return experiment_store.create_experiment(spec, owner, host=host, machine=machine)
+    return parts.create(spec, owner, host, machine)
 
 
 def _host_gone() -> str:
@@ -135,10 +139,10 @@ async def launch(request: HttpRequest) -> HttpResponse:
     """Writes a new experiment; a form with errors comes back with everything that was typed, also if the ports that it
     needs are in use, or the disk is too full. The form can also stop an experiment that holds one, and then comes
     back."""
-    form = LaunchForm(request.POST)
+    host, places = request.POST.get("host", ""), await launch_places()
+    form = LaunchForm(request.POST, machine_names=machine_names(places, host))
     spec = form.parse()
-    host = request.POST.get("host", "")
-    if host and host not in await launch_places():
+    if host and host not in places:
         return await _home(request, form, status=409, refused=_host_gone())
     if STOP in request.POST:
         record = await in_database(experiment_store.load, request.POST[STOP])

@@ -13,6 +13,8 @@ from dashboard.core.operations.machines import place_of
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
+from dashboard.web.experiments.machines import arms_by_place
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.service import LabUnavailableError, service
@@ -39,6 +41,17 @@ async def find_holders(
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
+    """The answers of the labs of all machines; None if none answers."""
+    by_place = arms_by_place(arms, host)
+    if list(by_place) == [host] or not arms:
+        return await _ask_at(arms, experiment, host)
+    parts_of = await in_database(parts.ids_by_place, experiment) if experiment else {}
+    answers = await asyncio.gather(*(_ask_at(own, parts_of.get(place, ""), place) for place, own in by_place.items()))
+    known = [one for one in answers if one is not None]
+    return tuple(holder for one in known for holder in one) if known else None
+
+
+async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
     """The answer of the lab; None if it does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
@@ -51,7 +64,7 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
     """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need.
     Returns what still holds them, None if the lab does not answer."""
     identity = request.POST[STOP]
-    await in_database(experiment_store.set_wanted, identity, Wanted.STOPPED)
+    await in_database(parts.set_wanted, identity, Wanted.STOPPED)
     service.wake()
     holders: tuple[PortHolder, ...] | None = None
     with suppress(TimeoutError):

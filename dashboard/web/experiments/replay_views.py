@@ -9,10 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from dashboard.core.experiments.journal import advance
+from dashboard.core.experiments.journal import View, advance
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.web.http.database import in_database
 
 #: A recording has at most so many entries; it begins with the state before them.
@@ -48,12 +49,13 @@ def encoded_track(identity: str) -> bytes:
     kept = _place(identity)
     with kept.lock:
         if kept.recording is None:
-            entries, start, first_at = experiment_store.read(identity), experiment_store.waiting_view(record), None
+            start = View() if record.parts else experiment_store.waiting_view(record)
+            entries, first_at = parts.read(record), None
             for entry in islice(entries, max(0, record.journal_entries - MAX_ENTRIES)):
                 start, first_at = advance(start, entry), entry.at if first_at is None else first_at
             kept.recording = build_recording(entries, start, first_at)
             kept.encoded = encode_recording(kept.recording)
-        elif new := experiment_store.entries(identity, kept.recording.view.seq):
+        elif new := tuple(parts.read(record, kept.recording.view.seq)):
             kept.recording.extend(new)
             kept.encoded = encode_recording(kept.recording)
         return kept.encoded

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext
 
+from dashboard.core.comparison.machines.engine_cells import describe_facts
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.comparison.weight import Weight, by_weight, weigh_row
 from dashboard.core.experiments.messages import Column, PublishedPort, Relation, Row
@@ -32,6 +33,16 @@ class CellKind(StrEnum):
     VALUE = "value"
     ABSENT = "absent"
     NAMESPACE = "namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """The machine above its columns: their number, its engine and kernel, and why nothing changes there."""
+
+    name: str
+    span: int
+    engine: str
+    absent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,7 @@ def namespace_inode(text: str | None) -> str | None:
 
 def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
     """The row's cells in the order of the columns."""
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     cells = []
     for column in columns:
         text = row.cells.get(column.key)
@@ -123,11 +134,28 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
             word = row.absent.get(column.key) or "none"
             cells.append(CellView(column.key, column.title, column.mode, CellKind.ABSENT, word, note))
         elif inode is not None:
-            badge = owners.setdefault(inode, column.mode)
+            badge = owners.setdefault((column.machine, inode), column.mode)
             cells.append(CellView(column.key, column.title, column.mode, CellKind.NAMESPACE, text, note, badge))
         else:
             cells.append(CellView(column.key, column.title, column.mode, CellKind.VALUE, text, note))
     return tuple(cells)
+
+
+def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
+    """The machines of the columns, in their order; none if the experiment runs on one."""
+    groups: dict[str, list[Column]] = {}
+    for column in columns or ():
+        if column.machine:
+            groups.setdefault(column.machine, []).append(column)
+    return tuple(
+        MachineView(
+            name,
+            len(own),
+            next((describe_facts(column.engine) for column in own if column.engine is not None), ""),
+            own[0].absent,
+        )
+        for name, own in groups.items()
+    )
 
 
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:

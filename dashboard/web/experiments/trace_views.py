@@ -1,6 +1,6 @@
 """The page of a traced request and one to compare with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
@@ -8,11 +8,14 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from dashboard.core.experiments.machines.groups import shared_key
+from dashboard.core.experiments.machines.journals import shared_request
 from dashboard.core.experiments.picture import DrawnPath
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path, kind_of
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.remote import experiment_calls
+from dashboard.store import parts
 from dashboard.web.experiments.views import load_snapshot, refuse, require_experiment
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
@@ -31,7 +34,22 @@ class ShownTrace:
 async def traced(identity: str, key: str, beside: str) -> tuple[tuple[Trace, ...], dict[str, Path]]:
     """The traces, and the paths that can be traced, by ``request_key``. LabUnavailableError, NotRunningError, or
     ValueError with a message for the user."""
-    return await service.ask_about(identity, experiment_calls.trace_paths, identity, key, beside)
+    place = await in_database(parts.find_request, identity, key)
+    other = await in_database(parts.find_request, identity, beside) if beside else place
+    if other.experiment != place.experiment:
+        raise ValueError(_("These paths are on different machines: choose two of one machine."))
+    traces, paths = await service.ask_about(
+        place.experiment, experiment_calls.trace_paths, place.experiment, place.column, other.column if beside else ""
+    )
+    return _of_all_machines(traces, place.number), {
+        shared_request(one, place.number): path for one, path in paths.items()
+    }
+
+
+def _of_all_machines(traces: tuple[Trace, ...], number: int) -> tuple[Trace, ...]:
+    return tuple(
+        replace(one, key=shared_request(one.key, number), server=shared_key(one.server, number)) for one in traces
+    )
 
 
 @require_POST

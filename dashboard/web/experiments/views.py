@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Self
 
@@ -21,7 +21,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.comparison.answer.answer import has_taken_port, write_answer
+from dashboard.core.comparison.answer.answer import has_taken_port
+from dashboard.core.comparison.machines.answer import answer as write_answer
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
@@ -30,6 +31,8 @@ from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import View, advance
 from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.groups import mark_absent
+from dashboard.core.experiments.machines.heads import merge_phases
 from dashboard.core.experiments.messages import ExperimentHead, Phase, TimelineItem
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
@@ -41,9 +44,11 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store import parts
 from dashboard.store.machines import find as find_machine
 from dashboard.store.operations.storage import add_storage
 from dashboard.store.port_users import other_port_users
+from dashboard.web.experiments import machines
 from dashboard.web.experiments.hub import SHOWN_ITEMS
 from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
@@ -64,19 +69,19 @@ def refuse(
     return render(request, "error.html", context, status=status)
 
 
-def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE) -> dict[str, Any]:
-    """An experiment in a list."""
+def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE, phases: Sequence[Phase] = ()) -> dict[str, Any]:
+    """An experiment in a list; ``phases`` are those of its parts on several machines."""
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return {
         "id": row.id,
         "title": row.title,
         "image": spec.image,
         "port": spec.port,
-        "phase": row.phase,
+        "phase": str(merge_phases(phases)) if phases else row.phase,
         "modes": list(dict.fromkeys(str(arm.mode) for arm in spec.arms)),
         "created_at": row.created_at,
         "owner": row.owner_id,
-        "machine": row.machine_id,
+        "machine": ", ".join(parts.ids_of(row.parts)) or row.machine_id,
         "url": scope.experiment(row.id),
     }
 
@@ -84,9 +89,11 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE) -> dict[str
 def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
     """The experiments in a list. A row that cannot be read is left out: the lab of a machine writes its own rows."""
     items = []
+    rows = list(rows)
+    phases = parts.phases_of(rows)
     for row in rows:
         try:
-            items.append(experiment_item(row, scope))
+            items.append(experiment_item(row, scope, phases.get(row.pk, ())))
         except msgspec.MsgspecError as error:
             log.warning("experiment %s of machine %s cannot be read: %s", row.id, row.machine_id, error)
     return items
@@ -98,10 +105,13 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     if row is None:
         raise Http404(_("No experiment has this id."))
-    until = at if at is not None else (row.shown_seq or None)
+    record = experiment_store.load(identity)
+    if record is None:
+        raise Http404(_("No experiment has this id."))
+    until = at if at is not None else (parts.shown_number(record, row.shown_seq) or None)
     view, past, past_at, first = View(), View(), None, None
     items: deque[TimelineItem] = deque(maxlen=SHOWN_ITEMS)
-    for entry in experiment_store.read(identity):
+    for entry in parts.read(record):
         view = advance(view, entry)
         first = entry.at if first is None else first
         if until is not None and entry.seq <= until:
@@ -116,6 +126,8 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
     head = replace(head, title=row.title)
     shown = view if first is not None else replace(view, columns=initial_columns(row.id, spec.arms))
+    if record.parts:
+        shown = replace(shown, columns=mark_absent(shown.columns, machines.machine_notes()))
     if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):
         shown = past
         head = replace(head, as_it_was=past_at)
@@ -139,7 +151,9 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         return refuse(request, 400, title, sentence, _("Omit it to see the current state."))
     snapshot = load_snapshot(identity, int(at) if at else None)
     frozen = snapshot.experiment.as_it_was is not None
-    machine = experiment_store.machine_of(identity)
+    record = experiment_store.load(identity)
+    ids = parts.ids_of(record.parts) if record is not None else {}
+    machine = record.machine if record is not None and not ids else None
     context = {
         "snapshot": snapshot,
         "experiment_url": scope.experiment(identity),
@@ -149,6 +163,8 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "runs": list_runs(measurement_store.runs_of(identity), scope),
         "path_key": request.GET.get("path", "")[:200],
         "machine": machine,
+        "parts": {name: scope.experiment(part) for name, part in ids.items()},
+        "whole": scope.experiment(record.parent) if record is not None and record.parent else "",
         "is_machine_absent": machine and service.labs is not None and not service.labs.of(machine).accepts_calls,
         **_creator_context(request, identity, scope),
         **scope.context,
@@ -181,7 +197,7 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
     """Sends a request over every path; with the field ``multicast`` also datagrams to a multicast group."""
     await require_experiment(identity)
     try:
-        attempts = await service.ask_about(identity, actions.try_paths, identity, "multicast" in request.POST)
+        attempts = await machines.try_paths(identity, multicast="multicast" in request.POST)
     except (LabUnavailableError, actions.NotRunningError) as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)
@@ -233,7 +249,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
     column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
     await require_experiment(identity)
     try:
-        output = await service.ask_about(identity, actions.inspect, identity, column, command, name)
+        output = await machines.inspect(identity, column, command, name)
     except ValueError as error:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
     except (LabUnavailableError, actions.NotRunningError) as error:

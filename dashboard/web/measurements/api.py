@@ -41,6 +41,7 @@ class MeasurementIn(Schema):
     under_load: bool = False
     conditions: str = str(Conditions.QUIET)
     name: str = "localhost"
+    machine: str = ""
 
 
 @router.get("/measurements", summary="The newest 200 runs")

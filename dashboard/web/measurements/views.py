@@ -15,7 +15,7 @@ from dashboard.core.measurements.responder_experiment import needs_responder_exp
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines, measurement_history
+from dashboard.store import machines, measurement_history, parts
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
@@ -27,7 +27,7 @@ from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.service import service
 
 SHOWN = 100
-FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions")
+FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions", "machine")
 
 
 class InvalidOptionsError(Exception):
@@ -101,9 +101,15 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
 
 
 def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
-    """Request a run and wake the lab; returns the run's id. Raises Http404, InvalidOptionsError, or
-    MachineClosedError."""
+    """Request a run and wake the lab; returns the run's id. An experiment on several machines is measured on the one
+    that ``machine`` names. Raises Http404, InvalidOptionsError, or MachineClosedError."""
     row = Experiment.objects.filter(pk=identity).first()
+    if row is not None and row.parts:
+        ids = parts.ids_of(row.parts)
+        chosen = said.get("machine") or next(iter(ids))
+        if chosen not in ids:
+            raise InvalidOptionsError((f"Choose the machine to measure on: {', '.join(ids)}.",))
+        return start_run(ids[chosen], said, owner_id)
     if row is None:
         raise Http404(_("No experiment has this id."))
     probes, options = read_options(said)

@@ -62,7 +62,7 @@ def _size_bytes() -> int:
 
 def read_database(latency_s: float, now: float) -> DatabaseMetrics:
     """Numbers of rows and the size of the database. Raises DatabaseError."""
-    phases = Experiment.objects.order_by().values_list("phase").annotate(number=Count("pk"))
+    phases = Experiment.objects.filter(parts="").order_by().values_list("phase").annotate(number=Count("pk"))
     stages = GroupHost.objects.order_by().values_list("state").annotate(number=Count("pk"))
     return DatabaseMetrics(
         vendor=connection.vendor,

@@ -18,6 +18,7 @@ from dashboard.store.log_once import LogOnce
 from dashboard.store.training.session_versions import SessionVersion, mirrors_of, version_of
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
+from dashboard.web.experiments.machines import machine_notes
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as measurements
@@ -128,6 +129,8 @@ class PeerSync:
                 self._experiments.wake_missed(experiment)
             if title:
                 self._experiments.rename(experiment, title)
+        if self._experiments.follows_machines:
+            self._experiments.note_machines(await in_database(machine_notes))
         self._measurements.look()
 
     async def check_sessions(self) -> None:

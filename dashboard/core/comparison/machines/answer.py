@@ -27,7 +27,9 @@ def answer(
     """The answer for columns of one or of several machines, with their rows and states. ``others`` are the containers
     of other experiments, one of which may hold a port."""
     groups = observe_groups(columns, states)
-    return _answer_for_machines(groups, columns, rows, others) if groups else write_answer(columns, rows, states, others)
+    return (
+        _answer_for_machines(groups, columns, rows, others) if groups else write_answer(columns, rows, states, others)
+    )
 
 
 def _answer_for_machines(

@@ -9,6 +9,12 @@ from dashboard.core.experiments.messages import EngineFacts
 _PROXY = {True: "started for published ports", False: "not started", None: ""}
 
 
+def describe_facts(facts: EngineFacts) -> str:
+    """``Docker Engine 28.5.2 · kernel 6.12.0``."""
+    kernel = f"kernel {facts.kernel}" if facts.kernel else ""
+    return " · ".join(part for part in (f"{ENGINE_NAMES[facts.kind]} {facts.version}", kernel) if part)
+
+
 def engine_cells(facts: EngineFacts | None) -> Iterator[tuple[RowKey, Cell]]:
     """The cells of a machine; nothing if its lab has not reported what the engine is."""
     if facts is None:

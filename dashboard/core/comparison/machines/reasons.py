@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.comparison.cells import Cell, RowKey
-from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 from dashboard.core.experiments.messages import Column, EngineFacts
 from dashboard.core.modes import MACHINE
 
@@ -92,12 +92,12 @@ def _explain_engine(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
 
 
 def describe_engine_of(machine: ComparedMachine) -> str:
-    """``Engine 28.5.2, kernel 6.12.0``; empty if nothing was reported."""
+    """``Docker Engine 28.5.2 and kernel 6.12.0``; empty if nothing was reported."""
     facts = machine.engine
     if facts is None:
         return ""
-    name = "Podman" if facts.kind is EngineKind.PODMAN else "Engine"
-    return ", ".join((f"{name} {facts.version}", *([f"kernel {facts.kernel}"] if facts.kernel else [])))
+    kernel = f" and kernel {facts.kernel}" if facts.kernel else ""
+    return f"{ENGINE_NAMES[facts.kind]} {facts.version}{kernel}"
 
 
 def describe_versions(machines: Sequence[ComparedMachine]) -> str:

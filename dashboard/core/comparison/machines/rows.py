@@ -63,7 +63,8 @@ class ObservedGroup:
 def observe_groups(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[ObservedGroup, ...]:
     """The columns of each machine; nothing if all are of one machine."""
     return tuple(
-        ObservedGroup(group, ObservedColumns(group.columns, group.states)) for group in group_by_machine(columns, states)
+        ObservedGroup(group, ObservedColumns(group.columns, group.states))
+        for group in group_by_machine(columns, states)
     )
 
 
@@ -89,7 +90,9 @@ def _make_row(groups: Sequence[ObservedGroup], key: RowKey, present: Sequence[Ma
         for name, cell in cells.items()
     }
     compared = [{name: cell for name, cell in cells.items() if name not in SHOWN_ONLY} for cells in complete]
-    relation = relate({f"{name}@{number}": cell for number, cells in enumerate(compared) for name, cell in cells.items()})
+    relation = relate(
+        {f"{name}@{number}": cell for number, cells in enumerate(compared) for name, cell in cells.items()}
+    )
     return assemble_row(key, shared, relation, _explain(groups, key, compared) if relation in _DIFFERENT else "")
 
 

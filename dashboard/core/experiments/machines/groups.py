@@ -76,3 +76,10 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
     columns = tuple(columns)
     places = {name: place for place, name in enumerate(dict.fromkeys(column.machine for column in columns))}
     return tuple(sorted(columns, key=lambda column: places[column.machine])) if len(places) > 1 else columns
+
+
+def mark_absent(columns: tuple[Column, ...], notes: Mapping[str, str]) -> tuple[Column, ...]:
+    """The columns with the note about their machine, if there is one. ``notes`` are by name."""
+    if not any(column.machine for column in columns):
+        return columns
+    return tuple(replace(column, absent=notes.get(column.machine, "")) for column in columns)

@@ -1,12 +1,13 @@
 """Divides an experiment with arms on several machines into parts: the arms of one machine, which its lab drives like any
 experiment."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.machines.groups import shared_column
 from dashboard.core.experiments.messages import Column
+from dashboard.core.experiments.validation import Problem
 from dashboard.core.modes import ArmSpec, ExperimentSpec
 
 #: What pages call the machine of the installation. No machine that joins can have this name.
@@ -29,6 +30,20 @@ def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
     if not arm.machine:
         return default
     return None if arm.machine == SERVER_NAME else arm.machine
+
+
+def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[Problem, ...]:
+    """Why arms cannot run on the machines that they name. ``machines`` are those that can be chosen: with the one of the
+    installation if others have joined, otherwise none."""
+    if not machines:
+        sentence = "Arms can name a machine only for an experiment on a machine's own engine, if others have joined."
+    else:
+        sentence = f"Choose a machine that is connected and not drained: {', '.join(machines)}."
+    return tuple(
+        Problem(arm.key, "machine", f"“{arm.machine[:40]}” is not available. {sentence}")
+        for arm in spec.arms
+        if arm.machine and arm.machine not in machines
+    )
 
 
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:

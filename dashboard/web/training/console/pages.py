@@ -55,7 +55,7 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
     number = workshop.index(row.step) or 0
     step = workshop.steps[number]
     status = status_of(row, now)
-    experiments = Experiment.objects.filter(group="").exclude(wanted="removed").order_by("-created_at")
+    experiments = Experiment.objects.filter(group="", parent=None).exclude(wanted="removed").order_by("-created_at")
     return {
         "session": row,
         "workshop": workshop,

@@ -26,7 +26,8 @@ export function listCells(row, columns) {
     if (text === null) return { ...cell, kind: "absent", text: row.absent?.[column.key] || "none" };
     const inode = namespaceInode(text);
     if (inode === null) return cell;
-    if (!owners.has(inode)) owners.set(inode, column.mode);
-    return { ...cell, kind: "namespace", badge: owners.get(inode) };
+    const stack = `${column.machine ?? ""} ${inode}`; // the number of a stack on its machine
+    if (!owners.has(stack)) owners.set(stack, column.mode);
+    return { ...cell, kind: "namespace", badge: owners.get(stack) };
   });
 }

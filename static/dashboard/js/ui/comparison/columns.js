@@ -74,11 +74,49 @@ function arrange(row, columns, selector, fillColumn) {
   }
 }
 
+function makeMachine(name, own) {
+  const th = document.createElement("th");
+  th.setAttribute("role", "columnheader");
+  th.scope = "colgroup";
+  th.colSpan = own.length;
+  th.dataset.machine = name;
+  const bold = document.createElement("b");
+  bold.textContent = name;
+  const engine = document.createElement("span");
+  engine.className = "soft";
+  const facts = own.find((column) => column.engine)?.engine;
+  engine.textContent = facts ? [`${words.engines[facts.kind] ?? facts.kind} ${facts.version}`, facts.kernel && `kernel ${facts.kernel}`].filter(Boolean).join(" · ") : "";
+  th.append(bold, " ", engine);
+  if (own[0].absent) {
+    const absent = document.createElement("span");
+    absent.className = "problem";
+    absent.textContent = own[0].absent;
+    th.append(" ", absent);
+  }
+  return th;
+}
+
+/** The machines above their columns; hidden if the experiment runs on one. */
+function drawMachines(row, columns) {
+  const groups = new Map();
+  for (const column of columns) {
+    if (column.machine) groups.set(column.machine, [...(groups.get(column.machine) ?? []), column]);
+  }
+  const made = [...groups].map(([name, own]) => makeMachine(name, own));
+  const current = [...row.children].slice(1);
+  if (current.length !== made.length || made.some((th, n) => th.colSpan !== current[n].colSpan || th.textContent !== current[n].textContent)) {
+    row.replaceChildren(row.firstElementChild, ...made);
+  }
+  setHidden(row, made.length === 0);
+}
+
 export function createColumns(root) {
   const heads = root.querySelector("[data-heads]");
   const details = root.querySelector("[data-details]");
+  const machines = root.querySelector("[data-machines]");
   return {
     draw(columns) {
+      if (machines) drawMachines(machines, columns);
       arrange(heads, columns, "th", fillHead);
       arrange(details, columns, "td", fillDetail);
     },

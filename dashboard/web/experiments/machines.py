@@ -1,0 +1,78 @@
+"""Experiments on several machines: what is known about each machine, and calls to the lab that drives a column."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import replace
+
+from django.utils.translation import gettext as _
+
+from dashboard.core.experiments.journal import Attempt
+from dashboard.core.experiments.machines.journals import shared_attempt
+from dashboard.core.experiments.machines.parts import SERVER_NAME, Part
+from dashboard.core.modes import ArmSpec
+from dashboard.core.operations.machines import place_of, split_place
+from dashboard.lab.experiments import actions
+from dashboard.store import experiments as experiment_store
+from dashboard.store import machines, parts
+from dashboard.web.http.database import in_database
+from dashboard.web.service import LabUnavailableError, service
+
+
+def machine_notes() -> dict[str, str]:
+    """Why nothing changes on a machine, by its name: its lab does not respond, or it takes nothing new. From a thread of
+    the database."""
+    labs = service.labs
+    if labs is None:
+        return {}
+    records = {record.name: record for record in machines.list_machines()}
+    notes = {}
+    for name in (SERVER_NAME, *records):
+        record = records.get(name)
+        if record is not None and record.is_revoked:
+            notes[name] = _("This machine was revoked: it has no lab.")
+        elif not labs.of(None if record is None else name).accepts_calls:
+            notes[name] = _("The lab of this machine does not respond: what it reported last is shown.")
+        elif record is not None and record.is_draining:
+            notes[name] = _("This machine is drained: nothing new starts on it.")
+    return notes
+
+
+async def _parts_of(experiment: str) -> tuple[Part, ...]:
+    record = await in_database(experiment_store.load, experiment)
+    return parts.parts_of(record) if record is not None else ()
+
+
+async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attempt, ...]:
+    """Sends a request over every path, on all machines at once. An absent machine does not prevent the others;
+    LabUnavailableError or NotRunningError if none answers."""
+    divided = await _parts_of(experiment)
+    if not divided:
+        return await service.ask_about(experiment, actions.try_paths, experiment, multicast)
+    calls = (service.ask_about(part.id, actions.try_paths, part.id, multicast) for part in divided)
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [one for one in results if isinstance(one, BaseException)]
+    for error in refused:
+        if len(refused) == len(divided) or not isinstance(error, LabUnavailableError | actions.NotRunningError):
+            raise error
+    return tuple(
+        shared_attempt(attempt, part.number)
+        for part, attempts in zip(divided, results, strict=True)
+        if not isinstance(attempts, BaseException)
+        for attempt in attempts
+    )
+
+
+async def inspect(experiment: str, column: str, command: str, name: str) -> AsyncGenerator[str]:
+    """The output of a command in a column, on its machine. Raises what ``actions.inspect`` raises."""
+    place = await in_database(parts.find_column, experiment, column)
+    return await service.ask_about(place.experiment, actions.inspect, place.experiment, place.column, command, name)
+
+
+def arms_by_place(arms: Iterable[ArmSpec], place: str) -> dict[str, tuple[ArmSpec, ...]]:
+    """The arms of an experiment at ``place``, by the place of the machine on which each runs."""
+    found: dict[str, list[ArmSpec]] = {}
+    for arm in arms:
+        name = None if arm.machine == SERVER_NAME else arm.machine or split_place(place)[0]
+        where = place if not arm.machine else place_of(name, "")
+        found.setdefault(where, []).append(replace(arm, machine=""))
+    return {where: tuple(own) for where, own in found.items()}

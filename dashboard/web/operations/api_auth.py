@@ -1,0 +1,35 @@
+"""How requests of the API are authenticated."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.errors import HttpError
+from ninja.security import APIKeyCookie
+
+
+class SessionCookie(APIKeyCookie):
+    """The session cookie of the pages; writing also needs the X-CSRFToken header and a JSON body.
+
+    A form of another site can send neither: it is limited to the three content types of HTML forms.
+    """
+
+    param_name = "sessionid"
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """HttpError 403 without the token, 415 for anything but JSON."""
+        try:
+            user = super().__call__(request)
+        except HttpError:
+            raise HttpError(403, "Send the value of the csrftoken cookie in the header X-CSRFToken.") from None
+        if request.method not in {"GET", "HEAD"} and not _has_json_body(request):
+            raise HttpError(415, "Send JSON with Content-Type: application/json.")
+        return user
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        """The signed-in user, or None."""
+        return request.user if request.user.is_authenticated else None
+
+
+def _has_json_body(request: HttpRequest) -> bool:
+    """Whether the body is JSON, or there is neither a body nor a content type."""
+    return request.content_type == "application/json" or not (request.content_type or request.body)
