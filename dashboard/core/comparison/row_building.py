@@ -87,7 +87,7 @@ def column_cells(observed: ObservedColumns, section: str, column: Column, state:
     """The cells of one column in a section. ``state`` may be only a part of the column's state."""
     if section == "published":
         return published_cells(observed, column, state) if column.key not in OBSERVERS else iter(())
-    if section == "engine":  # compared between machines only
+    if section == "engines":  # compared between machines only
         return iter(())
     if state is not None:
         return _WITH_STATE[section](observed, column, state)

@@ -26,7 +26,7 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section(
-        "engine",
+        "engines",
         "Engines and kernels",
         "What the engine of each machine reports about itself and its kernel (GET /version and /info).",
     ),
@@ -68,7 +68,7 @@ SECTIONS: tuple[Section, ...] = (
 
 #: The fields of a state that each section depends on, in addition to the columns and their shared namespaces.
 INPUTS: dict[str, tuple[str, ...]] = {
-    "engine": (),
+    "engines": (),
     "identity": ("namespaces", "hostname", "interfaces", "routes"),
     "published": (),
     "listeners": ("listeners",),

@@ -246,8 +246,8 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 def parse_draft(data: Mapping[str, Any]) -> Draft:
     """An experiment from plain data; unknown fields and wrong types are problems, never exceptions.
 
-    ``modes`` are arms without their own options, on each of ``machines`` if there are some; ``arms`` follow them, each a
-    mapping of ``ARM_FIELDS``. ``image``, ``port`` and ``publish`` are the defaults of all arms.
+    ``modes`` are arms without their own options, on each of ``machines`` if there are some; ``arms`` follow them, each
+    a mapping of ``ARM_FIELDS``. ``image``, ``port`` and ``publish`` are the defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")

@@ -49,9 +49,9 @@ def initial_columns(
     rootless_netns: bool = False,
     facts: EngineFacts | None = None,
 ) -> tuple[Column, ...]:
-    """The machine's column, then one waiting column for each arm, then those of a rootless Podman's bridges, of the
-    neighbour and of the other host on its LAN, if there are any; ``facts`` about the engine. An arm with the name of such a column, which earlier
-    versions allowed, takes its place."""
+    """The machine's column with the ``facts`` about its engine, then one waiting column for each arm, then those of a
+    rootless Podman's bridges, of the neighbour and of the other host on its LAN, if there are any. An arm with the name
+    of such a column, which earlier versions allowed, takes its place."""
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (

@@ -60,8 +60,8 @@ class EngineRef:
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What an engine reports about itself and its kernel. ``userland_proxy``: whether it starts docker-proxy, None if it
-    does not tell; ``drivers`` are its network drivers."""
+    """What an engine reports about itself and its kernel. ``userland_proxy``: whether it starts docker-proxy, None if
+    it does not tell; ``drivers`` are its network drivers."""
 
     version: str
     kind: EngineKind = EngineKind.DOCKER

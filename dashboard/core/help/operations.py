@@ -7,6 +7,15 @@ _PAGE = "docs/operating.md"
 
 HELP: tuple[Help, ...] = (
     Help(
+        "engines",
+        _("engines and kernels"),
+        _(
+            "What the engine of each machine reports: its version, its API, and the kernel that it found. A difference "
+            "in the rows below may come from one of them; the page states that only where the rows show it."
+        ),
+        "Docker Engine API: GET /version, GET /info",
+    ),
+    Help(
         "accounts",
         _("accounts"),
         _(

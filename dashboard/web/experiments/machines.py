@@ -19,8 +19,8 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def machine_notes() -> dict[str, str]:
-    """Why nothing changes on a machine, by its name: its lab does not respond, or it takes nothing new. From a thread of
-    the database."""
+    """Why nothing changes on a machine, by its name: its lab does not respond, or it takes nothing new. From a thread
+    of the database."""
     labs = service.labs
     if labs is None:
         return {}

@@ -23,7 +23,7 @@ def rows_of(columns: Columns, section: str) -> dict[str, Row]:
 
 def test_every_section_says_that_nothing_is_visible() -> None:
     rows = compare(remote_columns(), {})
-    assert {row.section for row in rows} == {section.key for section in SECTIONS} - {"engine"}
+    assert {row.section for row in rows} == {section.key for section in SECTIONS} - {"engines"}
     hidden = [row for row in rows if row.section != "published" and row.key != "address"]
     assert {absent for row in hidden for absent in row.absent.values()} == {ABSENT}
     assert {row.relation for row in hidden} == {Relation.UNKNOWN}

@@ -30,4 +30,4 @@ def engine_cells(facts: EngineFacts | None) -> Iterator[tuple[RowKey, Cell]]:
         ("drivers", "Network drivers", " ".join(facts.drivers), "not reported"),
     )
     for number, (key, label, text, absent) in enumerate(texts):
-        yield RowKey("engine", key, "", label, (number,)), Cell(text or None, absent=absent, visible=bool(text))
+        yield RowKey("engines", key, "", label, (number,)), Cell(text or None, absent=absent, visible=bool(text))

@@ -70,7 +70,7 @@ def explain_machines(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
     """Why the machines differ in this row; empty if they do not, or if no reason can be stated."""
     if not differ(machines):
         return ""
-    if key.section == "engine":
+    if key.section == "engines":
         return _explain_engine(key, machines)
     if key.section == "listeners":
         return _explain_sockets(machines) or _OWN["listeners"]

@@ -24,7 +24,7 @@ from dashboard.core.experiments.messages import Column, Relation, Row
 from dashboard.core.modes import MACHINE, SHOWN_ONLY
 from dashboard.core.namespaces.state import NamespaceState
 
-ENGINE_SECTION = "engine"
+ENGINE_SECTION = "engines"
 _DIFFERENT = (Relation.DIFFERS, Relation.ONLY)
 
 

@@ -31,8 +31,8 @@ def _own_column(column: Column) -> Column:
 
 @dataclass(frozen=True)
 class MachineGroup:
-    """The columns of one machine with their states, as its lab knows them. ``shown`` are the same columns among those of
-    all machines."""
+    """The columns of one machine with their states, as its lab knows them. ``shown`` are the same columns among those
+    of all machines."""
 
     machine: str
     number: int

@@ -1,9 +1,9 @@
 """One journal for an experiment on several machines: the entries of its parts in the order in which they were stored.
 
 So the live page, a past moment and a report use the same fold as for one machine. The number of an entry is one more
-than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the same numbers
-although the clocks of machines differ. The first entry has the columns of all machines, also of those whose lab is
-absent.
+than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the same
+numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those whose lab
+is absent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,5 +1,5 @@
-"""Divides an experiment with arms on several machines into parts: the arms of one machine, which its lab drives like any
-experiment."""
+"""Divides an experiment with arms on several machines into parts: the arms of one machine, which its lab drives like
+any experiment."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -33,8 +33,8 @@ def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
 
 
 def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[Problem, ...]:
-    """Why arms cannot run on the machines that they name. ``machines`` are those that can be chosen: with the one of the
-    installation if others have joined, otherwise none."""
+    """Why arms cannot run on the machines that they name. ``machines`` are those that can be chosen; none if no other
+    machine has joined."""
     if not machines:
         sentence = "Arms can name a machine only for an experiment on a machine's own engine, if others have joined."
     else:
