@@ -134,7 +134,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 def has_ended() -> Q:
     """The condition for experiments that have ended: on all their machines."""
     live = Experiment.objects.filter(parent=OuterRef("pk")).exclude(phase__in=ENDED)
-    return (Q(parts="") & Q(phase__in=ENDED)) | (~Q(parts="") & ~Exists(live))
+    return Q(parts="", phase__in=ENDED) | Q(~Q(parts=""), ~Exists(live))
 
 
 def phases_of(rows: Collection[Experiment]) -> dict[str, list[Phase]]:

@@ -270,8 +270,8 @@ def parse_draft(data: Mapping[str, Any]) -> Draft:
     publish: tuple[Publish, ...] = read("publish", _publish, ())
     names: tuple[str, ...] = read("names", _strings, ())
     modes: tuple[str, ...] = read("modes", _strings, ())
-    machines: tuple[str, ...] = tuple(dict.fromkeys(read("machines", _strings, ())))
-    wanted = _on_machines(modes, machines)
+    machines: tuple[str, ...] = read("machines", _strings, ())
+    wanted = _on_machines(modes, tuple(dict.fromkeys(machines)))
     ticked = len(wanted)
     given = data.get("arms") or ()
     if not isinstance(given, list | tuple) or not all(isinstance(arm, Mapping) for arm in given):

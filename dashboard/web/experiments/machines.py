@@ -37,6 +37,14 @@ def machine_notes() -> dict[str, str]:
     return notes
 
 
+def choosable() -> tuple[str, ...]:
+    """The machines that arms can name now, none if no other machine is connected. From a thread of the database."""
+    labs = service.labs
+    records = machines.list_machines() if labs is not None else ()
+    joined = [one.name for one in records if one.accepts_work and labs is not None and labs.of(one.name).accepts_calls]
+    return (SERVER_NAME, *joined) if joined else ()
+
+
 async def _parts_of(experiment: str) -> tuple[Part, ...]:
     record = await in_database(experiment_store.load, experiment)
     return parts.parts_of(record) if record is not None else ()

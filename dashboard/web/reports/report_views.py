@@ -9,16 +9,18 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.core.experiments.machines.parts import machine_problems
 from dashboard.core.experiments.validation import problems
 from dashboard.core.reports.view import ReportView
 from dashboard.export import example as example_report
 from dashboard.export.html import hash_command
 from dashboard.models import Experiment, MeasurementRun
-from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, get_report
 from dashboard.store.reports.reading import load_content, load_derived
 from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.web.experiments import machines
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.service import service
 
@@ -122,9 +124,9 @@ def repeat(request: HttpRequest, identity: str) -> HttpResponse:
     frozen = load_content(identity).experiment
     if frozen is None:
         return _render_report(request, identity, 400, repeat_problem=_("This report contains no experiment."))
-    if invalid := problems(frozen.spec):
+    if invalid := (*problems(frozen.spec), *machine_problems(frozen.spec, machines.choosable())):
         return _render_report(request, identity, 400, repeat_problem=invalid[0].sentence)
-    experiment = experiment_store.create_experiment(frozen.spec, request.user.pk)
+    experiment = parts.create(frozen.spec, request.user.pk)
     service.wake()
     return redirect(f"/experiments/{experiment}/")
 

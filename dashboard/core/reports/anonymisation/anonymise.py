@@ -86,6 +86,8 @@ class _Anonymiser:
         literals |= dict.fromkeys(identifiers.installations, ("installation", REMOVED))
         literals |= dict.fromkeys(identifiers.endpoints, ("engine", REMOVED))
         literals |= {text: ("host name", after) for text, after in self._names.items() if text not in identifiers.words}
+        for key, machine in identifiers.keys.items():
+            literals[key] = ("host name", f"{key.removesuffix(machine)}{self._names.get(machine, machine)}")
         for mac in identifiers.macs:
             bare = mac.replace(":", "")
             literals[bare] = ("MAC address", self._addresses.mac(mac).replace(":", ""))

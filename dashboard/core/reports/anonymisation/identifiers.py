@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from dashboard.core.experiments.journal import Cause, Source
+from dashboard.core.experiments.machines.parts import SERVER_NAME
 from dashboard.core.experiments.messages import Column, ContainerRef, EngineRef
 from dashboard.core.measurements.measurement import Environment, Options
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
@@ -57,9 +58,10 @@ _MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f
 @dataclass(slots=True)
 class Identifiers:
     """The identifiers of a machine. ``commands`` and ``settings`` map texts to their replacements; ``words`` are names
-    that are replaced in fields for names only."""
+    that are replaced in fields for names only. ``keys`` are arms that are named after their machine, with its name."""
 
     names: set[str] = field(default_factory=set)
+    keys: dict[str, str] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     macs: set[str] = field(default_factory=set)
@@ -153,6 +155,10 @@ def _collect(one: Any, identifiers: Identifiers, own: set[str]) -> None:
             own.update({one.name.lower(), one.image.lower()})
     elif isinstance(one, Column):
         own.update({one.key.lower(), one.title.lower()})
+        if one.machine not in {"", SERVER_NAME}:
+            identifiers.names.add(one.machine)
+            if one.key.endswith(f"-{one.machine}"):
+                identifiers.keys[one.key] = one.machine
     elif isinstance(one, ArmSpec):
         _collect_arm(one, identifiers, own)
     elif isinstance(one, Cause) and one.source is Source.PERSON and one.actor:

@@ -20,6 +20,7 @@ from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymis
 from dashboard.core.reports.model import ReportContent, canonical
 from dashboard.core.reports.validate import validate_content
 from tests.core.builders import container_id, make_arm, make_interface, make_scene, recorded_scene, with_column
+from tests.core.machine_scenes import two_machines
 from tests.support.reports import AT, make_content, with_scene
 
 IDENTIFIERS = {
@@ -318,3 +319,17 @@ def test_responses_are_removed_and_addresses_of_attempts_replaced() -> None:
     assert IDENTIFIERS["public address"] not in text
     assert "8080" in text
     assert '"Not Found"' in text
+
+
+def test_the_names_of_machines_are_replaced_everywhere_and_relations_stay() -> None:
+    columns, states = two_machines()
+    content = with_scene(columns, states)
+    assert "lab2" in canonical(content).decode()
+    anonymous, replaced = anonymise(content)
+    assert "lab2" not in canonical(anonymous).decode()
+    assert ("lab2", "host1.example") in {(one.before, one.after) for one in replaced}
+    assert anonymous.experiment is not None
+    view = replay(anonymous.experiment.journal)
+    assert [column.machine for column in view.columns] == ["server"] * 3 + ["host1.example"] * 3
+    before = [(row.section, row.relation) for row in compare(columns, states)]
+    assert [(row.section, row.relation) for row in compare(view.columns, view.states)] == before

@@ -1,0 +1,58 @@
+"""The columns of each machine, and among those of all machines."""
+
+from __future__ import annotations
+
+from dashboard.core.experiments.machines.groups import (
+    group_by_machine,
+    machine_number,
+    mark_absent,
+    shared_key,
+    sort_by_machine,
+)
+from dashboard.core.modes import MACHINE
+from tests.core.builders import make_scene
+from tests.core.machine_scenes import LAB2, SERVER, scene_of, two_machines
+
+
+def test_the_columns_of_one_machine_have_no_groups() -> None:
+    assert group_by_machine(*make_scene(("host", "bridge"))) == ()
+
+
+def test_each_group_has_what_its_lab_observed() -> None:
+    columns, states = two_machines()
+    groups = group_by_machine(columns, states)
+    assert [(group.machine, group.number) for group in groups] == [("server", 1), ("lab2", 2)]
+    for group, facts in zip(groups, (SERVER, LAB2), strict=True):
+        assert (group.columns, group.states) == scene_of(group.machine, ("host", "bridge"), facts)
+        assert [group.shared(column.key) for column in group.columns] == [column.key for column in group.shown]
+
+
+def test_keys_and_titles_are_unique_among_all_machines() -> None:
+    columns, _states = two_machines()
+    assert [column.key for column in columns] == ["machine", "host", "bridge", "machine@2", "host-lab2", "bridge-lab2"]
+    assert columns[0].title == "this machine (server)"
+    assert columns[3].title == "this machine (lab2)"
+    assert shared_key("bridge", 2) == "bridge"
+
+
+def test_the_number_of_a_machine_is_read_from_its_key() -> None:
+    numbers = [machine_number(key) for key in ("machine", "machine@2", "machine@x", "machine@99999", "machine@²")]
+    assert numbers == [1, 2, 1, 1, 1]
+
+
+def test_a_column_that_appears_later_is_beside_those_of_its_machine() -> None:
+    columns, _states = two_machines()
+    late = [*columns[:2], *columns[3:], columns[2]]
+    assert [column.key for column in sort_by_machine(late)] == [column.key for column in columns]
+    plain, _states = make_scene(("host", "bridge"))
+    assert sort_by_machine(reversed(plain)) == plain[::-1]
+
+
+def test_a_note_about_a_machine_is_at_all_its_columns() -> None:
+    columns, _states = two_machines()
+    marked = mark_absent(columns, {"lab2": "It does not respond."})
+    assert {column.machine: column.absent for column in marked} == {"server": "", "lab2": "It does not respond."}
+    assert mark_absent(marked, {}) == columns
+    plain, _states = make_scene(("host",))
+    assert mark_absent(plain, {"": "nothing"}) is plain
+    assert plain[0].key == MACHINE

@@ -1,0 +1,130 @@
+"""One journal of all machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, Trial, View, replay
+from dashboard.core.experiments.machines.journals import (
+    FIRST,
+    MergedJournal,
+    number_to_show,
+    shared_attempt,
+    shared_request,
+)
+from dashboard.core.experiments.messages import EngineFacts, Phase
+from tests.core.machine_scenes import LAB2, MACHINES, SERVER, entries_of, make_head, make_parts, two_machines
+
+WHOLE = make_head(phase=Phase.WAITING, round=0, started_at=None, engine="")
+
+
+def new_journal() -> MergedJournal:
+    return MergedJournal(WHOLE, make_parts("host", "bridge"))
+
+
+def stored() -> tuple[list[tuple[str, Entry]], list[tuple[str, Entry]]]:
+    """The entries of both parts."""
+    facts = dict(zip(MACHINES, (SERVER, LAB2), strict=True))
+    first, second = (
+        [(f"part{number}", entry) for entry in entries_of(name, ("host", "bridge"), facts[name])]
+        for number, name in enumerate(MACHINES, start=1)
+    )
+    return first, second
+
+
+def interleaved() -> list[tuple[str, Entry]]:
+    return [entry for pair in zip_longest(*stored()) for entry in pair if entry is not None]
+
+
+def whole(entries: Sequence[tuple[str, Entry]]) -> list[Entry]:
+    journal = new_journal()
+    return [journal.first(), *journal.extend(entries)]
+
+
+def test_the_view_of_the_merged_journal_has_the_columns_of_both_machines() -> None:
+    view = replay(whole(interleaved()))
+    columns, states = two_machines()
+    assert view.columns == columns
+    assert view.states == states
+    assert view.head is not None
+    assert (view.head.id, view.head.phase, view.head.engine) == ("whole", Phase.RUNNING, "28.5.2, 26.1.5")
+
+
+def test_numbers_grow_with_every_entry() -> None:
+    seqs = [entry.seq for entry in whole(interleaved())]
+    assert seqs == list(range(FIRST, FIRST + len(seqs)))
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_last_view_does_not_depend_on_the_order_of_the_machines(random: st.DrawFn) -> None:
+    first, second = stored()
+    places = [0] * len(first) + [1] * len(second)
+    random.shuffle(places)  # type: ignore[attr-defined]
+    sources = iter(first), iter(second)
+    entries = whole([next(sources[place]) for place in places])
+    assert replay(entries).states == replay(whole(interleaved())).states
+    assert replay(entries).columns == replay(whole(interleaved())).columns
+    seqs = [entry.seq for entry in entries]
+    assert seqs == sorted(set(seqs))
+
+
+def test_a_journal_that_continues_gives_the_same_entries() -> None:
+    entries = interleaved()
+    journal = new_journal()
+    some = [journal.first(), *journal.extend(entries[:5])]
+    rest = list(journal.extend(entries[3:]))  # two of them again
+    assert [*some, *rest] == whole(entries)
+    assert journal.seen == {"part1": len(stored()[0]), "part2": len(stored()[1])}
+
+
+def test_a_machine_whose_lab_is_absent_has_waiting_columns() -> None:
+    view = replay(whole(stored()[0]))
+    assert [column.key for column in view.columns if column.machine == "lab2"] == [
+        "machine@2",
+        "host-lab2",
+        "bridge-lab2",
+    ]
+    assert "machine@2" not in view.states
+
+
+def test_texts_and_columns_of_an_entry_name_the_machine() -> None:
+    texts = {entry.text: entry.about for entry in whole(interleaved())}
+    assert texts["lab2: machine is read"] == ("machine@2",)
+    assert texts["server: bridge is read"] == ("bridge",)
+    assert "Launch requested on server and lab2" in texts
+
+
+def test_a_lab_of_an_earlier_version_reports_the_engine_in_its_head_only() -> None:
+    entries = [("part1", entry) for entry in entries_of("server", ("host",), None)]
+    column = replay(whole(entries)).columns[0]
+    assert column.engine == EngineFacts("28.5.2")
+
+
+def test_the_requests_of_both_machines_are_one_trial() -> None:
+    journal = new_journal()
+    attempt = Attempt(
+        "loopback", "Loopback", "machine", "host-lab2", "http://127.0.0.1/", "curl", 200, key="host-lab2/loopback"
+    )
+    trial = Trial((attempt,), 1200.0, 1)
+    entries = [(part, Entry(1, 1.0, Cause(Source.PERSON, "try"), Facts(trial=trial))) for part in ("part1", "part2")]
+    view = replay([journal.first(), *journal.extend(entries)], View())
+    assert [one.origin for one in view.trial.attempts] == ["machine", "machine@2"]
+    assert view.trial.number == 2
+    assert shared_attempt(attempt, 2) == replace(attempt, origin="machine@2")
+    assert shared_request("machine/resolver/1", 2) == "machine@2/resolver/1"
+    assert shared_request("", 2) == ""
+
+
+def test_an_ended_experiment_shows_what_was_there_before_the_first_stop() -> None:
+    entries = interleaved()
+    last = {"part1": len(stored()[0]), "part2": len(stored()[1])}
+    number = number_to_show({"part1": 3, "part2": last["part2"]}, entries)
+    shown = [entry for entry in whole(entries) if entry.seq <= number]
+    assert shown[-1].text.startswith("server: ")
+    assert number == FIRST + 3 + 2
+    assert number_to_show({}, entries) == 0

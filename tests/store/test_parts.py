@@ -1,0 +1,232 @@
+"""Experiments with parts on several machines, in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, replay
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.journals import FIRST
+from dashboard.core.experiments.messages import Phase
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.models import Experiment, JournalEntry
+from dashboard.store import experiments as experiment_store
+from dashboard.store import machines, parts, recent_entries, unsettled
+from dashboard.store.experiments import Record
+from dashboard.store.machines import MachineClosedError
+from dashboard.store.operations.retention import delete_experiments
+from dashboard.store.reports.snapshot import freeze_experiment
+from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, two_machines
+from tests.support.specs import make_spec
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SPEC = make_spec("host", "bridge", machines=["server", "lab2"], title="Two")
+
+
+@pytest.fixture
+def whole() -> Iterator[str]:
+    machines.register("lab2", {}, MachineFacts())
+    made = parts.create(SPEC)
+    yield made
+    for row in Experiment.objects.all():
+        recent_entries.forget(row.pk)
+
+
+def load(identity: str) -> Record:
+    record = experiment_store.load(identity)
+    assert record is not None
+    return record
+
+
+def ids(identity: str) -> dict[str, str]:
+    return parts.ids_of(load(identity).parts)
+
+
+def observe(identity: str) -> None:
+    """Both labs write what they observe, in turn."""
+    for name, facts in (("server", SERVER), ("lab2", LAB2)):
+        experiment_store.append(ids(identity)[name], entries_of(name, ("host", "bridge"), facts))
+
+
+def end(identity: str, machine: str, phase: Phase = Phase.STOPPED, shown: int = 0) -> None:
+    """The lab of a machine ends its part."""
+    experiment_store.save_head(ids(identity)[machine], make_head(phase=phase), shown)
+
+
+def test_an_experiment_on_one_machine_has_no_parts() -> None:
+    identity = parts.create(make_spec("host", "bridge"))
+    assert Experiment.objects.count() == 1
+    assert load(identity).parts == ""
+    assert parts.parts_of(load(identity)) == ()
+    assert parts.find_column(identity, "machine") == parts.ColumnPlace(identity, "machine")
+
+
+def test_an_experiment_whose_arms_name_one_machine_runs_there() -> None:
+    machines.register("lab2", {}, MachineFacts())
+    identity = parts.create(make_spec("host", "bridge", machines=["lab2"]))
+    assert Experiment.objects.count() == 1
+    assert load(identity).machine == "lab2"
+    assert {arm.machine for arm in load(identity).spec.arms} == {""}
+
+
+def test_each_machine_has_a_part_with_its_arms(whole: str) -> None:
+    record = load(whole)
+    assert record.spec == SPEC
+    assert [(part.machine, part.number, [arm.key for arm in part.arms]) for part in parts.parts_of(record)] == [
+        ("server", 1, ["host", "bridge"]),
+        ("lab2", 2, ["host-lab2", "bridge-lab2"]),
+    ]
+    assert {name: load(part).machine for name, part in ids(whole).items()} == {"server": None, "lab2": "lab2"}
+    assert {load(part).parent for part in ids(whole).values()} == {whole}
+
+
+def test_labs_drive_the_parts_and_not_the_experiment(whole: str) -> None:
+    assert unsettled.load_ids() == {ids(whole)["server"]}
+    assert {one.id for one in experiment_store.load_unsettled_of("lab2", "")} == {ids(whole)["lab2"]}
+
+
+def test_the_journal_has_the_columns_of_both_machines(whole: str) -> None:
+    observe(whole)
+    view = parts.view(load(whole))
+    columns, states = two_machines()
+    assert (view.columns, view.states) == (columns, states)
+    assert view.head is not None
+    assert (view.head.id, view.head.title) == (whole, "Two")
+
+
+def test_a_late_commit_is_read_although_a_later_entry_is_known(whole: str) -> None:
+    """Numbers of rows are given before transactions end: an entry may appear before one that was read."""
+    observe(whole)
+    journal = parts.merged_journal(load(whole))
+    missing = JournalEntry.objects.filter(experiment=ids(whole)["server"]).last()
+    assert missing is not None
+    JournalEntry.objects.filter(pk=missing.pk).delete()
+    view = replay(parts.read_journal(journal))
+    assert view.head is not None
+    assert view.head.phase is Phase.LAUNCHING
+    missing.save(force_insert=True)
+    later = list(journal.extend(list(parts.read_parts(dict(journal.seen)))))
+    assert [entry.text for entry in later] == ["server: running"]
+    assert later[0].seq > view.seq
+
+
+def test_entries_can_be_read_in_pages(whole: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    observe(whole)
+    entries = list(parts.read(load(whole)))
+    monkeypatch.setattr(parts, "PAGE", 3)
+    assert list(parts.read(load(whole))) == entries
+    middle = entries[4].seq
+    assert list(parts.read(load(whole), middle)) == entries[5:]
+    assert list(parts.read(load(whole), until=middle)) == entries[:5]
+    assert parts.view(load(whole), middle) == replay(entries[:5])
+    view, shown, first_at = parts.fold(lambda: iter(entries), View(), 2)
+    assert (view, shown, first_at) == (replay(entries), tuple(entries[-2:]), entries[0].at)
+
+
+def test_a_column_and_a_request_are_found_on_their_machine(whole: str) -> None:
+    server, lab2 = ids(whole)["server"], ids(whole)["lab2"]
+    found = {key: parts.find_column(whole, key) for key in ("machine", "machine@2", "host", "host-lab2")}
+    assert {key: (place.experiment, place.column, place.number) for key, place in found.items()} == {
+        "machine": (server, "machine", 1),
+        "machine@2": (lab2, "machine", 2),
+        "host": (server, "host", 1),
+        "host-lab2": (lab2, "host-lab2", 2),
+    }
+    request = parts.find_request(whole, "machine@2/resolver/127.0.0.11:53")
+    assert (request.experiment, request.column) == (lab2, "machine/resolver/127.0.0.11:53")
+    assert parts.find_column(whole, "machine@7").experiment == whole
+    assert parts.ids_by_place(whole) == {"": server, "@lab2": lab2}
+
+
+def test_a_command_reaches_every_machine(whole: str) -> None:
+    assert parts.set_wanted(whole, Wanted.STOPPED)
+    assert {load(part).wanted for part in ids(whole).values()} == {Wanted.STOPPED}
+    assert parts.set_wanted(whole, Wanted.RUNNING, again=True)
+    assert {(load(one).wanted, load(one).round) for one in (whole, *ids(whole).values())} == {(Wanted.RUNNING, 2)}
+    assert not parts.set_wanted("nothing", Wanted.STOPPED)
+
+
+def test_a_command_to_a_part_reaches_its_machine_only(whole: str) -> None:
+    part = ids(whole)["lab2"]
+    assert parts.set_wanted(part, Wanted.STOPPED)
+    assert load(ids(whole)["server"]).wanted is Wanted.RUNNING
+    assert parts.set_wanted(part, Wanted.REMOVED)
+    assert load(part).wanted is Wanted.STOPPED, "it is removed with the whole experiment"
+
+
+def test_a_removed_experiment_is_gone_at_once_and_its_parts_when_their_labs_have_cleaned_up(whole: str) -> None:
+    both = tuple(ids(whole).values())
+    assert parts.set_wanted(whole, Wanted.REMOVED)
+    assert experiment_store.load(whole) is None
+    assert {(load(part).wanted, load(part).parent) for part in both} == {(Wanted.REMOVED, None)}
+
+
+def test_a_drained_machine_does_not_prevent_the_others(whole: str) -> None:
+    machines.set_draining("lab2", draining=True)
+    assert parts.set_wanted(whole, Wanted.RUNNING, again=True)
+    assert load(ids(whole)["server"]).round == 2
+    assert load(ids(whole)["lab2"]).round == 1
+    Experiment.objects.filter(pk=ids(whole)["server"]).update(machine="lab2")
+    with pytest.raises(MachineClosedError, match="drained"):
+        parts.set_wanted(whole, Wanted.RUNNING, again=True)
+    assert load(whole).round == 2
+
+
+def test_an_experiment_has_ended_when_it_has_on_all_machines(whole: str) -> None:
+    plain = parts.create(make_spec("none", "bridge"))
+    own = Experiment.objects.filter(parent=None)
+    assert not own.filter(parts.has_ended()).exists()
+    end(whole, "server")
+    assert not own.filter(parts.has_ended()).exists()
+    end(whole, "lab2", Phase.FAILED)
+    assert [row.pk for row in own.filter(parts.has_ended())] == [whole]
+    assert [row.pk for row in own.exclude(parts.has_ended())] == [plain]
+    assert sorted(parts.phases_of(list(own))[whole]) == [Phase.FAILED, Phase.STOPPED]
+
+
+def test_an_ended_experiment_shows_what_was_there_before_the_first_stop(whole: str) -> None:
+    observe(whole)
+    assert parts.shown_number(load(whole), 0) == 0
+    last = experiment_store.last_seq(ids(whole)["server"])
+    for name in ("server", "lab2"):
+        part = ids(whole)[name]
+        seq = experiment_store.last_seq(part)
+        stop = Entry(
+            seq + 1, 2000.0, Cause(Source.LAB, "removed"), Facts(head=make_head(phase=Phase.STOPPED)), "stopped"
+        )
+        experiment_store.append(part, [stop])
+        end(whole, name, shown=seq)
+    number = parts.shown_number(load(whole), 0)
+    assert number == FIRST + last
+    frozen = freeze_experiment(whole)
+    assert frozen.shown_seq == number
+    assert frozen.head.phase is Phase.STOPPED
+    assert frozen.spec.arms == replace(SPEC).arms
+    assert [entry.seq for entry in frozen.journal] == sorted({entry.seq for entry in frozen.journal})
+
+
+def test_old_data_is_deleted_with_its_parts_only_if_all_have_ended(whole: str) -> None:
+    observe(whole)
+    Experiment.objects.update(created_at=datetime(2020, 1, 1, tzinfo=UTC))
+    limit = datetime(2030, 1, 1, tzinfo=UTC)
+    end(whole, "server")
+    Experiment.objects.update(wanted=Wanted.STOPPED)
+    assert delete_experiments(limit, dry_run=False).comparisons == 0
+    end(whole, "lab2")
+    assert delete_experiments(limit, dry_run=True).comparisons == 1
+    assert delete_experiments(limit, dry_run=False).comparisons == 1
+    assert not Experiment.objects.exists()
+    assert not JournalEntry.objects.exists()
+
+
+def test_only_the_experiment_decides_which_parts_it_has(whole: str) -> None:
+    """The lab of a machine may write its own rows."""
+    stranger = experiment_store.create_experiment(make_spec("none", "host"), machine="lab2")
+    Experiment.objects.filter(pk=stranger).update(parent=whole)
+    assert stranger not in {part.id for part in parts.parts_of(load(whole))}
+    assert stranger not in json.loads(load(whole).parts).values()

@@ -1,0 +1,318 @@
+"""Experiments on several machines: pages, the live stream, calls to the lab of a column, and what pages know about
+machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+from django.test import Client
+
+from dashboard.core.experiments.journal import Attempt, replay
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import Phase
+from dashboard.core.modes import ArmSpec, Mode
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.core.reports.validate import validate_file
+from dashboard.lab.experiments import actions
+from dashboard.models import Experiment
+from dashboard.store import experiments as experiment_store
+from dashboard.store import machines as machine_store
+from dashboard.store import parts
+from dashboard.web.experiments import machines
+from dashboard.web.experiments.hub import ExperimentHub
+from dashboard.web.feed_hub import GONE
+from dashboard.web.service import LabUnavailableError, service
+from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, two_machines
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
+from tests.web.experiments.hub_browser import Browser
+from tests.web.training.machine_fakes import join_machines
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FACTS = {"server": SERVER, "lab2": LAB2}
+
+
+def create() -> str:
+    """An experiment on the server's machine and on lab2."""
+    if machine_store.find("lab2") is None:
+        machine_store.register("lab2", {}, MachineFacts())
+    return parts.create(make_spec("host", "bridge", machines=["server", "lab2"]))
+
+
+def part_of(identity: str, machine: str) -> str:
+    record = experiment_store.load(identity)
+    assert record is not None
+    return parts.ids_of(record.parts)[machine]
+
+
+def observe(identity: str, *names: str) -> None:
+    """The labs of these machines write what they observe."""
+    for name in names:
+        experiment_store.append(part_of(identity, name), entries_of(name, ("host", "bridge"), FACTS[name]))
+
+
+@pytest.fixture
+def whole() -> str:
+    return create()
+
+
+@pytest.fixture
+async def shown() -> str:
+    identity: str = await database_sync_to_async(create)()
+    return identity
+
+
+def test_the_page_shows_both_machines_complete_at_first_paint(owner: Client, whole: str) -> None:
+    observe(whole, "server", "lab2")
+    page = owner.get(f"/experiments/{whole}/").content.decode()
+    for text in (
+        'data-machine="server"',
+        'data-machine="lab2"',
+        "Docker Engine 26.1.5 · kernel 6.1.0",
+        'data-column="machine@2"',
+        'data-row="engines/version/"',
+        "Engine: Docker Engine 28.5.2 on server, Docker Engine 26.1.5 on lab2.",
+        f"/experiments/{part_of(whole, 'lab2')}/",
+    ):
+        assert text in page, text
+    part = owner.get(f"/experiments/{part_of(whole, 'lab2')}/").content.decode()
+    assert f'href="/experiments/{whole}/"' in part
+    assert "remove/" not in part
+
+
+def test_a_page_of_one_machine_has_no_row_of_machines(owner: Client) -> None:
+    identity = parts.create(make_spec("host", "bridge"))
+    page = owner.get(f"/experiments/{identity}/").content.decode()
+    assert "data-machine=" not in page
+    assert "data-machines hidden" in page
+
+
+def test_an_absent_machine_is_told_and_its_columns_wait(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = join_machines(monkeypatch, "lab2")
+    identity = create()
+    observe(identity, "server")
+    there.gone.add("lab2")
+    page = owner.get(f"/experiments/{identity}/").content.decode()
+    assert "The lab of this machine does not respond" in page
+    snapshot = owner.get(f"/api/experiments/{identity}").json()
+    status = {column["key"]: (column["status"], bool(column["absent"])) for column in snapshot["columns"]}
+    assert status["bridge"] == ("running", False)
+    assert status["bridge-lab2"] == ("waiting", True)
+    assert snapshot["experiment"]["phase"] == "running"
+
+
+def test_what_is_known_about_each_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machines.machine_notes() == {}
+    there = join_machines(monkeypatch, "attic", "barn", "cellar", "dome")
+    machine_store.set_draining("barn", draining=True)
+    machine_store.revoke("cellar")
+    there.gone |= {"dome", ""}
+    notes = machines.machine_notes()
+    assert {name: note.split()[-1] for name, note in notes.items()} == {
+        "server": "shown.",
+        "barn": "it.",
+        "cellar": "lab.",
+        "dome": "shown.",
+    }
+
+
+def test_lists_show_the_experiment_once_with_its_machines(owner: Client, whole: str) -> None:
+    for name in ("server", "lab2"):
+        experiment_store.save_head(part_of(whole, name), make_head(phase=Phase.RUNNING))
+    (listed,) = owner.get("/api/experiments").json()
+    assert (listed["id"], listed["phase"]) == (whole, "running")
+    page = owner.get("/").content.decode()
+    assert page.count('class="title"') == 1
+    assert "server, lab2" in page
+
+
+def test_the_journal_and_the_comparison_of_the_api_have_both_machines(owner: Client, whole: str) -> None:
+    observe(whole, "server", "lab2")
+    journal = owner.get(f"/api/experiments/{whole}/journal").json()
+    assert [entry["seq"] for entry in journal] == list(range(1, len(journal) + 1))
+    assert owner.get(f"/api/experiments/{whole}/journal?after=3&limit=2").json() == journal[3:5]
+    compared = owner.get(f"/api/experiments/{whole}/comparison").json()
+    _columns, states = two_machines()
+    assert compared["states"].keys() == states.keys()
+    past = owner.get(f"/api/experiments/{whole}?at=2").json()
+    assert past["experiment"]["as_it_was"] == journal[1]["at"]
+    assert owner.get(f"/experiments/{whole}/track/").status_code == 200
+
+
+def test_a_report_of_both_machines_can_be_saved_exported_and_imported(owner: Client, whole: str) -> None:
+    observe(whole, "server", "lab2")
+    saved = owner.post(f"/experiments/{whole}/save/", {"title": "Two engines"})
+    assert saved.status_code == 302, saved.content.decode()[-2000:]
+    page = owner.get(saved["location"]).content.decode()
+    assert 'data-machine="lab2"' in page
+    assert "Docker Engine 26.1.5 · kernel 6.1.0" in page
+    identity = saved["location"].split("/")[2]
+    for ending in ("json", "md", "csv", "html"):
+        assert owner.get(f"/reports/{identity}/export.{ending}").status_code == 200, ending
+    content, _body = validate_file(owner.get(f"/reports/{identity}/export.json").content)
+    assert content.experiment is not None
+    assert replay(content.experiment.journal).states.keys() == two_machines()[1].keys()
+    assert owner.get(f"/reports/{identity}/track/").status_code == 200
+
+
+def launch_form(**more: Any) -> dict[str, Any]:
+    return {"image": "nginx", "port": "80", "mode": ["host", "bridge"], "publish": "none"} | more
+
+
+def test_the_form_offers_the_machines_that_have_joined(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'name="machines"' not in owner.get("/").content.decode()
+    join_machines(monkeypatch, "lab2")
+    page = owner.get("/").content.decode()
+    assert page.count('name="machines"') == 2
+    assert 'name="arms-0-machine"' in page
+    arms = {"arms-TOTAL_FORMS": "1", "arms-INITIAL_FORMS": "0", "arms-0-mode": "none", "arms-0-machine": "lab2"}
+    launched = owner.post("/experiments/", launch_form(**arms))
+    assert launched.status_code == 302, launched.content.decode()[-2000:]
+    identity = launched["location"].split("/")[2]
+    record = experiment_store.load(identity)
+    assert record is not None
+    assert [(part.machine, len(part.arms)) for part in parts.parts_of(record)] == [("server", 2), ("lab2", 1)]
+    launched = owner.post("/experiments/", launch_form(machines=["server", "lab2"]))
+    assert launched.status_code == 302
+    assert Experiment.objects.exclude(parent=None).count() == 4
+
+
+def test_a_machine_that_cannot_be_chosen_is_an_error_at_its_field(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join_machines(monkeypatch, "lab2")
+    machine_store.set_draining("lab2", draining=True)
+    refused = owner.post("/experiments/", launch_form(machines=["lab2"]))
+    assert refused.status_code == 400
+    assert "“lab2” is not available" in refused.content.decode()
+    machine_store.set_draining("lab2", draining=False)
+    refused = owner.post("/experiments/", launch_form(machines=["lab9"]))
+    assert "server, lab2" in refused.content.decode()
+    assert not Experiment.objects.exists()
+
+
+def test_the_api_launches_on_several_machines(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    join_machines(monkeypatch, "lab2")
+
+    def post(body: dict[str, Any]) -> Any:
+        return owner.post("/api/experiments", json.dumps(body), content_type="application/json")
+
+    made = post({"modes": ["host", "bridge"], "machines": ["server", "lab2"]})
+    assert made.status_code == 201, made.content
+    assert experiment_store.load(made.json()["id"]) is not None
+    assert Experiment.objects.exclude(parent=None).count() == 2
+    refused = post({"arms": [{"mode": "host"}, {"mode": "bridge", "machine": "lab9"}]})
+    assert refused.status_code == 400
+    assert refused.json()["problems"][0]["field"] == "machine"
+
+
+def test_commands_reach_the_machines(owner: Client, whole: str) -> None:
+    assert owner.post(f"/experiments/{part_of(whole, 'lab2')}/stop/").status_code == 302
+    wanted = {name: experiment_store.load(part_of(whole, name)) for name in ("server", "lab2")}
+    assert {name: record.wanted for name, record in wanted.items() if record} == {
+        "server": Wanted.RUNNING,
+        "lab2": Wanted.STOPPED,
+    }
+    assert owner.post(f"/experiments/{whole}/stop/").status_code == 302
+    assert owner.post(f"/experiments/{whole}/remove/").status_code == 302
+    assert owner.get(f"/experiments/{whole}/").status_code == 404
+    assert not Experiment.objects.exclude(wanted=Wanted.REMOVED).exists()
+
+
+async def test_a_browser_follows_both_machines(hub: ExperimentHub, shown: str) -> None:
+    browser = Browser()
+    await hub.join(shown, browser.send)
+    await eventually(lambda: browser.messages)
+    assert [column.status for column in browser.model().columns if column.machine == "lab2"][1:] == ["waiting"] * 2
+    await database_sync_to_async(observe)(shown, "server")
+    hub.wake(await database_sync_to_async(part_of)(shown, "server"))
+    await eventually(lambda: browser.model().experiment.phase is Phase.RUNNING)
+    await database_sync_to_async(observe)(shown, "lab2")
+    hub.wake(await database_sync_to_async(part_of)(shown, "lab2"))
+    columns, _states = two_machines()
+    await eventually(lambda: browser.model().columns == columns)
+    late = Browser()
+    await hub.join(shown, late.send)
+    await eventually(lambda: late.messages)
+    assert late.model().rows == browser.model().rows
+    assert late.model().seq == browser.model().seq
+    seqs = [item.seq for item in browser.model().timeline]
+    assert seqs == sorted(set(seqs))
+
+
+async def test_a_lost_wake_up_a_lost_machine_and_the_end_are_noticed(hub: ExperimentHub, shown: str) -> None:
+    browser = Browser()
+    await hub.join(shown, browser.send)
+    await eventually(lambda: browser.messages)
+    lab2 = await database_sync_to_async(part_of)(shown, "lab2")
+    assert hub.followed()[lab2] == 0
+    assert hub.follows_machines
+    await database_sync_to_async(observe)(shown, "lab2")
+    hub.wake_missed(lab2)
+    await eventually(lambda: "machine@2" in {key for row in browser.model().rows for key in row.cells})
+    hub.note_machines({"lab2": "It does not respond."})
+    await eventually(lambda: {column.absent for column in browser.model().columns} == {"", "It does not respond."})
+    hub.note_machines({})
+    await eventually(lambda: {column.absent for column in browser.model().columns} == {""})
+    hub.trouble(lab2, "disk full", "lab3")
+    hub.trouble(lab2, "disk full", "lab2")
+    await eventually(lambda: browser.model().experiment.problem == "disk full")
+    await database_sync_to_async(parts.set_wanted)(shown, Wanted.REMOVED)
+    hub.wake(shown)
+    await eventually(lambda: browser.code == GONE)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Any]) -> list[tuple[Any, ...]]:
+    """The labs answer by the experiment that they are asked about; what they were asked."""
+    asked: list[tuple[Any, ...]] = []
+
+    async def ask_about(experiment: str, function: Any, *args: Any) -> Any:
+        asked.append((experiment, function.__name__, *args))
+        return answer(experiment)
+
+    monkeypatch.setattr(service, "ask_about", ask_about)
+    return asked
+
+
+async def test_every_machine_requests_its_own_paths(shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab2 = await database_sync_to_async(part_of)(shown, "lab2")
+    attempt = Attempt(
+        "loopback", "Loopback", "machine", "host", "http://127.0.0.1/", "curl", 200, key="host/loopback/x"
+    )
+    absent: set[str] = set()
+
+    def answer(experiment: str) -> tuple[Attempt, ...]:
+        if experiment in absent:
+            raise LabUnavailableError("It does not respond.")
+        return (attempt,)
+
+    answering(monkeypatch, answer)
+    assert [one.origin for one in await machines.try_paths(shown)] == ["machine", "machine@2"]
+    absent.add(lab2)
+    assert [one.origin for one in await machines.try_paths(shown)] == ["machine"]
+    absent.add(await database_sync_to_async(part_of)(shown, "server"))
+    with pytest.raises(LabUnavailableError):
+        await machines.try_paths(shown)
+
+
+async def test_a_command_in_a_column_runs_on_its_machine(shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab2 = await database_sync_to_async(part_of)(shown, "lab2")
+    asked = answering(monkeypatch, lambda _experiment: None)
+    await machines.inspect(shown, "machine@2", "ip", "")
+    await machines.inspect(shown, "bridge-lab2", "ip", "")
+    assert asked == [(lab2, "inspect", lab2, "machine", "ip", ""), (lab2, "inspect", lab2, "bridge-lab2", "ip", "")]
+    assert actions.inspect.__name__ == "inspect"
+
+
+def test_the_ports_of_each_machine_are_asked_there() -> None:
+    arms = (ArmSpec("a", Mode.HOST), ArmSpec("b", Mode.HOST, machine="lab3"), ArmSpec("c", Mode.HOST, machine="server"))
+    assert {place: [arm.key for arm in own] for place, own in machines.arms_by_place(arms, "@lab2").items()} == {
+        "@lab2": ["a"],
+        "@lab3": ["b"],
+        "": ["c"],
+    }
+    assert list(machines.arms_by_place(arms[:1], "h1")) == ["h1"]
