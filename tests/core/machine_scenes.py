@@ -8,7 +8,7 @@ from dataclasses import replace
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.machines.groups import shared_column, shared_key
 from dashboard.core.experiments.machines.parts import Part
-from dashboard.core.experiments.messages import EngineFacts, ExperimentHead, Phase
+from dashboard.core.experiments.messages import Column, EngineFacts, ExperimentHead, Phase
 from dashboard.core.modes import ArmSpec, Mode, is_observer
 from tests.core.builders import Columns, States, make_scene
 
@@ -33,7 +33,7 @@ def scene_of(machine: str, modes: Iterable[str], facts: EngineFacts | None) -> t
 
 def share(scenes: Sequence[tuple[Columns, States]]) -> tuple[Columns, States]:
     """The columns and states of both machines as the page shows them."""
-    columns: list = []
+    columns: list[Column] = []
     states: States = {}
     for number, (name, (own, own_states)) in enumerate(zip(MACHINES, scenes, strict=True), start=1):
         columns += [shared_column(column, number, name) for column in own]

@@ -155,7 +155,13 @@ def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -
         problems, status = (str(error),), NO_SPACE
     else:
         return redirect(scope.measurement(run))
-    context = {"problems": problems, "values": said, "experiment_url": scope.experiment(identity)}
+    record = experiment_store.load(identity)
+    context = {
+        "problems": problems,
+        "values": said,
+        "experiment_url": scope.experiment(identity),
+        "parts": parts.ids_of(record.parts) if record is not None else {},
+    }
     return render(request, "measurements/measure.html", {**context, **scope.context}, status=status)
 
 

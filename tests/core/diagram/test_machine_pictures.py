@@ -37,7 +37,7 @@ def test_the_second_picture_is_below_the_first() -> None:
 
 def test_ids_are_unique_among_all_machines() -> None:
     for picture in draw(*two_machines(MODES)):
-        ids = [one.id for one in (*picture.boxes, *picture.edges)]
+        ids = [*(box.id for box in picture.boxes), *(edge.id for edge in picture.edges)]
         assert len(ids) == len(set(ids))
         assert "machine@2:stack" in ids
 
@@ -55,7 +55,8 @@ def test_each_machine_has_its_name_in_the_picture_and_in_its_text() -> None:
 def test_paths_pass_boxes_and_edges_of_their_machine() -> None:
     columns, states = two_machines(MODES)
     pictures = draw(columns, states)
-    ids = {one.id for picture in pictures for one in (*picture.boxes, *picture.edges)}
+    ids = {box.id for picture in pictures for box in picture.boxes}
+    ids |= {edge.id for picture in pictures for edge in picture.edges}
     paths = draw_paths(columns, states, pictures)
     assert len({path.key for path in paths}) == len(paths)
     shown = [path for path in paths if path.hops]
