@@ -1,4 +1,4 @@
-"""One experiment with arms on two machines: launched, followed, asked, saved, stopped and removed, with one lab lost."""
+"""One experiment with arms on two machines: launched, requested, saved, stopped and removed, with one lab lost."""
 
 from __future__ import annotations
 

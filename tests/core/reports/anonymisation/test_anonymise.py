@@ -327,9 +327,9 @@ def test_the_names_of_machines_are_replaced_everywhere_and_relations_stay() -> N
     assert "lab2" in canonical(content).decode()
     anonymous, replaced = anonymise(content)
     assert "lab2" not in canonical(anonymous).decode()
-    assert ("lab2", "host1.example") in {(one.before, one.after) for one in replaced}
+    name = next(one.after for one in replaced if one.before == "lab2")
     assert anonymous.experiment is not None
     view = replay(anonymous.experiment.journal)
-    assert [column.machine for column in view.columns] == ["server"] * 3 + ["host1.example"] * 3
+    assert [column.machine for column in view.columns] == ["server"] * 3 + [name] * 3
     before = [(row.section, row.relation) for row in compare(columns, states)]
     assert [(row.section, row.relation) for row in compare(view.columns, view.states)] == before
