@@ -1,13 +1,24 @@
 """The ports that experiments publish, and their containers."""
 
+from dataclasses import replace
+
 from dashboard.core.experiments.launching.ports import PUBLISHING, PortUser, needed_ports
 from dashboard.core.experiments.messages import ExperimentRef
 from dashboard.models import Experiment
 from dashboard.store.experiments import load_unsettled_of
+from dashboard.store.parts import ids_of
 
 
 def other_port_users(experiment: str) -> tuple[PortUser, ...]:
-    """The containers of all other experiments on the host of this one, with the ports that they publish."""
+    """The containers of all other experiments on the host of this one, or on its machines, with the ports that they
+    publish."""
+    divided = Experiment.objects.filter(pk=experiment).values_list("parts", flat=True).first()
+    if divided:
+        return tuple(
+            replace(user, machine=machine)
+            for machine, part in ids_of(divided).items()
+            for user in other_port_users(part)
+        )
     place = Experiment.objects.filter(pk=experiment).values_list("machine_id", "host").first()
     records = load_unsettled_of(*place) if place is not None else ()
     return tuple(
