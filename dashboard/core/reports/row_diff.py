@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.comparison.weight import weigh
 from dashboard.core.experiments.stream import Snapshot
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, plain_key
 
 _VETH = re.compile(r"\bveth[0-9a-f]{5,}\b")
 _BRIDGE = re.compile(r"\bbr-[0-9a-f]{12}\b")
@@ -75,6 +75,9 @@ class _ComparableRows:
 
     def __init__(self, snapshot: Snapshot) -> None:
         names = {snapshot.experiment.id: "experiment"}
+        own = {column.machine: column.key for column in snapshot.columns if plain_key(column.key) == MACHINE}
+        #: The column of the machine on which each column is.
+        self._machines = {column.key: own.get(column.machine, MACHINE) for column in snapshot.columns}
         for column in snapshot.columns:
             if column.container is not None:
                 names |= {column.container.name: column.key, column.container.id[:12]: column.key}
@@ -97,7 +100,7 @@ class _ComparableRows:
             word = row.absent.get(column, "none")
             return ("absent", self._without_names(word)), f"({word})"
         if (row.section, row.key) == ("identity", "netns"):  # the inode is another one in each launch
-            return ("shared" if text == row.cells.get(MACHINE) else "separate"), text
+            return ("shared" if text == row.cells.get(self._machines.get(column, MACHINE)) else "separate"), text
         return self._without_names(row.normalised.get(column, text)), text
 
 

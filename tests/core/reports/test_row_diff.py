@@ -15,6 +15,7 @@ from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, compare_rows, match_arms
 from tests.core.builders import Columns, States, make_listener, make_scene, with_column
+from tests.core.machine_scenes import two_machines
 
 Change = Callable[[Columns, States], tuple[Columns, States]]
 MODES = ("host", "bridge", "none")
@@ -187,3 +188,16 @@ def test_names_of_a_launch_are_replaced_if_they_are_longer_than_three_letters(
         row = replace(snapshot.rows[0], key="row", cells={"bridge": name}, normalised={}, notes={}, absent={})
         snapshots.append(replace(snapshot, rows=(row,)))
     assert len(changes(*snapshots)) == count
+
+
+def test_a_stack_is_shared_with_the_machine_of_its_column() -> None:
+    """In another launch every namespace has another number, also those of the second machine."""
+    scene = two_machines(MODES)
+    text = re.sub(r"\b40265(\d+)", r"40271\1", msgspec.json.encode(list(scene)).decode())
+    columns, states = msgspec.json.decode(text, type=tuple[Columns, States])
+    apart = {
+        key: replace(state, netns=state.netns + 1000) if key.endswith(("lab2", "@2")) else state
+        for key, state in states.items()
+    }
+    one, other = show(scene), show((columns, apart))
+    assert not [row for row in changes(one, other) if row.label == "Network namespace"]
