@@ -1,6 +1,7 @@
 """The recording that a browser replays; cached per process, so that only new entries are added."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
@@ -9,8 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from dashboard.core.experiments.journal import View, advance
+from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.journals import MergedJournal
 from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
@@ -25,6 +27,7 @@ KEPT = 4
 class _Kept:
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
+    journal: MergedJournal | None = None  # of an experiment on several machines
     encoded: bytes = b""
 
 
@@ -49,16 +52,27 @@ def encoded_track(identity: str) -> bytes:
     kept = _place(identity)
     with kept.lock:
         if kept.recording is None:
-            start = View() if record.parts else experiment_store.waiting_view(record)
-            entries, first_at = parts.read(record), None
+            kept.journal = parts.merged_journal(record) if record.parts else None
+            start = View() if kept.journal is not None else experiment_store.waiting_view(record)
+            entries, first_at = _read_all(kept.journal, identity), None
             for entry in islice(entries, max(0, record.journal_entries - MAX_ENTRIES)):
                 start, first_at = advance(start, entry), entry.at if first_at is None else first_at
             kept.recording = build_recording(entries, start, first_at)
             kept.encoded = encode_recording(kept.recording)
-        elif new := tuple(parts.read(record, kept.recording.view.seq)):
+        elif new := _read_new(kept.journal, identity, kept.recording.view.seq):
             kept.recording.extend(new)
             kept.encoded = encode_recording(kept.recording)
         return kept.encoded
+
+
+def _read_all(journal: MergedJournal | None, identity: str) -> Iterator[Entry]:
+    return experiment_store.read(identity) if journal is None else parts.read_journal(journal)
+
+
+def _read_new(journal: MergedJournal | None, identity: str, after: int) -> tuple[Entry, ...]:
+    if journal is None:
+        return experiment_store.entries(identity, after)
+    return tuple(journal.extend(list(parts.read_parts(dict(journal.seen)))))
 
 
 @require_GET

@@ -316,3 +316,13 @@ def test_the_ports_of_each_machine_are_asked_there() -> None:
         "": ["c"],
     }
     assert list(machines.arms_by_place(arms[:1], "h1")) == ["h1"]
+
+
+def test_the_replay_continues_with_new_entries_of_each_machine(owner: Client, whole: str) -> None:
+    observe(whole, "server")
+    first = owner.get(f"/experiments/{whole}/track/").json()
+    observe(whole, "lab2")
+    second = owner.get(f"/experiments/{whole}/track/").json()
+    record = experiment_store.load(whole)
+    assert record is not None
+    assert len(first["seqs"]) < len(second["seqs"]) == len(list(parts.read(record)))
