@@ -30,7 +30,7 @@ class Experiment(models.Model):
 
     ``machine`` is the one whose lab drives it; None: the lab of the installation.
     ``parts``: JSON of ``{machine: id}`` if arms run on several machines; no lab drives the row then, but each of these
-    parts, whose ``parent`` it is. Only ``parts`` decides what belongs to the row, since no lab may write it.
+    parts, which name it as ``parent``. Only ``parts`` decides what belongs to the row, since no lab may write it.
     ``host`` is the id of the private host of a training session on which it runs; empty: the server's own engine.
     ``group`` is then the key of its group (``SESSION-N``), which stays when the host is removed.
     ``driver`` is the command that drives the experiment (``pid:start``); empty: the server does.

@@ -78,7 +78,7 @@ def parts_of(record: Record) -> tuple[Part, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlace:
-    """The experiment whose lab observes a column, and the key of the column there. ``number`` is that of the machine, 0
+    """The part that has a column, and the key of the column there. ``number`` is that of the machine, 0
     if the experiment runs on one."""
 
     experiment: str

@@ -66,7 +66,7 @@ def test_an_experiment_on_one_machine_has_no_parts() -> None:
     assert parts.find_column(identity, "machine") == parts.ColumnPlace(identity, "machine")
 
 
-def test_an_experiment_whose_arms_name_one_machine_runs_there() -> None:
+def test_an_experiment_runs_on_the_only_machine_that_its_arms_name() -> None:
     machines.register("lab2", {}, MachineFacts())
     identity = parts.create(make_spec("host", "bridge", machines=["lab2"]))
     assert Experiment.objects.count() == 1

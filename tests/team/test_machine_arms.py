@@ -60,7 +60,7 @@ def containers(server: Server, identity: str) -> dict[str, str]:
 
 
 def answering(server: Server, identity: str) -> set[str]:
-    """The arms whose programs answer a request."""
+    """The arms that answer a request."""
     tried = server.ask("POST", f"/experiments/{identity}/try/", headers={"Accept": "application/json"})
     assert tried.status == 200, tried.data.decode()
     return {one["server"] for one in json.loads(tried.data)["attempts"] if one["status"] == 200}

@@ -85,7 +85,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return ExperimentFeed(key)
 
     def _feed_of(self, experiment: str) -> ExperimentFeed | None:
-        """The feed of an experiment, or of the one whose part it is."""
+        """The feed of an experiment, or of the one that it is a part of."""
         return self._feeds.get(self._parents.get(experiment, experiment))
 
     def wake(self, key: str) -> None:

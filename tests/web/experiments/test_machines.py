@@ -91,7 +91,7 @@ def test_a_page_of_one_machine_has_no_row_of_machines(owner: Client) -> None:
     assert "data-machines hidden" in page
 
 
-def test_an_absent_machine_is_told_and_its_columns_wait(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_machine_is_marked_and_its_columns_wait(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     there = join_machines(monkeypatch, "lab2")
     identity = create()
     observe(identity, "server")

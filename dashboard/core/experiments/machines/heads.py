@@ -22,7 +22,7 @@ def merge_phases(phases: Iterable[Phase]) -> Phase:
 
 def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead]) -> ExperimentHead:
     """The head of the whole experiment. ``experiment`` has its name and creation, ``heads`` those of its parts by
-    machine; a part whose lab has recorded nothing is waiting."""
+    machine; a part is waiting until its lab has recorded something."""
     if not heads:
         return experiment
     known = [head for head in heads.values() if head.round]

@@ -2,8 +2,8 @@
 
 So the live page, a past moment and a report use the same fold as for one machine. The number of an entry is one more
 than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the same
-numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those whose lab
-is absent.
+numbers although the clocks of machines differ. The first entry has the columns of all machines, also of
+those without a lab.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

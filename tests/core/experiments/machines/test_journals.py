@@ -82,7 +82,7 @@ def test_a_journal_that_continues_gives_the_same_entries() -> None:
     assert journal.seen == {"part1": len(stored()[0]), "part2": len(stored()[1])}
 
 
-def test_a_machine_whose_lab_is_absent_has_waiting_columns() -> None:
+def test_a_machine_without_a_lab_has_waiting_columns() -> None:
     view = replay(whole(stored()[0]))
     assert [column.key for column in view.columns if column.machine == "lab2"] == [
         "machine@2",
