@@ -20,6 +20,8 @@ from dashboard.core.modes import MACHINE
 
 #: The number of the first entry.
 FIRST = 1
+#: Requests of a trial, as many as a report may have.
+MAX_ATTEMPTS = 100
 
 
 @dataclass(slots=True)
@@ -87,8 +89,9 @@ class MergedJournal:
     def _trial(self) -> Trial:
         """The newest requests of every part."""
         newest = [(part, self._trials[part.id]) for part in self.parts if part.id in self._trials]
+        attempts = [shared_attempt(attempt, part.number) for part, trial in newest for attempt in trial.attempts]
         return Trial(
-            tuple(shared_attempt(attempt, part.number) for part, trial in newest for attempt in trial.attempts),
+            tuple(attempts[:MAX_ATTEMPTS]),
             max((trial.at for _part, trial in newest), default=0.0),
             sum(trial.number for _part, trial in newest),
         )
