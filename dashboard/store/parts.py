@@ -18,7 +18,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.groups import machine_number
 from dashboard.core.experiments.machines.heads import ENDED
 from dashboard.core.experiments.machines.journals import MergedJournal, number_to_show
-from dashboard.core.experiments.machines.parts import SERVER_NAME, Part, divide
+from dashboard.core.experiments.machines.parts import SERVER_NAME, Part, divide, name_machines
 from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec, is_observer, plain_key
 from dashboard.core.operations.machines import place_of
@@ -40,8 +40,8 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
         return experiment_store.create_experiment(single, owner_id, host=host, machine=only)
     require_space()
     with transaction.atomic():
-        row = Experiment.objects.create(
-            title=spec.title[:200], spec=msgspec.json.encode(spec).decode(), owner_id=owner_id, machine_id=machine
+        row = Experiment.objects.create(  # of no machine, so no lab can write it
+            title=spec.title[:200], spec=msgspec.json.encode(name_machines(spec, machine)).decode(), owner_id=owner_id
         )
         ids = {
             on or SERVER_NAME: experiment_store.create_experiment(own, owner_id, machine=on, parent=row.pk)
@@ -68,7 +68,7 @@ def ids_by_place(experiment: str) -> dict[str, str]:
 def parts_of(record: Record) -> tuple[Part, ...]:
     """The parts of an experiment, in the order of its arms; none if it runs on one machine."""
     ids = ids_of(record.parts)
-    specs = {on or SERVER_NAME: own for on, own in divide(record.spec, record.machine).items()} if ids else {}
+    specs = {on or SERVER_NAME: own for on, own in divide(record.spec).items()} if ids else {}
     return tuple(
         Part(identity, machine, number, specs[machine].arms)
         for number, (machine, identity) in enumerate(ids.items(), start=1)

@@ -85,6 +85,14 @@ def test_each_machine_has_a_part_with_its_arms(whole: str) -> None:
     assert {load(part).parent for part in ids(whole).values()} == {whole}
 
 
+def test_the_row_belongs_to_no_machine_and_names_the_machine_of_each_arm(whole: str) -> None:
+    spec = make_spec("host", arms=[{"mode": "bridge", "machine": "server"}])
+    record = load(parts.create(spec, machine="lab2"))
+    assert record.machine is None
+    assert [(arm.key, arm.machine) for arm in record.spec.arms] == [("host", "lab2"), ("bridge", "server")]
+    assert [part.machine for part in parts.parts_of(record)] == ["lab2", "server"]
+
+
 def test_labs_drive_the_parts_and_not_the_experiment(whole: str) -> None:
     assert unsettled.load_ids() == {ids(whole)["server"]}
     assert {one.id for one in experiment_store.load_unsettled_of("lab2", "")} == {ids(whole)["lab2"]}

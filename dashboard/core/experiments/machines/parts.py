@@ -46,6 +46,12 @@ def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[P
     )
 
 
+def name_machines(spec: ExperimentSpec, default: str | None) -> ExperimentSpec:
+    """The specification with the machine of every arm."""
+    arms = tuple(replace(arm, machine=machine_of_arm(arm, default) or SERVER_NAME) for arm in spec.arms)
+    return replace(spec, arms=arms)
+
+
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:
     """The specification for each machine, in the order of the arms. The lab of a machine does not see the others."""
     arms: dict[str | None, list[ArmSpec]] = {}
