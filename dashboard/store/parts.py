@@ -26,7 +26,7 @@ from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import PAGE, Record
 from dashboard.store.machines import MachineClosedError
-from dashboard.store.operations.audit import audited, creates
+from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
 
 
@@ -43,6 +43,7 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
         row = Experiment.objects.create(  # of no machine, so no lab can write it
             title=spec.title[:200], spec=msgspec.json.encode(name_machines(spec, machine)).decode(), owner_id=owner_id
         )
+        note(row.pk)
         ids = {
             on or SERVER_NAME: experiment_store.create_experiment(own, owner_id, machine=on, parent=row.pk)
             for on, own in specs.items()

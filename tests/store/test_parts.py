@@ -14,11 +14,12 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.journals import FIRST
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.machines import MachineFacts
-from dashboard.models import Experiment, JournalEntry
+from dashboard.models import AuditEntry, Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts, recent_entries, unsettled
 from dashboard.store.experiments import Record
 from dashboard.store.machines import MachineClosedError
+from dashboard.store.operations.audit import PendingEntry, pending
 from dashboard.store.operations.retention import delete_experiments
 from dashboard.store.reports.snapshot import freeze_experiment
 from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, two_machines
@@ -91,6 +92,13 @@ def test_the_row_belongs_to_no_machine_and_names_the_machine_of_each_arm(whole: 
     assert record.machine is None
     assert [(arm.key, arm.machine) for arm in record.spec.arms] == [("host", "lab2"), ("bridge", "server")]
     assert [part.machine for part in parts.parts_of(record)] == ["lab2", "server"]
+
+
+def test_the_audit_trail_names_the_experiment_and_none_of_its_parts() -> None:
+    machines.register("lab2", {}, MachineFacts())
+    with pending(PendingEntry(action="launch")):
+        identity = parts.create(SPEC)
+    assert list(AuditEntry.objects.values_list("object", flat=True)) == [identity]
 
 
 def test_labs_drive_the_parts_and_not_the_experiment(whole: str) -> None:
