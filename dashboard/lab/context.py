@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.core.experiments.messages import EngineFacts, EngineRef
+from dashboard.core.experiments.messages import EngineRef, ReportedEngine
 from dashboard.engine.protocol import Engine, EngineInfo
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
@@ -56,10 +56,10 @@ class Context:
         )
 
     @property
-    def engine_facts(self) -> EngineFacts:
+    def reported_engine(self) -> ReportedEngine:
         """What the engine reports about itself, for the column of its machine."""
         info = self.info
-        return EngineFacts(
+        return ReportedEngine(
             version=info.version,
             kind=info.kind,
             api=info.api,

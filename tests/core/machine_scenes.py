@@ -8,16 +8,16 @@ from dataclasses import replace
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.machines.groups import shared_column, shared_key
 from dashboard.core.experiments.machines.parts import Part
-from dashboard.core.experiments.messages import Column, EngineFacts, ExperimentHead, Phase
+from dashboard.core.experiments.messages import Column, ExperimentHead, Phase, ReportedEngine
 from dashboard.core.modes import ArmSpec, Mode, is_observer
 from tests.core.builders import Columns, States, make_scene
 
-SERVER = EngineFacts("28.5.2", api="1.51", kernel="6.12.0", system="Debian 13", firewall="nftables")
-LAB2 = EngineFacts("26.1.5", api="1.45", kernel="6.1.0", system="Debian 12", firewall="iptables")
+SERVER = ReportedEngine("28.5.2", api="1.51", kernel="6.12.0", system="Debian 13", firewall="nftables")
+LAB2 = ReportedEngine("26.1.5", api="1.45", kernel="6.1.0", system="Debian 12", firewall="iptables")
 MACHINES = ("server", "lab2")
 
 
-def scene_of(machine: str, modes: Iterable[str], facts: EngineFacts | None) -> tuple[Columns, States]:
+def scene_of(machine: str, modes: Iterable[str], facts: ReportedEngine | None) -> tuple[Columns, States]:
     """What the lab of a machine observes; the keys of its arms end with its name, except on the first machine."""
     columns, states = make_scene(modes)
     names = {
@@ -42,7 +42,7 @@ def share(scenes: Sequence[tuple[Columns, States]]) -> tuple[Columns, States]:
 
 
 def two_machines(
-    modes: Iterable[str] = ("host", "bridge"), facts: Sequence[EngineFacts | None] = (SERVER, LAB2)
+    modes: Iterable[str] = ("host", "bridge"), facts: Sequence[ReportedEngine | None] = (SERVER, LAB2)
 ) -> tuple[Columns, States]:
     """The same modes on two machines."""
     modes = tuple(modes)
@@ -68,7 +68,7 @@ def make_head(part: str = "whole", phase: Phase = Phase.RUNNING, **more: object)
     return replace(ExperimentHead(part, "nginx on port 80", "nginx", 80, phase, 1000.0), **fields)  # type: ignore[arg-type]
 
 
-def entries_of(machine: str, modes: Iterable[str], facts: EngineFacts | None = None) -> list[Entry]:
+def entries_of(machine: str, modes: Iterable[str], facts: ReportedEngine | None = None) -> list[Entry]:
     """What the lab of a machine writes: its columns, then their states one by one."""
     columns, states = scene_of(machine, modes, facts)
     cause = Cause(Source.LAB, "observe")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name
-from dashboard.core.experiments.messages import ArmStatus, Column, EngineFacts
+from dashboard.core.experiments.messages import ArmStatus, Column, ReportedEngine
 from dashboard.core.experiments.networks import attached_networks, own_network
 from dashboard.core.modes import (
     MACHINE,
@@ -47,7 +47,7 @@ def initial_columns(
     neighbour: bool = False,
     other_host: bool = False,
     rootless_netns: bool = False,
-    facts: EngineFacts | None = None,
+    facts: ReportedEngine | None = None,
 ) -> tuple[Column, ...]:
     """The machine's column with the ``facts`` about its engine, then one waiting column for each arm, then those of a
     rootless Podman's bridges, of the neighbour and of the other host on its LAN, if there are any. An arm with the name

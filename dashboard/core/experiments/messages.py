@@ -59,7 +59,7 @@ class EngineRef:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineFacts:
+class ReportedEngine:
     """What an engine reports about itself and its kernel. ``userland_proxy``: whether it starts docker-proxy, None if
     it does not tell; ``drivers`` are its network drivers."""
 
@@ -124,7 +124,7 @@ class Column:
     engine_kind: EngineKind = EngineKind.DOCKER
     invisible: str = ""
     step: LaunchStep | None = None
-    engine: EngineFacts | None = None
+    engine: ReportedEngine | None = None
     machine: str = ""
     absent: str = ""
 

@@ -219,7 +219,7 @@ class ExperimentDriver:
             neighbour=neighbour,
             other_host=neighbour and await asyncio.to_thread(find_other_host, self._context) is not None,
             rootless_netns=is_rootless_podman(info),
-            facts=self._context.engine_facts,
+            facts=self._context.reported_engine,
         )
         kept = {column.key for column in columns}
         facts = Facts(

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 from dashboard.core.comparison.cells import Cell, RowKey
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES
-from dashboard.core.experiments.messages import EngineFacts
+from dashboard.core.experiments.messages import ReportedEngine
 
 _PROXY = {True: "started for published ports", False: "not started", None: ""}
 
 
-def describe_facts(facts: EngineFacts) -> str:
+def describe_facts(facts: ReportedEngine) -> str:
     """``Docker Engine 28.5.2 · kernel 6.12.0``."""
     kernel = f"kernel {facts.kernel}" if facts.kernel else ""
     return " · ".join(part for part in (f"{ENGINE_NAMES[facts.kind]} {facts.version}", kernel) if part)
 
 
-def engine_cells(facts: EngineFacts | None) -> Iterator[tuple[RowKey, Cell]]:
+def engine_cells(facts: ReportedEngine | None) -> Iterator[tuple[RowKey, Cell]]:
     """The cells of a machine; nothing if its lab has not reported what the engine is."""
     if facts is None:
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dashboard.core.comparison.cells import Cell, RowKey
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
-from dashboard.core.experiments.messages import Column, EngineFacts
+from dashboard.core.experiments.messages import Column, ReportedEngine
 from dashboard.core.modes import MACHINE
 
 #: What each machine has of its own, by section.
@@ -40,7 +40,7 @@ class ComparedMachine:
     cells: Mapping[str, Cell]
 
     @property
-    def engine(self) -> EngineFacts | None:
+    def engine(self) -> ReportedEngine | None:
         """What its engine reports."""
         return next((column.engine for column in self.columns if column.key == MACHINE), None)
 
@@ -132,6 +132,6 @@ def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
     return f"{text[:1].upper()}{text[1:]}.{why}"
 
 
-def _opens_sockets(facts: EngineFacts | None) -> bool:
+def _opens_sockets(facts: ReportedEngine | None) -> bool:
     number = re.match(r"\d+", facts.version) if facts is not None and facts.kind is EngineKind.DOCKER else None
     return number is not None and int(number[0]) >= _OPENS_SOCKETS

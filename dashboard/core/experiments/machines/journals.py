@@ -15,7 +15,7 @@ from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Sou
 from dashboard.core.experiments.machines.groups import shared_column, shared_key
 from dashboard.core.experiments.machines.heads import merge_heads
 from dashboard.core.experiments.machines.parts import Part, waiting_columns
-from dashboard.core.experiments.messages import Column, EngineFacts, ExperimentHead
+from dashboard.core.experiments.messages import Column, ExperimentHead, ReportedEngine
 from dashboard.core.modes import MACHINE
 
 #: The number of the first entry.
@@ -83,7 +83,9 @@ class MergedJournal:
 
     def _column(self, part: Part, column: Column) -> Column:
         if column.key == MACHINE and column.engine is None and (head := self._heads[part.machine]).engine:
-            column = replace(column, engine=EngineFacts(head.engine, head.engine_kind))  # a lab of an earlier version
+            column = replace(
+                column, engine=ReportedEngine(head.engine, head.engine_kind)
+            )  # a lab of an earlier version
         return shared_column(column, part.number, part.machine)
 
     def _trial(self) -> Trial:

@@ -10,14 +10,16 @@ from dashboard.core.comparison.cells import Cell, RowKey
 from dashboard.core.comparison.machines.reasons import ComparedMachine, describe_versions, differ, explain_machines
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.engine_kind import EngineKind
-from dashboard.core.experiments.messages import Column, EngineFacts
+from dashboard.core.experiments.messages import Column, ReportedEngine
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.namespaces.state import sorted_state
 from tests.core.builders import make_column, make_listener
 from tests.core.machine_scenes import LAB2, SERVER, two_machines
 
 
-def machine(name: str, text: str | None, facts: EngineFacts | None = SERVER, arm: str | None = None) -> ComparedMachine:
+def machine(
+    name: str, text: str | None, facts: ReportedEngine | None = SERVER, arm: str | None = None
+) -> ComparedMachine:
     """A machine with a text in its own column, and one in that of a bridge arm."""
     columns = (Column("machine", "machine", "this machine", engine=facts), make_column("bridge"))
     cells = {"machine": Cell(text), "bridge": Cell(arm) if arm is not None else Cell(absent="none", applies=False)}
@@ -58,7 +60,7 @@ def test_the_engine_that_opens_the_socket_itself_is_named() -> None:
 
 
 @pytest.mark.parametrize("facts", [replace(SERVER, version="27.5.1"), replace(SERVER, kind=EngineKind.PODMAN), None])
-def test_a_version_is_no_reason_where_it_was_not_read(facts: EngineFacts | None) -> None:
+def test_a_version_is_no_reason_where_it_was_not_read(facts: ReportedEngine | None) -> None:
     sentence = why("listeners", machine("server", "dockerd 811", facts), machine("lab2", "docker-proxy 900", LAB2))
     assert "Since 28.0" not in sentence
     assert "dockerd" in sentence

@@ -17,7 +17,7 @@ from dashboard.core.experiments.machines.journals import (
     shared_attempt,
     shared_request,
 )
-from dashboard.core.experiments.messages import EngineFacts, Phase
+from dashboard.core.experiments.messages import Phase, ReportedEngine
 from tests.core.machine_scenes import LAB2, MACHINES, SERVER, entries_of, make_head, make_parts, two_machines
 
 WHOLE = make_head(phase=Phase.WAITING, round=0, started_at=None, engine="")
@@ -102,7 +102,7 @@ def test_texts_and_columns_of_an_entry_name_the_machine() -> None:
 def test_a_lab_of_an_earlier_version_reports_the_engine_in_its_head_only() -> None:
     entries = [("part1", entry) for entry in entries_of("server", ("host",), None)]
     column = replay(whole(entries)).columns[0]
-    assert column.engine == EngineFacts("28.5.2")
+    assert column.engine == ReportedEngine("28.5.2")
 
 
 def test_the_requests_of_both_machines_are_one_trial() -> None:
