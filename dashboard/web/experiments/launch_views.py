@@ -28,6 +28,7 @@ from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.parts import has_ended
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
 from dashboard.web.experiments.launch_places import launch_places, machine_names
+from dashboard.web.experiments.machines import arms_by_place
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import experiment_items
 from dashboard.web.http.database import in_database
@@ -146,7 +147,8 @@ async def launch(request: HttpRequest) -> HttpResponse:
         return await _home(request, form, status=409, refused=_host_gone())
     if STOP in request.POST:
         record = await in_database(experiment_store.load, request.POST[STOP])
-        if record is None or place_of(record.machine, record.host) != host:
+        used = {host, *arms_by_place(spec.arms if spec is not None else (), host)}
+        if record is None or place_of(record.machine, record.host) not in used:
             raise Http404(_("No experiment has this id."))
         refusal = await in_database(refusal_of, request, Action.CHANGE, OwnedKind.EXPERIMENT, record.id)
         if refusal is not None:

@@ -12,12 +12,14 @@ from channels.db import database_sync_to_async
 from django.test import Client
 
 from dashboard.core.experiments.journal import Attempt, replay
+from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import Phase
+from dashboard.core.experiments.messages import ExperimentRef, Phase
 from dashboard.core.modes import ArmSpec, Mode
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.reports.validate import validate_file
 from dashboard.lab.experiments import actions
+from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines as machine_store
@@ -326,3 +328,31 @@ def test_the_replay_continues_with_new_entries_of_each_machine(owner: Client, wh
     record = experiment_store.load(whole)
     assert record is not None
     assert len(first["seqs"]) < len(second["seqs"]) == len(list(parts.read(record)))
+
+
+def test_a_port_that_is_held_on_another_machine_is_named_and_its_holder_can_be_stopped(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join_machines(monkeypatch, "lab2")
+    holder = experiment_store.create_experiment(make_spec("host"), machine="lab2")
+    asked: list[tuple[str, list[str]]] = []
+
+    async def ask_of(place: str, function: Any, *args: Any) -> Any:
+        if function is not experiment_calls.port_holders:
+            raise LabUnavailableError("It answers nothing else.")
+        asked.append((place, [arm.key for arm in args[0]]))
+        record = await database_sync_to_async(experiment_store.load)(holder)
+        if place != "@lab2" or record is None or record.wanted is not Wanted.RUNNING:
+            return ()
+        return (PortHolder(HostPort(80), "Port 80 is held by “Other”.", ExperimentRef(holder, "Other")),)
+
+    monkeypatch.setattr(service, "ask_of", ask_of)
+    form = launch_form(mode=["host"], machines=["server", "lab2"])
+    refused = owner.post("/experiments/", form)
+    assert refused.status_code == 409
+    assert "held by “Other”" in refused.content.decode()
+    assert sorted(asked) == [("", ["host"]), ("@lab2", ["host-lab2"])]
+    assert not Experiment.objects.exclude(parts="").exists()
+    stopped = owner.post("/experiments/", form | {"stop": holder})
+    assert stopped.status_code == 200
+    assert "the ports are free" in stopped.content.decode()
