@@ -165,11 +165,6 @@ def rename(experiment: str, title: str) -> str | None:
     return spec.title
 
 
-def machine_of(experiment: str) -> str | None:
-    """The machine of an experiment; None for that of the installation."""
-    return Experiment.objects.filter(pk=experiment).values_list("machine_id", flat=True).first()
-
-
 def exists(experiment: str) -> bool:
     """Whether the experiment exists and is not being removed."""
     return Experiment.objects.filter(pk=experiment).exclude(wanted=Wanted.REMOVED).exists()
