@@ -37,6 +37,11 @@ class Machines:
     """The labs of all machines. ``gone`` are the names of those that do not respond; that of the server is empty."""
 
     gone: set[str] = field(default_factory=set)
+    joined: tuple[str, ...] = ()
+
+    def connected_machines(self) -> tuple[str, ...]:
+        """The machines that have joined and respond."""
+        return tuple(name for name in self.joined if name not in self.gone)
 
     def of(self, machine: str | None) -> Connection:
         """The lab of a machine."""
@@ -50,7 +55,7 @@ class Machines:
 
 def join_machines(monkeypatch: pytest.MonkeyPatch, *names: str, hosts: int = 10) -> Machines:
     """Machines with this capacity join. In a thread that may query the database."""
-    found = Machines()
+    found = Machines(joined=names)
     for name in names:
         machines.register(name, {}, MachineFacts(capacity=hosts))
 
