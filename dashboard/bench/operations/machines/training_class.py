@@ -79,8 +79,10 @@ class TrainingClass:
 
     def hosts(self) -> dict[str, HostRow]:
         """The hosts by group."""
-        columns = "\"group\", coalesce(machine_id, ''), host, state, reason"
-        statement = f"SELECT {columns} FROM dashboard_grouphost WHERE session_id = %s"  # noqa: S608
+        statement = (
+            "SELECT \"group\", coalesce(machine_id, ''), host, state, reason "
+            "FROM dashboard_grouphost WHERE session_id = %s"
+        )
         rows = query(self.installation, statement, self.instructor.session)
         return {group: HostRow(*values) for group, *values in rows}
 
