@@ -10,6 +10,7 @@ from pathlib import Path
 
 import django
 
+from dashboard.bench.processes import end_cleanly
 from dashboard.core.experiments.messages import encode
 
 
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    end_cleanly()
     django.setup()
 
     from django.core.management import call_command

@@ -149,6 +149,11 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
+def end_cleanly() -> None:
+    """Makes SIGTERM end this program as Ctrl-C does, so that its blocks remove what they have created."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def cpu_seconds(pid: int) -> float:
     """Processor time that all threads of a process have used, those that have ended included, to the nanosecond.
 

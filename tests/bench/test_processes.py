@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -32,6 +33,18 @@ async def test_a_process_that_has_ended_has_no_clock() -> None:
         assert cpu_seconds(process.pid) >= 0
     with pytest.raises(ProcessLookupError):
         cpu_seconds(process.pid)
+
+
+async def test_a_program_that_gets_sigterm_cleans_up() -> None:
+    code = (
+        "import asyncio\nfrom dashboard.bench.processes import end_cleanly, print_line\nend_cleanly()\n"
+        "async def work():\n try:\n  print_line('works')\n  await asyncio.sleep(60)\n finally:\n  print_line('cleaned')\n"
+        "asyncio.run(work())"
+    )
+    async with running([sys.executable, "-c", code], stderr=-3) as process:
+        assert await process.read() == "works"
+        os.kill(process.pid, signal.SIGTERM)
+        assert await process.read() == "cleaned"
 
 
 async def test_a_child_ends_with_its_block() -> None:
