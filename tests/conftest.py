@@ -114,7 +114,7 @@ def newest_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEng
         yield host
 
 
-@pytest.fixture(scope="session", params=["engine", pytest.param("newest", marks=pytest.mark.slow)])
+@pytest.fixture(scope="session", params=["engine", "newest"])
 def any_host(request: pytest.FixtureRequest) -> PrivateEngine:
     """The suite's host, then one with the newest engine; only the former if ``--engine`` chose it."""
     if request.param == "newest" and engine_root() is not None:

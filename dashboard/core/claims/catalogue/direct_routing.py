@@ -37,7 +37,8 @@ CLAIM = Claim(
     "on a published port.",
     source="Docker documentation, “Packet filtering and firewalls”, direct routing; release notes of 28.0",
     exact="The machine drops packets for a container that arrive on another interface. gateway_mode_ipv4=routed or "
-    "nat-unprotected and allow-direct-routing permit it.",
+    "nat-unprotected and allow-direct-routing permit it; the option trusted_host_interfaces of a network (28.2) "
+    "permits it from the interfaces that it names.",
     observe=observe,
     judge=judge,
     lines=(NETWORK, LINE, "ip route add SUBNET via MACHINE  # on the other machine", "curl http://ADDRESS/"),

@@ -76,7 +76,8 @@ QUESTIONS = (
         ),
         answer="Since 28.0 the machine drops packets from other interfaces for a container's own address, published "
         "or not; earlier versions accept them for published ports. Use the published port, gateway mode routed or "
-        "nat-unprotected, or allow-direct-routing.",
+        "nat-unprotected, allow-direct-routing, or the network's option trusted_host_interfaces with the interface of "
+        "the VPN (28.2).",
         claims=(
             "direct-routing",
             "unpublished-from-lan",
