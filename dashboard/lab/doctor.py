@@ -16,6 +16,7 @@ from dashboard.engine.hosts.limits import missing_controllers
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
 from dashboard.engine.hosts.runtimes import Runtime, sharing_refusal, suitable_runtime
 from dashboard.engine.hosts.syscall_filter import filter_refusal
+from dashboard.engine.lans.lan import list_lans
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
 from dashboard.netns.namespace import Namespace, NamespaceGone
@@ -133,6 +134,22 @@ def _missing_limits() -> str:
     return f"they have no limits of {missing}: this machine lacks the cgroup controllers" if missing else ""
 
 
+def _lan_checks() -> list[Check]:
+    """The LANs, and how many of their hosts run."""
+    checks = []
+    for lan in list_lans(configuration.data_dir()):
+        running, ended = len(lan.hosts), len(lan.ended)
+        detail = f"private hosts that run: {running}"
+        if ended:
+            detail += (
+                f"; ended: {ended}. The server starts them again, or run "
+                f"{configuration.COMMAND} lan start {lan.name}, or remove the LAN: "
+                f"{configuration.COMMAND} lan remove {lan.name}"
+            )
+        checks.append(Check(f"LAN {lan.name}", ok=not ended, detail=detail))
+    return checks
+
+
 async def examine(engine: Engine, *, private: bool) -> Doctor:
     """``doctor/1``; an engine that does not answer is a result, not an error."""
     may_enter = await asyncio.to_thread(can_enter_namespaces)
@@ -147,6 +164,7 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         ),
         *_tools(),
         await asyncio.to_thread(_host_check),
+        *await asyncio.to_thread(_lan_checks),
     ]
     try:
         info = await engine.info()

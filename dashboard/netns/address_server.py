@@ -4,41 +4,68 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from contextlib import suppress
 
 from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.token_bucket import Rate, TokenBucket
 from dashboard.netns.namespace import Namespace
 
+log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 32
+#: Connections: so many at once, then so many a second. One costs about 0.3 ms of processor time.
+RATE = Rate(40, 20)
 MAX_REQUEST_BYTES = 8192
 TIMEOUT_S = 5.0
+#: How long no connection is accepted after one could not be, for example without free descriptors.
+PAUSE_S = 1.0
 _BACKLOG = 32
 
 
 class AddressServer:
     """Serves until it is closed. Programs in the namespace may be hostile: each connection has one short request, a
-    deadline and a limited number of others beside it."""
+    deadline and a limited number of others beside it, and the rate of connections is limited. Those beyond the rate
+    wait in the kernel, which drops what exceeds its queue, at no cost to this process."""
 
-    def __init__(self, server: asyncio.Server, answers: _Answers) -> None:
-        self._server = server
-        self._answers = answers
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._open: set[asyncio.Task[None]] = set()
+        self._rate = TokenBucket.full(RATE, asyncio.get_running_loop().time())
+        self._accepting = asyncio.get_running_loop().create_task(self._accept(), name="address-server")
 
     @classmethod
     async def open(cls, namespace: Namespace, port: int) -> AddressServer:
         """Listens on all addresses. Several processes can serve the same port. Raises OSError or NamespaceGone."""
-        opened = await namespace.arun(lambda: _listen(port), discard=socket.socket.close)
-        try:
-            answers = _Answers()
-            return cls(await asyncio.start_server(answers.answer, sock=opened, limit=MAX_REQUEST_BYTES), answers)
-        except BaseException:
-            opened.close()
-            raise
+        return cls(await namespace.arun(lambda: _listen(port), discard=socket.socket.close))
 
     def close(self) -> None:
         """Stops listening and ends open connections."""
-        self._server.close()
-        self._answers.end()
+        self._accepting.cancel()
+        for task in self._open:
+            task.cancel()
+        asyncio.get_running_loop().remove_reader(self._listening)
+        self._listening.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if pause_s := self._rate.wait_s(1.0, loop.time()):
+                await asyncio.sleep(pause_s)
+                continue
+            try:
+                connection, _peer = await loop.sock_accept(self._listening)
+            except OSError as error:
+                log.warning("a connection to the neighbour could not be accepted: %s", error)
+                await asyncio.sleep(PAUSE_S)
+                continue
+            self._rate.take(1.0, loop.time())
+            if len(self._open) >= MAX_CONNECTIONS:
+                connection.close()
+                continue
+            task = loop.create_task(_answer(connection))
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
 
 
 def _listen(port: int) -> socket.socket:
@@ -62,32 +89,24 @@ def _listen(port: int) -> socket.socket:
     return opened
 
 
-class _Answers:
-    """Answers requests, at most ``MAX_CONNECTIONS`` at a time."""
-
-    def __init__(self) -> None:
-        self._open: set[asyncio.StreamWriter] = set()
-
-    def end(self) -> None:
-        """Ends the open connections."""
-        for writer in self._open:
-            writer.transport.abort()
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request of one connection; more connections than allowed are closed at once."""
-        if len(self._open) >= MAX_CONNECTIONS:
-            writer.transport.abort()
-            return
-        self._open.add(writer)
-        try:
-            with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                async with asyncio.timeout(TIMEOUT_S):
-                    await reader.readuntil(b"\r\n\r\n")
-                    writer.write(_response(writer.get_extra_info("peername")))
-                    await writer.drain()
-        finally:
-            self._open.discard(writer)
-            writer.close()
+async def _answer(connection: socket.socket) -> None:
+    """Answers one request."""
+    try:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_REQUEST_BYTES)
+    except OSError:
+        connection.close()
+        return
+    try:
+        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(TIMEOUT_S):
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(_response(writer.get_extra_info("peername")))
+                await writer.drain()
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
+    finally:
+        writer.close()
 
 
 def _response(peer: tuple[str, int]) -> bytes:

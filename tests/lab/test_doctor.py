@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from dashboard.core.modes import Mode
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans.lan import lans_of
 from dashboard.lab.doctor import examine, free_port, modes_of
 from tests.netns.namespaces import Zoo, wanted
 from tests.support.fakes import FakeEngine, make_info
@@ -113,6 +116,21 @@ async def test_what_root_of_a_private_host_is_on_this_machine(
     found = await examine(FakeEngine(), private=False)
     check = next(one for one in found.checks if one.name == "private hosts")
     assert (check.ok, words in check.detail) == (ok, True)
+
+
+async def test_the_ended_hosts_of_a_lan_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def host(identity: str, name: str) -> PrivateHost:
+        return PrivateHost(identity, 1, 1, "", 1.0, tmp_path, 1, lan=LanPlace(name))
+
+    lans = lans_of([host("a", "office"), host("b", "cellar")], [host("c", "office")])
+    monkeypatch.setattr("dashboard.lab.doctor.list_lans", lambda _folder: lans)
+    checks = {one.name: one for one in (await examine(FakeEngine(), private=False)).checks}
+    assert (checks["LAN cellar"].ok, checks["LAN cellar"].detail) == (True, "private hosts that run: 1")
+    office = checks["LAN office"]
+    assert not office.ok
+    assert office.detail.startswith("private hosts that run: 1; ended: 1. The server starts them again, or run ")
+    assert "lan start office" in office.detail
+    assert office.detail.endswith("lan remove office")
 
 
 async def test_disks_without_a_limit_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from dashboard.core.token_bucket import Rate
 from dashboard.netns import address_server
 from dashboard.netns.address_server import AddressServer
 from dashboard.netns.namespace import Namespace
@@ -43,6 +44,49 @@ async def test_a_client_that_sends_nothing_or_too_much_is_disconnected(
                 await loop.sock_sendall(client, sent)
                 with suppress(ConnectionResetError):
                     assert await asyncio.wait_for(loop.sock_recv(client, 100), 5) == b""
+    finally:
+        server.close()
+
+
+async def test_connections_beyond_the_rate_wait_and_are_answered_later(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted: list[float] = []
+    answer, loop = address_server._answer, asyncio.get_running_loop()
+
+    async def counted(connection: socket.socket) -> None:
+        accepted.append(loop.time())
+        await answer(connection)
+
+    monkeypatch.setattr(address_server, "_answer", counted)
+    monkeypatch.setattr(address_server, "RATE", Rate(3, 10))
+    server = await AddressServer.open(namespace, 80)
+    try:
+        replies = await asyncio.gather(*(request(namespace, "127.0.0.1", 80, timeout_s=5) for _ in range(8)))
+        assert [reply.status for reply in replies] == [200] * 8
+        assert accepted[2] - accepted[0] < 0.09, "three at once"
+        assert accepted[7] - accepted[2] >= 0.45, "then one each tenth of a second"
+    finally:
+        server.close()
+
+
+async def test_a_connection_that_cannot_be_accepted_does_not_end_the_server(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    accept, failures = loop.sock_accept, [OSError(24, "Too many open files")]
+
+    async def failing(listening: socket.socket) -> object:
+        if failures:
+            raise failures.pop()
+        return await accept(listening)
+
+    monkeypatch.setattr(loop, "sock_accept", failing)
+    monkeypatch.setattr(address_server, "PAUSE_S", 0.01)
+    server = await AddressServer.open(namespace, 80)
+    try:
+        assert (await request(namespace, "127.0.0.1", 80)).status == 200
+        assert "could not be accepted" in caplog.text
     finally:
         server.close()
 

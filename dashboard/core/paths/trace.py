@@ -19,6 +19,10 @@ from dashboard.core.paths.requests import request_key, request_url
 
 #: The minimum number of packets of an answered request over TCP: SYN, ACK and the request; SYN-ACK and the response.
 REQUEST_PACKETS, RESPONSE_PACKETS = 3, 2
+NO_ENTRY = (
+    "the table has no entry with the client's address and port. The events of connection tracking are not observed: an "
+    "entry that exists only for a moment, such as that of a dropped first packet, is not seen"
+)
 
 
 def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
@@ -173,7 +177,7 @@ class _HopReader:
             entries.append(self._find_entry(self.forwarded.local, self.forwarded.peer))
         lines = [entry.text for entry in entries if entry is not None]
         if not lines:
-            return Hop.not_seen(kind, title, "the table has no entry with the client's address and port")
+            return Hop.not_seen(kind, title, NO_ENTRY)
         return Hop.taken(kind, title, *lines)
 
     def _loopback(self) -> Hop:

@@ -4,7 +4,8 @@
 # rejects with a firewall rule because the kernel limits the rate of ICMP for routing errors (net.ipv4.route.error_cost),
 # and every name lookup would take seconds to fail. A neighbour has routes through the first host to the networks from which
 # Docker takes its subnets: so only the host's rules decide whether its packets reach a container.
-# The namespaces last as long as these mounts, and so until the last host on the LAN stops.
+# The namespaces last as long as these mounts, and so until the last host on the LAN stops. A host that is started again joins
+# a host that still runs; if there is none, it creates them anew.
 
 # The host's number, the number of neighbours, and the MTU, delay in milliseconds and loss in percent of each link; then, if
 # this host joins the LAN of another one, that host's folder for sockets as this machine sees it, and its folder. - is nothing.
@@ -55,6 +56,8 @@ BATCH
 fi
 
 uplink=uplink$number
+# A host that is started again: the kernel removes the link to its former namespace only some time after that has ended.
+[ "$joined" = - ] || nsenter --net="$run/lan" ip link delete "$uplink" 2>/dev/null || :
 nsenter --net="$run/lan" ip -batch - <<BATCH
 link add $uplink mtu $mtu type veth peer name eth0 mtu $mtu netns $net
 link set $uplink master lan up

@@ -96,7 +96,8 @@ async def start(
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity := secrets.token_hex(3) if id is None else id):
         raise PrivateHostError("The id of a private host must have 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
-    host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group, lan=lan or LanPlace())
+    socket, now = str(run / "docker.sock"), time.time()
+    host = PrivateHost(identity, 0, 0, socket, now, folder, 0, group, lan=lan or LanPlace(), limits=limits)
     try:
         if runtime is Runtime.USER_NAMESPACE:
             host = replace(host, owner=await uninterrupted(asyncio.to_thread(id_ranges.claim, folder)))
@@ -105,7 +106,7 @@ async def start(
         )
         (folder / "setup").write_text(programs.setup_line(setup))
         (folder / "lan").write_text(lan_line(host.lan, joined))
-        return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
+        return await _launch(host, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await uninterrupted(asyncio.to_thread(remove_everything, host.name, [folder, run]))
         if isinstance(error, OSError):
@@ -114,12 +115,17 @@ async def start(
 
 
 async def start_again(
-    host: PrivateHost, limits: HostLimits | None = None, ready_s: float = 30.0, *, die_with_parent: bool = False
+    host: PrivateHost,
+    limits: HostLimits | None = None,
+    ready_s: float = 30.0,
+    *,
+    die_with_parent: bool = False,
+    joined: PrivateHost | None = None,
 ) -> PrivateHost:
     """Start a host again after its engine ended, with its images, containers and networks; nothing is running.
 
-    Remaining processes are killed first. ``die_with_parent`` as for ``start``. Raises PrivateHostError if it does not
-    start; its files are kept.
+    Remaining processes are killed first. Without ``limits`` it has those that it had. ``die_with_parent`` and
+    ``joined`` as for ``start``. Raises PrivateHostError if it does not start; its files are kept.
     """
     run = RUN / host.id
 
@@ -133,23 +139,24 @@ async def start_again(
         run.mkdir(mode=0o711)
         owner = _claim_again(host) if host.owner else 0
         os.chown(run, owner, owner)
-        return replace(host, owner=owner)
+        (host.folder / "lan").write_text(lan_line(host.lan, joined))
+        return replace(host, owner=owner, limits=limits or host.limits)
 
     try:
         host = await uninterrupted(asyncio.to_thread(clear))
-        return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
+        return await _launch(host, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await uninterrupted(asyncio.to_thread(remove_everything, host.name, [run]))
+        if host.lan.name:
+            records.note_failed_start(host)
         if isinstance(error, OSError):
             raise PrivateHostError(f"The private host {host.id} cannot be started again: {error}") from error
         raise
 
 
-async def _launch(
-    host: PrivateHost, limits: HostLimits | None, ready_s: float, *, die_with_parent: bool
-) -> PrivateHost:
+async def _launch(host: PrivateHost, ready_s: float, *, die_with_parent: bool) -> PrivateHost:
     """Create the cgroups, start the engine in them and wait until it answers."""
-    await uninterrupted(asyncio.to_thread(create_cgroups, host, limits))
+    await uninterrupted(asyncio.to_thread(create_cgroups, host, host.limits))
     if host.owner:
         await asyncio.to_thread(load_modules)
     pid = spawn(host, die_with_parent=die_with_parent)
@@ -195,9 +202,10 @@ def _with_daemon(host: PrivateHost) -> PrivateHost:
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
     """The hosts that still run after a restart; leftovers of others are removed.
 
-    Hosts that another process is starting, and hosts of training sessions, which the server starts again, are skipped.
+    Hosts that another process is starting, and hosts of LANs and training sessions, which the server starts again, are
+    skipped.
     """
-    kept = {host.folder for host in (*list_hosts(data_dir), *records.group_hosts(data_dir))}
+    kept = {host.folder for host in (*list_hosts(data_dir), *_started_again(data_dir))}
     for folder in records.folders(data_dir):
         if folder not in kept and not records.is_starting(folder):
             await _remove(folder)
@@ -233,13 +241,19 @@ async def end_engine(host: PrivateHost) -> None:
 
 async def stop_all(data_dir: Path) -> None:
     """Stop every private host of this data folder and remove leftovers of ended ones."""
-    hosts = (*list_hosts(data_dir), *records.group_hosts(data_dir))
+    hosts = (*list_hosts(data_dir), *_started_again(data_dir))
     await asyncio.gather(*(stop(host) for host in {host.folder: host for host in hosts}.values()))
     await adopt(data_dir)
 
 
+def _started_again(data_dir: Path) -> tuple[PrivateHost, ...]:
+    """The hosts that the server starts again when they have ended."""
+    return (*records.group_hosts(data_dir), *records.lan_hosts(data_dir))
+
+
 async def _remove(folder: Path) -> None:
     identity = folder.name
+    await asyncio.to_thread(records.note_removal, folder)
     await asyncio.to_thread(remove_everything, f"netmodes-{identity}", [folder, RUN / identity])
 
 

@@ -7,10 +7,12 @@ import json
 import logging
 import os
 import stat
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import disk
 from dashboard.engine.hosts.cleanup import is_running, start_ticks
 
@@ -59,6 +61,7 @@ class PrivateHost:
     #: The inode of the network namespace of the neighbour on its LAN.
     neighbour: int = 0
     lan: LanPlace = LanPlace()
+    limits: HostLimits | None = None
 
     @property
     def name(self) -> str:
@@ -135,7 +138,16 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
     record = read(host.folder)
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
     record |= {"owner": host.owner, "launcher": host.launcher, "neighbour": host.neighbour, "lan": asdict(host.lan)}
+    record |= {"limits": None if host.limits is None else asdict(host.limits)}
+    record |= {"has_been_ready": ready or bool(record.get("has_been_ready"))}
     write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
+
+
+def note_removal(folder: Path) -> None:
+    """Record that the host is being removed, so that no other process starts it again when its engine ends."""
+    if record := read(folder):
+        with suppress(OSError):  # it has been removed meanwhile
+            write(folder, record | {"has_been_ready": False})
 
 
 def recall(folder: Path) -> PrivateHost | None:
@@ -155,6 +167,7 @@ def recall(folder: Path) -> PrivateHost | None:
             launcher=int(record.get("launcher", 0)),
             neighbour=int(record.get("neighbour", 0)),
             lan=LanPlace(**record.get("lan", {})),
+            limits=HostLimits(**limits) if (limits := record.get("limits")) else None,
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -180,6 +193,19 @@ def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
     """The hosts of groups that have been ready, whether their engines still run or not."""
     found = [recall(folder) for folder in folders(data_dir)]
     return tuple(host for host in found if host is not None and host.group and host.netns)
+
+
+def note_failed_start(host: PrivateHost) -> None:
+    """Record that no process is starting the host."""
+    with suppress(OSError):  # it has been removed meanwhile
+        write(host.folder, read(host.folder) | {"starter": None})
+
+
+def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
+    """The hosts of named LANs that have been ready, whether their engines still run or not. ``netns`` is 0 while one is
+    being started again."""
+    found = [recall(folder) for folder in folders(data_dir) if read(folder).get("has_been_ready")]
+    return tuple(host for host in found if host is not None and host.lan.name)
 
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:

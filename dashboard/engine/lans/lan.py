@@ -1,19 +1,19 @@
 """Named LANs: several private hosts and neighbours on one switch, with a router.
 
-Each host holds the namespaces of the LAN, so the LAN lasts until its last host stops. The requirements are those of
-``private_host``."""
+Each host holds the namespaces of the LAN. When the last one has ended, for example with the machine, the first host
+that is started again creates them anew. The requirements are those of ``private_host``."""
 
 import asyncio
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.registry import LanPlace, PrivateHost, list_hosts
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost, is_starting, lan_hosts, list_hosts
 from dashboard.engine.hosts.runtimes import SEARCH_PATH
 from dashboard.interrupts import uninterrupted
 
@@ -28,24 +28,40 @@ NETEM = "ip link add name a type veth peer name b && tc qdisc add dev a root net
 NETEM_TIMEOUT_S = 10.0
 
 
+#: Starts an ended host again, on the LAN of another host or, with None, on a new one.
+StartAgain = Callable[[PrivateHost, PrivateHost | None], Awaitable[PrivateHost]]
+
+
 @dataclass(frozen=True, slots=True)
 class Lan:
-    """A LAN with its running hosts, in the order of their numbers."""
+    """A LAN with its running hosts, and those that have ended and have kept their files, in the order of their
+    numbers. It has at least one of them."""
 
     name: str
     hosts: tuple[PrivateHost, ...]
+    ended: tuple[PrivateHost, ...] = ()
+
+    @property
+    def all_hosts(self) -> tuple[PrivateHost, ...]:
+        """The running and the ended hosts."""
+        return (*self.hosts, *self.ended)
+
+    @property
+    def place(self) -> LanPlace:
+        """The place of one of its hosts, with what applies to the whole LAN."""
+        return self.all_hosts[0].lan
 
     @property
     def missing(self) -> int:
-        """How many hosts are still being created, or have ended."""
-        return max(0, self.hosts[0].lan.hosts - len(self.hosts))
+        """How many hosts are still being created, or were removed."""
+        return max(0, self.place.hosts - len(self.all_hosts))
 
     @property
     def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
-        """The inode of the network namespace, and the addresses, of each neighbour; without those of a host that is
-        being started or stopped."""
+        """The inode of the network namespace, and the addresses, of each neighbour; none while no host runs, and
+        without those of a host that is being started or stopped."""
         found = []
-        for number in range(self.hosts[0].lan.neighbours):
+        for number in range(self.place.neighbours if self.hosts else 0):
             file = self.hosts[0].folder / f"netns-neighbour{number + 1 if number else ''}"
             with suppress(FileNotFoundError, ValueError):
                 found.append((int(file.read_text()), (f"192.0.2.{number + 10}", f"2001:db8::{number + 10}")))
@@ -89,18 +105,25 @@ def netem_refusal() -> str:
     return f"This kernel cannot delay or lose packets (tc netem: {reason[:200]}): leave out --delay and --loss."
 
 
-def lans_of(hosts: Iterable[PrivateHost]) -> tuple[Lan, ...]:
-    """The named LANs of hosts, by name."""
-    found: dict[str, list[PrivateHost]] = {}
-    for host in hosts:
-        if host.lan.name:
-            found.setdefault(host.lan.name, []).append(host)
-    return tuple(Lan(name, tuple(sorted(found[name], key=lambda host: host.lan.number))) for name in sorted(found))
+def lans_of(hosts: Iterable[PrivateHost], ended: Iterable[PrivateHost] = ()) -> tuple[Lan, ...]:
+    """The named LANs of hosts, by name. ``ended`` are hosts that do not run."""
+    found: dict[str, tuple[list[PrivateHost], list[PrivateHost]]] = {}
+    for kind, several in enumerate((hosts, ended)):
+        for host in several:
+            if host.lan.name:
+                found.setdefault(host.lan.name, ([], []))[kind].append(host)
+    return tuple(Lan(name, *map(_by_number, found[name])) for name in sorted(found))
+
+
+def _by_number(hosts: Iterable[PrivateHost]) -> tuple[PrivateHost, ...]:
+    return tuple(sorted(hosts, key=lambda host: host.lan.number))
 
 
 def list_lans(data_dir: Path) -> tuple[Lan, ...]:
-    """The LANs with a running host, by name."""
-    return lans_of(list_hosts(data_dir))
+    """The LANs with a host that runs or has kept its files, by name."""
+    running = list_hosts(data_dir)
+    ids = {host.id for host in running}
+    return lans_of(running, (host for host in lan_hosts(data_dir) if host.id not in ids))
 
 
 def other_hosts(data_dir: Path, endpoint: str) -> tuple[PrivateHost, ...]:
@@ -118,7 +141,7 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLi
     this name in the meantime."""
     place = replace(place, hosts=count)
     first = await private_host.start(data_dir, lan=replace(place, number=1), limits=limits)
-    if any(host.lan.name == place.name and host.id != first.id for host in list_hosts(data_dir)):
+    if any(host.lan.name == place.name and host.id != first.id for host in lan_hosts(data_dir)):
         await uninterrupted(private_host.stop(first))
         raise private_host.PrivateHostError(
             f"The LAN {place.name} already exists: choose another name, or remove it first."
@@ -143,6 +166,23 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLi
 async def _stop_when_started(joining: Iterable[asyncio.Future[None]], hosts: list[PrivateHost]) -> None:
     await asyncio.gather(*joining, return_exceptions=True)
     await stop_hosts(hosts)
+
+
+async def start_lan_again(lan: Lan, start: StartAgain) -> None:
+    """Start the ended hosts of a LAN again, without those that a process is starting already. If no host holds the
+    namespaces of the LAN, the first one that starts creates them; the others join it. Raises PrivateHostError if a host
+    does not start, after all others have been started."""
+    running, ended = list(lan.hosts), [host for host in lan.ended if not is_starting(host.folder)]
+    failures: list[BaseException] = []
+    while ended and not running:
+        try:
+            running.append(await start(ended.pop(0), None))
+        except private_host.PrivateHostError as error:
+            failures.append(error)
+    results = await asyncio.gather(*(start(host, running[0]) for host in ended), return_exceptions=True)
+    failures += [result for result in results if isinstance(result, BaseException)]
+    if failures:
+        raise failures[0]
 
 
 async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:

@@ -8,11 +8,10 @@ from contextlib import suppress
 from datetime import datetime
 
 from dashboard.core.training.host_plan import MAX_ENGINE_EXITS, recent_exits
-from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHostError
-from dashboard.engine.hosts.registry import PrivateHost, left_running, note_starter
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.hosts.registry import PrivateHost, note_starter
+from dashboard.lab.engine.restart import start_with_containers
 
 log = logging.getLogger(__name__)
 READY_S = 30.0
@@ -107,21 +106,11 @@ class EngineKeeper:
         if count >= MAX_ENGINE_EXITS:
             self._problem = f"it exited {count} times within two minutes. Press “Start the engine again” to retry."
             return False
-        containers = await asyncio.to_thread(left_running, self.host)
         try:
-            self.host = await private_host.start_again(self.host, ready_s=READY_S, die_with_parent=True)
+            self.host = await start_with_containers(self.host, ready_s=READY_S, die_with_parent=True)
         except PrivateHostError as error:
             self._problem = str(error)
             return False
-        engine = DockerEngine(self.host.endpoint)
-        try:
-            for container in containers:
-                try:
-                    await engine.start_container(container)
-                except EngineError as error:
-                    log.warning("%s does not start again: %s", container[:12], error)
-        finally:
-            await engine.close()
         return True
 
     @staticmethod

@@ -1,7 +1,8 @@
 """The named LANs of this machine, as pages create, show and remove them, and the labs of their hosts.
 
 LANs live in the data folder, not in the database: the command line creates the same ones. A LAN lasts until it is
-removed, also when the server stops."""
+removed, also when the server stops. A host that has ended, for example with the machine, is started again with the
+containers that ran."""
 
 from __future__ import annotations
 
@@ -9,9 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from dashboard.core.training.capacity import Capacity, HostLimits, refuse_hosts
@@ -19,11 +18,14 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.programs import engine_root, missing_requirement
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.images import add_image
-from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, list_lans, stop_hosts
+from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, start_lan_again, stop_hosts
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
+from dashboard.lab.engine.restart import start_with_containers
 from dashboard.lab.experiments.other_host import remove_clients
+from dashboard.lab.lans.restarts import FoundLan, Restarts, find_lans
+from dashboard.lab.lans.states import LanHost, LanStage, LanState
 from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.store import unsettled
 from dashboard.store.training import hosts as group_host_store
@@ -37,65 +39,17 @@ REMOVED = "The LAN of this host was removed."
 OWN = "The engine of this host is the server's own now."
 
 
-class LanStage(StrEnum):
-    """What a LAN does."""
-
-    CREATING = "creating"
-    READY = "ready"
-    FORMING = "forming a swarm"
-    LEAVING = "ending the swarm"
-    REMOVING = "removing"
-
-
-@dataclass(frozen=True, slots=True)
-class LanHost:
-    """A host of a LAN: its id and its addresses. ``own``: the server's own engine runs there."""
-
-    id: str
-    addresses: tuple[str, str]
-    own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LanState:
-    """A LAN as pages show it. ``problem`` is a sentence on what failed last, empty if nothing did; ``swarm``: whether
-    all hosts are in a swarm; ``missing``: how many hosts are still being created, or have ended."""
-
-    name: str
-    stage: LanStage
-    hosts: tuple[LanHost, ...] = ()
-    neighbours: tuple[tuple[str, str], ...] = ()
-    swarm: bool = False
-    problem: str = ""
-    missing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _FoundLan:
-    """A LAN that exists, and the addresses of its neighbours."""
-
-    lan: Lan
-    neighbours: tuple[tuple[str, str], ...]
-
-
-def _find_lans(data_dir: Path) -> dict[str, _FoundLan]:
-    """The LANs by name. Blocks."""
-    return {
-        lan.name: _FoundLan(lan, tuple(addresses for _netns, addresses in lan.neighbours))
-        for lan in list_lans(data_dir)
-    }
-
-
 class NamedLans:
     """The LANs of a data folder. All methods run in the lab's loop."""
 
     def __init__(self, context: Context, labs: GroupLabs) -> None:
         self._context = context
         self._labs = labs
-        self._found: dict[str, _FoundLan] = {}
-        #: The hosts with an open lab, and those of which the lab was closed.
-        self._known: set[str] = set()
+        self._found: dict[str, FoundLan] = {}
+        #: The hosts with an open lab, each with the process of its engine, and those of which the lab was closed.
+        self._known: dict[str, int] = {}
         self._forgotten: set[str] = set()
+        self._restarts = Restarts(context.clock)
         self._swarms: dict[str, bool] = {}
         self._stages: dict[str, LanStage] = {}
         self._problems: dict[str, str] = {}
@@ -114,7 +68,8 @@ class NamedLans:
         left = await self._context.database.run(unsettled.load_hosts)
         records = await self._context.database.run(group_host_store.load_all, self._context.clock())
         own = {host.id for found in self._found.values() for host in found.lan.hosts if self._is_own(host)}
-        for host in left - {record.host for record in records} - self._known:
+        ended = {host.id for found in self._found.values() for host in found.lan.ended}
+        for host in left - {record.host for record in records} - self._known.keys() - ended:
             await self._labs.mark_stopped(host, OWN if host in own else REMOVED)
         loop = asyncio.get_running_loop()
         self._loops = [
@@ -134,22 +89,20 @@ class NamedLans:
     async def _pass(self) -> None:
         """Opens what the labs of new hosts need, and closes those of hosts that are gone."""
         async with self._lock:
-            found = await asyncio.to_thread(_find_lans, self._context.data_dir)
+            found = await asyncio.to_thread(find_lans, self._context.data_dir)
             self._found = {name: lan for name, lan in found.items() if not self._is_in(LanStage.CREATING, name)}
             self._swarms = {name: swarm for name, swarm in self._swarms.items() if name in self._found}
-            hosts = {
-                host.id: host
-                for name, one in self._found.items()
-                if not self._is_in(LanStage.REMOVING, name)
-                for host in one.lan.hosts
-                if not self._is_own(host)
-            }
-            known = set(self._known)
-            for identity in hosts.keys() - self._known:
-                self._known.add(identity)
-                self._forgotten.discard(identity)
-                self._labs.add(hosts[identity])
-            for identity in self._known - hosts.keys():
+            staying = [one.lan for name, one in self._found.items() if not self._is_in(LanStage.REMOVING, name)]
+            hosts = {host.id: host for lan in staying for host in lan.hosts if not self._is_own(host)}
+            # The lab of a host that has ended stays open, because the host is started again.
+            ended = {host.id for lan in staying for host in lan.ended}
+            known = dict(self._known)
+            for identity, host in hosts.items():
+                if self._known.get(identity) != host.pid:
+                    self._known[identity] = host.pid
+                    self._forgotten.discard(identity)
+                    self._labs.add(host)
+            for identity in known.keys() - hosts.keys() - ended:
                 await self._forget(identity)
             if self._forgotten:
                 # An experiment that was launched on the host while it was being removed.
@@ -157,6 +110,37 @@ class NamedLans:
                     await self._labs.mark_stopped(identity, REMOVED)
             if self._known != known:
                 self._untidy = {host.id for one in self._found.values() for host in one.lan.hosts}
+            for name, one in self._found.items():
+                if name in self._tasks:
+                    continue
+                if one.startable:
+                    self._start_again_unless_refused(name, one.lan)
+                elif self._restarts.forget_failure(name):  # another command has started the hosts
+                    self._problems.pop(name, None)
+
+    def _start_again_unless_refused(self, name: str, lan: Lan) -> None:
+        if problem := self._restarts.refuse(name):
+            self._problems[name] = problem
+        else:
+            self._start(name, LanStage.STARTING, self._start_again(name, lan))
+
+    async def _start_again(self, name: str, lan: Lan) -> None:
+        async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
+            return await start_with_containers(host, joined=joined)
+
+        log.warning("hosts of the LAN %s have ended: they are started again", name)
+        try:
+            await start_lan_again(lan, start)
+        except PrivateHostError as error:
+            self._restarts.note_failure(name, str(error))
+            raise
+
+    def start_again(self, name: str) -> None:
+        """Starts the ended hosts of a LAN again after a failure, because a user wants it."""
+        found = self._found.get(name)
+        if found is not None and found.startable:
+            self._restarts.forget(name)
+            self._start_again_unless_refused(name, found.lan)
 
     def _is_in(self, stage: LanStage, name: str) -> bool:
         return self._stages.get(name) is stage
@@ -167,7 +151,7 @@ class NamedLans:
         return host.endpoint == info.endpoint or host.pid == info.pid
 
     async def _forget(self, identity: str) -> None:
-        self._known.discard(identity)
+        self._known.pop(identity, None)
         self._forgotten.add(identity)
         await self._labs.forget(identity, REMOVED)
 
@@ -191,7 +175,8 @@ class NamedLans:
 
     async def _read_swarm(self, lan: Lan) -> None:
         try:
-            self._swarms[lan.name] = all(await asyncio.gather(*map(is_member, lan.hosts)))
+            members = await asyncio.gather(*map(is_member, lan.hosts))
+            self._swarms[lan.name] = bool(members) and all(members)
         except EngineError:
             self._swarms.pop(lan.name, None)
 
@@ -206,13 +191,17 @@ class NamedLans:
         problem = self._problems.get(name, "")
         if found is None:
             return LanState(name, stage, problem=problem)
-        hosts = tuple(LanHost(host.id, host.lan.addresses, self._is_own(host)) for host in found.lan.hosts)
-        swarm, missing = self._swarms.get(name, False), found.lan.missing
-        return LanState(name, stage, hosts, found.neighbours, swarm, problem, missing)
+        lan, running = found.lan, {host.id for host in found.lan.hosts}
+        hosts = tuple(
+            LanHost(host.id, host.lan.addresses, self._is_own(host), host.id in running)
+            for host in sorted(lan.all_hosts, key=lambda host: host.lan.number)
+        )
+        swarm = self._swarms.get(name, False)
+        return LanState(name, stage, hosts, found.neighbours, swarm, problem, lan.missing)
 
     def count_hosts(self) -> int:
-        """The number of hosts that run or are being created."""
-        return sum(len(found.lan.hosts) for found in self._found.values()) + sum(self._creating.values())
+        """The number of hosts that run, are being created, or are started again."""
+        return sum(len(found.lan.all_hosts) for found in self._found.values()) + sum(self._creating.values())
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
         """Starts to create a LAN; returns why it cannot be created, empty if it is being created. ``available``: what
@@ -250,8 +239,8 @@ class NamedLans:
 
     async def _remove(self, lan: Lan) -> None:
         async with self._lock:
-            await asyncio.gather(*(self._forget(host.id) for host in lan.hosts))
-        await stop_hosts(lan.hosts)
+            await asyncio.gather(*(self._forget(host.id) for host in lan.all_hosts))
+        await stop_hosts(lan.all_hosts)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
         """Starts to form a swarm of the hosts of a LAN, or to end it."""
@@ -273,6 +262,8 @@ class NamedLans:
             return
         self._stages[name] = stage
         self._problems.pop(name, None)
+        if stage is LanStage.REMOVING:
+            self._restarts.forget(name)
         self._tasks[name] = asyncio.get_running_loop().create_task(self._perform(name, work), name=f"lan-{name}")
 
     async def _perform(self, name: str, work: Coroutine[Any, Any, None]) -> None:

@@ -1,7 +1,8 @@
 """The remote calls of the LANs page."""
 
 from dashboard.engine.hosts.registry import LanPlace
-from dashboard.lab.lans.named_lans import LIMITS, LanState
+from dashboard.lab.lans.named_lans import LIMITS
+from dashboard.lab.lans.states import LanState
 from dashboard.lab.supervisor import Supervisor
 
 
@@ -18,6 +19,12 @@ async def create_lan(supervisor: Supervisor, name: str, hosts: int, neighbours: 
 async def remove_lan(supervisor: Supervisor, name: str) -> bool:
     """Starts to remove a LAN with all its hosts."""
     supervisor.lans.remove(name)
+    return True
+
+
+async def start_lan(supervisor: Supervisor, name: str) -> bool:
+    """Starts the ended hosts of a LAN again."""
+    supervisor.lans.start_again(name)
     return True
 
 

@@ -148,6 +148,7 @@ _FUNCTIONS = (
     lan_calls.lans,
     lan_calls.remove_lan,
     lan_calls.set_swarm,
+    lan_calls.start_lan,
     training_calls.containers,
     actions.inspect,
     actions.try_paths,

@@ -19,14 +19,14 @@ from dashboard.core.training.host_plan import (
     HostStage,
     ObservedHost,
 )
-from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHostError
-from dashboard.engine.hosts.registry import PrivateHost, group_hosts, left_running
+from dashboard.engine.hosts.registry import PrivateHost, group_hosts
 from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
+from dashboard.lab.engine.restart import start_with_containers
 from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.lab.training.repeated_steps import repeat_steps
 from dashboard.store.training import hosts as group_host_store
@@ -186,18 +186,8 @@ class HostActions:
         self.engine_exits[record.group] = [*self.engine_exits[record.group][-9:], self._context.clock()]
         await self._note(record.group, state=HostStage.STARTING, reason="Its engine exited and is being restarted.")
         async with self._slots:
-            containers = await asyncio.to_thread(left_running, exited)
-            host = await private_host.start_again(exited, record.limits, READY_S)
+            host = await start_with_containers(exited, record.limits, READY_S)
         self.hosts[host.id] = host
-        engine = DockerEngine(host.endpoint)
-        try:
-            for container in containers:
-                try:
-                    await engine.start_container(container)
-                except EngineError as error:
-                    log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
-        finally:
-            await engine.close()
         await self._note_ready(host, record, INTERRUPTED if record.is_moved else RESTARTED)
 
     async def _stop(self, record: HostRecord, stage: HostStage, desired: DesiredState, reason: str) -> None:

@@ -8,7 +8,15 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard import configuration
 from dashboard.engine.hosts.registry import LanPlace
 from dashboard.engine.lans.images import add_image
-from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, list_lans, netem_refusal, stop_hosts
+from dashboard.engine.lans.lan import (
+    Lan,
+    create_lan,
+    describe_problem,
+    list_lans,
+    netem_refusal,
+    start_lan_again,
+    stop_hosts,
+)
 from dashboard.interrupts import uninterrupted
 from dashboard.management.commanding import (
     WRONG_USAGE,
@@ -21,25 +29,35 @@ from dashboard.management.commands.hosts import host_json
 
 def lan_json(lan: Lan) -> dict[str, Any]:
     """A LAN of lans/1."""
-    place = lan.hosts[0].lan
+    place, running = lan.place, {host.id for host in lan.hosts}
     return {
         "name": lan.name,
         "mtu": place.mtu,
         "delay_ms": place.delay_ms,
         "loss_percent": place.loss_percent,
-        "hosts": [host_json(host) | {"addresses": host.lan.addresses} for host in lan.hosts],
+        "hosts": [
+            host_json(host) | {"addresses": host.lan.addresses, "running": host.id in running} for host in lan.all_hosts
+        ],
         "neighbours": [{"netns": netns, "addresses": addresses} for netns, addresses in lan.neighbours],
     }
 
 
-class Command(NetmodesCommand):
-    """Creates, lists and removes LANs of private hosts."""
+def _find(name: str) -> Lan:
+    """The LAN with this name. Raises CommandError."""
+    lan = next((lan for lan in list_lans(configuration.data_dir()) if lan.name == name), None)
+    if lan is None:
+        raise CommandError(f"Unknown LAN {name}: see {configuration.COMMAND} lan list.")
+    return lan
 
-    help = "Creates, lists and removes LANs: private hosts and neighbours without Docker on one switch."
+
+class Command(NetmodesCommand):
+    """Creates, lists, starts and removes LANs of private hosts."""
+
+    help = "Creates, lists, starts and removes LANs: private hosts and neighbours without Docker on one switch."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Create NAME, list, remove NAME…|--all, swarm NAME."""
-        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove|swarm")
+        """Create NAME, list, start NAME, remove NAME…|--all, swarm NAME."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|start|remove|swarm")
         create = actions.add_parser("create", help="create a LAN with a router, private hosts and neighbours")
         create.add_argument("name", metavar="NAME", help="the name of the LAN")
         create.add_argument("--hosts", type=int, default=2, metavar="N", help="number of private hosts (default 2)")
@@ -49,13 +67,15 @@ class Command(NetmodesCommand):
         create.add_argument("--loss", type=int, default=0, metavar="PERCENT", help="drop packets on every link")
         add_privileged_hosts(create)
         listing = actions.add_parser("list", help="list LANs with their hosts and neighbours")
+        start = actions.add_parser("start", help="start the hosts of a LAN that have ended again")
+        start.add_argument("name", metavar="NAME", help="a name from the list")
         remove = actions.add_parser("remove", help="stop and remove LANs with all their hosts")
         remove.add_argument("names", nargs="*", metavar="NAME", help="names from the list")
         remove.add_argument("--all", action="store_true", help="remove all LANs")
         swarm = actions.add_parser("swarm", help="form a swarm of the hosts of a LAN, for overlay networks")
         swarm.add_argument("name", metavar="NAME", help="a name from the list")
         swarm.add_argument("--leave", action="store_true", help="end the swarm instead")
-        for parser_of_action in (create, listing, remove, swarm):
+        for parser_of_action in (create, listing, start, remove, swarm):
             parser_of_action.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -73,6 +93,8 @@ class Command(NetmodesCommand):
             self.stdout.write(lan.name)
             for host in lan.hosts:
                 self.stdout.write(f"  {host.lan.addresses[0]}  host {host.id}  DOCKER_HOST=unix://{host.socket}")
+            for host in lan.ended:
+                self.stdout.write(f"  {host.lan.addresses[0]}  host {host.id}  ended")
             for netns, addresses in lan.neighbours if action != "remove" else ():
                 self.stdout.write(f"  {addresses[0]}  neighbour  netns {netns}")
         if not lans:
@@ -96,14 +118,25 @@ class Command(NetmodesCommand):
             raise
         return (lan,)
 
+    async def _start(self, options: dict[str, Any]) -> tuple[Lan, ...]:
+        # Imported here because only this needs the SDK.
+        from dashboard.lab.engine.restart import start_with_containers
+
+        lan = _find(options["name"])
+        self.say(f"Starting the hosts of the LAN {lan.name} that have ended: {len(lan.ended)}")
+        await start_lan_again(lan, lambda host, joined: start_with_containers(host, joined=joined))
+        return (_find(lan.name),)
+
     async def _swarm(self, options: dict[str, Any]) -> tuple[Lan, ...]:
         # Imported here because only this needs the SDK.
         from dashboard.engine.lans.swarm import form_swarm, leave_swarm
         from dashboard.engine.protocol import EngineError
 
-        lan = next((lan for lan in list_lans(configuration.data_dir()) if lan.name == options["name"]), None)
-        if lan is None:
-            raise CommandError(f"Unknown LAN {options['name']}: see {configuration.COMMAND} lan list.")
+        lan = _find(options["name"])
+        if not lan.hosts:
+            raise CommandError(
+                f"The hosts of the LAN {lan.name} have ended: run {configuration.COMMAND} lan start first."
+            )
         try:
             await (leave_swarm if options["leave"] else form_swarm)(lan.hosts)
         except EngineError as error:
@@ -121,5 +154,5 @@ class Command(NetmodesCommand):
         if unknown:
             raise CommandError(f"Unknown LAN {', '.join(sorted(unknown))}: see {configuration.COMMAND} lan list.")
         chosen = tuple(lan for lan in lans if options["all"] or lan.name in options["names"])
-        await uninterrupted(stop_hosts([host for lan in chosen for host in lan.hosts]))
+        await uninterrupted(stop_hosts([host for lan in chosen for host in lan.all_hosts]))
         return chosen

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.operations.roles import Role
 from dashboard.engine.lans.lan import MAX_HOSTS, MAX_NEIGHBOURS
-from dashboard.lab.lans.named_lans import LanStage, LanState
+from dashboard.lab.lans.states import LanStage, LanState
 from dashboard.lab.remote import lan_calls
 from dashboard.store import unsettled
 from dashboard.store.operations import accounts
@@ -42,14 +42,15 @@ async def load_lans() -> tuple[tuple[LanState, ...], str]:
 
 
 async def launch_hosts() -> dict[str, LaunchHost]:
-    """The hosts of LANs by id, without that of the server's own engine and those of LANs that are being removed."""
+    """The hosts of LANs by id, without that of the server's own engine, those that have ended, and those of LANs that
+    are being removed."""
     lans, _problem = await load_lans()
     return {
         host.id: LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm)
         for lan in lans
         if lan.stage is not LanStage.REMOVING
         for host in lan.hosts
-        if not host.own
+        if host.running and not host.own
     }
 
 
@@ -112,7 +113,7 @@ def _refuse_change(request: HttpRequest, lan: LanState) -> str:
 
 @require_POST
 async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Removes a LAN, forms a swarm of its hosts, or ends the swarm."""
+    """Removes a LAN, starts its ended hosts again, forms a swarm of its hosts, or ends the swarm."""
     lans, away = await load_lans()
     if away:
         return await _show(request, problem=away, status=409)
@@ -124,6 +125,8 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
     try:
         if what == "remove":
             await service.ask(lan_calls.remove_lan, name)
+        elif what == "start":
+            await service.ask(lan_calls.start_lan, name)
         elif what in {"swarm", "leave"}:
             await service.ask(lan_calls.set_swarm, name, what == "swarm")
         else:

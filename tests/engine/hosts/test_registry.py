@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import start_ticks
-from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 
 
 def host_in(data_dir: Path, identity: str, **more: object) -> PrivateHost:
@@ -41,6 +42,26 @@ def test_a_host_of_a_class_is_known_after_its_engine_has_ended(tmp_path: Path) -
         records.remember(host, ready=True)
     assert records.list_hosts(tmp_path) == ()
     assert records.group_hosts(tmp_path) == (dead,)
+
+
+def test_a_host_of_a_lan_is_known_after_its_engine_has_ended_until_it_is_removed(tmp_path: Path) -> None:
+    office, limits = LanPlace("office"), HostLimits(cpus=0.5)
+    dead = host_in(tmp_path, "dead", lan=office, ticks=1, limits=limits)
+    for host in (dead, host_in(tmp_path, "other", ticks=1)):
+        records.remember(host, ready=True)
+    early = host_in(tmp_path, "early", lan=office)
+    records.remember(early, ready=False)
+    assert records.lan_hosts(tmp_path) == (dead,)
+    records.note_starter(dead)
+    records.remember(dead, ready=False)
+    assert [host.id for host in records.lan_hosts(tmp_path)] == ["dead"], "a start that was interrupted"
+    records.note_failed_start(dead)
+    assert not records.is_starting(dead.folder)
+    records.note_removal(dead.folder)
+    assert records.lan_hosts(tmp_path) == ()
+    records.note_removal(tmp_path / "gone")
+    records.note_failed_start(replace(dead, folder=tmp_path / "gone"))
+    assert not (tmp_path / "gone").exists()
 
 
 def test_it_is_starting_while_its_starter_lives(tmp_path: Path) -> None:

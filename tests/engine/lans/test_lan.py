@@ -11,11 +11,21 @@ import pytest
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.limits import read_cpus
 from dashboard.engine.hosts.neighbour import neighbour_path
-from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost, note_starter
 from dashboard.engine.lans import lan as lans
-from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, lans_of, list_lans, netem_refusal, stop_hosts
+from dashboard.engine.lans.lan import (
+    Lan,
+    create_lan,
+    describe_problem,
+    lans_of,
+    list_lans,
+    netem_refusal,
+    start_lan_again,
+    stop_hosts,
+)
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
 from tests.support.polling import eventually
@@ -50,6 +60,49 @@ def test_hosts_are_grouped_by_the_name_of_their_lan(tmp_path: Path) -> None:
 
     found = lans_of([host("b", "office", 2), host("c", "", 1), host("a", "office", 1), host("d", "cellar", 1)])
     assert [(lan.name, [one.id for one in lan.hosts]) for lan in found] == [("cellar", ["d"]), ("office", ["a", "b"])]
+
+
+def test_a_lan_of_ended_hosts_has_a_place_and_no_neighbours(tmp_path: Path) -> None:
+    def host(identity: str, number: int) -> PrivateHost:
+        return PrivateHost(identity, 1, 1, "", 1.0, tmp_path, 1, lan=LanPlace("office", number, hosts=3))
+
+    (lan,) = lans_of([], [host("b", 2), host("a", 1)])
+    assert ([one.id for one in lan.ended], lan.hosts) == (["a", "b"], ())
+    assert (lan.place.hosts, lan.missing, lan.neighbours) == (3, 1, ())
+    (lan,) = lans_of([host("c", 3)], [host("b", 2), host("a", 1)])
+    assert ([one.id for one in lan.all_hosts], lan.missing) == (["c", "a", "b"], 0)
+
+
+async def test_the_hosts_of_a_lan_start_again_on_one_that_runs(tmp_path: Path) -> None:
+    def host(identity: str, number: int) -> PrivateHost:
+        folder = tmp_path / identity
+        return PrivateHost(identity, 1, 1, "", 1.0, folder, 1, lan=LanPlace("office", number))
+
+    a, b, c = host("a", 1), host("b", 2), host("c", 3)
+    started: list[tuple[str, str]] = []
+    broken: set[str] = set()
+
+    async def start(ended: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
+        started.append((ended.id, joined.id if joined else ""))
+        if ended.id in broken:
+            raise private_host.PrivateHostError(f"{ended.id} is damaged.")
+        return ended
+
+    await start_lan_again(Lan("office", (c,), (a, b)), start)
+    assert started == [("a", "c"), ("b", "c")], "c still holds the namespaces"
+    started.clear()
+    await start_lan_again(Lan("office", (), (a, b, c)), start)
+    assert started == [("a", ""), ("b", "a"), ("c", "a")], "the first one creates them"
+    started.clear()
+    broken.add("a")
+    with pytest.raises(private_host.PrivateHostError, match="a is damaged"):
+        await start_lan_again(Lan("office", (), (a, b, c)), start)
+    assert started == [("a", ""), ("b", ""), ("c", "b")], "the others start without it"
+    started.clear()
+    b.folder.mkdir()
+    note_starter(b)
+    await start_lan_again(Lan("office", (c,), (b,)), start)
+    assert started == [], "another process is starting it"
 
 
 def test_a_kernel_without_netem_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -87,11 +140,11 @@ async def test_a_name_that_another_command_takes_meanwhile_is_refused(
 
     monkeypatch.setattr(private_host, "start", start)
     monkeypatch.setattr(private_host, "stop", stop)
-    monkeypatch.setattr(lans, "list_hosts", lambda _folder: (other, mine))
+    monkeypatch.setattr(lans, "lan_hosts", lambda _folder: (other, mine))
     with pytest.raises(private_host.PrivateHostError, match="The LAN office already exists"):
         await create_lan(tmp_path, OFFICE, 1)
     assert stopped == ["mine"]
-    monkeypatch.setattr(lans, "list_hosts", lambda _folder: (mine,))
+    monkeypatch.setattr(lans, "lan_hosts", lambda _folder: (mine,))
     assert (await create_lan(tmp_path, OFFICE, 1)).hosts == (mine,)
 
 
@@ -175,3 +228,47 @@ def test_the_lan_lasts_as_long_as_one_of_its_hosts(data_dir: Path) -> None:
     assert ([host.id for host in left.hosts], left.missing, created.missing) == ([second.id], 1, 0)
     asyncio.run(stop_hosts([second]))
     assert all(lan.name != "cellar" for lan in list_lans(data_dir))
+
+
+@pytest.mark.engine
+def test_the_hosts_of_a_lan_that_have_ended_keep_their_files_and_start_again_on_one_lan(tmp_path: Path) -> None:
+    limits = HostLimits(cpus=0.5)
+    created = asyncio.run(create_lan(tmp_path, LanPlace("attic"), 2, limits))
+
+    async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
+        return await private_host.start_again(host, joined=joined)
+
+    def start_ended() -> Lan:
+        asyncio.run(private_host.adopt(tmp_path))  # what a server does when it starts
+        (ended,) = list_lans(tmp_path)
+        asyncio.run(start_lan_again(ended, start))
+        (found,) = list_lans(tmp_path)
+        return found
+
+    async def both_answer(lan: Lan) -> None:
+        """Each host answers the neighbour that the other one names."""
+        for seen_from, other in (lan.hosts, lan.hosts[::-1]):
+            with Namespace.of_path_inside(seen_from.pid, neighbour_path(seen_from.endpoint)) as namespace:
+                for address in other.lan.addresses:
+                    assert "refused" in ((await request(namespace, address, 9)).error or "")
+
+    try:
+        # As when the machine is restarted: nothing is left but files.
+        for host in created.hosts:
+            kill_everything(host.name)
+        again = start_ended()
+        assert [host.id for host in again.hosts] == [host.id for host in created.hosts]
+        assert again.neighbours != created.neighbours
+        assert [(host.limits, read_cpus(host.name)) for host in again.hosts] == [(limits, 0.5)] * 2
+        asyncio.run(both_answer(again))
+        # One of them: the other holds the namespaces.
+        first, second = again.hosts
+        kill_everything(first.name)
+        joined = start_ended()
+        assert [host.id for host in joined.hosts] == [first.id, second.id]
+        assert (joined.hosts[1], joined.neighbours) == (second, again.neighbours)
+        asyncio.run(both_answer(joined))
+        asyncio.run(stop_hosts(joined.all_hosts))
+        assert list_lans(tmp_path) == ()
+    finally:
+        asyncio.run(private_host.stop_all(tmp_path))

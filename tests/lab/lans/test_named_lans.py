@@ -20,7 +20,9 @@ from dashboard.lab.context import LABEL_EXPERIMENT
 from dashboard.lab.experiments import other_host
 from dashboard.lab.experiments.other_host import LABEL_CLIENT
 from dashboard.lab.lans import named_lans as module
-from dashboard.lab.lans.named_lans import OWN, REMOVED, LanStage, LanState, NamedLans
+from dashboard.lab.lans import restarts
+from dashboard.lab.lans.named_lans import OWN, REMOVED, NamedLans
+from dashboard.lab.lans.states import LanStage, LanState
 from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training import group_labs
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
@@ -45,6 +47,9 @@ class Machine:
         self.proceed = asyncio.Event()
         self.proceed.set()
         self.looks = 0
+        #: The starts of ended hosts: the host, and the one that it joined.
+        self.starts: list[tuple[str, str]] = []
+        self.start_failure = ""
 
     def add(self, name: str, count: int = 2) -> Lan:
         (self.folder / "netns-neighbour").write_text("7")
@@ -65,6 +70,24 @@ class Machine:
     def look(self, _folder: Path) -> tuple[Lan, ...]:
         self.looks += 1
         return tuple(self.lans.values())
+
+    def end(self, *numbers: int, name: str = "office") -> None:
+        """Ends the engines of hosts."""
+        lan = self.lans[name]
+        ended = [host for host in lan.hosts if host.lan.number in numbers]
+        left = tuple(host for host in lan.hosts if host.lan.number not in numbers)
+        self.lans[name] = replace(lan, hosts=left, ended=(*lan.ended, *ended))
+
+    async def start_again(self, host: PrivateHost, *, joined: PrivateHost | None) -> PrivateHost:
+        self.starts.append((host.id, joined.id if joined else ""))
+        await self.proceed.wait()
+        if self.start_failure:
+            raise PrivateHostError(self.start_failure)
+        lan = self.lans[host.lan.name]
+        started = replace(host, pid=host.pid + 1)
+        ended = tuple(one for one in lan.ended if one.id != host.id)
+        self.lans[lan.name] = replace(lan, hosts=(*lan.hosts, started), ended=ended)
+        return started
 
     async def stop(self, hosts: Sequence[PrivateHost]) -> None:
         await self.proceed.wait()
@@ -87,7 +110,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     async def add_image(*_: object) -> None:
         """Does nothing."""
 
-    monkeypatch.setattr(module, "list_lans", made.look)
+    monkeypatch.setattr(restarts, "list_lans", made.look)
+    monkeypatch.setattr(module, "start_with_containers", made.start_again)
     monkeypatch.setattr(module, "create_lan", made.create)
     monkeypatch.setattr(module, "stop_hosts", made.stop)
     monkeypatch.setattr(module, "add_image", add_image)
@@ -368,6 +392,91 @@ async def test_clients_of_ended_experiments_are_removed_when_the_hosts_of_a_lan_
         return await remaining() == {foreign}
 
     await eventually(has_only_foreign)
+
+
+def ids(state: LanState, *, running: bool) -> list[str]:
+    return [host.id for host in state.hosts if host.running is running]
+
+
+async def test_the_hosts_of_a_lan_that_ended_with_the_machine_are_started_again_when_the_server_starts(
+    fake_lab: LabHarness, labs: GroupLabs, machine: Machine
+) -> None:
+    machine.add("office")
+    machine.end(1, 2)
+    spec = make_spec("none")
+    identity = await fake_lab.database.run(experiment_store.create_experiment, spec, None, "", "office1")
+    machine.proceed.clear()
+    lans = NamedLans(fake_lab.context, labs)
+    await lans.open()
+    try:
+        state = await reaches(lans, "office", LanStage.STARTING)
+        assert (ids(state, running=False), lans.count_hosts()) == (["office1", "office2"], 2)
+        await eventually(lambda: machine.starts)
+        record = await fake_lab.database.run(experiment_store.load, identity)
+        assert record is not None
+        assert record.wanted is Wanted.RUNNING, "it goes on when its host is back"
+        machine.proceed.set()
+        state = await reaches(lans, "office")
+        assert (ids(state, running=True), state.problem) == (["office1", "office2"], "")
+        assert machine.starts == [("office1", ""), ("office2", "office1")]
+        await fake_lab.reaches(identity, Phase.RUNNING)
+    finally:
+        await lans.close(stop=True)
+
+
+async def test_a_host_that_ends_while_the_server_runs_is_started_again_on_its_lan(
+    fake_lab: LabHarness, lans: NamedLans, machine: Machine
+) -> None:
+    machine.add("office", 3)
+    await reaches(lans, "office")
+    identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "office2")
+    machine.end(2)
+    await eventually(lambda: machine.starts == [("office2", "office1")])
+    await eventually(lambda: ids(lans.states()[0], running=True) == ["office1", "office2", "office3"])
+    record = await fake_lab.database.run(experiment_store.load, identity)
+    assert record is not None
+    assert record.wanted is Wanted.RUNNING
+
+
+async def test_hosts_that_cannot_be_started_again_wait_for_the_button(lans: NamedLans, machine: Machine) -> None:
+    machine.add("office")
+    await reaches(lans, "office")
+    machine.start_failure = "The disk is full."
+    machine.end(2)
+
+    def problem() -> str:
+        return lans.states()[0].problem
+
+    await eventually(lambda: problem() == f"The disk is full. {restarts.RETRY}")
+    looks = machine.looks
+    await eventually(lambda: machine.looks > looks + 2)
+    assert machine.starts == [("office2", "office1")], "it is not tried again by itself"
+    machine.start_failure = ""
+    lans.start_again("office")
+    await eventually(lambda: ids(lans.states()[0], running=True) == ["office1", "office2"])
+    assert problem() == ""
+
+
+async def test_a_problem_disappears_when_another_command_has_started_the_hosts(
+    lans: NamedLans, machine: Machine
+) -> None:
+    lan = machine.add("office")
+    machine.start_failure = "The disk is full."
+    machine.end(2)
+    await eventually(lambda: lans.states() and lans.states()[0].problem.startswith("The disk is full."))
+    machine.lans["office"] = lan
+    await eventually(lambda: lans.states()[0].problem == "")
+
+
+async def test_a_lan_of_ended_hosts_is_removed_with_their_files(lans: NamedLans, machine: Machine) -> None:
+    machine.add("office")
+    machine.start_failure = "The disk is full."
+    machine.end(1, 2)
+    await eventually(lambda: lans.states() and lans.states()[0].problem.startswith("The disk is full."))
+    assert not lans.states()[0].swarm
+    lans.remove("office")
+    await eventually(lambda: lans.states() == ())
+    assert machine.lans == {}
 
 
 async def client_of(engine: FakeEngine, installation: str, experiment: str) -> str:

@@ -249,7 +249,7 @@ async def test_a_host_that_cannot_start_again_keeps_its_files_unless_its_disk_is
     async def stop(host: PrivateHost) -> None:
         gone.append(host.id)
 
-    async def start_again(*_args: object) -> None:
+    async def start_again(*_args: object, **_more: object) -> None:
         raise PrivateHostError(f"The host does not start: {cause}") from cause
 
     await no_dockerd.close(stop_hosts=False)

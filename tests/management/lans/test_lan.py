@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.lans.lan import netem_refusal
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import Terminal
@@ -22,6 +23,18 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
     assert nowhere.run("lan", "list", "--json").json == made.json
     text = nowhere.run("lan", "list").out
     assert f"192.0.2.3  host {lan['hosts'][1]['id']}  DOCKER_HOST=unix://" in text
+    for host in lan["hosts"]:
+        assert host["running"]
+        kill_everything(f"netmodes-{host['id']}")
+    assert [host["running"] for host in nowhere.run("lan", "list", "--json").json["lans"][0]["hosts"]] == [False] * 2
+    assert f"192.0.2.2  host {lan['hosts'][0]['id']}  ended" in nowhere.run("lan", "list").out
+    assert "have ended: run" in nowhere.run("lan", "swarm", "office").err
+    nowhere.run("reap")
+    started = nowhere.run("lan", "start", "office", "--json")
+    assert started.code == 0, started.err
+    assert [(one["id"], one["running"]) for one in started.json["lans"][0]["hosts"]] == [
+        (host["id"], True) for host in lan["hosts"]
+    ]
     again = nowhere.run("lan", "create", "office")
     assert (again.code, "The LAN office already exists" in again.err) == (1, True)
     removed = nowhere.run("lan", "remove", "office", "--json")
@@ -38,6 +51,7 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
         (("create", "office", "--mtu", "5"), 2, "The MTU of a LAN: from 1280 to 65535, not 5."),
         (("remove",), 2, "Name the LANs to remove, or use --all."),
         (("remove", "nothing"), 1, "Unknown LAN nothing: see"),
+        (("start", "nothing"), 1, "Unknown LAN nothing: see"),
     ],
 )
 def test_wrong_usage_is_answered_with_a_sentence(

@@ -9,7 +9,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 
-from dashboard.lab.lans.named_lans import LanHost, LanStage, LanState
+from dashboard.lab.lans.states import LanHost, LanStage, LanState
 from dashboard.lab.remote import lan_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -78,6 +78,19 @@ async def test_the_page_is_requested_again_while_a_lan_changes(me: Person, lans:
     assert "Remove the LAN" not in answer.text
 
 
+async def test_an_ended_host_is_shown_with_a_button_that_starts_it_again(me: Person, lans: Lans) -> None:
+    answer = await http("GET", "/lans/", who=me)
+    assert "Start the hosts again" not in answer.text
+    ended = replace(OFFICE.hosts[1], running=False)
+    lans.states = (replace(OFFICE, hosts=(OFFICE.hosts[0], ended)),)
+    answer = await http("GET", "/lans/", who=me)
+    for text in ("Start the hosts again", "ended", 'href="/?host=aaa111"', 'action="/lans/office/remove/"'):
+        assert text in answer.text
+    assert 'href="/?host=bbb222"' not in answer.text
+    assert "Form a swarm" not in answer.text
+    assert set(await lan_views.launch_hosts()) == {"aaa111"}
+
+
 async def test_a_lan_is_created_and_a_refused_one_comes_back_with_what_was_typed(me: Person, lans: Lans) -> None:
     answer = await post("/lans/create/", me, "name=cellar&hosts=3&neighbours=1")
     assert (answer.status, answer["location"]) == (302, "/lans/")
@@ -95,6 +108,7 @@ async def test_a_lan_is_created_and_a_refused_one_comes_back_with_what_was_typed
     ("what", "call"),
     [
         ("remove", (lan_calls.remove_lan, "office")),
+        ("start", (lan_calls.start_lan, "office")),
         ("swarm", (lan_calls.set_swarm, "office", True)),
         ("leave", (lan_calls.set_swarm, "office", False)),
     ],
@@ -198,4 +212,4 @@ async def test_experiments_on_the_servers_own_engine_end_with_its_host(me: Perso
 async def test_a_lan_without_some_of_its_hosts_is_not_shown_as_complete(me: Person, lans: Lans) -> None:
     assert "Missing:" not in (await http("GET", "/lans/", who=me)).text
     lans.states = (replace(OFFICE, missing=1),)
-    assert "Private hosts that run: 2. Missing: 1" in (await http("GET", "/lans/", who=me)).text
+    assert "Private hosts: 2. Missing: 1" in (await http("GET", "/lans/", who=me)).text

@@ -1,0 +1,36 @@
+"""Starts a private host again after its engine ended, with the containers that ran."""
+
+import asyncio
+import logging
+
+from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.registry import PrivateHost, left_running
+from dashboard.engine.protocol import EngineError
+
+log = logging.getLogger(__name__)
+
+
+async def start_with_containers(
+    host: PrivateHost,
+    limits: HostLimits | None = None,
+    ready_s: float = 30.0,
+    *,
+    die_with_parent: bool = False,
+    joined: PrivateHost | None = None,
+) -> PrivateHost:
+    """Starts the engine, then the containers that ran when it ended. A container that does not start is logged.
+    The arguments and errors are those of ``private_host.start_again``."""
+    containers = await asyncio.to_thread(left_running, host)
+    started = await private_host.start_again(host, limits, ready_s, die_with_parent=die_with_parent, joined=joined)
+    engine = DockerEngine(started.endpoint)
+    try:
+        for container in containers:
+            try:
+                await engine.start_container(container)
+            except EngineError as error:
+                log.warning("%s does not start again on %s: %s", container[:12], started.id, error)
+    finally:
+        await engine.close()
+    return started

@@ -1,0 +1,70 @@
+"""The LANs that exist, and which of them start their ended hosts again."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.core.training.host_plan import ENGINE_EXITS_S, MAX_ENGINE_EXITS, format_duration, recent_exits
+from dashboard.engine.hosts.registry import is_starting
+from dashboard.engine.lans.lan import Lan, list_lans
+
+RETRY = "Press “Start the hosts again” to retry."
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLan:
+    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, and no other process is
+    starting it."""
+
+    lan: Lan
+    neighbours: tuple[tuple[str, str], ...]
+    startable: bool
+
+
+def find_lans(data_dir: Path) -> dict[str, FoundLan]:
+    """The LANs by name. Blocks."""
+    return {
+        lan.name: FoundLan(
+            lan,
+            tuple(addresses for _netns, addresses in lan.neighbours),
+            any(not is_starting(host.folder) for host in lan.ended),
+        )
+        for lan in list_lans(data_dir)
+    }
+
+
+class Restarts:
+    """Decides whether the ended hosts of a LAN are started again by themselves: not after a failure, and not for ever
+    if their engines end again and again. ``forget`` permits it again."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._ends: dict[str, list[float]] = {}
+        self._failures: dict[str, str] = {}
+
+    def refuse(self, name: str) -> str:
+        """Why the hosts are not started again; empty if they are to be started now, which counts as one restart."""
+        if failure := self._failures.get(name):
+            return failure
+        now = self._clock()
+        self._ends[name] = [*self._ends.get(name, [])[-9:], now]
+        count = recent_exits(self._ends[name], now)
+        if count < MAX_ENGINE_EXITS:
+            return ""
+        duration = format_duration(ENGINE_EXITS_S)
+        self.note_failure(name, f"Hosts of this LAN ended {count} times within {duration}.")
+        return self._failures[name]
+
+    def note_failure(self, name: str, problem: str) -> None:
+        """Records that the hosts could not be started, so that they wait for a user."""
+        self._failures[name] = f"{problem} {RETRY}"
+
+    def forget_failure(self, name: str) -> bool:
+        """Forgets a failure, because the hosts run. Returns whether there was one."""
+        return self._failures.pop(name, None) is not None
+
+    def forget(self, name: str) -> None:
+        """Forgets failures and restarts, because a user wants the hosts to start, or has removed them."""
+        self._ends.pop(name, None)
+        self._failures.pop(name, None)

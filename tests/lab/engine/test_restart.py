@@ -1,0 +1,49 @@
+"""dashboard.lab.engine.restart: a host starts again with its containers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.engine import restart
+from dashboard.lab.engine.restart import start_with_containers
+
+
+async def test_the_containers_that_ran_are_started_and_a_refused_one_is_logged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
+    calls: list[object] = []
+
+    class Engine:
+        def __init__(self, endpoint: str) -> None:
+            calls.append(endpoint)
+
+        async def start_container(self, identity: str) -> None:
+            calls.append(identity)
+            if identity == "broken":
+                raise EngineError("no such image", 404)
+
+        async def close(self) -> None:
+            calls.append("closed")
+
+    async def start_again(*args: object, **more: object) -> PrivateHost:
+        calls.append((args, more))
+        return host
+
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    monkeypatch.setattr(restart, "left_running", lambda _host: ("broken", "web"))
+    monkeypatch.setattr(private_host, "start_again", start_again)
+    limits = HostLimits()
+    with caplog.at_level(logging.WARNING):
+        assert await start_with_containers(host, limits, joined=host) is host
+    started = ((host, limits, 30.0), {"die_with_parent": False, "joined": host})
+    assert calls == [started, "unix:///nowhere", "broken", "web", "closed"]
+    assert "broken does not start again on a: no such image" in caplog.text
