@@ -64,6 +64,7 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/test_facts.py": "what Docker's network modes do on a real engine",
     "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
+    "lab/workshops/test_from_outside.py": "the buttons of the workshop finish its steps on a real private host",
     "lab/experiments/engines/test_podman.py": "a comparison and the claims on a real Podman",
     "lab/experiments/engines/test_rootless_podman.py": "an experiment on a real rootless Podman",
     "lab/experiments/engines/test_remote_engine.py": "experiments, claims and the doctor on a remote engine",

@@ -70,7 +70,7 @@ def test_the_list_has_built_in_and_own_workshops(
     assert done.out.splitlines() == [
         "host-network  built-in  16 steps  The host network, step by step",
         "bridge-and-dns  built-in  8 steps  Bridge networks and DNS",
-        "from-outside  built-in  19 steps  From outside",
+        "from-outside  built-in  20 steps  From outside",
         "across-hosts  built-in  6 steps  Across hosts",
         "mine  own  1 step  A workshop",
         f"broken  own  cannot be used: {missing}",

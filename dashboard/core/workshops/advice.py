@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from dashboard.core.experiments.docker_run import RunCommand
 from dashboard.core.namespaces.state import Listener
+from dashboard.core.workshops.actions import Curl
 from dashboard.core.workshops.checks.check_types import Check, resolve_place
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY, judge
-from dashboard.core.workshops.commands import Curl
 from dashboard.core.workshops.launches import Launch
 from dashboard.core.workshops.model import Command, Step, StepJudgement
 from dashboard.core.workshops.observation import (

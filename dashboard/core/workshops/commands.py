@@ -5,136 +5,27 @@ No shell is involved. A line that cannot be parsed is a ValueError with a senten
 
 import re
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from dashboard.core.workshops.launches import Launch, TypeIt, parse_launch
-from dashboard.core.workshops.observation import is_image
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """``docker stop NAME…``."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """``docker rm [-f] NAME…``."""
-
-    names: tuple[str, ...]
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CreateNetwork:
-    """``docker network create NAME``, a bridge or, with ``-d overlay``, a network of all hosts of a swarm."""
-
-    name: str
-    options: dict[str, str] = field(default_factory=dict)
-    driver: str = "bridge"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveNetwork:
-    """``docker network rm NAME``."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """``docker pull IMAGE``; if no registry answers, the lab image is built."""
-
-    image: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListContainers:
-    """``docker ps [-a]``."""
-
-    show_all: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ShowLogs:
-    """``docker logs NAME``."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShowPorts:
-    """``docker port NAME``."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Curl:
-    """``curl [-i] URL`` on the machine or, with ``outside``, on another machine on the LAN of a private host."""
-
-    address: str
-    port: int
-    path: str = "/"
-    outside: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeFirewall:
-    """A command of iptables(8) or ufw(8) that changes one rule of a private host, or switches ufw on or off."""
-
-    argv: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Inspect:
-    """A command that only reads, in the machine's namespace or a container's. ``grep`` filters its lines."""
-
-    argv: tuple[str, ...]
-    container: str = ""
-    grep: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OnOtherHost:
-    """A command on the other private host of a LAN."""
-
-    action: "Action"
-
-
-Action = (
-    OnOtherHost
-    | Launch
-    | TypeIt
-    | Stop
-    | Remove
-    | CreateNetwork
-    | RemoveNetwork
-    | Pull
-    | ListContainers
-    | ShowLogs
-    | ShowPorts
-    | Curl
-    | ChangeFirewall
-    | Inspect
+from dashboard.core.workshops.actions import (
+    Action,
+    ChangeFirewall,
+    ChangeSwarm,
+    CreateNetwork,
+    Curl,
+    Inspect,
+    ListContainers,
+    OnOtherHost,
+    Pull,
+    Remove,
+    RemoveNetwork,
+    ShowLogs,
+    ShowPorts,
+    Stop,
 )
-
-LABELS: dict[type, str] = {
-    Launch: "Launch",
-    Stop: "Stop",
-    Remove: "Remove",
-    CreateNetwork: "Create network",
-    RemoveNetwork: "Remove network",
-    Pull: "Pull image",
-    Curl: "Send request",
-    ChangeFirewall: "Change firewall",
-    Inspect: "Show",
-    ListContainers: "Show",
-    ShowLogs: "Show",
-    ShowPorts: "Show",
-}
+from dashboard.core.workshops.launches import Launch, parse_launch
+from dashboard.core.workshops.observation import is_image
 
 MAX_CHARS = 400
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}", re.ASCII)
@@ -199,6 +90,12 @@ def _docker(words: list[str]) -> Action:
             driver = "overlay" if options[:2] == ["-d", "overlay"] else "bridge"
             own = _network_options(options[2:] if driver == "overlay" else options)
             return CreateNetwork(_name(name), own, driver)
+        case ["swarm", "init"]:
+            return ChangeSwarm()
+        case ["swarm", "init", "--advertise-addr", address] if re.fullmatch(r"[0-9.]{7,15}", address, re.ASCII):
+            return ChangeSwarm(address)
+        case ["swarm", "leave", "--force"]:
+            return ChangeSwarm(leave=True)
         case ["network", "rm", name]:
             return RemoveNetwork(_name(name))
         case ["pull", image]:

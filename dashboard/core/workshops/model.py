@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from dashboard.core.modes import Mode
+from dashboard.core.workshops.actions import LABELS, Action, OnOtherHost
 from dashboard.core.workshops.checks import firewall
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
-from dashboard.core.workshops.commands import LABELS, Action, OnOtherHost
 from dashboard.core.workshops.launches import Launch, TypeIt
 from dashboard.core.workshops.observation import Observation
 from dashboard.core.workshops.truth_readings import Reading, read

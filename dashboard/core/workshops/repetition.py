@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dashboard.core.workshops.commands import (
+from dashboard.core.workshops.actions import (
     Action,
     ChangeFirewall,
+    ChangeSwarm,
     CreateNetwork,
     Pull,
     Remove,
@@ -17,7 +18,7 @@ from dashboard.core.workshops.model import Command, Step, Workshop
 from dashboard.core.workshops.progress import Event, Records
 
 #: The actions that change a host. All others only read or send requests.
-CHANGES = (Launch, Stop, Remove, CreateNetwork, RemoveNetwork, Pull, ChangeFirewall)
+CHANGES = (Launch, Stop, Remove, CreateNetwork, RemoveNetwork, Pull, ChangeFirewall, ChangeSwarm)
 
 
 @dataclass(frozen=True, slots=True)

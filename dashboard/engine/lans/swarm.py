@@ -18,13 +18,13 @@ PORT = 2377
 TIMEOUT_S = 30.0
 
 
-async def _ask(host: PrivateHost, name: str, *args: Any, **options: Any) -> Any:
+async def _ask(endpoint: str, name: str, *args: Any, **options: Any) -> Any:
     """The result of a method of the SDK's client. Raises EngineError."""
 
     def ask(client: Client) -> Any:
         return getattr(client, name)(*args, **options)
 
-    connection = DockerConnection(host.endpoint, TIMEOUT_S, None)
+    connection = DockerConnection(endpoint, TIMEOUT_S, None)
     try:
         return await connection.call(ask)
     finally:
@@ -33,8 +33,20 @@ async def _ask(host: PrivateHost, name: str, *args: Any, **options: Any) -> Any:
 
 async def is_member(host: PrivateHost) -> bool:
     """Whether the host is in a swarm. Raises EngineError."""
-    info = await _ask(host, "info")
+    info = await _ask(host.endpoint, "info")
     return bool((info.get("Swarm") or {}).get("LocalNodeState") == "active")
+
+
+async def init(endpoint: str, address: str = "") -> str:
+    """Form a swarm of this engine alone, at ``address`` or at an address that the Engine chooses; returns the id of the
+    node. Raises EngineError, for example if it is in a swarm."""
+    addresses = {"advertise_addr": address, "listen_addr": f"{address}:{PORT}"} if address else {}
+    return str(await _ask(endpoint, "init_swarm", **addresses))
+
+
+async def leave(endpoint: str) -> None:
+    """Leave the swarm, which ends with its last manager. Raises EngineError."""
+    await _ask(endpoint, "leave_swarm", force=True)
 
 
 async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
@@ -44,11 +56,11 @@ async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
     first, *others = hosts
     address = first.lan.addresses[0]
     try:
-        await _ask(first, "init_swarm", advertise_addr=address, listen_addr=f"{address}:{PORT}")
-        token = (await _ask(first, "inspect_swarm"))["JoinTokens"]["Manager"]
+        await init(first.endpoint, address)
+        token = (await _ask(first.endpoint, "inspect_swarm"))["JoinTokens"]["Manager"]
         for host in others:  # one after the other: each changes the number of votes
             own = host.lan.addresses[0]
-            await _ask(host, "join_swarm", [f"{address}:{PORT}"], token, f"{own}:{PORT}", own)
+            await _ask(host.endpoint, "join_swarm", [f"{address}:{PORT}"], token, f"{own}:{PORT}", own)
     except BaseException:
         await asyncio.shield(leave_swarm(hosts))
         raise
@@ -58,8 +70,8 @@ async def leave_swarm(hosts: Sequence[PrivateHost]) -> None:
     """End the swarm: every host that is in one leaves it. Overlay networks disappear; their containers are the
     caller's. Hosts that do not answer are left as they are."""
 
-    async def leave(host: PrivateHost) -> None:
+    async def leave_one(host: PrivateHost) -> None:
         with suppress(EngineError):  # 503: not in a swarm
-            await _ask(host, "leave_swarm", force=True)
+            await leave(host.endpoint)
 
-    await asyncio.gather(*map(leave, hosts))
+    await asyncio.gather(*map(leave_one, hosts))

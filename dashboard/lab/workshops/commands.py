@@ -11,11 +11,12 @@ from pathlib import Path
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.training.capacity import refuse_more
-from dashboard.core.workshops import commands
+from dashboard.core.workshops import actions
 from dashboard.core.workshops.launches import Launch
 from dashboard.engine.firewalls.ufw import ufw_command
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.lab_image import LabImageUnavailableError
+from dashboard.engine.lans.swarm import init, leave
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL, Context
 from dashboard.lab.workshops.snapshot import WorkshopHost
@@ -54,17 +55,19 @@ def workshop_host(context: Context) -> WorkshopHost:
     return WorkshopHost.of(context, {LABEL: context.installation, LABEL_WORKSHOP: "yes"})
 
 
-async def run_command(host: WorkshopHost, line: str, action: commands.Action) -> CommandResult:
+async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> CommandResult:
     """Runs a line. A refusal is a result; EngineUnreachable if the engine does not answer."""
     try:
         match action:
             case Launch():
                 return await _launch(host, line, action)
-            case commands.Curl():
+            case actions.Curl():
                 return await _curl(host, line, action)
-            case commands.ChangeFirewall():
+            case actions.ChangeFirewall():
                 return await _change_firewall(host, line, action)
-            case commands.Inspect():
+            case actions.ChangeSwarm() if not host.neighbour:
+                return CommandResult(line, failed=NO_LAN)
+            case actions.Inspect():
                 return await _inspect(host, line, action)
             case _:
                 return CommandResult(line, await _run_on_engine(host, action))
@@ -175,7 +178,7 @@ def _is_listening(facts: ContainerFacts) -> bool:
     return any(listener.inode and not listener.address.startswith("127.0.0.11") for listener in listeners)
 
 
-async def _curl(host: WorkshopHost, line: str, action: commands.Curl) -> CommandResult:
+async def _curl(host: WorkshopHost, line: str, action: actions.Curl) -> CommandResult:
     if host.pid is None:
         return CommandResult(line, failed=REMOTE_ENGINE)
     if action.outside and not host.neighbour:
@@ -191,7 +194,7 @@ async def _curl(host: WorkshopHost, line: str, action: commands.Curl) -> Command
     )
 
 
-async def _change_firewall(host: WorkshopHost, line: str, action: commands.ChangeFirewall) -> CommandResult:
+async def _change_firewall(host: WorkshopHost, line: str, action: actions.ChangeFirewall) -> CommandResult:
     if not host.neighbour or host.pid is None:
         return CommandResult(line, failed=NO_LAN)
     argv = list(action.argv)
@@ -209,7 +212,7 @@ async def _change_firewall(host: WorkshopHost, line: str, action: commands.Chang
     return CommandResult(line, text) if codes == [0] else CommandResult(line, failed=text or "The command failed.")
 
 
-async def _inspect(host: WorkshopHost, line: str, action: commands.Inspect) -> CommandResult:
+async def _inspect(host: WorkshopHost, line: str, action: actions.Inspect) -> CommandResult:
     if host.pid is None:
         return CommandResult(line, failed=REMOTE_ENGINE)
     pid, files = host.pid, ("/etc/resolv.conf", "/etc/hosts")
@@ -231,36 +234,41 @@ async def _inspect(host: WorkshopHost, line: str, action: commands.Inspect) -> C
     return CommandResult(line, printable(text.expandtabs().strip("\n")))
 
 
-async def _run_on_engine(host: WorkshopHost, action: commands.Action) -> str:
+async def _run_on_engine(host: WorkshopHost, action: actions.Action) -> str:
     engine = host.engine
     match action:
-        case commands.Stop():
+        case actions.Stop():
             await asyncio.gather(*(_stop(host, name) for name in action.names))
             return "\n".join(action.names)
-        case commands.Remove():
+        case actions.Remove():
             for name in action.names:
                 facts = await engine.inspect_container(name)
                 if facts.running and not action.force:
                     raise EngineError(f"cannot remove container {name}: container is running: stop it first", 409)
                 await engine.remove_container(facts.id)
             return "\n".join(action.names)
-        case commands.CreateNetwork():
+        case actions.CreateNetwork():
             return await engine.create_network(action.name, action.driver, dict(host.labels), dict(action.options))
-        case commands.RemoveNetwork():
+        case actions.RemoveNetwork():
             networks = [network.id for network in await engine.networks({}) if network.name == action.name]
             if not networks:
                 raise EngineError(f"network {action.name} not found", 404)
             # Engines before API 1.44 permit several networks of one name; the Engine's refusal explains that.
             await engine.remove_network(networks[0] if len(networks) == 1 else action.name)
             return action.name
-        case commands.Pull():
+        case actions.ChangeSwarm(leave=True):
+            await leave(host.endpoint)
+            return "Node left the swarm."
+        case actions.ChangeSwarm():
+            return f"Swarm initialized: current node ({await init(host.endpoint, action.address)})."
+        case actions.Pull():
             choice = await _ensure_image(host, action.image)
             return choice.sentence or f"The image {choice.reference} is available."
-        case commands.ListContainers():
+        case actions.ListContainers():
             return container_table(await engine.containers({}), show_all=action.show_all)
-        case commands.ShowLogs():
+        case actions.ShowLogs():
             return printable("\n".join(await engine.container_logs(action.name)))
-        case commands.ShowPorts():
+        case actions.ShowPorts():
             ports = (await engine.inspect_container(action.name)).published
             return "\n".join(f"{p.container_port}/{p.protocol} -> {p.host_address}:{p.host_port}" for p in ports)
     raise ValueError(f"unknown action {action}")

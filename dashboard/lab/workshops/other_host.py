@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from dashboard.core.workshops.commands import Action, OnOtherHost
+from dashboard.core.workshops.actions import Action, OnOtherHost
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.lans.lan import other_hosts

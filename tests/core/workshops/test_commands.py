@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.workshops.commands import (
+from dashboard.core.workshops.actions import (
     LABELS,
     ChangeFirewall,
+    ChangeSwarm,
     CreateNetwork,
     Curl,
     Inspect,
@@ -20,9 +21,8 @@ from dashboard.core.workshops.commands import (
     ShowLogs,
     ShowPorts,
     Stop,
-    parse_command,
-    with_image,
 )
+from dashboard.core.workshops.commands import parse_command, with_image
 from dashboard.core.workshops.launches import Launch
 from dashboard.core.workshops.model import Command
 
@@ -40,6 +40,9 @@ from dashboard.core.workshops.model import Command
             "docker network create -d overlay --attachable span",
             CreateNetwork("span", {"attachable": "true"}, "overlay"),
         ),
+        ("docker swarm init", ChangeSwarm()),
+        ("docker swarm init --advertise-addr 192.0.2.2", ChangeSwarm("192.0.2.2")),
+        ("docker swarm leave --force", ChangeSwarm(leave=True)),
         ("docker network rm lab", RemoveNetwork("lab")),
         ("docker pull nginx", Pull("nginx")),
         ("docker ps", ListContainers()),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.workshops.commands import LABELS, parse_command
+from dashboard.core.workshops.actions import LABELS
+from dashboard.core.workshops.commands import parse_command
 from dashboard.core.workshops.launches import Launch, TypeIt
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.core.workshops.actions import LABELS
 from dashboard.core.workshops.checks.check_types import Check
-from dashboard.core.workshops.commands import LABELS, parse_command
+from dashboard.core.workshops.commands import parse_command
 from dashboard.core.workshops.launches import Launch
 from dashboard.core.workshops.model import (
     Command,

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.registry import LanPlace
 from dashboard.engine.lans import swarm
-from dashboard.engine.lans.lan import Lan, create_lan
+from dashboard.engine.lans.lan import Lan, create_lan, list_lans, start_lan_again
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from tests.support.polling import eventually
@@ -69,3 +70,23 @@ async def test_a_swarm_that_cannot_be_formed_leaves_no_host_in_one(lan: Lan, mon
     with pytest.raises(EngineError, match="refused"):
         await form_swarm(lan.hosts)
     assert await members(lan) == [False] * 3
+
+
+async def test_a_swarm_continues_when_its_hosts_have_been_started_again(lan: Lan, tmp_path: Path) -> None:
+    data_dir = lan.hosts[0].folder.parent.parent
+    await form_swarm(lan.hosts)
+    PrivateEngine(lan.hosts[0], tmp_path).docker("network", "create", "-d", "overlay", "--attachable", "kept")
+    for host in lan.hosts:
+        await asyncio.to_thread(kill_everything, host.name)
+    (ended,) = list_lans(data_dir)
+    await start_lan_again(ended, lambda host, joined: private_host.start_again(host, joined=joined))
+    (again,) = list_lans(data_dir)
+
+    async def is_whole() -> bool:
+        # Without a leader the managers refuse the command.
+        nodes = await asyncio.to_thread(PrivateEngine(again.hosts[0], tmp_path).try_docker, "node", "ls")
+        return nodes.stdout.count("Ready") == 3 and await members(again) == [True] * 3
+
+    await eventually(is_whole)
+    assert "kept" in PrivateEngine(again.hosts[2], tmp_path).docker("network", "ls")
+    await leave_swarm(again.hosts)

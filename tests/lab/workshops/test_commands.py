@@ -189,6 +189,7 @@ async def test_a_rule_stops_a_request_from_another_machine_and_counts(
 
 async def test_without_a_lan_nothing_runs_outside_and_no_rule_changes(fake: FakeEngine, tmp_path: Path) -> None:
     async with host_for(fake, tmp_path) as host:
-        for line in ("curl http://192.0.2.2/ # on another machine", "ufw deny 80/tcp", "iptables -I INPUT -j DROP"):
+        outside = "curl http://192.0.2.2/ # on another machine"
+        for line in (outside, "ufw deny 80/tcp", "iptables -I INPUT -j DROP", "docker swarm init"):
             result = await press(host, line)
             assert "private host" in result.failed or "not a process" in result.failed

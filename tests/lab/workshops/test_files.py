@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.workshops.actions import Curl, Inspect, OnOtherHost
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
-from dashboard.core.workshops.commands import Curl, Inspect, OnOtherHost
 from dashboard.core.workshops.launches import Launch
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.parser import HEAD, MAX_WORDS, count_words
