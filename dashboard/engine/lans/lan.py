@@ -98,11 +98,11 @@ def netem_refusal() -> str:
             env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
         )
     except subprocess.TimeoutExpired:
-        return f"tc netem did not answer within {NETEM_TIMEOUT_S:g} s: try again, or leave out --delay and --loss."
+        return f"tc netem did not answer within {NETEM_TIMEOUT_S:g} s: try again, or leave out delay and loss."
     if done.returncode == 0:
         return ""
     reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-    return f"This kernel cannot delay or lose packets (tc netem: {reason[:200]}): leave out --delay and --loss."
+    return f"This kernel cannot delay or lose packets (tc netem: {reason[:200]}): leave out delay and loss."
 
 
 def lans_of(hosts: Iterable[PrivateHost], ended: Iterable[PrivateHost] = ()) -> tuple[Lan, ...]:

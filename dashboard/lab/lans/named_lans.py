@@ -18,7 +18,7 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.programs import engine_root, missing_requirement
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.images import add_image
-from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, start_lan_again, stop_hosts
+from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, netem_refusal, start_lan_again, stop_hosts
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
@@ -197,7 +197,8 @@ class NamedLans:
             for host in sorted(lan.all_hosts, key=lambda host: host.lan.number)
         )
         swarm = self._swarms.get(name, False)
-        return LanState(name, stage, hosts, found.neighbours, swarm, problem, lan.missing)
+        links = (lan.place.mtu, lan.place.delay_ms, lan.place.loss_percent)
+        return LanState(name, stage, hosts, found.neighbours, swarm, problem, lan.missing, *links)
 
     def count_hosts(self) -> int:
         """The number of hosts that run, are being created, or are started again."""
@@ -211,6 +212,8 @@ class NamedLans:
         if place.name in self._found or place.name in self._stages:
             return f"The LAN {place.name} already exists: choose another name, or remove it first."
         if problem := await asyncio.to_thread(missing_requirement, engine_root()):
+            return problem
+        if (place.delay_ms or place.loss_percent) and (problem := await asyncio.to_thread(netem_refusal)):
             return problem
         if problem := refuse_hosts(available, count):
             return problem

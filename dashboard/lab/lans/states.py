@@ -29,7 +29,8 @@ class LanHost:
 @dataclass(frozen=True, slots=True)
 class LanState:
     """A LAN as pages show it. ``problem`` is a sentence on what failed last, empty if nothing did; ``swarm``: whether
-    all running hosts are in a swarm; ``missing``: how many hosts are still being created, or were removed."""
+    all running hosts are in a swarm; ``missing``: how many hosts are still being created, or were removed; ``mtu``,
+    ``delay_ms`` and ``loss_percent`` are those of every link."""
 
     name: str
     stage: LanStage
@@ -38,6 +39,9 @@ class LanState:
     swarm: bool = False
     problem: str = ""
     missing: int = 0
+    mtu: int = 0
+    delay_ms: int = 0
+    loss_percent: int = 0
 
     @property
     def has_ended_hosts(self) -> bool:

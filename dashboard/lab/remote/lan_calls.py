@@ -11,9 +11,13 @@ async def lans(supervisor: Supervisor) -> tuple[LanState, ...]:
     return supervisor.lans.states()
 
 
-async def create_lan(supervisor: Supervisor, name: str, hosts: int, neighbours: int) -> str:
-    """Starts to create a LAN; returns why it cannot be created, empty if it is being created."""
-    return await supervisor.lans.create(LanPlace(name, 1, neighbours), hosts, supervisor.class_hosts.capacity(LIMITS))
+async def create_lan(
+    supervisor: Supervisor, name: str, hosts: int, neighbours: int, mtu: int, delay_ms: int, loss_percent: int
+) -> str:
+    """Starts to create a LAN; returns why it cannot be created, empty if it is being created. MTU, delay and loss are
+    those of every link."""
+    place = LanPlace(name, 1, neighbours, mtu, delay_ms, loss_percent)
+    return await supervisor.lans.create(place, hosts, supervisor.class_hosts.capacity(LIMITS))
 
 
 async def remove_lan(supervisor: Supervisor, name: str) -> bool:

@@ -21,6 +21,8 @@ from dashboard.web.service import LabUnavailableError, service
 #: Seconds until the page is requested again while a LAN changes. A response header instead of a meta element: only a
 #: page that shows unfinished work is reloaded.
 REFRESH_S = 2
+#: The numbers in the form of a new LAN.
+FIELDS = {"hosts": 2, "neighbours": 1, "mtu": 1500, "delay": 0, "loss": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ async def _show(
         "lans": lans,
         "away": away,
         "problem": problem,
-        "typed": typed or {"name": "", "hosts": "2", "neighbours": "1"},
+        "typed": typed or {"name": ""} | {name: str(default) for name, default in FIELDS.items()},
         "max_hosts": MAX_HOSTS,
         "max_neighbours": MAX_NEIGHBOURS,
     }
@@ -79,17 +81,19 @@ async def listing(request: HttpRequest) -> HttpResponse:
 
 
 def _number(text: str) -> int:
-    """The number in a field; 0, which every limit refuses, if the text is not a number."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+    """The number in a field; -1, which every limit refuses, if the text is not a number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
 
 
 @require_POST
 async def create(request: HttpRequest) -> HttpResponse:
     """Starts to create a LAN; if that is refused, shows the form again with its input."""
-    typed = {name: request.POST.get(name, "").strip()[:40] for name in ("name", "hosts", "neighbours")}
-    hosts, neighbours = _number(typed["hosts"]), _number(typed["neighbours"])
+    typed = {
+        name: request.POST.get(name, str(default)).strip()[:40] for name, default in {"name": "", **FIELDS}.items()
+    }
+    numbers = [_number(typed[name]) for name in FIELDS]
     try:
-        problem = await service.ask(lan_calls.create_lan, typed["name"], hosts, neighbours)
+        problem = await service.ask(lan_calls.create_lan, typed["name"], *numbers)
     except LabUnavailableError as error:
         return await _show(request, typed=typed, problem=str(error), status=409)
     if problem:

@@ -109,7 +109,7 @@ def test_a_kernel_without_netem_is_reported(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(lans, "NETEM", "echo 'Specified qdisc kind is unknown.' >&2; exit 2")
     refusal = netem_refusal()
     assert "(tc netem: Specified qdisc kind is unknown.)" in refusal
-    assert refusal.endswith("leave out --delay and --loss.")
+    assert refusal.endswith("leave out delay and loss.")
     monkeypatch.setattr(lans, "NETEM", "true")
     assert netem_refusal() == ""
     monkeypatch.setattr(lans, "NETEM", f"mkfifo {tmp_path}/empty; read nothing <> {tmp_path}/empty")

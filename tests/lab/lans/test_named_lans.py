@@ -192,6 +192,15 @@ async def test_a_refused_lan_is_not_created(lans: NamedLans) -> None:
     assert lans.states() == ()
 
 
+async def test_delay_is_refused_where_the_kernel_has_no_netem(
+    lans: NamedLans, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "netem_refusal", lambda: "This kernel cannot delay packets.")
+    assert await lans.create(replace(OFFICE, delay_ms=5), 2, ROOM) == "This kernel cannot delay packets."
+    assert await lans.create(replace(OFFICE, mtu=1400), 2, ROOM) == ""
+    assert (await reaches(lans, "office")).mtu == 1500, "what the stand-in created"
+
+
 async def test_a_lan_that_does_not_fit_on_the_machine_is_refused(lans: NamedLans, machine: Machine) -> None:
     problem = await lans.create(OFFICE, 3, Capacity(7, 2, "memory"))
     assert problem.startswith(

@@ -94,14 +94,28 @@ async def test_an_ended_host_is_shown_with_a_button_that_starts_it_again(me: Per
 async def test_a_lan_is_created_and_a_refused_one_comes_back_with_what_was_typed(me: Person, lans: Lans) -> None:
     answer = await post("/lans/create/", me, "name=cellar&hosts=3&neighbours=1")
     assert (answer.status, answer["location"]) == (302, "/lans/")
-    assert lans.calls == [(lan_calls.create_lan, "cellar", 3, 1)]
+    assert lans.calls == [(lan_calls.create_lan, "cellar", 3, 1, 1500, 0, 0)]
     lans.problem = "The hosts of a LAN: from 1 to 8, not 0."
     answer = await post("/lans/create/", me, "name=cellar&hosts=many&neighbours=1")
     assert answer.status == 400
     assert lans.problem in answer.text
     assert 'value="cellar"' in answer.text
     assert 'value="many"' in answer.text
-    assert lans.calls[1:] == [(lan_calls.create_lan, "cellar", 0, 1)]
+    assert lans.calls[1:] == [(lan_calls.create_lan, "cellar", -1, 1, 1500, 0, 0)]
+    answer = await post("/lans/create/", me, "name=cellar&hosts=2&neighbours=1&mtu=1400&delay=20&loss=x")
+    assert lans.calls[2:] == [(lan_calls.create_lan, "cellar", 2, 1, 1400, 20, -1)]
+    for text in ('<details class="options lan-links" open>', 'value="1400"', 'value="20"', 'value="x"'):
+        assert text in answer.text
+
+
+async def test_the_links_of_a_lan_are_shown(me: Person, lans: Lans) -> None:
+    lans.states = (replace(OFFICE, mtu=1400),)
+    answer = await http("GET", "/lans/", who=me)
+    assert "MTU of every link: 1400 bytes." in answer.text
+    assert "Delay:" not in answer.text
+    assert '<details class="options lan-links">' in answer.text
+    lans.states = (replace(OFFICE, mtu=1400, delay_ms=20, loss_percent=3),)
+    assert "Delay: 20 ms. Loss: 3 %." in (await http("GET", "/lans/", who=me)).text
 
 
 @pytest.mark.parametrize(
