@@ -48,7 +48,6 @@ class PathKind(StrEnum):
 MEASURED_KINDS = frozenset(PathKind) - {
     PathKind.MACHINE_ADDRESS,
     PathKind.INSIDE,
-    PathKind.LAN_CONTAINER,
     PathKind.PEER_CONTAINER,
     PathKind.REMOTE_CONTAINER,
     PathKind.TO_LAN,

@@ -283,7 +283,9 @@ def _own_address(
             if route_gateway(client.lan, address) == found[0]:
                 hops = (f"{found[1].name} (LAN)", *veth.hops)
                 routed = f"{title}, with a route through the machine"
-                yield Path(kind, routed, client.key, column.key, family, address, port, port, port, hops=hops)
+                path = Path(kind, routed, client.key, column.key, family, address, port, port, port, hops=hops)
+                # The rules of the Engine may accept the published port only.
+                yield replace(path, fixed=True)
             else:
                 yield Path(kind, title, client.key, column.key, unavailable=_why_no_route(client, address))
             return

@@ -125,7 +125,9 @@ def test_each_family_is_requested_and_only_ipv4_is_measured() -> None:
         *("192.0.2.2:8081", "[2001:db8::2]:8081", "172.17.0.2:80"),
     ]
     measured = {path.key for path in measured_paths(*scene) if path.kind in FILTERED_KINDS}
-    assert measured == {"host/lan-address", "bridge/lan-published", "bridge/hairpin"}
+    assert measured == {"host/lan-address", "bridge/lan-published", "bridge/lan-container", "bridge/hairpin"}
+    (own,) = [path for path in measured_paths(*scene) if path.kind is PathKind.LAN_CONTAINER]
+    assert (own.target, own.server_port, own.fixed) == ("172.17.0.2:80", 80, True), "rules accept published ports only"
 
 
 @pytest.mark.parametrize(
