@@ -18,6 +18,7 @@ from dashboard.core.measurements.schedule import (
     remaining_s,
 )
 from dashboard.core.measurements.verdicts import decide_stop
+from dashboard.core.paths.model import PathKind
 from dashboard.latency.children import Child, ChildEnded
 from dashboard.latency.environment import pick_cores
 
@@ -185,6 +186,11 @@ class _Run:
             return one.path.udp_port if kind == "udp" else one.path.port
         return self._listeners[one.key][f"{kind} port"]
 
+    def _may_be_blocked(self, key: str) -> bool:
+        """Whether rules decide if the path is answered, and it has never been: further attempts would only cost time."""
+        is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
+        return is_blockable and all(block.error for block in self._blocks[key])
+
     async def _step(self, key: str, number: int) -> None:
         """Run and report one block; restart a process that ended, abandon a series that keeps failing."""
         one = self._series[key]
@@ -211,6 +217,8 @@ class _Run:
         self._failures[key] = self._failures[key] + 1 if block.error else 0
         if self._failures[key] >= _FAILURES_IN_A_ROW:
             self._refused[key] = f"Abandoned after {_FAILURES_IN_A_ROW} failed blocks in a row: {block.error}"
+        elif block.error and self._may_be_blocked(key):
+            self._refused[key] = f"Abandoned after the first block failed: {block.error}"
         if self._on_progress is not None:
             elapsed = self._elapsed()
             self._on_progress(Progress(number, self._told, elapsed, remaining_s(self._options, elapsed), key))

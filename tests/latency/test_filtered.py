@@ -4,10 +4,12 @@ the run is kept."""
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from dashboard.core.measurements.measurement import Block, Probe, Stop
+from dashboard.core.paths.model import PathKind
 from tests.latency.conftest import Lab
 from tests.netns.namespaces import Zoo
 
@@ -40,6 +42,16 @@ async def test_a_port_that_is_filtered_is_a_sentence_and_the_rest_goes_on(lab: L
     assert {words in one.error for one in lab.of("bad")} == {True}, lab.of("bad")[0].error
     assert ended.refused["bad"].startswith("Abandoned after 3 failed blocks in a row: ")
     assert {one.error for one in lab.of("a")} == {""}
+    assert len(lab.of("a")) > 3
+
+
+async def test_a_container_s_own_address_that_rules_block_is_tried_once(lab: Lab) -> None:
+    filtered(lab.far, "INPUT -p tcp --dport 7070 -j DROP")
+    series = lab.series(Probe.TCP_RR, "bad", port=7070, server_port=7070, fixed=True)
+    bad = replace(series, path=replace(series.path, kind=PathKind.LAN_CONTAINER))
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.0)
+    assert len(lab.of("bad")) == 1
+    assert ended.refused["bad"] == f"Abandoned after the first block failed: {SILENCE}"
     assert len(lab.of("a")) > 3
 
 
