@@ -187,7 +187,7 @@ class _Run:
         return self._listeners[one.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
-        """Whether rules decide if the path is answered, and it has never been: further attempts would only cost time."""
+        """Whether rules decide if the path is answered, and it never was: further attempts would only cost time."""
         is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
         return is_blockable and all(block.error for block in self._blocks[key])
 
