@@ -24,6 +24,7 @@ NO_OWN_TEST: dict[str, str] = {
     "core/paths/hops.py": "types only; tests/core/paths/test_trace.py reads them",
     "core/paths/model.py": "tests/core/paths/test_finder.py finds every kind of path",
     "core/training/results/model.py": "types only; tests/core/training/results/test_report.py fills them",
+    "core/workshops/actions.py": "types only; tests/core/workshops/test_commands.py parses a line into each",
     "core/workshops/fields.py": "tests/core/workshops/test_parser.py reads every field, valid and invalid",
     "core/workshops/checks/check_types.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
     "core/workshops/checks/containers.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",

@@ -5,7 +5,7 @@
 # and every name lookup would take seconds to fail. A neighbour has routes through the first host to the networks from which
 # Docker takes its subnets: so only the host's rules decide whether its packets reach a container.
 # The namespaces last as long as these mounts, and so until the last host on the LAN stops. A host that is started again joins
-# a host that still runs; if there is none, it creates them anew.
+# a host that still runs, or creates them anew.
 
 # The host's number, the number of neighbours, and the MTU, delay in milliseconds and loss in percent of each link; then, if
 # this host joins the LAN of another one, that host's folder for sockets as this machine sees it, and its folder. - is nothing.

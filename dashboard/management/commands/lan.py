@@ -67,7 +67,7 @@ class Command(NetmodesCommand):
         create.add_argument("--loss", type=int, default=0, metavar="PERCENT", help="drop packets on every link")
         add_privileged_hosts(create)
         listing = actions.add_parser("list", help="list LANs with their hosts and neighbours")
-        start = actions.add_parser("start", help="start the hosts of a LAN that have ended again")
+        start = actions.add_parser("start", help="start the ended hosts of a LAN again, with the containers that ran")
         start.add_argument("name", metavar="NAME", help="a name from the list")
         remove = actions.add_parser("remove", help="stop and remove LANs with all their hosts")
         remove.add_argument("names", nargs="*", metavar="NAME", help="names from the list")
