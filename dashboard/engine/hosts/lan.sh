@@ -56,10 +56,12 @@ BATCH
 fi
 
 uplink=uplink$number
+# The link address (RFC 7042, documentation) depends on the number only: the other machines on the LAN still know it when the host
+# is started again.
 # A host that is started again: the kernel removes the link to its former namespace only some time after that has ended.
 [ "$joined" = - ] || nsenter --net="$run/lan" ip link delete "$uplink" 2>/dev/null || :
 nsenter --net="$run/lan" ip -batch - <<BATCH
-link add $uplink mtu $mtu type veth peer name eth0 mtu $mtu netns $net
+link add $uplink mtu $mtu type veth peer name eth0 address 00:00:5e:00:53:0$number mtu $mtu netns $net
 link set $uplink master lan up
 BATCH
 shape "$uplink"
