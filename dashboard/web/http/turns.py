@@ -96,6 +96,7 @@ class RequestGuard:
         loop = asyncio.get_running_loop()
         received: Scope | None = None
         next_message: asyncio.Future[Scope] | None = None
+        is_answered = False
 
         async def begins() -> bool:
             """Waits for the turn. False if the client disconnects before."""
@@ -124,6 +125,8 @@ class RequestGuard:
             return message
 
         async def send_and_end_turn(message: Scope) -> None:
+            nonlocal is_answered
+            is_answered = True
             turn.end()
             await send(message)
 
@@ -133,9 +136,9 @@ class RequestGuard:
                 scope = {**scope, END_TURN: lambda: loop.call_soon_threadsafe(turn.end)}
                 await self._application(scope, receive_in_turn, send_and_end_turn)
         except asyncio.CancelledError:
-            if turn.has_begun:
-                raise
-            await refuse_connection(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, "Netmodes is stopping.")
+            # The server cancels requests only when it stops; uvicorn would log a traceback for each.
+            if not is_answered:
+                await refuse_connection(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, "Netmodes is stopping.")
         finally:
             turn.end()
             if next_message is not None:
