@@ -2,6 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
+from typing import Any
 
 from dashboard.web.http.guards import Application, Receive, Scope, Send, refuse_connection
 
@@ -69,8 +70,8 @@ class Address:
 class RequestGuard:
     """Handles at most ``limit`` requests of one address at once; others of this address wait for their turn."""
 
-    def __init__(self, application: Application, limit: int = MAX_REQUESTS, most: int = MAX_UNANSWERED) -> None:
-        self._application = application
+    def __init__(self, application: Any, limit: int = MAX_REQUESTS, most: int = MAX_UNANSWERED) -> None:
+        self._application: Application = application  # Django's has narrower types
         self._limit = limit
         self._most = most
         self._addresses: dict[str, Address] = {}
@@ -98,19 +99,20 @@ class RequestGuard:
         next_message: asyncio.Future[Scope] | None = None
         is_answered = False
 
-        async def begins() -> bool:
-            """Waits for the turn. False if the client disconnects before."""
+        async def begins() -> Scope | None:
+            """Waits for the turn. The message that the client has disconnected, if it does so before."""
             nonlocal next_message
-            next_message = asyncio.ensure_future(receive())
+            upcoming = next_message = asyncio.ensure_future(receive())
             beginning = loop.create_task(turn.begin())
             try:
-                await asyncio.wait((beginning, next_message), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((beginning, upcoming), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 if not beginning.done():
                     beginning.cancel()
-            if turn.has_begun:
-                loop.call_later(TURN_S, turn.end)
-            return turn.has_begun
+            if not turn.has_begun:
+                return await upcoming
+            loop.call_later(TURN_S, turn.end)
+            return None
 
         async def receive_in_turn() -> Scope:
             nonlocal received
@@ -120,9 +122,7 @@ class RequestGuard:
             if next_message is not None:
                 return await next_message
             message = await receive()
-            if is_complete(message) and not await begins():
-                return await next_message
-            return message
+            return (await begins() if is_complete(message) else None) or message
 
         async def send_and_end_turn(message: Scope) -> None:
             nonlocal is_answered
@@ -132,7 +132,7 @@ class RequestGuard:
 
         try:
             received = await receive()
-            if not is_complete(received) or await begins():
+            if not is_complete(received) or await begins() is None:
                 scope = {**scope, END_TURN: lambda: loop.call_soon_threadsafe(turn.end)}
                 await self._application(scope, receive_in_turn, send_and_end_turn)
         except asyncio.CancelledError:
