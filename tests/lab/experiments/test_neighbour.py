@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from unittest.mock import AsyncMock, Mock
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,10 +16,12 @@ from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import NEIGHBOUR
+from dashboard.core.paths.hops import HopKind
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.lab.experiments.actions import column_namespace, try_paths
 from dashboard.lab.experiments.neighbour import NeighbourServer, find_bridges, find_neighbour
+from dashboard.lab.experiments.trace import trace
 from dashboard.netns.address_server import AddressServer
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
@@ -42,17 +46,34 @@ async def tried(lab_harness: LabHarness, identity: str) -> Mapping[tuple[str, st
     return found
 
 
-async def curl(lab_harness: LabHarness, identity: str, url: str) -> int:
-    """The exit status of curl in the neighbour's namespace."""
+def inside_neighbour(lab_harness: LabHarness, identity: str, *command: str) -> tuple[list[str], int]:
+    """A command in the neighbour's namespace, and the descriptor that it needs."""
     driver = lab_harness.lab.driver_of(identity)
     assert driver is not None
     namespace = column_namespace(lab_harness.lab, driver, NEIGHBOUR)
     assert namespace is not None
-    command = ["nsenter", f"--net=/proc/self/fd/{namespace.fd}", "curl", "-sS", "-o/dev/null", "-m1", url]
-    done = await asyncio.to_thread(
-        subprocess.run, command, pass_fds=[namespace.fd], capture_output=True, check=False, timeout=20
-    )
-    return done.returncode
+    return ["nsenter", f"--net=/proc/self/fd/{namespace.fd}", *command], namespace.fd
+
+
+async def run_in_neighbour(lab_harness: LabHarness, identity: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """What a program prints in the neighbour's namespace."""
+    line, descriptor = inside_neighbour(lab_harness, identity, *command)
+    return await asyncio.to_thread(
+        subprocess.run, line, pass_fds=[descriptor], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False, timeout=20,
+    )  # fmt: skip
+
+
+async def curl(lab_harness: LabHarness, identity: str, url: str) -> int:
+    """The exit status of curl in the neighbour's namespace."""
+    return (await run_in_neighbour(lab_harness, identity, "curl", "-sS", "-o/dev/null", "-m1", url)).returncode
+
+
+async def netcat(lab_harness: LabHarness, identity: str, url: str) -> int:
+    """The exit status of nc in the neighbour's namespace: 0 if it connects."""
+    target = urlsplit(url)
+    command = ("busybox", "nc", "-w1", str(target.hostname), str(target.port))
+    return (await run_in_neighbour(lab_harness, identity, *command)).returncode
 
 
 async def test_the_neighbour_is_a_column_with_its_own_stack(lab_harness: LabHarness) -> None:
@@ -81,6 +102,21 @@ async def test_what_the_neighbour_reaches_equals_what_curl_reaches(lab_harness: 
     for attempt in attempts.values():
         if attempt.origin == NEIGHBOUR and attempt.url:
             assert (await curl(lab_harness, identity, attempt.url) == 0) is (attempt.status is not None), attempt
+            assert (await netcat(lab_harness, identity, attempt.url) == 0) is (attempt.status is not None), attempt
+
+
+@pytest.mark.usefixtures("usual_paths")
+async def test_ip_neigh_in_the_neighbour_shows_the_link_of_the_machine_s_column(lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("host")
+    await tried(lab_harness, identity)
+    machine = (await lab_harness.view(identity)).states["machine"]
+    link = next(link for link in machine.interfaces if link.name == "eth0")
+    shown = await run_in_neighbour(lab_harness, identity, "ip", "neigh", "show", MACHINE_ADDRESS)
+    assert f"dev eth0 lladdr {link.mac} " in shown.stdout
+    listed = await run_in_neighbour(lab_harness, identity, "ip", "-o", "address", "show", "dev", "eth0")
+    state = (await lab_harness.view(identity)).states[NEIGHBOUR]
+    own = {one.address for link in state.interfaces if link.name == "eth0" for one in link.addresses}
+    assert own == {line.split()[3].partition("/")[0] for line in listed.stdout.splitlines()}
 
 
 async def test_the_neighbour_sees_the_machine_s_address_for_host_mode_and_for_a_masqueraded_bridge(
@@ -108,6 +144,20 @@ async def test_the_neighbour_sees_the_machine_s_address_for_host_mode_and_for_a_
         await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-D", *rule)
 
 
+async def drop_counters(engine_host: PrivateEngine) -> dict[tuple[str, str], int]:
+    """The packets of each rule that drops or rejects, and of each policy DROP, by table and text."""
+    saved = await asyncio.to_thread(engine_host.on_machine, "iptables-save", "-c")
+    table, counters = "", {}
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif found := re.fullmatch(r"\[(\d+):\d+\] (-A .* -j (?:DROP|REJECT)\b.*)", line):
+            counters[table, found[2]] = int(found[1])
+        elif found := re.fullmatch(r"(:\S+ DROP) \[(\d+):\d+\]", line):
+            counters[table, found[1]] = int(found[2])
+    return counters
+
+
 @pytest.mark.usefixtures("usual_paths")
 async def test_a_dropped_request_names_the_rule_whose_counter_moved(
     lab_harness: LabHarness, engine_host: PrivateEngine
@@ -121,9 +171,16 @@ async def test_a_dropped_request_names_the_rule_whose_counter_moved(
         assert published.status is None
         assert "within 1 s" in published.error
         assert "rule “-A DOCKER-USER -i eth0 -j DROP” (table filter)" in published.error
-        counted = await asyncio.to_thread(engine_host.on_machine, "iptables", "-nvxL", "DOCKER-USER")
-        (line,) = [line for line in counted.splitlines() if " DROP " in line]
-        assert int(line.split()[0]) >= 2
+        # The trace names the only rule or policy with a counter that moved.
+        before = await drop_counters(engine_host)
+        key = f"bridge/lan-published/{published.url.removeprefix('http://').rstrip('/')}"
+        (traced,) = await trace(lab_harness.lab, identity, key, key)
+        after = await drop_counters(engine_host)
+        assert [rule for rule, packets in after.items() if packets != before[rule]] == [
+            ("filter", "-A DOCKER-USER -i eth0 -j DROP")
+        ]
+        (dropping,) = [one.evidence for one in traced.hops if one.kind is HopKind.FILTER]
+        assert dropping == ("rule “-A DOCKER-USER -i eth0 -j DROP” (table filter)",)
         assert await curl(lab_harness, identity, published.url) == 28  # timed out
     finally:
         await asyncio.to_thread(engine_host.on_machine, "iptables", "-D", "DOCKER-USER", "-i", "eth0", "-j", "DROP")
