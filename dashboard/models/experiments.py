@@ -30,7 +30,8 @@ class Experiment(models.Model):
 
     ``machine`` is the one whose lab drives it; None: the lab of the installation.
     ``parts``: JSON of ``{machine: id}`` if arms run on several machines; no lab drives the row then, but each of these
-    parts, which name it as ``parent``. Only ``parts`` decides what belongs to the row, since no lab may write it.
+    parts, which name it as ``parent``. Such a row has no machine, and is stopped for every lab; its state
+    is that of its parts. The role of a machine can write neither ``parts`` nor ``parent``.
     ``host`` is the id of the private host of a training session on which it runs; empty: the server's own engine.
     ``group`` is then the key of its group (``SESSION-N``), which stays when the host is removed.
     ``driver`` is the command that drives the experiment (``pid:start``); empty: the server does.

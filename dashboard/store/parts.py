@@ -4,20 +4,24 @@ The functions take any experiment: one on a single machine has one journal, and 
 """
 
 import json
-from collections import deque
+import logging
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import starmap
+from typing import NamedTuple
 
 import msgspec
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
-from dashboard.core.experiments.journal import Entry, View, advance
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, advance
 from dashboard.core.experiments.journal import replay as replay_entries
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.groups import machine_number
-from dashboard.core.experiments.machines.heads import ENDED
-from dashboard.core.experiments.machines.journals import MergedJournal, number_to_show
+from dashboard.core.experiments.machines.heads import ENDED, merge_phases, requested_phase
+from dashboard.core.experiments.machines.journals import FIRST, MergedJournal, number_to_show
 from dashboard.core.experiments.machines.parts import SERVER_NAME, Part, divide, name_machines
 from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec, is_observer, plain_key
@@ -29,6 +33,10 @@ from dashboard.store.machines import MachineClosedError
 from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
 
+log = logging.getLogger(__name__)
+#: The latest time of an entry that pages can show, in seconds since the epoch.
+MAX_TIME = 32503680000.0
+
 
 @creates
 def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", machine: str | None = None) -> str:
@@ -39,9 +47,12 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
         ((only, single),) = specs.items() if specs else ((machine, spec),)
         return experiment_store.create_experiment(single, owner_id, host=host, machine=only)
     require_space()
+    encoded = msgspec.json.encode(name_machines(spec, machine)).decode()
     with transaction.atomic():
-        row = Experiment.objects.create(  # of no machine, so no lab can write it
-            title=spec.title[:200], spec=msgspec.json.encode(name_machines(spec, machine)).decode(), owner_id=owner_id
+        # Of no machine, so that no lab can write it. Labs launch what is not stopped; one of an earlier version does
+        # not know that this row has parts.
+        row = Experiment.objects.create(
+            title=spec.title[:200], spec=encoded, owner_id=owner_id, wanted=Wanted.STOPPED, phase=Phase.STOPPED
         )
         note(row.pk)
         ids = {
@@ -55,8 +66,7 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
 
 def ids_of(parts: str) -> dict[str, str]:
     """The experiment of each machine by its name, from ``Experiment.parts``."""
-    ids: dict[str, str] = json.loads(parts) if parts else {}
-    return ids
+    return msgspec.json.decode(parts, type=dict[str, str]) if parts else {}
 
 
 def ids_by_place(experiment: str) -> dict[str, str]:
@@ -104,17 +114,29 @@ def find_request(experiment: str, key: str) -> ColumnPlace:
     return replace(place, column=f"{place.column}{slash}{rest}")
 
 
+class PartError(Exception):
+    """A part cannot be removed alone; ``whole`` is the id of its experiment."""
+
+    def __init__(self, whole: str) -> None:
+        super().__init__(f"This is a part of the experiment {whole} on several machines. Remove that one.")
+        self.whole = whole
+
+
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """As ``experiments.set_wanted``, for the parts on all machines. A new round starts where it can; MachineClosedError
-    if it can on no machine."""
+    if it can on no machine. PartError for the removal of a part."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
-            wanted = Wanted.STOPPED  # a part is removed with the whole experiment
+            raise PartError(row.parent_id)
         if row is None or not row.parts:
             return experiment_store.set_wanted(experiment, wanted, again=again)
         ids = tuple(ids_of(row.parts).values())
+        if again:
+            row.round, row.shown_seq = row.round + 1, 0
+        elif wanted is Wanted.STOPPED and _is_running(ids):
+            row.shown_seq = FIRST + sum(seq for seq, _title in experiment_store.newest(ids).values())
         closed = []
         for part in ids:
             try:
@@ -127,25 +149,47 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
             Experiment.objects.filter(pk__in=ids).update(parent=None)
             experiment_store.delete(row.pk)
             return True
-        row.wanted, row.round = wanted, row.round + again
-        row.save(update_fields=["wanted", "round"])
+        row.save(update_fields=["round", "shown_seq"])
     return True
 
 
+def _is_running(ids: Collection[str]) -> bool:
+    """Whether one of these parts runs and no stop was requested."""
+    return Experiment.objects.filter(pk__in=ids, wanted=Wanted.RUNNING).exclude(phase__in=ENDED).exists()
+
+
+def is_stop_requested(record: Record) -> bool:
+    """Whether all parts of an experiment shall stop: also those that an absent lab has not stopped yet."""
+    ids = ids_of(record.parts).values()
+    return bool(ids) and not Experiment.objects.filter(pk__in=ids, wanted=Wanted.RUNNING).exists()
+
+
 def has_ended() -> Q:
-    """The condition for experiments that have ended: on all their machines."""
+    """The condition for experiments that have ended: on all their machines. A part that never started, and shall not,
+    has ended."""
     live = Experiment.objects.filter(parent=OuterRef("pk")).exclude(phase__in=ENDED)
+    live = live.exclude(~Q(wanted=Wanted.RUNNING), phase=Phase.WAITING)
     return Q(parts="", phase__in=ENDED) | Q(~Q(parts=""), ~Exists(live))
 
 
-def phases_of(rows: Collection[Experiment]) -> dict[str, list[Phase]]:
-    """The phases of the parts of those of these experiments that have some."""
-    divided = [row.pk for row in rows if row.parts]
+def phases_of(experiments: Collection[str]) -> dict[str, list[Phase]]:
+    """The phases of the parts of those of these experiments that have some. A part of which the lab has written
+    something else is left out."""
     found: dict[str, list[Phase]] = {}
-    if divided:
-        for parent, phase in Experiment.objects.filter(parent__in=divided).values_list("parent_id", "phase"):
-            found.setdefault(str(parent), []).append(Phase(phase))
+    rows = Experiment.objects.filter(parent__in=experiments) if experiments else Experiment.objects.none()
+    for parent, phase, wanted in rows.values_list("parent_id", "phase", "wanted"):
+        with suppress(ValueError):
+            found.setdefault(str(parent), []).append(requested_phase(Phase(phase), Wanted(wanted)))
     return found
+
+
+def count_by_phase() -> dict[str, int]:
+    """The number of experiments in each phase. One on several machines counts once."""
+    single = Experiment.objects.filter(parts="", parent=None).order_by().values_list("phase")
+    found: Counter[str] = Counter(dict(single.annotate(number=Count("pk"))))
+    wholes = list(Experiment.objects.exclude(parts="").values_list("pk", flat=True))
+    found.update(str(merge_phases(phases)) for phases in phases_of(wholes).values())
+    return dict(found)
 
 
 def _waiting_head(record: Record) -> ExperimentHead:
@@ -158,20 +202,35 @@ def merged_journal(record: Record) -> MergedJournal:
     return MergedJournal(_waiting_head(record), parts_of(record))
 
 
-def read_parts(seen: dict[str, int]) -> Iterator[tuple[str, Entry]]:
-    """The entries of parts after the numbers ``seen``, each with the id of its part, in the order in which they were
-    stored, read in pages."""
-    condition = Q()
-    for part, seq in seen.items():
-        condition |= Q(experiment=part, seq__gt=seq)
-    last = 0
-    while condition:
-        rows = list(JournalEntry.objects.filter(condition, pk__gt=last).order_by("pk")[:PAGE])
+def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:
+    """The entries of parts after the numbers ``seen``, at most up to ``until``, each with the id of its part, in the
+    order in which they were stored, read in pages. A page begins after what was read of each part: an entry that became
+    visible after a later one of another part is not skipped."""
+    seen = dict(seen)
+    while seen:
+        condition = Q()
+        for part, seq in seen.items():
+            condition |= Q(experiment=part, seq__gt=seq) & (Q(seq__lte=until[part]) if until is not None else Q())
+        rows = list(JournalEntry.objects.filter(condition).order_by("pk")[:PAGE])
         for row in rows:
-            yield row.experiment_id, experiment_store.entry_of(row)
+            seen[row.experiment_id] = max(seen[row.experiment_id], row.seq)
+            yield row.experiment_id, _readable(row)
         if len(rows) < PAGE:
             return
-        last = rows[-1].pk
+
+
+def _readable(row: JournalEntry) -> Entry:
+    """The entry, or one that states that it cannot be read: what one lab has written does not hide what the others
+    have."""
+    with suppress(msgspec.MsgspecError, ValueError):
+        entry = experiment_store.entry_of(row)
+        head = entry.facts.head
+        times = (head.started_at, head.stopped_at, head.problem_since) if head is not None else ()
+        if all(0 <= at <= MAX_TIME for at in (entry.at, *times) if at is not None):
+            return entry
+    log.warning("entry %d of experiment %s cannot be read", row.seq, row.experiment_id)
+    at = row.at if 0 <= row.at <= MAX_TIME else 0.0
+    return Entry(row.seq, at, Cause(Source.LAB, "unreadable"), Facts(), "An entry of this machine cannot be read")
 
 
 def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[Entry]:
@@ -211,13 +270,31 @@ def view(record: Record, until: int | None = None) -> View:
 
 
 def shown_number(record: Record, shown_seq: int) -> int:
-    """The entry that an ended experiment shows; ``shown_seq`` is that of an experiment on one machine."""
+    """The entry that an ended experiment shows; ``shown_seq`` is that of its row. With several machines this is the
+    newest when it was stopped, or if its parts were stopped one by one, the last one before the last of them was."""
     if not record.parts:
         return shown_seq
-    rows = Experiment.objects.filter(pk__in=ids_of(record.parts).values())
-    states: Sequence[tuple[str, str, int]] = list(rows.values_list("pk", "phase", "shown_seq"))
-    stopped = {pk: seq for pk, phase, seq in states if phase == Phase.STOPPED and seq}
-    shown = stopped or {pk: seq for pk, _phase, seq in states if seq}
-    if not shown or any(phase not in ENDED for _pk, phase, _seq in states):
+    ids = tuple(ids_of(record.parts).values())
+    if not Experiment.objects.filter(has_ended(), pk=record.id).exists():
         return 0
-    return number_to_show(shown, read_parts(dict.fromkeys((pk for pk, _phase, _seq in states), 0)))
+    if shown_seq:
+        return shown_seq
+    rows = Experiment.objects.filter(pk__in=ids)
+    states: Sequence[tuple[str, str, int]] = list(rows.values_list("pk", "phase", "shown_seq"))
+    for phases in ({Phase.STOPPED}, ENDED):
+        shown = [(pk, seq) for pk, phase, seq in states if phase in phases and seq]
+        if last := max(filter(None, starmap(_first_after, shown)), default=None):
+            return number_to_show({last.experiment: last.seq}, read_parts(dict.fromkeys(ids, 0))) - 1
+    return 0
+
+
+class _Stored(NamedTuple):
+    pk: int
+    experiment: str
+    seq: int
+
+
+def _first_after(experiment: str, seq: int) -> _Stored | None:
+    rows = JournalEntry.objects.filter(experiment=experiment, seq__gt=seq).order_by("seq")
+    found = rows.values_list("pk", "experiment_id", "seq").first()
+    return None if found is None else _Stored(*found)

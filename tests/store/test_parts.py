@@ -11,7 +11,6 @@ import pytest
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, replay
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.machines.journals import FIRST
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.models import AuditEntry, Experiment, JournalEntry
@@ -20,7 +19,9 @@ from dashboard.store import machines, parts, recent_entries, unsettled
 from dashboard.store.experiments import Record
 from dashboard.store.machines import MachineClosedError
 from dashboard.store.operations.audit import PendingEntry, pending
-from dashboard.store.operations.retention import delete_experiments
+from dashboard.store.operations.retention import DeletedRows, delete_experiments
+from dashboard.store.operations.storage import journals
+from dashboard.store.parts import PartError
 from dashboard.store.reports.snapshot import freeze_experiment
 from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, two_machines
 from tests.support.specs import make_spec
@@ -163,7 +164,8 @@ def test_a_command_reaches_every_machine(whole: str) -> None:
     assert parts.set_wanted(whole, Wanted.STOPPED)
     assert {load(part).wanted for part in ids(whole).values()} == {Wanted.STOPPED}
     assert parts.set_wanted(whole, Wanted.RUNNING, again=True)
-    assert {(load(one).wanted, load(one).round) for one in (whole, *ids(whole).values())} == {(Wanted.RUNNING, 2)}
+    assert {(load(one).wanted, load(one).round) for one in ids(whole).values()} == {(Wanted.RUNNING, 2)}
+    assert load(whole).round == 2
     assert not parts.set_wanted("nothing", Wanted.STOPPED)
 
 
@@ -171,8 +173,9 @@ def test_a_command_to_a_part_reaches_its_machine_only(whole: str) -> None:
     part = ids(whole)["lab2"]
     assert parts.set_wanted(part, Wanted.STOPPED)
     assert load(ids(whole)["server"]).wanted is Wanted.RUNNING
-    assert parts.set_wanted(part, Wanted.REMOVED)
-    assert load(part).wanted is Wanted.STOPPED, "it is removed with the whole experiment"
+    with pytest.raises(PartError, match=f"part of the experiment {whole}"):
+        parts.set_wanted(part, Wanted.REMOVED)
+    assert load(part).wanted is Wanted.STOPPED
 
 
 def test_a_removed_experiment_is_gone_at_once_and_its_parts_when_their_labs_have_cleaned_up(whole: str) -> None:
@@ -202,25 +205,36 @@ def test_an_experiment_has_ended_when_it_has_on_all_machines(whole: str) -> None
     end(whole, "lab2", Phase.FAILED)
     assert [row.pk for row in own.filter(parts.has_ended())] == [whole]
     assert [row.pk for row in own.exclude(parts.has_ended())] == [plain]
-    assert sorted(parts.phases_of(list(own))[whole]) == [Phase.FAILED, Phase.STOPPED]
+    assert sorted(parts.phases_of([whole, plain])[whole]) == [Phase.FAILED, Phase.STOPPED]
+    assert parts.count_by_phase() == {"stopped": 1, "waiting": 1}
 
 
-def test_an_ended_experiment_shows_what_was_there_before_the_first_stop(whole: str) -> None:
+def stop(identity: str, name: str) -> None:
+    """The lab of a machine stops its part."""
+    part = ids(identity)[name]
+    seq = experiment_store.last_seq(part)
+    facts = Facts(head=make_head(phase=Phase.STOPPED, stopped_at=2000.0))
+    experiment_store.append(part, [Entry(seq + 1, 2000.0, Cause(Source.LAB, "removed"), facts, "stopped")])
+    end(identity, name, shown=seq)
+
+
+def shown(identity: str) -> int:
+    return parts.shown_number(load(identity), Experiment.objects.get(pk=identity).shown_seq)
+
+
+def test_a_stopped_experiment_shows_what_was_there_when_it_was_stopped(whole: str) -> None:
     observe(whole)
-    assert parts.shown_number(load(whole), 0) == 0
-    last = experiment_store.last_seq(ids(whole)["server"])
-    for name in ("server", "lab2"):
-        part = ids(whole)[name]
-        seq = experiment_store.last_seq(part)
-        stop = Entry(
-            seq + 1, 2000.0, Cause(Source.LAB, "removed"), Facts(head=make_head(phase=Phase.STOPPED)), "stopped"
-        )
-        experiment_store.append(part, [stop])
-        end(whole, name, shown=seq)
-    number = parts.shown_number(load(whole), 0)
-    assert number == FIRST + last
+    newest = parts.view(load(whole)).seq
+    end(whole, "server", Phase.RUNNING)
+    end(whole, "lab2", Phase.RUNNING)
+    assert parts.set_wanted(whole, Wanted.STOPPED)
+    assert shown(whole) == 0
+    stop(whole, "server")
+    assert parts.set_wanted(whole, Wanted.STOPPED), "once more, while lab2 still stops"
+    stop(whole, "lab2")
+    assert shown(whole) == newest
     frozen = freeze_experiment(whole)
-    assert frozen.shown_seq == number
+    assert frozen.shown_seq == newest
     assert frozen.head.phase is Phase.STOPPED
     assert frozen.spec.arms == replace(SPEC).arms
     assert [entry.seq for entry in frozen.journal] == sorted({entry.seq for entry in frozen.journal})
@@ -246,3 +260,126 @@ def test_only_the_experiment_decides_which_parts_it_has(whole: str) -> None:
     Experiment.objects.filter(pk=stranger).update(parent=whole)
     assert stranger not in {part.id for part in parts.parts_of(load(whole))}
     assert stranger not in json.loads(load(whole).parts).values()
+
+
+def test_parts_that_were_stopped_one_by_one_show_what_was_there_before_the_last_stop(whole: str) -> None:
+    observe(whole)
+    for name in ("lab2", "server"):
+        parts.set_wanted(ids(whole)[name], Wanted.STOPPED)
+        stop(whole, name)
+    before_last = parts.view(load(whole)).seq - 1
+    assert shown(whole) == before_last
+
+
+def test_a_round_without_a_drained_machine_is_shown(whole: str) -> None:
+    observe(whole)
+    parts.set_wanted(whole, Wanted.STOPPED)
+    for name in ("server", "lab2"):
+        stop(whole, name)
+    first_round = shown(whole)
+    machines.set_draining("lab2", draining=True)
+    parts.set_wanted(whole, Wanted.RUNNING, again=True)
+    server = ids(whole)["server"]
+    seq = experiment_store.last_seq(server)
+    launch = Entry(seq + 1, 3000.0, Cause(Source.LAB, "launch"), Facts(head=make_head(round=2)), "running")
+    experiment_store.append(server, [launch])
+    end(whole, "server", Phase.RUNNING)
+    stop(whole, "server")
+    assert shown(whole) > first_round, "also if only the part was stopped"
+    assert shown(whole) == parts.view(load(whole)).seq - 1
+
+
+def test_no_lab_launches_the_experiment_of_all_machines() -> None:
+    """A lab of an earlier version looks for rows of its machine that are not stopped."""
+    machines.register("lab2", {}, MachineFacts())
+    for place in (None, "lab2"):
+        made = parts.create(make_spec("host", machines=["", "server"]) if place else SPEC, machine=place)
+        row = Experiment.objects.get(pk=made)
+        assert (row.machine_id, row.wanted, row.phase) == (None, "stopped", "stopped")
+
+
+def test_arms_keep_the_machine_on_which_they_were_launched() -> None:
+    """The specification is launched again from a report, perhaps elsewhere."""
+    machines.register("lab2", {}, MachineFacts())
+    spec = make_spec("host", "bridge", machines=["server"])
+    here, there = spec.arms[0], replace(spec.arms[1], machine="")
+    made = parts.create(replace(spec, arms=(here, there)), machine="lab2")
+    assert [arm.machine for arm in load(made).spec.arms] == ["server", "lab2"]
+    assert {name: load(part).machine for name, part in ids(made).items()} == {"server": None, "lab2": "lab2"}
+
+
+def test_what_one_lab_has_written_wrongly_does_not_hide_the_others(whole: str) -> None:
+    observe(whole)
+    part = ids(whole)["lab2"]
+    rows = JournalEntry.objects.filter(experiment=part)
+    head = Facts(head=make_head(started_at=1e300))
+    seq = experiment_store.last_seq(part)
+    experiment_store.append(part, [Entry(seq + 1, 1200.0, Cause(Source.LAB), head, "running for ever")])
+    rows.filter(seq=2).update(facts='{"states": 1}')
+    rows.filter(seq=3).update(source="x")
+    rows.filter(seq=4).update(at=1e300)
+    entries = list(parts.read(load(whole)))
+    unread = [entry for entry in entries if entry.cause.detail == "unreadable"]
+    assert [entry.text for entry in unread] == ["lab2: An entry of this machine cannot be read"] * 4
+    assert [entry.at for entry in unread] == [1002.0, 1003.0, 0.0, 1200.0]
+    assert {"host", "bridge", "machine"} <= replay(entries).states.keys()
+    Experiment.objects.filter(pk=part).update(phase="x", wanted="y")
+    end(whole, "server", Phase.RUNNING)
+    assert parts.phases_of([whole]) == {whole: [Phase.RUNNING]}
+    assert parts.count_by_phase() == {"running": 1}
+
+
+def test_an_entry_that_is_committed_late_is_not_skipped_by_the_next_page(
+    whole: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a smaller number of a row than entries of another machine that were read before it was visible."""
+    observe(whole)
+    server, lab2 = ids(whole)["server"], ids(whole)["lab2"]
+    late = JournalEntry.objects.filter(experiment=server, seq=2).get()
+    JournalEntry.objects.filter(experiment=server, seq__gt=2).delete()
+    after = Entry(3, 1300.0, Cause(Source.LAB), Facts(), "the next one")
+    late.delete()
+    late.experiment_id = server
+    monkeypatch.setattr(parts, "PAGE", 4)
+    read = []
+    for number, (identity, entry) in enumerate(parts.read_parts({server: 0, lab2: 0})):
+        read.append((identity, entry.seq))
+        if number == 3:  # the page is full; late has a smaller key than its last row
+            late.save(force_insert=True)
+            experiment_store.append(server, [after])
+    assert [seq for identity, seq in read if identity == server] == [1, 2, 3]
+    assert [seq for identity, seq in read if identity == lab2] == sorted({seq for one, seq in read if one == lab2})
+
+
+def test_a_stop_that_an_absent_lab_has_not_answered(whole: str) -> None:
+    observe(whole)
+    assert not parts.is_stop_requested(load(whole))
+    end(whole, "server", Phase.RUNNING)
+    assert parts.set_wanted(whole, Wanted.STOPPED)
+    assert parts.is_stop_requested(load(whole))
+    own = Experiment.objects.filter(parts.has_ended(), parent=None)
+    assert parts.phases_of([whole])[whole] == [Phase.STOPPING, Phase.STOPPED]
+    assert not own.exists()
+    stop(whole, "server")
+    assert own.exists(), "lab2 never started, and shall not"
+    assert shown(whole) > 0
+    end(whole, "lab2", Phase.RUNNING)
+    assert sorted(parts.phases_of([whole])[whole]) == [Phase.STOPPED, Phase.STOPPING]
+    assert not own.exists()
+
+
+def test_an_experiment_on_several_machines_counts_once_with_the_entries_of_all(whole: str) -> None:
+    observe(whole)
+    assert journals().experiments == 1
+    entries = JournalEntry.objects.count()
+    assert journals().entries == entries
+    Experiment.objects.update(created_at=datetime(2020, 1, 1, tzinfo=UTC), wanted=Wanted.STOPPED, phase=Phase.STOPPED)
+    limit = datetime(2030, 1, 1, tzinfo=UTC)
+    for dry_run in (True, False):
+        assert delete_experiments(limit, dry_run=dry_run) == DeletedRows(comparisons=1, entries=entries)
+
+
+def test_a_part_that_shall_run_keeps_the_experiment(whole: str) -> None:
+    Experiment.objects.update(created_at=datetime(2020, 1, 1, tzinfo=UTC), wanted=Wanted.STOPPED, phase=Phase.STOPPED)
+    Experiment.objects.filter(pk=ids(whole)["lab2"]).update(wanted=Wanted.RUNNING)
+    assert delete_experiments(datetime(2030, 1, 1, tzinfo=UTC), dry_run=False).comparisons == 0

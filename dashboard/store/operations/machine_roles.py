@@ -19,7 +19,11 @@ log = logging.getLogger(__name__)
 
 #: What machines may do with the rows that a policy shows them, by table; with columns, only with these.
 _GRANTS = {
-    "experiment": "SELECT, INSERT, UPDATE, DELETE",
+    "experiment": (
+        "SELECT, INSERT, DELETE, "
+        "UPDATE (title, spec, head, wanted, round, phase, driver, machine_id, host, shown_seq, journal_entries, "
+        "journal_bytes)"
+    ),
     "arm": "SELECT, INSERT, UPDATE, DELETE",
     "journalentry": "SELECT, INSERT, UPDATE, DELETE",
     "measurementrun": "SELECT, INSERT, UPDATE, DELETE",
@@ -78,6 +82,9 @@ _CHECKS = {
     "measurementrun": f"{_OF_OWN_GROUP} AND {_IS_SEEN.format('experiment_id')} AND {_IS_SEEN.format('source_id')}",
     "trainingsession": "mirror_id IS NULL",
 }
+#: Further conditions for new rows. A part of an experiment on several machines is added by web processes
+#: only, and no machine may change which rows belong together: pages and retention rely on it.
+_NEW_ROWS = {"experiment": "parts = '' AND parent_id IS NULL"}
 #: Whether the host of a participant's group is on the machine of the session's role. It reads rows that the role may
 #: not read, and therefore returns nothing else.
 _FUNCTION = """
@@ -156,7 +163,11 @@ def _statements() -> list[str]:
         f"GRANT EXECUTE ON FUNCTION netmodes_is_here(text) TO {group}",
     ]
     for table, rights in _GRANTS.items():
-        statements.append(f"GRANT {rights} ON dashboard_{table} TO {group}")
+        # An earlier version may have given more.
+        statements += [
+            f"REVOKE ALL ON dashboard_{table} FROM {group}",
+            f"GRANT {rights} ON dashboard_{table} TO {group}",
+        ]
     for table, condition in _POLICIES.items():
         using = condition.format(machine=machine).replace("%%", "%")
         check = _CHECKS.get(table, condition).format(machine=machine).replace("%%", "%")
@@ -165,16 +176,24 @@ def _statements() -> list[str]:
             f"DROP POLICY IF EXISTS netmodes_machine ON dashboard_{table}",
             f"CREATE POLICY netmodes_machine ON dashboard_{table} TO {group} USING ({using}) WITH CHECK ({check})",
         ]
+    for table, condition in _NEW_ROWS.items():
+        kind = f"AS RESTRICTIVE FOR INSERT TO {group}"
+        statements += [
+            f"DROP POLICY IF EXISTS netmodes_new_row ON dashboard_{table}",
+            f"CREATE POLICY netmodes_new_row ON dashboard_{table} {kind} WITH CHECK ({condition})",
+        ]
     return statements
 
 
 def _is_prepared(digest: str) -> bool:
-    """Whether the permissions are those of this version. A restored database has the comment without permissions."""
+    """Whether the permissions are those of this version. A restored database has the comment without permissions, and
+    one that was migrated back and forth lacks policies."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT obj_description(to_regprocedure('netmodes_is_here(text)'), 'pg_proc') = %s"
-            " AND has_table_privilege(%s, 'django_migrations', 'SELECT')",
-            [digest, _group_role()],
+            " AND has_table_privilege(%s, 'django_migrations', 'SELECT')"
+            " AND (SELECT count(*) FROM pg_policies WHERE schemaname = current_schema() AND policyname = ANY(%s)) = %s",
+            [digest, _group_role(), ["netmodes_machine", "netmodes_new_row"], len(_POLICIES) + len(_NEW_ROWS)],
         )
         return bool((cursor.fetchone() or (False,))[0])
 

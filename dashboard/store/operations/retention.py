@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from dashboard import models
@@ -18,7 +18,6 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.store import claim_runs
 from dashboard.store.operations import storage
-from dashboard.store.parts import has_ended
 
 #: Rows of one transaction, so that the server can write in between; a single journal may be long.
 BATCH, JOURNALS_BATCH = 500, 20
@@ -56,7 +55,7 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
     ids = list(rows.values_list("pk", flat=True))
     entries = deleted = 0
     for some in batched(ids, JOURNALS_BATCH):
-        entries += models.JournalEntry.objects.filter(experiment_id__in=some).count()
+        entries += _entries(some).count()
         deleted += len(some) if dry_run else _delete_ended(rows, some)
     return DeletedRows(comparisons=deleted, entries=entries)
 
@@ -86,9 +85,16 @@ def delete_over_budget(max_size: int) -> int:
 
 def _ended() -> QuerySet[models.Experiment]:
     """Experiments that have ended, on all their machines; their parts are deleted with them."""
-    single = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
-    rows = models.Experiment.objects.filter(Q(parts="") & single | ~Q(parts="") & has_ended(), parent=None, driver="")
+    single = Q(Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED), driver="")
+    live = models.Experiment.objects.filter(parent=OuterRef("pk")).exclude(single)
+    rows = models.Experiment.objects.filter(Q(parts="") & single | ~Q(parts="") & ~Exists(live), parent=None)
     return rows.exclude(measurements__twin=True)
+
+
+def _entries(experiments: Collection[str]) -> QuerySet[models.JournalEntry]:
+    """The entries of these experiments and of their parts."""
+    of = models.Experiment.objects.filter(Q(pk__in=experiments) | Q(parent__in=experiments))
+    return models.JournalEntry.objects.filter(experiment__in=list(of.values_list("pk", flat=True)))
 
 
 def _owner(user: int | None, group: str) -> str:
@@ -99,10 +105,11 @@ def _owner(user: int | None, group: str) -> str:
 def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) -> int:
     """Deletes those of the chosen experiments that are still among ``rows``: one may have been launched again."""
     with transaction.atomic():
-        locked = models.Experiment.objects.select_for_update().filter(pk__in=chosen).values_list("pk", flat=True)
-        list(locked.order_by("pk"))
+        # The parts after the whole, as commands lock them.
+        for condition in (Q(pk__in=chosen), Q(parent__in=chosen)):
+            list(models.Experiment.objects.select_for_update().filter(condition).order_by("pk").values_list("pk"))
         ids = list(rows.filter(pk__in=chosen).values_list("pk", flat=True))
-        models.JournalEntry.objects.filter(experiment_id__in=ids).delete()
+        _entries(ids).delete()
         models.Experiment.objects.filter(pk__in=ids).delete()
     return len(ids)
 

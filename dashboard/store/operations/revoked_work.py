@@ -7,7 +7,8 @@ from django.db import DatabaseError, transaction
 
 from dashboard.core.experiments.journal import Cause, Entry, Source, stopped
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.models import ClaimRun, MeasurementRun
+from dashboard.core.experiments.messages import Phase
+from dashboard.models import ClaimRun, Experiment, MeasurementRun
 from dashboard.store import claim_runs, measurements
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 def end_work(machine: str) -> None:
     """Records that everything on a revoked machine has ended, and deletes the experiments that were to be removed.
-    An experiment for which that fails is skipped: the machine is revoked in any case."""
+    An experiment for which the database refuses that is skipped: the machine is revoked in any case."""
     reason = f"The machine “{machine}” was revoked."
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     runs.update(state=measurements.CANCELLED, driver="", stop_reason=reason)
@@ -28,6 +29,12 @@ def end_work(machine: str) -> None:
             _end(experiment, reason)
         except DatabaseError as error:
             log.warning("the end of experiment %s on %s could not be recorded: %s", experiment, machine, error)
+        except Exception:
+            # The lab has written what cannot be read: the row ends without an entry.
+            log.exception("the journal of experiment %s on %s cannot be read", experiment, machine)
+            ended = {"wanted": Wanted.STOPPED, "phase": Phase.STOPPED, "driver": ""}
+            Experiment.objects.filter(pk=experiment).exclude(wanted=Wanted.REMOVED).update(**ended)
+            Experiment.objects.filter(pk=experiment, wanted=Wanted.REMOVED).delete()
 
 
 @transaction.atomic

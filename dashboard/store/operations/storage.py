@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from dashboard.core.experiments.messages import Check, Doctor
 from dashboard.core.operations.storage import (
@@ -40,8 +40,9 @@ def require_space() -> None:
 
 
 def journals() -> Journals:
-    """The size of the journals of all experiments."""
-    found = Experiment.objects.aggregate(number=Count("pk"), entries=Sum("journal_entries"), size=Sum("journal_bytes"))
+    """The size of the journals of all experiments. One on several machines counts once."""
+    number = Count("pk", filter=Q(parent=None))
+    found = Experiment.objects.aggregate(number=number, entries=Sum("journal_entries"), size=Sum("journal_bytes"))
     return Journals(found["number"], found["entries"] or 0, found["size"] or 0)
 
 

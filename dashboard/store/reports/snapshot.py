@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.heads import apply_requests
 from dashboard.core.experiments.messages import EngineRef, Phase
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.modes import ExperimentSpec
@@ -41,6 +42,9 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
     head = replay(journal).head or experiment_store.waiting_view(record).head
     if head is None:
         raise NotSavedError("The experiment has not started. Wait until it is launched.")
+    if parts.is_stop_requested(record):
+        last = max(entry.at for entry in journal)
+        head = apply_requests(head, parts.phases_of((record.id,)).get(record.id, ()), last)
     ended = head.phase in {Phase.STOPPED, Phase.FAILED}
     shown = min(parts.shown_number(record, row.shown_seq), journal[-1].seq) if ended and journal else 0
     if record.parts:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -63,6 +62,7 @@ STATUSES: dict[type[Exception], int] = {
     NotSavedError: 400,
     ReportNotFoundError: 404,
     actions.NotRunningError: 409,
+    parts.PartError: 409,
     LabUnavailableError: 409,
     NoPdfError: 501,
 }
@@ -209,13 +209,24 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 
 
 @api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal after entry ``after``")
-def journal(request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE) -> HttpResponse:
+def journal(
+    request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE, cursor: str = ""
+) -> HttpResponse:
     """Numbered entries with cause and facts, at most ``limit`` (1,000): ask again with the last number until the list
-    is empty."""
+    is empty. With several machines, follow the ``next`` link in the header ``Link``: it has a ``cursor``."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
-    return json_response(tuple(islice(parts.read(record, after), max(1, min(limit, MAX_PAGE)))))
+    limit = max(1, min(limit, MAX_PAGE))
+    try:
+        entries, following = machines.read_page(record, after, cursor, limit)
+    except ValueError as error:
+        return api.create_response(request, {"detail": str(error)}, status=400)
+    response = json_response(entries)
+    if following:
+        url = f"/api/experiments/{identity}/journal?cursor={following}&limit={limit}"
+        response.headers["Link"] = f'<{url}>; rel="next"'
+    return response
 
 
 class TraceIn(Schema):

@@ -61,9 +61,14 @@ async def start_engine(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def remove(_request: HttpRequest, identity: str) -> HttpResponse:
+def remove(request: HttpRequest, identity: str) -> HttpResponse:
     """Stops the experiment and deletes it."""
-    _set_wanted(identity, Wanted.REMOVED)
+    try:
+        _set_wanted(identity, Wanted.REMOVED)
+    except parts.PartError as error:
+        return refuse(
+            request, 409, _("A part cannot be removed alone"), str(error), back=SERVER_SCOPE.experiment(error.whole)
+        )
     return redirect("/")
 
 

@@ -1,19 +1,22 @@
 """Experiments on several machines: what is known about each machine, and calls to the lab that drives a column."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
+from itertools import dropwhile, islice
 
 from django.utils.translation import gettext as _
 
-from dashboard.core.experiments.journal import Attempt
-from dashboard.core.experiments.machines.journals import shared_attempt
+from dashboard.core.experiments.journal import Attempt, Entry
+from dashboard.core.experiments.machines.journals import MergedJournal, shared_attempt
 from dashboard.core.experiments.machines.parts import SERVER_NAME, Part
 from dashboard.core.modes import ArmSpec
 from dashboard.core.operations.machines import place_of, split_place
 from dashboard.lab.experiments import actions
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
+from dashboard.store.experiments import Record
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 
@@ -84,3 +87,32 @@ def arms_by_place(arms: Iterable[ArmSpec], place: str) -> dict[str, tuple[ArmSpe
         where = place if not arm.machine else place_of(name, "")
         found.setdefault(where, []).append(replace(arm, machine=""))
     return {where: tuple(own) for where, own in found.items()}
+
+
+def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tuple[Entry, ...], str]:
+    """At most ``limit`` entries of an experiment, and the cursor for the next ones, which is empty on one machine. With
+    a cursor, ``after`` is ignored. ValueError with a sentence for an invalid cursor.
+
+    The number of an entry is enough to continue the journal of one machine. Several machines store their entries at the
+    same time: a cursor has the newest number that was read of each, so that no entry is skipped or repeated."""
+    if not record.parts:
+        return tuple(islice(parts.read(record, after), limit)), ""
+    journal = parts.merged_journal(record)
+    if cursor:
+        _skip(journal, cursor)
+        entries = journal.extend(parts.read_parts(dict(journal.seen)))
+    else:
+        entries = dropwhile(lambda entry: entry.seq <= after, parts.read_journal(journal))
+    page = tuple(islice(entries, limit))
+    return page, "-".join(map(str, journal.seen.values()))
+
+
+def _skip(journal: MergedJournal, cursor: str) -> None:
+    """Reads the journal up to a cursor: the head of all machines results from every earlier one."""
+    numbers = cursor.split("-")
+    if len(numbers) != len(journal.seen) or not all(
+        one.isascii() and one.isdigit() and len(one) < 10 for one in numbers
+    ):
+        raise ValueError("This is not a cursor of this journal. Follow the links from its first page.")
+    until = dict(zip(journal.seen, map(int, numbers), strict=True))
+    deque(journal.extend(parts.read_parts(dict(journal.seen), until)), maxlen=0)

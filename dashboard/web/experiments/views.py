@@ -32,7 +32,7 @@ from dashboard.core.experiments.journal import View, advance
 from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.groups import mark_absent
-from dashboard.core.experiments.machines.heads import merge_phases
+from dashboard.core.experiments.machines.heads import apply_requests, merge_phases
 from dashboard.core.experiments.messages import ExperimentHead, Phase, TimelineItem
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
@@ -90,7 +90,7 @@ def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE)
     """The experiments in a list. A row that cannot be read is left out: the lab of a machine writes its own rows."""
     items = []
     rows = list(rows)
-    phases = parts.phases_of(rows)
+    phases = parts.phases_of([row.pk for row in rows if row.parts])
     for row in rows:
         try:
             items.append(experiment_item(row, scope, phases.get(row.pk, ())))
@@ -109,11 +109,11 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     if record is None:
         raise Http404(_("No experiment has this id."))
     until = at if at is not None else (parts.shown_number(record, row.shown_seq) or None)
-    view, past, past_at, first = View(), View(), None, None
+    view, past, past_at, first, last = View(), View(), None, None, 0.0
     items: deque[TimelineItem] = deque(maxlen=SHOWN_ITEMS)
     for entry in parts.read(record):
         view = advance(view, entry)
-        first = entry.at if first is None else first
+        first, last = entry.at if first is None else first, max(last, entry.at)
         if until is not None and entry.seq <= until:
             past, past_at = view, entry.at
         if entry.text:
@@ -121,6 +121,8 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
     head = view.head or waiting
+    if parts.is_stop_requested(record):
+        head = apply_requests(head, parts.phases_of((row.id,)).get(row.id, ()), last)
     if 0 < head.round < row.round:
         # The lab has not started the requested round yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
@@ -165,6 +167,7 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "machine": machine,
         "parts": {name: scope.experiment(part) for name, part in ids.items()},
         "whole": scope.experiment(record.parent) if record is not None and record.parent else "",
+        "is_stop_requested": record is not None and parts.is_stop_requested(record),
         "is_machine_absent": machine and service.labs is not None and not service.labs.of(machine).accepts_calls,
         **_creator_context(request, identity, scope),
         **scope.context,

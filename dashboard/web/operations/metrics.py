@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from dashboard.core.operations.heartbeat import Part, part_names
-from dashboard.models import Experiment, GroupHost, TrainingSession
-from dashboard.store import machines
+from dashboard.models import GroupHost, TrainingSession
+from dashboard.store import machines, parts
 from dashboard.store.operations.storage import disk_usage, journals
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_hub import FeedHub
@@ -62,7 +62,6 @@ def _size_bytes() -> int:
 
 def read_database(latency_s: float, now: float) -> DatabaseMetrics:
     """Numbers of rows and the size of the database. Raises DatabaseError."""
-    phases = Experiment.objects.filter(parts="").order_by().values_list("phase").annotate(number=Count("pk"))
     stages = GroupHost.objects.order_by().values_list("state").annotate(number=Count("pk"))
     return DatabaseMetrics(
         vendor=connection.vendor,
@@ -70,7 +69,7 @@ def read_database(latency_s: float, now: float) -> DatabaseMetrics:
         size_bytes=_size_bytes(),
         journals=journals(),
         disk=disk_usage(),
-        experiments=dict(phases),
+        experiments=parts.count_by_phase(),
         hosts=dict(stages),
         sessions_open=TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now).count(),
     )

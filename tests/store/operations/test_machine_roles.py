@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,17 @@ from pytest_django import DjangoDbBlocker
 
 from dashboard.backup.backups import make_backup, restore_backup
 from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.management.commanding import NetmodesCommand
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines
+from dashboard.store import machines, parts
 from dashboard.store.operations import join_tokens, joining, machine_roles
+from dashboard.store.operations.retention import delete_experiments
+from tests.core.machine_scenes import make_head
 from tests.support.polling import until
 from tests.support.specs import make_spec
 
@@ -184,6 +190,102 @@ def test_permissions_that_differ_are_written_again(team: str, monkeypatch: pytes
         monkeypatch.setitem(machine_roles._GRANTS, "auditentry", "SELECT")
         machine_roles.update()
         machine.execute("SELECT 1 FROM dashboard_auditentry")
+
+
+def divided() -> tuple[str, dict[str, str]]:
+    """An experiment on the server's machine and on lab2, and its parts."""
+    whole = parts.create(make_spec("host", machines=["server", ""]), machine="lab2")
+    record = experiment_store.load(whole)
+    assert record is not None
+    return whole, parts.ids_of(record.parts)
+
+
+def test_a_machine_cannot_change_which_experiments_belong_together(team: str) -> None:
+    url = join()
+    whole, ids = divided()
+    with psycopg.connect(url, autocommit=True) as machine:
+        assert machine.execute("SELECT id FROM dashboard_experiment").fetchall() == [(ids["lab2"],)]
+        for column in ("parts", "parent_id", "owner_id", "id"):
+            change = f"UPDATE dashboard_experiment SET {column} = NULL WHERE id = %s"  # noqa: S608
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+                machine.execute(change, [ids["lab2"]])
+        assert machine.execute("UPDATE dashboard_experiment SET title = 'x', machine_id = 'lab2'").rowcount == 1
+        new = (
+            "INSERT INTO dashboard_experiment (id, title, spec, head, wanted, round, phase, driver, machine_id, host, "
+            '"group", created_at, shown_seq, journal_entries, journal_bytes, parent_id, parts) '
+            "VALUES (%s, '', '{}', '', 'running', 1, 'running', '', 'lab2', '', '', now(), 0, 0, 0, %s, %s)"
+        )
+        for parent, own_parts in ((whole, ""), (ids["lab2"], ""), (None, "{}")):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level"):
+                machine.execute(new, ["another", parent, own_parts])
+        assert machine.execute(new, ["another", None, ""]).rowcount == 1
+
+
+def test_a_lab_writes_its_part_with_its_own_role(team: str) -> None:
+    url = join()
+    whole, ids = divided()
+    part = ids["lab2"]
+    with using(url), override_settings(MACHINE="lab2"):
+        experiment_store.append(part, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "text")])
+        experiment_store.save_head(part, make_head(), 1)
+        assert experiment_store.set_wanted(part, Wanted.STOPPED)
+        assert experiment_store.rename(part, "Another") == "Another"
+        experiment_store.remember_container(part, "host", "c0ffee")
+        experiment_store.release(part)
+        own = experiment_store.create_experiment(make_spec("none"))
+        experiment_store.delete(own)
+        experiment_store.delete(part)
+    assert set(Experiment.objects.values_list("pk", flat=True)) == {whole, ids["server"]}
+
+
+def test_more_permissions_of_an_earlier_version_are_taken_back(team: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with psycopg.connect(join(), autocommit=True) as machine:
+        machine_roles._execute("GRANT ALL ON dashboard_experiment TO " + machine_roles._group())
+        machine.execute("UPDATE dashboard_experiment SET parts = ''")
+        monkeypatch.setitem(machine_roles._GRANTS, "auditentry", "SELECT")  # another version
+        machine_roles.update()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            machine.execute("UPDATE dashboard_experiment SET parts = ''")
+
+
+def test_an_earlier_version_keeps_the_parts_as_experiments(team: str) -> None:
+    join()
+    whole, ids = divided()
+    call_command("migrate", "dashboard", "0022", verbosity=0, interactive=False)
+    with psycopg.connect(team) as database:
+        rows = database.execute("SELECT id, machine_id FROM dashboard_experiment").fetchall()
+    assert set(rows) == {(ids["server"], None), (ids["lab2"], "lab2")}
+    call_command("migrate", "dashboard", verbosity=0, interactive=False)
+    assert experiment_store.load(whole) is None
+    machine_roles.update()
+    with psycopg.connect(team) as database:
+        policies = database.execute("SELECT tablename FROM pg_policies WHERE policyname = 'netmodes_new_row'")
+        assert policies.fetchall() == [("dashboard_experiment",)]
+
+
+def test_a_part_that_is_launched_again_while_old_data_is_deleted_remains(team: str) -> None:
+    join()
+    whole, ids = divided()
+    Experiment.objects.update(created_at=datetime(2020, 1, 1, tzinfo=UTC), wanted=Wanted.STOPPED, phase=Phase.STOPPED)
+    deleted: list[int] = []
+
+    def delete() -> None:
+        with using(team):
+            deleted.append(delete_experiments(datetime(2030, 1, 1, tzinfo=UTC), dry_run=False).comparisons)
+
+    thread = threading.Thread(target=delete)
+    with psycopg.connect(team) as web, psycopg.connect(team, autocommit=True) as watch:
+        web.execute(
+            "UPDATE dashboard_experiment SET wanted = 'running', phase = 'waiting' WHERE id = %s", [ids["lab2"]]
+        )
+        thread.start()
+        of_lock = "datname = current_database() AND wait_event_type = 'Lock'"
+        waiting = f"SELECT count(*) FROM pg_stat_activity WHERE {of_lock}"  # noqa: S608
+        until(lambda: watch.execute(waiting).fetchone()[0], 10)  # type: ignore[index]
+        web.commit()
+    thread.join(20)
+    assert deleted == [0]
+    assert Experiment.objects.filter(pk__in=(whole, *ids.values())).count() == 3
 
 
 def test_a_measurement_of_a_machine_names_no_experiment_of_another(team: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError
 
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.operations.machines import MachineFacts
-from dashboard.models import ClaimRun, Experiment, MeasurementRun
+from dashboard.models import ClaimRun, Experiment, JournalEntry, MeasurementRun
 from dashboard.store import claim_runs, machines
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -65,6 +66,18 @@ def test_an_experiment_that_cannot_be_ended_does_not_keep_the_others(monkeypatch
     end_work("lab2")
     phases = sorted(Experiment.objects.filter(pk__in=experiments).values_list("phase", flat=True))
     assert phases == ["stopped", "waiting"]
+
+
+def test_an_experiment_that_the_machine_made_unreadable_has_ended() -> None:
+    phase, journal, removed, sound = (launch("lab2") for _ in range(4))
+    experiment_store.append(journal, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "text")])
+    JournalEntry.objects.update(facts="[")
+    Experiment.objects.filter(pk__in=(phase, removed)).update(phase="x")
+    Experiment.objects.filter(pk=removed).update(wanted=Wanted.REMOVED)
+    machines.revoke("lab2")
+    end_work("lab2")
+    rows = Experiment.objects.values_list("pk", "wanted", "phase")
+    assert set(rows) == {(one, "stopped", "stopped") for one in (phase, journal, sound)}
 
 
 def test_nothing_starts_again_on_a_machine_that_takes_no_work_and_removal_is_immediate() -> None:

@@ -4,6 +4,7 @@ machines."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.test import Client
 
-from dashboard.core.experiments.journal import Attempt, replay
+from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, replay
 from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentRef, Phase
@@ -20,7 +21,7 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.reports.validate import validate_file
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
-from dashboard.models import Experiment
+from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines as machine_store
 from dashboard.store import parts
@@ -356,3 +357,103 @@ def test_a_port_that_is_held_on_another_machine_is_named_and_its_holder_can_be_s
     stopped = owner.post("/experiments/", form | {"stop": holder})
     assert stopped.status_code == 200
     assert "the ports are free" in stopped.content.decode()
+
+
+def test_a_part_is_removed_with_its_experiment_only(owner: Client, whole: str) -> None:
+    part = part_of(whole, "lab2")
+    answer = owner.post(f"/api/experiments/{part}/remove", content_type="application/json")
+    assert answer.status_code == 409
+    assert whole in answer.json()["detail"]
+    page = owner.post(f"/experiments/{part}/remove/")
+    assert page.status_code == 409
+    assert f'href="/experiments/{whole}/"' in page.content.decode()
+    assert Experiment.objects.get(pk=part).wanted == Wanted.RUNNING
+
+
+def test_an_experiment_with_an_absent_machine_can_be_launched_again_and_removed_after_a_stop(
+    owner: Client, whole: str
+) -> None:
+    observe(whole, "server", "lab2")
+    for name in ("server", "lab2"):
+        experiment_store.save_head(part_of(whole, name), make_head(phase=Phase.RUNNING))
+
+    def shown(action: str) -> bool:
+        page = owner.get(f"/experiments/{whole}/").content.decode()
+        form = page[page.index(f'action="/experiments/{whole}/{action}/"') :]
+        return " hidden" not in form[: form.index(">")]
+
+    assert not shown("remove")
+    assert not shown("again")
+    owner.post(f"/experiments/{whole}/stop/")
+    experiment_store.save_head(part_of(whole, "server"), make_head(phase=Phase.STOPPED))
+    assert owner.get(f"/api/experiments/{whole}").json()["experiment"]["phase"] == "stopping"
+    assert shown("remove")
+    assert shown("again")
+
+
+def test_what_one_machine_has_written_wrongly_does_not_hide_the_others(owner: Client, whole: str) -> None:
+    observe(whole, "server", "lab2")
+    part = part_of(whole, "lab2")
+    Experiment.objects.filter(pk=part).update(phase="x")
+    JournalEntry.objects.filter(experiment=part).update(facts="[")
+    assert owner.get("/").status_code == 200
+    assert [one["id"] for one in owner.get("/api/experiments").json()] == [whole]
+    page = owner.get(f"/experiments/{whole}/")
+    assert page.status_code == 200
+    assert "lab2: An entry of this machine cannot be read" in page.content.decode()
+    assert 'data-column="bridge"' in page.content.decode()
+
+
+def ask(owner: Client, url: str) -> tuple[list[dict[str, Any]], str]:
+    """The entries, and the address of the next page."""
+    answer = owner.get(url)
+    assert answer.status_code == 200, answer.content
+    found = re.fullmatch(r'<(/api/experiments/\w+/journal\?.+)>; rel="next"', answer.headers.get("Link", ""))
+    return answer.json(), found[1] if found else ""
+
+
+def test_pages_follow_each_other_by_their_links(owner: Client, whole: str) -> None:
+    observe(whole, "server", "lab2")
+    all_entries, _next = ask(owner, f"/api/experiments/{whole}/journal")
+    read: list[dict[str, Any]] = []
+    url = f"/api/experiments/{whole}/journal?limit=4"
+    for _number in range(20):
+        page, following = ask(owner, url)
+        read += page
+        if not page:
+            break
+        url = following
+    assert read == all_entries
+
+
+def test_an_entry_that_becomes_visible_late_is_neither_skipped_nor_are_others_repeated(
+    owner: Client, whole: str
+) -> None:
+    """Rows get their numbers before they are visible."""
+    observe(whole, "server", "lab2")
+    server, lab2 = part_of(whole, "server"), part_of(whole, "lab2")
+    late = JournalEntry.objects.filter(experiment=server).latest("seq")
+    late.delete()
+    late.experiment_id = server
+    before, url = ask(owner, f"/api/experiments/{whole}/journal")
+    late.save(force_insert=True)
+    after = Entry(experiment_store.last_seq(lab2) + 1, 1300.0, Cause(Source.LAB), Facts(), "the next one")
+    experiment_store.append(lab2, [after])
+    page, _next = ask(owner, url)
+    assert [entry["text"] for entry in page] == ["server: running", "lab2: the next one"]
+    assert [entry["seq"] for entry in page] == [before[-1]["seq"] + 1, before[-1]["seq"] + 2]
+    assert page[0]["facts"]["head"]["phase"] == "running"
+
+
+def test_another_cursor_is_refused(owner: Client, whole: str) -> None:
+    for cursor in ("x", "1", "1-2-3", "1--2", "1-99999999999"):
+        answer = owner.get(f"/api/experiments/{whole}/journal?cursor={cursor}")
+        assert answer.status_code == 400
+        assert "not a cursor" in answer.json()["detail"]
+
+
+def test_the_journal_of_one_machine_has_no_links(owner: Client) -> None:
+    identity = parts.create(make_spec("host"))
+    experiment_store.append(identity, entries_of("server", ("host",)))
+    entries, following = ask(owner, f"/api/experiments/{identity}/journal?after=2&limit=2")
+    assert ([entry["seq"] for entry in entries], following) == ([3, 4][: len(entries)], "")

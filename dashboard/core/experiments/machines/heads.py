@@ -1,14 +1,30 @@
 """One head for an experiment on several machines, from the heads of its parts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentHead, Phase
 
 ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 #: The phase of an experiment that has not ended is the first of these that a part has. A part that waits for an absent
 #: lab does not delay the others.
 _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase.WAITING)
+
+
+def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
+    """The phase of a part, also after a command that its lab has not answered: the lab may be absent."""
+    if wanted is Wanted.RUNNING or phase in ENDED:
+        return phase
+    return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING
+
+
+def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
+    """The head of the whole experiment after a stop that not every lab has answered. ``phases`` are those of its parts
+    after the stop, ``last_at`` the time of the newest entry."""
+    phase = merge_phases(phases) if phases else head.phase
+    ended = (head.stopped_at or last_at) if phase in ENDED else None
+    return replace(head, phase=phase, stopped_at=ended)
 
 
 def merge_phases(phases: Iterable[Phase]) -> Phase:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.experiments.machines.heads import merge_heads, merge_phases
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.heads import apply_requests, merge_heads, merge_phases, requested_phase
 from dashboard.core.experiments.messages import Check, Phase
 from tests.core.machine_scenes import make_head
 
@@ -26,6 +27,28 @@ WHOLE = make_head(phase=Phase.WAITING, round=0, started_at=None, engine="")
 def test_the_phase_is_that_of_the_part_with_most_to_do(phases: list[Phase], phase: Phase) -> None:
     assert merge_phases(phases) is phase
     assert merge_phases(reversed(phases)) is phase
+
+
+@pytest.mark.parametrize(
+    ("phase", "wanted", "shown"),
+    [
+        (Phase.RUNNING, Wanted.RUNNING, Phase.RUNNING),
+        (Phase.WAITING, Wanted.RUNNING, Phase.WAITING),
+        (Phase.RUNNING, Wanted.STOPPED, Phase.STOPPING),
+        (Phase.WAITING, Wanted.STOPPED, Phase.STOPPED),
+        (Phase.FAILED, Wanted.STOPPED, Phase.FAILED),
+    ],
+)
+def test_a_command_that_an_absent_lab_has_not_answered_is_shown(phase: Phase, wanted: Wanted, shown: Phase) -> None:
+    assert requested_phase(phase, wanted) is shown
+
+
+def test_an_experiment_that_nothing_runs_of_has_an_end() -> None:
+    running = make_head(phase=Phase.WAITING)
+    ended = apply_requests(running, [Phase.STOPPED, Phase.STOPPED], 9.0)
+    assert (ended.phase, ended.stopped_at) == (Phase.STOPPED, 9.0)
+    assert apply_requests(ended, [Phase.STOPPED, Phase.STOPPING], 9.0).stopped_at is None
+    assert apply_requests(running, (), 9.0) == running
 
 
 def test_a_text_of_one_machine_names_it_and_a_text_of_all_does_not() -> None:
