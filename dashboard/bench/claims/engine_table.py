@@ -129,7 +129,8 @@ def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in head.splitlines() if line[:1] == "|"]
     names = [cell.strip("`") for cell in next((row[1:] for row in rows if row[0] == "claim"), ())]
     signs = {row[0].strip("`"): row[1:] for row in rows if len(row) == len(names) + 1 and row[0] != "claim"}
-    engines = {row[0].strip("`"): row for row in rows if len(row) == 7 and row[0].startswith("`")}
+    # The table of tests, which comes later, has as many columns.
+    engines = {row[0].strip("`"): row for row in reversed(rows) if len(row) == 7 and row[0].startswith("`")}
     why = {
         (section.partition("\n")[0], claim): reason
         for section in reasons.split("\n### ")[1:]

@@ -10,9 +10,9 @@ from dataclasses import replace
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import MACHINE, OBSERVERS, ROOTLESS_NETNS, SHOWN_ONLY, Mode
+from dashboard.core.modes import MACHINE, OBSERVERS, SHOWN_ONLY, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
-from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end, veth_ends
+from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine, not_visible
 from dashboard.core.paths.model import (
@@ -22,6 +22,7 @@ from dashboard.core.paths.model import (
     Path,
     PathKind,
     VethLink,
+    describe_bridge_elsewhere,
     family_of,
     first_available,
     global_addresses,
@@ -71,11 +72,7 @@ def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]
 
 
 def _why_no_bridge_address(
-    column: Column,
-    state: NamespaceState,
-    machine: NamespaceState,
-    veths: Sequence[VethLink],
-    bridges: NamespaceState | None,
+    column: Column, state: NamespaceState, machine: NamespaceState, veths: Sequence[VethLink]
 ) -> str:
     direct = next((link for link in state.interfaces if link.kind in SUB_INTERFACES), None)
     if direct is not None:
@@ -89,20 +86,12 @@ def _why_no_bridge_address(
     bridge = next((link.bridge.name for link in veths), "")
     if bridge:
         return f"the bridge {bridge} has no address in the subnet of {column.title}: the machine has no route to it"
-    ends = veth_ends(bridges, state) if bridges is not None else ()
-    if elsewhere := next((outer.master for outer, _inner in ends if outer.master), ""):
-        return f"the bridge {elsewhere} of {column.title} is in {ROOTLESS_NETNS}, not on the machine"
     return f"no veth pair that was seen joins {column.title} to a bridge with an address in its subnet"
 
 
 def _bridge_address(
-    column: Column,
-    state: NamespaceState,
-    machine: NamespaceState,
-    veths: Sequence[VethLink],
-    bridges: NamespaceState | None,
+    column: Column, state: NamespaceState, machine: NamespaceState, veths: Sequence[VethLink], elsewhere: str
 ) -> Iterator[Path]:
-    """The paths to the column's addresses; ``bridges`` is the namespace of a rootless Podman's."""
     kind, title = PathKind.BRIDGE_ADDRESS, f"The machine to {column.title}'s address"
     exists = False
     for family in Family:
@@ -113,7 +102,7 @@ def _bridge_address(
             path = _open_path(kind, f"{title}{where}", MACHINE, column, address, veth.hops)
             yield replace(path, network=number)
     if not exists:
-        why = _why_no_bridge_address(column, state, machine, veths, bridges)
+        why = elsewhere or _why_no_bridge_address(column, state, machine, veths)
         yield Path(kind, title, MACHINE, column.key, unavailable=why)
 
 
@@ -227,7 +216,7 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
         paths.append(_open_path(PathKind.INSIDE, title, column.key, column, loopback, ("lo",)))
         if machine is not None:
             veths = veth_links(machine, state)
-            paths += _bridge_address(column, state, machine, veths, states.get(ROOTLESS_NETNS))
+            paths += _bridge_address(column, state, machine, veths, describe_bridge_elsewhere(column, states))
             if column.mode not in _NOT_PUBLISHING:
                 paths += published_paths(column, machine, veths)
                 for client in clients:

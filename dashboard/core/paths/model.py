@@ -2,10 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import ROOTLESS_NETNS
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
@@ -199,3 +201,11 @@ def network_of(path: str) -> int:
 def kind_of(path: str) -> str:
     """``published-proxy`` of ``published-proxy-ipv6``, ``bridge-address`` of ``bridge-address.2``."""
     return without_network(path).removesuffix("-ipv6")
+
+
+def describe_bridge_elsewhere(column: Column, states: Mapping[str, NamespaceState]) -> str:
+    """Where the bridge of a rootless Podman's container is; empty if it is not seen in rootless-netns."""
+    bridges = states.get(ROOTLESS_NETNS)
+    ends = veth_ends(bridges, states[column.key]) if bridges is not None else ()
+    name = next((outer.master for outer, _inner in ends if outer.master), "")
+    return f"the bridge {name} of {column.title} is in {ROOTLESS_NETNS}, not on the machine" if name else ""
