@@ -20,6 +20,8 @@ from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.first_packet import remove_left_trace
 from dashboard.lab.experiments.neighbour import NeighbourServer
 from dashboard.lab.housekeeping import keep_tidy
+from dashboard.lab.machines.client_line import ClientLines
+from dashboard.lab.machines.lent_client import LentClient
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.lab.orphans import remove_orphans
 from dashboard.store import claim_runs
@@ -56,8 +58,12 @@ class Lab:
         self._only = only
         self._drivers: dict[str, ExperimentDriver] = {}
         locks = locks or WorkLocks()
+        self.client_lines = ClientLines()
+        self.lent_client = LentClient(locks.measuring)
         self._measurer = (
-            MeasurementWorker(context, self.driver_of, self.wake, locks.measuring) if only is None else None
+            MeasurementWorker(context, self.driver_of, self.wake, locks.measuring, self.client_lines)
+            if only is None
+            else None
         )
         self._claim_worker = ClaimWorker(context, self.wake, locks.claims) if only is None else None
         self._awake = asyncio.Event()
@@ -128,6 +134,7 @@ class Lab:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.lent_client.close()
         if self._measurer is not None:
             await self._measurer.close()
         if self._claim_worker is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
+from dashboard.core.measurements.remote.blocks import RemoteBlock, client_command, make_block
 from dashboard.core.measurements.schedule import (
     BlockPlan,
     Series,
@@ -18,9 +19,10 @@ from dashboard.core.measurements.schedule import (
     remaining_s,
 )
 from dashboard.core.measurements.verdicts import decide_stop
-from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.model import MACHINE_KEY, PathKind
 from dashboard.latency.children import Child, ChildEnded
 from dashboard.latency.environment import pick_cores
+from dashboard.latency.remote_clients import ClientLostError, RemoteClients
 
 _MOST_RESTARTS = 3
 _FAILURES_IN_A_ROW = 3
@@ -66,14 +68,15 @@ async def run_measurement(
     seed: int,
     on_block: OnBlock,
     on_progress: OnProgress | None = None,
+    line: RemoteClients | None = None,
 ) -> Outcome:
     """Measure; ``on_block`` is awaited for each finished block before the next one starts.
 
-    ``namespaces`` maps column keys to descriptors of their network namespaces, open for the whole run. Cancelling the
-    task ends it at once and leaves no process; finished blocks remain valid. A failing block is a block with ``error``;
-    raises only what ``on_block`` raises.
+    ``namespaces`` maps column keys to descriptors of their network namespaces, open for the whole run; ``line`` leads
+    to the clients on other machines. Cancelling the task ends it at once and leaves no process; finished blocks remain
+    valid. A failing block is a block with ``error``; raises only what ``on_block`` raises.
     """
-    run = _Run(series, namespaces, options, on_block, on_progress)
+    run = _Run(series, namespaces, options, on_block, on_progress, line)
     try:
         return await run.go(seed)
     finally:
@@ -88,10 +91,13 @@ class _Run:
         options: Options,
         on_block: OnBlock,
         on_progress: OnProgress | None,
+        line: RemoteClients | None,
     ) -> None:
+        self._line = line
         self._series = {one.key: one for one in series}
         self._baselines = choose_baselines(series)
-        columns = dict.fromkeys(key for one in series for key in (one.path.client, one.path.server))
+        ends = (key for one in series for key in (one.path.client, one.path.server))
+        columns = dict.fromkeys(key for key in ends if not key.startswith(MACHINE_KEY))
         self._place = {key: number for number, key in enumerate(columns)}
         self._fds = [namespaces[key] for key in columns]
         self._options = options
@@ -245,23 +251,12 @@ class _Run:
             )
             if "error" in served:
                 return {"error": f"The responder cannot serve: {served['error']}."}
-        answer = await client.ask(
-            within_s=limit,
-            do="block",
-            place=self._place[one.path.client],
-            probe=one.probe,
-            address=one.path.address,
-            port=self._port(one, kind),
-            payload=payload,
-            seconds=plan.seconds,
-            warmup_s=plan.warmup_s,
-            most=plan.most,
-            rate=options.rate,
-            timeout_s=options.timeout_s,
-            name=options.lookup_name,
-            http_path=options.http_path,
-            host=one.path.host_name,
-        )
+        block = make_block(one, plan, options, self._port(one, kind))
+        if one.path.client.startswith(MACHINE_KEY):
+            answer = await self._ask_machine(one.path.client, block, limit)
+        else:
+            place, name = self._place[one.path.client], options.lookup_name
+            answer = await client.ask(within_s=limit, do="block", place=place, name=name, **client_command(block))
         if needs_responder(one.probe) and responder is not None:
             rested = await responder.rest()
             if "waited_ns" in rested:
@@ -269,6 +264,16 @@ class _Run:
         if loaded:
             await self._children["load"].rest()
         return answer
+
+    async def _ask_machine(self, client: str, block: RemoteBlock, limit_s: float) -> dict[str, Any]:
+        """The answer of a client on another machine; abandons its series if there will be no more."""
+        try:
+            if self._line is None:
+                raise ClientLostError("Clients on other machines cannot be used here.")  # noqa: TRY301
+            return await self._line.ask(client.removeprefix(MACHINE_KEY), block, limit_s)
+        except ClientLostError as lost:
+            self._refused |= {key: str(lost) for key, one in self._series.items() if one.path.client == client}
+            return {"error": str(lost)}
 
     async def _load(self, one: Series, responder: Child) -> str:
         """Start the stream that saturates the path; returns a sentence if it cannot."""

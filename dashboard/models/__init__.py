@@ -6,7 +6,7 @@ from dashboard.models.audit import AuditEntry
 from dashboard.models.claims import ClaimOutcome, ClaimRun
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.machines import JoinToken, Machine
-from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
+from dashboard.models.measurements import MeasurementBlock, MeasurementClient, MeasurementRun, MeasurementSeries
 from dashboard.models.operations import GuessBucket
 from dashboard.models.reports import Annotation, Report, ReportTag, Share
 from dashboard.models.training import (
@@ -37,6 +37,7 @@ __all__ = [
     "JournalEntry",
     "Machine",
     "MeasurementBlock",
+    "MeasurementClient",
     "MeasurementRun",
     "MeasurementSeries",
     "Message",

@@ -45,13 +45,27 @@ class MeasurementRun(models.Model):
         return f"{self.id} {self.title}"
 
 
+class MeasurementClient(models.Model):
+    """Another machine from which a run measures: the name of a machine, or ``server`` for that of the installation. Web
+    processes write it; the lab of the run reads it."""
+
+    run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="clients", db_index=False)
+    machine = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "machine"], name="client_once_per_run")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.machine}"
+
+
 class MeasurementSeries(models.Model):
     """One path with one probe in one run. ``signature`` identifies the same series in other runs."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="series")
     key = models.CharField(max_length=120)
     column = models.CharField(max_length=60)
-    path = models.CharField(max_length=40)
+    path = models.CharField(max_length=80)
     probe = models.CharField(max_length=12)
     signature = models.CharField(max_length=200, db_index=True)
     described = models.TextField(default="", blank=True)

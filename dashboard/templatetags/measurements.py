@@ -53,6 +53,7 @@ class FormView:
     values: dict[str, str]
     under_load: bool
     unusual: bool
+    machines: tuple[str, ...] = ()
 
 
 @register.simple_tag
@@ -71,6 +72,7 @@ def measure_form(values: Any = None) -> FormView:
         texts,
         under_load,
         under_load or any(texts[name] for name in ("payload", "rate", "width")) or Probe.DNS in chosen,
+        tuple(typed.get("from_machine") or ()),
     )
 
 

@@ -15,7 +15,8 @@ MIN_REQUESTS = 20
 #: Each connection stays in the server's TIME-WAIT for 60 s and in connection tracking for 120 s
 #: (net.netfilter.nf_conntrack_tcp_timeout_time_wait): a run must not fill the machine's table.
 MAX_CONNECTIONS = 20_000
-_MOST_TIMES = 400_000
+#: The maximum number of requests in one block.
+MAX_REQUESTS = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, Bloc
             min(0.02, max(0.002, seconds / 10)),
             max(MIN_REQUESTS, MAX_CONNECTIONS // (connecting * ROUNDS_WANTED))
             if one.probe is Probe.TCP_CRR
-            else _MOST_TIMES,
+            else MAX_REQUESTS,
         )
         for one in series
     }

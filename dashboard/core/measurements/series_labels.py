@@ -36,11 +36,12 @@ def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, Serie
         parts = [column] if len({one[1] for one in like}) > 1 else []
         common = set.intersection(*(set(one[3].split()) for one in like))
         parts += [word for word in variant.split() if word not in common]
-        place = seen.get(without_network(path), 0)
-        seen[without_network(path)] = place + 1
-        dash = _FURTHER[min(place, len(_FURTHER)) - 1] if place else "six" if path.endswith(IPV6_SUFFIX) else ""
+        mark = without_network(path)
+        place = seen.get(mark, 0)
+        seen[mark] = place + 1
+        dash = _FURTHER[min(place, len(_FURTHER)) - 1] if place else "six" if mark.endswith(IPV6_SUFFIX) else ""
         words, short = (", ".join((text, *parts)) for text in (describe_path(path), shorten_path(path)))
-        labels[key] = SeriesLabel(without_network(path), dash, words, short)
+        labels[key] = SeriesLabel(mark, dash, words, short)
     return labels
 
 

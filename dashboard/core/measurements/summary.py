@@ -17,8 +17,8 @@ from dashboard.core.measurements.measurement import (
 from dashboard.core.measurements.schedule import Series, choose_baselines
 from dashboard.core.measurements.statistics import Interval, median
 from dashboard.core.measurements.verdicts import Same, default_margin, judge_blocks, name_of, pair_blocks, reason_of
-from dashboard.core.paths.finder import cause_between
 from dashboard.core.paths.model import Path
+from dashboard.core.paths.words import cause_between
 
 MAX_SENTENCES = 5
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Column
-from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.model import MACHINE_KEY, PathKind
 from dashboard.core.paths.multicast import MULTICAST, link_of
 
 #: How a request reached a published port.
@@ -28,6 +28,9 @@ _PLACES = {
     PathKind.REMOTE_CONTAINER: "at its own address, from the container on the other host",
     PathKind.REMOTE_OVERLAY: "over the overlay network, from the container on the other host",
     PathKind.HAIRPIN: "at its own published port, from itself",
+    PathKind.FROM_MACHINE_ADDRESS: "at the machine's address, from {}",
+    PathKind.FROM_MACHINE_PUBLISHED: "at its published port, from {}",
+    PathKind.FROM_MACHINE_CONTAINER: "at its own address, from {}",
 }
 
 
@@ -104,7 +107,7 @@ def _describe_place(attempt: Attempt, titles: Mapping[str, str]) -> str:
     if attempt.path == PathKind.TO_LAN:
         return f"the neighbour from {titles.get(attempt.origin, attempt.origin)}"
     place = _PLACES.get(PathKind(attempt.path), f"over {attempt.path}")
-    return f"{titles.get(attempt.server, attempt.server)} {place}"
+    return f"{titles.get(attempt.server, attempt.server)} {place.format(attempt.origin.removeprefix(MACHINE_KEY))}"
 
 
 def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:

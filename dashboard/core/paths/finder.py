@@ -15,6 +15,8 @@ from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine, not_visible
+from dashboard.core.paths.clients.machines import MachineClient, machine_clients, missing_clients
+from dashboard.core.paths.clients.outside_clients import outside_clients
 from dashboard.core.paths.model import (
     FILTERED_KINDS,
     LOOPBACK_ADDRESSES,
@@ -31,13 +33,11 @@ from dashboard.core.paths.model import (
 )
 from dashboard.core.paths.outside import (
     leads_on,
-    outside_clients,
     paths_beside,
     paths_to_bridged,
     paths_to_host_mode,
 )
 from dashboard.core.paths.published import published_paths
-from dashboard.core.paths.translations import DOCKER_PROXY
 
 DEFAULT_BRIDGE = "bridge"
 _NOT_PUBLISHING = frozenset({"none", "container", "macvlan", "ipvlan"})
@@ -185,12 +185,15 @@ def _why_dropped(machine: NamespaceState | None, server: NamespaceState, link: I
     return f"a filter rule drops what one container on {bridge} sends to another (Docker's option icc=false)"
 
 
-def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
+def find_paths(
+    columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
+) -> tuple[Path, ...]:
     """Every path to every running arm, in the order of the columns, and the paths that do not exist, with reasons.
+    ``machines`` are other machines of the installation that send requests too.
 
     Several may have one ``key``: see ``first_available``.
     """
-    machine, clients = states.get(MACHINE), outside_clients(states)
+    machine, clients = states.get(MACHINE), (*outside_clients(states), *machine_clients(machines))
     paths: list[Path] = []
     running = [
         column
@@ -227,6 +230,7 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
             paths.append(_open_path(PathKind.SHARED_NAMESPACE, title, target.key, column, loopback, ("lo",)))
         paths += _between(column, running, states)
         paths += paths_beside(column, columns, states)
+    paths += missing_clients(machines, columns)
     title = next((column.title for column in columns if column.key == MACHINE), "")
     return tuple(
         replace(path, title=name_machine(path.title, title), unavailable=name_machine(path.unavailable, title))
@@ -234,12 +238,14 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
     )
 
 
-def measured_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
+def measured_paths(
+    columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
+) -> tuple[Path, ...]:
     """The paths that measurements and diagrams show: one for each ``key``. From outside the machine only those over
     IPv4 that something answers or forwards."""
     paths = (
         path
-        for path in find_paths(columns, states)
+        for path in find_paths(columns, states, machines)
         if path.kind in MEASURED_KINDS
         and (path.kind not in FILTERED_KINDS or (path.family is Family.INET and (path.unavailable or leads_on(path))))
     )
@@ -266,33 +272,3 @@ def resolver_paths(columns: Sequence[Column], states: Mapping[str, NamespaceStat
             Path(kind, title, column.key, column.key, family_of(server), server, 0, 53, 53, fixed=True, hops=hops)
         )
     return tuple(paths)
-
-
-def _is_proxied(path: Path) -> bool:
-    """Whether docker-proxy answers: on paths from outside the machine either it or DNAT does."""
-    return path.kind is PathKind.PUBLISHED_PROXY or any(hop.startswith(DOCKER_PROXY) for hop in path.hops)
-
-
-def cause_between(baseline: Path, other: Path) -> str:
-    """The hops of ``other`` that ``baseline`` does not have, in one line; empty if nothing is proven.
-
-    Both paths exist, so each hop was observed.
-    """
-    if _is_proxied(baseline) is not _is_proxied(other):
-        cause = "docker-proxy copies each byte in user space, over a second connection to the container"
-        return cause if _is_proxied(other) else f"without docker-proxy: {cause}"
-    ranks = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT)
-    if baseline.kind in ranks and other.kind in ranks and baseline.kind != other.kind:
-        shorter, longer = sorted((baseline, other), key=lambda path: ranks.index(path.kind))
-        causes = []
-        if shorter.kind is PathKind.LOOPBACK:
-            causes.append(f"each packet crosses {', '.join(longer.hops[-3:])} into another network stack instead of lo")
-        if longer.kind is PathKind.PUBLISHED_DNAT:
-            causes.append("each packet's address is translated (DNAT, connection tracking)")
-        return "; ".join(causes) if longer is other else f"the baseline's path is longer: {'; '.join(causes)}"
-    if other.kind is PathKind.CONTAINER_TO_CONTAINER and baseline.kind in {
-        PathKind.LOOPBACK,
-        PathKind.SHARED_NAMESPACE,
-    }:
-        return f"each packet crosses {', '.join(other.hops)} instead of lo"
-    return ""

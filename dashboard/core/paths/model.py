@@ -21,7 +21,8 @@ class PathKind(StrEnum):
     to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host mode container,
     to a published port, and to the container's own address; ``PEER_…``: the same from another host on the LAN;
     ``REMOTE_…``: the same from a container on that host, and over a network that spans both hosts; ``HAIRPIN``: from a
-    container to its own published port; ``TO_LAN``: from a container to the neighbour's server."""
+    container to its own published port; ``TO_LAN``: from a container to the neighbour's server; ``FROM_MACHINE_…``: the
+    same as ``LAN_…`` from another machine of the installation."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -44,7 +45,13 @@ class PathKind(StrEnum):
     REMOTE_OVERLAY = "remote-overlay"
     HAIRPIN = "hairpin"
     TO_LAN = "to-lan"
+    FROM_MACHINE_ADDRESS = "from-machine-address"
+    FROM_MACHINE_PUBLISHED = "from-machine-published"
+    FROM_MACHINE_CONTAINER = "from-machine-container"
 
+
+#: The first character of a client that is another machine of the installation; its name follows.
+MACHINE_KEY = "@"
 
 #: The kinds that measurements and diagrams show.
 MEASURED_KINDS = frozenset(PathKind) - {
@@ -53,6 +60,7 @@ MEASURED_KINDS = frozenset(PathKind) - {
     PathKind.PEER_CONTAINER,
     PathKind.REMOTE_CONTAINER,
     PathKind.TO_LAN,
+    PathKind.FROM_MACHINE_CONTAINER,
 }
 #: The kinds that pass the machine's packet filter, from or to the LAN, or from a container to itself.
 FILTERED_KINDS = frozenset(
@@ -69,13 +77,17 @@ FILTERED_KINDS = frozenset(
         PathKind.REMOTE_OVERLAY,
         PathKind.HAIRPIN,
         PathKind.TO_LAN,
+        PathKind.FROM_MACHINE_ADDRESS,
+        PathKind.FROM_MACHINE_PUBLISHED,
+        PathKind.FROM_MACHINE_CONTAINER,
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path from ``client``'s namespace to ``server``'s; both are keys of columns.
+    """A path from ``client``'s namespace to ``server``'s; both are keys of columns, or ``client`` is ``@`` and the name
+    of another machine.
 
     ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 if no port leads there; ``server_port`` is
     the port on which the program listens. With ``fixed`` only that port is reachable (it is published); otherwise any
@@ -102,9 +114,10 @@ class Path:
 
     @property
     def name(self) -> str:
-        """The kind, with ``.2`` for the second network and the suffix ``-ipv6`` over IPv6."""
+        """The kind, with ``.2`` for the second network, ``-ipv6`` over IPv6, and ``@NAME`` for another machine."""
         number = f".{self.network}" if self.network > 1 else ""
-        return f"{self.kind}{number}{'-ipv6' if self.family is Family.INET6 else ''}"
+        machine = self.client if self.client.startswith(MACHINE_KEY) else ""
+        return f"{self.kind}{number}{'-ipv6' if self.family is Family.INET6 else ''}{machine}"
 
     @property
     def key(self) -> str:
@@ -187,14 +200,19 @@ def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple
     return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 
+def client_machine(path: str) -> str:
+    """``lab2`` of ``from-machine-address@lab2``, the machine that is the client; empty for other paths."""
+    return path.partition(MACHINE_KEY)[2]
+
+
 def without_network(path: str) -> str:
-    """``bridge-address-ipv6`` of ``bridge-address.2-ipv6``."""
-    return re.sub(r"\.\d{1,4}(?=-ipv6$|$)", "", path)
+    """``bridge-address-ipv6`` of ``bridge-address.2-ipv6``, without the machine of the client too."""
+    return re.sub(r"\.\d{1,4}(?=-ipv6$|$)", "", path.partition(MACHINE_KEY)[0])
 
 
 def network_of(path: str) -> int:
     """2 of ``bridge-address.2-ipv6``; 1 without a number."""
-    number = re.search(r"\.(\d{1,4})(?:-ipv6)?$", path)
+    number = re.search(r"\.(\d{1,4})(?:-ipv6)?$", path.partition(MACHINE_KEY)[0])
     return int(number[1]) if number else 1
 
 

@@ -1,19 +1,25 @@
-"""Paths that enter the machine from outside its network stack: from another machine on its LAN, and from a container to
-its own published port.
+"""Paths that enter the machine from outside its network stack: from another machine, and from a container to its own
+published port.
 
 Whether such a request is answered depends on rules of the packet filter as well. A path exists if the client can send
 the request; a request that is not answered shows which rule dropped it.
 """
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dashboard.core.experiments.messages import Column, PublishedPort
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
+from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.links import exit_link
-from dashboard.core.namespaces.state import Family, Interface, NamespaceState
+from dashboard.core.namespaces.state import Family, NamespaceState
+from dashboard.core.paths.clients.outside_clients import (
+    OutsideClient,
+    families_of,
+    find_arrival,
+    route_gateway,
+    why_unreachable,
+)
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
     Path,
@@ -29,81 +35,6 @@ from dashboard.core.paths.translations import DOCKER_PROXY, covers_family, find_
 #: The TCP port of the neighbour's server.
 NEIGHBOUR_PORT = 80
 
-
-@dataclass(frozen=True, slots=True)
-class OutsideClient:
-    """A client outside the machine. ``lan`` is the network stack that is on the LAN: the client's own, or its host's.
-    ``families`` are the address families in which it has an address. ``kinds`` are the kinds of its paths to host mode,
-    to a published port, and to a container's own address."""
-
-    key: str
-    title: str
-    lan: NamespaceState
-    families: frozenset[Family]
-    kinds: tuple[PathKind, PathKind, PathKind]
-
-
-def outside_clients(states: Mapping[str, NamespaceState]) -> tuple[OutsideClient, ...]:
-    """The clients outside the machine, from the states of their columns."""
-    hosts = {key: states.get(OTHER_HOST if key == OTHER_CONTAINER else key) for key, _title, _kinds in _CLIENTS}
-    return tuple(
-        OutsideClient(key, title, lan, _families(states[key]), kinds)
-        for key, title, kinds in _CLIENTS
-        if key in states and (lan := hosts[key]) is not None
-    )
-
-
-def _families(state: NamespaceState) -> frozenset[Family]:
-    return frozenset(family for family in Family if any(global_addresses(link, family) for link in state.interfaces))
-
-
-def _address_for(client: OutsideClient, machine: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """The machine's address on the LAN for a client; None if the client has no address of the family."""
-    return lan_address(machine, client.lan, family) if family in client.families else None
-
-
-_CLIENTS = (
-    (NEIGHBOUR, "The neighbour", (PathKind.LAN_ADDRESS, PathKind.LAN_PUBLISHED, PathKind.LAN_CONTAINER)),
-    (OTHER_HOST, "The other host", (PathKind.PEER_ADDRESS, PathKind.PEER_PUBLISHED, PathKind.PEER_CONTAINER)),
-    (
-        OTHER_CONTAINER,
-        "The container on the other host",
-        (PathKind.REMOTE_ADDRESS, PathKind.REMOTE_PUBLISHED, PathKind.REMOTE_CONTAINER),
-    ),
-)
-
-
-def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """The machine's address in a subnet of another machine on the LAN, and the machine's interface that has it. Subnets
-    of bridges do not count: every Docker host may have the same."""
-    lan = exit_link(outside)
-    subnets = [
-        ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
-        for one in (lan.addresses if lan is not None else ())
-        if one.family == family and one.scope == "global"
-    ]
-    for link in machine.interfaces:
-        for address in global_addresses(link, family):
-            if any(ipaddress.ip_address(address) in subnet for subnet in subnets):
-                return address, link
-    return None
-
-
-def route_gateway(state: NamespaceState, address: str) -> str | None:
-    """The gateway of the most specific route to an address; empty for a connected network, None without a route."""
-    target = ipaddress.ip_address(address)
-    best: tuple[int, str] | None = None
-    for route in state.routes:
-        if route.destination == "default":
-            length = 0 if (route.family == Family.INET6) is (target.version == 6) else -1
-        else:
-            network = ipaddress.ip_network(route.destination, strict=False)
-            length = network.prefixlen if target in network else -1
-        if length >= 0 and (best is None or length > best[0]):
-            best = (length, route.gateway or "")
-    return best[1] if best is not None else None
-
-
 #: The processes that hold a port published by rootful Podman, so that no other program can bind it; netavark's rules
 #: forward the packets.
 PODMAN_HOLDERS = frozenset({"conmon", "podman"})
@@ -113,6 +44,7 @@ _HOPS_TO_PORT = {
     PathKind.LAN_PUBLISHED: 1,
     PathKind.PEER_PUBLISHED: 1,
     PathKind.REMOTE_PUBLISHED: 1,
+    PathKind.FROM_MACHINE_PUBLISHED: 1,
     PathKind.HAIRPIN: 2,
 }
 
@@ -125,12 +57,14 @@ def leads_on(path: Path) -> bool:
 
 def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideClient) -> Iterator[Path]:
     """The paths from outside to a container in the machine's namespace."""
-    port = column.port or 80
+    port, kind = column.port or 80, client.kinds[0]
+    title = f"{client.title} to {column.title}, at the machine's address"
+    if why := why_unreachable(client, machine):
+        yield Path(kind, title, client.key, column.key, unavailable=why)
     for family in Family:
-        match _address_for(client, machine, family):
+        match find_arrival(client, machine, family):
             case address, link:
-                title = f"{client.title} to {column.title}, at the machine's address"
-                kind, hops = client.kinds[0], (f"{link.name} (LAN)",)
+                hops = (client.hop(link),)
                 yield Path(kind, title, client.key, column.key, family, address, port, port, port, hops=hops)
 
 
@@ -180,7 +114,7 @@ def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: Namesp
     lan, title = exit_link(neighbour), f"{column.title} to the neighbour"
     if lan is None or all(one.port != NEIGHBOUR_PORT for one in neighbour.listeners):
         return
-    kind, port, families = PathKind.TO_LAN, NEIGHBOUR_PORT, _families(state)
+    kind, port, families = PathKind.TO_LAN, NEIGHBOUR_PORT, families_of(state)
     if not families:
         why = f"{column.title} has loopback only: nothing leads to the LAN"
         yield Path(kind, title, column.key, NEIGHBOUR, unavailable=why)
@@ -208,7 +142,7 @@ def _published(
     title = f"{client.title} to the published port of {column.title}"
     for family in Family:
         mapping = next(iter(_mappings(column, family)), None)
-        found = _address_for(client, machine, family)
+        found = find_arrival(client, machine, family)
         if mapping is None:
             continue
         exists = True
@@ -217,7 +151,7 @@ def _published(
         address, link = found
         loopback = is_loopback(mapping.host_address)
         hops = (
-            f"{link.name} (LAN)",
+            client.hop(link),
             *(_translated(column, machine, veths, address, mapping) or _proxied(machine, veths, address, mapping)),
         )
         path = Path(kind, title, client.key, column.key, family, address, mapping.host_port)
@@ -238,8 +172,8 @@ def _published(
                 continue
             hops = (veth.inner.name, veth.bridge.name, *forwarding)
             yield replace(path, kind=PathKind.HAIRPIN, title=own, client=column.key, hops=hops)
-    if not exists:
-        why = f"{column.title} publishes no port for {column.port or 80}/tcp"
+    why = f"{column.title} publishes no port for {column.port or 80}/tcp"
+    if why := why_unreachable(client, machine) if exists else why:
         yield Path(kind, title, client.key, column.key, unavailable=why)
 
 
@@ -275,13 +209,13 @@ def _own_address(
     kind, title = client.kinds[2], f"{client.title} to {column.title}'s own address"
     port = column.port or 80
     for family in Family:
-        found = _address_for(client, machine, family)
+        found = find_arrival(client, machine, family)
         for veth in veths:
             address = reachable_address(veth, family)
             if address is None or found is None:
                 continue
             if route_gateway(client.lan, address) == found[0]:
-                hops = (f"{found[1].name} (LAN)", *veth.hops)
+                hops = (client.hop(found[1]), *veth.hops)
                 routed = f"{title}, with a route through the machine"
                 path = Path(kind, routed, client.key, column.key, family, address, port, port, port, hops=hops)
                 # The rules of the Engine may accept the published port only.
@@ -292,7 +226,6 @@ def _own_address(
 
 
 def _why_no_route(client: OutsideClient, address: str) -> str:
-    who = "the neighbour" if client.key == NEIGHBOUR else "the other host"
     if route_gateway(client.lan, address) == "":
-        return f"{address} is in a subnet of {who} itself: the request would reach a container there"
-    return f"{who} has no route to {address} through the machine"
+        return f"{address} is in a subnet of {client.noun} itself: the request would reach a container there"
+    return f"{client.noun} has no route to {address} through the machine"

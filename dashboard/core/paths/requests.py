@@ -5,8 +5,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.core.paths.finder import find_paths
-from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind, first_available, is_loopback
+from dashboard.core.paths.model import FILTERED_KINDS, MACHINE_KEY, Path, PathKind, first_available, is_loopback
 
 #: The kinds that are requested, in the order of preference for a comparison.
 REQUESTED_KINDS = (
@@ -28,16 +29,20 @@ REQUESTED_KINDS = (
     PathKind.REMOTE_CONTAINER,
     PathKind.HAIRPIN,
     PathKind.TO_LAN,
+    PathKind.FROM_MACHINE_ADDRESS,
+    PathKind.FROM_MACHINE_PUBLISHED,
+    PathKind.FROM_MACHINE_CONTAINER,
 )
 
 
 def request_key(path: Path) -> str:
     """The key of the request within an experiment, e.g. ``bridge/published-proxy/127.0.0.1:8080``; empty if the path
-    does not exist. Several containers request the neighbour at the same address."""
+    does not exist. Several containers request the neighbour at the same address, and several machines a container."""
     if not path.target:
         return ""
     server = path.client if path.kind is PathKind.TO_LAN else path.server
-    return f"{server}/{path.kind}/{path.target}"
+    machine = path.client if path.client.startswith(MACHINE_KEY) else ""
+    return f"{server}/{path.kind}{machine}/{path.target}"
 
 
 def request_url(path: Path) -> str:
@@ -60,9 +65,11 @@ def new_attempt(path: Path) -> Attempt:
     )
 
 
-def requested_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
+def requested_paths(
+    columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
+) -> tuple[Path, ...]:
     """The paths to request: one for each destination, IPv4 first, and one for each missing path, with the reason."""
-    paths = (path for path in find_paths(columns, states) if path.kind in REQUESTED_KINDS)
+    paths = (path for path in find_paths(columns, states, machines) if path.kind in REQUESTED_KINDS)
     by_destination = first_available(paths, _destination)
     return first_available(by_destination, lambda path: request_key(path) or (path.server, path.unavailable))
 

@@ -1,6 +1,7 @@
-"""A path in the words of a person: ``127.0.0.1 → published port (docker-proxy)``."""
+"""A path in the words of a person: ``127.0.0.1 → published port (docker-proxy)``, and why one takes longer."""
 
-from dashboard.core.paths.model import PathKind, kind_of, network_of, without_network
+from dashboard.core.paths.model import Path, PathKind, client_machine, kind_of, network_of, without_network
+from dashboard.core.paths.translations import DOCKER_PROXY
 
 IPV6_SUFFIX = "-ipv6"
 #: Each kind in words, and shorter for narrow charts. ``{loopback}`` is the loopback address of the family.
@@ -26,7 +27,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     PathKind.REMOTE_OVERLAY: ("container on the other host → overlay network", "remote → overlay"),
     PathKind.HAIRPIN: ("container → its own published port", "hairpin"),
     PathKind.TO_LAN: ("container → neighbour", "container → neighbour"),
+    PathKind.FROM_MACHINE_ADDRESS: ("from machine {machine} → host", "{machine} → host"),
+    PathKind.FROM_MACHINE_PUBLISHED: ("from machine {machine} → published port", "{machine} → published"),
+    PathKind.FROM_MACHINE_CONTAINER: ("from machine {machine} → container's address", "{machine} → container"),
 }
+#: The characters of a machine's name in the shorter words.
+_SHORT_NAME = 12
 
 
 def _describe(name: str, which: int) -> str:
@@ -40,17 +46,49 @@ def _describe(name: str, which: int) -> str:
 
 def describe_path(name: str) -> str:
     """The path with this name (``published-proxy``) in words; an unknown name itself."""
-    return f"{_describe(without_network(name), 0)}{_describe_network(name)}"
+    words = _describe(without_network(name), 0).replace("{machine}", client_machine(name))
+    return f"{words}{_describe_network(name)}"
 
 
 def shorten_path(name: str) -> str:
     """The same in at most 28 characters, without what the longer words explain; longer for a further network."""
-    first = without_network(name)
+    first, machine = without_network(name), client_machine(name)
     short = _describe(first, 1)
-    family = ", IPv6" if name.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""
-    return f"{short}{family}{_describe_network(name)}"
+    family = ", IPv6" if first.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""
+    shown = machine if len(machine) <= _SHORT_NAME else f"{machine[: _SHORT_NAME - 1]}…"
+    return f"{short.replace('{machine}', shown)}{family}{_describe_network(name)}"
 
 
 def _describe_network(name: str) -> str:
     number = network_of(name)
     return f", network {number}" if number > 1 else ""
+
+
+def _is_proxied(path: Path) -> bool:
+    """Whether docker-proxy answers: on paths from outside the machine either it or DNAT does."""
+    return path.kind is PathKind.PUBLISHED_PROXY or any(hop.startswith(DOCKER_PROXY) for hop in path.hops)
+
+
+def cause_between(baseline: Path, other: Path) -> str:
+    """The hops of ``other`` that ``baseline`` does not have, in one line; empty if nothing is proven.
+
+    Both paths exist, so each hop was observed.
+    """
+    if _is_proxied(baseline) is not _is_proxied(other):
+        cause = "docker-proxy copies each byte in user space, over a second connection to the container"
+        return cause if _is_proxied(other) else f"without docker-proxy: {cause}"
+    ranks = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT)
+    if baseline.kind in ranks and other.kind in ranks and baseline.kind != other.kind:
+        shorter, longer = sorted((baseline, other), key=lambda path: ranks.index(path.kind))
+        causes = []
+        if shorter.kind is PathKind.LOOPBACK:
+            causes.append(f"each packet crosses {', '.join(longer.hops[-3:])} into another network stack instead of lo")
+        if longer.kind is PathKind.PUBLISHED_DNAT:
+            causes.append("each packet's address is translated (DNAT, connection tracking)")
+        return "; ".join(causes) if longer is other else f"the baseline's path is longer: {'; '.join(causes)}"
+    if other.kind is PathKind.CONTAINER_TO_CONTAINER and baseline.kind in {
+        PathKind.LOOPBACK,
+        PathKind.SHARED_NAMESPACE,
+    }:
+        return f"each packet crosses {', '.join(other.hops)} instead of lo"
+    return ""

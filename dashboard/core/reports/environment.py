@@ -72,6 +72,7 @@ _PUBLISHED = _on(
     PathKind.LAN_PUBLISHED,
     PathKind.PEER_PUBLISHED,
     PathKind.REMOTE_PUBLISHED,
+    PathKind.FROM_MACHINE_PUBLISHED,
     PathKind.HAIRPIN,
 )
 _BEHIND_RULES = _on(

@@ -49,12 +49,20 @@ async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple
     """Requests the service over every path. Requests that are answered do not overlap, so that they do not disturb each
     other. Requests that are dropped do overlap, so that many take little longer than one. With ``multicast``, it then
     sends a datagram to a multicast group over the machine's links."""
+    return await try_all_paths(lab, experiment, multicast=multicast)
+
+
+async def try_all_paths(
+    lab: Lab, experiment: str, *, multicast: bool, others: tuple[Attempt, ...] = ()
+) -> tuple[Attempt, ...]:
+    """As ``try_paths``; the attempts of ``others``, which are other machines, are stored with the own ones."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)
     attempts = await _explain(lab, driver, list(zip(paths, sent, strict=True)))
     if multicast:
         attempts += await try_multicast(driver.view, lambda key: column_namespace(lab, driver, key))
+    attempts += others
     driver.record_attempts(attempts)
     return attempts
 

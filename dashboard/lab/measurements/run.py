@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Block, Environment, Probe, Stop, no_path_sentence
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
+from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.core.paths.finder import measured_paths, resolver_paths
 from dashboard.core.paths.model import Path
 from dashboard.core.paths.published import userland_proxy
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.machines.client_line import ClientLines
 from dashboard.latency.environment import load_average, read_environment, read_offloads
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.namespace import Namespace
+from dashboard.store import measurement_clients as client_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
 from dashboard.store.telemetry import telemetry
@@ -31,10 +34,10 @@ class Plan:
     missing: tuple[tuple[Path, Probe, str], ...]
 
 
-def plan_series(run: ExperimentDriver, probes: Sequence[Probe]) -> Plan:
-    """Every current path of the experiment with every suitable probe."""
+def plan_series(run: ExperimentDriver, probes: Sequence[Probe], machines: Sequence[MachineClient] = ()) -> Plan:
+    """Every current path of the experiment with every suitable probe, also from other ``machines``."""
     view = run.view
-    paths = measured_paths(view.columns, view.states)
+    paths = measured_paths(view.columns, view.states, machines)
     request = [probe for probe in probes if probe is not Probe.DNS]
     resolvers = resolver_paths(view.columns, view.states) if Probe.DNS in probes else ()
     series = (*make_series(paths, request), *make_series(resolvers, [Probe.DNS] if resolvers else []))
@@ -82,16 +85,22 @@ async def measure_paths(
     run: ExperimentDriver,
     request: RequestedRun,
     on_progress: Callable[[Progress], None] | None = None,
+    *,
+    lines: ClientLines | None = None,
 ) -> None:
     """Measure until the intervals are narrow, the time is up, or the run is cancelled in the database.
 
-    Every block is stored before the next one starts. A cancelled task marks the run as cancelled.
+    Every block is stored before the next one starts. A cancelled task marks the run as cancelled. A run with clients on
+    other machines opens a line in ``lines``.
     """
-    await run.observer.settle()
-    plan = plan_series(run, request.probes)
     database, identity, options, info = context.database, request.id, request.options, context.info
-    namespaces = _namespaces(context, run)
+    await run.observer.settle()
+    names = await database.run(client_store.load_clients, identity) if lines is not None else ()
+    line = lines.open(identity, names) if lines is not None and names else None
+    namespaces: dict[str, Namespace] = {}
     try:
+        plan = plan_series(run, request.probes, await line.clients() if line is not None else ())
+        namespaces = _namespaces(context, run)
         environment = await _environment(context, run, namespaces, options.conditions)
         modes = {column.key: column.mode for column in run.view.columns}
         await database.run(measurement_store.begin_run, identity, plan.series, plan.missing, environment, modes)
@@ -114,6 +123,7 @@ async def measure_paths(
                 seed=request.seed,
                 on_block=keep,
                 on_progress=on_progress,
+                line=line,
             )
         )
         outcome = await _until_done(context, identity, work)
@@ -134,6 +144,8 @@ async def measure_paths(
         )
         await database.run(measurement_store.save_headline, identity)
     finally:
+        if lines is not None and line is not None:
+            lines.close(identity)
         for one in namespaces.values():
             one.close()
         context.publisher.measured(identity)

@@ -8,6 +8,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.driver import ExperimentDriver
+from dashboard.lab.machines.client_line import ClientLines
 from dashboard.lab.measurements.run import measure_paths
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -26,8 +27,10 @@ class MeasurementWorker:
         driver_of: Callable[[str], ExperimentDriver | None],
         wake: Callable[[], None],
         turn: asyncio.Lock | None = None,
+        lines: ClientLines | None = None,
     ) -> None:
         self._turn = turn or asyncio.Lock()
+        self._lines = lines or ClientLines()
         self._context = context
         self._driver_of = driver_of
         self._wake = wake
@@ -70,7 +73,7 @@ class MeasurementWorker:
     async def _measure(self, request: RequestedRun, run: ExperimentDriver) -> None:
         try:
             async with self._turn:
-                await measure_paths(self._context, run, request)
+                await measure_paths(self._context, run, request, lines=self._lines)
             shown = self._driver_of(request.source or request.experiment)
             if shown is not None:
                 headline = await self._context.database.run(measurement_store.load_headline, request.id)

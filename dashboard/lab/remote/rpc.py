@@ -19,6 +19,7 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
+from dashboard.lab.machines import blocks, requests
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, lan_calls, training_calls, workshop_calls
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
@@ -152,6 +153,14 @@ _FUNCTIONS = (
     training_calls.containers,
     actions.inspect,
     actions.try_paths,
+    blocks.carry_blocks,
+    blocks.end_client,
+    blocks.measure_block,
+    blocks.next_block,
+    requests.request_address,
+    requests.try_with,
+    requests.view_machine,
+    requests.watch_clients,
     workshop_calls.act,
     workshop_calls.picture,
     workshop_calls.view_host,

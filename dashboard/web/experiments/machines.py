@@ -17,6 +17,7 @@ from dashboard.lab.experiments import actions
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
 from dashboard.store.experiments import Record
+from dashboard.web.experiments.machine_requests import try_everywhere
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 
@@ -58,8 +59,8 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
     LabUnavailableError or NotRunningError if none answers."""
     divided = await _parts_of(experiment)
     if not divided:
-        return await service.ask_about(experiment, actions.try_paths, experiment, multicast)
-    calls = (service.ask_about(part.id, actions.try_paths, part.id, multicast) for part in divided)
+        return await try_everywhere(experiment, multicast=multicast)
+    calls = (try_everywhere(part.id, multicast=multicast) for part in divided)
     results = await asyncio.gather(*calls, return_exceptions=True)
     refused = [one for one in results if isinstance(one, BaseException)]
     for error in refused:

@@ -55,6 +55,7 @@ from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.operations.accounts.guard import refusal_of
+from dashboard.web.operations.machines.clients import client_choices
 from dashboard.web.service import LabUnavailableError, service
 
 log = logging.getLogger(__name__)
@@ -168,6 +169,7 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "parts": {name: scope.experiment(part) for name, part in ids.items()},
         "whole": scope.experiment(record.parent) if record is not None and record.parent else "",
         "is_stop_requested": record is not None and parts.is_stop_requested(record),
+        "machine_clients": client_choices(identity),
         "is_machine_absent": machine and service.labs is not None and not service.labs.of(machine).accepts_calls,
         **_creator_context(request, identity, scope),
         **scope.context,
@@ -197,7 +199,8 @@ async def require_experiment(identity: str) -> None:
 
 @require_POST
 async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Sends a request over every path; with the field ``multicast`` also datagrams to a multicast group."""
+    """Sends a request over every path, also from other machines; with the field ``multicast`` also datagrams to a
+    multicast group."""
     await require_experiment(identity)
     try:
         attempts = await machines.try_paths(identity, multicast="multicast" in request.POST)

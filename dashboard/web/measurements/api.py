@@ -42,6 +42,7 @@ class MeasurementIn(Schema):
     conditions: str = str(Conditions.QUIET)
     name: str = "localhost"
     machine: str = ""
+    from_machine: list[str] = Field(default_factory=list)
 
 
 @router.get("/measurements", summary="The newest 200 runs")

@@ -13,9 +13,10 @@ from dashboard.core.measurements.conditions import Conditions, parse_conditions
 from dashboard.core.measurements.measurement import Options, Probe, check_options
 from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
 from dashboard.core.modes import ExperimentSpec
+from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines, measurement_history, parts
+from dashboard.store import machines, measurement_clients, measurement_history, parts
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
@@ -24,9 +25,11 @@ from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import list_runs, show_run
 from dashboard.web.operations.accounts.creators import creators_of
+from dashboard.web.operations.machines.clients import TOO_MANY, client_choices, other_machines
 from dashboard.web.service import service
 
 SHOWN = 100
+NOT_A_CLIENT = "“{0}” is not another machine of this installation: choose one of the list."
 FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions", "machine")
 
 
@@ -100,6 +103,26 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
     return chosen, options
 
 
+def read_machines(said: dict[str, Any], row: Experiment, options: Options) -> tuple[str, ...]:
+    """The other machines from which to measure; InvalidOptionsError with a sentence per problem."""
+    names = tuple(dict.fromkeys(str(name) for name in said.get("from_machine") or ()))
+    if not names:
+        return ()
+    if row.host:
+        raise InvalidOptionsError(
+            (_("The paths of an experiment on a private host are measured on its machine only."),)
+        )
+    known = other_machines(row.machine_id)
+    problems = [known.get(name, NOT_A_CLIENT.format(name[:40])) for name in names]
+    if len(names) > MAX_CLIENTS:
+        problems.append(TOO_MANY.format(MAX_CLIENTS))
+    if options.under_load:
+        problems.append("Under load works on one machine only: measure from other machines separately.")
+    if any(problems):
+        raise InvalidOptionsError(tuple(filter(None, problems)))
+    return names
+
+
 def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
     """Request a run and wake the lab; returns the run's id. An experiment on several machines is measured on the one
     that ``machine`` names. Raises Http404, InvalidOptionsError, or MachineClosedError."""
@@ -113,6 +136,7 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
     if row is None:
         raise Http404(_("No experiment has this id."))
     probes, options = read_options(said)
+    names = read_machines(said, row, options)
     if row.group:
         try:
             run = group_runs.measure(identity, row.group, probes, options, owner_id)
@@ -128,8 +152,8 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
         spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
         responder, source = responder_experiment(spec), identity
         experiment = experiment_store.create_experiment(responder, owner_id, host=row.host, machine=row.machine_id)
-    run = measurement_store.create_run(
-        experiment, row.title, probes, options, seed, twin=twin, source=source, owner_id=owner_id
+    run = measurement_clients.create_run(
+        names, experiment, row.title, probes, options, seed, twin=twin, source=source, owner_id=owner_id
     )
     service.wake()
     return run
@@ -140,6 +164,7 @@ def _typed(post: QueryDict) -> dict[str, Any]:
         **{name: post.get(name, "") for name in FIELDS},
         "probe": post.getlist("probe"),
         "under_load": post.get("under_load", ""),
+        "from_machine": post.getlist("from_machine"),
     }
 
 
@@ -161,6 +186,7 @@ def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -
         "values": said,
         "experiment_url": scope.experiment(identity),
         "parts": parts.ids_of(record.parts) if record is not None else {},
+        "machine_clients": client_choices(identity),
     }
     return render(request, "measurements/measure.html", {**context, **scope.context}, status=status)
 

@@ -20,6 +20,7 @@ from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.experiments.machines import machine_notes
 from dashboard.web.http.database import in_database
+from dashboard.web.measurements.carrier import BlockCarriers
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as measurements
 from dashboard.web.operations.peer_processes import PeerProcesses
@@ -48,6 +49,7 @@ class PeerSync:
         self._service = served
         self._experiments, self._measurements, self._sessions = experiments, measurements, sessions
         self._process = secrets.token_hex(8)
+        self._carriers = BlockCarriers(served)
         self._tasks: list[asyncio.Task[None]] = []
         self._check_now = asyncio.Event()
         self._reported: dict[str, str] = {}
@@ -76,6 +78,7 @@ class PeerSync:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._carriers.close()
         if tasks:
             self._service.tell("present", self._process)
 
@@ -132,6 +135,8 @@ class PeerSync:
         if self._experiments.follows_machines:
             self._experiments.note_machines(await in_database(machine_notes))
         self._measurements.look()
+        if self._service.labs is not None:
+            await self._carriers.look()
 
     async def check_sessions(self) -> None:
         """Checks the version of each session that has clients, and which experiments sessions mirror."""

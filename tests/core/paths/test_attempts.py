@@ -28,6 +28,7 @@ DNAT = attempt("bridge", PathKind.PUBLISHED_DNAT, "192.0.2.2:40002")
 IPV6 = attempt("bridge", PathKind.PUBLISHED_PROXY, "[fd00::1]:40003")
 TO_LAN = replace(attempt("neighbour", PathKind.TO_LAN, "192.0.2.2:40004"), origin="host")
 REFUSED = attempt("bridge", PathKind.PUBLISHED_PROXY, error="Connection refused.")
+FROM_LAB2 = replace(attempt("bridge", PathKind.FROM_MACHINE_PUBLISHED, error="No answer."), origin="@lab2")
 RECEIVED = Attempt("multicast", "", "machine", "host", "udp://224.0.0.251%eth0:25353", "", reason="received")
 LOST = replace(RECEIVED, server="bridge", reason="", error="The datagram did not arrive in bridge.")
 ON_DOCKER0 = "udp://224.0.0.251%docker0:25353"
@@ -52,6 +53,10 @@ DISCARDED = attempt("host", PathKind.PUBLISHED_DNAT, unavailable="the Engine dis
         (
             (LOOPBACK, replace(TO_LAN, origin="bridge", client_seen="", error="Network is unreachable.", status=None)),
             "1 of 2 paths answered, not the neighbour from bridge (Network is unreachable).",
+        ),
+        (
+            (LOOPBACK, FROM_LAB2),
+            "1 of 2 paths answered, not bridge at its published port, from lab2 (No answer).",
         ),
         ((IPV6, LOOPBACK), "Every path answered; bridge saw the client fd00::1 through docker-proxy."),
         (

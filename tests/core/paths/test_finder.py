@@ -9,8 +9,9 @@ import pytest
 
 from dashboard.core.experiments.messages import ArmStatus, PublishedPort
 from dashboard.core.namespaces.state import Family, Interface, Listener, NamespaceState, Protocol, Resolver
-from dashboard.core.paths.finder import cause_between, find_paths, measured_paths, resolver_paths
+from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import Path, PathKind
+from dashboard.core.paths.words import cause_between
 from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports, make_scene
 
 

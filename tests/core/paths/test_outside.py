@@ -12,7 +12,7 @@ from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
 from dashboard.core.namespaces.state import Family, FirewallRules
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
-from dashboard.core.paths.outside import NEIGHBOUR_PORT, lan_address, leads_on, route_gateway
+from dashboard.core.paths.outside import NEIGHBOUR_PORT, leads_on
 from dashboard.core.paths.requests import request_key, requested_paths
 from tests.core.builders import (
     MACHINE,
@@ -128,24 +128,6 @@ def test_each_family_is_requested_and_only_ipv4_is_measured() -> None:
     assert measured == {"host/lan-address", "bridge/lan-published", "bridge/lan-container", "bridge/hairpin"}
     (own,) = [path for path in measured_paths(*scene) if path.kind is PathKind.LAN_CONTAINER]
     assert (own.target, own.server_port, own.fixed) == ("172.17.0.2:80", 80, True), "rules accept published ports only"
-
-
-@pytest.mark.parametrize(
-    ("address", "gateway"),
-    [("192.0.2.2", ""), ("172.17.0.2", "192.0.2.2"), ("198.51.100.1", "192.0.2.1"), ("2001:db8::2", None)],
-)
-def test_the_most_specific_route_decides(address: str, gateway: str | None) -> None:
-    state = with_neighbour(*make_scene(("host",)))[1][NEIGHBOUR]
-    assert route_gateway(state, address) == gateway
-
-
-def test_a_machine_in_another_subnet_has_no_address_on_the_lan() -> None:
-    states = with_neighbour(*make_scene(("host",)))[1]
-    machine = states[MACHINE]
-    found = lan_address(machine, states[NEIGHBOUR], Family.INET)
-    assert found is not None
-    assert (found[0], found[1].name) == ("192.0.2.2", "eth0")
-    assert lan_address(replace(machine, interfaces=machine.interfaces[:1]), states[NEIGHBOUR], Family.INET) is None
 
 
 def test_the_neighbour_has_no_resolver_to_measure() -> None:

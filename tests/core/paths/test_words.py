@@ -25,6 +25,13 @@ from dashboard.core.paths.words import describe_path, shorten_path
             "machine → container's address, IPv6, network 3",
             "container's address, IPv6, network 3",
         ),
+        ("from-machine-published@lab2", "from machine lab2 → published port", "lab2 → published"),
+        ("from-machine-address-ipv6@lab-ipv6", "from machine lab-ipv6 → host, IPv6", "lab-ipv6 → host, IPv6"),
+        (
+            "from-machine-address@a-long-name-of-a-machine",
+            "from machine a-long-name-of-a-machine → host",
+            "a-long-name… → host",
+        ),
         ("<unknown>", "<unknown>", "<unknown>"),
     ],
 )

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from dashboard.core.experiments.journal import Cause, Source
+from dashboard.core.experiments.journal import Attempt, Cause, Source
 from dashboard.core.experiments.machines.parts import SERVER_NAME
 from dashboard.core.experiments.messages import Column, ContainerRef, EngineRef
-from dashboard.core.measurements.measurement import Environment, Options
+from dashboard.core.measurements.measurement import Environment, Options, SeriesResult
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
 from dashboard.core.namespaces.delta import Changes
 from dashboard.core.namespaces.state import HostsEntry, Interface, Listener, Lookup, NamespaceState, Resolver, Route
-from dashboard.core.paths.model import Path
+from dashboard.core.paths.model import MACHINE_KEY, Path
 from dashboard.core.reports.anonymisation.pseudonyms import Address, Network
 from dashboard.core.reports.model import ReportContent
 
@@ -144,6 +144,10 @@ def _collect(one: Any, identifiers: Identifiers, own: set[str]) -> None:
     for name in NAMES.get(type(one), ()):
         value = getattr(one, name)
         identifiers.names.update((value,) if isinstance(value, str) else value or ())
+    if isinstance(one, Path | Attempt | SeriesResult):
+        client = one.origin if isinstance(one, Attempt) else one.client
+        if client.startswith(MACHINE_KEY):
+            identifiers.names.add(client.removeprefix(MACHINE_KEY))
     if isinstance(one, EngineRef):
         identifiers.names.add(one.name)
         identifiers.endpoints.update({one.endpoint} - {""})

@@ -1,0 +1,1 @@
+"""Measurements with a client on another machine."""

@@ -1,0 +1,86 @@
+"""The blocks of a measurement as commands to client processes, and those that a lab measures for another machine."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.measurements.measurement import MAX_PAYLOAD_BYTES, Options, Probe
+from dashboard.core.measurements.schedule import MAX_REQUESTS, BlockPlan, Series
+
+#: The longest block, which is that of the lowest rate, with its timeout: the longest that a remote call may take.
+MAX_BLOCK_S = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBlock:
+    """One block for a client process, as ``latency.client`` reads it, without the namespace."""
+
+    probe: Probe
+    address: str
+    port: int
+    payload: int
+    seconds: float
+    warmup_s: float
+    most: int
+    rate: float | None
+    timeout_s: float
+    http_path: str
+    host: str
+    conditions: Conditions
+
+
+def make_block(one: Series, plan: BlockPlan, options: Options, port: int) -> RemoteBlock:
+    """The next block of a series."""
+    return RemoteBlock(
+        probe=one.probe,
+        address=one.path.address,
+        port=port,
+        payload=options.payload_of(one.probe),
+        seconds=plan.seconds,
+        warmup_s=plan.warmup_s,
+        most=plan.most,
+        rate=options.rate,
+        timeout_s=options.timeout_s,
+        http_path=options.http_path,
+        host=one.path.host_name,
+        conditions=options.conditions,
+    )
+
+
+def client_command(block: RemoteBlock) -> dict[str, Any]:
+    """The fields of the command to the client process, which was started under the conditions."""
+    command = asdict(block)
+    del command["conditions"]
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAnswer:
+    """What the client process answered; or ``lost``, a sentence: there will be no more answers from this machine."""
+
+    fields: dict[str, Any]
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCommand:
+    """The next block of a run for the client on ``machine``. ``number`` counts the blocks of the run; with 0 there is
+    none yet. ``is_over``: the run has ended, or another web process carries its blocks."""
+
+    number: int = 0
+    machine: str = ""
+    block: RemoteBlock | None = None
+    is_over: bool = False
+
+
+def block_problem(block: RemoteBlock) -> str:
+    """Why a lab measures no such block; empty if it does."""
+    if block.probe is Probe.DNS:
+        return "dns is measured from containers only."
+    if not 0 < block.port < 65_536 or not 0 < block.payload <= MAX_PAYLOAD_BYTES:
+        return "The block has an invalid port or payload."
+    if not 0 < block.seconds + block.warmup_s + block.timeout_s <= MAX_BLOCK_S or not 0 < block.most <= MAX_REQUESTS:
+        return "The block is too long."
+    if len(block.http_path) > 2000 or len(block.host) > 255 or not f"{block.http_path}{block.host}".isprintable():
+        return "The block has an invalid HTTP request."
+    return ""

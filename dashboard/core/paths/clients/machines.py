@@ -1,0 +1,87 @@
+"""Other machines of the installation as clients: their paths to an experiment's containers.
+
+Such a client is the network stack of the other machine's engine. Its column is not part of the experiment: its key is
+``@`` and the machine's name.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.core.experiments.journal import Attempt
+from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.modes import MACHINE, OBSERVERS
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.clients.outside_clients import OutsideClient, families_of, find_route
+from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind
+
+#: The maximum number of machines from which the paths of an experiment are requested at once.
+MAX_CLIENTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class MachineClient:
+    """Another machine: its name, and its interfaces and routes, or the ``problem`` why it sends no requests."""
+
+    name: str
+    state: NamespaceState | None = None
+    problem: str = ""
+
+    @property
+    def key(self) -> str:
+        """The client of its paths."""
+        return f"{MACHINE_KEY}{self.name}"
+
+    @property
+    def title(self) -> str:
+        """Its name at the beginning of a title."""
+        return f"Machine {self.name}"
+
+
+def visible_part(state: NamespaceState) -> NamespaceState:
+    """What other machines have to know of a machine to find paths from it: its interfaces and routes."""
+    return NamespaceState(state.netns, interfaces=state.interfaces, routes=state.routes)
+
+
+def machine_clients(machines: Iterable[MachineClient]) -> tuple[OutsideClient, ...]:
+    """The machines as clients of paths, apart from those that send no requests."""
+    kinds = (PathKind.FROM_MACHINE_ADDRESS, PathKind.FROM_MACHINE_PUBLISHED, PathKind.FROM_MACHINE_CONTAINER)
+    return tuple(
+        OutsideClient(one.key, one.title, one.state, families_of(one.state), kinds, one.name, is_routed=True)
+        for one in machines
+        if one.state is not None
+    )
+
+
+def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]) -> tuple[Path, ...]:
+    """A path with the reason for each machine that sends no requests."""
+    running = (one for one in columns if one.key not in OBSERVERS and one.status is ArmStatus.RUNNING)
+    server = next((column.key for column in running), MACHINE)
+    return tuple(
+        Path(PathKind.FROM_MACHINE_ADDRESS, f"{one.title} to this experiment", one.key, server, unavailable=one.problem)
+        for one in machines
+        if one.state is None
+    )
+
+
+def without_trace(attempt: Attempt) -> Attempt:
+    """An attempt from another machine: it cannot be traced, since a trace reads the client's kernel as well."""
+    return replace(attempt, key="")
+
+
+def address_problem(state: NamespaceState, address: str) -> str:
+    """Why a machine with this network stack sends no request to an address that it was told; empty if it does. Its own
+    addresses and the subnets of its bridges are not those of another machine."""
+    try:
+        target = ipaddress.ip_address(address)
+    except ValueError:
+        return f"“{address[:60]}” is not an IP address."
+    if target.is_loopback or target.is_unspecified or target.is_multicast or target.is_link_local:
+        return f"{address} is not an address of another machine."
+    if any(one.address == address for link in state.interfaces for one in link.addresses):
+        return f"{address} is an address of this machine itself."
+    route = find_route(state, address)
+    link = next((one for one in state.interfaces if route is not None and one.name == route.interface), None)
+    if route is not None and not route.gateway and link is not None and link.kind == "bridge":
+        return f"{address} is in the subnet of {link.name} on this machine: a container may have it."
+    return ""

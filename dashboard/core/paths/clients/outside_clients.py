@@ -1,0 +1,154 @@
+"""Clients outside the machine's network stack, and the machine's address to which each sends requests."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
+from dashboard.core.namespaces.links import exit_link
+from dashboard.core.namespaces.state import Family, Interface, NamespaceState, Route
+from dashboard.core.paths.model import PathKind, global_addresses
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideClient:
+    """A client outside the machine. ``lan`` is the network stack that is on the LAN: the client's own, or its host's.
+    ``families`` are the address families in which it has an address. ``kinds`` are the kinds of its paths to host mode,
+    to a published port, and to a container's own address. ``noun`` is its name in a sentence. ``is_routed``: it need
+    not be on the machine's LAN, and what it cannot reach is shown with the reason."""
+
+    key: str
+    title: str
+    lan: NamespaceState
+    families: frozenset[Family]
+    kinds: tuple[PathKind, PathKind, PathKind]
+    noun: str
+    is_routed: bool = False
+
+    def hop(self, link: Interface) -> str:
+        """The first hop: the machine's interface, and where its packets come from."""
+        return f"{link.name} (from {self.noun})" if self.is_routed else f"{link.name} (LAN)"
+
+
+_CLIENTS = (
+    (
+        NEIGHBOUR,
+        "The neighbour",
+        "the neighbour",
+        (PathKind.LAN_ADDRESS, PathKind.LAN_PUBLISHED, PathKind.LAN_CONTAINER),
+    ),
+    (
+        OTHER_HOST,
+        "The other host",
+        "the other host",
+        (PathKind.PEER_ADDRESS, PathKind.PEER_PUBLISHED, PathKind.PEER_CONTAINER),
+    ),
+    (
+        OTHER_CONTAINER,
+        "The container on the other host",
+        "the other host",
+        (PathKind.REMOTE_ADDRESS, PathKind.REMOTE_PUBLISHED, PathKind.REMOTE_CONTAINER),
+    ),
+)
+
+
+def outside_clients(states: Mapping[str, NamespaceState]) -> tuple[OutsideClient, ...]:
+    """The clients on the machine's LAN, from the states of their columns."""
+    hosts = {key: states.get(OTHER_HOST if key == OTHER_CONTAINER else key) for key, *_rest in _CLIENTS}
+    return tuple(
+        OutsideClient(key, title, lan, families_of(states[key]), kinds, noun)
+        for key, title, noun, kinds in _CLIENTS
+        if key in states and (lan := hosts[key]) is not None
+    )
+
+
+def families_of(state: NamespaceState) -> frozenset[Family]:
+    """The families in which a network stack has a global address."""
+    return frozenset(family for family in Family if any(global_addresses(link, family) for link in state.interfaces))
+
+
+def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family) -> tuple[str, Interface] | None:
+    """The machine's address to which a client sends requests, and the machine's interface that has it; None if it can
+    reach none of the family."""
+    if family not in client.families:
+        return None
+    if not client.is_routed:
+        return lan_address(machine, client.lan, family)
+    reached = [
+        (route.gateway is not None, address, link)
+        for link in _own_links(machine)
+        for address in global_addresses(link, family)
+        if not find_obstacle(client, address) and (route := find_route(client.lan, address)) is not None
+    ]
+    best = min(reached, key=lambda one: one[0], default=None)  # a common network is shorter than a gateway
+    return None if best is None else best[1:]
+
+
+def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
+    """Why a routed client reaches no address of the machine; empty for another client, or if it reaches one."""
+    if not client.is_routed or any(find_arrival(client, machine, family) for family in Family):
+        return ""
+    addresses = [
+        address for family in Family for link in _own_links(machine) for address in global_addresses(link, family)
+    ]
+    obstacles = dict.fromkeys(find_obstacle(client, address) for address in addresses)
+    return "; ".join(filter(None, obstacles)) or f"no address of the machine was seen that {client.noun} could reach"
+
+
+def find_obstacle(client: OutsideClient, address: str) -> str:
+    """Why a routed client cannot send to an address of the machine; empty if its routes lead there."""
+    if any(one.address == address for link in client.lan.interfaces for one in link.addresses):
+        return f"{address} is also an address of {client.noun}"
+    route = find_route(client.lan, address)
+    if route is None:
+        return f"{client.noun} has no route to {address}"
+    link = next((one for one in client.lan.interfaces if one.name == route.interface), None)
+    if not route.gateway and link is not None and link.kind == "bridge" and link != exit_link(client.lan):
+        return f"{address} is in the subnet of {link.name} on {client.noun}: the request would reach a container there"
+    return ""
+
+
+def _own_links(machine: NamespaceState) -> list[Interface]:
+    """The machine's links with addresses that others may reach: that of the default route first, and no bridges, since
+    every Docker host may have the same subnets."""
+    first = exit_link(machine)
+    others = [link for link in machine.interfaces if link.kind not in {"loopback", "bridge"} and link != first]
+    return [*([first] if first is not None else []), *others]
+
+
+def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
+    """The machine's address in a subnet of another machine on the LAN, and the machine's interface that has it. Subnets
+    of bridges do not count: every Docker host may have the same."""
+    lan = exit_link(outside)
+    subnets = [
+        ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
+        for one in (lan.addresses if lan is not None else ())
+        if one.family == family and one.scope == "global"
+    ]
+    for link in machine.interfaces:
+        for address in global_addresses(link, family):
+            if any(ipaddress.ip_address(address) in subnet for subnet in subnets):
+                return address, link
+    return None
+
+
+def route_gateway(state: NamespaceState, address: str) -> str | None:
+    """The gateway of the most specific route to an address; empty for a connected network, None without a route."""
+    route = find_route(state, address)
+    return None if route is None else route.gateway or ""
+
+
+def find_route(state: NamespaceState, address: str) -> Route | None:
+    """The most specific route to an address, of equal ones that with the lowest metric; None without a route."""
+    target = ipaddress.ip_address(address)
+    best: tuple[int, int, Route] | None = None
+    for route in state.routes:
+        if route.destination == "default":
+            length = 0 if (route.family == Family.INET6) is (target.version == 6) else -1
+        else:
+            network = ipaddress.ip_network(route.destination, strict=False)
+            length = network.prefixlen if target in network else -1
+        rank = (length, -(route.metric or 0))
+        if length >= 0 and (best is None or rank > best[:2]):
+            best = (*rank, route)
+    return best[2] if best is not None else None

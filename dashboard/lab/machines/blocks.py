@@ -1,0 +1,37 @@
+"""Remote calls that carry the blocks of a measurement between the lab of the experiment and that of a client."""
+
+from functools import partial
+
+from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteBlock, RemoteCommand
+from dashboard.core.paths.clients.machines import MachineClient
+from dashboard.lab.machines.requests import machine_namespace
+from dashboard.lab.reconciler import Lab
+
+
+async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
+    """Whether the calling web process carries the blocks of a run on this lab, and not another one."""
+    return lab.client_lines.carry(run, carrier)
+
+
+async def next_block(
+    lab: Lab,
+    run: str,
+    carrier: str,
+    clients: tuple[MachineClient, ...],
+    number: int = 0,
+    answer: RemoteAnswer | None = None,
+) -> RemoteCommand:
+    """The next block of a run on this lab for a client on another machine; ``answer`` is that to block ``number``."""
+    return await lab.client_lines.next(run, carrier, clients, number, answer)
+
+
+async def measure_block(lab: Lab, run: str, block: RemoteBlock) -> RemoteAnswer:
+    """Measures a block of a run on another machine with a client on this one. ValueError with a message if it is
+    not measured."""
+    return await lab.lent_client.measure(run, block, partial(machine_namespace, lab))
+
+
+async def end_client(lab: Lab, run: str) -> bool:
+    """Ends the client of a run on another machine."""
+    await lab.lent_client.end(run)
+    return True

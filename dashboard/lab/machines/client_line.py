@@ -1,0 +1,123 @@
+"""The blocks of a run that clients on other machines measure: the run gives them out, a web process carries them."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteBlock, RemoteCommand
+from dashboard.core.paths.clients.machines import MachineClient
+from dashboard.latency.remote_clients import ClientLostError
+
+#: How long a web process waits for a block in one call; how long a run waits for a web process, in addition to the time
+#: of a block, and how long the web process that carries its blocks may be silent.
+POLL_S = 5.0
+CARRIER_S = 12.0
+NO_CARRIER = "No web process connects this machine with {0}."
+
+
+class ClientLine:
+    """The blocks of one run, one at a time."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._clients: asyncio.Future[tuple[MachineClient, ...]] = asyncio.get_running_loop().create_future()
+        self._command = RemoteCommand()
+        self._answer: asyncio.Future[RemoteAnswer] | None = None
+        self._is_new = asyncio.Event()
+        self._is_over = False
+
+    async def clients(self) -> tuple[MachineClient, ...]:
+        """The machines as a web process has seen them; each with a problem if none asks."""
+        await asyncio.wait([self._clients], timeout=CARRIER_S)
+        if self._clients.done():
+            return self._clients.result()
+        return tuple(MachineClient(name, problem=NO_CARRIER.format(name)) for name in self.names)
+
+    async def next(self, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None) -> RemoteCommand:
+        """The next block for a web process, which brings the answer to block ``number``; number 0 after ``POLL_S``
+        without one. A block that was not answered is given out again."""
+        if not self._clients.done():
+            self._clients.set_result(tuple(one for one in clients if one.name in self.names))
+        waiting = self._answer
+        if answer is not None and number == self._command.number and waiting is not None and not waiting.done():
+            self._is_new.clear()
+            waiting.set_result(answer)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_S):
+                await self._is_new.wait()
+                return RemoteCommand(is_over=True) if self._is_over else self._command
+        return RemoteCommand()
+
+    async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
+        """The answer of the client on a machine, with ``error`` if none comes. Raises ClientLostError if there will be
+        no more."""
+        answer: asyncio.Future[RemoteAnswer] = asyncio.get_running_loop().create_future()
+        self._answer = answer
+        self._command = RemoteCommand(self._command.number + 1, machine, block)
+        self._is_new.set()
+        try:
+            await asyncio.wait([answer], timeout=within_s + CARRIER_S)
+            if not answer.done():
+                return {"error": NO_CARRIER.format(machine)}
+            result = answer.result()
+        finally:
+            self._answer = None
+            if not self._is_over:
+                self._is_new.clear()
+        if result.lost:
+            raise ClientLostError(result.lost)
+        return result.fields
+
+    def close(self) -> None:
+        """Ends the call of the web process."""
+        self._is_over = True
+        self._is_new.set()
+
+
+class ClientLines:
+    """The lines of a lab's runs, and the web process that carries the blocks of each: the first that asks, and another
+    one when it is silent."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, ClientLine] = {}
+        self._carriers: dict[str, tuple[str, float]] = {}
+        self._opened = asyncio.Event()
+
+    def open(self, run: str, names: Sequence[str]) -> ClientLine:
+        """Opens the line of a run that begins."""
+        line = self._lines[run] = ClientLine(names)
+        self._opened.set()
+        self._opened = asyncio.Event()
+        return line
+
+    def close(self, run: str) -> None:
+        """Closes the line of a run that has ended."""
+        self._carriers.pop(run, None)
+        if (line := self._lines.pop(run, None)) is not None:
+            line.close()
+
+    def carry(self, run: str, carrier: str) -> bool:
+        """Whether a web process carries the blocks of a run; it does from now on if no other one does."""
+        now = asyncio.get_running_loop().time()
+        self._carriers = {key: one for key, one in self._carriers.items() if now - one[1] < CARRIER_S}
+        if self._carriers.get(run, (carrier, now))[0] != carrier:
+            return False
+        self._carriers[run] = carrier, now
+        return True
+
+    async def next(
+        self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
+    ) -> RemoteCommand:
+        """As ``ClientLine.next``; waits for a run that has not begun. The web process knows from the database when it
+        need not ask again."""
+        if not self.carry(run, carrier):
+            return RemoteCommand(is_over=True)
+        if run not in self._lines:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._opened.wait()
+        line = self._lines.get(run)
+        command = RemoteCommand() if line is None else await line.next(clients, number, answer)
+        self.carry(run, carrier)
+        return command

@@ -1,0 +1,115 @@
+"""The measuring client of this machine for a run on another machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteBlock, block_problem, client_command
+from dashboard.latency.children import Child, ChildEnded
+from dashboard.latency.environment import pick_cores
+from dashboard.netns.namespace import Namespace
+
+#: How long a client waits for its next block before it ends, and a first block for another measurement here.
+IDLE_S = 30.0
+TURN_S = 5.0
+#: The time of a block in addition to its own.
+ANSWER_S = 5.0
+type OpenNamespace = Callable[[str], Awaitable[Namespace]]
+BUSY = "This machine measures something else at the moment."
+
+
+class LentClient:
+    """The client process for one run at a time. While it exists, nothing else is measured here: two measurements would
+    disturb each other. ``turn`` is the lock that all measurements of this machine take."""
+
+    def __init__(self, turn: asyncio.Lock) -> None:
+        self._turn = turn
+        self._run = ""
+        #: The addresses to which this run may send.
+        self._addresses: set[str] = set()
+        self._child: Child | None = None
+        self._conditions: Conditions | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._ends: set[asyncio.Task[None]] = set()
+        #: One block or end at a time.
+        self._lock = asyncio.Lock()
+
+    async def measure(self, run: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
+        """Measures a block. The first block of a run starts the process. ``open_namespace`` opens this machine's
+        network stack, and raises ValueError with a message if nothing is sent to the address from there."""
+        if problem := block_problem(block):
+            return RemoteAnswer({}, problem)
+        async with self._lock:
+            if self._run != run and not await self._begin(run):
+                return RemoteAnswer({}, BUSY)
+            self._stop_idle()
+            try:
+                if block.address not in self._addresses:  # reading routes takes longer than a block
+                    (await open_namespace(block.address)).close()
+                    self._addresses.add(block.address)
+                return RemoteAnswer(await self._measure(block, open_namespace))
+            except ChildEnded as ended:
+                await self._end_child()
+                return RemoteAnswer({"error": str(ended)})
+            except BaseException:
+                await asyncio.shield(asyncio.ensure_future(self._end_child()))  # its answer would be that to the next
+                raise
+            finally:
+                self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
+
+    async def _measure(self, block: RemoteBlock, open_namespace: OpenNamespace) -> dict[str, Any]:
+        if self._child is None or self._conditions is not block.conditions:
+            await self._end_child()
+            self._conditions = block.conditions
+            with await open_namespace(block.address) as namespace:
+                self._child = await Child.start("client", [namespace.fd], pick_cores()[0], block.conditions)
+        within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
+        return await self._child.ask(within_s=within_s, do="block", place=0, name="", **client_command(block))
+
+    async def _begin(self, run: str) -> bool:
+        """Takes this machine's turn to measure; False if a measurement has it."""
+        if self._run:
+            return False
+        try:
+            async with asyncio.timeout(TURN_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            return False
+        self._run, self._addresses = run, set()
+        return True
+
+    async def end(self, run: str) -> None:
+        """Ends the process of a run."""
+        async with self._lock:
+            if run and run == self._run:
+                self._stop_idle()
+                self._run = ""
+                try:
+                    await self._end_child()
+                finally:
+                    self._turn.release()
+
+    async def close(self) -> None:
+        """Ends the process."""
+        await self.end(self._run)
+        await asyncio.gather(*self._ends, return_exceptions=True)
+
+    def _stop_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def _end_later(self, run: str) -> None:
+        task = asyncio.get_running_loop().create_task(self.end(run), name="lent-client")
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)
+
+    async def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            with suppress(ChildEnded):
+                await child.end()

@@ -1,0 +1,110 @@
+"""Requests from another machine: sent by its lab, and seen by the lab of the experiment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack, suppress
+
+from dashboard.core.experiments.journal import Attempt
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.clients.machines import address_problem, visible_part
+from dashboard.lab.experiments.actions import TIMEOUT_S, column_namespace, running_driver, try_all_paths
+from dashboard.lab.experiments.observer import ObservationTarget, Observer
+from dashboard.lab.reconciler import Lab
+from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.netlink.framing import MalformedMessage
+from dashboard.netns.netlink.listeners import open_diag_socket, read_connections
+from dashboard.netns.request import Reply, request
+
+#: How long a connection is open before the request is sent, so that the lab of the server sees it.
+HOLD_S = 0.15
+WATCH_STEP_S = 0.02
+#: The longest watch, and the maximum number of connections that it reports.
+WATCH_S = 50.0
+MAX_SEEN = 1000
+
+
+async def view_machine(lab: Lab) -> NamespaceState:
+    """The interfaces and routes of this lab's machine. ValueError with a message if they are not visible."""
+    info = lab.context.info
+    if info.pid is None:
+        raise ValueError(f"It sends no requests: {info.invisible}.")
+    observer = Observer(lab.context.watches, lambda: lab.context.info.pid, lambda _changed: None)
+    target = ObservationTarget(MACHINE, info.pid, MACHINE, "", "", netns=info.netns, empty=True)
+    try:
+        return visible_part(await observer.add(target))
+    except (NamespaceGone, OSError) as error:
+        raise ValueError("It sends no requests: its network stack cannot be read.") from error
+    finally:
+        await observer.close()
+
+
+async def machine_namespace(lab: Lab, address: str) -> Namespace:
+    """The network stack of this lab's machine, for requests to another machine. ValueError with a message if none is
+    sent to this address."""
+    if problem := address_problem(await view_machine(lab), address):
+        raise ValueError(problem)
+    info = lab.context.info
+    try:
+        return await asyncio.to_thread(Namespace.of_machine, info.pid or 0, info.netns)
+    except (NamespaceGone, OSError) as error:
+        raise ValueError("It sends no requests: its network stack cannot be read.") from error
+
+
+async def request_address(lab: Lab, address: str, port: int) -> Reply:
+    """One HTTP request from this machine to an address of another one. ValueError with a message if it is not sent."""
+
+    async def hold(_client: str) -> None:
+        await asyncio.sleep(HOLD_S)
+
+    with await machine_namespace(lab, address) as namespace:
+        return await request(namespace, address, port, timeout_s=TIMEOUT_S, on_connected=hold)
+
+
+async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int], ...]) -> AsyncGenerator[str]:
+    """Watches new connections to programs of an experiment, given by their columns and ports, and streams a line of
+    JSON for each: the column, and the client that the program sees. NotRunningError if the experiment is not running.
+    """
+    driver = running_driver(lab, experiment)
+    opened: list[tuple[str, int, socket.socket]] = []
+    with ExitStack() as stack:
+        for key, port in dict.fromkeys(servers):
+            namespace = column_namespace(lab, driver, key)
+            if namespace is not None:
+                with suppress(NamespaceGone, OSError):
+                    found = await namespace.arun(open_diag_socket, discard=socket.socket.close)
+                    opened.append((key, port, stack.enter_context(found)))
+        known = {(key, peer) for key, port, diag in opened for peer in _peers(diag, port)}
+        return _watch(opened, known, stack.pop_all())
+
+
+async def _watch(
+    opened: Sequence[tuple[str, int, socket.socket]], known: set[tuple[str, str]], sockets: ExitStack
+) -> AsyncGenerator[str]:
+    """A line for each connection that is not known."""
+    loop, most = asyncio.get_running_loop(), len(known) + MAX_SEEN
+    end = loop.time() + WATCH_S
+    with sockets:
+        while loop.time() < end and len(known) < most:
+            for key, port, diag in opened:
+                for peer in _peers(diag, port):
+                    if (key, peer) not in known:
+                        known.add((key, peer))
+                        yield json.dumps([key, peer]) + "\n"
+            await asyncio.sleep(WATCH_STEP_S)
+
+
+def _peers(diag: socket.socket, port: int) -> list[str]:
+    try:
+        return [one.peer for one in read_connections(diag, port) if one.local_port == port]
+    except (OSError, MalformedMessage):
+        return []
+
+
+async def try_with(lab: Lab, experiment: str, multicast: bool, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """As ``actions.try_paths``; ``attempts`` from other machines are stored with the own ones."""
+    return await try_all_paths(lab, experiment, multicast=multicast, others=attempts)

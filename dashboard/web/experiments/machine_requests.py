@@ -1,0 +1,109 @@
+"""“Try” with requests from other machines.
+
+Each request is a call to the lab of the client, which sends it; the lab of the experiment watches which client the
+program sees. The two labs do not talk to each other, and no clocks are compared: the time is the client's.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+from dashboard.core.experiments.journal import Attempt
+from dashboard.core.paths.clients.machines import MachineClient, without_trace
+from dashboard.core.paths.model import MACHINE_KEY, Path
+from dashboard.core.paths.requests import new_attempt, requested_paths
+from dashboard.lab.experiments import actions
+from dashboard.lab.experiments.concurrency import run_staggered
+from dashboard.lab.machines import requests
+from dashboard.store import experiments as experiment_store
+from dashboard.web.http.database import in_database
+from dashboard.web.operations.machines.clients import CALL_ERRORS, find_clients, row_of
+from dashboard.web.service import service
+
+#: A request that is not answered within this time overlaps with the next one.
+STAGGER_S = 0.5
+#: How long all requests from other machines may take.
+LIMIT_S = 40.0
+LATE = f"It was not requested: the requests before it took {LIMIT_S:g} s."
+
+
+async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:
+    """As ``actions.try_paths``, with requests from all other machines. Raises what the lab of the experiment does."""
+    record = await in_database(experiment_store.load, experiment)
+    clients = () if record is None or record.host else await find_clients(record.machine)
+    if not clients or record is None:
+        return await service.ask_about(experiment, actions.try_paths, experiment, multicast)
+    attempts = await _request_all(experiment, record.machine, clients)
+    return await service.ask_on(record.machine, "", requests.try_with, experiment, multicast, attempts)
+
+
+async def _request_all(experiment: str, machine: str | None, clients: Sequence[MachineClient]) -> tuple[Attempt, ...]:
+    view = await in_database(experiment_store.view, experiment)
+    found = requested_paths(view.columns, view.states, clients)
+    paths = [path for path in found if path.client.startswith(MACHINE_KEY)]
+    servers = tuple(dict.fromkeys((path.server, path.server_port) for path in paths if path.address))
+    seen = SeenClients()
+    watching = await service.ask_on(machine, "", requests.watch_clients, experiment, servers)
+    reading = asyncio.ensure_future(seen.read(watching))
+    try:
+        end = asyncio.get_running_loop().time() + LIMIT_S
+        sent = await run_staggered([partial(_request, path, seen, end) for path in paths], STAGGER_S)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    return tuple(sent)
+
+
+class SeenClients:
+    """The clients that programs have seen since the watch began, by column, in the order of the connections."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[str]] = {}
+
+    async def read(self, lines: AsyncGenerator[str]) -> None:
+        """Reads the lines of ``watch_clients`` until it is cancelled."""
+        rest = ""
+        async with aclosing(lines):
+            async for text in lines:
+                *complete, rest = (rest + text).split("\n")
+                for line in complete:
+                    if line.startswith('["'):  # no other line, such as that the lab is unavailable
+                        server, peer = json.loads(line)
+                        self._seen.setdefault(server, []).append(peer)
+
+    def count(self, server: str) -> int:
+        """The number of clients that a program has seen."""
+        return len(self._seen.get(server, ()))
+
+    def client_of(self, server: str, own: str, before: int) -> str:
+        """What the program saw of a connection that began after ``before`` others: the client's own end, or the only
+        new client, which is a proxy or a translated address; empty if several came."""
+        new = self._seen.get(server, [])[before:]
+        if own in new:
+            return own
+        return new[0] if len(new) == 1 else ""
+
+
+async def _request(path: Path, seen: SeenClients, end: float) -> Attempt:
+    attempt = without_trace(new_attempt(path))
+    if path.unavailable:
+        return attempt
+    if asyncio.get_running_loop().time() > end:
+        return replace(attempt, error=LATE)
+    before, name = seen.count(path.server), path.client.removeprefix(MACHINE_KEY)
+    try:
+        reply = await service.ask_on(row_of(name), "", requests.request_address, path.address, path.port)
+    except CALL_ERRORS as error:
+        return replace(attempt, error=str(error))
+    return replace(
+        attempt,
+        status=reply.status,
+        reason=reply.reason,
+        body_start=reply.body_start,
+        time_us=reply.time_us,
+        client_seen=seen.client_of(path.server, reply.client or "", before),
+        error=reply.error or "",
+    )

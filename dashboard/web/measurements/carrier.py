@@ -1,0 +1,97 @@
+"""Carries the blocks of measurements between the lab of the experiment and the labs of clients on other machines.
+
+The lab of the experiment gives out one block at a time; the lab of the client measures it. Labs do not talk to each
+other, so a web process calls both in turn. One web process carries a run; another one takes over if it ends.
+"""
+
+import asyncio
+import logging
+import secrets
+
+from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteCommand
+from dashboard.lab.machines import blocks
+from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.store import measurement_clients as client_store
+from dashboard.store.measurement_clients import CarriedRun
+from dashboard.web.http.database import in_database
+from dashboard.web.operations.machines.clients import other_machines, row_of, view_clients
+from dashboard.web.service import Service
+
+log = logging.getLogger(__name__)
+#: The pause before a run that another web process carries, or the lab of which does not respond, is tried again.
+PAUSE_S = 5.0
+
+
+class BlockCarriers:
+    """The runs that this web process carries. In the server's loop."""
+
+    def __init__(self, served: Service) -> None:
+        self._service = served
+        self._name = secrets.token_hex(8)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def look(self) -> None:
+        """Starts to carry the runs that need it."""
+        for run in await in_database(client_store.load_carried):
+            if run.id not in self._tasks:
+                task = asyncio.get_running_loop().create_task(self._carry(run), name=f"carry-{run.id}")
+                self._tasks[run.id] = task
+                task.add_done_callback(lambda _task, key=run.id: self._tasks.pop(key, None))  # type: ignore[misc]
+
+    async def close(self) -> None:
+        """Ends, and the clients with it."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _carry(self, run: CarriedRun) -> None:
+        """Carries a run until it has ended, or another web process does."""
+        try:
+            if await self._service.ask_on(run.machine, "", blocks.carry_blocks, run.id, self._name):
+                await self._carry_blocks(run)
+                return
+        except LabUnavailableError as error:
+            log.warning("blocks of measurement %s are not carried: %s", run.id, error)
+        except Exception:
+            log.exception("blocks of measurement %s are not carried", run.id)
+        await asyncio.sleep(PAUSE_S)
+
+    async def _carry_blocks(self, run: CarriedRun) -> None:
+        problems = await in_database(other_machines, run.machine)
+        gone = {name: f"The machine {name} has left." for name in run.clients if name not in problems}
+        clients = await view_clients(run.clients, problems | gone)
+        command, answer = RemoteCommand(), None
+        try:
+            while answer is not None or await in_database(client_store.is_live, run.id):
+                shown = clients if answer is None else ()
+                command = await self._service.ask_on(
+                    run.machine, "", blocks.next_block, run.id, self._name, shown, command.number, answer
+                )
+                if command.is_over:
+                    return
+                answer = await self._measure(run, command)
+        finally:
+            await asyncio.shield(asyncio.gather(*(self._end(name, run.id) for name in run.clients)))
+
+    async def _measure(self, run: CarriedRun, command: RemoteCommand) -> RemoteAnswer | None:
+        """The answer of a client to a block; None without a block."""
+        if command.block is None or command.machine not in run.clients:
+            return None
+        try:
+            answer: RemoteAnswer = await self._service.ask_on(
+                row_of(command.machine), "", blocks.measure_block, run.id, command.block
+            )
+        except (LabUnavailableError, ValueError) as error:
+            return RemoteAnswer({}, str(error))
+        except Exception as error:
+            log.exception("a client on %s failed", command.machine)
+            return RemoteAnswer({}, f"The client on {command.machine} failed: {error}.")
+        return answer
+
+    async def _end(self, name: str, run: str) -> None:
+        """Ends the client on a machine. If the machine does not respond, its lab ends it."""
+        try:
+            await self._service.ask_on(row_of(name), "", blocks.end_client, run)
+        except (LabUnavailableError, TimeoutError) as error:
+            log.info("the client on %s was not ended: %s", name, error)

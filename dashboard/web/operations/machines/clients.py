@@ -1,0 +1,85 @@
+"""Other machines as clients of an experiment's paths, as their labs see them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.operations.machines import SERVER
+from dashboard.core.paths.clients.machines import MAX_CLIENTS, MachineClient
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.machines import requests
+from dashboard.lab.remote.rpc import LabFailedError
+from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.store import experiments as experiment_store
+from dashboard.store import machines
+from dashboard.web.http.database import in_database
+from dashboard.web.service import service
+
+#: What a call to the lab of another machine may raise; ``str()`` of each is a message for the user.
+CALL_ERRORS = (LabUnavailableError, LabFailedError, EngineError, TimeoutError, ValueError)
+DRAINED = "The machine {0} is drained: it sends no requests. End the drain on the page Machines."
+TOO_MANY = "Requests are sent from at most {0} machines."
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChoice:
+    """A machine in a form, with the reason why it cannot be chosen."""
+
+    name: str
+    problem: str = ""
+
+
+def row_of(name: str) -> str | None:
+    """The value in rows for a machine's name: None for that of the installation."""
+    return None if name == SERVER else name
+
+
+def other_machines(machine: str | None) -> dict[str, str]:
+    """The machines except ``machine``, by name, each with the reason why it sends no requests, which is empty if it
+    does. That of the installation is called ``server`` and is omitted while its lab has no engine. In a thread."""
+    labs = service.labs
+    if labs is None:
+        return {}
+    found = {}
+    for record in machines.list_machines():
+        if record.name == machine or record.is_revoked:
+            continue
+        lab = labs.of(record.name)
+        problem = "" if lab.accepts_calls and lab.facts.engine is not None else lab.facts.problem
+        if not problem and not lab.accepts_calls:
+            problem = f"The machine {record.name} cannot be used with this version of Netmodes."
+        found[record.name] = DRAINED.format(record.name) if record.is_draining else problem
+    if machine is not None and labs.server.accepts_calls and labs.server.facts.engine is not None:
+        found[SERVER] = ""
+    return found
+
+
+def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
+    """The machines from which the paths of an experiment can be measured. In a thread."""
+    record = experiment_store.load(experiment) if service.labs is not None else None
+    if record is None or record.host:
+        return ()
+    found = other_machines(record.machine) | ({SERVER: ""} if record.parts else {})
+    return tuple(ClientChoice(name, problem) for name, problem in found.items())
+
+
+async def view_clients(names: Sequence[str], problems: dict[str, str]) -> tuple[MachineClient, ...]:
+    """The interfaces and routes of these machines, read now."""
+    usable = [name for name in names if not problems.get(name)]
+    shown = await asyncio.gather(*(_view(name) for name in usable[:MAX_CLIENTS]))
+    missing = [MachineClient(name, problem=problems[name]) for name in names if problems.get(name)]
+    missing += [MachineClient(name, problem=TOO_MANY.format(MAX_CLIENTS)) for name in usable[MAX_CLIENTS:]]
+    return (*shown, *missing)
+
+
+async def _view(name: str) -> MachineClient:
+    try:
+        return MachineClient(name, await service.ask_on(row_of(name), "", requests.view_machine))
+    except CALL_ERRORS as error:
+        return MachineClient(name, problem=str(error))
+
+
+async def find_clients(machine: str | None) -> tuple[MachineClient, ...]:
+    """All machines except ``machine``, as clients."""
+    problems = await in_database(other_machines, machine)
+    return await view_clients(tuple(problems), problems)

@@ -1,0 +1,58 @@
+"""Blocks for client processes, also for those on other machines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.measurements.measurement import MAX_PAYLOAD_BYTES, Options, Probe
+from dashboard.core.measurements.remote.blocks import (
+    RemoteAnswer,
+    RemoteBlock,
+    block_problem,
+    client_command,
+    make_block,
+)
+from dashboard.core.measurements.schedule import MAX_REQUESTS, BlockPlan, Series
+from dashboard.core.paths.model import Path, PathKind
+
+PATH = Path(PathKind.FROM_MACHINE_ADDRESS, "", "@lab2", "host", address="192.0.2.2", port=80, host_name="web")
+BLOCK = make_block(Series("s", PATH, Probe.TCP_RR), BlockPlan(0.25, 0.02, 1000), Options(), 8080)
+
+
+def test_a_block_has_what_the_client_process_is_told() -> None:
+    command = client_command(BLOCK)
+    assert (command["address"], command["port"], command["payload"], command["host"]) == ("192.0.2.2", 8080, 64, "web")
+    assert "conditions" not in command
+    assert BLOCK.conditions is Conditions.QUIET
+    assert block_problem(BLOCK) == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"probe": Probe.DNS},
+        {"port": 0},
+        {"port": 70_000},
+        {"payload": 0},
+        {"payload": MAX_PAYLOAD_BYTES + 1},
+        {"seconds": 0.0, "warmup_s": 0.0, "timeout_s": 0.0},
+        {"seconds": 600.0},
+        {"seconds": float("nan")},
+        {"most": MAX_REQUESTS + 1},
+        {"http_path": "/\r\nX: y"},
+        {"host": "a" * 300},
+    ],
+)
+def test_a_lab_measures_no_other_blocks(wrong: dict[str, Any]) -> None:
+    assert block_problem(replace(BLOCK, **wrong))
+
+
+def test_blocks_and_answers_are_sent_as_json() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(BLOCK), type=RemoteBlock) == BLOCK
+    answer = RemoteAnswer({"n": 5, "p50_us": 1.5, "histogram": "aGk="})
+    assert msgspec.json.decode(msgspec.json.encode(answer), type=RemoteAnswer) == answer

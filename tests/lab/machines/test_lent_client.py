@@ -1,0 +1,117 @@
+"""The measuring client of this machine for runs on others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.measurements.measurement import Probe
+from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteBlock
+from dashboard.lab.machines import lent_client
+from dashboard.lab.machines.lent_client import BUSY, LentClient
+from dashboard.netns.namespace import Namespace
+from tests.support.polling import eventually
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(64):
+        writer.write(data)
+    writer.close()
+
+
+@pytest.fixture
+async def block() -> AsyncIterator[RemoteBlock]:
+    """A block of round trips with an echo server on loopback."""
+    server = await asyncio.start_server(_echo, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield RemoteBlock(Probe.TCP_RR, "127.0.0.1", port, 64, 0.05, 0.01, 1000, None, 1.0, "/", "", Conditions.ORDINARY)
+    server.close()
+
+
+@pytest.fixture
+async def lent() -> AsyncIterator[LentClient]:
+    made = LentClient(asyncio.Lock())
+    yield made
+    await made.close()
+
+
+def clients() -> list[int]:
+    """The client processes of this one."""
+    children = psutil.Process().children()
+    running = (child for child in children if child.status() != psutil.STATUS_ZOMBIE)
+    return [child.pid for child in running if "dashboard.latency" in " ".join(child.cmdline())]
+
+
+async def measure(lent: LentClient, run: str, block: RemoteBlock, refused: str = "") -> RemoteAnswer:
+    async def open_namespace(address: str) -> Namespace:
+        if address == refused:
+            raise ValueError(f"{address} is an address of this machine itself.")
+        return Namespace.of_pid(os.getpid())
+
+    return await lent.measure(run, block, open_namespace)
+
+
+async def test_a_block_is_measured_by_one_process_until_the_run_ends(lent: LentClient, block: RemoteBlock) -> None:
+    first = await measure(lent, "run", block)
+    assert first.lost == ""
+    assert first.fields["n"] > 0
+    (pid,) = clients()
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+    assert clients() == [pid]
+    await lent.end("another")
+    assert clients() == [pid]
+    await lent.end("run")
+    assert clients() == []
+
+
+async def test_while_a_client_is_lent_nothing_else_is_measured(
+    monkeypatch: pytest.MonkeyPatch, block: RemoteBlock
+) -> None:
+    monkeypatch.setattr(lent_client, "TURN_S", 0.05)
+    turn = asyncio.Lock()
+    lent = LentClient(turn)
+    async with turn:
+        assert (await measure(lent, "run", block)).lost == BUSY
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+    assert turn.locked()
+    assert (await measure(lent, "second", block)).lost == BUSY
+    await lent.close()
+    assert not turn.locked()
+    assert clients() == []
+
+
+async def test_a_client_that_gets_no_more_blocks_ends(
+    monkeypatch: pytest.MonkeyPatch, lent: LentClient, block: RemoteBlock
+) -> None:
+    monkeypatch.setattr(lent_client, "IDLE_S", 0.1)
+    await measure(lent, "run", block)
+    await eventually(lambda: not clients())
+    assert (await measure(lent, "second", block)).fields["n"] > 0
+
+
+async def test_a_process_that_ends_fails_the_block_and_is_started_again(lent: LentClient, block: RemoteBlock) -> None:
+    await measure(lent, "run", block)
+    psutil.Process(clients()[0]).kill()
+    assert "killed by signal 9" in (await measure(lent, "run", block)).fields["error"]
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+
+
+async def test_an_invalid_block_is_not_measured(lent: LentClient, block: RemoteBlock) -> None:
+    assert "invalid port" in (await measure(lent, "run", replace(block, port=0))).lost
+    assert clients() == []
+
+
+async def test_each_address_of_a_run_is_checked(lent: LentClient, block: RemoteBlock) -> None:
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+    with pytest.raises(ValueError, match="itself"):
+        await measure(lent, "run", replace(block, address="127.0.0.9"), refused="127.0.0.9")
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+    await lent.end("run")
+    with pytest.raises(ValueError, match="itself"):
+        await measure(lent, "second", block, refused="127.0.0.1")

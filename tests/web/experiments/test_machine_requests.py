@@ -1,0 +1,76 @@
+"""“Try” from other machines; tests/team/test_between_machines.py sends real requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.model import Path, PathKind
+from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.netns.request import Reply
+from dashboard.web.experiments import machine_requests
+from dashboard.web.experiments.machine_requests import LATE, SeenClients, _request
+from dashboard.web.service import service
+
+PATH = Path(PathKind.FROM_MACHINE_ADDRESS, "Machine lab2 to host", "@lab2", "host", address="192.0.2.2", port=80)
+OWN = "192.0.2.77:40000"
+
+
+async def lines() -> AsyncGenerator[str]:
+    for text in ("", '["host", "10.0.0.9:1"]\n["ho', f'st", "{OWN}"]\n', '["bridge", "172.17.0.1:5"]\n', "\n[ended]\n"):
+        yield text
+
+
+async def test_lines_are_read_across_pieces() -> None:
+    seen = SeenClients()
+    await seen.read(lines())
+    assert (seen.count("host"), seen.count("bridge"), seen.count("none")) == (2, 1, 0)
+    assert seen.client_of("host", OWN, 0) == OWN
+    assert seen.client_of("host", "192.0.2.77:9", 0) == "", "two clients came: neither is proved"
+    assert seen.client_of("host", "192.0.2.77:9", 1) == OWN, "the only new one is a translated address"
+    assert seen.client_of("bridge", OWN, 0) == "172.17.0.1:5"
+    assert seen.client_of("none", OWN, 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error"),
+    [
+        (Reply(200, "OK", time_us=500, client=OWN), ""),
+        (Reply(None, error="192.0.2.2:80 refused the connection: nothing listens there."), "refused"),
+        (LabUnavailableError("The lab on the machine lab2 does not respond."), "does not respond"),
+        (ValueError("192.0.2.2 is an address of this machine itself."), "itself"),
+    ],
+)
+async def test_each_outcome_is_an_attempt(
+    monkeypatch: pytest.MonkeyPatch, outcome: Reply | Exception, error: str
+) -> None:
+    async def ask_on(*_: object) -> Reply:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(service, "ask_on", ask_on)
+    end = asyncio.get_running_loop().time() + 5
+    attempt = await _request(PATH, SeenClients(), end)
+    assert (attempt.origin, attempt.key, attempt.url) == ("@lab2", "", "http://192.0.2.2:80/")
+    assert (error in attempt.error) if error else (attempt.status, attempt.time_us) == (200, 500)
+    assert (await _request(PATH, SeenClients(), end - 60)).error == LATE
+    missing = Path(PathKind.FROM_MACHINE_ADDRESS, "", "@lab2", "host", unavailable="no route")
+    assert (await _request(missing, SeenClients(), end)).unavailable == "no route"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_without_other_machines_only_the_own_lab_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    async def ask_about(*arguments: object) -> tuple[()]:
+        asked.append(arguments)
+        return ()
+
+    monkeypatch.setattr(service, "ask_about", ask_about)
+    assert await machine_requests.try_everywhere("nothing", multicast=True) == ()
+    assert [one[2:] for one in asked] == [("nothing", True)]
+    assert NamespaceState(1).interfaces == ()

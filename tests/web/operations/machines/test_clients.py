@@ -1,0 +1,79 @@
+"""Which machines can be clients, and why others cannot."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.operations.deployment import LabFacts
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.core.paths.clients.machines import MAX_CLIENTS
+from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.store import experiments as experiment_store
+from dashboard.store import machines
+from dashboard.web.operations.machines.clients import client_choices, find_clients, other_machines, row_of
+from dashboard.web.service import service
+from tests.support.specs import make_spec
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Labs:
+    """The labs that web processes know; those in ``absent`` send no heartbeats."""
+
+    def __init__(self, *absent: str) -> None:
+        self._absent = absent
+        self.server = self.of(None)
+
+    def of(self, machine: str | None) -> Any:
+        is_here = machine not in self._absent
+        facts = LabFacts(SimpleNamespace(version="28") if is_here else None, "" if is_here else f"no {machine}")  # type: ignore[arg-type]
+        return SimpleNamespace(accepts_calls=is_here, facts=facts)
+
+
+@pytest.fixture
+def labs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "labs", Labs("lab3"))
+    for name in ("lab2", "lab3", "lab4", "lab5"):
+        machines.register(name, {}, MachineFacts())
+    machines.set_draining("lab4", draining=True)
+    machines.revoke("lab5")
+
+
+def test_an_installation_of_one_machine_has_no_clients() -> None:
+    assert other_machines(None) == {}
+
+
+@pytest.mark.usefixtures("labs")
+def test_absent_and_drained_machines_have_a_reason_and_revoked_ones_are_not_there() -> None:
+    drained = "The machine lab4 is drained: it sends no requests. End the drain on the page Machines."
+    assert other_machines(None) == {"lab2": "", "lab3": "no lab3", "lab4": drained}
+    assert other_machines("lab2") == {"lab3": "no lab3", "lab4": drained, "server": ""}
+    assert (row_of("server"), row_of("lab2")) == (None, "lab2")
+
+
+@pytest.mark.usefixtures("labs")
+def test_an_experiment_on_a_private_host_is_reached_from_its_machine_only() -> None:
+    own = experiment_store.create_experiment(make_spec("host"))
+    private = experiment_store.create_experiment(make_spec("host"), host="h1")
+    assert [one.name for one in client_choices(own)] == ["lab2", "lab3", "lab4"]
+    assert client_choices(private) == client_choices("nothing") == ()
+
+
+async def test_a_machine_that_cannot_be_read_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask_on(machine: str | None, *_: object) -> NamespaceState:
+        if machine == "lab1":
+            raise LabUnavailableError("The lab on the machine lab1 does not respond.")
+        return NamespaceState(1)
+
+    problems = {f"lab{number}": "" for number in range(MAX_CLIENTS + 1)} | {"lab9": "absent"}
+    monkeypatch.setattr(service, "ask_on", ask_on)
+    monkeypatch.setattr("dashboard.web.operations.machines.clients.other_machines", lambda _machine: problems)
+    found = {one.name: one.problem for one in await find_clients(None)}
+    assert found["lab0"] == ""
+    assert found["lab1"].endswith("does not respond.")
+    assert found["lab8"] == f"Requests are sent from at most {MAX_CLIENTS} machines."
+    assert found["lab9"] == "absent"
