@@ -234,7 +234,8 @@ HELP: tuple[Help, ...] = (
             "One real request over each path. The client address is read from the server's socket: behind "
             "docker-proxy it is the bridge's gateway, in host mode 127.0.0.1. If you select multicast, the machine "
             "also sends a datagram with TTL 1 to the group of mDNS over each link, and a socket in each container's "
-            "network namespace joins that group. The image needs no program for it."
+            "network namespace joins that group. The image needs no program for it. If other machines have joined the "
+            "installation, their labs send requests too."
         ),
         "sock_diag(7); Moby, cmd/docker-proxy",
         "curl -i http://127.0.0.1:8080/",
@@ -255,7 +256,8 @@ HELP: tuple[Help, ...] = (
         _(
             "One request, with facts read before, during and after it: counters of nat rules, connection tracking, "
             "accepted sockets, and packet counters of interfaces. A hop is “taken” or “not seen” only if one of them "
-            "proves it; otherwise it is “unknown”."
+            "proves it; otherwise it is “unknown”. Requests from another machine of the installation are not traced: "
+            "a trace reads the kernel of one machine."
         ),
         "iptables-save(8); conntrack(8); sock_diag(7); docs/modes.md",
         "iptables-save -c -t nat",
