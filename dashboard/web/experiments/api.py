@@ -284,8 +284,8 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     summary="stop, again, remove or try",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
-    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path, with
-    ``?multicast=true`` also datagrams to a multicast group."""
+    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path, also
+    from other machines, with ``?multicast=true`` also datagrams to a multicast group."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)
