@@ -93,14 +93,13 @@ class _Run:
         on_progress: OnProgress | None,
         line: RemoteClients | None,
     ) -> None:
-        self._line = line
         self._series = {one.key: one for one in series}
         self._baselines = choose_baselines(series)
         ends = (key for one in series for key in (one.path.client, one.path.server))
         columns = dict.fromkeys(key for key in ends if not key.startswith(MACHINE_KEY))
         self._place = {key: number for number, key in enumerate(columns)}
         self._fds = [namespaces[key] for key in columns]
-        self._options = options
+        self._options, self._line = options, line
         self._plans = plan_blocks(series, options)
         self._on_block = on_block
         self._on_progress = on_progress
@@ -267,9 +266,9 @@ class _Run:
 
     async def _ask_machine(self, client: str, block: RemoteBlock, limit_s: float) -> dict[str, Any]:
         """The answer of a client on another machine; abandons its series if there will be no more."""
+        if self._line is None:
+            return {"error": "Clients on other machines cannot be used here."}
         try:
-            if self._line is None:
-                raise ClientLostError("Clients on other machines cannot be used here.")  # noqa: TRY301
             return await self._line.ask(client.removeprefix(MACHINE_KEY), block, limit_s)
         except ClientLostError as lost:
             self._refused |= {key: str(lost) for key, one in self._series.items() if one.path.client == client}

@@ -18,9 +18,9 @@ from dashboard.lab.machines.client_line import ClientLines
 from dashboard.latency.environment import load_average, read_environment, read_offloads
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.namespace import Namespace
-from dashboard.store import measurement_clients as client_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
+from dashboard.store.operations import measurement_clients as client_store
 from dashboard.store.telemetry import telemetry
 
 CANCEL_LOOK_S = 0.25

@@ -11,8 +11,8 @@ import secrets
 from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteCommand
 from dashboard.lab.machines import blocks
 from dashboard.lab.supervisor import LabUnavailableError
-from dashboard.store import measurement_clients as client_store
-from dashboard.store.measurement_clients import CarriedRun
+from dashboard.store.operations import measurement_clients as client_store
+from dashboard.store.operations.measurement_clients import CarriedRun
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.machines.clients import other_machines, row_of, view_clients
 from dashboard.web.service import Service

@@ -16,8 +16,9 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines, measurement_clients, measurement_history, parts
+from dashboard.store import machines, measurement_history, parts
 from dashboard.store import measurements as measurement_store
+from dashboard.store.operations import measurement_clients
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError

@@ -16,7 +16,7 @@ from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.machines import blocks
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurement_clients
+from dashboard.store.operations import measurement_clients
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements import carrier
 from dashboard.web.measurements.carrier import BlockCarriers

@@ -7,8 +7,8 @@ import pytest
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurement_clients
 from dashboard.store import measurements as measurement_store
+from dashboard.store.operations import measurement_clients
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
