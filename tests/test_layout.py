@@ -94,6 +94,7 @@ LARGER: dict[str, str] = {
     "dashboard/management/commands": "one command per file; Django finds them only here",
     "dashboard/migrations": "one migration per file",
     "tests/netns": "a test file for each module, and the namespaces that they use",
+    "tests/web/experiments": "a test file for each module, and the browsers of the hub's tests",
     "tests/lab/experiments": "a test file for each module, and two for all of them together",
     "tests/engine/hosts": "a test file for each module, and the attempts to escape",
     "tests/management": "a test file for each command",
