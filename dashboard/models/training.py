@@ -47,6 +47,7 @@ class TrainingSession(models.Model):
     cpus = models.FloatField(default=1.0)
     ttl_s = models.PositiveIntegerField(default=4 * 3600)
     idle_s = models.PositiveIntegerField(default=1800)
+    machine_labels = models.CharField(max_length=410, default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.id} {self.title}"

@@ -35,6 +35,20 @@ def list_machines() -> tuple[MachineRecord, ...]:
     return tuple(_record(row) for row in Machine.objects.all())
 
 
+def list_labels() -> tuple[str, ...]:
+    """The labels of all machines that may connect, each once."""
+    return tuple(
+        sorted(
+            {
+                f"{key}={value}"
+                for record in list_machines()
+                if not record.is_revoked
+                for key, value in record.labels.items()
+            }
+        )
+    )
+
+
 def list_revoked() -> frozenset[str]:
     """The names of the machines that may not connect."""
     return frozenset(Machine.objects.filter(revoked_at__gt=0.0).values_list("pk", flat=True))

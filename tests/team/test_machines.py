@@ -271,6 +271,7 @@ async def test_a_class_works_on_hosts_of_the_machine(
     await asyncio.to_thread(within, HEALED_S, lambda: "connected" in row(webs[0], "lab2"))
     await asyncio.to_thread(deployment.lab.stop)  # all hosts are placed on the machine
     people = [Client(webs[0].host, number=number) for number in (1, 2)]
+    instructor: Instructor | None = None
     try:
         made = await asyncio.to_thread(webs[0].ask, "POST", "/sessions/new/", wanted | {"terminal": "on"})
         assert made.status == 302, made.data.decode()[-3000:]
@@ -307,10 +308,11 @@ async def test_a_class_works_on_hosts_of_the_machine(
                 while b"web42" not in printed.replace(b"\r\n", b""):
                     frame = await window.recv()
                     printed += frame[8:] if isinstance(frame, bytes) else b""
-        await asyncio.to_thread(instructor.steer, "close")
     finally:
         for person in people:
             person.close()
+        if instructor is not None:
+            await asyncio.to_thread(instructor.steer, "close")
         deployment.lab.start()  # in this thread: the process ends with the thread that started it
     await asyncio.to_thread(within, HEALED_S, lambda: not _hosts(deployment))
 

@@ -18,10 +18,8 @@ RESERVED = frozenset({SERVER, "all", "web", "lab"})
 MAX_NAME = 32
 #: The time after which an unused token is invalid.
 TOKEN_LIFETIME_S = 24 * 3600.0
-MAX_LABELS, MAX_LABEL = 20, 40
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LINE = r"^[^\x00-\x1f\x7f]*\Z"
-_LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
 
 
 def split_place(place: str) -> tuple[str | None, str]:
@@ -126,23 +124,6 @@ def suggested_name(hostname: str) -> str:
     """A valid name made of a host name; empty if nothing of it can be used."""
     name = re.sub(r"[^a-z0-9]+", "-", hostname.partition(".")[0].lower()).strip("-")[:MAX_NAME].strip("-")
     return "" if name in RESERVED else name
-
-
-def parse_labels(texts: list[str]) -> dict[str, str]:
-    """Labels from ``key=value``; ValueError with a sentence."""
-    labels: dict[str, str] = {}
-    for text in texts:
-        key, sign, value = text.partition("=")
-        for part in (key, value):
-            if not sign or len(part) > MAX_LABEL or not _LABEL.fullmatch(part):
-                raise ValueError(
-                    f"“{text[:90]}” is not a label: write key=value with letters, digits and “_./-”, at most "
-                    f"{MAX_LABEL} characters on each side."
-                )
-        labels[key] = value
-    if len(labels) > MAX_LABELS:
-        raise ValueError(f"A machine has at most {MAX_LABELS} labels.")
-    return labels
 
 
 def _minor(version: str) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dashboard.core.machines.labels import parse_wanted
 from dashboard.core.training.capacity import CPUS, MEMORY_MB, PIDS
 from dashboard.core.training.pacing import Pace
 from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, HostsFor
@@ -12,7 +13,8 @@ MAX_TITLE = 120
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """The settings of a new session. ``memory_mb``, ``pids`` and ``cpus`` limit each private host."""
+    """The settings of a new session. ``memory_mb``, ``pids`` and ``cpus`` limit each private host, which is
+    on a machine with all ``machine_labels``."""
 
     title: str = ""
     workshop: str = ""
@@ -28,6 +30,7 @@ class NewSession:
     pids: int = 512
     cpus: float = 1.0
     idle_minutes: int = 30
+    machine_labels: str = ""
 
     @property
     def hosts_needed(self) -> int:
@@ -57,6 +60,13 @@ class _Reader:
             return default
         return text
 
+    def labels(self, name: str) -> str:
+        try:
+            return parse_wanted(self.values.get(name, ""))
+        except ValueError as error:
+            self.problems[name] = str(error)
+            return ""
+
     def checkbox(self, name: str) -> bool:
         return self.values.get(name, "") == "on"
 
@@ -85,5 +95,6 @@ def read_form(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[Ne
         pids=reader.number("pids", *PIDS, 512),
         cpus=reader.number("cpu_percent", int(CPUS[0] * 100), int(CPUS[1] * 100), 100) / 100,
         idle_minutes=reader.number("idle_minutes", 1, 240, 30),
+        machine_labels=reader.labels("machine_labels") if hosts is not HostsFor.NONE else "",
     )
     return settings, reader.problems

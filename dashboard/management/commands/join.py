@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.operations.machines import name_problem, parse_labels, split_token, suggested_name
+from dashboard.core.machines.labels import parse_labels
+from dashboard.core.operations.machines import name_problem, split_token, suggested_name
 from dashboard.lab.machine_facts import own_facts
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 from dashboard.management.joining import ExchangeError, exchange

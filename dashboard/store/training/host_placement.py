@@ -39,7 +39,8 @@ def _held() -> QuerySet[GroupHost]:
 def _demand(row: GroupHost, *, placed: bool = True) -> Demand:
     limits = HostLimits(row.session.memory_mb, row.session.pids, row.session.cpus)
     machine = (row.machine_id or "") if placed else None
-    return Demand(row.group, share(limits), row.session_id, machine=machine)
+    labels = frozenset(row.session.machine_labels.split())
+    return Demand(row.group, share(limits), row.session_id, labels, machine)
 
 
 def _unplaced(now: float) -> QuerySet[GroupHost]:

@@ -12,6 +12,7 @@ from dashboard.core.training.form import NewSession, read_form
 from dashboard.core.training.join_codes import format_code
 from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, JoinStatus, join_status
 from dashboard.models import TrainingSession
+from dashboard.store import machines
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
@@ -86,6 +87,7 @@ async def new(request: HttpRequest) -> HttpResponse:
         "max_participants": MAX_PARTICIPANTS,
         "max_team_size": MAX_TEAM_SIZE,
         "capacity": available,
+        "labels": await in_database(machines.list_labels),
         "problems": problems,
         "join": await in_database(join_address, request),
     }

@@ -12,13 +12,11 @@ import msgspec
 import pytest
 
 from dashboard.core.operations.machines import (
-    MAX_LABELS,
     MachineFacts,
     MachineRecord,
     MachineState,
     address_problem,
     name_problem,
-    parse_labels,
     place_of,
     split_place,
     split_token,
@@ -70,21 +68,6 @@ def test_facts_that_the_database_cannot_store_are_refused(facts: dict[str, Any])
 def test_a_name_is_suggested_from_the_host_name(hostname: str, name: str) -> None:
     assert suggested_name(hostname) == name
     assert not name or name_problem(name) is None
-
-
-def test_labels_are_keys_with_values() -> None:
-    assert parse_labels(["rack=1", "disk=ssd/nvme"]) == {"rack": "1", "disk": "ssd/nvme"}
-
-
-@pytest.mark.parametrize("text", ["", "rack", "rack=", "=1", "a b=1", "a=b=c", "a=" + "x" * 41, "a=<b>"])
-def test_an_invalid_label_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a label"):
-        parse_labels([text])
-
-
-def test_the_number_of_labels_is_limited() -> None:
-    with pytest.raises(ValueError, match="at most 20 labels"):
-        parse_labels([f"k{number}=1" for number in range(MAX_LABELS + 1)])
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,15 @@ def test_everything_that_can_be_asked_for() -> None:
     assert (found.terminal, found.record_terminal, found.cpus, found.hours) == (True, True, 0.5, 8)
 
 
+def test_labels_of_machines_count_only_with_hosts() -> None:
+    asked = {**GOOD, "machine_labels": "rack=7 disk=ssd"}
+    assert read_form({**asked, "hosts": "person"}, SHELF)[0].machine_labels == "disk=ssd rack=7"
+    assert read_form(asked, SHELF)[0].machine_labels == ""
+    assert (
+        "is not a label" in read_form({**asked, "hosts": "person", "machine_labels": "ssd"}, SHELF)[1]["machine_labels"]
+    )
+
+
 def test_without_hosts_there_is_no_terminal_and_without_a_terminal_no_recording() -> None:
     found, _ = read_form({**GOOD, "terminal": "on", "record_terminal": "on"}, SHELF)
     assert (found.terminal, found.record_terminal, found.hosts_needed) == (False, False, 0)

@@ -54,6 +54,19 @@ def request(row: TrainingSession, number: int, offers: tuple[MachineOffer, ...])
     return f"{row.id}-{number}"
 
 
+def test_a_session_that_asks_for_a_label_is_placed_on_machines_with_it(row: TrainingSession) -> None:
+    offers = (*join("lab2"), MachineOffer("lab3", offered(2), frozenset({"disk=ssd", "rack=7"})))
+    machines.register("lab3", {"disk": "ssd", "rack": "7"}, MachineFacts(capacity=2))
+    TrainingSession.objects.filter(pk=row.id).update(machine_labels="disk=ssd")
+    for number in (1, 2, 3):
+        request(row, number, offers)
+    assert places(row) == {1: ("lab3", "queued"), 2: ("lab3", "queued"), 3: (None, "unplaced")}
+    TrainingSession.objects.filter(pk=row.id).update(machine_labels="disk=tape")
+    assert host_placement.place_waiting(offers, NOW + 9) == 0
+    assert "disk=tape" in GroupHost.objects.get(group=f"{row.id}-3").reason
+    assert machines.list_labels() == ("disk=ssd", "rack=7")
+
+
 def test_on_one_machine_nothing_is_placed(row: TrainingSession) -> None:
     group_host_store.request(f"{row.id}-1", NOW)
     assert places(row) == {1: (None, "queued")}

@@ -10,7 +10,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from dashboard import __version__
-from dashboard.core.operations.machines import MachineFacts, parse_labels, version_problem
+from dashboard.core.machines.labels import parse_labels
+from dashboard.core.operations.machines import MachineFacts, version_problem
 from dashboard.store.operations import audit, joining
 from dashboard.store.operations.join_tokens import TokenError
 from dashboard.store.training import join_code_attempts

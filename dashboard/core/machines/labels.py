@@ -1,0 +1,36 @@
+"""Labels of machines: ``key=value``. A session may ask for machines with certain labels."""
+
+import re
+
+MAX_LABELS, MAX_LABEL = 20, 40
+#: The labels that a session may ask for.
+MAX_WANTED = 5
+_LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
+
+
+def parse_labels(texts: list[str]) -> dict[str, str]:
+    """Labels from ``key=value``; ValueError with a sentence."""
+    labels: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        for part in (key, value):
+            if not sign or len(part) > MAX_LABEL or not _LABEL.fullmatch(part):
+                raise ValueError(
+                    f"“{text[:90]}” is not a label: write key=value with letters, digits and “_./-”, at most "
+                    f"{MAX_LABEL} characters on each side."
+                )
+        labels[key] = value
+    if len(labels) > MAX_LABELS:
+        raise ValueError(f"A machine has at most {MAX_LABELS} labels.")
+    return labels
+
+
+def parse_wanted(text: str) -> str:
+    """The labels that a session asks for, from words, sorted and without repetitions. ValueError with a sentence."""
+    words = sorted(set(text.split()))
+    if len(words) > MAX_WANTED:
+        raise ValueError(f"Ask for at most {MAX_WANTED} labels.")
+    wanted = parse_labels(words)
+    if len(wanted) < len(words):
+        raise ValueError("A machine has one value for each label: ask for one.")
+    return " ".join(words)
