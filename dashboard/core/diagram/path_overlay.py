@@ -83,15 +83,16 @@ def draw_paths(
     """All paths to running arms, in the order of the columns; paths that do not exist have the reason."""
     groups = group_by_machine(columns, states)
     if groups:
-        return tuple(shared_path(path, group.number) for group in groups for path in _draw_paths_of(group))
+        return tuple(shared_path(path, group.number) for group in groups for path in draw_machine(group)[1])
     index = index_pictures(columns, states, pictures)
     return tuple(draw_path(index, path, request) for path, request in shown_paths(columns, states))
 
 
-def _draw_paths_of(group: MachineGroup) -> tuple[DrawnPath, ...]:
-    """The paths of one machine of several."""
+def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
+    """The pictures and the paths of one machine of several, as its lab knows their columns."""
     columns = titled(group)
-    return draw_paths(columns, group.states, draw(columns, group.states))
+    pictures = draw(columns, group.states)
+    return pictures, draw_paths(columns, group.states, pictures)
 
 
 def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:

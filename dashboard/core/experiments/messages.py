@@ -101,8 +101,8 @@ class Column:
     ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
     ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is what its
     launch does now, as far as its status does not tell. ``engine`` is what the engine of a machine's column reports.
-    ``machine`` is the name of the column's machine if the experiment runs on several, and ``absent`` why that machine
-    changes nothing now.
+    ``machine`` is the name of the column's machine if the experiment runs on several, ``absent`` why the columns of
+    that machine do not change now, and ``note`` another state of the machine, such as that it is drained.
     """
 
     key: str
@@ -127,6 +127,7 @@ class Column:
     engine: ReportedEngine | None = None
     machine: str = ""
     absent: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

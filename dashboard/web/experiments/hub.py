@@ -14,7 +14,8 @@ from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, Source, View, replay
 from dashboard.core.experiments.launching.ports import PortUser
 from dashboard.core.experiments.launching.progress import ArmProgress, launch_progress
-from dashboard.core.experiments.machines.groups import mark_absent
+from dashboard.core.experiments.machines.groups import MachineNote, mark_machines
+from dashboard.core.experiments.machines.journal_problems import show_problems
 from dashboard.core.experiments.machines.journals import MergedJournal
 from dashboard.core.experiments.messages import (
     NO_ANSWER,
@@ -44,9 +45,10 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """An experiment as its clients show it. ``title`` is its name, which no journal entry changes. ``problem``: the
-    journal itself cannot be written. ``machine``: where it runs. ``journal`` is that of all machines, if there are
-    several. ``columns`` are those of the view, with notes about their machines."""
+    """An experiment as its clients show it. ``title`` is its name, which no journal entry changes. ``machines``: where
+    it runs, or each of its parts, by their ids. ``problems``, by the same ids: why a journal itself cannot be written,
+    and since when. ``journal`` is that of all machines, if there are several. ``columns`` are those of the view, with
+    notes about their machines."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -58,9 +60,8 @@ class ExperimentFeed(Feed):
     launching: tuple[ArmProgress, ...] = ()
     timeline: tuple[TimelineItem, ...] = ()
     first_at: float | None = None
-    problem: str = ""
-    problem_since: float | None = None
-    machine: str = SERVER
+    problems: dict[str, tuple[str, float]] = field(default_factory=dict)
+    machines: dict[str, str] = field(default_factory=dict)
     journal: MergedJournal | None = None
     columns: tuple[Column, ...] = ()
 
@@ -69,7 +70,18 @@ class ExperimentFeed(Feed):
         """The head, with the current name and the problem that no journal entry could record."""
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
         head = replace(head, title=self.title or head.title)
-        return replace(head, problem=self.problem, problem_since=self.problem_since) if self.problem else head
+        return show_problems(head, self.problems, self.machines)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a feed has not shown: the view after its new ``entries``, and the merged journal after them. ``written`` are
+    the ids of the journals that were written since."""
+
+    view: View
+    entries: tuple[Entry, ...]
+    journal: MergedJournal | None = None
+    written: tuple[str, ...] = ()
 
 
 class ExperimentHub(FeedHub[ExperimentFeed]):
@@ -77,20 +89,22 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
     def __init__(self) -> None:
         super().__init__()
-        #: The feed that shows a part of an experiment on several machines, and what to know about machines by name.
+        #: The experiment on several machines that has clients, by its parts; and what to know about machines by name.
         self._parents: dict[str, str] = {}
-        self._notes: dict[str, str] = {}
+        self._notes: dict[str, MachineNote] = {}
 
     def _new_feed(self, key: str) -> ExperimentFeed:
-        return ExperimentFeed(key)
+        return ExperimentFeed(key, machines={key: SERVER})
 
-    def _feed_of(self, experiment: str) -> ExperimentFeed | None:
-        """The feed of an experiment, or of the one that it is a part of."""
-        return self._feeds.get(self._parents.get(experiment, experiment))
+    def _feeds_of(self, experiment: str) -> list[ExperimentFeed]:
+        """The feeds that show an experiment: its own, and that of the experiment that it is a part of."""
+        keys = (experiment, self._parents.get(experiment, ""))
+        return [self._feeds[key] for key in keys if key in self._feeds]
 
     def wake(self, key: str) -> None:
-        """Marks the feed of an experiment or of a part as dirty."""
-        super().wake(self._parents.get(key, key))
+        """Marks the feeds that show an experiment as dirty."""
+        for feed in self._feeds_of(key):
+            super().wake(feed.key)
 
     def leave(self, key: str, client: Client) -> None:
         """Removes a client; without clients a feed ends."""
@@ -99,11 +113,12 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """The number of the newest entry shown, by experiment that has clients, and by part of one."""
+        """The number of the newest entry that all feeds show, by experiment that has clients, and by part of one."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:
-                shown |= {feed.key: feed.view.seq} if feed.journal is None else {feed.key: 0, **feed.journal.seen}
+                own = {feed.key: feed.view.seq} if feed.journal is None else {feed.key: 0, **feed.journal.seen}
+                shown |= {key: min(seq, shown.get(key, seq)) for key, seq in own.items()}
         return shown
 
     @property
@@ -111,20 +126,20 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         """Whether an experiment on several machines has clients."""
         return any(feed.journal is not None for feed in self._feeds.values())
 
-    def note_machines(self, notes: dict[str, str]) -> None:
-        """Shows at the columns of machines why nothing changes there."""
+    def note_machines(self, notes: dict[str, MachineNote]) -> None:
+        """Shows at the columns of machines what is known about them now."""
         self._notes = notes
         for feed in self._feeds.values():
-            columns = mark_absent(feed.view.columns, notes)
+            columns = mark_machines(feed.view.columns, notes)
             if feed.journal is not None and feed.loaded and columns != feed.columns:
                 feed.columns = columns
                 self._send_snapshot(feed)
 
     def wake_missed(self, experiment: str) -> None:
-        """Marks a feed as dirty that has new entries, although no wake-up came."""
-        feed = self._feed_of(experiment)
-        if feed is not None and not feed.dirty.is_set():
-            self.missed += 1
+        """Marks the feeds of an experiment as dirty that has new entries, although no wake-up came."""
+        idle = [feed for feed in self._feeds_of(experiment) if not feed.dirty.is_set()]
+        self.missed += bool(idle)
+        for feed in idle:
             feed.dirty.set()
 
     def rename(self, experiment: str, title: str) -> None:
@@ -139,13 +154,17 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
         """Shows that the journal cannot be written, or (with an empty text) that it can be again. ``sender`` is the
         machine that reports it: one that has joined may report only about its own experiments."""
-        feed = self._feed_of(experiment)
-        if feed is None or feed.problem == problem or sender not in {SERVER, _machine_of(feed, experiment)}:
-            return
-        feed.problem_since = None if not problem else feed.problem_since or time.time()
-        feed.problem = problem
-        if feed.loaded:
-            self._send_snapshot(feed)
+        for feed in self._feeds_of(experiment):
+            before, since = feed.problems.get(experiment, ("", time.time()))
+            machine = feed.machines.get(experiment)
+            if problem == before or machine is None or sender not in {SERVER, machine}:
+                continue
+            if problem:
+                feed.problems[experiment] = (problem, since)
+            else:
+                del feed.problems[experiment]
+            if feed.loaded:
+                self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
         """Sends a change that no journal entry carries: a patch needs an entry's number, a snapshot does not."""
@@ -157,66 +176,67 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             await feed.dirty.wait()
             feed.dirty.clear()
             try:
-                found = await self._read(feed)
-                if found is None:
+                news = await self._read(feed)
+                if news is None:
                     self._close_feed(feed)
                     return
-                view, entries = found
-                if entries or not feed.loaded:
-                    others = await _other_users(feed.key, view) if _is_outdated(feed, view) else ()
-                    self._advance(feed, entries, view, others)
-                    if entries:  # the journal is written again; the wake-up for that may have been lost
-                        self.trouble(feed.key, "")
+                if news.entries or not feed.loaded:
+                    others = await _other_users(feed.key, news.view) if _is_outdated(feed, news.view) else ()
+                    self._advance(feed, news, others)
+                    for key in news.written:  # the journal is written again; the wake-up for that may have been lost
+                        self.trouble(key, "")
             except Exception:
                 log.exception("the journal of experiment %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
-    async def _read(self, feed: ExperimentFeed) -> tuple[View, tuple[Entry, ...]] | None:
-        """The view of a feed after its new entries, and these; None if the experiment no longer exists."""
+    async def _read(self, feed: ExperimentFeed) -> _News | None:
+        """What is new for a feed, which stays as it is; None if the experiment no longer exists."""
         if not feed.loaded:
             record = await in_database(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
-        entries: tuple[Entry, ...] | None
         if feed.journal is not None:
-            entries = await in_database(_read_parts, feed.journal)
-        elif (entries := recent_entries.recent(feed.key, feed.view.seq)) is None:
-            entries = await in_database(experiment_store.entries, feed.key, feed.view.seq)
-        if not entries:
+            news = await in_database(_read_parts, feed.journal, feed.view)
+        else:
+            entries = recent_entries.recent(feed.key, feed.view.seq)
+            if entries is None:
+                entries = await in_database(experiment_store.entries, feed.key, feed.view.seq)
+            news = _News(replay(entries, feed.view), entries, written=(feed.key,) if entries else ())
+        if not news.entries:
             record = await in_database(experiment_store.load, feed.key)
             if record is None:
                 return None
-            feed.machine = record.machine or SERVER
-        return replay(entries, feed.view), entries
+            if feed.journal is None:
+                feed.machines = {feed.key: record.machine or SERVER}
+        return news
 
-    async def _read_first(self, feed: ExperimentFeed, record: Record) -> tuple[View, tuple[Entry, ...]]:
-        feed.machine = record.machine or SERVER
+    async def _read_first(self, feed: ExperimentFeed, record: Record) -> _News:
         feed.title = feed.title or record.title
         if record.parts:
             journal = parts.merged_journal(record)
+            feed.machines = {part.id: part.machine for part in journal.parts}
+            self._parents |= dict.fromkeys(feed.machines, feed.key)  # for wake-ups while the journals are read
             read = partial(parts.read_journal, journal)
             view, entries, feed.first_at = await in_database(parts.fold, read, View(), SHOWN_ITEMS)
-            feed.journal = journal
-            self._parents |= dict.fromkeys(journal.seen, feed.key)
-            return view, entries
+            return _News(view, entries, journal)
+        feed.machines = {feed.key: record.machine or SERVER}
         view = experiment_store.waiting_view(record)
-        recent = recent_entries.recent(feed.key, feed.view.seq)
-        if recent is not None:
-            return replay(recent, view), recent
+        if (recent := recent_entries.recent(feed.key, feed.view.seq)) is not None:
+            return _News(replay(recent, view), recent)
         read = partial(experiment_store.read, feed.key, view.seq)
         view, entries, feed.first_at = await in_database(parts.fold, read, view, SHOWN_ITEMS)
-        return view, entries
+        return _News(view, entries)
 
-    def _advance(
-        self, feed: ExperimentFeed, entries: tuple[Entry, ...], view: View, others: tuple[PortUser, ...]
-    ) -> None:
-        before = replace(feed)
-        feed.view = view
-        feed.columns = mark_absent(view.columns, self._notes)
+    def _advance(self, feed: ExperimentFeed, news: _News, others: tuple[PortUser, ...]) -> None:
+        before, view, entries = replace(feed), news.view, news.entries
         if _is_outdated(before, view):
-            feed.rows = compare(view.columns, view.states, feed.cache)
-            feed.pictures = draw(view.columns, view.states)
-            feed.paths = draw_paths(view.columns, view.states, feed.pictures)
-            feed.answer = write_answer(view.columns, feed.rows, view.states, others)
+            rows = compare(view.columns, view.states, feed.cache)
+            pictures = draw(view.columns, view.states)
+            paths = draw_paths(view.columns, view.states, pictures)
+            feed.answer = write_answer(view.columns, rows, view.states, others)
+            feed.rows, feed.pictures, feed.paths = rows, pictures, paths
+        # Only now: after an error above, the same entries are read and compared again.
+        feed.view, feed.journal = view, news.journal
+        feed.columns = mark_machines(view.columns, self._notes)
         feed.launching = launch_progress(feed.head, view.columns)
         if feed.first_at is None and entries:
             feed.first_at = entries[0].at
@@ -251,32 +271,16 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 self.lag.add(now - entry.at)
 
     def _encode_snapshot(self, feed: ExperimentFeed) -> str:
-        view, (wide, narrow) = feed.view, feed.pictures
-        message = Snapshot(
-            view.seq,
-            feed.head,
-            feed.columns,
-            feed.rows,
-            wide,
-            narrow,
-            feed.timeline,
-            feed.paths,
-            feed.answer,
-            feed.launching,
-            view.trial,
-        )
-        return encode(message).decode()
+        shown = (feed.head, feed.columns, feed.rows, *feed.pictures, feed.timeline, feed.paths, feed.answer)
+        return encode(Snapshot(feed.view.seq, *shown, feed.launching, feed.view.trial)).decode()
 
 
-def _machine_of(feed: ExperimentFeed, experiment: str) -> str:
-    """The machine of a feed, or of one of its parts."""
-    found = feed.journal.parts if feed.journal is not None else ()
-    return next((part.machine for part in found if part.id == experiment), feed.machine)
-
-
-def _read_parts(journal: MergedJournal) -> tuple[Entry, ...]:
-    """The new entries of all machines. What cannot be read whole is read again."""
-    return tuple(journal.extend(list(parts.read_parts(dict(journal.seen)))))
+def _read_parts(before: MergedJournal, view: View) -> _News:
+    """What is new on all machines."""
+    journal = before.copy()
+    entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))
+    written = tuple(part for part, seq in journal.seen.items() if seq > before.seen[part])
+    return _News(replay(entries, view), entries, journal, written)
 
 
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:

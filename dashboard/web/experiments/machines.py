@@ -9,6 +9,7 @@ from itertools import dropwhile, islice
 from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.journal import Attempt, Entry
+from dashboard.core.experiments.machines.groups import MachineNote
 from dashboard.core.experiments.machines.journals import MergedJournal, shared_attempt
 from dashboard.core.experiments.machines.parts import SERVER_NAME, Part
 from dashboard.core.modes import ArmSpec
@@ -22,9 +23,9 @@ from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 
 
-def machine_notes() -> dict[str, str]:
-    """Why nothing changes on a machine, by its name: its lab does not respond, or it takes nothing new. From a thread
-    of the database."""
+def machine_notes() -> dict[str, MachineNote]:
+    """What is known about each machine, by its name: why its columns do not change, or another state of it. From a
+    thread of the database."""
     labs = service.labs
     if labs is None:
         return {}
@@ -32,12 +33,19 @@ def machine_notes() -> dict[str, str]:
     notes = {}
     for name in (SERVER_NAME, *records):
         record = records.get(name)
+        lab = labs.of(None if record is None else name)
         if record is not None and record.is_revoked:
-            notes[name] = _("This machine was revoked: it has no lab.")
-        elif not labs.of(None if record is None else name).accepts_calls:
-            notes[name] = _("The lab of this machine does not respond: what it reported last is shown.")
+            notes[name] = MachineNote(_("This machine was revoked: it has no lab."))
+        elif not lab.is_connected and service.nats.problem:  # its journal may still grow
+            notes[name] = MachineNote(
+                note=_("This server has no connection to NATS: it is not known whether the lab of this machine runs.")
+            )
+        elif not lab.is_connected:
+            notes[name] = MachineNote(_("The lab of this machine does not respond: what it reported last is shown."))
+        elif lab.version_problem:
+            notes[name] = MachineNote(note=lab.version_problem)
         elif record is not None and record.is_draining:
-            notes[name] = _("This machine is drained: nothing new starts on it.")
+            notes[name] = MachineNote(note=_("This machine is drained: nothing new starts on it."))
     return notes
 
 

@@ -2,14 +2,16 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.parts import SERVER_NAME
 from dashboard.core.modes import ArmSpec
-from dashboard.core.operations.machines import place_of
+from dashboard.core.operations.machines import place_of, split_place
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
@@ -37,18 +39,31 @@ async def find_holders(
     session. Empty if the user launches anyway, and if the lab does not answer: the experiment shows why it waits."""
     if ANYWAY in request.POST:
         return ()
-    return await _ask(arms, experiment, host) or ()
+    return (await _ask(arms, experiment, host)).holders
 
 
-async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
-    """The answers of the labs of all machines; None if none answers."""
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What labs answered; ``is_complete``: those of all machines did."""
+
+    holders: tuple[PortHolder, ...] = ()
+    is_complete: bool = False
+
+
+async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
+    """The answers of the labs of all machines. If there are several, each sentence begins with its machine."""
     by_place = arms_by_place(arms, host)
     if list(by_place) == [host] or not arms:
-        return await _ask_at(arms, experiment, host)
+        answer = await _ask_at(arms, experiment, host)
+        return _Answers(answer or (), answer is not None)
     parts_of = await in_database(parts.ids_by_place, experiment) if experiment else {}
     answers = await asyncio.gather(*(_ask_at(own, parts_of.get(place, ""), place) for place, own in by_place.items()))
-    known = [one for one in answers if one is not None]
-    return tuple(holder for one in known for holder in one) if known else None
+    holders = (
+        replace(holder, sentence=f"{split_place(place)[0] or SERVER_NAME}: {holder.sentence}")
+        for place, answer in zip(by_place, answers, strict=True)
+        for holder in answer or ()
+    )
+    return _Answers(tuple(holders), None not in answers)
 
 
 async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
@@ -62,21 +77,19 @@ async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tupl
 
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
     """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need.
-    Returns what still holds them, None if the lab does not answer."""
+    Returns what still holds them, None if that is not known, because the lab of a machine does not answer."""
     identity = request.POST[STOP]
     await in_database(parts.set_wanted, identity, Wanted.STOPPED)
     service.wake()
-    holders: tuple[PortHolder, ...] | None = None
+    answers = _Answers()
     with suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT_S):
             while True:
-                holders = await _ask(arms, "", host)
-                if holders is None or not any(
-                    one.experiment is not None and one.experiment.id == identity for one in holders
-                ):
+                answers = await _ask(arms, "", host)
+                if not any(one.experiment is not None and one.experiment.id == identity for one in answers.holders):
                     break
                 await asyncio.sleep(STOP_POLL_S)
-    return holders
+    return answers.holders if answers.holders or answers.is_complete else None
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:

@@ -1,7 +1,6 @@
 """The recording that a browser replays; cached per process, so that only new entries are added."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
@@ -12,10 +11,11 @@ from django.views.decorators.http import require_GET
 
 from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.machines.journals import MergedJournal
+from dashboard.core.experiments.machines.journals import FIRST, MergedJournal
 from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
+from dashboard.store.experiments import Record
 from dashboard.web.http.database import in_database
 
 #: A recording has at most so many entries; it begins with the state before them.
@@ -25,9 +25,11 @@ KEPT = 4
 
 @dataclass(slots=True)
 class _Kept:
+    """A recording, the journal of all machines after it if there are several, and the recording as JSON."""
+
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
-    journal: MergedJournal | None = None  # of an experiment on several machines
+    journal: MergedJournal | None = None
     encoded: bytes = b""
 
 
@@ -52,27 +54,37 @@ def encoded_track(identity: str) -> bytes:
     kept = _place(identity)
     with kept.lock:
         if kept.recording is None:
-            kept.journal = parts.merged_journal(record) if record.parts else None
-            start = View() if kept.journal is not None else experiment_store.waiting_view(record)
-            entries, first_at = _read_all(kept.journal, identity), None
-            for entry in islice(entries, max(0, record.journal_entries - MAX_ENTRIES)):
+            journal = parts.merged_journal(record) if record.parts else None
+            start = experiment_store.waiting_view(record) if journal is None else View()
+            entries, first_at = parts.read(record) if journal is None else parts.read_journal(journal), None
+            for entry in islice(entries, max(0, _count_entries(record) - MAX_ENTRIES)):
                 start, first_at = advance(start, entry), entry.at if first_at is None else first_at
-            kept.recording = build_recording(entries, start, first_at)
-            kept.encoded = encode_recording(kept.recording)
-        elif new := _read_new(kept.journal, identity, kept.recording.view.seq):
-            kept.recording.extend(new)
-            kept.encoded = encode_recording(kept.recording)
+            recording = build_recording(entries, start, first_at)
+            kept.recording, kept.journal, kept.encoded = recording, journal, encode_recording(recording)
+        elif not kept.recording.truncated:
+            journal, new = _read_new(record, kept.recording, kept.journal)
+            if new:
+                kept.recording.extend(new)
+                kept.journal, kept.encoded = journal, encode_recording(kept.recording)
         return kept.encoded
 
 
-def _read_all(journal: MergedJournal | None, identity: str) -> Iterator[Entry]:
-    return experiment_store.read(identity) if journal is None else parts.read_journal(journal)
+def _count_entries(record: Record) -> int:
+    """The number of entries, those of all machines."""
+    if not record.parts:
+        return record.journal_entries
+    divided = experiment_store.load_all(tuple(parts.ids_of(record.parts).values()))
+    return FIRST + sum(part.journal_entries for part in divided)
 
 
-def _read_new(journal: MergedJournal | None, identity: str, after: int) -> tuple[Entry, ...]:
-    if journal is None:
-        return experiment_store.entries(identity, after)
-    return tuple(journal.extend(list(parts.read_parts(dict(journal.seen)))))
+def _read_new(
+    record: Record, recording: ReplayRecording, before: MergedJournal | None
+) -> tuple[MergedJournal | None, tuple[Entry, ...]]:
+    """The entries after a recording. Those of several machines continue the journal ``before``; it after them."""
+    if before is None:
+        return None, tuple(parts.read(record, recording.view.seq))
+    journal = before.copy()
+    return journal, tuple(journal.extend(parts.read_parts(dict(journal.seen))))
 
 
 @require_GET

@@ -37,12 +37,14 @@ class CellKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """The machine above its columns: their number, its engine and kernel, and why nothing changes there."""
+    """The machine above its columns: their number, its engine and kernel, why they do not change, and another state of
+    the machine."""
 
     name: str
     span: int
     engine: str
     absent: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
             len(own),
             next((describe_facts(column.engine) for column in own if column.engine is not None), ""),
             own[0].absent,
+            own[0].note,
         )
         for name, own in groups.items()
     )

@@ -31,7 +31,7 @@ from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import View, advance
 from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.machines.groups import mark_absent
+from dashboard.core.experiments.machines.groups import mark_machines
 from dashboard.core.experiments.machines.heads import apply_requests, merge_phases
 from dashboard.core.experiments.messages import ExperimentHead, Phase, TimelineItem
 from dashboard.core.experiments.stream import Snapshot
@@ -130,7 +130,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     head = replace(head, title=row.title)
     shown = view if first is not None else replace(view, columns=initial_columns(row.id, spec.arms))
     if record.parts:
-        shown = replace(shown, columns=mark_absent(shown.columns, machines.machine_notes()))
+        shown = replace(shown, columns=mark_machines(shown.columns, machines.machine_notes()))
     if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):
         shown = past
         head = replace(head, as_it_was=past_at)

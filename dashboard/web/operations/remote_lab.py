@@ -75,14 +75,17 @@ class RemoteLab:
     @property
     def accepts_calls(self) -> bool:
         """Whether calls are sent to the lab: it sends heartbeats, and its version fits. From any thread."""
-        last = self._last
-        fits = last is not None and not version_problem(__version__, last.message.version)
-        return fits and self.is_connected and not self._is_revoked
+        return self.is_connected and not self.version_problem and not self._is_revoked
 
     @property
     def version(self) -> str:
         """The version of Netmodes in the last heartbeat, empty without one. From any thread."""
         return self._last.message.version if self._last is not None else ""
+
+    @property
+    def version_problem(self) -> str:
+        """Why no calls are sent to a lab that sends heartbeats: its version does not fit. From any thread."""
+        return version_problem(__version__, self.version) or ""
 
     @property
     def capacity(self) -> int:

@@ -82,6 +82,7 @@ ADDED: dict[type[Any], set[str]] = {
         "engine",
         "machine",
         "absent",
+        "note",
     },
     NamespaceState: {"namespaces", "lookups", "firewall"},
     Interface: {"master", "peer_netns"},

@@ -3,6 +3,7 @@ machines."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -12,10 +13,12 @@ import pytest
 from channels.db import database_sync_to_async
 from django.test import Client
 
+from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, replay
 from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ExperimentRef, Phase
+from dashboard.core.experiments.machines.groups import MachineNote
+from dashboard.core.experiments.messages import ArmStatus, ExperimentRef, Phase
 from dashboard.core.modes import ArmSpec, Mode
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.reports.validate import validate_file
@@ -25,14 +28,17 @@ from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines as machine_store
 from dashboard.store import parts
+from dashboard.web import feed_hub
+from dashboard.web.experiments import hub as hub_module
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.feed_hub import GONE
 from dashboard.web.service import LabUnavailableError, service
-from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, two_machines
+from tests.core.builders import end
+from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, scene_of, two_machines
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
-from tests.web.experiments.hub_browser import Browser
+from tests.web.experiments.hub_browser import CAUSE, Browser
 from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,17 +116,23 @@ def test_an_absent_machine_is_marked_and_its_columns_wait(owner: Client, monkeyp
 
 def test_what_is_known_about_each_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machines.machine_notes() == {}
-    there = join_machines(monkeypatch, "attic", "barn", "cellar", "dome")
+    there = join_machines(monkeypatch, "attic", "barn", "cellar", "dome", "east")
     machine_store.set_draining("barn", draining=True)
     machine_store.revoke("cellar")
     there.gone |= {"dome", ""}
-    notes = machines.machine_notes()
-    assert {name: note.split()[-1] for name, note in notes.items()} == {
-        "server": "shown.",
-        "barn": "it.",
-        "cellar": "lab.",
-        "dome": "shown.",
+    there.versions["east"] = "It is too old."
+    silent = MachineNote("The lab of this machine does not respond: what it reported last is shown.")
+    assert machines.machine_notes() == {
+        "server": silent,
+        "barn": MachineNote(note="This machine is drained: nothing new starts on it."),
+        "cellar": MachineNote("This machine was revoked: it has no lab."),
+        "dome": silent,
+        "east": MachineNote(note="It is too old."),
     }
+    monkeypatch.setattr(service.nats, "problem", "NATS does not answer.")
+    notes = machines.machine_notes()
+    assert (notes["dome"].absent, notes["east"].note) == ("", "It is too old.")
+    assert "not known" in notes["dome"].note
 
 
 def test_lists_show_the_experiment_once_with_its_machines(owner: Client, whole: str) -> None:
@@ -257,16 +269,142 @@ async def test_a_lost_wake_up_a_lost_machine_and_the_end_are_noticed(hub: Experi
     await database_sync_to_async(observe)(shown, "lab2")
     hub.wake_missed(lab2)
     await eventually(lambda: "machine@2" in {key for row in browser.model().rows for key in row.cells})
-    hub.note_machines({"lab2": "It does not respond."})
+    hub.note_machines({"lab2": MachineNote("It does not respond.")})
     await eventually(lambda: {column.absent for column in browser.model().columns} == {"", "It does not respond."})
     hub.note_machines({})
     await eventually(lambda: {column.absent for column in browser.model().columns} == {""})
     hub.trouble(lab2, "disk full", "lab3")
     hub.trouble(lab2, "disk full", "lab2")
-    await eventually(lambda: browser.model().experiment.problem == "disk full")
+    await eventually(lambda: browser.model().experiment.problem == "lab2: disk full")
     await database_sync_to_async(parts.set_wanted)(shown, Wanted.REMOVED)
     hub.wake(shown)
     await eventually(lambda: browser.code == GONE)
+
+
+def add_later(identity: str, machine: str, *facts: Facts) -> None:
+    """The lab of a machine writes entries after those of ``observe``."""
+    part = part_of(identity, machine)
+    last = experiment_store.last_seq(part)
+    later = [Entry(last + number, 1200.0, CAUSE, one, "later") for number, one in enumerate(facts, start=1)]
+    experiment_store.append(part, later)
+
+
+async def test_the_page_of_a_part_is_live_beside_that_of_the_whole(hub: ExperimentHub, shown: str) -> None:
+    lab2 = await database_sync_to_async(part_of)(shown, "lab2")
+    await database_sync_to_async(observe)(shown, "lab2")
+    of_whole, of_part = Browser(), Browser()
+    await hub.join(shown, of_whole.send)
+    await hub.join(lab2, of_part.send)
+    await eventually(lambda: of_whole.messages and of_part.messages)
+    last = of_part.model().seq
+    assert hub.followed()[lab2] == last
+    await database_sync_to_async(add_later)(shown, "lab2", Facts(removed=("bridge-lab2",)))
+    hub.wake(lab2)
+    await eventually(lambda: [column.key for column in of_part.model().columns] == ["machine", "host-lab2"])
+    await eventually(lambda: "bridge-lab2" not in {column.key for column in of_whole.model().columns})
+    assert hub.followed()[lab2] == last + 1
+    await database_sync_to_async(add_later)(shown, "lab2", Facts())
+    hub.wake_missed(lab2)
+    await eventually(lambda: of_part.model().seq == last + 2)
+    await eventually(lambda: hub.followed()[lab2] == last + 2)
+    assert hub.missed == 1
+
+
+async def test_the_number_that_is_checked_is_the_older_one_of_two_feeds(hub: ExperimentHub, shown: str) -> None:
+    """Otherwise the check finds nothing missing while one of them has not shown an entry."""
+    lab2 = await database_sync_to_async(part_of)(shown, "lab2")
+    await database_sync_to_async(observe)(shown, "lab2")
+    of_part, of_whole = Browser(), Browser()
+    await hub.join(lab2, of_part.send)
+    await eventually(lambda: of_part.messages)
+    last = of_part.model().seq
+    await database_sync_to_async(add_later)(shown, "lab2", Facts())
+    await hub.join(shown, of_whole.send)
+    await eventually(lambda: of_whole.messages)
+    assert hub.followed()[lab2] == last
+
+
+async def test_after_an_error_the_entries_are_shown(
+    hub: ExperimentHub, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_hub, "RETRY_S", 0.02)
+    browser = Browser()
+    await hub.join(shown, browser.send)
+    await eventually(lambda: browser.messages)
+    failures = iter([True, True])
+    draw = hub_module.draw
+
+    def failing(*args: Any) -> Any:
+        if next(failures, False):
+            raise ValueError("a state that cannot be drawn")
+        return draw(*args)
+
+    monkeypatch.setattr(hub_module, "draw", failing)
+    await database_sync_to_async(observe)(shown, "server", "lab2")
+    hub.wake(await database_sync_to_async(part_of)(shown, "server"))
+    columns, states = two_machines()
+    await eventually(lambda: browser.model().columns == columns)
+    assert not next(failures, False)
+    assert browser.model().rows == compare(columns, states)
+
+
+async def test_the_problem_of_a_journal_ends_with_the_next_entry_of_that_machine(
+    hub: ExperimentHub, shown: str
+) -> None:
+    ids = {name: await database_sync_to_async(part_of)(shown, name) for name in ("server", "lab2")}
+    await database_sync_to_async(observe)(shown, "server", "lab2")
+    browser = Browser()
+    await hub.join(shown, browser.send)
+    await eventually(lambda: browser.messages)
+    hub.trouble(ids["lab2"], "disk full", "lab2")
+    hub.trouble(ids["server"], "disk full", "server")
+    await eventually(lambda: browser.model().experiment.problem == "lab2: disk full server: disk full")
+    await database_sync_to_async(add_later)(shown, "server", Facts())
+    hub.wake(ids["server"])
+    await eventually(lambda: browser.model().experiment.problem == "lab2: disk full")
+    of_part = Browser()
+    await hub.join(ids["lab2"], of_part.send)
+    await eventually(lambda: of_part.messages)
+    assert browser.model().experiment.problem == "lab2: disk full", "its entries are older"
+    await database_sync_to_async(add_later)(shown, "lab2", Facts())
+    hub.wake(ids["lab2"])
+    await eventually(lambda: browser.model().experiment.problem == "")
+
+
+async def test_a_wake_up_while_the_journals_are_read_is_not_lost(
+    hub: ExperimentHub, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = {name: await database_sync_to_async(part_of)(shown, name) for name in ("server", "lab2")}
+    loop = asyncio.get_running_loop()
+    fold = parts.fold
+
+    def folding(*args: Any) -> Any:
+        found = fold(*args)
+        observe(shown, "lab2")
+        asyncio.run_coroutine_threadsafe(wake(), loop).result(5)
+        return found
+
+    async def wake() -> None:
+        hub.wake(ids["lab2"])
+
+    monkeypatch.setattr(parts, "fold", folding)
+    browser = Browser()
+    await hub.join(shown, browser.send)
+    await eventually(lambda: browser.messages)
+    await eventually(lambda: hub.followed()[ids["lab2"]] > 0)
+    assert (hub.woken, hub.missed) == (1, 0)
+
+
+def test_the_experiment_that_holds_a_port_on_a_machine_is_named(owner: Client, whole: str) -> None:
+    other = experiment_store.create_experiment(make_spec("bridge", title="Shop", publish=["8080:80"]), machine="lab2")
+    experiment_store.remember_container(other, "bridge", "e" * 64)
+    observe(whole, "server", "lab2")
+    error = "driver failed: Bind for 0.0.0.0:8080 failed: port is already allocated"
+    columns = end(scene_of("lab2", ("host", "bridge"), LAB2)[0], "bridge-lab2", ArmStatus.REFUSED, error=error)
+    add_later(whole, "lab2", Facts(columns=columns))
+    snapshot = owner.get(f"/api/experiments/{whole}").json()
+    assert [holder and holder["id"] for holder in snapshot["answer"]["holders"]] == [None, other]
+    assert "“Shop”" in snapshot["answer"]["trouble"][1]
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Any]) -> list[tuple[Any, ...]]:

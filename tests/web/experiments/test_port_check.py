@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from channels.db import database_sync_to_async
 from django.test import RequestFactory
 
+from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.modes import ArmSpec, Mode
 from dashboard.store import experiments as experiment_store
-from dashboard.web.experiments.port_check import find_holders, show_held_ports
+from dashboard.web.experiments.port_check import STOP, find_holders, show_held_ports, stop_holder
 from dashboard.web.http.url_scope import SERVER_SCOPE
-from dashboard.web.service import service
+from dashboard.web.service import LabUnavailableError, service
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.specs import make_spec
@@ -47,3 +50,37 @@ async def test_the_ports_of_a_group_s_run_are_those_of_its_host(
     monkeypatch.setattr(service, "ask_of", ask_of)
     assert await show_held_ports(RequestFactory().post("/"), identity, SERVER_SCOPE, given) is None
     assert hosts == [asked]
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, tuple[PortHolder, ...] | None]) -> None:
+    """The labs of these places answer; None: it is silent."""
+
+    async def ask_of(host: str, *_args: object) -> tuple[PortHolder, ...]:
+        answer = answers[host]
+        if answer is None:
+            raise LabUnavailableError("It does not respond.")
+        return answer
+
+    monkeypatch.setattr(service, "ask_of", ask_of)
+
+
+HOLDER = PortHolder(HostPort(80), "nginx (pid 7) listens on port 80 of this machine.")
+EVERYWHERE = (*ARMS, ArmSpec("host-lab2", Mode.HOST, machine="lab2"))
+
+
+async def test_a_holder_on_one_of_several_machines_names_its_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, {"": (HOLDER,), "@lab2": (HOLDER,)})
+    found = await find_holders(RequestFactory().post("/"), EVERYWHERE)
+    assert [one.sentence for one in found] == [f"server: {HOLDER.sentence}", f"lab2: {HOLDER.sentence}"]
+    assert await find_holders(RequestFactory().post("/"), ARMS) == (HOLDER,)
+
+
+@pytest.mark.parametrize("silent", ["", "@lab2"])
+async def test_a_silent_machine_does_not_count_as_free(monkeypatch: pytest.MonkeyPatch, silent: str) -> None:
+    request = RequestFactory().post("/", {STOP: "nothing"})
+    answering(monkeypatch, {"": (), "@lab2": (), silent: None})
+    assert await stop_holder(request, EVERYWHERE) is None
+    answering(monkeypatch, {"": (HOLDER,), "@lab2": (HOLDER,), silent: None})
+    assert len(await stop_holder(request, EVERYWHERE) or ()) == 1
+    answering(monkeypatch, {"": (), "@lab2": ()})
+    assert await stop_holder(request, EVERYWHERE) == ()

@@ -9,8 +9,12 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.experiments.journal import Entry, replay
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.store import experiments as experiment_store
+from dashboard.store import machines as machine_store
+from dashboard.store import parts
 from dashboard.web.experiments import replay_views
+from tests.core.machine_scenes import LAB2, SERVER, entries_of
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows, repeating
@@ -98,3 +102,48 @@ async def test_a_long_journal_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(experiment_store, "PAGE", 3)
     assert (await fetch(identity, me)).seqs == [1, 2, 3, 4, 5, 6, 7]
     assert set(limits) == {3}
+
+
+@database_sync_to_async
+def create_on_two_machines() -> tuple[str, dict[str, str]]:
+    """The experiment, and its part on each machine."""
+    machine_store.register("lab2", {}, MachineFacts())
+    identity = parts.create(make_spec("host", "bridge", machines=["server", "lab2"]))
+    record = experiment_store.load(identity)
+    assert record is not None
+    return identity, parts.ids_of(record.parts)
+
+
+async def test_entries_of_all_machines_count_for_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_views, "MAX_ENTRIES", 3)
+    identity, ids = await create_on_two_machines()
+    entries = entries_of("server", ("host", "bridge"), SERVER)
+    await write(entries, ids["server"])
+    await write(entries_of("lab2", ("host", "bridge"), LAB2), ids["lab2"])
+    newest = 1 + 2 * len(entries)
+    assert (await fetch(identity, await person())).seqs == [newest - 2, newest - 1, newest]
+
+
+async def test_the_recording_of_two_machines_grows_without_reading_their_journals_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    me = await person()
+    identity, ids = await create_on_two_machines()
+    facts = {"server": SERVER, "lab2": LAB2}
+    entries = {name: entries_of(name, ("host", "bridge"), one) for name, one in facts.items()}
+    await write(entries["server"], ids["server"])
+    await write(entries["lab2"][:2], ids["lab2"])
+    first = await fetch(identity, me)
+    asked: list[dict[str, int]] = []
+    read = parts.read_parts
+
+    def read_parts(seen: dict[str, int]) -> Iterator[tuple[str, Entry]]:
+        asked.append(seen)
+        return read(seen)
+
+    monkeypatch.setattr(parts, "read_parts", read_parts)
+    await write(entries["lab2"][2:], ids["lab2"])
+    reader = await fetch(identity, me)
+    assert asked == [{ids["server"]: len(entries["server"]), ids["lab2"]: 2}]
+    assert len(reader) == len(first) + len(entries["lab2"]) - 2
+    assert len(await fetch(identity, me)) == len(reader)

@@ -24,6 +24,12 @@ class Connection:
     accepts_calls: bool
     capacity: int = 0
     facts: LabFacts = field(default_factory=lambda: LabFacts(EngineRef("docker", "29.0.0", "")))
+    version_problem: str = ""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it sends heartbeats."""
+        return self.accepts_calls or bool(self.version_problem)
 
     async def call(self, function: RemoteCall, _host: str, *args: str) -> HostState:
         """The state of a group's host."""
@@ -34,9 +40,11 @@ class Connection:
 
 @dataclass(slots=True)
 class Machines:
-    """The labs of all machines. ``gone`` are the names of those that do not respond; that of the server is empty."""
+    """The labs of all machines. ``gone`` are the names of those that do not respond; that of the server is empty.
+    ``versions`` has the problems of versions, by name."""
 
     gone: set[str] = field(default_factory=set)
+    versions: dict[str, str] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
 
     def connected_machines(self) -> tuple[str, ...]:
@@ -45,7 +53,8 @@ class Machines:
 
     def of(self, machine: str | None) -> Connection:
         """The lab of a machine."""
-        return Connection((machine or "") not in self.gone)
+        problem = self.versions.get(machine or "", "")
+        return Connection((machine or "") not in self.gone and not problem, version_problem=problem)
 
     @property
     def server(self) -> Connection:

@@ -21,11 +21,11 @@ def engine_cells(facts: ReportedEngine | None) -> Iterator[tuple[RowKey, Cell]]:
         return
     texts = (
         ("version", "Engine", f"{ENGINE_NAMES[facts.kind]} {facts.version}", ""),
-        ("api", "API of the Engine", facts.api, "not reported"),
+        ("api", "API version", facts.api, "not reported"),
         ("kernel", "Kernel", facts.kernel, "not reported"),
         ("system", "Operating system", facts.system, "not reported"),
         ("firewall", "Firewall backend", facts.firewall, "not reported"),
-        ("proxy", "docker-proxy", _PROXY[facts.userland_proxy], "not reported by this Engine"),
+        ("proxy", "docker-proxy", _PROXY[facts.userland_proxy], "not reported by this engine"),
         ("cgroups", "Version of control groups", facts.cgroups, "not reported"),
         ("drivers", "Network drivers", " ".join(facts.drivers), "not reported"),
     )

@@ -9,22 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.comparison.cells import Cell, RowKey
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
+from dashboard.core.experiments.engine_kind import EngineKind, describe_engine
 from dashboard.core.experiments.messages import Column, ReportedEngine
 from dashboard.core.modes import MACHINE
 
 #: What each machine has of its own, by section.
 _OWN = {
-    "published": "Each Engine publishes on its own machine.",
+    "published": "Each engine publishes on its own machine.",
     "interfaces": "Each machine has its own interfaces and networks.",
     "routes": "Each machine has its own routing tables.",
     "dns": "Each machine has its own name servers.",
-    "hosts": "Each machine has its own hosts file, and each Engine writes those of its containers.",
+    "hosts": "Each machine has its own hosts file, and each engine writes those of its containers.",
     "listeners": "Each machine has its own sockets.",
 }
 _IDENTITY = {
     "netns": "A number identifies a stack on its machine only.",
-    "address": "Each machine has its own addresses, and each Engine assigns addresses from its own networks.",
+    "address": "Each machine has its own addresses, and each engine assigns addresses from its own networks.",
     "hostname": "Each machine has its own name.",
 }
 #: Since this version dockerd opens the socket of a published port (moby, release notes of 28.0.0).
@@ -73,22 +73,23 @@ def explain_machines(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
     if key.section == "engines":
         return _explain_engine(key, machines)
     if key.section == "listeners":
-        return _explain_sockets(machines) or _OWN["listeners"]
+        return _explain_sockets(key, machines) or _OWN["listeners"]
     if key.section == "sysctls":
-        return describe_versions(machines) or "Each machine has its own settings."
+        versions = describe_versions(machines)
+        return f"Each machine has its own settings. Netmodes does not read who set them. {versions}".strip()
     if key.section == "identity":
         return _IDENTITY.get(key.key, "Each machine has its own namespaces.")
     if key.section == "interfaces" and key.field == "mtu":
-        return "Each interface has the MTU that its own machine or Engine has set."
+        return "Each interface has the MTU that its own machine or engine has set."
     return _OWN.get(key.section, "")
 
 
 def _explain_engine(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
     if key.key == "version":
-        return "Each machine has its own Engine: what another version does differently is in the rows below."
+        return "Each machine has its own engine: what another version does differently is in the rows below."
     if key.key == "kernel":
         return "The machines run different kernels: defaults of interfaces and sysctls may differ with them."
-    return "Each Engine reports what it found on its machine."
+    return "Each engine reports what it found on its machine."
 
 
 def describe_engine_of(machine: ComparedMachine) -> str:
@@ -97,7 +98,7 @@ def describe_engine_of(machine: ComparedMachine) -> str:
     if facts is None:
         return ""
     kernel = f" and kernel {facts.kernel}" if facts.kernel else ""
-    return f"{ENGINE_NAMES[facts.kind]} {facts.version}{kernel}"
+    return f"{describe_engine(facts.kind, facts.version)}{kernel}"
 
 
 def describe_versions(machines: Sequence[ComparedMachine]) -> str:
@@ -116,20 +117,31 @@ def _holders(machine: ComparedMachine) -> list[str]:
     return list(dict.fromkeys(re.sub(r" \d+( \(.*\))?$", "", line) for line in lines if line))
 
 
-def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
-    """Which program holds a published port on each machine, if the programs differ."""
+def _explain_sockets(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
+    """Which program listens on the port of this row on each machine, if the programs differ. That dockerd does because
+    the port is published is stated only where it is published."""
     holders = {machine.name: _holders(machine) for machine in machines}
     held = [machine for machine in machines if holders[machine.name]]
     if len({tuple(holders[machine.name]) for machine in held}) < 2:
         return ""
     parts = []
     for machine in held:
-        version = f" (Engine {machine.engine.version})" if machine.engine is not None else ""
+        facts = machine.engine
+        version = f" ({describe_engine(facts.kind, facts.version)})" if facts is not None else ""
         parts.append(f"on {machine.name}{version} {' and '.join(holders[machine.name])} listens")
     text = "; ".join(parts)
-    opening = [machine for machine in held if "dockerd" in holders[machine.name] and _opens_sockets(machine.engine)]
-    why = " Since 28.0 the Engine opens the socket of a published port in dockerd." if opening else ""
+    opening = any(
+        "dockerd" in holders[machine.name] and _opens_sockets(machine.engine) and _publishes(machine, key)
+        for machine in held
+    )
+    why = " Since 28.0 Docker Engine opens the socket of a published port in dockerd." if opening else ""
     return f"{text[:1].upper()}{text[1:]}.{why}"
+
+
+def _publishes(machine: ComparedMachine, key: RowKey) -> bool:
+    """Whether a column of the machine has published the port of this row, as in ``tcp :8080``."""
+    published = (port for column in machine.columns for port in column.published)
+    return any(key.key == f"{port.protocol} :{port.host_port}" for port in published)
 
 
 def _opens_sockets(facts: ReportedEngine | None) -> bool:

@@ -21,12 +21,12 @@ def shared_key(key: str, number: int) -> str:
 def shared_column(column: Column, number: int, machine: str) -> Column:
     """A column among those of all machines."""
     title = f"{column.title} ({machine})" if is_observer(column.key) else column.title
-    return replace(column, key=shared_key(column.key, number), title=title, machine=machine)
+    return replace(column, key=shared_key(column.key, number), title=title, machine=machine, absent="", note="")
 
 
 def _own_column(column: Column) -> Column:
     title = column.title.removesuffix(f" ({column.machine})") if is_observer(column.key) else column.title
-    return replace(column, key=plain_key(column.key), title=title, machine="", absent="")
+    return replace(column, key=plain_key(column.key), title=title, machine="", absent="", note="")
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,17 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
     return tuple(sorted(columns, key=lambda column: places[column.machine])) if len(places) > 1 else columns
 
 
-def mark_absent(columns: tuple[Column, ...], notes: Mapping[str, str]) -> tuple[Column, ...]:
+@dataclass(frozen=True, slots=True)
+class MachineNote:
+    """What is known about a machine now: why its columns do not change (``absent``), or another state of it."""
+
+    absent: str = ""
+    note: str = ""
+
+
+def mark_machines(columns: tuple[Column, ...], notes: Mapping[str, MachineNote]) -> tuple[Column, ...]:
     """The columns with the note about their machine, if there is one. ``notes`` are by name."""
     if not any(column.machine for column in columns):
         return columns
-    return tuple(replace(column, absent=notes.get(column.machine, "")) for column in columns)
+    known = {column.machine: notes.get(column.machine, MachineNote()) for column in columns}
+    return tuple(replace(one, absent=known[one.machine].absent, note=known[one.machine].note) for one in columns)

@@ -2,11 +2,14 @@
 
 So the live page, a past moment and a report use the same fold as for one machine. The number of an entry is one more
 than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the same
-numbers although the clocks of machines differ. The first entry has the columns of all machines, also of
-those without a lab.
+numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those
+without a lab.
+
+A lab writes the journal of its own part only: what an entry states about another column than the arms and the observers
+of its machine is left out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msgspec import UNSET, UnsetType
@@ -16,10 +19,12 @@ from dashboard.core.experiments.machines.groups import shared_column, shared_key
 from dashboard.core.experiments.machines.heads import merge_heads
 from dashboard.core.experiments.machines.parts import Part, waiting_columns
 from dashboard.core.experiments.messages import Column, ExperimentHead, ReportedEngine
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, OBSERVERS
 
 #: The number of the first entry.
 FIRST = 1
+#: The beginning of its text.
+LAUNCH_REQUESTED = "Launch requested on "
 #: Requests of a trial, as many as a report may have.
 MAX_ATTEMPTS = 100
 
@@ -39,6 +44,12 @@ class MergedJournal:
         self.seen = {part.id: 0 for part in self.parts}
         self._heads = {part.machine: replace(self.head, id=part.id) for part in self.parts}
 
+    def copy(self) -> "MergedJournal":
+        """The same journal, which continues by itself."""
+        copied = MergedJournal(self.head, self.parts)
+        copied.seen, copied._heads, copied._trials = dict(self.seen), dict(self._heads), dict(self._trials)
+        return copied
+
     @property
     def seq(self) -> int:
         """The number of the newest entry."""
@@ -47,7 +58,7 @@ class MergedJournal:
     def first(self) -> Entry:
         """The entry before those of the parts."""
         names = [part.machine for part in self.parts]
-        text = f"Launch requested on {', '.join(names[:-1])} and {names[-1]}"
+        text = f"{LAUNCH_REQUESTED}{', '.join(names[:-1])} and {names[-1]}"
         facts = Facts(head=self.head, columns=waiting_columns(self.parts))
         return Entry(FIRST, self.head.created_at, Cause(Source.PERSON, "launch"), facts, text)
 
@@ -60,26 +71,27 @@ class MergedJournal:
                 yield self._merge(parts[identity], entry)
 
     def _merge(self, part: Part, entry: Entry) -> Entry:
-        facts = entry.facts
+        facts, own = entry.facts, _columns_of(part)
         if facts.head is not None:
             self._heads[part.machine] = facts.head
         trial: Trial | UnsetType = UNSET
         if not isinstance(facts.trial, UnsetType):
-            self._trials[part.id] = facts.trial
+            others = {arm.key for other in self.parts if other is not part for arm in other.arms}
+            attempts = tuple(attempt for attempt in facts.trial.attempts if not _names(attempt, others))
+            self._trials[part.id] = replace(facts.trial, attempts=attempts)
             trial = self._trial()
         merged = Facts(
             head=merge_heads(self.head, self._heads) if facts.head is not None else None,
-            columns=tuple(self._column(part, column) for column in facts.columns),
-            states=_rename(part, facts.states),
-            changes=_rename(part, facts.changes),
-            forgotten=tuple(shared_key(key, part.number) for key in facts.forgotten),
-            removed=tuple(shared_key(key, part.number) for key in facts.removed),
+            columns=tuple(self._column(part, column) for column in facts.columns if column.key in own),
+            states={own[key]: state for key, state in facts.states.items() if key in own},
+            changes={own[key]: changes for key, changes in facts.changes.items() if key in own},
+            forgotten=tuple(own[key] for key in facts.forgotten if key in own),
+            removed=tuple(own[key] for key in facts.removed if key in own),
             trial=trial,
         )
-        about = tuple(shared_key(key, part.number) for key in entry.about)
-        return replace(
-            entry, seq=self.seq, facts=merged, text=f"{part.machine}: {entry.text}" if entry.text else "", about=about
-        )
+        about = tuple(own[key] for key in entry.about if key in own)
+        text = f"{part.machine}: {entry.text}" if entry.text else ""
+        return replace(entry, seq=self.seq, facts=merged, text=text, about=about)
 
     def _column(self, part: Part, column: Column) -> Column:
         if column.key == MACHINE and column.engine is None and (head := self._heads[part.machine]).engine:
@@ -99,6 +111,17 @@ class MergedJournal:
         )
 
 
+def _columns_of(part: Part) -> dict[str, str]:
+    """The keys of the columns that the lab of a part observes, with their keys among those of all machines."""
+    return {key: shared_key(key, part.number) for key in (*OBSERVERS, *(arm.key for arm in part.arms))}
+
+
+def _names(attempt: Attempt, others: Collection[str]) -> bool:
+    """Whether a request names a column of another machine: one of the arms ``others``, or one with a number."""
+    columns = (attempt.origin, attempt.server, attempt.key.partition("/")[0])
+    return any(column in others or "@" in column for column in columns)
+
+
 def shared_attempt(attempt: Attempt, number: int) -> Attempt:
     """A request on the machine ``number`` among those on all machines."""
     return replace(
@@ -113,10 +136,6 @@ def shared_request(key: str, number: int) -> str:
     """The key of a path or request, which begins with that of a column, among those of all machines."""
     column, slash, rest = key.partition("/")
     return f"{shared_key(column, number)}{slash}{rest}"
-
-
-def _rename[T](part: Part, values: Mapping[str, T]) -> dict[str, T]:
-    return {shared_key(key, part.number): value for key, value in values.items()}
 
 
 def number_to_show(shown: Mapping[str, int], entries: Iterable[tuple[str, Entry]]) -> int:

@@ -8,21 +8,36 @@ images, ports and names of programs stay: without them the figures mean nothing.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from dashboard.core.experiments.journal import Attempt
-from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.comparison.answer.comparison_table import join_names
+from dashboard.core.experiments.journal import Attempt, Entry
+from dashboard.core.experiments.machines.journals import LAUNCH_REQUESTED
+from dashboard.core.experiments.messages import Check, Column, EngineRef, ExperimentHead
 from dashboard.core.measurements.measurement import Block, Environment
 from dashboard.core.modes import ArmSpec
-from dashboard.core.reports.anonymisation.identifiers import NAMES, Identifiers, collect_texts, find_identifiers
+from dashboard.core.reports.anonymisation.identifiers import (
+    NAMES,
+    Identifiers,
+    collect_texts,
+    find_identifiers,
+    machine_in_key,
+)
 from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms
 from dashboard.core.reports.model import ReportContent
 
 REMOVED = "[removed]"
+#: Fields with texts that name the machines of an experiment.
+TOLD: dict[type[Any], tuple[str, ...]] = {
+    Entry: ("text",),
+    ExperimentHead: ("notice", "progress", "problem", "measured", "tried"),
+    Check: ("name", "detail"),
+    Column: ("title",),
+}
 #: The reason phrases of HTTP: another one is a text of the service.
 PHRASES = frozenset({"", *(status.phrase for status in HTTPStatus)})
 #: A shorter name is replaced in fields for names only; in a text it may be any word.
@@ -66,6 +81,8 @@ class _Anonymiser:
         self._paths: dict[str, str] = {}
         self._fields: dict[type[Any], tuple[str, ...]] = {}
         self._names = self._name_all(identifiers, texts)
+        self._machines = frozenset(identifiers.machines)
+        self._machine_pattern = _compile_machines(self._machines)
         self._literal = self._literals(identifiers)
         self._pattern = self._compile(identifiers, texts)
 
@@ -87,7 +104,7 @@ class _Anonymiser:
         literals |= dict.fromkeys(identifiers.endpoints, ("engine", REMOVED))
         literals |= {text: ("host name", after) for text, after in self._names.items() if text not in identifiers.words}
         for key, machine in identifiers.keys.items():
-            literals[key] = ("host name", f"{key.removesuffix(machine)}{self._names.get(machine, machine)}")
+            literals[key] = ("host name", re.sub(machine_in_key(machine), self._names[machine], key))
         for mac in identifiers.macs:
             bare = mac.replace(":", "")
             literals[bare] = ("MAC address", self._addresses.mac(mac).replace(":", ""))
@@ -97,7 +114,7 @@ class _Anonymiser:
         """One pattern for a single pass over a text. It leaves out literals that only occur as a whole text."""
         joined = "\0".join(text for text in texts if text not in self._literal)
         inside = sorted((text for text in self._literal if text in joined), key=lambda text: (-len(text), text))
-        words = [_bounded(text) for text in inside]
+        words = [_bounded(text, in_names=text in identifiers.keys) for text in inside]
         literal = f"(?P<literal>{'|'.join(words)})|" if words else ""
         rest = f"(?P<mac>{_MAC})|(?P<inet6>{_IPV6})|(?P<inet>{_IPV4})|(?P<id>{_ID})|(?P<path>{_PATH})"
         return re.compile(literal + rest)
@@ -145,6 +162,20 @@ class _Anonymiser:
         self._counts["host name", text, after] += 1
         return after
 
+    def told(self, text: str) -> str:
+        """The pseudonyms in a text that names machines: before a colon, in parentheses, or in a list of them. There
+        also a name is replaced that may be any word in other texts."""
+        if not self._machines:
+            return self.text(text)
+        if text.startswith(LAUNCH_REQUESTED):
+            names = text.removeprefix(LAUNCH_REQUESTED).replace(" and ", ", ").split(", ")
+            return LAUNCH_REQUESTED + join_names(map(self._machine, names))
+        pieces = self._machine_pattern.split(text)
+        return "".join(self._machine(piece) if number % 2 else self.text(piece) for number, piece in enumerate(pieces))
+
+    def _machine(self, name: str) -> str:
+        return self.name(name) if name in self._machines else name
+
     def value(self, value: Any) -> Any:
         """The value without the details."""
         if isinstance(value, Enum) or value is None:
@@ -169,10 +200,9 @@ class _Anonymiser:
                 value, series=self.text(value.series), error=self.text(value.error), note=self.text(value.note)
             )
         kind = type(value)
-        names = NAMES.get(kind, ())
         if kind not in self._fields:
             self._fields[kind] = tuple(one.name for one in fields(kind))
-        values = {name: self._field(getattr(value, name), named=name in names) for name in self._fields[kind]}
+        values = {name: self._field(kind, name, getattr(value, name)) for name in self._fields[kind]}
         if isinstance(value, Attempt) and value.body_start:
             values["body_start"] = REMOVED  # whatever the service answers
         if isinstance(value, Attempt) and value.status is not None and value.reason not in PHRASES:
@@ -182,8 +212,12 @@ class _Anonymiser:
             values["command"] = shortened(value.command)
         return kind(**values)
 
-    def _field(self, value: Any, *, named: bool) -> Any:
-        if not named or value is None:
+    def _field(self, kind: type[Any], field: str, value: Any) -> Any:
+        if field == "machine" and kind in {ArmSpec, Column}:
+            return self._machine(value)
+        if field in TOLD.get(kind, ()):
+            return self.told(value)
+        if field not in NAMES.get(kind, ()) or value is None:
             return self.value(value)
         return self.name(value) if isinstance(value, str) else tuple(self.name(one) for one in value)
 
@@ -204,8 +238,15 @@ def shortened(command: tuple[str, ...]) -> tuple[str, ...]:
     return (program, REMOVED) if len(command) > 1 else (program,)
 
 
-def _bounded(text: str) -> str:
-    """The pattern of a literal; a short one must not match within a word."""
-    if len(text) >= LONG:
+def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:
+    """The pattern of the name of a machine before a colon or in parentheses."""
+    names = "|".join(re.escape(name) for name in sorted(machines, key=lambda name: (-len(name), name)))
+    return re.compile(rf"(?:(?<![^ ])|(?<=\())({names})(?=: |\)(?: |$))")
+
+
+def _bounded(text: str, *, in_names: bool = False) -> str:
+    """The pattern of a literal; a short one must not match within a word. ``in_names``: the key of an arm, with which
+    the names of containers end."""
+    if len(text) >= LONG and not in_names:
         return re.escape(text)
-    return rf"(?<![\w-]){re.escape(text)}(?![\w-])"
+    return rf"(?<![{'' if in_names else '-'}\w]){re.escape(text)}(?![\w-])"

@@ -58,9 +58,11 @@ _MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f
 @dataclass(slots=True)
 class Identifiers:
     """The identifiers of a machine. ``commands`` and ``settings`` map texts to their replacements; ``words`` are names
-    that are replaced in fields for names only. ``keys`` are arms that are named after their machine, with its name."""
+    that are replaced in fields for names only. ``machines`` are the names of machines that have joined, ``keys`` the
+    arms that are named after one, with its name."""
 
     names: set[str] = field(default_factory=set)
+    machines: set[str] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
@@ -115,8 +117,9 @@ def find_identifiers(content: ReportContent) -> Identifiers:
         identifiers.installations.add(content.installation)
     known = KNOWN_NAMES | own | {""}
     identifiers.names = {name for name in identifiers.names if name.lower() not in known and not _is_address(name)}
+    identifiers.names |= identifiers.machines
     identifiers.authors -= COMMON_WORDS | own
-    identifiers.words = {name for name in identifiers.names if name.lower() in COMMON_WORDS}
+    identifiers.words = {name for name in identifiers.names if name.lower() in COMMON_WORDS | own}
     for text in collect_texts(content):
         identifiers.ids.update(_LONG_ID.findall(text))
         identifiers.macs.update(_MAC.findall(text))
@@ -159,18 +162,29 @@ def _collect(one: Any, identifiers: Identifiers, own: set[str]) -> None:
             own.update({one.name.lower(), one.image.lower()})
     elif isinstance(one, Column):
         own.update({one.key.lower(), one.title.lower()})
-        if one.machine not in {"", SERVER_NAME}:
-            identifiers.names.add(one.machine)
-            if one.key.endswith(f"-{one.machine}"):
-                identifiers.keys[one.key] = one.machine
+        _collect_machine(one, identifiers)
     elif isinstance(one, ArmSpec):
         _collect_arm(one, identifiers, own)
+        _collect_machine(one, identifiers)
     elif isinstance(one, Cause) and one.source is Source.PERSON and one.actor:
         identifiers.authors.add(one.actor)
     elif isinstance(one, Interface):
         identifiers.networks.update(_networks(f"{a.address}/{a.prefix}" for a in one.addresses))
     elif isinstance(one, Route):
         identifiers.networks.update(_networks([one.destination]))
+
+
+def _collect_machine(one: Column | ArmSpec, identifiers: Identifiers) -> None:
+    if one.machine in {"", SERVER_NAME}:
+        return
+    identifiers.machines.add(one.machine)
+    if re.search(machine_in_key(one.machine), one.key):
+        identifiers.keys[one.key] = one.machine
+
+
+def machine_in_key(machine: str) -> str:
+    """The pattern of a machine's name in the key of an arm, as in ``bridge-lab2`` and ``bridge-lab2-2``."""
+    return rf"(?<=-){re.escape(machine)}(?=(?:-\d+)?$)"
 
 
 def _networks(texts: Any) -> Iterator[Network]:

@@ -14,14 +14,18 @@ from dashboard.core.diagram.drawn_namespaces import (
     mapping_items,
     own_listeners,
 )
-from dashboard.core.diagram.path_overlay import draw_path, draw_paths, index_pictures, shown_paths
+from dashboard.core.diagram.machine_pictures import shared_path, stack_pictures
+from dashboard.core.diagram.path_overlay import draw_machine, draw_path, index_pictures, shown_paths
 from dashboard.core.diagram.topology import draw
-from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip
+from dashboard.core.experiments.machines.groups import MachineGroup
+from dashboard.core.experiments.picture import Box, DrawnPath, Edge, Item, Picture, clip
 from dashboard.core.modes import MACHINE, OUTSIDE
 from dashboard.core.paths.model import Path
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
 
+#: The inputs of the diagram and the paths of one machine of several.
+_OF_MACHINE = ("interfaces", "routes", "listeners", "firewall")
 _TABLES = ("things", "places", "boxes", "edges", "summaries", "pictures", "paths")
 _Key = tuple[object, ...]
 
@@ -38,7 +42,8 @@ class _Items:
 
 
 class RecordedPictures:
-    """All pictures that were ever shown. ``computed`` is the number of layouts."""
+    """All pictures that were ever shown. ``computed`` is the number of layouts; a layout of one machine of several
+    counts with all its boxes, edges and paths, because all of them are drawn again."""
 
     def __init__(self) -> None:
         self.tables = {name: Table() for name in _TABLES}
@@ -57,6 +62,8 @@ class RecordedPictures:
         self._published_listeners_of: dict[_Key, _Key] = {}
         self._items_of: dict[_Key, _Items] = {}
         self._layouts: dict[_Key, tuple[Picture, Picture]] = {}
+        self._machines: dict[_Key, tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]] = {}
+        self._stacked: dict[_Key, tuple[int, int, int]] = {}
         self._boxes: dict[Box, int] = {}
         self._edges: dict[Edge, int] = {}
         self._items, self._shapes = Numbers(), Numbers()
@@ -99,16 +106,45 @@ class RecordedPictures:
             yield "paths", self._current["paths"]
 
     def _draw_machines(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """The pictures of several machines, drawn again at each entry that changes a state."""
-        self.computed += 1
-        pictures = draw(frame.columns, frame.states)
-        for size, picture in zip(("wide", "narrow"), pictures, strict=True):
-            self._current[size] = self._number(picture, self._current[size])
-            yield size, self._current[size]
-        paths = draw_paths(frame.columns, frame.states, pictures)
-        numbers = tuple(self.tables["paths"].number(path) for path in paths)
-        self._current["paths"] = self.chains["paths"].number(numbers, self._current["paths"])
-        yield "paths", self._current["paths"]
+        """The pictures of several machines; those of a machine are drawn again only if its inputs changed."""
+        groups = [one.group for one in frame.groups]
+        keys = [self._machine_key(frame, group) for group in groups]
+        drawing_key = tuple(keys)
+        if drawing_key == self._drawing_key:
+            return
+        self._drawing_key = drawing_key
+        numbers = self._stacked.get(drawing_key)
+        if numbers is None:
+            drawn = [self._draw_machine(key, group) for key, group in zip(keys, groups, strict=True)]
+            wide, narrow = (stack_pictures(groups, [pictures[size] for pictures, _paths in drawn]) for size in (0, 1))
+            paths = tuple(
+                self.tables["paths"].number(shared_path(path, group.number))
+                for group, (_pictures, found) in zip(groups, drawn, strict=True)
+                for path in found
+            )
+            numbers = self._stacked[drawing_key] = (
+                self._number(wide, self._current["wide"]),
+                self._number(narrow, self._current["narrow"]),
+                self.chains["paths"].number(paths, self._current["paths"]),
+            )
+        for name, number in zip(("wide", "narrow", "paths"), numbers, strict=True):
+            self._current[name] = number
+            yield name, number
+
+    def _machine_key(self, frame: Frame, group: MachineGroup) -> _Key:
+        observed = [column.key for column in group.shown if column.key in frame.states]
+        inputs = tuple(
+            (frame.states[key].netns, *(frame.numbers[key][name] for name in _OF_MACHINE)) for key in observed
+        )
+        return (group.machine, frame.common[0], *observed, *inputs)
+
+    def _draw_machine(self, key: _Key, group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
+        drawn = self._machines.get(key)
+        if drawn is None:
+            drawn = self._machines[key] = draw_machine(group)
+            pictures, paths = drawn
+            self.computed += len(paths) + sum(len(picture.boxes) + len(picture.edges) for picture in pictures)
+        return drawn
 
     def _published_listeners(self, frame: Frame) -> _Key:
         machine = frame.states.get(MACHINE)

@@ -13,15 +13,16 @@ from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import Column, ReportedEngine
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.namespaces.state import sorted_state
-from tests.core.builders import make_column, make_listener
+from tests.core.builders import make_column, make_listener, make_ports
 from tests.core.machine_scenes import LAB2, SERVER, two_machines
 
 
 def machine(
     name: str, text: str | None, facts: ReportedEngine | None = SERVER, arm: str | None = None
 ) -> ComparedMachine:
-    """A machine with a text in its own column, and one in that of a bridge arm."""
-    columns = (Column("machine", "machine", "this machine", engine=facts), make_column("bridge"))
+    """A machine with a text in its own column, and one in that of a bridge arm, which publishes port 8080."""
+    own = Column("machine", "machine", "this machine", engine=facts)
+    columns = (own, replace(make_column("bridge"), published=make_ports(8080)))
     cells = {"machine": Cell(text), "bridge": Cell(arm) if arm is not None else Cell(absent="none", applies=False)}
     return ComparedMachine(name, columns, cells)
 
@@ -45,6 +46,7 @@ def test_only_what_both_machines_have_is_compared() -> None:
 def test_a_sysctl_that_differs_names_what_each_engine_and_kernel_reports() -> None:
     sentence = why("sysctls", machine("server", "0"), machine("lab2", "1", LAB2), key="net.ipv4.ip_forward")
     assert sentence == (
+        "Each machine has its own settings. Netmodes does not read who set them. "
         "Server has Docker Engine 28.5.2 and kernel 6.12.0; lab2 has Docker Engine 26.1.5 and kernel 6.1.0."
     )
     assert "own settings" in why("sysctls", machine("server", "0"), machine("lab2", "1"))
@@ -52,16 +54,25 @@ def test_a_sysctl_that_differs_names_what_each_engine_and_kernel_reports() -> No
 
 
 def test_the_engine_that_opens_the_socket_itself_is_named() -> None:
-    sentence = why("listeners", machine("server", "dockerd 811"), machine("lab2", "docker-proxy 900", LAB2))
-    assert sentence == (
-        "On server (Engine 28.5.2) dockerd listens; on lab2 (Engine 26.1.5) docker-proxy listens. "
-        "Since 28.0 the Engine opens the socket of a published port in dockerd."
+    machines = (machine("server", "dockerd 811"), machine("lab2", "docker-proxy 900", LAB2))
+    programs = "On server (Docker Engine 28.5.2) dockerd listens; on lab2 (Docker Engine 26.1.5) docker-proxy listens."
+    assert why("listeners", *machines, key="tcp :8080") == (
+        f"{programs} Since 28.0 Docker Engine opens the socket of a published port in dockerd."
     )
+    for key in ("tcp :2375", "udp :8080", "tcp :7946"):
+        assert why("listeners", *machines, key=key) == programs, "the API or a swarm, which no column publishes"
+
+
+def test_each_engine_is_called_by_its_name() -> None:
+    podman = ReportedEngine("5.4.2", EngineKind.PODMAN)
+    sentence = why("listeners", machine("server", "dockerd 811"), machine("lab2", "rootlessport 9", podman))
+    assert "on lab2 (Podman 5.4.2) rootlessport listens" in sentence
 
 
 @pytest.mark.parametrize("facts", [replace(SERVER, version="27.5.1"), replace(SERVER, kind=EngineKind.PODMAN), None])
 def test_a_version_is_no_reason_where_it_was_not_read(facts: ReportedEngine | None) -> None:
-    sentence = why("listeners", machine("server", "dockerd 811", facts), machine("lab2", "docker-proxy 900", LAB2))
+    machines = (machine("server", "dockerd 811", facts), machine("lab2", "docker-proxy 900", LAB2))
+    sentence = why("listeners", *machines, key="tcp :8080")
     assert "Since 28.0" not in sentence
     assert "dockerd" in sentence
 
@@ -84,6 +95,9 @@ def test_rows_of_two_real_scenes_get_their_reasons() -> None:
     )
     rows = {row_id(row): row for row in compare(columns, states)}
     reason = rows[f"listeners/tcp :{port}/"].why
-    assert "On server (Engine 28.5.2) dockerd listens; on lab2 (Engine 26.1.5) docker-proxy listens." in reason
+    assert (
+        "On server (Docker Engine 28.5.2) dockerd listens; on lab2 (Docker Engine 26.1.5) docker-proxy listens. "
+        "Since 28.0 Docker Engine opens the socket of a published port in dockerd."
+    ) in reason
     assert rows["engines/kernel/"].why
     assert rows["engines/version/"].why

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboard.core.experiments.machines.groups import (
+    MachineNote,
     group_by_machine,
     machine_number,
-    mark_absent,
+    mark_machines,
+    shared_column,
     shared_key,
     sort_by_machine,
 )
@@ -50,9 +54,19 @@ def test_a_column_that_appears_later_is_beside_those_of_its_machine() -> None:
 
 def test_a_note_about_a_machine_is_at_all_its_columns() -> None:
     columns, _states = two_machines()
-    marked = mark_absent(columns, {"lab2": "It does not respond."})
-    assert {column.machine: column.absent for column in marked} == {"server": "", "lab2": "It does not respond."}
-    assert mark_absent(marked, {}) == columns
+    notes = {"lab2": MachineNote("It does not respond."), "server": MachineNote(note="It is drained.")}
+    marked = mark_machines(columns, notes)
+    assert {column.machine: (column.absent, column.note) for column in marked} == {
+        "server": ("", "It is drained."),
+        "lab2": ("It does not respond.", ""),
+    }
+    assert mark_machines(marked, {}) == columns
     plain, _states = make_scene(("host",))
-    assert mark_absent(plain, {"": "nothing"}) is plain
+    assert mark_machines(plain, {"": MachineNote("nothing")}) is plain
     assert plain[0].key == MACHINE
+
+
+def test_what_a_lab_writes_about_its_machine_is_not_shown() -> None:
+    columns, _states = make_scene(("host",))
+    told = shared_column(replace(columns[0], machine="server", absent="forged", note="forged"), 2, "lab2")
+    assert (told.machine, told.absent, told.note) == ("lab2", "", "")

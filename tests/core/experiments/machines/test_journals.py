@@ -18,6 +18,8 @@ from dashboard.core.experiments.machines.journals import (
     shared_request,
 )
 from dashboard.core.experiments.messages import Phase, ReportedEngine
+from dashboard.core.namespaces.delta import Changes
+from dashboard.core.paths.multicast import NOT_SENT
 from tests.core.machine_scenes import LAB2, MACHINES, SERVER, entries_of, make_head, make_parts, two_machines
 
 WHOLE = make_head(phase=Phase.WAITING, round=0, started_at=None, engine="")
@@ -118,6 +120,67 @@ def test_the_requests_of_both_machines_are_one_trial() -> None:
     assert shared_attempt(attempt, 2) == replace(attempt, origin="machine@2")
     assert shared_request("machine/resolver/1", 2) == "machine@2/resolver/1"
     assert shared_request("", 2) == ""
+
+
+def test_a_lab_writes_only_about_the_columns_of_its_own_machine() -> None:
+    journal = new_journal()
+    view = replay([journal.first(), *journal.extend(interleaved())])
+    columns, states = two_machines()
+    seq = len(stored()[1])
+    servers = next(column for column in columns if column.key == "bridge")
+    changes = Changes(hostname="forged")
+    own = Attempt("loopback", "Loopback", "machine", "host-lab2", "http://127.0.0.1/", "curl", key="host-lab2/loopback")
+    forged = (
+        replace(own, server="host"),
+        replace(own, origin="bridge"),
+        replace(own, key="bridge/loopback"),
+        replace(own, origin="machine@2"),
+    )
+    facts = [
+        Facts(columns=(replace(servers, title="forged"), replace(servers, key="new"))),
+        Facts(states={"bridge": states["machine"]}, changes={"host": changes, "machine@2": changes}),
+        Facts(forgotten=("bridge", "machine@2")),
+        Facts(removed=("bridge", "host", "machine@2")),
+        Facts(trial=Trial((*forged, own), 1200.0, 1)),
+    ]
+    entries = [
+        ("part2", Entry(seq + number, 1200.0, Cause(Source.LAB, "x"), one, "x", ("bridge", "machine", "machine@2")))
+        for number, one in enumerate(facts, start=1)
+    ]
+    merged = list(journal.extend(entries))
+    assert {entry.about for entry in merged} == {("machine@2",)}
+    after = replay(merged, view)
+    assert (after.columns, after.states) == (view.columns, view.states)
+    assert after.trial.attempts == (shared_attempt(own, 2),)
+
+
+def test_the_first_machine_writes_nothing_about_the_others() -> None:
+    """Its keys have no number, so a key with one would be that of another machine."""
+    view = replay(whole(interleaved()))
+    facts = Facts(
+        columns=tuple(column for column in view.columns if column.machine == "lab2"),
+        states={"machine@2": view.states["machine"]},
+        removed=("bridge-lab2",),
+    )
+    entry = Entry(len(stored()[0]) + 1, 1200.0, Cause(Source.LAB, "x"), facts)
+    after = replay(whole([*interleaved(), ("part1", entry)]))
+    assert (after.columns, after.states) == (view.columns, view.states)
+
+
+def test_a_datagram_that_was_not_sent_has_no_receiver() -> None:
+    journal = new_journal()
+    entry = Entry(1, 1.0, Cause(Source.PERSON, "try"), Facts(trial=Trial((NOT_SENT,), 1.0, 1)))
+    assert replay(journal.extend([("part2", entry)])).trial.attempts == (shared_attempt(NOT_SENT, 2),)
+
+
+def test_a_copy_continues_by_itself() -> None:
+    journal = new_journal()
+    entries = interleaved()
+    some = [journal.first(), *journal.extend(entries[:5])]
+    seen = dict(journal.seen)
+    list(journal.copy().extend(entries))
+    assert journal.seen == seen
+    assert [*some, *journal.extend(entries)] == whole(entries)
 
 
 def test_an_ended_experiment_shows_what_was_there_before_the_first_stop() -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.experiments.drafts import parse_draft
-from dashboard.core.experiments.machines.parts import Part, divide, machine_of_arm, machine_problems, waiting_columns
+from dashboard.core.experiments.machines.parts import (
+    Part,
+    divide,
+    machine_of_arm,
+    machine_problems,
+    waiting_columns,
+)
 from dashboard.core.modes import ArmSpec, Mode
 from tests.core.machine_scenes import make_parts
 from tests.support.specs import make_spec

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, Trial, replay
-from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.experiments.messages import Check, ContainerRef, EngineRef
+from dashboard.core.modes import ArmSpec, Mode
 from dashboard.core.namespaces.state import HostsEntry, Lookup
 from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import ReportContent, canonical
 from dashboard.core.reports.validate import validate_content
 from tests.core.builders import container_id, make_arm, make_interface, make_scene, recorded_scene, with_column
-from tests.core.machine_scenes import two_machines
+from tests.core.machine_scenes import make_head, two_machines
 from tests.support.reports import AT, make_content, with_scene
 
 IDENTIFIERS = {
@@ -333,3 +334,56 @@ def test_the_names_of_machines_are_replaced_everywhere_and_relations_stay() -> N
     assert [column.machine for column in view.columns] == ["server"] * 3 + [name] * 3
     before = [(row.section, row.relation) for row in compare(columns, states)]
     assert [(row.section, row.relation) for row in compare(view.columns, view.states)] == before
+
+
+@pytest.mark.parametrize("machine", ["m1", "host", "debian", "lab", "nginx", "bridge"])
+def test_a_short_or_common_name_of_a_machine_is_replaced_where_a_machine_is_named(machine: str) -> None:
+    """In other texts such a name may be any word."""
+    names = {"lab2": machine, "server": "server"}
+    columns = tuple(
+        replace(
+            one,
+            key=one.key.replace("lab2", machine),
+            title=one.title.replace("lab2", machine),
+            machine=names[one.machine],
+        )
+        for one in (*two_machines()[0], replace(two_machines()[0][-1], key="bridge-lab2-2", title="bridge-lab2-2"))
+    )
+    container = ContainerRef("a" * 64, f"netmodes-7f2a9c-none-{machine}", "nginx")
+    columns = (*columns[:-1], replace(columns[-1], container=container), replace(columns[0], key=f"none-{machine}"))
+    head = make_head(
+        notice=f"server: a {machine}: b",
+        problem=f"{machine}: disk full",
+        proof=(Check(f"containers ({machine})", True, f"{machine}: none is left"),),
+    )
+    cause = Cause(Source.LAB, "observe")
+    entries = (
+        Entry(1, AT, cause, Facts(head=head, columns=columns), f"Launch requested on server and {machine}"),
+        Entry(2, AT, cause, Facts(), f"{machine}: the debian image with nginx in host mode"),
+    )
+    arm = ArmSpec(f"bridge-{machine}-2", Mode.BRIDGE, machine=machine)
+    base = with_scene(*two_machines())
+    assert base.experiment is not None
+    spec = replace(base.experiment.spec, arms=(ArmSpec("host", Mode.HOST, machine="server"), arm))
+    anonymous, _replaced = anonymise(
+        replace(base, experiment=replace(base.experiment, spec=spec, head=head, journal=entries))
+    )
+    assert anonymous.experiment is not None
+    first, second = anonymous.experiment.journal
+    shown = first.facts.columns
+    assert [arm.machine for arm in anonymous.experiment.spec.arms] == ["server", "host1.example"]
+    assert anonymous.experiment.spec.arms[1].key == "bridge-host1.example-2"
+    assert {one.machine for one in shown} == {"server", "host1.example"}
+    assert "this machine (host1.example)" in {one.title for one in shown}
+    assert {"host-host1.example", "bridge-host1.example-2"} <= {one.key for one in shown}
+    assert shown[-2].container is not None
+    assert shown[-2].container.name.endswith("-none-host1.example")
+    assert first.text == "Launch requested on server and host1.example"
+    assert second.text == "host1.example: the debian image with nginx in host mode"
+    found = anonymous.experiment.head
+    assert (found.notice, found.problem) == ("server: a host1.example: b", "host1.example: disk full")
+    assert (found.proof[0].name, found.proof[0].detail) == (
+        "containers (host1.example)",
+        "host1.example: none is left",
+    )
+    assert shown[-2].container.image == "nginx"

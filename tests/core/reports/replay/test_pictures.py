@@ -22,6 +22,7 @@ from tests.core.builders import (
     make_route,
     make_scene,
 )
+from tests.core.machine_scenes import two_machines
 
 
 def with_listener(state: NamespaceState, pid: int) -> NamespaceState:
@@ -107,3 +108,31 @@ def test_paths_are_found_again_only_if_a_listener_on_a_published_port_changes() 
     assert "paths" not in changed(*proxies)
     assert "paths" in changed(*others)
     assert "paths" in changed(*others, *proxies)
+
+
+def test_of_several_machines_only_the_one_that_changed_is_drawn_again() -> None:
+    columns, states = two_machines()
+    inputs, pictures = Inputs(), RecordedPictures()
+    server = {**states, "bridge": with_listener(states["bridge"], 1)}
+    lab2 = {**states, "bridge-lab2": with_listener(states["bridge-lab2"], 1)}
+    all_names = {"wide", "narrow", "paths"}
+    steps: list[tuple[str, States, set[str]]] = [
+        ("the first", states, all_names),
+        ("an invisible change", {**states, "bridge": replace(states["bridge"], hostname="other")}, set()),
+        ("the first machine", server, all_names),
+        ("both", {**server, "bridge-lab2": lab2["bridge-lab2"]}, all_names),
+        ("the second machine", lab2, all_names),
+        ("the first again", states, all_names),
+    ]
+    drawn = []
+    for what, now, changed in steps:
+        before = pictures.computed
+        assert {name for name, _ in pictures.advance(inputs.next_frame(columns, 0, now))} == changed, what
+        drawn.append(pictures.computed - before)
+    wide = draw(columns, states)[0]
+    assert drawn[0] > len(wide.boxes), "all boxes, edges and paths count"
+    assert drawn[2] > 0
+    assert drawn[3] > 0
+    assert drawn[2] + drawn[3] < 1.5 * drawn[0], "one machine each"
+    assert [drawn[1], *drawn[4:]] == [0, 0, 0]
+    assert shown(pictures, "wide")[0] == tuple(" ".join((box.title, *box.lines)) for box in wide.boxes)

@@ -35,6 +35,7 @@ from tests.core.builders import (
     routes,
     states,
 )
+from tests.core.machine_scenes import two_machines
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import FIRST_AT, VECTORS, observe, shown, vectors
 
@@ -224,3 +225,12 @@ def test_an_entry_that_is_known_is_ignored() -> None:
     recording = build_recording([*entries, entries[0], entries[2]])
     assert len(recording) == 3
     assert encode_recording(recording) == encode_recording(build_recording(entries))
+
+
+def test_a_recording_of_two_machines_shows_what_was_there() -> None:
+    columns, found = two_machines()
+    more = {**found, "bridge-lab2": replace(found["bridge-lab2"], listeners=(make_listener(9000, "nc", 5000),))}
+    entries, views = observe([(columns, found), (columns, more), (columns, found), (columns, more)])
+    reader = Reader(encode_recording(build_recording(entries)))
+    for position, (view, entry) in enumerate(zip(views, entries, strict=True)):
+        assert_shows(reader, position, shown(view, entry))

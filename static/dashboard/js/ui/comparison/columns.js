@@ -93,6 +93,11 @@ function makeMachine(name, own) {
     absent.textContent = own[0].absent;
     th.append(" ", absent);
   }
+  if (own[0].note) {
+    const note = document.createElement("span");
+    note.textContent = own[0].note;
+    th.append(" ", note);
+  }
   return th;
 }
 
