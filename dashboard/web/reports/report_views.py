@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.experiments.machines.parts import machine_problems
+from dashboard.core.experiments.machines.parts import SERVER_NAME, machine_problems, missing_machines, move_arms
 from dashboard.core.experiments.validation import problems
 from dashboard.core.reports.view import ReportView
 from dashboard.export import example as example_report
@@ -119,14 +119,20 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 @threaded
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the experiment of a report on the current engine; its report makes a trend."""
+    """Launches the experiment of a report on the current engine; its report makes a trend. If it ran on machines that
+    cannot be chosen, as in an anonymised report, the user chooses others."""
     get_report_or_404(identity)
     frozen = load_content(identity).experiment
     if frozen is None:
         return _render_report(request, identity, 400, repeat_problem=_("This report contains no experiment."))
-    if invalid := (*problems(frozen.spec), *machine_problems(frozen.spec, machines.choosable())):
-        return _render_report(request, identity, 400, repeat_problem=invalid[0].sentence)
-    experiment = parts.create(frozen.spec, request.user.pk)
+    names = machines.choosable()
+    # Without other machines arms name none.
+    chosen = [one if names or one != SERVER_NAME else "" for one in request.POST.getlist("to")]
+    spec = move_arms(frozen.spec, dict(zip(request.POST.getlist("from"), chosen, strict=False)))
+    if invalid := (*problems(spec), *machine_problems(spec, names)):
+        choice = {"missing": missing_machines(frozen.spec, names), "machine_names": names or (SERVER_NAME,)}
+        return _render_report(request, identity, 400, repeat_problem=invalid[0].sentence, **choice)
+    experiment = parts.create(spec, request.user.pk)
     service.wake()
     return redirect(f"/experiments/{experiment}/")
 

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.http import HttpResponse
 from django.test import Client
 
 from dashboard.core.experiments.lifecycle import Wanted
@@ -18,14 +19,17 @@ from dashboard.export import example
 from dashboard.export.html import BEFORE, BEHIND, hash_command
 from dashboard.models import Annotation, Report
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import find_reports, get_report
+from tests.core.builders import make_arm
 from tests.support.reports import make_content, make_file
 from tests.support.specs import make_spec
 from tests.web.asgi_client import http, person
 from tests.web.markup import forbidden_in
 from tests.web.reports.pages import HERE, get, text_of
+from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
 #: RFC 5737, and what every machine has.
@@ -54,6 +58,39 @@ def test_an_invalid_experiment_of_a_report_is_not_launched(owner: Client) -> Non
     answer = owner.post(f"/reports/{odd}/repeat/", **HERE)
     assert answer.status_code == 400
     assert "port must be from 1 to 65535" in text_of(answer.text)
+
+
+def test_an_experiment_on_machines_that_are_gone_runs_again_on_others(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = make_content()
+    assert content.experiment is not None
+    arms = (make_arm("host", machine="server"), make_arm("none", machine="host3.example"))
+    spec = replace(content.experiment.spec, arms=arms)
+    imported = saved_reports.import_file(
+        frame(canonical(replace(content, experiment=replace(content.experiment, spec=spec))))
+    )
+    address = f"/reports/{imported}/repeat/"
+
+    def machines_of(answer: HttpResponse) -> list[str]:
+        assert answer.status_code == 302, answer.text[-2000:]
+        record = experiment_store.load(answer["Location"].split("/")[2])
+        assert record is not None
+        return [part.machine for part in parts.parts_of(record)]
+
+    alone = owner.post(address, **HERE)
+    assert alone.status_code == 400
+    assert alone.text.count('name="from"') == 2
+    assert machines_of(owner.post(address, {"from": ["server", "host3.example"], "to": ["server"] * 2}, **HERE)) == []
+    join_machines(monkeypatch, "lab2")
+    refused = owner.post(address, **HERE)
+    assert refused.status_code == 400
+    assert 'name="from" value="host3.example"' in refused.text
+    assert refused.text.count('name="from"') == 1
+    assert "<option>lab2</option>" in refused.text
+    again = owner.post(address, {"from": "host3.example", "to": "lab9"}, **HERE)
+    assert again.status_code == 400
+    assert machines_of(owner.post(address, {"from": "host3.example", "to": "lab2"}, **HERE)) == ["server", "lab2"]
 
 
 def test_an_empty_list_explains_how_to_save_a_report(owner: Client) -> None:

@@ -1,7 +1,7 @@
 """Divides an experiment with arms on several machines into parts: the arms of one machine, which its lab drives like
 any experiment."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dashboard.core.experiments.initial_columns import initial_columns
@@ -50,6 +50,16 @@ def name_machines(spec: ExperimentSpec, default: str | None) -> ExperimentSpec:
     """The specification with the machine of every arm."""
     arms = tuple(replace(arm, machine=machine_of_arm(arm, default) or SERVER_NAME) for arm in spec.arms)
     return replace(spec, arms=arms)
+
+
+def missing_machines(spec: ExperimentSpec, machines: Collection[str]) -> tuple[str, ...]:
+    """The machines that arms name and that are none of ``machines``."""
+    return tuple(dict.fromkeys(arm.machine for arm in spec.arms if arm.machine and arm.machine not in machines))
+
+
+def move_arms(spec: ExperimentSpec, machines: Mapping[str, str]) -> ExperimentSpec:
+    """The specification with the arms of some machines on others; ``machines`` has these by the old name."""
+    return replace(spec, arms=tuple(replace(arm, machine=machines.get(arm.machine, arm.machine)) for arm in spec.arms))
 
 
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:

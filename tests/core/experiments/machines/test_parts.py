@@ -10,6 +10,8 @@ from dashboard.core.experiments.machines.parts import (
     divide,
     machine_of_arm,
     machine_problems,
+    missing_machines,
+    move_arms,
     waiting_columns,
 )
 from dashboard.core.modes import ArmSpec, Mode
@@ -84,3 +86,11 @@ def test_all_columns_wait_before_a_lab_has_answered() -> None:
     assert [column.key for column in columns] == ["machine", "host", "bridge", "machine@2", "host-lab2", "bridge-lab2"]
     assert {column.machine for column in columns} == {"server", "lab2"}
     assert waiting_columns([Part("p", "server", 1, (BRIDGE,))])[1].command == "docker run --rm -d nginx"
+
+
+def test_arms_move_to_other_machines() -> None:
+    spec = make_spec("host", machines=["server", "lab2", "lab3"])
+    assert missing_machines(spec, ("server", "lab3")) == ("lab2",)
+    moved = move_arms(spec, {"lab2": "lab4", "lab9": "lab1"})
+    assert [arm.machine for arm in moved.arms] == ["server", "lab4", "lab3"]
+    assert missing_machines(make_spec("host"), ()) == ()
