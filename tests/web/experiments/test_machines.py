@@ -14,6 +14,8 @@ from channels.db import database_sync_to_async
 from django.test import Client
 
 from dashboard.core.comparison.rows import compare
+from dashboard.core.comparison.rows import compare
+from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, replay
 from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
@@ -29,7 +31,6 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import machines as machine_store
 from dashboard.store import parts
 from dashboard.web import feed_hub
-from dashboard.web.experiments import hub as hub_module
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.feed_hub import GONE
@@ -332,14 +333,13 @@ async def test_after_an_error_the_entries_are_shown(
     await hub.join(shown, browser.send)
     await eventually(lambda: browser.messages)
     failures = iter([True, True])
-    draw = hub_module.draw
 
     def failing(*args: Any) -> Any:
         if next(failures, False):
             raise ValueError("a state that cannot be drawn")
         return draw(*args)
 
-    monkeypatch.setattr(hub_module, "draw", failing)
+    monkeypatch.setattr("dashboard.web.experiments.hub.draw", failing)
     await database_sync_to_async(observe)(shown, "server", "lab2")
     hub.wake(await database_sync_to_async(part_of)(shown, "server"))
     columns, states = two_machines()

@@ -113,7 +113,9 @@ def test_the_requests_of_both_machines_are_one_trial() -> None:
         "loopback", "Loopback", "machine", "host-lab2", "http://127.0.0.1/", "curl", 200, key="host-lab2/loopback"
     )
     trial = Trial((attempt,), 1200.0, 1)
-    entries = [(part, Entry(1, 1.0, Cause(Source.PERSON, "try"), Facts(trial=trial))) for part in ("part1", "part2")]
+    server = replace(attempt, server="host", key="host/loopback")
+    trials = {"part1": replace(trial, attempts=(server,)), "part2": trial}
+    entries = [(part, Entry(1, 1.0, Cause(Source.PERSON, "try"), Facts(trial=one))) for part, one in trials.items()]
     view = replay([journal.first(), *journal.extend(entries)], View())
     assert [one.origin for one in view.trial.attempts] == ["machine", "machine@2"]
     assert view.trial.number == 2

@@ -350,7 +350,7 @@ def test_a_short_or_common_name_of_a_machine_is_replaced_where_a_machine_is_name
         for one in (*two_machines()[0], replace(two_machines()[0][-1], key="bridge-lab2-2", title="bridge-lab2-2"))
     )
     container = ContainerRef("a" * 64, f"netmodes-7f2a9c-none-{machine}", "nginx")
-    columns = (*columns[:-1], replace(columns[-1], container=container), replace(columns[0], key=f"none-{machine}"))
+    columns = (*columns[:-1], replace(columns[-1], container=container), replace(columns[-1], key=f"none-{machine}"))
     head = make_head(
         notice=f"server: a {machine}: b",
         problem=f"{machine}: disk full",
@@ -371,19 +371,21 @@ def test_a_short_or_common_name_of_a_machine_is_replaced_where_a_machine_is_name
     assert anonymous.experiment is not None
     first, second = anonymous.experiment.journal
     shown = first.facts.columns
-    assert [arm.machine for arm in anonymous.experiment.spec.arms] == ["server", "host1.example"]
-    assert anonymous.experiment.spec.arms[1].key == "bridge-host1.example-2"
-    assert {one.machine for one in shown} == {"server", "host1.example"}
-    assert "this machine (host1.example)" in {one.title for one in shown}
-    assert {"host-host1.example", "bridge-host1.example-2"} <= {one.key for one in shown}
+    server, name = (arm.machine for arm in anonymous.experiment.spec.arms)
+    assert server == "server"
+    assert re.fullmatch(r"host\d\.example", name)
+    assert anonymous.experiment.spec.arms[1].key == f"bridge-{name}-2"
+    assert {one.machine for one in shown} == {"server", name}
+    assert f"this machine ({name})" in {one.title for one in shown}
+    assert {f"host-{name}", f"bridge-{name}-2"} <= {one.key for one in shown}
     assert shown[-2].container is not None
-    assert shown[-2].container.name.endswith("-none-host1.example")
-    assert first.text == "Launch requested on server and host1.example"
-    assert second.text == "host1.example: the debian image with nginx in host mode"
+    assert shown[-2].container.name.endswith(f"-none-{name}")
+    assert first.text == f"Launch requested on server and {name}"
+    assert second.text == f"{name}: the debian image with nginx in host mode"
     found = anonymous.experiment.head
-    assert (found.notice, found.problem) == ("server: a host1.example: b", "host1.example: disk full")
+    assert (found.notice, found.problem) == (f"server: a {name}: b", f"{name}: disk full")
     assert (found.proof[0].name, found.proof[0].detail) == (
-        "containers (host1.example)",
-        "host1.example: none is left",
+        f"containers ({name})",
+        f"{name}: none is left",
     )
     assert shown[-2].container.image == "nginx"
