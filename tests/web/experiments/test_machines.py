@@ -14,7 +14,6 @@ from channels.db import database_sync_to_async
 from django.test import Client
 
 from dashboard.core.comparison.rows import compare
-from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, replay
 from dashboard.core.experiments.launching.ports import HostPort, PortHolder
