@@ -13,6 +13,7 @@ from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.journals import FIRST, MergedJournal
 from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
+from dashboard.models import JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store.experiments import Record
@@ -73,8 +74,7 @@ def _count_entries(record: Record) -> int:
     """The number of entries, those of all machines."""
     if not record.parts:
         return record.journal_entries
-    divided = experiment_store.load_all(tuple(parts.ids_of(record.parts).values()))
-    return FIRST + sum(part.journal_entries for part in divided)
+    return FIRST + JournalEntry.objects.filter(experiment__in=parts.ids_of(record.parts).values()).count()
 
 
 def _read_new(
