@@ -38,7 +38,7 @@ async def test_a_process_that_has_ended_has_no_clock() -> None:
 async def test_a_program_that_gets_sigterm_cleans_up() -> None:
     code = (
         "import asyncio\nfrom dashboard.bench.processes import end_cleanly, print_line\nend_cleanly()\n"
-        "async def work():\n try:\n  print_line('works'); await asyncio.sleep(60)\n finally:\n  print_line('cleaned')\n"
+        "async def work():\n try:\n  print_line('works'); await asyncio.Event().wait()\n finally:\n  print_line('cleaned')\n"
         "asyncio.run(work())"
     )
     async with running([sys.executable, "-c", code], stderr=-3) as process:
