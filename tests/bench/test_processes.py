@@ -38,13 +38,13 @@ async def test_a_process_that_has_ended_has_no_clock() -> None:
 async def test_a_program_that_gets_sigterm_cleans_up() -> None:
     code = (
         "import asyncio\nfrom dashboard.bench.processes import end_cleanly, print_line\nend_cleanly()\n"
-        "async def work():\n try:\n  print_line('works'); await asyncio.Event().wait()\n finally:\n  print_line('cleaned')\n"
-        "asyncio.run(work())"
+        "async def work():\n try:\n  print_line('works')\n  await asyncio.Event().wait()\n"
+        " finally:\n  print_line('end')\nasyncio.run(work())"
     )
     async with running([sys.executable, "-c", code], stderr=-3) as process:
         assert await process.read() == "works"
         os.kill(process.pid, signal.SIGTERM)
-        assert await process.read() == "cleaned"
+        assert await process.read() == "end"
 
 
 async def test_a_child_ends_with_its_block() -> None:
