@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -117,6 +118,45 @@ async def test_ip_neigh_in_the_neighbour_shows_the_link_of_the_machine_s_column(
     state = (await lab_harness.view(identity)).states[NEIGHBOUR]
     own = {one.address for link in state.interfaces if link.name == "eth0" for one in link.addresses}
     assert own == {line.split()[3].partition("/")[0] for line in listed.stdout.splitlines()}
+
+
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump is not installed")
+@pytest.mark.usefixtures("usual_paths")
+async def test_tcpdump_in_the_neighbour_shows_the_clients_that_the_servers_saw(
+    lab_harness: LabHarness, facts: EngineFacts
+) -> None:
+    identity = await lab_harness.running("host", "bridge", publish="18313:80")
+    await tried(lab_harness, identity)
+    command = ("tcpdump", "-i", "eth0", "-nn", "--immediate-mode", "-l", "tcp[tcpflags] & (tcp-syn) != 0")
+    line, descriptor = inside_neighbour(lab_harness, identity, *command)
+    capture = await asyncio.create_subprocess_exec(
+        *line, pass_fds=[descriptor], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        assert capture.stderr is not None
+        while b"listening on" not in (started := await asyncio.wait_for(capture.stderr.readline(), 10)):
+            assert started, "tcpdump ended"
+        attempts = by_path(await try_paths(lab_harness.lab, identity))
+    finally:
+        capture.terminate()
+        output, _ = await capture.communicate()
+    shown = output.decode()
+    sent = set(re.findall(r"IP (192\.0\.2\.10)\.(\d+) > 192\.0\.2\.2\.(\d+): Flags \[S\]", shown))
+    accepted = {(one[0], one[1]) for one in re.findall(r" > (192\.0\.2\.10)\.(\d+): Flags \[S\.\]", shown)}
+    for path, mode, port in (("lan-address", "host", 80), ("lan-published", "bridge", 18313)):
+        attempt = attempts[path, mode]
+        if attempt.status is None:
+            assert facts.firewalld, attempt
+            continue
+        address, _, client_port = attempt.client_seen.rpartition(":")
+        assert (address, client_port, str(port)) in sent, shown
+        assert (address, client_port) in accepted, shown
+    # What the LAN sees of a container is the connection that its server reported.
+    seen = [one.client_seen for one in attempts.values() if one.path == "to-lan" and one.status and "[" not in one.url]
+    assert seen
+    for client in seen:
+        address, _, client_port = client.rpartition(":")
+        assert f"IP {address}.{client_port} > 192.0.2.10.80: Flags [S]" in shown
 
 
 async def test_the_neighbour_sees_the_machine_s_address_for_host_mode_and_for_a_masqueraded_bridge(
