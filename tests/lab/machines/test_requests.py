@@ -13,6 +13,7 @@ from dashboard.lab.experiments.actions import NotRunningError, column_namespace
 from dashboard.lab.machines.requests import machine_namespace, request_address, try_with, view_machine, watch_clients
 from dashboard.netns.request import request
 from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
 
 ATTEMPT = Attempt("from-machine-address", "Machine lab2 to host", "@lab2", "host", "http://192.0.2.2/", "", 200)
 
@@ -60,8 +61,12 @@ async def test_attempts_of_other_machines_are_stored_with_the_own_ones(lab_harne
     attempts = await try_with(lab_harness.lab, experiment, False, (ATTEMPT,))
     assert attempts[-1] == ATTEMPT
     assert len(attempts) > 1
-    trial = (await lab_harness.view(experiment)).trial
-    assert trial.attempts[-1].origin == "@lab2"
+
+    async def stored() -> str:
+        trial = (await lab_harness.view(experiment)).trial
+        return trial.attempts[-1].origin if trial.attempts else ""
+
+    assert await eventually(stored) == "@lab2"  # the journal is written in batches
 
 
 async def test_an_experiment_that_does_not_run_is_not_watched(lab_harness: LabHarness) -> None:
