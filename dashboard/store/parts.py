@@ -87,6 +87,13 @@ def parts_of(record: Record) -> tuple[Part, ...]:
     )
 
 
+def count_entries(record: Record) -> int:
+    """The number of journal entries, those of all machines."""
+    if not record.parts:
+        return record.journal_entries
+    return FIRST + JournalEntry.objects.filter(experiment__in=ids_of(record.parts).values()).count()
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnPlace:
     """The part that has a column, and the key of the column there. ``number`` is that of the machine, 0

@@ -10,7 +10,7 @@ from dashboard.core.training.results.replay import MirroredExperiment
 from dashboard.core.training.results.report import build_report
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import Event
-from dashboard.models import Experiment, Message, Participant, TrainingSession, WorkshopEvent, WorkshopProgress
+from dashboard.models import Message, Participant, TrainingSession, WorkshopEvent, WorkshopProgress
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store import workshops as workshop_store
@@ -107,20 +107,19 @@ def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExpe
     mirrors: dict[str, MirroredExperiment] = {}
     free_bytes = MAX_TRACKS_BYTES
     for key in mirrored:
-        row = Experiment.objects.filter(pk=key).only("title").first()
+        record = experiment_store.load(key)
         track, reason = b"", ""
         if not included:
             reason = "It was left out of this file."
-        elif row is None:
+        elif record is None:
             reason = "The experiment was deleted."
-        elif experiment_store.last_seq(key) > MAX_JOURNAL or len(mirrors) >= MAX_MIRRORS:
+        elif parts.count_entries(record) > MAX_JOURNAL or len(mirrors) >= MAX_MIRRORS:
             reason = "It is too long for this file. Save it as a report."
         else:
-            record = experiment_store.load(key)
-            entries = parts.read(record) if record is not None else ()
+            entries = parts.read(record)
             track = encode_recording(build_recording(entry for entry in entries if entry.at <= facts.ends_at))
             free_bytes -= len(track)
             if free_bytes < 0:
                 track, reason = b"", "It does not fit into this file."
-        mirrors[key] = MirroredExperiment(row.title if row is not None else key, track, reason)
+        mirrors[key] = MirroredExperiment(record.title if record is not None else key, track, reason)
     return mirrors

@@ -11,9 +11,8 @@ from django.views.decorators.http import require_GET
 
 from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.machines.journals import FIRST, MergedJournal
+from dashboard.core.experiments.machines.journals import MergedJournal
 from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
-from dashboard.models import JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store.experiments import Record
@@ -58,7 +57,7 @@ def encoded_track(identity: str) -> bytes:
             journal = parts.merged_journal(record) if record.parts else None
             start = experiment_store.waiting_view(record) if journal is None else View()
             entries, first_at = parts.read(record) if journal is None else parts.read_journal(journal), None
-            for entry in islice(entries, max(0, _count_entries(record) - MAX_ENTRIES)):
+            for entry in islice(entries, max(0, parts.count_entries(record) - MAX_ENTRIES)):
                 start, first_at = advance(start, entry), entry.at if first_at is None else first_at
             recording = build_recording(entries, start, first_at)
             kept.recording, kept.journal, kept.encoded = recording, journal, encode_recording(recording)
@@ -68,13 +67,6 @@ def encoded_track(identity: str) -> bytes:
                 kept.recording.extend(new)
                 kept.journal, kept.encoded = journal, encode_recording(kept.recording)
         return kept.encoded
-
-
-def _count_entries(record: Record) -> int:
-    """The number of entries, those of all machines."""
-    if not record.parts:
-        return record.journal_entries
-    return FIRST + JournalEntry.objects.filter(experiment__in=parts.ids_of(record.parts).values()).count()
 
 
 def _read_new(
