@@ -142,7 +142,7 @@ test("sequences stored as differences are read in any order", () => {
     seqs: positions.map(() => 1), times: positions, texts: positions.map(String), causes: positions, abouts: positions,
     tables: { ...vectors.track.tables, rows },
     chains: { ...vectors.track.chains, rows: chain },
-    changes: { ...vectors.track.changes, identity: [[], []], interfaces: [[], []], routes: [[], []], dns: [[], []], hosts: [[], []], sysctls: [[], []], published: [[], []], listeners: [positions, positions] },
+    changes: { ...vectors.track.changes, engines: [[], []], identity: [[], []], interfaces: [[], []], routes: [[], []], dns: [[], []], hosts: [[], []], sysctls: [[], []], published: [[], []], listeners: [positions, positions] },
   });
   for (let turn = 0; turn < 600; turn += 1) {
     const position = (turn * 77) % 200;

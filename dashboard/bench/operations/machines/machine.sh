@@ -18,6 +18,7 @@ ip address add "$address" dev eth0
 ip link set eth0 up
 
 # In a mount namespace of its own, so that the lab keeps the programs of this machine.
+# shellcheck disable=SC2016  # the inner shell expands its own arguments
 unshare --mount --propagation private sh -c '
     root=$1 folder=$2
     shift 2
