@@ -102,6 +102,13 @@ def store_joined(folder: Path, received: dict[str, str]) -> None:
     new.rename(folder / JOINED_FILE)
 
 
+def note_installation(folder: Path, database: str, identity: str) -> None:
+    """Adds the id of the installation, read from this database, if the machine joined before joining stored it."""
+    received = joined(folder)
+    if received.get("database") == database and not received.get("installation"):
+        store_joined(folder, received | {"installation": identity})
+
+
 #: A longer statement is a bug, and must not hold a connection forever; migrations are exempt.
 _TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from django.conf import settings
+
+from dashboard import configuration
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError, EngineInfo, EngineUnreachable
@@ -89,6 +92,8 @@ async def open_context(
     stack.callback(database.close)
     engine, info, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
     await database.run(shared_clock.synchronize)
+    installation = await database.run(installation_id)
+    configuration.note_installation(data_dir, settings.DATABASE_URL, installation)
     watches = WatchPool()
     stack.push_async_callback(watches.close)
     hosts = private_host.list_hosts(data_dir)
@@ -97,7 +102,7 @@ async def open_context(
         engine=engine,
         info=info,
         private=private,
-        installation=await database.run(installation_id),
+        installation=installation,
         data_dir=data_dir,
         database=database,
         publisher=publisher or NullPublisher(),

@@ -1,13 +1,14 @@
 """Removes this installation's objects that no living process drives."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.core.experiments.journal import Cause, Source, stopped
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.registry import group_hosts
+from dashboard.engine.hosts.registry import folders, group_hosts, is_starting
 from dashboard.engine.lans.lan import list_lans
 from dashboard.engine.protocol import Engine, EngineError
 from dashboard.lab.context import LABEL, Context
@@ -21,6 +22,12 @@ from dashboard.store.experiments import Record
 from dashboard.store.machines import here
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.saved import UNDO_DAYS
+
+#: What is not removed on a machine that joined before joining stored the id of the installation.
+UNKNOWN = (
+    "the containers and networks: this machine joined with an earlier version and does not know the id of its "
+    f"installation. docker ps --all --filter label={LABEL} and docker network ls --filter label={LABEL} list them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,9 @@ async def reap(context: Context) -> Reaped:
     return Reaped(removed, tuple(f"experiment {record.id} ({record.title})" for record in driven), refused)
 
 
-async def reap_everything(engine: Engine, data_dir: Path, installation: str) -> Reaped:
-    """Removes all private hosts of this data folder, and all containers and networks of the installation on an engine.
-    For a machine without access to the database. LabBusyError if a lab runs."""
+async def reap_everything(data_dir: Path, installation: str, open_engine: Callable[[], Awaitable[Engine]]) -> Reaped:
+    """Removes all private hosts of this data folder, then all containers and networks of the installation on an engine;
+    an empty ``installation`` is unknown. For a machine without access to the database. LabBusyError if a lab runs."""
 
     async def nothing() -> set[str | None]:
         return set()
@@ -82,12 +89,34 @@ async def reap_everything(engine: Engine, data_dir: Path, installation: str) -> 
     lock = LabLock(data_dir)
     lock.acquire()
     try:
-        hosts = sorted(path.name for path in (data_dir / "hosts").glob("*"))
-        await private_host.stop_all(data_dir)
-        removed, refused = await remove_objects(engine, {LABEL: installation}, nothing)
+        hosts = await _reap_all_hosts(data_dir)
+        if not installation:
+            return replace(hosts, refused=(*hosts.refused, UNKNOWN))
+        try:
+            removed, refused = await remove_objects(await open_engine(), {LABEL: installation}, nothing)
+        except EngineError as error:
+            removed, refused = (), (f"the containers and networks: {error}",)
     finally:
         lock.release()
-    return Reaped((*(f"private host {name}" for name in hosts), *removed), (), refused)
+    return Reaped((*hosts.removed, *removed), hosts.kept, (*hosts.refused, *refused))
+
+
+async def _reap_all_hosts(data_dir: Path) -> Reaped:
+    """Removes all private hosts except those that a process is starting."""
+    starting, others = [], []
+    for folder in folders(data_dir):
+        (starting if is_starting(folder) else others).append(folder)
+    failures = await asyncio.gather(*map(private_host.remove, others), return_exceptions=True)
+    removed, refused = [], []
+    for folder, failure in zip(others, failures, strict=True):
+        if failure is None:
+            removed.append(f"private host {folder.name}")
+        elif isinstance(failure, OSError):
+            refused.append(f"private host {folder.name}: {failure}")
+        else:
+            raise failure
+    kept = tuple(f"private host {folder.name}: a process is starting it" for folder in starting)
+    return Reaped(tuple(removed), kept, tuple(refused))
 
 
 async def reap_hosts(data_dir: Path) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from channels.db import database_sync_to_async
+from django.test import override_settings
 
+from dashboard import configuration
 from dashboard.core.experiments.messages import Phase
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import list_hosts
@@ -50,6 +52,30 @@ async def test_an_engine_that_answers_is_used_as_it_is(
     async with AsyncExitStack() as stack:
         context = await open_context(stack, engine_host.data_dir, said.append)
         assert (context.private, context.temporary) == (True, False), "a private host, but not this process's"
+
+
+async def test_a_machine_that_joined_with_an_earlier_version_stores_the_id_of_its_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, EngineInfo, None]:
+        engine = FakeEngine()
+        return engine, await engine.info(), None
+
+    async def installation() -> str:
+        async with AsyncExitStack() as stack:
+            return (await open_context(stack, tmp_path, said.append)).installation
+
+    monkeypatch.setattr(bootstrap, "open_engine", passing)
+    with override_settings(DATABASE_URL="postgres://joined"):
+        await installation()
+        assert configuration.joined(tmp_path) == {}, "it has not joined"
+        received = {"machine": "lab2", "database": "postgres://other"}
+        configuration.store_joined(tmp_path, received)
+        await installation()
+        assert configuration.joined(tmp_path) == received, "the id is that of another database"
+        configuration.store_joined(tmp_path, received | {"database": "postgres://joined"})
+        identity = await installation()
+        assert configuration.joined(tmp_path)["installation"] == identity
 
 
 async def test_a_named_engine_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,11 +169,40 @@ async def test_everything_of_the_installation_is_removed_without_a_database(
     await fake_lab.running("host", "user-bridge")
     await fake_lab.lab.close()
     (tmp_path / "hosts" / "abc123").mkdir(parents=True)
-    assert (await reap_everything(fake, tmp_path, "another")).removed == ("private host abc123",)
-    reaped = await reap_everything(fake, tmp_path, fake_lab.context.installation)
+
+    async def engine() -> FakeEngine:
+        return fake
+
+    assert (await reap_everything(tmp_path, "another", engine)).removed == ("private host abc123",)
+    reaped = await reap_everything(tmp_path, fake_lab.context.installation, engine)
     assert (len(reaped.removed), reaped.refused, fake.made) == (3, (), {})
     running = LabLock(tmp_path)
     running.acquire()
     with pytest.raises(LabBusyError):
-        await reap_everything(fake, tmp_path, fake_lab.context.installation)
+        await reap_everything(tmp_path, fake_lab.context.installation, engine)
     running.release()
+
+
+async def test_everything_that_can_be_removed_is_and_the_rest_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("busy", "plain"):
+        (tmp_path / "hosts" / name).mkdir(parents=True)
+    remove = private_host.remove
+
+    async def refuse(folder: Path) -> None:
+        if folder.name == "busy":
+            raise OSError(16, "Device or resource busy")
+        await remove(folder)
+
+    async def no_engine() -> FakeEngine:
+        assert not (tmp_path / "hosts" / "plain").exists(), "hosts do not wait for Docker"
+        raise EngineError("No Docker Engine answers.")
+
+    monkeypatch.setattr(private_host, "remove", refuse)
+    reaped = await reap_everything(tmp_path, "known", no_engine)
+    assert reaped.removed == ("private host plain",)
+    assert reaped.refused == (
+        "private host busy: [Errno 16] Device or resource busy",
+        "the containers and networks: No Docker Engine answers.",
+    )

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from dashboard.configuration import store_joined
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.private_host import PrivateHost
+from dashboard.engine.hosts.registry import note_starter
 from tests.support.private_engine import PrivateEngine
 from tests.support.terminal import Terminal
 
@@ -77,3 +84,24 @@ def test_all_removes_everything_from_a_machine_that_was_revoked(terminal: Termin
     store_joined(terminal.folder, received | {"installation": installation})
     done = terminal.run("reap", "--all", "--json")
     assert (done.code, done.json["removed"], done.err) == (0, [f"container {name}"], "")
+
+
+@pytest.mark.engine
+def test_all_removes_private_hosts_without_docker_and_without_the_id_of_the_installation(nowhere: Terminal) -> None:
+    received = {"machine": "x", "server": "http://127.0.0.1:1", "database": "postgres://127.0.0.1:1/x", "nats": ""}
+    store_joined(nowhere.folder, received)
+    host = asyncio.run(private_host.start(nowhere.folder))
+    try:
+        folder = nowhere.folder / "hosts" / "abc123"
+        folder.mkdir()
+        note_starter(PrivateHost("abc123", 0, 0, "/nowhere", 1.0, folder, 0))
+        done = nowhere.run("reap", "--all", "--json")
+        assert (done.code, done.json["removed"]) == (1, [f"private host {host.id}"])
+        assert done.json["kept"] == ["private host abc123: a process is starting it"]
+        assert "does not know the id of its installation" in done.json["refused"][0]
+        assert (host.folder.exists(), folder.exists()) == (False, True)
+        store_joined(nowhere.folder, received | {"installation": "known"})
+        done = nowhere.run("reap", "--all")
+        assert (done.code, "No Docker Engine answers" in done.err, "Traceback" in done.err) == (1, True, False)
+    finally:
+        asyncio.run(private_host.stop(host))

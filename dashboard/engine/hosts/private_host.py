@@ -208,7 +208,7 @@ async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
     kept = {host.folder for host in (*list_hosts(data_dir), *_started_again(data_dir))}
     for folder in records.folders(data_dir):
         if folder not in kept and not records.is_starting(folder):
-            await _remove(folder)
+            await remove(folder)
     return list_hosts(data_dir)
 
 
@@ -217,7 +217,7 @@ async def stop(host: PrivateHost) -> None:
 
     There is no grace period: the state is deleted anyway, and dockerd would wait 10 s for each container.
     """
-    await _remove(host.folder)
+    await remove(host.folder)
     await asyncio.to_thread(reap_ended, host.launcher)
 
 
@@ -251,7 +251,8 @@ def _started_again(data_dir: Path) -> tuple[PrivateHost, ...]:
     return (*records.group_hosts(data_dir), *records.lan_hosts(data_dir))
 
 
-async def _remove(folder: Path) -> None:
+async def remove(folder: Path) -> None:
+    """End what runs of the host of this folder, and remove its files. Raises OSError if something remains."""
     identity = folder.name
     await asyncio.to_thread(records.note_removal, folder)
     await asyncio.to_thread(remove_everything, f"netmodes-{identity}", [folder, RUN / identity])

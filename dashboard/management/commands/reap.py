@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.protocol import Engine, EngineError
 from dashboard.lab.bootstrap import open_context, open_engine
 from dashboard.lab.lab_lock import LabBusyError
 from dashboard.lab.reaper import Reaped, reap, reap_everything, reap_hosts
@@ -56,23 +56,25 @@ class Command(NetmodesCommand):
 
     def _reap_all(self) -> Reaped:
         folder = configuration.data_dir()
-        installation = configuration.joined(folder).get("installation", "")
-        if not installation:
+        joined = configuration.joined(folder)
+        if not joined:
             message = "This machine has not joined an installation: --all removes what belongs to such a machine."
             raise CommandError(message, returncode=WRONG_USAGE)
 
         async def work() -> Reaped:
             async with AsyncExitStack() as stack:
-                engine, _info, _keeper = await open_engine(stack, folder, self.say, may_start_private=False)
-                return await reap_everything(engine, folder, installation)
+
+                async def engine() -> Engine:
+                    opened, _info, _keeper = await open_engine(stack, folder, self.say, may_start_private=False)
+                    return opened
+
+                return await reap_everything(folder, joined.get("installation", ""), engine)
 
         try:
             return self.run(work)
         except LabBusyError:
             message = f"A lab runs from {folder}. Stop it first; --all removes what it drives."
             raise CommandError(message, returncode=FAILED) from None
-        except EngineError as error:
-            raise CommandError(str(error), returncode=FAILED) from None
 
     async def _reap(self) -> Reaped:
         folder = configuration.data_dir()
