@@ -129,7 +129,9 @@ def note_starter(host: PrivateHost, template: str | None = None) -> None:
     """Record this process as the one that starts the host, so that other processes keep its files meanwhile."""
     starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
     more = {} if template is None else {"template": template}
-    record = read(host.folder) | {"id": host.id, "pid": 0, "starter": starter, "ready": False}
+    record = read(host.folder)
+    record |= {"has_been_ready": _has_been_ready(record)}
+    record |= {"id": host.id, "pid": 0, "starter": starter, "ready": False}
     write(host.folder, record | {"group": host.group, "owner": host.owner} | more)
 
 
@@ -139,8 +141,13 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
     record |= {"owner": host.owner, "launcher": host.launcher, "neighbour": host.neighbour, "lan": asdict(host.lan)}
     record |= {"limits": None if host.limits is None else asdict(host.limits)}
-    record |= {"has_been_ready": ready or bool(record.get("has_been_ready"))}
+    record |= {"has_been_ready": ready or _has_been_ready(record)}
     write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
+
+
+def _has_been_ready(record: dict[str, Any]) -> bool:
+    """Whether the host has been ready once. Records of earlier versions have only ``ready``."""
+    return bool(record.get("has_been_ready", record.get("ready")))
 
 
 def note_removal(folder: Path) -> None:
@@ -204,7 +211,7 @@ def note_failed_start(host: PrivateHost) -> None:
 def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
     """The hosts of named LANs that have been ready, whether their engines still run or not. ``netns`` is 0 while one is
     being started again."""
-    found = [recall(folder) for folder in folders(data_dir) if read(folder).get("has_been_ready")]
+    found = [recall(folder) for folder in folders(data_dir) if _has_been_ready(read(folder))]
     return tuple(host for host in found if host is not None and host.lan.name)
 
 

@@ -64,6 +64,19 @@ def test_a_host_of_a_lan_is_known_after_its_engine_has_ended_until_it_is_removed
     assert not (tmp_path / "gone").exists()
 
 
+def test_a_host_of_a_lan_of_an_earlier_version_is_known(tmp_path: Path) -> None:
+    """Its record does not state that it has been ready."""
+    host = host_in(tmp_path, "old", lan=LanPlace("office"), ticks=1)
+    records.remember(host, ready=True)
+    record = records.read(host.folder)
+    del record["has_been_ready"]
+    records.write(host.folder, record)
+    assert records.lan_hosts(tmp_path) == (host,)
+    records.note_starter(host)
+    records.remember(host, ready=False)
+    assert [found.id for found in records.lan_hosts(tmp_path)] == ["old"], "a start that was interrupted"
+
+
 def test_it_is_starting_while_its_starter_lives(tmp_path: Path) -> None:
     host = host_in(tmp_path, "slow")
     for ticks, expected in ((host.ticks, True), (1, False)):
