@@ -4,16 +4,17 @@ Each host holds the namespaces of the LAN. When the last one has ended, for exam
 that is started again creates them anew. The requirements are those of ``private_host``."""
 
 import asyncio
+import fcntl
 import re
 import subprocess
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.registry import LanPlace, PrivateHost, is_starting, lan_hosts, list_hosts
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost, lan_hosts, list_hosts
 from dashboard.engine.hosts.runtimes import SEARCH_PATH
 from dashboard.interrupts import uninterrupted
 
@@ -26,6 +27,8 @@ MAX_LOSS_PERCENT = 50
 #: Tests the queueing discipline in a network namespace that ends with the command.
 NETEM = "ip link add name a type veth peer name b && tc qdisc add dev a root netem delay 1ms"
 NETEM_TIMEOUT_S = 10.0
+#: How often a starter of a LAN looks whether another one has finished.
+LOCK_POLL_S = 0.1
 
 
 #: Starts an ended host again, on the LAN of another host or, with None, on a new one.
@@ -168,21 +171,36 @@ async def _stop_when_started(joining: Iterable[asyncio.Future[None]], hosts: lis
     await stop_hosts(hosts)
 
 
-async def start_lan_again(lan: Lan, start: StartAgain) -> None:
-    """Start the ended hosts of a LAN again, without those that a process is starting already. If no host holds the
-    namespaces of the LAN, the first one that starts creates them; the others join it. Raises PrivateHostError if a host
-    does not start, after all others have been started."""
-    running, ended = list(lan.hosts), [host for host in lan.ended if not is_starting(host.folder)]
-    failures: list[BaseException] = []
-    while ended and not running:
-        try:
-            running.append(await start(ended.pop(0), None))
-        except private_host.PrivateHostError as error:
-            failures.append(error)
-    results = await asyncio.gather(*(start(host, running[0]) for host in ended), return_exceptions=True)
-    failures += [result for result in results if isinstance(result, BaseException)]
-    if failures:
-        raise failures[0]
+async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
+    """Start the hosts of a LAN again that have ended once no other process starts hosts of this LAN: two starters would
+    create it twice. If no host holds the namespaces of the LAN, the first one that starts creates them; the others join
+    it. Raises PrivateHostError if a host does not start, after all others have been started."""
+    async with _only_starter(data_dir, name):
+        lan = next((lan for lan in await asyncio.to_thread(list_lans, data_dir) if lan.name == name), Lan(name, ()))
+        running, ended = list(lan.hosts), list(lan.ended)
+        failures: list[BaseException] = []
+        while ended and not running:
+            try:
+                running.append(await start(ended.pop(0), None))
+            except private_host.PrivateHostError as error:
+                failures.append(error)
+        results = await asyncio.gather(*(start(host, running[0]) for host in ended), return_exceptions=True)
+        failures += [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            raise failures[0]
+
+
+@asynccontextmanager
+async def _only_starter(data_dir: Path, name: str) -> AsyncIterator[None]:
+    """Waits until no other process starts hosts of the LAN. The kernel releases the lock when a process ends."""
+    with (data_dir / f"lan-{name}.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(LOCK_POLL_S)
+        yield
 
 
 async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:

@@ -114,23 +114,23 @@ class NamedLans:
                 if name in self._tasks:
                     continue
                 if one.startable:
-                    self._start_again_unless_refused(name, one.lan)
+                    self._start_again_unless_refused(name)
                 elif self._restarts.forget_failure(name):  # another command has started the hosts
                     self._problems.pop(name, None)
 
-    def _start_again_unless_refused(self, name: str, lan: Lan) -> None:
+    def _start_again_unless_refused(self, name: str) -> None:
         if problem := self._restarts.refuse(name):
             self._problems[name] = problem
         else:
-            self._start(name, LanStage.STARTING, self._start_again(name, lan))
+            self._start(name, LanStage.STARTING, self._start_again(name))
 
-    async def _start_again(self, name: str, lan: Lan) -> None:
+    async def _start_again(self, name: str) -> None:
         async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
             return await start_with_containers(host, joined=joined)
 
         log.warning("hosts of the LAN %s have ended: they are started again", name)
         try:
-            await start_lan_again(lan, start)
+            await start_lan_again(self._context.data_dir, name, start)
         except PrivateHostError as error:
             self._restarts.note_failure(name, str(error))
             raise
@@ -140,7 +140,7 @@ class NamedLans:
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)
-            self._start_again_unless_refused(name, found.lan)
+            self._start_again_unless_refused(name)
 
     def _is_in(self, stage: LanStage, name: str) -> bool:
         return self._stages.get(name) is stage

@@ -14,8 +14,8 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, and no other process is
-    starting it."""
+    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, and no process is
+    starting one."""
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
@@ -28,7 +28,7 @@ def find_lans(data_dir: Path) -> dict[str, FoundLan]:
         lan.name: FoundLan(
             lan,
             tuple(addresses for _netns, addresses in lan.neighbours),
-            any(not is_starting(host.folder) for host in lan.ended),
+            bool(lan.ended) and not any(is_starting(host.folder) for host in lan.ended),
         )
         for lan in list_lans(data_dir)
     }

@@ -122,9 +122,9 @@ class Command(NetmodesCommand):
         # Imported here because only this needs the SDK.
         from dashboard.lab.engine.restart import start_with_containers
 
-        lan = _find(options["name"])
+        folder, lan = configuration.data_dir(), _find(options["name"])
         self.say(f"Starting the hosts of the LAN {lan.name} that have ended: {len(lan.ended)}")
-        await start_lan_again(lan, lambda host, joined: start_with_containers(host, joined=joined))
+        await start_lan_again(folder, lan.name, lambda host, joined: start_with_containers(host, joined=joined))
         return (_find(lan.name),)
 
     async def _swarm(self, options: dict[str, Any]) -> tuple[Lan, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -14,7 +16,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.limits import read_cpus
 from dashboard.engine.hosts.neighbour import neighbour_path
-from dashboard.engine.hosts.registry import LanPlace, PrivateHost, note_starter
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans import lan as lans
 from dashboard.engine.lans.lan import (
     Lan,
@@ -73,12 +75,12 @@ def test_a_lan_of_ended_hosts_has_a_place_and_no_neighbours(tmp_path: Path) -> N
     assert ([one.id for one in lan.all_hosts], lan.missing) == (["c", "a", "b"], 0)
 
 
-async def test_the_hosts_of_a_lan_start_again_on_one_that_runs(tmp_path: Path) -> None:
-    def host(identity: str, number: int) -> PrivateHost:
-        folder = tmp_path / identity
-        return PrivateHost(identity, 1, 1, "", 1.0, folder, 1, lan=LanPlace("office", number))
+def office_host(identity: str, number: int) -> PrivateHost:
+    return PrivateHost(identity, 1, 1, "", 1.0, Path("/nowhere"), 1, lan=LanPlace("office", number))
 
-    a, b, c = host("a", 1), host("b", 2), host("c", 3)
+
+async def test_the_hosts_of_a_lan_start_again_on_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, c = office_host("a", 1), office_host("b", 2), office_host("c", 3)
     started: list[tuple[str, str]] = []
     broken: set[str] = set()
 
@@ -88,21 +90,61 @@ async def test_the_hosts_of_a_lan_start_again_on_one_that_runs(tmp_path: Path) -
             raise private_host.PrivateHostError(f"{ended.id} is damaged.")
         return ended
 
-    await start_lan_again(Lan("office", (c,), (a, b)), start)
+    async def start_office(*running: PrivateHost) -> None:
+        started.clear()
+        lan = Lan("office", running, tuple(host for host in (a, b, c) if host not in running))
+        monkeypatch.setattr(lans, "list_lans", lambda _folder: (lan,))
+        await start_lan_again(tmp_path, "office", start)
+
+    await start_office(c)
     assert started == [("a", "c"), ("b", "c")], "c still holds the namespaces"
-    started.clear()
-    await start_lan_again(Lan("office", (), (a, b, c)), start)
+    await start_office()
     assert started == [("a", ""), ("b", "a"), ("c", "a")], "the first one creates them"
-    started.clear()
     broken.add("a")
     with pytest.raises(private_host.PrivateHostError, match="a is damaged"):
-        await start_lan_again(Lan("office", (), (a, b, c)), start)
+        await start_office()
     assert started == [("a", ""), ("b", ""), ("c", "b")], "the others start without it"
     started.clear()
-    b.folder.mkdir()
-    note_starter(b)
-    await start_lan_again(Lan("office", (c,), (b,)), start)
-    assert started == [], "another process is starting it"
+    await start_lan_again(tmp_path, "removed", start)
+    assert started == []
+
+
+async def test_two_starters_of_a_lan_create_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server, when it starts, and the command line."""
+    hosts = [office_host("a", 1), office_host("b", 2)]
+    running: list[PrivateHost] = []
+    started: list[tuple[str, str]] = []
+    begun, proceed = asyncio.Event(), asyncio.Event()
+    attempts: list[int] = []
+    flock = fcntl.flock
+
+    def look(_folder: Path) -> tuple[Lan, ...]:
+        return (Lan("office", tuple(running), tuple(host for host in hosts if host not in running)),)
+
+    async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
+        started.append((host.id, joined.id if joined else ""))
+        begun.set()
+        await proceed.wait()
+        running.append(host)
+        return host
+
+    def counted(file: IO[str], operation: int) -> None:
+        attempts.append(operation)
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", counted)
+    monkeypatch.setattr(lans, "LOCK_POLL_S", 0.01)
+    monkeypatch.setattr(lans, "list_lans", look)
+    server = asyncio.create_task(start_lan_again(tmp_path, "office", start))
+    await begun.wait()
+    command = asyncio.create_task(start_lan_again(tmp_path, "office", start))
+    try:
+        await eventually(lambda: len(attempts) > 2)
+        assert started == [("a", "")]
+    finally:
+        proceed.set()
+    await asyncio.gather(server, command)
+    assert started == [("a", ""), ("b", "a")]
 
 
 def test_a_kernel_without_netem_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -240,8 +282,8 @@ def test_the_hosts_of_a_lan_that_have_ended_keep_their_files_and_start_again_on_
 
     def start_ended() -> Lan:
         asyncio.run(private_host.adopt(tmp_path))  # what a server does when it starts
-        (ended,) = list_lans(tmp_path)
-        asyncio.run(start_lan_again(ended, start))
+        assert [lan.name for lan in list_lans(tmp_path)] == ["attic"]
+        asyncio.run(start_lan_again(tmp_path, "attic", start))
         (found,) = list_lans(tmp_path)
         return found
 

@@ -78,8 +78,7 @@ async def test_a_swarm_continues_when_its_hosts_have_been_started_again(lan: Lan
     PrivateEngine(lan.hosts[0], tmp_path).docker("network", "create", "-d", "overlay", "--attachable", "kept")
     for host in lan.hosts:
         await asyncio.to_thread(kill_everything, host.name)
-    (ended,) = list_lans(data_dir)
-    await start_lan_again(ended, lambda host, joined: private_host.start_again(host, joined=joined))
+    await start_lan_again(data_dir, lan.name, lambda host, joined: private_host.start_again(host, joined=joined))
     (again,) = list_lans(data_dir)
 
     async def is_whole() -> bool:

@@ -14,6 +14,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans import lan as lans_module
 from dashboard.engine.lans.lan import Lan
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import LABEL_EXPERIMENT
@@ -113,6 +114,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
         """Does nothing."""
 
     monkeypatch.setattr(restarts, "list_lans", made.look)
+    monkeypatch.setattr(lans_module, "list_lans", made.look)
     monkeypatch.setattr(module, "start_with_containers", made.start_again)
     monkeypatch.setattr(module, "create_lan", made.create)
     monkeypatch.setattr(module, "stop_hosts", made.stop)

@@ -48,16 +48,20 @@ def test_a_failed_start_is_not_repeated_until_the_hosts_run() -> None:
     assert restarts.refuse("office") == ""
 
 
-def test_a_lan_is_startable_if_no_other_process_starts_its_ended_host(tmp_path: Path) -> None:
-    folder = tmp_path / "hosts" / "a"
-    folder.mkdir(parents=True)
-    host = PrivateHost("a", 1, 7, "/nowhere", time.time(), folder, 1, lan=LanPlace("office"))
-    registry.remember(host, ready=True)
+def test_a_lan_is_startable_if_no_process_starts_one_of_its_hosts(tmp_path: Path) -> None:
+    hosts = []
+    for number, name in enumerate(("a", "b"), start=1):
+        folder = tmp_path / "hosts" / name
+        folder.mkdir(parents=True)
+        hosts.append(PrivateHost(name, 1, 7, "/nowhere", time.time(), folder, 1, lan=LanPlace("office", number)))
+        registry.remember(hosts[-1], ready=True)
+    host, other = hosts
     found = find_lans(tmp_path)["office"]
-    assert ([one.id for one in found.lan.ended], found.startable, found.neighbours) == (["a"], True, ())
+    assert ([one.id for one in found.lan.ended], found.startable, found.neighbours) == (["a", "b"], True, ())
     registry.note_starter(host)
     assert not find_lans(tmp_path)["office"].startable
     registry.note_failed_start(host)
     assert find_lans(tmp_path)["office"].startable
-    registry.note_removal(folder)
+    registry.note_removal(host.folder)
+    registry.note_removal(other.folder)
     assert find_lans(tmp_path) == {}
