@@ -183,10 +183,13 @@ def recall(folder: Path) -> PrivateHost | None:
 def is_starting(folder: Path) -> bool:
     """Whether a running process is starting it."""
     record = read(folder)
+    return not record.get("ready") and _has_starter(record)
+
+
+def _has_starter(record: dict[str, Any]) -> bool:
+    """Whether the process that started it last runs."""
     starter = record.get("starter")
-    if record.get("ready") or not isinstance(starter, dict):
-        return False
-    return is_running(int(starter.get("pid") or 0), int(starter.get("ticks") or 0))
+    return isinstance(starter, dict) and is_running(int(starter.get("pid") or 0), int(starter.get("ticks") or 0))
 
 
 def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
@@ -223,6 +226,31 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
     except OSError as error:
         log.warning("the disk of the private host %s cannot be read: %s", host.id, error)
         return ()
+
+
+def note_left_running(host: PrivateHost) -> tuple[str, ...]:
+    """``left_running``, after those that an earlier start left recorded. They are recorded until ``forget_containers``,
+    because an engine marks all as stopped when it starts: a start that does not finish would lose them."""
+    containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
+    with suppress(OSError):  # it has been removed meanwhile
+        write(host.folder, read(host.folder) | {"containers": containers})
+    return containers
+
+
+def _noted_containers(host: PrivateHost) -> tuple[str, ...]:
+    noted = read(host.folder).get("containers")
+    return tuple(map(str, noted)) if isinstance(noted, list) else ()
+
+
+def abandoned_containers(host: PrivateHost) -> tuple[str, ...]:
+    """The containers that are recorded although the process that started the host has ended."""
+    return () if _has_starter(read(host.folder)) else _noted_containers(host)
+
+
+def forget_containers(host: PrivateHost) -> None:
+    """Record that the containers have been started, as far as they start."""
+    with suppress(OSError):  # it has been removed meanwhile
+        write(host.folder, {key: value for key, value in read(host.folder).items() if key != "containers"})
 
 
 def _read_left_running(host: PrivateHost) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.registry import PrivateHost, left_running
+from dashboard.engine.hosts.registry import PrivateHost, abandoned_containers, forget_containers, note_left_running
 from dashboard.engine.protocol import EngineError
 
 log = logging.getLogger(__name__)
@@ -20,17 +21,29 @@ async def start_with_containers(
     die_with_parent: bool = False,
     joined: PrivateHost | None = None,
 ) -> PrivateHost:
-    """Starts the engine, then the containers that ran when it ended. A container that does not start is logged.
-    The arguments and errors are those of ``private_host.start_again``."""
-    containers = await asyncio.to_thread(left_running, host)
+    """Starts the engine, then the containers that ran when it ended. A container that does not start is logged. The
+    arguments and errors are those of ``private_host.start_again``."""
+    containers = await asyncio.to_thread(note_left_running, host)
     started = await private_host.start_again(host, limits, ready_s, die_with_parent=die_with_parent, joined=joined)
-    engine = DockerEngine(started.endpoint)
+    await _start_containers(started, containers)
+    return started
+
+
+async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
+    """Starts the containers of running hosts that a process did not reach before it ended."""
+    for host in hosts:
+        if containers := await asyncio.to_thread(abandoned_containers, host):
+            await _start_containers(host, containers)
+
+
+async def _start_containers(host: PrivateHost, containers: Iterable[str]) -> None:
+    engine = DockerEngine(host.endpoint)
     try:
         for container in containers:
             try:
                 await engine.start_container(container)
             except EngineError as error:
-                log.warning("%s does not start again on %s: %s", container[:12], started.id, error)
+                log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
+        await asyncio.to_thread(forget_containers, host)
     finally:
         await engine.close()
-    return started

@@ -22,7 +22,7 @@ from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, netem_r
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
-from dashboard.lab.engine.restart import start_with_containers
+from dashboard.lab.engine.restart import finish_starts, start_with_containers
 from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.lans.restarts import FoundLan, Restarts, find_lans
 from dashboard.lab.lans.states import LanHost, LanStage, LanState
@@ -114,23 +114,24 @@ class NamedLans:
                 if name in self._tasks:
                     continue
                 if one.startable:
-                    self._start_again_unless_refused(name)
+                    self._start_again_unless_refused(name, one.lan)
                 elif self._restarts.forget_failure(name):  # another command has started the hosts
                     self._problems.pop(name, None)
 
-    def _start_again_unless_refused(self, name: str) -> None:
+    def _start_again_unless_refused(self, name: str, lan: Lan) -> None:
         if problem := self._restarts.refuse(name):
             self._problems[name] = problem
         else:
-            self._start(name, LanStage.STARTING, self._start_again(name))
+            self._start(name, LanStage.STARTING, self._start_again(name, lan))
 
-    async def _start_again(self, name: str) -> None:
+    async def _start_again(self, name: str, lan: Lan) -> None:
         async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
             return await start_with_containers(host, joined=joined)
 
-        log.warning("hosts of the LAN %s have ended: they are started again", name)
+        log.warning("hosts or containers of the LAN %s have ended: they are started again", name)
         try:
             await start_lan_again(self._context.data_dir, name, start)
+            await finish_starts(lan.hosts)
         except PrivateHostError as error:
             self._restarts.note_failure(name, str(error))
             raise
@@ -140,7 +141,7 @@ class NamedLans:
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)
-            self._start_again_unless_refused(name)
+            self._start_again_unless_refused(name, found.lan)
 
     def _is_in(self, stage: LanStage, name: str) -> bool:
         return self._stages.get(name) is stage

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.core.training.host_plan import ENGINE_EXITS_S, MAX_ENGINE_EXITS, format_duration, recent_exits
-from dashboard.engine.hosts.registry import is_starting
+from dashboard.engine.hosts.registry import abandoned_containers, is_starting
 from dashboard.engine.lans.lan import Lan, list_lans
 
 RETRY = "Press “Start the hosts again” to retry."
@@ -14,8 +14,8 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, and no process is
-    starting one."""
+    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, or one was
+    started by a process that ended before the containers ran; and no process is starting one."""
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
@@ -28,7 +28,8 @@ def find_lans(data_dir: Path) -> dict[str, FoundLan]:
         lan.name: FoundLan(
             lan,
             tuple(addresses for _netns, addresses in lan.neighbours),
-            bool(lan.ended) and not any(is_starting(host.folder) for host in lan.ended),
+            (bool(lan.ended) or any(map(abandoned_containers, lan.hosts)))
+            and not any(is_starting(host.folder) for host in lan.ended),
         )
         for lan in list_lans(data_dir)
     }

@@ -120,11 +120,12 @@ class Command(NetmodesCommand):
 
     async def _start(self, options: dict[str, Any]) -> tuple[Lan, ...]:
         # Imported here because only this needs the SDK.
-        from dashboard.lab.engine.restart import start_with_containers
+        from dashboard.lab.engine.restart import finish_starts, start_with_containers
 
         folder, lan = configuration.data_dir(), _find(options["name"])
         self.say(f"Starting the hosts of the LAN {lan.name} that have ended: {len(lan.ended)}")
         await start_lan_again(folder, lan.name, lambda host, joined: start_with_containers(host, joined=joined))
+        await finish_starts(lan.hosts)
         return (_find(lan.name),)
 
     async def _swarm(self, options: dict[str, Any]) -> tuple[Lan, ...]:

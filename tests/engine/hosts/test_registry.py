@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,31 @@ def test_what_ran_when_the_engine_ended_is_read_in_its_order(tmp_path: Path) -> 
         (host.data / "containers" / name).mkdir(parents=True)
         (host.data / "containers" / name / "config.v2.json").write_text(text)
     assert records.left_running(host) == ("first", "second")
+
+
+def test_containers_that_ran_are_recorded_until_they_are_started(tmp_path: Path) -> None:
+    host = host_in(tmp_path, "one")
+    records.remember(host, ready=True)
+
+    def write_state(name: str, *, running: bool) -> None:
+        (host.data / "containers" / name).mkdir(parents=True, exist_ok=True)
+        state = {"State": {"Running": running, "StartedAt": ""}}
+        (host.data / "containers" / name / "config.v2.json").write_text(json.dumps(state))
+
+    write_state("web", running=True)
+    assert records.note_left_running(host) == ("web",)
+    write_state("web", running=False)  # as an engine that starts does
+    write_state("late", running=True)
+    assert records.note_left_running(host) == ("web", "late")
+    records.note_starter(host)
+    records.remember(host, ready=True)
+    assert records.abandoned_containers(host) == (), "this process is starting them"
+    dead = {"pid": os.getpid(), "ticks": 1}
+    records.write(host.folder, records.read(host.folder) | {"starter": dead})
+    assert records.abandoned_containers(host) == ("web", "late")
+    records.forget_containers(host)
+    assert records.abandoned_containers(host) == ()
+    assert records.list_hosts(tmp_path) == (host,)
 
 
 def test_a_disk_that_cannot_be_mounted_is_logged_and_has_neither_containers_nor_messages(

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts import private_host, registry
+from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.engine import restart
-from dashboard.lab.engine.restart import start_with_containers
+from dashboard.lab.engine.restart import finish_starts, start_with_containers
 
 
 async def test_the_containers_that_ran_are_started_and_a_refused_one_is_logged(
@@ -39,7 +40,7 @@ async def test_the_containers_that_ran_are_started_and_a_refused_one_is_logged(
         return host
 
     monkeypatch.setattr(restart, "DockerEngine", Engine)
-    monkeypatch.setattr(restart, "left_running", lambda _host: ("broken", "web"))
+    monkeypatch.setattr(restart, "note_left_running", lambda _host: ("broken", "web"))
     monkeypatch.setattr(private_host, "start_again", start_again)
     limits = HostLimits()
     with caplog.at_level(logging.WARNING):
@@ -47,3 +48,43 @@ async def test_the_containers_that_ran_are_started_and_a_refused_one_is_logged(
     started = ((host, limits, 30.0), {"die_with_parent": False, "joined": host})
     assert calls == [started, "unix:///nowhere", "broken", "web", "closed"]
     assert "broken does not start again on a: no such image" in caplog.text
+
+
+async def test_containers_of_a_start_that_did_not_finish_are_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The start fails, then the process ends before the containers run."""
+    host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
+    registry.remember(host, ready=True)
+    started: list[str] = []
+    failures: list[Exception] = [PrivateHostError("not ready within 30 s"), KeyError("killed")]
+
+    class Engine:
+        def __init__(self, _endpoint: str) -> None:
+            """Connects to nothing."""
+
+        async def start_container(self, identity: str) -> None:
+            if failures:
+                raise failures.pop()
+            started.append(identity)
+
+        async def close(self) -> None:
+            """Does nothing."""
+
+    async def start_again(*_: object, **__: object) -> PrivateHost:
+        monkeypatch.setattr(registry, "left_running", lambda _host: ())  # the engine marks them as stopped
+        if len(failures) == 2:
+            raise failures.pop(0)
+        return host
+
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    monkeypatch.setattr(registry, "left_running", lambda _host: ("web",))
+    monkeypatch.setattr(private_host, "start_again", start_again)
+    with pytest.raises(PrivateHostError):
+        await start_with_containers(host)
+    with pytest.raises(KeyError):
+        await start_with_containers(host)
+    assert started == []
+    await finish_starts([host])
+    await finish_starts([host])
+    assert started == ["web"]
