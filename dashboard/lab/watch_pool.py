@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
 from dashboard.netns.watch.firewall_feed import FirewallFeed, rule_triggers
 from dashboard.netns.watch.link_feed import Peers
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
@@ -75,21 +76,6 @@ class _Shared:
             self.namespace.close()
 
 
-async def _open(pid: int, path: str) -> Namespace:
-    """Opens a namespace in a thread; if the caller is cancelled meanwhile, the namespace is closed."""
-    opening = asyncio.ensure_future(asyncio.to_thread(Namespace.of_machine, pid, path))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(_close_opened)
-        raise
-
-
-def _close_opened(opening: asyncio.Future[Namespace]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
-
-
 class WatchPool:
     """Opens a watch at the first subscription, and closes it after the last one."""
 
@@ -113,7 +99,7 @@ class WatchPool:
         ``bridges`` returns the namespaces of the Engine's bridges other than that of its process."""
         subscription = _Subscription(on_change, pid, engine_pid, bridges)
         async with self._lock:
-            namespace = await _open(pid, path)
+            namespace = await in_own_thread(partial(Namespace.of_machine, pid, path), Namespace.close)
             inode = namespace.inode
             shared = self._shared.get(inode)
             if shared is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import NEIGHBOUR, ROOTLESS_NETNS
@@ -14,7 +15,7 @@ from dashboard.engine.protocol import EngineInfo
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.observer import ObservationTarget
 from dashboard.netns.address_server import AddressServer
-from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ class NeighbourServer:
             self.close()
             return
         try:
-            with await asyncio.to_thread(Namespace.of_path_inside, found.pid, found.netns) as namespace:
+            opened = partial(Namespace.of_path_inside, found.pid, found.netns)
+            with await in_own_thread(opened, Namespace.close) as namespace:
                 if namespace.inode == self._inode:
                     return
                 self.close()

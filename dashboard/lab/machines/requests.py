@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import MACHINE
@@ -15,7 +16,7 @@ from dashboard.core.paths.clients.machines import address_problem, visible_part
 from dashboard.lab.experiments.actions import TIMEOUT_S, column_namespace, running_driver, try_all_paths
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.reconciler import Lab
-from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.netlink.listeners import open_diag_socket, read_connections
 from dashboard.netns.request import Reply, request
@@ -50,7 +51,7 @@ async def machine_namespace(lab: Lab, address: str) -> Namespace:
         raise ValueError(problem)
     info = lab.context.info
     try:
-        return await asyncio.to_thread(Namespace.of_machine, info.pid or 0, info.netns)
+        return await in_own_thread(partial(Namespace.of_machine, info.pid or 0, info.netns), Namespace.close)
     except (NamespaceGone, OSError) as error:
         raise ValueError("It sends no requests: its network stack cannot be read.") from error
 

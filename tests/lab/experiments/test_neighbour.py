@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from unittest.mock import AsyncMock, Mock
@@ -24,6 +25,7 @@ from dashboard.lab.experiments.actions import column_namespace, try_paths
 from dashboard.lab.experiments.neighbour import NeighbourServer, find_bridges, find_neighbour
 from dashboard.lab.experiments.trace import trace
 from dashboard.netns.address_server import AddressServer
+from dashboard.netns.namespace import Namespace
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
@@ -271,3 +273,30 @@ async def test_a_server_that_could_not_be_opened_is_tried_again_and_logged_once(
     assert server._server is results[-1]
     assert sum("the neighbour has no server" in message for message in caplog.messages) == 1
     server.close()
+
+
+async def test_a_namespace_that_opens_after_the_server_was_cancelled_is_closed(
+    lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+    opened: list[Namespace] = []
+    found, real = find_neighbour(lab_harness.context), Namespace.of_path_inside
+    assert found is not None
+
+    def slow(pid: int, path: str) -> Namespace:
+        entered.set()
+        assert go_on.wait(20)
+        opened.append(real(pid, path))
+        return opened[0]
+
+    server = NeighbourServer(lab_harness.context)
+    await lab_harness.lab.close()  # it opens namespaces, too
+    monkeypatch.setattr(Namespace, "of_path_inside", slow)
+    monkeypatch.setattr("dashboard.lab.experiments.neighbour.find_neighbour", lambda _context: found)
+    opening = asyncio.ensure_future(server.ensure())
+    await eventually(entered.is_set)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    go_on.set()
+    await eventually(lambda: opened and "closed" in repr(opened[0]))

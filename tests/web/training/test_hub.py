@@ -164,4 +164,4 @@ async def test_a_slow_client_gets_the_newest_state_when_it_reads_again(hub: Sess
         await eventually(lambda number=number: hub._feeds[row.id].number > number)  # type: ignore[misc]
     gate.set()
     await eventually(lambda: slow.of("session") and slow.of("session")[-1]["step"] == "request")
-    await eventually(lambda: len(slow.of("participant")[-1]["messages"]) == 2)
+    await eventually(lambda: slow.of("participant") and len(slow.of("participant")[-1]["messages"]) == 2)
