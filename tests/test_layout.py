@@ -85,6 +85,7 @@ ACROSS_MODULES: dict[str, str] = {
 LONGER: dict[str, str] = {
     "dashboard/lab/reconciler.py": "the start, each pass and the shutdown share the drivers of all experiments",
     "dashboard/lab/experiments/driver.py": "passes and events of one experiment share its lock, round and stop flag",
+    "dashboard/store/parts.py": "the parts of an experiment are read and written as one, with one journal",
     "dashboard/engine/docker_engine.py": "it holds every operation of the protocol",
 }
 

@@ -103,9 +103,9 @@ async def reap_everything(data_dir: Path, installation: str, open_engine: Callab
 
 async def _reap_all_hosts(data_dir: Path) -> Reaped:
     """Removes all private hosts except those that a process is starting."""
-    starting, others = [], []
-    for folder in folders(data_dir):
-        (starting if is_starting(folder) else others).append(folder)
+    found = folders(data_dir)
+    starting = [folder for folder in found if is_starting(folder)]
+    others = [folder for folder in found if folder not in starting]
     failures = await asyncio.gather(*map(private_host.remove, others), return_exceptions=True)
     removed, refused = [], []
     for folder, failure in zip(others, failures, strict=True):

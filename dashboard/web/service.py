@@ -25,7 +25,8 @@ from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
 from dashboard.web.operations.machines.nats_access import NatsAccess
-from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs, RemoteTerminals
+from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
+from dashboard.web.terminal.remote_terminals import RemoteTerminals
 
 __all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
 

@@ -15,7 +15,6 @@ from dashboard.core.operations import deployment
 from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts, LastHeartbeat
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.core.operations.machines import SERVER, version_problem
-from dashboard.core.terminal.limits import TerminalOwner
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.nats_connection import (
     LAB_CALLS,
@@ -28,17 +27,11 @@ from dashboard.lab.remote.nats_connection import (
 from dashboard.lab.remote.replies import Kind, decode_reply
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import CallMessage
-from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
 from dashboard.lab.supervisor import LabUnavailableError
-from dashboard.lab.terminal.terminals import Terminals
-from dashboard.store.training.hosts import machine_of_participant
-from dashboard.web.http.database import in_database
 
 #: Seconds between checks for a silent lab, and how long a start waits for the first heartbeat.
 CHECK_S = 0.5
 FIRST_HEARTBEAT_S = 1.0
-#: The timeout of a call of a terminal, in addition to the time that the call itself waits.
-TERMINAL_TIMEOUT_S = 6.0
 
 
 class RemoteLab:
@@ -281,23 +274,3 @@ class RemoteLabs:
             await asyncio.sleep(CHECK_S)
             for lab in list(self._labs.values()):
                 lab.check()
-
-
-class RemoteTerminals(TerminalCalls):
-    """The terminals of all labs. The shell of a participant is on the machine of the group's host."""
-
-    def __init__(self, labs: RemoteLabs) -> None:
-        self._labs = labs
-        self._machines: dict[str, str | None] = {}
-
-    async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
-        call = TERMINAL_CALLS[name]
-        is_first = isinstance(arguments[0], TerminalOwner)
-        participant = arguments[0].participant if is_first else arguments[0]
-        if is_first or participant not in self._machines:
-            self._machines[participant] = await in_database(machine_of_participant, participant)
-        machine = self._machines[participant]
-        if call.function is Terminals.detach:
-            del self._machines[participant]  # another window of the participant finds it again
-        lab = self._labs.of(machine)
-        return await lab.call_within(wait_s + TERMINAL_TIMEOUT_S, call, "", call.encode_arguments(*arguments))

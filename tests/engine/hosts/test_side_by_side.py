@@ -119,7 +119,7 @@ def test_a_participant_receives_no_traffic_of_the_other(pair: Pair) -> None:
     screens = (pair.first, pair.second)
     for screen in screens:
         write(screen, "/tmp/receive.py", RECEIVE)
-        screen.run("python3 /tmp/receive.py > /tmp/heard 2>&1 & true")
+        screen.run("(python3 /tmp/receive.py > /tmp/heard 2>&1 &)")  # without messages of job control
         screen.run("until grep -q . /tmp/heard; do sleep 0.1; done")
     write(pair.first, "/tmp/send.py", SEND)
     assert pair.first.run("python3 /tmp/send.py") == ("", 0)

@@ -32,7 +32,8 @@ from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.remote.wakeups import WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
-from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs, RemoteTerminals
+from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
+from dashboard.web.terminal.remote_terminals import RemoteTerminals
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually, others_run
