@@ -82,16 +82,19 @@ async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
             await until(lambda: asyncio.to_thread(ledger.is_settled, server), "launching")  # noqa: B023
             over = asyncio.Event()
             churning = asyncio.create_task(churn(machine, experiment, over.is_set))
-            await asyncio.sleep(CHURN_S)
-            os.kill(host.pid, signal.SIGSTOP)
             try:
-                # The hangs must not coincide with the server's own periods.
-                await asyncio.sleep(HANG_S + number / 4)
+                await asyncio.sleep(CHURN_S)
+                os.kill(host.pid, signal.SIGSTOP)
+                try:
+                    # The hangs must not coincide with the server's own periods.
+                    await asyncio.sleep(HANG_S + number / 4)
+                finally:
+                    over.set()
+                    os.kill(host.pid, signal.SIGCONT)
+                seconds = await truth_after(server, machine, experiment, time.monotonic())
             finally:
                 over.set()
-                os.kill(host.pid, signal.SIGCONT)
-            seconds = await truth_after(server, machine, experiment, time.monotonic())
-            await churning
+                await churning
             lost = await asyncio.to_thread(ledger.take_stock, server)
             leaked = await clear(server, machine, ledger)
             touched = await asyncio.to_thread(machine.touched)

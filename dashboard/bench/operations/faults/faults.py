@@ -21,19 +21,27 @@ NOTES = (*(" ".join(text.split()) for text in (READY, KILLED)), ACKNOWLEDGED)
 
 
 async def inject(fault: str, injection: Coroutine[Any, Any, None], trials: Trials) -> None:
-    """Injects a fault. If that is not possible, the others are injected all the same."""
+    """Injects a fault. If that is not possible, whatever the reason, the trials so far are kept and the others are
+    injected all the same."""
     try:
         await injection
     except BenchmarkError as error:
         trials.fail(fault, str(error))
+    except Exception as error:  # noqa: BLE001 - an engine, Docker or the server may fail in many ways
+        trials.fail(fault, f"{type(error).__name__}: {error}")
+
+
+async def fail_hosts(run: BenchmarkRun, trials: Trials) -> None:
+    """Private hosts of a session that are killed."""
+    async with engines.own_engine(run.folder / "hosts") as (_host, machine):
+        await hosts.kill(run, machine, trials)
 
 
 async def fail_engines(run: BenchmarkRun, trials: Trials) -> None:
     """Engines that hang or are killed. An engine is suspended most of the time."""
     await inject("engine hung", engines.hang(run, run.folder / "hang", trials), trials)
     await inject("engine killed", engines.kill(run, run.folder / "kill", trials), trials)
-    async with engines.own_engine(run.folder / "hosts") as (_host, machine):
-        await inject("private host killed", hosts.kill(run, machine, trials), trials)
+    await inject("private host killed", fail_hosts(run, trials), trials)
 
 
 async def fail_servers(run: BenchmarkRun, trials: Trials) -> None:
@@ -50,7 +58,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
     trials = Trials(run.say)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fail_engines(run, trials))
-        tasks.create_task(fail_servers(run, trials))
+        tasks.create_task(inject("engine of the servers", fail_servers(run, trials), trials))
     return Result(
         "faults",
         "Faults: objects lost, left behind and touched, and the time until the server is ready again",
