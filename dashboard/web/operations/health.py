@@ -64,10 +64,16 @@ def connected_machines() -> tuple[str, ...]:
     return service.labs.connected_machines() if service.labs is not None else ()
 
 
+def has_own_lab() -> bool:
+    """Whether the installation's own lab runs in this process, or has sent a message to it. From any thread."""
+    has_sent = service.labs is not None and service.labs.server.silent_s is not None
+    return has_sent or service.role.drives or service.heartbeat() is not None
+
+
 def lab_missing() -> tuple[Missing, ...]:
-    """The missing parts among lab and engine. The labs of other machines take the place of the installation's own."""
-    missing = own_lab_missing()
-    return tuple(one for one in missing if one.part is not Part.LAB) if connected_machines() else missing
+    """The missing parts among lab and engine. The labs of other machines take the place of the installation's own if
+    it has none. They do not if it has one that fails: nothing else drives the experiments of that one."""
+    return () if connected_machines() and not has_own_lab() else own_lab_missing()
 
 
 async def missing_now() -> tuple[Missing, ...]:
@@ -87,9 +93,16 @@ def degradation() -> str:
     return "NATS does not answer: pages update about a second later, and show no lab." if service.nats.problem else ""
 
 
+def _own_lab_note() -> str:
+    """The sentence about an own lab that other machines replace; empty if none does."""
+    if lab_missing() or not own_lab_missing():
+        return ""
+    return "No lab of the installation's own machine has started: only other machines run experiments."
+
+
 def _text(missing: Sequence[Missing]) -> str:
     if not missing:
-        return "\n".join(["ready", *filter(None, [degradation()])]) + "\n"
+        return "\n".join(["ready", *filter(None, [degradation(), _own_lab_note()])]) + "\n"
     lines = [f"missing: {', '.join(part_names(missing))}"]
     lines += [f"{item.reason}{f' Since {_since(item)}.' if item.since else ''}" for item in missing]
     return "\n".join(lines) + "\n"

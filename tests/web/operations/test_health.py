@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from dashboard.core.operations.deployment import Role
+from dashboard import __version__
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts, Role
+from dashboard.core.operations.heartbeat import PASS_OVERDUE_S, Distribution, Heartbeat, LabMetrics, LabStatus
+from dashboard.core.operations.machines import SERVER
 from dashboard.lab.engine import events
+from dashboard.lab.remote.nats_connection import Message, NatsConnection
 from dashboard.web.http.asgi_handler import RequestHandler
-from dashboard.web.operations import engine_status, health
+from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import service
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
@@ -102,12 +110,56 @@ async def test_healthz_answers_while_django_computes_pages_without_end(monkeypat
     await asyncio.gather(page, return_exceptions=True)
 
 
-async def test_the_labs_of_other_machines_take_the_place_of_the_own_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "heartbeat", lambda: None)
-    assert (await http("GET", "/readyz")).status == 503
-    assert (await chip()) in {"Lab unavailable", "No engine answers"}
-    for module in (health, engine_status):
-        monkeypatch.setattr(module, "connected_machines", lambda: ("lab2", "lab3"))
+@pytest.fixture
+def machines(monkeypatch: pytest.MonkeyPatch) -> RemoteLabs:
+    """The labs of a web process: two machines have joined and respond."""
+    labs = RemoteLabs(NatsConnection("nats://127.0.0.1:1"))
+    for name in ("lab2", "lab3"):
+        send_heartbeat(labs, name)
+    monkeypatch.setattr(service, "labs", labs)
+    monkeypatch.setattr(service, "_remote", labs.server)
     monkeypatch.setattr(service, "role", Role.WEB)
-    assert (await http("GET", "/readyz")).text.startswith("ready")
+    return labs
+
+
+def send_heartbeat(labs: RemoteLabs, machine: str, facts: LabFacts | None = None) -> None:
+    """A message of a lab, which has no engine yet without ``facts``."""
+    message = HeartbeatMessage(f"{machine}.a.0", facts or LabFacts(), version=__version__)
+    name = None if machine == SERVER else machine
+    labs.of(name).on_heartbeat(Message(f"netmodes.web.heartbeat.{machine}", msgspec.json.encode(message)))
+
+
+async def test_the_labs_of_other_machines_take_the_place_of_an_own_one_that_never_started(
+    machines: RemoteLabs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = await http("GET", "/readyz")
+    assert (answer.status, answer.text.splitlines()[0]) == (200, "ready")
+    assert "No lab of the installation's own machine has started" in answer.text
     assert await chip() == "2 machines"
+    monkeypatch.setattr(machines, "_labs", {})
+    assert (await http("GET", "/readyz")).status == 503
+    assert await chip() == "Lab unavailable"
+
+
+NOTHING = Distribution((1.0,), (0, 0), 0.0)
+METRICS = LabMetrics(0, 0, 0, 0, NOTHING, NOTHING)
+HEALTHY = LabStatus("28.5.1", private=False, engine_answers=True, engine_since=0.0, passed_at=0.0)
+
+
+@pytest.mark.parametrize(
+    ("ended", "reason"),
+    [("lab-passes", "A task of the lab ended unexpectedly: lab-passes."), ("", "The lab does not finish its pass.")],
+)
+async def test_other_machines_do_not_hide_an_own_lab_that_fails(machines: RemoteLabs, ended: str, reason: str) -> None:
+    now = time.time()
+    status = replace(HEALTHY, ended=ended, passed_at=now if ended else now - 2 * PASS_OVERDUE_S)
+    send_heartbeat(machines, SERVER, LabFacts(EngineRef("28.5.1", "1.51"), heartbeat=Heartbeat(now, status, METRICS)))
+    answer = await http("GET", "/readyz")
+    assert answer.status == 503
+    assert reason in answer.text
+    assert await chip() == "Lab unavailable"
+
+
+async def test_other_machines_do_not_hide_an_own_lab_without_an_engine(machines: RemoteLabs) -> None:
+    send_heartbeat(machines, SERVER)
+    assert (await http("GET", "/readyz")).status == 503

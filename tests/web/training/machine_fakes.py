@@ -31,6 +31,11 @@ class Connection:
         """Whether it sends heartbeats."""
         return self.accepts_calls or bool(self.version_problem)
 
+    @property
+    def silent_s(self) -> float | None:
+        """Seconds since the last heartbeat: none has arrived."""
+        return None
+
     async def call(self, function: RemoteCall, _host: str, *args: str) -> HostState:
         """The state of a group's host."""
         if self.accepts_calls and function.function is experiment_calls.host_state:
