@@ -1,18 +1,26 @@
 """Releases what a request holds before an async view waits: its turn and its PostgreSQL connection.
 
-An async view may wait for the lab. Meanwhile other requests of its address take their turns (``web.http.turns``). The
-middleware of a request uses a connection in its thread to find the user, and an async view queries in other threads. If
-every request kept its first connection, many requests would hold the whole pool and none would get a second one.
+An async view may wait for the lab. Meanwhile other requests of its address take their turns; requests in async views
+have a limit of their own, since these views query and render, too (``web.http.turns``). The middleware of a request
+uses a connection in its thread to find the user, and an async view queries in other threads. If every request kept its
+first connection, many requests would hold the whole pool and none would get a second one.
 """
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
-from dashboard.web.http.turns import END_TURN
+from dashboard.web.http.turns import BEGIN_VIEW
+
+
+def close_connection() -> None:
+    """Closes the PostgreSQL connection of this thread."""
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        connection.close()
 
 
 class WaitingViewMiddleware:
@@ -25,11 +33,11 @@ class WaitingViewMiddleware:
         """Passes the request on."""
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
-        """Ends the turn and closes the connection before an async view; the user is resolved."""
+    async def process_view(self, request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
+        """Closes the connection before an async view, ends the turn and waits until the view may begin; the user is
+        resolved."""
         if not inspect.iscoroutinefunction(view):
             return
-        if end_turn := getattr(request, "scope", {}).get(END_TURN):
-            end_turn()
-        if connection.vendor == "postgresql" and not connection.in_atomic_block:
-            connection.close()
+        await sync_to_async(close_connection)()
+        if begin_view := getattr(request, "scope", {}).get(BEGIN_VIEW):
+            await begin_view()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from dashboard.web.http import turns
-from dashboard.web.http.turns import END_TURN, HandshakeGuard, RequestGuard
+from dashboard.web.http.turns import BEGIN_VIEW, HandshakeGuard, Limits, RequestGuard
 from tests.support.polling import eventually
 
 
@@ -65,13 +66,21 @@ def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "TURN_S", 1000.0)
 
 
+def request_guard(
+    application: Any, turns: int = 1, *, late: int = 100, views: int = 100, most: int = 100
+) -> RequestGuard:
+    """A guard with the same limits for an address and for a cookie."""
+    limits = Limits(turns, late, views, most)
+    return RequestGuard(application, limits, limits)
+
+
 class Pages:
     """An application that computes each page until the test lets it go on."""
 
     def __init__(self) -> None:
         self.begun = Counter[str]()
         self.goes_on = asyncio.Event()
-        self.end_turns: list[Callable[[], object]] = []
+        self.begin_views: list[Callable[[], Awaitable[None]]] = []
 
     def has_begun(self, address: str, count: int) -> bool:
         return self.begun[address] == count
@@ -83,7 +92,7 @@ class Pages:
         if message["type"] == "http.disconnect":
             return
         self.begun[address] += 1
-        self.end_turns.append(scope[END_TURN])
+        self.begin_views.append(scope[BEGIN_VIEW])
         await self.goes_on.wait()
         if scope["path"] == "/fails":
             raise ConnectionError("the browser is gone")
@@ -118,10 +127,17 @@ async def incomplete() -> Any:
 
 @asynccontextmanager
 async def requested(
-    guard: RequestGuard, count: int, address: str = "a", receive: Any = None, send: Any = ignore, path: str = "/"
+    guard: RequestGuard,
+    count: int,
+    address: str = "a",
+    receive: Any = None,
+    send: Any = ignore,
+    path: str = "/",
+    cookie: str = "",
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Requests of an address while the block runs."""
-    scope = {"type": "http", "client": (address, 1), "path": path}
+    headers = [(b"cookie", f"csrftoken=t; {settings.SESSION_COOKIE_NAME}={cookie}".encode())] if cookie else []
+    scope = {"type": "http", "client": (address, 1), "path": path, "headers": headers}
     tasks = [asyncio.create_task(guard(scope, receive or Client().receive, send)) for _ in range(count)]
     try:
         yield tasks
@@ -134,7 +150,7 @@ async def requested(
 @pytest.mark.parametrize("path", ["/", "/fails"])
 async def test_an_address_gets_few_pages_at_once_and_another_one_does_not_wait(path: str) -> None:
     pages = Pages()
-    guard = RequestGuard(pages, 2)
+    guard = request_guard(pages, 2)
     async with requested(guard, 5, path=path) as tasks:
         await eventually(partial(pages.has_begun, "a", 2))
         async with requested(guard, 1, "b"):
@@ -149,7 +165,7 @@ async def test_an_address_gets_few_pages_at_once_and_another_one_does_not_wait(p
 
 async def test_an_incomplete_request_has_no_turn() -> None:
     pages = Pages()
-    guard = RequestGuard(pages, 1)
+    guard = request_guard(pages)
     async with requested(guard, 3, receive=incomplete):
         await eventually(lambda: unanswered(guard) == 3)
         async with requested(guard, 1):
@@ -159,7 +175,7 @@ async def test_an_incomplete_request_has_no_turn() -> None:
 async def test_a_client_that_does_not_read_has_no_turn() -> None:
     pages = Pages()
     pages.goes_on.set()
-    guard = RequestGuard(pages, 1)
+    guard = request_guard(pages)
 
     async def stall(_message: Any) -> None:
         await asyncio.Event().wait()
@@ -170,10 +186,10 @@ async def test_a_client_that_does_not_read_has_no_turn() -> None:
 
 async def test_a_view_that_waits_leaves_its_turn_to_others() -> None:
     pages = Pages()
-    guard = RequestGuard(pages, 1)
+    guard = request_guard(pages)
     async with requested(guard, 2) as tasks:
         await eventually(partial(pages.has_begun, "a", 1))
-        await asyncio.to_thread(pages.end_turns[0])
+        await pages.begin_views[0]()
         await eventually(partial(pages.has_begun, "a", 2))
         pages.goes_on.set()
         await asyncio.wait(tasks)
@@ -183,7 +199,7 @@ async def test_a_view_that_waits_leaves_its_turn_to_others() -> None:
 
 async def test_a_request_is_refused_while_too_many_of_its_address_are_unanswered() -> None:
     pages = Pages()
-    guard = RequestGuard(pages, 1, 3)
+    guard = request_guard(pages, most=3)
     answers: list[Any] = []
 
     async def keep(message: Any) -> None:
@@ -201,7 +217,7 @@ async def test_a_request_is_refused_while_too_many_of_its_address_are_unanswered
 
 async def test_a_client_that_disconnects_while_it_waits_is_forgotten() -> None:
     pages = Pages()
-    guard = RequestGuard(pages, 1)
+    guard = request_guard(pages)
     client = Client()
     async with requested(guard, 1):
         await eventually(partial(pages.has_begun, "a", 1))
@@ -217,7 +233,7 @@ async def test_a_client_that_disconnects_while_it_waits_is_forgotten() -> None:
 
 async def test_requests_without_an_answer_get_a_sentence_when_the_server_stops() -> None:
     pages = Pages()
-    guard = RequestGuard(pages, 1)
+    guard = request_guard(pages)
     answers: list[Any] = []
 
     async def keep(message: Any) -> None:
@@ -236,15 +252,133 @@ async def test_requests_without_an_answer_get_a_sentence_when_the_server_stops()
 async def test_a_request_that_takes_long_leaves_its_turn_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "TURN_S", 0.01)
     pages = Pages()
-    guard = RequestGuard(pages, 1)
+    guard = request_guard(pages)
     async with requested(guard, 3):
         await eventually(partial(pages.has_begun, "a", 3))
         pages.goes_on.set()
 
 
+class SlowPages:
+    """An application with pages that are computed until the test lets one go on, and others, answered at once."""
+
+    def __init__(self, in_view: bool = False) -> None:
+        self.computed = self.begun = self.most = 0
+        self.may_end = asyncio.Semaphore(0)
+        self._in_view = in_view
+
+    def has_begun(self, count: int) -> bool:
+        return self.begun == count
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        if self._in_view:
+            await scope[BEGIN_VIEW]()
+        if scope["path"] == "/slow":
+            self.begun += 1
+            self.computed += 1
+            self.most = max(self.most, self.computed)
+            await self.may_end.acquire()
+            self.computed -= 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"page"})
+
+
+async def test_requests_that_take_long_are_computed_up_to_a_second_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_S", 0.001)
+    pages = SlowPages()
+    guard = request_guard(pages, 2, late=3)
+    async with requested(guard, 12, path="/slow") as tasks:
+        for ended in range(8):
+            await eventually(partial(pages.has_begun, 5 + ended))
+            pages.may_end.release()
+        for _ in range(4):
+            pages.may_end.release()
+        await asyncio.wait(tasks)
+    assert pages.begun == 12
+    assert pages.most == 5
+    assert guard._addresses == {}
+
+
+async def test_async_views_of_an_address_have_a_limit_and_do_not_delay_other_pages() -> None:
+    pages = SlowPages(in_view=True)
+    guard = request_guard(pages, views=2)
+    async with requested(guard, 6, path="/slow") as tasks:
+        for ended in range(4):
+            await eventually(partial(pages.has_begun, 2 + ended))
+            pages.may_end.release()
+        for _ in range(2):
+            pages.may_end.release()
+        await asyncio.wait(tasks)
+    assert (pages.begun, pages.most) == (6, 2)
+    assert guard._addresses == {}
+
+
+async def test_a_client_that_disconnects_before_its_view_begins_leaves_no_place_taken() -> None:
+    pages = SlowPages(in_view=True)
+    guard = request_guard(pages, views=1)
+    async with requested(guard, 1, path="/slow") as first:
+        await eventually(partial(pages.has_begun, 1))
+        async with requested(guard, 1, path="/slow"):
+            await eventually(lambda: unanswered(guard) == 2 and guard._addresses["a"].turns._value == 1)
+        pages.may_end.release()
+        await asyncio.wait(first)
+        async with requested(guard, 1, path="/slow") as last:
+            pages.may_end.release()
+            await asyncio.wait(last)
+    assert (pages.begun, pages.most) == (2, 1)
+
+
+@pytest.mark.parametrize("in_view", [False, True])
+@pytest.mark.parametrize("turn_s", [1000.0, 0.001])
+@pytest.mark.parametrize("cookie", ["one", ""])
+async def test_a_class_behind_one_address_gets_in_while_one_of_it_keeps_a_thousand_requests_open(
+    monkeypatch: pytest.MonkeyPatch, cookie: str, turn_s: float, in_view: bool
+) -> None:
+    """``cookie``: of the requests that stay open. Those without a cookie are limited like those of one cookie."""
+    monkeypatch.setattr(turns, "TURN_S", turn_s)
+    pages = SlowPages(in_view)
+    guard = RequestGuard(pages)
+    answers: list[int] = []
+
+    async def keep(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answers.append(message["status"])
+
+    async with requested(guard, 2000, path="/slow", cookie=cookie, send=keep) as tasks:
+        await eventually(lambda: sum(task.done() for task in tasks) == 976 and pages.begun >= 2)
+        assert set(answers) == {503}, "the 1,024 others wait"
+        answers.clear()
+        for number in range(30):
+            async with requested(guard, 4, cookie=f"participant{number}", send=keep) as others:
+                await asyncio.wait_for(asyncio.gather(*others), 10)
+        assert answers == [200] * 120
+        assert pages.most <= 16
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "192.0.2.8", False),
+    ],
+)
+async def test_the_addresses_of_an_ipv6_network_take_turns_together(first: str, second: str, is_same: bool) -> None:
+    pages = Pages()
+    guard = request_guard(pages)
+    async with requested(guard, 1, first):
+        await eventually(partial(pages.has_begun, first, 1))
+        async with requested(guard, 1, second):
+            await eventually(lambda: sum(group.unanswered for group in guard._addresses.values()) == 2)
+            assert len(guard._addresses) == (1 if is_same else 2)
+            if not is_same:
+                await eventually(partial(pages.has_begun, second, 1))
+    assert guard._addresses == {}
+
+
 async def test_a_body_in_parts_has_no_turn_before_it_is_complete() -> None:
     pages = Pages()
-    guard = RequestGuard(pages, 1)
+    guard = request_guard(pages)
     rest, client = asyncio.Event(), Client()
 
     async def receive() -> Any:
