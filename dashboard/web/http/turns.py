@@ -14,7 +14,7 @@ from dashboard.web.http.guards import Application, Receive, Scope, Send, refuse_
 MAX_HANDSHAKES = 16
 #: Seconds after which a request leaves its turn to the next: it may wait, for example for the database.
 TURN_S = 0.25
-#: Characters of a session cookie by which requests are told apart; Django's have 32.
+#: Characters of a session cookie that are compared; Django's have 32.
 MAX_COOKIE = 64
 #: The key in the scope for the function that waits for a place among the requests in async views.
 BEGIN_VIEW = "netmodes.begin_view"
