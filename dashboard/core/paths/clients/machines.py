@@ -17,6 +17,8 @@ from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind
 
 #: The maximum number of machines from which the paths of an experiment are requested at once.
 MAX_CLIENTS = 8
+#: A translator on the way sends what goes to such an address to the IPv4 address in its last 32 bits (RFC 6052).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,21 @@ def without_trace(attempt: Attempt) -> Attempt:
 
 def address_problem(state: NamespaceState, address: str) -> str:
     """Why a machine with this network stack sends no request to an address that it was told; empty if it does. Its own
-    addresses and the subnets of its bridges are not those of another machine."""
+    addresses and the subnets of its bridges are not those of another machine. An address is accepted only in the form in
+    which labs report it: other forms of an own address differ as texts."""
     try:
         target = ipaddress.ip_address(address)
     except ValueError:
         return f"“{address[:60]}” is not an IP address."
+    if isinstance(target, ipaddress.IPv6Address):
+        if target.ipv4_mapped is not None:
+            return f"{address} is an IPv4 address in the form of an IPv6 address."
+        if target.scope_id is not None:
+            return f"“{address[:60]}” names an interface of this machine."
+        if target in _NAT64 and (problem := address_problem(state, str(ipaddress.IPv4Address(target.packed[-4:])))):
+            return f"{address} leads to an IPv4 address: {problem}"
+    if str(target) != address:
+        return f"“{address[:60]}” is not in the usual form of an IP address, {target}."
     if target.is_loopback or target.is_unspecified or target.is_multicast or target.is_link_local:
         return f"{address} is not an address of another machine."
     if any(one.address == address for link in state.interfaces for one in link.addresses):
