@@ -18,6 +18,7 @@ from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.concurrency import run_staggered
 from dashboard.lab.machines import requests
+from dashboard.netns.request import Reply
 from dashboard.store import experiments as experiment_store
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.machines.clients import CALL_ERRORS, find_clients, row_of
@@ -62,6 +63,8 @@ class SeenClients:
 
     def __init__(self) -> None:
         self._seen: dict[str, list[str]] = {}
+        #: The ends of the clients themselves.
+        self._own: set[str] = set()
 
     async def read(self, lines: AsyncGenerator[str]) -> None:
         """Reads the lines of ``watch_clients`` until it is cancelled."""
@@ -78,13 +81,18 @@ class SeenClients:
         """The number of clients that a program has seen."""
         return len(self._seen.get(server, ()))
 
-    def client_of(self, server: str, own: str, before: int) -> str:
-        """What the program saw of a connection that began after ``before`` others: the client's own end, or the only
-        new client, which is a proxy or a translated address; empty if several came."""
+    def client_of(self, server: str, reply: Reply, before: int) -> str:
+        """What the program saw of a connection that began after ``before`` others: the client's own end, or, of a
+        request that was answered, the only new client that is no other machine's own end: a proxy or a translated
+        address. Empty if several came, or if there was no connection."""
+        if not reply.client:
+            return ""
+        self._own.add(reply.client)
         new = self._seen.get(server, [])[before:]
-        if own in new:
-            return own
-        return new[0] if len(new) == 1 else ""
+        if reply.client in new:
+            return reply.client
+        others = [peer for peer in new if peer not in self._own]
+        return others[0] if len(others) == 1 and reply.status is not None else ""
 
 
 async def _request(path: Path, seen: SeenClients, end: float) -> Attempt:
@@ -104,6 +112,6 @@ async def _request(path: Path, seen: SeenClients, end: float) -> Attempt:
         reason=reply.reason,
         body_start=reply.body_start,
         time_us=reply.time_us,
-        client_seen=seen.client_of(path.server, reply.client or "", before),
+        client_seen=seen.client_of(path.server, reply, before),
         error=reply.error or "",
     )

@@ -19,6 +19,10 @@ PATH = Path(PathKind.FROM_MACHINE_ADDRESS, "Machine lab2 to host", "@lab2", "hos
 OWN = "192.0.2.77:40000"
 
 
+def answered(client: str) -> Reply:
+    return Reply(200, "OK", client=client)
+
+
 async def lines() -> AsyncGenerator[str]:
     for text in ("", '["host", "10.0.0.9:1"]\n["ho', f'st", "{OWN}"]\n', '["bridge", "172.17.0.1:5"]\n', "\n[ended]\n"):
         yield text
@@ -28,11 +32,30 @@ async def test_lines_are_read_across_pieces() -> None:
     seen = SeenClients()
     await seen.read(lines())
     assert (seen.count("host"), seen.count("bridge"), seen.count("none")) == (2, 1, 0)
-    assert seen.client_of("host", OWN, 0) == OWN
-    assert seen.client_of("host", "192.0.2.77:9", 0) == "", "two clients came: neither is proved"
-    assert seen.client_of("host", "192.0.2.77:9", 1) == OWN, "the only new one is a translated address"
-    assert seen.client_of("bridge", OWN, 0) == "172.17.0.1:5"
-    assert seen.client_of("none", OWN, 0) == ""
+    translated = answered("192.0.2.77:9")
+    assert seen.client_of("host", translated, 0) == "", "two clients came: neither is proved"
+    assert seen.client_of("host", translated, 1) == OWN, "the only new one is a translated address"
+    assert seen.client_of("host", answered(OWN), 0) == OWN
+    assert seen.client_of("bridge", answered(OWN), 0) == "172.17.0.1:5"
+    assert seen.client_of("none", answered(OWN), 0) == ""
+
+
+async def test_a_request_without_a_connection_has_no_client() -> None:
+    """Other clients come while it waits."""
+    seen = SeenClients()
+    await seen.read(lines())
+    assert seen.client_of("bridge", Reply(None, error="No answer from 192.0.2.2:80 within 3 s."), 0) == ""
+    hung = Reply(None, error="No answer from 192.0.2.2:80 within 3 s.", client=OWN)
+    assert seen.client_of("bridge", hung, 0) == "", "the other client is not proved"
+    assert seen.client_of("host", hung, 0) == OWN, "it was connected"
+
+
+async def test_the_end_of_another_request_is_not_the_client_of_this_one() -> None:
+    seen = SeenClients()
+    await seen.read(lines())
+    assert seen.client_of("host", answered(OWN), 0) == OWN
+    assert seen.client_of("host", answered("192.0.2.78:7"), 0) == "10.0.0.9:1", "the proxy"
+    assert seen.client_of("host", answered("192.0.2.78:7"), 1) == ""
 
 
 @pytest.mark.parametrize(
