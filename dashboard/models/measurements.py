@@ -47,10 +47,13 @@ class MeasurementRun(models.Model):
 
 class MeasurementClient(models.Model):
     """Another machine from which a run measures: the name of a machine, or ``server`` for that of the installation. Web
-    processes write it; the lab of the run reads it."""
+    processes write it; the lab of the run reads it. The machine measures for it until ``valid_until``, and for
+    ``seconds`` at most; the lab can change every column of the run itself."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="clients", db_index=False)
     machine = models.CharField(max_length=32)
+    seconds = models.FloatField()
+    valid_until = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "machine"], name="client_once_per_run")]

@@ -271,8 +271,12 @@ def test_a_drained_machine_sends_no_requests_and_cannot_be_chosen(machines: Mach
 def test_a_dropped_request_is_a_sentence_and_a_closed_port_is_refused(machines: Machines) -> None:
     """The experiment's machine drops what arrives over the network between the machines."""
     identity = machines.launch("@lab2", "host")
-    with psycopg.connect(machines.lab2.received["database"], autocommit=True) as database, pytest.raises(psycopg.Error):
-        database.execute("INSERT INTO dashboard_measurementclient (run_id, machine) VALUES ('x', 'server')")
+    columns = "(run_id, machine, seconds, valid_until)"
+    with (
+        psycopg.connect(machines.lab2.received["database"], autocommit=True) as database,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        database.execute(f"INSERT INTO dashboard_measurementclient {columns} VALUES ('x', 'server', 60, now())")  # noqa: S608
     rule = ("INPUT", "-i", "nm-to-server", "-p", "tcp", "--dport", "80", "-j")
     engine2 = machines.engine2
     for target, words in (("DROP", "No answer from"), ("REJECT", "cannot be reached|refused")):
@@ -282,4 +286,5 @@ def test_a_dropped_request_is_a_sentence_and_a_closed_port_is_refused(machines: 
         finally:
             engine2.in_network("iptables", "-D", *rule, target)
         assert re.search(words, attempt["error"]), attempt
+        assert attempt["client_seen"] == "", attempt
         assert LAB2_ADDRESS in attempt["error"]

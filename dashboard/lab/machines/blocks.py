@@ -25,13 +25,13 @@ async def next_block(
     return await lab.client_lines.next(run, carrier, clients, number, answer)
 
 
-async def measure_block(lab: Lab, run: str, block: RemoteBlock) -> RemoteAnswer:
-    """Measures a block of a run on another machine with a client on this one. ValueError with a message if it is
-    not measured."""
-    return await lab.lent_client.measure(run, block, partial(machine_namespace, lab))
+async def measure_block(lab: Lab, run: str, carrier: str, block: RemoteBlock) -> RemoteAnswer:
+    """Measures a block of a run on another machine with a client on this one, for a web process that carries the run.
+    ValueError with a message if it is not measured."""
+    return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
 
 
-async def end_client(lab: Lab, run: str) -> bool:
-    """Ends the client of a run on another machine."""
-    await lab.lent_client.end(run)
+async def end_client(lab: Lab, run: str, carrier: str) -> bool:
+    """Ends the client of a run on another machine, unless another web process carries the run since."""
+    await lab.lent_client.end(run, carrier)
     return True

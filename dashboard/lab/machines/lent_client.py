@@ -29,6 +29,8 @@ class LentClient:
     def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn
         self._run = ""
+        #: The web process that brought the last block.
+        self._carrier = ""
         #: The addresses to which this run may send.
         self._addresses: set[str] = set()
         self._child: Child | None = None
@@ -38,14 +40,16 @@ class LentClient:
         #: One block or end at a time.
         self._lock = asyncio.Lock()
 
-    async def measure(self, run: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
-        """Measures a block. The first block of a run starts the process. ``open_namespace`` opens this machine's
-        network stack, and raises ValueError with a message if nothing is sent to the address from there."""
+    async def measure(self, run: str, carrier: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
+        """Measures a block that a web process, the ``carrier``, brings. The first block of a run starts the process.
+        ``open_namespace`` opens this machine's network stack, and raises ValueError with a message if nothing is sent
+        to the address from there."""
         if problem := block_problem(block):
             return RemoteAnswer({}, problem)
         async with self._lock:
             if self._run != run and not await self._begin(run):
                 return RemoteAnswer({}, BUSY)
+            self._carrier = carrier
             self._stop_idle()
             try:
                 if block.address not in self._addresses:  # reading routes takes longer than a block
@@ -82,10 +86,10 @@ class LentClient:
         self._run, self._addresses = run, set()
         return True
 
-    async def end(self, run: str) -> None:
-        """Ends the process of a run."""
+    async def end(self, run: str, carrier: str = "") -> None:
+        """Ends the process of a run; with a ``carrier`` only if that one brought the last block."""
         async with self._lock:
-            if run and run == self._run:
+            if run and run == self._run and carrier in {"", self._carrier}:
                 self._stop_idle()
                 self._run = ""
                 try:

@@ -24,6 +24,7 @@ from dashboard.store.operations import measurement_clients as client_store
 from dashboard.store.telemetry import telemetry
 
 CANCEL_LOOK_S = 0.25
+EXPIRED = f"The measurement waited for more than {client_store.WAIT_S / 3600:g} h: measure from {{0}} again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +97,12 @@ async def measure_paths(
     database, identity, options, info = context.database, request.id, request.options, context.info
     await run.observer.settle()
     names = await database.run(client_store.load_clients, identity) if lines is not None else ()
-    line = lines.open(identity, names) if lines is not None and names else None
+    is_valid = bool(names) and await database.run(client_store.are_valid, identity)
+    line = lines.open(identity, names) if lines is not None and is_valid else None
     namespaces: dict[str, Namespace] = {}
     try:
-        plan = plan_series(run, request.probes, await line.clients() if line is not None else ())
+        expired = tuple(MachineClient(name, problem=EXPIRED.format(name)) for name in names)
+        plan = plan_series(run, request.probes, await line.clients() if line is not None else expired)
         namespaces = _namespaces(context, run)
         environment = await _environment(context, run, namespaces, options.conditions)
         modes = {column.key: column.mode for column in run.view.columns}

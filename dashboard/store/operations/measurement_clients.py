@@ -1,14 +1,24 @@
-"""The other machines from which a run measures, as a web process has written them."""
+"""The other machines from which a run measures, as a web process has written them, and for how long.
+
+All times are of the clock of the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Least, Now
 
-from dashboard.models import MeasurementClient, MeasurementRun
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.models import Machine, MeasurementClient
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import LIVE
+
+#: How long a run may wait for its first block, and the time of its blocks in addition to that of its options.
+WAIT_S = 7200.0
+EXTRA_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +27,28 @@ class CarriedRun:
 
     id: str
     machine: str | None
+    seconds: float
     clients: tuple[str, ...]
 
 
-def create_run(names: Sequence[str], *arguments: Any, **options: Any) -> str:
+def create_run(
+    names: Sequence[str],
+    experiment: str,
+    title: str,
+    probes: Sequence[Probe],
+    options: Options,
+    *arguments: Any,
+    **further: Any,
+) -> str:
     """As ``measurements.create_run``, with clients on these machines too. Labs may not write them, so none can make
     another one measure."""
+    seconds = options.seconds + EXTRA_S
+    valid_until = Now() + timedelta(seconds=WAIT_S + seconds)
     with transaction.atomic():
-        run = measurement_store.create_run(*arguments, **options)
-        MeasurementClient.objects.bulk_create(MeasurementClient(run_id=run, machine=name) for name in names)
+        run = measurement_store.create_run(experiment, title, probes, options, *arguments, **further)
+        MeasurementClient.objects.bulk_create(
+            MeasurementClient(run_id=run, machine=name, seconds=seconds, valid_until=valid_until) for name in names
+        )
     return run
 
 
@@ -34,16 +57,32 @@ def load_clients(run: str) -> tuple[str, ...]:
     return tuple(MeasurementClient.objects.filter(run_id=run).order_by("machine").values_list("machine", flat=True))
 
 
+def are_valid(run: str) -> bool:
+    """Whether the machines from which a run measures still do."""
+    return MeasurementClient.objects.filter(run_id=run, valid_until__gt=Now()).exists()
+
+
 def load_carried() -> tuple[CarriedRun, ...]:
-    """The runs with clients on other machines that wait or run."""
-    rows = MeasurementClient.objects.filter(run__state__in=LIVE).order_by("run_id", "machine")
+    """The runs with clients on other machines that wait or run. The clients of ended runs are removed: their labs could
+    begin them again."""
+    MeasurementClient.objects.exclude(run__state__in=LIVE).delete()
+    rows = MeasurementClient.objects.filter(run__state__in=LIVE, valid_until__gt=Now()).order_by("run_id", "machine")
     found: dict[str, CarriedRun] = {}
-    for run, machine, client in rows.values_list("run_id", "run__machine_id", "machine"):
-        before = found.get(run, CarriedRun(run, machine, ()))
-        found[run] = CarriedRun(run, machine, (*before.clients, client))
+    for run, machine, seconds, client in rows.values_list("run_id", "run__machine_id", "seconds", "machine"):
+        before = found.get(run, CarriedRun(run, machine, seconds, ()))
+        found[run] = CarriedRun(run, machine, seconds, (*before.clients, client))
     return tuple(found.values())
 
 
-def is_live(run: str) -> bool:
-    """Whether a run waits or runs."""
-    return MeasurementRun.objects.filter(pk=run, state__in=LIVE).exists()
+def begin_blocks(run: str, seconds: float) -> None:
+    """From the first block on, a run has its own time only. A second call extends nothing."""
+    end = Now() + timedelta(seconds=seconds)
+    MeasurementClient.objects.filter(run_id=run).update(valid_until=Least(F("valid_until"), end))
+
+
+def load_drained(run: str) -> frozenset[str] | None:
+    """Those machines of a run that are drained; None if the run has ended, or its time is up."""
+    rows = MeasurementClient.objects.filter(run_id=run, run__state__in=LIVE, valid_until__gt=Now())
+    drained = Exists(Machine.objects.filter(pk=OuterRef("machine"), is_draining=True))
+    found = dict(rows.values_list("machine", drained))
+    return frozenset(name for name, is_drained in found.items() if is_drained) if found else None

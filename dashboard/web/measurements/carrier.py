@@ -7,6 +7,8 @@ other, so a web process calls both in turn. One web process carries a run; anoth
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable
+from contextlib import suppress
 
 from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteCommand
 from dashboard.lab.machines import blocks
@@ -14,12 +16,14 @@ from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations import measurement_clients as client_store
 from dashboard.store.operations.measurement_clients import CarriedRun
 from dashboard.web.http.database import in_database
-from dashboard.web.operations.machines.clients import other_machines, row_of, view_clients
+from dashboard.web.operations.machines.clients import CALL_ERRORS, DRAINED, other_machines, row_of, view_clients
 from dashboard.web.service import Service
 
 log = logging.getLogger(__name__)
 #: The pause before a run that another web process carries, or the lab of which does not respond, is tried again.
 PAUSE_S = 5.0
+#: The lab of the run hears from its carrier in these intervals while a client measures.
+RENEW_S = 4.0
 
 
 class BlockCarriers:
@@ -60,28 +64,48 @@ class BlockCarriers:
     async def _carry_blocks(self, run: CarriedRun) -> None:
         problems = await in_database(other_machines, run.machine)
         gone = {name: f"The machine {name} has left." for name in run.clients if name not in problems}
-        clients = await view_clients(run.clients, problems | gone)
-        command, answer = RemoteCommand(), None
+        clients = await self._while_carrying(run, view_clients(run.clients, problems | gone))
+        command, answer, has_begun = RemoteCommand(), None, False
         try:
-            while answer is not None or await in_database(client_store.is_live, run.id):
+            while True:
+                drained = await in_database(client_store.load_drained, run.id)
+                if answer is None and drained is None:
+                    return
                 shown = clients if answer is None else ()
                 command = await self._service.ask_on(
                     run.machine, "", blocks.next_block, run.id, self._name, shown, command.number, answer
                 )
                 if command.is_over:
                     return
-                answer = await self._measure(run, command)
+                if command.block is not None and not has_begun:
+                    await in_database(client_store.begin_blocks, run.id, run.seconds)
+                    has_begun = True
+                answer = None if drained is None else await self._measure(run, command, drained)
         finally:
             await asyncio.shield(asyncio.gather(*(self._end(name, run.id) for name in run.clients)))
 
-    async def _measure(self, run: CarriedRun, command: RemoteCommand) -> RemoteAnswer | None:
+    async def _while_carrying[T](self, run: CarriedRun, work: Awaitable[T]) -> T:
+        """The result of ``work``; meanwhile this process renews that it carries the run."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=RENEW_S))[0]:
+                with suppress(*CALL_ERRORS):
+                    await self._service.ask_on(run.machine, "", blocks.carry_blocks, run.id, self._name)
+            return task.result()
+        finally:
+            task.cancel()
+
+    async def _measure(self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str]) -> RemoteAnswer | None:
         """The answer of a client to a block; None without a block."""
         if command.block is None or command.machine not in run.clients:
             return None
+        if command.machine in drained:
+            return RemoteAnswer({}, DRAINED.format(command.machine))
+        asked = self._service.ask_on(
+            row_of(command.machine), "", blocks.measure_block, run.id, self._name, command.block
+        )
         try:
-            answer: RemoteAnswer = await self._service.ask_on(
-                row_of(command.machine), "", blocks.measure_block, run.id, command.block
-            )
+            answer: RemoteAnswer = await self._while_carrying(run, asked)
         except (LabUnavailableError, ValueError) as error:
             return RemoteAnswer({}, str(error))
         except Exception as error:
@@ -92,6 +116,6 @@ class BlockCarriers:
     async def _end(self, name: str, run: str) -> None:
         """Ends the client on a machine. If the machine does not respond, its lab ends it."""
         try:
-            await self._service.ask_on(row_of(name), "", blocks.end_client, run)
+            await self._service.ask_on(row_of(name), "", blocks.end_client, run, self._name)
         except (LabUnavailableError, TimeoutError) as error:
             log.info("the client on %s was not ended: %s", name, error)

@@ -48,13 +48,15 @@ def clients() -> list[int]:
     return [child.pid for child in running if "dashboard.latency" in " ".join(child.cmdline())]
 
 
-async def measure(lent: LentClient, run: str, block: RemoteBlock, refused: str = "") -> RemoteAnswer:
+async def measure(
+    lent: LentClient, run: str, block: RemoteBlock, refused: str = "", carrier: str = "web"
+) -> RemoteAnswer:
     async def open_namespace(address: str) -> Namespace:
         if address == refused:
             raise ValueError(f"{address} is an address of this machine itself.")
         return Namespace.of_pid(os.getpid())
 
-    return await lent.measure(run, block, open_namespace)
+    return await lent.measure(run, carrier, block, open_namespace)
 
 
 async def test_a_block_is_measured_by_one_process_until_the_run_ends(lent: LentClient, block: RemoteBlock) -> None:
@@ -67,6 +69,18 @@ async def test_a_block_is_measured_by_one_process_until_the_run_ends(lent: LentC
     await lent.end("another")
     assert clients() == [pid]
     await lent.end("run")
+    assert clients() == []
+
+
+async def test_only_the_web_process_that_brought_the_last_block_ends_the_process(
+    lent: LentClient, block: RemoteBlock
+) -> None:
+    await measure(lent, "run", block, carrier="first")
+    await measure(lent, "run", block, carrier="second")
+    (pid,) = clients()
+    await lent.end("run", "first")
+    assert clients() == [pid], "the second one carries the run since"
+    await lent.end("run", "second")
     assert clients() == []
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Block, Measurement, Options, Probe, Stop
-from dashboard.lab.measurements.run import measure_paths, plan_series
+from dashboard.lab.machines.client_line import ClientLines
+from dashboard.lab.measurements.run import EXPIRED, measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
+from dashboard.models import MeasurementClient
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
+from dashboard.store.operations import measurement_clients as client_store
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 
@@ -140,6 +145,21 @@ async def test_a_path_that_does_not_exist_is_named_with_its_reason(lab_harness: 
     )
     assert [one.unavailable for one in found.series] == ["none has loopback only: no interface leads to it"]
     await lab_harness.reaches(experiment, Phase.RUNNING)
+    await lab_harness.stop(experiment)
+
+
+async def test_a_run_that_waited_too_long_is_measured_without_other_machines(lab_harness: LabHarness) -> None:
+    experiment = await lab_harness.running("none")
+    run = lab_harness.lab.driver_of(experiment)
+    assert run is not None
+    options, database = Options(seconds=60.0), lab_harness.database
+    probes = (Probe.TCP_RR,)
+    identity = await database.run(client_store.create_run, ("lab2",), experiment, "t", probes, options, 7)
+    await database.run(lambda: MeasurementClient.objects.update(valid_until=Now() - timedelta(seconds=1)))
+    asked = RequestedRun(identity, experiment, probes, options, 7, twin=False)
+    await measure_paths(lab_harness.context, run, asked, lines=ClientLines())
+    found = await result(lab_harness, identity)
+    assert [one.unavailable for one in found.series if one.client == "@lab2"] == [EXPIRED.format("lab2")]
     await lab_harness.stop(experiment)
 
 

@@ -26,12 +26,13 @@ from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
+from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.management.commanding import NetmodesCommand
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
-from dashboard.store.operations import join_tokens, joining, machine_roles
+from dashboard.store.operations import join_tokens, joining, machine_roles, measurement_clients
 from dashboard.store.operations.retention import delete_experiments
 from tests.core.machine_scenes import make_head
 from tests.support.polling import until
@@ -299,6 +300,26 @@ def test_a_measurement_of_a_machine_names_no_experiment_of_another(team: str) ->
                 machine.execute(change, [other, run.pk])
             assert machine.execute(change, [own, run.pk]).rowcount == 1
             assert machine.execute(change, [None, run.pk]).rowcount == 1
+
+
+def test_a_machine_cannot_write_which_machines_measure_for_its_run(team: str) -> None:
+    url = join()
+    run = measurement_clients.create_run(("server",), own_experiment("lab2"), "a run", [Probe.HTTP], Options(), 7)
+    with psycopg.connect(url, autocommit=True) as machine:
+        assert machine.execute("UPDATE dashboard_measurementrun SET state = 'running'").rowcount == 1
+        for change in (
+            "UPDATE dashboard_measurementclient SET valid_until = now() + interval '1 year'",
+            "UPDATE dashboard_measurementclient SET seconds = 1e9",
+            "UPDATE dashboard_measurementclient SET machine = 'lab3'",
+            "INSERT INTO dashboard_measurementclient (run_id, machine) SELECT id, 'lab3' FROM dashboard_measurementrun",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                machine.execute(change)
+        assert machine.execute("SELECT machine FROM dashboard_measurementclient").fetchall() == [("server",)]
+    measurement_clients.begin_blocks(run, 60.0)
+    assert measurement_clients.load_drained(run) == frozenset()
+    (carried,) = measurement_clients.load_carried()
+    assert (carried.id, carried.machine, carried.clients) == (run, "lab2", ("server",))
 
 
 @pytest.mark.parametrize("is_new_server", [False, True])

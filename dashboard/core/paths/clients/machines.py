@@ -73,8 +73,8 @@ def without_trace(attempt: Attempt) -> Attempt:
 
 def address_problem(state: NamespaceState, address: str) -> str:
     """Why a machine with this network stack sends no request to an address that it was told; empty if it does. Its own
-    addresses and the subnets of its bridges are not those of another machine. An address is accepted only in the form in
-    which labs report it: other forms of an own address differ as texts."""
+    addresses and the subnets of its bridges are not those of another machine. An address is accepted only in the form
+    in which labs report it: other forms of an own address differ as texts."""
     try:
         target = ipaddress.ip_address(address)
     except ValueError:
