@@ -79,8 +79,7 @@ class Service(Supervisor):
         """The facts about the installation's lab that pages show. From any thread."""
         if self._remote is not None:
             return self._remote.facts
-        context = self.context
-        return LabFacts(context.ref if context is not None else None, self.problem)
+        return LabFacts(self.context.ref if self.context is not None else None, self.problem)
 
     @property
     def engine(self) -> EngineRef | None:
