@@ -1,5 +1,6 @@
 """The ASGI application: HTTP, websockets, and the lab's lifespan."""
 
+import asyncio
 import os
 import sys
 
@@ -20,6 +21,8 @@ from dashboard import configuration  # noqa: E402
 from dashboard.core.operations.database_problems import describe_database_error  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.store.database import limit_waiting  # noqa: E402
+from dashboard.store.operations.database_clock import shared_clock  # noqa: E402
+from dashboard.web.http.database import in_database  # noqa: E402
 from dashboard.web.http.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
 from dashboard.web.http.proxies import ProxyGuard  # noqa: E402
 from dashboard.web.http.turns import HandshakeGuard, RequestGuard  # noqa: E402
@@ -48,6 +51,7 @@ class Lifespan:
         if scope["type"] != "lifespan":
             await self._application(scope, receive, send)
             return
+        clock = asyncio.create_task(shared_clock.follow(in_database), name="database-clock")
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -61,6 +65,7 @@ class Lifespan:
                     await sessions.close()
                 except DatabaseError as error:
                     say(describe_database_error(str(error)))
+                clock.cancel()
                 await service.stop(say)
                 await send({"type": "lifespan.shutdown.complete"})
                 return

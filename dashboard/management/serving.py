@@ -13,7 +13,7 @@ from dashboard import configuration
 from dashboard.core.operations.deployment import Role
 from dashboard.lab import liveness
 from dashboard.lab.lab_lock import LabBusyError, LabLock
-from dashboard.models.access import make_token
+from dashboard.store.operations.accounts import make_token
 
 
 def address_file() -> Path:

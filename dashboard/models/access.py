@@ -1,15 +1,9 @@
 """Accounts with their roles, and one-time sign-in links: the browser exchanges a link for a session."""
 
-import hashlib
-import secrets
-import time
-
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 
 from dashboard.core.operations.roles import Role
-
-LIFETIME_S = 3600
 
 
 class Account(models.Model):
@@ -34,27 +28,3 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in link {self.pk}"
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def make_token(user: int | None = None) -> str:
-    """The token of a new link, 256 random bits, for an account; None: for the installation's owner. Deletes expired
-    links."""
-    token = secrets.token_urlsafe(32)
-    now = time.time()
-    SignInLink.objects.filter(expires_at__lt=now).delete()
-    SignInLink.objects.create(digest=_digest(token), user_id=user, created_at=now, expires_at=now + LIFETIME_S)
-    return token
-
-
-def redeem(token: str) -> SignInLink | None:
-    """Uses up a token and returns its link; None if it is unknown, used or expired."""
-    now = time.time()
-    with transaction.atomic():
-        links = SignInLink.objects.filter(digest=_digest(token), used_at__isnull=True, expires_at__gte=now)
-        if links.update(used_at=now) != 1:
-            return None
-        return SignInLink.objects.get(digest=_digest(token))

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -12,6 +11,7 @@ from django.conf import settings
 from dashboard.core.operations.machines import MachineFacts, MachineRecord
 from dashboard.models import Machine
 from dashboard.store.operations.audit import audited
+from dashboard.store.operations.database_clock import shared_clock
 
 
 def here() -> str | None:
@@ -93,7 +93,7 @@ def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
         )
     key = secrets.token_urlsafe(32)
     values = {"labels": json.dumps(dict(labels)), "key_digest": digest_of(key), **asdict(facts)}
-    state = {"is_draining": False, "revoked_at": 0.0, "joined_at": time.time(), "seen_at": 0.0}
+    state = {"is_draining": False, "revoked_at": 0.0, "joined_at": shared_clock(), "seen_at": 0.0}
     Machine.objects.update_or_create(name=name, defaults={**values, **state})
     return key
 
@@ -119,4 +119,4 @@ def revoke(name: str) -> bool:
     """Makes the key of a machine invalid; ``store.operations.joining`` also ends its access to the database. False if
     it does not exist or was revoked before."""
     rows = Machine.objects.filter(pk=name, revoked_at=0.0)
-    return rows.update(revoked_at=time.time(), key_digest="") == 1
+    return rows.update(revoked_at=shared_clock(), key_digest="") == 1

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -25,6 +24,7 @@ from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.templatetags.training import session_words
 from dashboard.templatetags.words import CHART_WORDS
 from dashboard.web.experiments import picture_presenter, table_presenter
@@ -159,7 +159,7 @@ def running_time(head: ExperimentHead) -> str:
     """The running time of the experiment; empty before it started."""
     if head.started_at is None:
         return ""
-    end = head.stopped_at if head.stopped_at is not None else timezone.now().timestamp()
+    end = head.stopped_at if head.stopped_at is not None else shared_clock()
     return formatting.format_duration(end - head.started_at)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.installation import installation_id
+from dashboard.store.operations.database_clock import shared_clock
 from tests.support.polling import DEADLINE_S, eventually
 from tests.support.specs import make_spec
 
@@ -145,7 +145,7 @@ def make_context(
         database=DatabaseThread(),
         publisher=publisher,
         watches=WatchPool(),
-        clock=time.time,
+        clock=shared_clock,
     )
 
 

@@ -65,7 +65,7 @@ def parse_role(text: str) -> Role:
 @dataclass(frozen=True, slots=True)
 class LabFacts:
     """A lab as pages show it: its engine, or the ``problem`` why it has none. ``heartbeat`` has the state and the
-    counters for ``/readyz`` and ``/metrics``; its ``at`` is by the clock of the lab's machine."""
+    counters for ``/readyz`` and ``/metrics``; its times are by the lab's clock."""
 
     engine: EngineRef | None = None
     problem: str = ""
@@ -134,14 +134,17 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """The last heartbeat by this machine's clock (``epoch`` is ``now`` in seconds of the epoch); that of an unavailable
-    lab is older than ``SILENT_S``."""
+    """The last heartbeat, with all its times by the receiver's clock (``epoch`` is ``now`` in seconds of the epoch).
+    That of an unavailable lab is older than ``SILENT_S``."""
     if last is None or last.facts.heartbeat is None:
         return None
     silent_s = now - last.at
     if is_unavailable(last, now):
         silent_s = max(silent_s, SILENT_S + 1.0)
-    return replace(last.facts.heartbeat, at=epoch - silent_s)
+    heartbeat = last.facts.heartbeat
+    status, later_s = heartbeat.status, epoch - silent_s - heartbeat.at
+    times = {"engine_since": status.engine_since + later_s, "passed_at": status.passed_at + later_s}
+    return replace(heartbeat, at=epoch - silent_s, status=replace(status, **times))
 
 
 def is_unavailable(last: LastHeartbeat | None, now: float) -> bool:

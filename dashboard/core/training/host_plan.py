@@ -58,7 +58,8 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class ObservedHost:
-    """A host with files on this machine: whether its engine runs, and when it was started."""
+    """A host with files on this machine: whether its engine runs, and when it was started, by the clock of the
+    records."""
 
     running: bool
     started: float

@@ -60,8 +60,9 @@ class ContainerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """``networks`` maps names to drivers, without Docker's predefined three; ``connections`` are those of the machine's
-    namespace; ``problem`` is what could not be read."""
+    """``at`` is by the clock of the engine's machine, as the times of containers are. ``networks`` maps names to
+    drivers, without Docker's predefined three; ``connections`` are those of the machine's namespace; ``problem`` is
+    what could not be read."""
 
     at: float
     machine: NamespaceState | None = None

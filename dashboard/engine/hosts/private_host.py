@@ -75,6 +75,7 @@ async def start(
     lan: LanPlace | None = None,
     joined: PrivateHost | None = None,
     is_disk_limited: bool = True,
+    started: float | None = None,
 ) -> PrivateHost:
     """Start a private host; returns when its engine answers, in one to two seconds.
 
@@ -85,8 +86,8 @@ async def start(
     session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
     started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
     NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). ``lan`` is its place on the LAN of the host ``joined``, or on
-    a new one. ``is_disk_limited``: its disk has the limit of NETMODES_HOST_DISK_MB (``disk``). Raises PrivateHostError
-    with a sentence and leaves nothing if it fails."""
+    a new one. ``is_disk_limited``: with the limit of NETMODES_HOST_DISK_MB (``disk``). ``started`` is now, by another
+    clock than this machine's. Raises PrivateHostError with a sentence and leaves nothing if it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -96,7 +97,7 @@ async def start(
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity := secrets.token_hex(3) if id is None else id):
         raise PrivateHostError("The id of a private host must have 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
-    socket, now = str(run / "docker.sock"), time.time()
+    socket, now = str(run / "docker.sock"), time.time() if started is None else started
     host = PrivateHost(identity, 0, 0, socket, now, folder, 0, group, lan=lan or LanPlace(), limits=limits)
     try:
         if runtime is Runtime.USER_NAMESPACE:

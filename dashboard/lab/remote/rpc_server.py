@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 WANTED_S = 1.0
 DELETE_S = 60.0
 NOTE_S = 10.0
-#: How often the clock of the database is read.
-CLOCK_S = 30.0
 #: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
 MAX_CALLS = 4096
 #: The longest call sends input to a program that does not read it.
@@ -105,10 +103,10 @@ class RpcServer:
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
             (self._send_heartbeat, HEARTBEAT_S),
             (self._check_wanted, WANTED_S),
-            (self._set_clock, CLOCK_S),
             (self._note_machine, NOTE_S) if machines.here() else (self._delete_old, DELETE_S),
         ]
         self._loops = [loop.create_task(self._every(job, pause), name=f"rpc-{job.__name__}") for job, pause in jobs]
+        self._loops.append(loop.create_task(shared_clock.follow(self._database.run), name="database-clock"))
 
     async def close(self) -> None:
         """Stops, and reports the lab as stopped."""
@@ -163,10 +161,6 @@ class RpcServer:
     async def _delete_old(self) -> None:
         if not self._supervisor.waits:
             await self._database.run(join_code_attempts.delete_old, shared_clock())
-
-    async def _set_clock(self) -> None:
-        """Follows the clock of the database."""
-        await self._database.run(shared_clock.synchronize)
 
     async def _check_wanted(self) -> None:
         """Reads the wanted state from the database, since wake-ups may be lost. A lab that can read it is alive."""

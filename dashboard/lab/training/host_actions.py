@@ -165,6 +165,7 @@ class HostActions:
                 template=template,
                 group=record.group,
                 ready_s=READY_S,
+                started=self._context.clock(),
             )
         await self._note_ready(host, record, await self._repeat_steps(host, record) if record.is_moved else "")
 

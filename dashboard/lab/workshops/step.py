@@ -1,6 +1,7 @@
 """Predict, run and check a step of a workshop, alone or in a training session."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -45,12 +46,12 @@ class SharedObservations:
         default_factory=dict
     )
 
-    async def observe(self, host: WorkshopHost, clock: Callable[[], float], step: Step) -> Observation:
+    async def observe(self, host: WorkshopHost, step: Step) -> Observation:
         """An observation for this step."""
         key = (id(host.engine), step.lookups, step.ports, step.reads_rules)
         task = self._running.get(key)
         if task is None:
-            work = observe_host(host, clock(), step.lookups, step.ports, rules=step.reads_rules)
+            work = observe_host(host, time.time(), step.lookups, step.ports, rules=step.reads_rules)
             task = asyncio.get_running_loop().create_task(work)
             self._running[key] = task
             task.add_done_callback(lambda _task: self._running.pop(key, None))
@@ -160,8 +161,8 @@ class StepRunner:
 
     async def _observe(self, step: Step, *, fresh: bool) -> Observation:
         if fresh or self.observations is None:
-            return await observe_host(self.host, self.clock(), step.lookups, step.ports, rules=step.reads_rules)
-        return await self.observations.observe(self.host, self.clock, step)
+            return await observe_host(self.host, time.time(), step.lookups, step.ports, rules=step.reads_rules)
+        return await self.observations.observe(self.host, step)
 
     async def _update(self, slug: str, decide: Callable[[StepRecord], StepRecord], *events: Event) -> StepRecord:
         record: StepRecord = await self.database.run(

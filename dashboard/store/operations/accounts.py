@@ -1,5 +1,7 @@
-"""Accounts: their roles, what belongs to them, invitations, and the end of their browser sessions."""
+"""Accounts: their roles, what belongs to them, invitations, sign-in links, and the end of their browser sessions."""
 
+import hashlib
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,12 +21,14 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.operations.roles import OwnedKind, Role, Standing, change_problem
 from dashboard.models import Account, ClaimRun, Experiment, MeasurementRun, Report, SignInLink
-from dashboard.models.access import make_token
 from dashboard.store.operations.audit import audited, note
+from dashboard.store.operations.database_clock import shared_clock
 
 #: The name of the account that the first sign-in creates.
 OWNER_NAME = "owner"
 MAX_NAME, MAX_EMAIL, MAX_ACCOUNTS = 40, 150, 1000
+#: How long a sign-in link is valid.
+LINK_LIFETIME_S = 3600
 _TABLES: dict[OwnedKind, type[Experiment | MeasurementRun | ClaimRun | Report]] = {
     OwnedKind.EXPERIMENT: Experiment,
     OwnedKind.MEASUREMENT: MeasurementRun,
@@ -229,3 +233,27 @@ def has_passwords() -> bool:
 def save_password(form: SetPasswordForm[User]) -> User:
     """Stores the password of a valid form."""
     return form.save()
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def make_token(user: int | None = None) -> str:
+    """The token of a new link, 256 random bits, for an account; None: for the installation's owner. Deletes expired
+    links."""
+    token = secrets.token_urlsafe(32)
+    now = shared_clock()
+    SignInLink.objects.filter(expires_at__lt=now).delete()
+    SignInLink.objects.create(digest=_digest(token), user_id=user, created_at=now, expires_at=now + LINK_LIFETIME_S)
+    return token
+
+
+def redeem(token: str) -> SignInLink | None:
+    """Uses up a token and returns its link; None if it is unknown, used or expired."""
+    now = shared_clock()
+    with transaction.atomic():
+        links = SignInLink.objects.filter(digest=_digest(token), used_at__isnull=True, expires_at__gte=now)
+        if links.update(used_at=now) != 1:
+            return None
+        return SignInLink.objects.get(digest=_digest(token))

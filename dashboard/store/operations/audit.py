@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from dashboard.models import AuditEntry
+from dashboard.store.operations.database_clock import shared_clock
 
 DONE, REFUSED, FAILED = OUTCOMES = ("done", "refused", "failed")
 #: The account of what a command of the terminal did.
@@ -97,7 +97,7 @@ def record(
 ) -> str:
     """Writes an entry and returns its id."""
     fields = {"action": action[:60], "object": what[:120], "outcome": outcome, "address": address[:64]}
-    return AuditEntry.objects.create(at=time.time(), user_id=user, account=account[:150], **fields).pk
+    return AuditEntry.objects.create(at=shared_clock(), user_id=user, account=account[:150], **fields).pk
 
 
 @dataclass(frozen=True, slots=True)

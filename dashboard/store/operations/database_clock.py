@@ -1,13 +1,24 @@
-"""The clock of the database, by which the labs of an installation agree: the clock of a machine may be wrong.
+"""The time of the installation: the clock of the database, since the clock of a machine may be wrong.
 
-A lab that is an hour ahead would end sessions an hour early, and remove their hosts."""
+What is stored in the database or compared with it is by this clock, in labs, web processes and commands. A machine an
+hour ahead would otherwise end sessions an hour early. A database that is a file is used by one machine, and its clock
+is that machine's."""
 
+import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
+from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.advisory_lock import is_shared
+
+log = logging.getLogger(__name__)
+#: How often a server reads the clock.
+READ_S = 30.0
 
 
 def read_clock() -> float | None:
@@ -21,7 +32,7 @@ def read_clock() -> float | None:
 
 class DatabaseClock:
     """The time of the database at the last ``synchronize``, plus the time since then on this machine.
-    Without a database that has a clock, and before that, it is this machine's."""
+    Without a database that has a clock, and while it was never read, it is this machine's."""
 
     def __init__(self, read: Callable[[], float | None] = read_clock) -> None:
         self._read = read
@@ -29,7 +40,10 @@ class DatabaseClock:
         self._offset: float | None = None
 
     def __call__(self) -> float:
-        """Seconds since the epoch."""
+        """Seconds since the epoch. The first call in a thread reads the database's clock."""
+        if self._offset is None and not _is_in_loop():
+            with suppress(DatabaseError):
+                self.synchronize()
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
@@ -39,6 +53,28 @@ class DatabaseClock:
         if now is not None:
             self._offset = now - (began + time.monotonic()) / 2
 
+    async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
+        """Reads the database's clock again and again, until it is cancelled: that of a machine drifts, and stands still
+        while the machine is suspended. ``run`` calls a function in a thread that may query the database."""
+        log_once = LogOnce(log, "the clock of the database cannot be read")
+        while is_shared():
+            await log_once.run(lambda: run(self.synchronize))
+            await asyncio.sleep(READ_S)
+
+
+def _is_in_loop() -> bool:
+    """Whether this thread runs an event loop, which must not wait for a query."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
 
 #: The clock of this process.
 shared_clock = DatabaseClock()
+
+
+def shared_now() -> datetime:
+    """The time of ``shared_clock``."""
+    return datetime.fromtimestamp(shared_clock(), UTC)

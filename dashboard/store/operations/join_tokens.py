@@ -1,7 +1,6 @@
 """One-time tokens with which machines join: created by an owner, valid for a day, revocable."""
 
 import secrets
-import time
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -10,6 +9,7 @@ from dashboard.core.operations.machines import TOKEN_LIFETIME_S
 from dashboard.models import JoinToken
 from dashboard.store.machines import digest_of
 from dashboard.store.operations.audit import audited, note
+from dashboard.store.operations.database_clock import shared_clock
 
 
 class TokenError(ValueError):
@@ -28,7 +28,7 @@ class ListedToken:
 @audited
 def create(owner: int | None) -> str:
     """A new token, 256 random bits. Only its digest is stored."""
-    token, now = secrets.token_urlsafe(32), time.time()
+    token, now = secrets.token_urlsafe(32), shared_clock()
     row = JoinToken.objects.create(
         digest=digest_of(token), owner_id=owner, created_at=now, expires_at=now + TOKEN_LIFETIME_S
     )
@@ -38,14 +38,14 @@ def create(owner: int | None) -> str:
 
 def listed() -> tuple[ListedToken, ...]:
     """The tokens that can still be used, newest first."""
-    rows = JoinToken.objects.filter(used_at=0.0, revoked_at=0.0, expires_at__gt=time.time())
+    rows = JoinToken.objects.filter(used_at=0.0, revoked_at=0.0, expires_at__gt=shared_clock())
     return tuple(ListedToken(row.pk, row.created_at, row.expires_at) for row in rows)
 
 
 @audited
 def revoke(token: str) -> bool:
     """Makes a token that was not used invalid; False if no unused token has this id."""
-    return JoinToken.objects.filter(pk=token, used_at=0.0, revoked_at=0.0).update(revoked_at=time.time()) == 1
+    return JoinToken.objects.filter(pk=token, used_at=0.0, revoked_at=0.0).update(revoked_at=shared_clock()) == 1
 
 
 def check(token: str) -> JoinToken:
@@ -57,7 +57,7 @@ def check(token: str) -> JoinToken:
         raise TokenError(_("This token was revoked. Create another one on the Machines page."))
     if row.used_at:
         raise TokenError(_("This token was used already. Create another one on the Machines page."))
-    if row.expires_at <= time.time():
+    if row.expires_at <= shared_clock():
         raise TokenError(_("This token has expired. Create another one on the Machines page."))
     return row
 
@@ -66,5 +66,5 @@ def use(token: str, machine: str) -> None:
     """Uses up a token for a machine that exists. In a transaction that has its turn (``machine_roles.take_turn``).
     TokenError with a sentence."""
     row = check(token)
-    row.used_at, row.machine_id = time.time(), machine
+    row.used_at, row.machine_id = shared_clock(), machine
     row.save(update_fields=["used_at", "machine"])

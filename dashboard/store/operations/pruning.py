@@ -1,6 +1,5 @@
 """Deletes old data and shrinks the database file."""
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from django.db.models import F, Q
 from dashboard.core.experiments.messages import Phase
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
 from dashboard.store import measurements as measurement_store
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.retention import BATCH, DELETERS, DeletedRows, delete_old
 
 MEASUREMENTS = "measurements"
@@ -40,7 +40,7 @@ class Pruned:
 def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS, shrink: bool = True) -> Pruned:
     """Deletes ended data older than this; the age of measurements counts from their creation. Without ``shrink`` the
     file keeps its size, and later data uses the free space."""
-    limit = datetime.fromtimestamp(time.time() - older_than_s, UTC)
+    limit = datetime.fromtimestamp(shared_clock() - older_than_s, UTC)
     runs, blocks, twins = _measurements(limit) if MEASUREMENTS in kinds else ([], 0, [])
     if not dry_run:
         _delete(runs, twins)

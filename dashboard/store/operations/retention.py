@@ -10,7 +10,6 @@ from typing import Any
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
-from django.utils import timezone
 
 from dashboard import models
 from dashboard.core.experiments.lifecycle import Wanted
@@ -18,6 +17,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.store import claim_runs
 from dashboard.store.operations import storage
+from dashboard.store.operations.database_clock import shared_now
 
 #: Rows of one transaction, so that the server can write in between; a single journal may be long.
 BATCH, JOURNALS_BATCH = 500, 20
@@ -143,7 +143,7 @@ def delete_links(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
     """Deletes expired browser sessions and sign-in links of any age."""
-    now = timezone.now()
+    now = shared_now()
     expired = (
         Session.objects.filter(expire_date__lt=now),
         models.SignInLink.objects.filter(expires_at__lt=now.timestamp()),

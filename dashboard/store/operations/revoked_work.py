@@ -1,7 +1,6 @@
 """Ends what ran on a machine that was revoked: its lab can no longer record that."""
 
 import logging
-import time
 
 from django.db import DatabaseError, transaction
 
@@ -12,6 +11,7 @@ from dashboard.models import ClaimRun, Experiment, MeasurementRun
 from dashboard.store import claim_runs, measurements
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
+from dashboard.store.operations.database_clock import shared_clock
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def _end(experiment: str, reason: str) -> None:
 
 
 def _write_end(record: Record, reason: str) -> None:
-    view, now = experiment_store.view(record.id), time.time()
+    view, now = experiment_store.view(record.id), shared_clock()
     shown = view if view.head is not None else experiment_store.waiting_view(record)
     assert shown.head is not None  # noqa: S101 - waiting_view has one
     head, facts = stopped(shown.head, shown.columns, now, reason)

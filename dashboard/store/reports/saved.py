@@ -1,6 +1,5 @@
 """Saves and imports reports, archives and deletes them, and keeps remarks. The content of a report never changes."""
 
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.utils import timezone
 
 from dashboard import __version__
 from dashboard.core.experiments.messages import EngineRef
@@ -28,6 +26,7 @@ from dashboard.models import Annotation, Report, ReportTag
 from dashboard.store import claim_runs
 from dashboard.store.installation import installation_id
 from dashboard.store.operations.audit import audited, note
+from dashboard.store.operations.database_clock import shared_clock, shared_now
 from dashboard.store.reports import snapshot as report_snapshot
 from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, find_same, get_report
 from dashboard.store.reports.reading import content_bytes, derive, derived_columns
@@ -114,7 +113,7 @@ def _author_name(author: str, owner_id: int | None) -> str:
 def _new_content(details: ReportDetails, origin: Origin, title: str) -> ReportContent:
     return ReportContent(
         " ".join((details.title or title).split())[:MAX_TITLE],
-        time.time(),
+        shared_clock(),
         origin,
         notes=details.notes.replace("\r\n", "\n").strip(),
         tags=normalise_tags(details.tags),
@@ -227,7 +226,7 @@ def _searched_text(content: ReportContent) -> str:
 @audited
 def archive(report: str) -> None:
     """Hides a report from the list. Raises ReportNotFoundError."""
-    _update(report, deleted=False, archived_at=timezone.now())
+    _update(report, deleted=False, archived_at=shared_now())
 
 
 @audited
@@ -239,7 +238,7 @@ def unarchive(report: str) -> None:
 @audited
 def delete(report: str) -> None:
     """Deletes a report and its shares; ``undelete`` restores them for 30 days. Raises ReportNotFoundError."""
-    _update(report, deleted=False, deleted_at=timezone.now())
+    _update(report, deleted=False, deleted_at=shared_now())
 
 
 @audited

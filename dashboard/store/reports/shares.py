@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
 from dashboard.models import Report, Share
 from dashboard.store.operations.audit import audited
+from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.reports.listing import NOT_FOUND, ReportNotFoundError
 
 TOKEN_BYTES = 16
@@ -71,7 +71,7 @@ def open_share(token: str, *, count: bool = True) -> bytes | None:
 
 
 def _is_live(row: Share) -> bool:
-    return row.revoked_at is None and (row.expires_at is None or row.expires_at > timezone.now())
+    return row.revoked_at is None and (row.expires_at is None or row.expires_at > shared_now())
 
 
 @audited
@@ -83,7 +83,7 @@ def revoke(share_id: int, report: str | None = None, *, session: str | None = No
         rows = rows.filter(report_id=report)
     if session is not None:
         rows = rows.filter(session_id=session)
-    return rows.update(revoked_at=timezone.now(), document=b"") > 0
+    return rows.update(revoked_at=shared_now(), document=b"") > 0
 
 
 def shares_of(report: str) -> tuple[SharedLink, ...]:

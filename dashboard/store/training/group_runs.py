@@ -4,7 +4,6 @@ What a group ran stays when its host is gone, recorded as stopped.
 """
 
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +31,7 @@ from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
 from dashboard.store import claim_runs, machines, step_measurements
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import host_placement
 from dashboard.store.training.hosts import NoHostError, QuotaError, machine_of_group, touch
 from dashboard.store.write_lock import writing
@@ -73,7 +73,7 @@ def _ready(group: str) -> GroupHost:
 def mark_used(group: str) -> None:
     """Records that the group's host is in use: it does not count as idle."""
     with writing():
-        touch({group: time.time()})
+        touch({group: shared_clock()})
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _locked_host(group: str) -> Iterator[str]:
         GroupHost.objects.select_for_update().filter(pk=group).first()
         row = _ready(group)
         machines.require_open(row.machine_id, for_group=True)
-        touch({group: time.time()})
+        touch({group: shared_clock()})
         yield row.host
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -34,6 +33,7 @@ from dashboard.core.operations.machines import SERVER
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts, recent_entries
 from dashboard.store.experiments import Record
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.port_users import other_port_users
 from dashboard.web import feed_hub
 from dashboard.web.feed_hub import Client, Feed, FeedHub
@@ -155,7 +155,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         """Shows that the journal cannot be written, or (with an empty text) that it can be again. ``sender`` is the
         machine that reports it: one that has joined may report only about its own experiments."""
         for feed in self._feeds_of(experiment):
-            before, since = feed.problems.get(experiment, ("", time.time()))
+            before, since = feed.problems.get(experiment, ("", shared_clock()))
             machine = feed.machines.get(experiment)
             if problem == before or machine is None or sender not in {SERVER, machine}:
                 continue
@@ -265,7 +265,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         text = encode(patch).decode()
         self.encoded += 1
         self._broadcast(feed, text)
-        now = time.time()
+        now = shared_clock()
         for entry in entries:
             if entry.cause.source is Source.KERNEL:
                 self.lag.add(now - entry.at)

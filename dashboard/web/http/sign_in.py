@@ -1,6 +1,5 @@
 """Sign-in with one-time links or a password, and sign-out."""
 
-import time
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -14,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.models.access import redeem
 from dashboard.store.operations import accounts, audit
+from dashboard.store.operations.accounts import redeem
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import join_code_attempts
 from dashboard.web.http.session_connections import end_session
 from dashboard.web.http.threaded_views import threaded
@@ -80,7 +80,7 @@ def _with_password(request: HttpRequest) -> HttpResponse:
     name, password = request.POST.get("name", "")[:150], request.POST.get("password", "")[:4096]
     if not name or not password:
         return sign_in_page(request, problem=_("Enter your name and your password."), name=name)
-    address, now = _address(request), time.time()
+    address, now = _address(request), shared_clock()
     if wait_s := join_code_attempts.take_password(address, name, now):
         problem = _("Too many wrong passwords. Try again in %(seconds)d seconds.") % {"seconds": int(wait_s) + 1}
         return sign_in_page(request, 429, problem=problem, name=name)

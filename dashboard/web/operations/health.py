@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.operations.heartbeat import Missing, Part, missing_parts, part_names
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.web.http.database import in_database
 from dashboard.web.http.guards import Application, Receive, Scope, Send, send_text
 from dashboard.web.service import service
@@ -56,7 +57,7 @@ async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | Non
 def own_lab_missing() -> tuple[Missing, ...]:
     """The missing parts among the installation's own lab and its engine."""
     without = Part.ENGINE if service.role.drives else Part.LAB
-    return missing_parts(service.heartbeat(), time.time(), without=without)
+    return missing_parts(service.heartbeat(), shared_clock(), without=without)
 
 
 def connected_machines() -> tuple[str, ...]:

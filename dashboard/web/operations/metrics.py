@@ -1,7 +1,6 @@
 """``/metrics``: for Prometheus with the token, and for signed-in users."""
 
 import secrets
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from dashboard.core.operations.heartbeat import Part, part_names
 from dashboard.models import GroupHost, TrainingSession
 from dashboard.store import machines, parts
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.storage import disk_usage, journals
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_hub import FeedHub
@@ -83,14 +83,14 @@ def read_machines() -> tuple[tuple[str, bool, bool, float], ...]:
     for record in machines.list_machines():
         lab = labs.of(record.name)
         if not record.is_revoked:
-            age_s = lab.silent_s if lab.silent_s is not None else time.time() - max(record.seen_at, record.joined_at)
+            age_s = lab.silent_s if lab.silent_s is not None else shared_clock() - max(record.seen_at, record.joined_at)
             found.append((record.name, lab.is_connected, lab.is_connected and lab.facts.engine is not None, age_s))
     return tuple(found)
 
 
 async def gather() -> Scrape:
     """The current values of all metrics."""
-    now = time.time()
+    now = shared_clock()
     pages = (("experiment", experiments), ("run", measurements), ("class", sessions))
     missing = part_names(own_lab_missing())
     heartbeat, database = service.heartbeat(), None

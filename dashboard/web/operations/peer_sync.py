@@ -15,6 +15,7 @@ from typing import Any
 from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.store import experiments as experiment_store
 from dashboard.store.log_once import LogOnce
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training.session_versions import SessionVersion, mirrors_of, version_of
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
@@ -163,7 +164,7 @@ class PeerSync:
 
     async def sync_presence(self) -> None:
         """Reports which participants are connected to this process, and forgets processes that no longer report."""
-        here = {feed.key: " ".join(sorted(feed.present(time.time()))) for feed in self._sessions.feeds()}
+        here = {feed.key: " ".join(sorted(feed.present(shared_clock()))) for feed in self._sessions.feeds()}
         now = time.monotonic()
         if here != self._reported or (here and now - self._reported_at >= PRESENCE_S):
             self._service.tell("present", self._process, *chain.from_iterable(here.items()))

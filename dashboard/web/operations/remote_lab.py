@@ -28,6 +28,7 @@ from dashboard.lab.remote.replies import Kind, decode_reply
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import CallMessage
 from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.store.operations.database_clock import shared_clock
 
 #: Seconds between checks for a silent lab, and how long a start waits for the first heartbeat.
 CHECK_S = 0.5
@@ -87,7 +88,7 @@ class RemoteLab:
 
     def heartbeat(self) -> Heartbeat | None:
         """The last heartbeat. From any thread."""
-        return deployment.local_heartbeat(self._last, time.monotonic(), time.time())
+        return deployment.local_heartbeat(self._last, time.monotonic(), shared_clock())
 
     def start(self) -> None:
         """Starts to serve calls of the running loop."""

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
@@ -14,6 +13,7 @@ from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.core.training.group_quota import RunKind
 from dashboard.export.formats import Format, export_report
 from dashboard.latency.environment import read_machine
+from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
@@ -265,7 +265,7 @@ def shares(request: HttpRequest, identity: str) -> HttpResponse:
 )
 async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
     """``url`` is shown only once."""
-    expires_at = None if body.days is None else timezone.now() + timedelta(days=body.days)
+    expires_at = None if body.days is None else shared_now() + timedelta(days=body.days)
 
     def make() -> str:
         document = render_report(identity, anonymised=body.scrub)

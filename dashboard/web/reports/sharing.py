@@ -7,12 +7,12 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.export.bundle import styles
 from dashboard.export.html import plain_policy, policy_of
+from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.reports import shares as report_shares
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.reports.documents import list_replacements, render_report
@@ -68,7 +68,7 @@ def share(request: HttpRequest, identity: str) -> HttpResponse:
         problem = _("Choose one of the listed durations.")
         return _page(request, identity, 400, problem=problem, typed={"days": DEFAULT_DAYS, "scrub": anonymised})
     days = int(choice)
-    expires_at = timezone.now() + timedelta(days=days) if days else None
+    expires_at = shared_now() + timedelta(days=days) if days else None
     document = render_report(identity, anonymised=anonymised)
     token = report_shares.create(identity, document, expires_at=expires_at, scrubbed=anonymised)
     link = request.build_absolute_uri(f"/r/{token}/")

@@ -22,6 +22,7 @@ from dashboard.core.token_bucket import TokenBucket
 from dashboard.core.training.session import group_key
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.models import Participant
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants, terminal_recordings
 from dashboard.web.feed_hub import GONE, TRY_LATER, Client
 from dashboard.web.http.database import in_database
@@ -50,7 +51,7 @@ def owner_of(scope: Any, session: str, step: str) -> limits.TerminalOwner | str:
     row = Participant.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
     if row is None:
         return NO_PARTICIPANT
-    if refusal := terminal_recordings.refusal_of(row, time.time()):
+    if refusal := terminal_recordings.refusal_of(row, shared_clock()):
         return refusal
     workshop = library().get(row.session.workshop)
     known = workshop is not None and workshop.index(step) is not None

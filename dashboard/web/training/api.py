@@ -1,12 +1,12 @@
 """Sessions over HTTP: an instructor's sessions and their reports."""
 
-import time
 from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
 from dashboard.core.training.results.anonymous import anonymous as anonymous_report
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import results as session_results
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.api_responses import Refusal, json_response
@@ -58,5 +58,5 @@ def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
     if anonymous and not row.closed_at:
         detail = "Close the session first: figures that still change reveal who has just answered."
         return Status(409, {"detail": detail})
-    whole = session_results.report_of(row, workshop_in(row), time.time())
+    whole = session_results.report_of(row, workshop_in(row), shared_clock())
     return json_response(anonymous_report(whole) if anonymous else whole)

@@ -6,7 +6,6 @@ Actions of the instructor are sent at once; presence and answers are collected f
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from dashboard.core.experiments.messages import encode
 from dashboard.core.training.host_plan import HostStage
 from dashboard.core.training.messages import ProgressChanged, SessionState
 from dashboard.core.training.session import GRACE_S, is_present, number_of_group
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
@@ -120,7 +120,7 @@ class SessionHub(FeedHub[SessionFeed]):
     def present(self, session: str) -> set[str]:
         """The participants of a session that are present."""
         feed = self._feeds.get(session)
-        here = feed.present(time.time()) if feed is not None else set()
+        here = feed.present(shared_clock()) if feed is not None else set()
         return here | self.peers.participants(session)
 
     def number_present(self, now: float) -> int:
@@ -157,7 +157,7 @@ class SessionHub(FeedHub[SessionFeed]):
             connections.discard(client)
             if not connections:
                 feed.connections.pop(participant, None)
-                feed.left_at[participant] = time.time()
+                feed.left_at[participant] = shared_clock()
                 asyncio.get_running_loop().call_later(GRACE_S + 0.1, self.mark, session)
         self.leave(session, client)
 
@@ -234,7 +234,7 @@ class SessionHub(FeedHub[SessionFeed]):
             feed.dirty.set()
 
     async def _pass(self, feed: SessionFeed) -> None:
-        now = time.time()
+        now = shared_clock()
         arrived, feed.arrived = feed.arrived, set()
         outdated, feed.outdated = feed.outdated, set()
         on_peers = self.peers.participants(feed.key)
@@ -263,10 +263,10 @@ class SessionHub(FeedHub[SessionFeed]):
     async def _record_presence(self, feed: SessionFeed, here: set[str], on_peers: frozenset[str]) -> None:
         """Stores which participants have left or returned, for results and replay."""
         came = here - feed.recorded
-        left = {key: feed.left_at.get(key, time.time()) for key in feed.recorded - here - on_peers}
+        left = {key: feed.left_at.get(key, shared_clock()) for key in feed.recorded - here - on_peers}
         feed.recorded = here
         if came or left:
-            await in_database(participants.note_presence, feed.key, came, left, time.time())
+            await in_database(participants.note_presence, feed.key, came, left, shared_clock())
 
     async def _send_own_state(self, feed: SessionFeed, participant: str, only: Client | None = None) -> None:
         state = await in_database(session_state.participant_state, feed.key, participant, feed.absent)

@@ -8,7 +8,6 @@ code, which cannot be guessed: they work while others guess codes.
 
 import math
 import threading
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -24,6 +23,7 @@ from dashboard.core.training.join_codes import format_code, parse_code
 from dashboard.core.training.rate_limit import JoinRateLimit
 from dashboard.core.training.session import parse_name
 from dashboard.models import TrainingSession
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import join_code_attempts, participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import REFUSALS, JoinRefusedError
@@ -88,7 +88,7 @@ def join(request: HttpRequest) -> HttpResponse:
     except ValueError as error:
         return _page(request, 400, code_problem=str(error))
     invited = constant_time_compare(request.POST.get("key", ""), key_of(code))
-    address, now = str(request.META.get("REMOTE_ADDR", "")), time.time()
+    address, now = str(request.META.get("REMOTE_ADDR", "")), shared_clock()
     if wait_s := 0 if invited else _counted(_attempts().take_guess, address, now):
         sentence = ngettext(
             "Too many wrong codes. Wait %(count)d second, or use the link or the QR code of your instructor.",
@@ -155,7 +155,7 @@ def resume(request: HttpRequest, token: str) -> HttpResponse:
         response = render(request, "training/resume.html", context, status=200 if participant else 404)
         response._has_been_logged = True  # type: ignore[attr-defined]  # the URL contains a token
         return _private(response)
-    moved = participants.resume(token, time.time())
+    moved = participants.resume(token, shared_clock())
     if moved is None:
         return _private(render(request, "training/resume.html", {"participant": None}, status=404))
     participant, new_token = moved

@@ -1,6 +1,5 @@
 """Pages of a participant other than the steps: lobby, mirrored comparison, asking for help, another device."""
 
-import time
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard.core.training.session import HostsFor, group_key, parse_text
 from dashboard.models import TrainingSession
 from dashboard.store import workshops as workshop_store
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.hosts import NoHostError
@@ -79,7 +79,7 @@ async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @for_participant
 async def hand(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
     """Raises the hand, with or without a question, or lowers it."""
-    up, now = request.POST.get("up") == "yes", time.time()
+    up, now = request.POST.get("up") == "yes", shared_clock()
     if not row.closed_at:
         step = request.POST.get("step", "")[:60] or row.step
         await in_database(participants.raise_hand, row.id, participant.id, now, up=up, step=step)

@@ -1,7 +1,6 @@
 """The instructor's page about one participant: progress, messages, and what the group runs."""
 
 import asyncio
-import time
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +16,7 @@ from dashboard.lab.remote.training_calls import HostContainer, containers
 from dashboard.models import Participant, TrainingSession
 from dashboard.store import claim_runs
 from dashboard.store import workshops as workshop_store
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import group_runs, participants, session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import JoinRefusedError
@@ -51,7 +51,7 @@ def find_participant(row: TrainingSession, participant: str) -> Participant:
 
 def _context(row: TrainingSession, key: str) -> dict[str, Any]:
     participant, workshop = find_participant(row, key), workshop_in(row)
-    person, now = participants.person_of(participant.id), time.time()
+    person, now = participants.person_of(participant.id), shared_clock()
     records = session_state.records_of(row, workshop_store.load_progress(person, row.workshop), now)
     pacing = session_state.pacing(row, workshop)
     progress = progress_row(
@@ -149,7 +149,7 @@ async def live(request: HttpRequest, row: TrainingSession, participant: str, run
 @for_instructor
 async def change(request: HttpRequest, row: TrainingSession, participant: str, what: str) -> HttpResponse:
     """Renames, removes, admits or answers a participant, lowers the hand, or creates the link to another device."""
-    found, now = await in_database(find_participant, row, participant), time.time()
+    found, now = await in_database(find_participant, row, participant), shared_clock()
     if row.closed_at and what in {"say", "admit"}:
         return await _page(request, row, participant, 409, problem=_("This session is over and cannot be changed."))
     try:

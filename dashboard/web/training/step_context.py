@@ -1,6 +1,5 @@
 """Where a participant works on the workshop of a session: open steps, host, and the context of the pages."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from dashboard.core.workshops.model import Workshop
 from dashboard.lab.remote import experiment_calls
 from dashboard.lab.training.hosts import HostState
 from dashboard.models import TrainingSession
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.store.training.participants import ParticipantRef
@@ -81,7 +81,7 @@ def place_of(
         free=pacing.free,
         closed=closed_reason(row),
         owner=row.owner_id,
-        records=lambda walk: session_state.records_of(row, walk, time.time()),
+        records=lambda walk: session_state.records_of(row, walk, shared_clock()),
         extra=extra or {},
     )
 

@@ -1,6 +1,5 @@
 """A step of the workshop for a participant. Only the first prediction counts; commands run on the group's host."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +13,7 @@ from dashboard.core.workshops.model import Step, Workshop
 from dashboard.lab.remote.workshop_calls import StepAction
 from dashboard.models import TrainingSession
 from dashboard.store import workshops as workshop_store
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
@@ -50,7 +50,7 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
     place, workshop, found = await _place(row, participant, step, whole_page=False)
     walk = await in_database(workshop_store.load_progress, participant.person, row.workshop)
     if walk is not None and not row.closed_at and not await in_database(place.is_locked, workshop, walk, found):
-        await in_database(session_state.mark_opened, row, participant.id, step, time.time())
+        await in_database(session_state.mark_opened, row, participant.id, step, shared_clock())
         if row.hosts != HostsFor.NONE:
             await _start_host(row, participant)
         hub.wake(row.id)
@@ -80,7 +80,7 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
             return 409, place.closed or _("The answer of this step has already been revealed.")
         if question is None or not 0 <= choice < len(question.choices):
             return 400, _("Choose one of the answers.")
-        session_state.answer(row, participant.id, step, choice, question.choices[choice], time.time())
+        session_state.answer(row, participant.id, step, choice, question.choices[choice], shared_clock())
         return 200, ""
 
     status, refusal = await in_database(store)

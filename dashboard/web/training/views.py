@@ -1,6 +1,5 @@
 """An instructor's sessions: the list, and the form of a new one."""
 
-import time
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +12,7 @@ from dashboard.core.training.join_codes import format_code
 from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, JoinStatus, join_status
 from dashboard.models import TrainingSession
 from dashboard.store import machines
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
@@ -41,7 +41,7 @@ def refuse_hosts(available: Capacity, needed: int) -> str | None:
 @require_GET
 async def listing(request: HttpRequest) -> HttpResponse:
     """The instructor's sessions."""
-    user, now = await request.auser(), time.time()
+    user, now = await request.auser(), shared_clock()
 
     def read() -> dict[str, Any]:
         creators = creators_of(request)
@@ -77,7 +77,7 @@ async def new(request: HttpRequest) -> HttpResponse:
             problems = {"hosts": refusal}
         if not problems:
             workshop = workshops[settings.workshop]
-            row = await in_database(training_sessions.create, await _owner(request), settings, workshop, time.time())
+            row = await in_database(training_sessions.create, await _owner(request), settings, workshop, shared_clock())
             return redirect(f"/sessions/{row.id}/console/")
     context = {
         "settings": settings,

@@ -1,7 +1,6 @@
 """The pages of workshops: list, overview and result. ``step_views`` has the steps."""
 
 import shutil
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +16,7 @@ from dashboard.core.workshops.progress import EMPTY, Records, current_step, step
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library
 from dashboard.store import workshops as store
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.workshops import Progress
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
@@ -110,7 +110,7 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
 async def start(request: HttpRequest, workshop: str) -> HttpResponse:
     """Starts a workshop, or continues it."""
     found = await require_workshop(workshop)
-    progress = await in_database(store.start, await person_of(request), found.slug, found.digest, time.time())
+    progress = await in_database(store.start, await person_of(request), found.slug, found.digest, shared_clock())
 
     with suppress(LabUnavailableError):  # the first step shows the problem
         await service.ask(workshop_calls.prepare_images, found.images)

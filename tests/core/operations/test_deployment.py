@@ -88,12 +88,24 @@ def test_a_lab_without_its_database_serves_no_longer_than_its_heartbeats_count()
 
 def test_the_time_of_a_heartbeat_is_by_the_clock_of_the_reader() -> None:
     last = last_heartbeat(100.0)
-    assert local_heartbeat(last, 103.0, 5003.0) == replace(HEARTBEAT, at=5000.0)
+    status = replace(HEARTBEAT.status, engine_since=4996.0, passed_at=4999.0)
+    assert local_heartbeat(last, 103.0, 5003.0) == replace(HEARTBEAT, at=5000.0, status=status)
     long_ago = local_heartbeat(last, 100.0 + UNAVAILABLE_S + 0.5, 6000.0)
     assert long_ago is not None
     assert long_ago.at == 6000.0 - SILENT_S - 1.0
     assert [item.part for item in missing_parts(long_ago, 6000.0)] == [Part.LAB]
     assert local_heartbeat(None, 0.0, 0.0) is None
+
+
+@pytest.mark.parametrize("wrong_s", [-3600.0, 3600.0])
+def test_a_pass_is_overdue_by_its_age_whatever_the_clocks_of_both_machines(wrong_s: float) -> None:
+    def heartbeat_after(age_s: float) -> Heartbeat | None:
+        status = LabStatus("26.1.5", True, True, 1e6 + wrong_s, 1e6 + wrong_s - age_s)
+        facts = LabFacts(heartbeat=Heartbeat(1e6 + wrong_s, status, HEARTBEAT.metrics))
+        return local_heartbeat(LastHeartbeat(HeartbeatMessage("a", facts), 50.0), 51.0, 1e6 + 1)
+
+    assert missing_parts(heartbeat_after(30.0), 1e6 + 1) == ()
+    assert [item.part for item in missing_parts(heartbeat_after(300.0), 1e6 + 1)] == [Part.LAB]
 
 
 def test_each_role_needs_nats_or_does_not_use_it() -> None:

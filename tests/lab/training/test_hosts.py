@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from django.db import DatabaseError
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Machine
-from dashboard.core.training.host_plan import ActionKind, HostAction, HostStage
+from dashboard.core.training.host_plan import ActionKind, HostAction, HostStage, plan_actions
 from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders
@@ -196,6 +198,40 @@ async def test_unknown_hosts_of_an_earlier_server_are_removed_at_the_start(
     await no_dockerd.close(stop_hosts=False)
     await no_dockerd.open()
     assert gone == ["left"]
+
+
+@pytest.mark.parametrize("later_s", [7200.0, -7200.0])
+async def test_a_host_starts_by_the_clock_of_its_session_whatever_that_of_the_machine(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch, later_s: float
+) -> None:
+    async def template(_data_dir: Path) -> None:
+        await asyncio.to_thread(int)
+
+    async def start(data_dir: Path, identity: str, *, started: float | None = None, **_more: object) -> PrivateHost:
+        await asyncio.to_thread((data_dir / "hosts" / identity).mkdir, parents=True)
+        return PrivateHost(
+            identity, 1, 1, "/nowhere", time.time() if started is None else started, data_dir / "hosts" / identity, 1
+        )
+
+    await no_dockerd.close(stop_hosts=False)
+    no_dockerd.later = later_s
+    await no_dockerd.change(ttl_s=3600, expires_at=no_dockerd.context.clock() + 3600)
+    await no_dockerd.request(1)
+    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
+    monkeypatch.setattr("dashboard.lab.training.host_actions.host_template", template)
+    monkeypatch.setattr(private_host, "start", start)
+    actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
+    monkeypatch.setattr(no_dockerd.labs, "add", lambda _host: None)
+    await actions.perform(HostAction(record.group, ActionKind.START), record)
+
+    async def plan(after_s: float) -> list[ActionKind]:
+        now = no_dockerd.context.clock() + after_s
+        records = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
+        hosts = {key: replace(host, running=True) for key, host in actions.observe().items()}
+        return [action.kind for action in plan_actions(records, hosts, (), {}, now, capacity=1, slots=1)]
+
+    assert await plan(60.0) == []
+    assert await plan(3660.0) == [ActionKind.STOP]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from dashboard.models import AuditEntry
-from dashboard.models.access import redeem
+from dashboard.store.operations.accounts import redeem
 from tests.support.terminal import run_here
 
 pytestmark = pytest.mark.django_db(transaction=True)

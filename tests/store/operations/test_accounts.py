@@ -11,10 +11,9 @@ from django.test import Client
 
 from dashboard.core.operations.roles import OwnedKind, Role
 from dashboard.models import Account, SignInLink
-from dashboard.models.access import redeem
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import accounts, audit
-from dashboard.store.operations.accounts import AccountError
+from dashboard.store.operations.accounts import AccountError, redeem
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db

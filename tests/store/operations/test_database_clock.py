@@ -1,18 +1,36 @@
-"""The clock of the database: labs agree on it, whatever the clocks of their machines."""
+"""The clock of the database: all processes agree on it, whatever the clocks of their machines."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import DatabaseError
 
 from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
 from dashboard.bench.processes import BASE
-from dashboard.store.operations.database_clock import DatabaseClock
+from dashboard.models import JoinToken, SignInLink, TrainingSession
+from dashboard.store.operations import database_clock, join_tokens
+from dashboard.store.operations.accounts import make_token, redeem
+from dashboard.store.operations.database_clock import DatabaseClock, shared_clock
+from tests.support.polling import eventually
+from tests.web.asgi_client import person
+from tests.web.training.session_clients import post
+
+#: Each reads this machine's clock: the clock itself; what NATS compares with its own; Django's browser sessions, which
+#: Django dates.
+OWN_CLOCK = {
+    "store/operations/database_clock.py",
+    "web/operations/machines/nats_access.py",
+    "store/operations/accounts.py",
+    "web/http/session_connections.py",
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +76,84 @@ def test_it_reads_postgresql(postgres: Postgres) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert -5.0 < float(done.stdout) < 60.0
+
+
+def test_the_first_call_reads_it() -> None:
+    assert 5_000.0 <= DatabaseClock(lambda: 5_000.0)() < 5_060.0
+
+
+async def test_a_call_in_an_event_loop_does_not_wait_for_the_database() -> None:
+    clock = DatabaseClock(lambda: pytest.fail("a query in the loop"))
+    assert abs(await asyncio.wait_for(_call(clock), 5) - time.time()) < 5.0
+
+
+async def _call(clock: DatabaseClock) -> float:
+    return clock()
+
+
+def test_a_database_that_does_not_answer_leaves_the_clock_of_the_machine() -> None:
+    def fail() -> float:
+        raise DatabaseError("gone")
+
+    assert abs(DatabaseClock(fail)() - time.time()) < 5.0
+
+
+async def test_a_server_reads_it_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine was suspended, or the database has failed over to a machine with another time."""
+    times: list[float | DatabaseError] = [5_000.0, DatabaseError("failover"), 9_000.0]
+
+    def read() -> float:
+        found = times.pop(0) if len(times) > 1 else times[0]
+        if isinstance(found, DatabaseError):
+            raise found
+        return found
+
+    async def run(function: Callable[[], None]) -> None:
+        await asyncio.to_thread(function)
+
+    monkeypatch.setattr(database_clock, "is_shared", lambda: True)
+    monkeypatch.setattr(database_clock, "READ_S", 0.01)
+    clock = DatabaseClock(read)
+    following = asyncio.create_task(clock.follow(run))
+    await eventually(lambda: clock() >= 9_000.0)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    assert clock() < 9_060.0
+
+
+async def test_with_a_file_nothing_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_clock, "is_shared", lambda: False)
+    await asyncio.wait_for(DatabaseClock(lambda: pytest.fail("read")).follow(_refuse), 5)
+
+
+async def _refuse(_function: object) -> None:
+    pytest.fail("a query")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_session_of_a_web_process_ends_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_clock, "_offset", time.time() + 7200.0 - time.monotonic())
+    options = {"title": "A", "workshop": "host-network", "max_participants": "2", "hours": "1"}
+    answer = await post("/sessions/new/", await person(), **options)
+    assert answer.status == 302, answer.text
+    row = await TrainingSession.objects.aget()
+    assert abs(row.expires_at - time.time() - 3 * 3600.0) < 60.0
+
+
+@pytest.mark.django_db
+def test_links_and_tokens_are_valid_by_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = time.time()
+    monkeypatch.setattr(shared_clock, "_offset", right - time.monotonic())
+    link, token = make_token(), join_tokens.create(None)
+    monkeypatch.setattr(time, "time", lambda: right + 30 * 86400.0)  # the clock of another process' machine
+    join_tokens.check(token)
+    assert redeem(link) is not None
+    assert abs(SignInLink.objects.get().created_at - right) < 60.0
+    assert abs(JoinToken.objects.get().created_at - right) < 60.0
+
+
+def test_web_processes_and_queries_read_no_other_clock() -> None:
+    folder = BASE / "dashboard"
+    files = [file for part in ("models", "store", "web") for file in (folder / part).rglob("*.py")]
+    clock = re.compile(r"\btime\.time(_ns)?\b|\btimezone\.now\b|\bdatetime\.(utc)?now\b")
+    assert {str(file.relative_to(folder)) for file in files if clock.search(file.read_text())} == OWN_CLOCK

@@ -107,7 +107,7 @@ def test_links_of_shared_reports_are_deleted_once_they_ended_before_the_limit() 
 
 
 def test_old_entries_of_the_audit_trail_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.store.operations.audit.time.time", lambda: LIMIT.timestamp() - 1)
+    monkeypatch.setattr("dashboard.store.operations.audit.shared_clock", lambda: LIMIT.timestamp() - 1)
     audit.record("stop experiment", "old", audit.DONE)
     monkeypatch.undo()
     audit.record("stop experiment", "new", audit.DONE)

@@ -14,10 +14,10 @@ from django.db import connections
 from django.test import Client
 
 from dashboard.models import SignInLink
-from dashboard.models.access import LIFETIME_S, make_token, redeem
+from dashboard.store.operations.accounts import LINK_LIFETIME_S, make_token, redeem
 from tests.web.asgi_client import HOST
 
-CLOCK = "dashboard.models.access.time.time"
+CLOCK = "dashboard.store.operations.accounts.shared_clock"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -66,7 +66,7 @@ def test_a_signed_in_user_with_a_used_link_stays_signed_in(browser: Client) -> N
 def test_a_link_expires(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     address = link()
     made = SignInLink.objects.get()
-    monkeypatch.setattr(CLOCK, lambda: made.created_at + LIFETIME_S + 1)
+    monkeypatch.setattr(CLOCK, lambda: made.created_at + LINK_LIFETIME_S + 1)
     assert browser.get(address).status_code == 401
     assert SignInLink.objects.get().used_at is None
     make_token()

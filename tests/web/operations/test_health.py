@@ -13,15 +13,19 @@ import msgspec
 import pytest
 
 from dashboard import __version__
+from dashboard.asgi import application
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts, Role
 from dashboard.core.operations.heartbeat import PASS_OVERDUE_S, Distribution, Heartbeat, LabMetrics, LabStatus
 from dashboard.core.operations.machines import SERVER
 from dashboard.lab.engine import events
 from dashboard.lab.remote.nats_connection import Message, NatsConnection
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.web.http.asgi_handler import RequestHandler
+from dashboard.web.operations.peer_sync import peer_sync
 from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import service
+from dashboard.web.training.hub import hub as sessions
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
 from tests.web.asgi_client import Answer, http, is_strict, person
@@ -91,6 +95,41 @@ async def test_a_lab_with_an_ended_task_is_not_ready(tmp_path: Path, monkeypatch
             "missing: lab\nA task of the lab ended unexpectedly: lab-passes.\n",
         )
         assert "Lab unavailable" in await chip()
+
+
+@pytest.mark.parametrize("wrong_s", [-3600.0, 3600.0])
+async def test_a_database_with_another_time_than_this_machine_does_not_make_the_lab_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong_s: float
+) -> None:
+    monkeypatch.setattr(shared_clock, "_offset", time.time() + wrong_s - time.monotonic())
+    async with lab_here(FakeEngine(), tmp_path, monkeypatch):
+        assert (await http("GET", "/readyz")).text == "ready\n"
+
+
+async def test_a_server_follows_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    async def follow(_run: object) -> None:
+        ran.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ran.append("ended")
+
+    async def nothing(*_arguments: object) -> None:
+        await asyncio.to_thread(int)
+
+    monkeypatch.setattr(shared_clock, "follow", follow)
+    for served, names in ((service, ("start", "stop")), (peer_sync, ("start", "close")), (sessions, ("close",))):
+        for name in names:
+            monkeypatch.setattr(served, name, nothing)
+    messages = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def receive() -> dict[str, str]:
+        return {"type": next(messages)}
+
+    await application({"type": "lifespan"}, receive, nothing)
+    await eventually(lambda: ran == ["begun", "ended"])
 
 
 async def test_healthz_answers_while_django_computes_pages_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
 
 import pytest
 from channels.db import database_sync_to_async
@@ -30,7 +29,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stops the clock of the rate limits: no token is restored while a slow machine sends requests."""
     moment = time.time()
-    monkeypatch.setattr(join_views, "time", SimpleNamespace(time=lambda: moment))
+    monkeypatch.setattr(join_views, "shared_clock", lambda: moment)
 
 
 @pytest.fixture

@@ -42,10 +42,12 @@ class JoinedMachine:
         return self.machine.name
 
     def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``netmodes join`` on it, without starting the lab. ``environment`` has other variables."""
-        command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name or self.name]
+        """Runs ``netmodes join`` on it, without starting the lab; the label ``machine`` is its name. ``environment`` has
+        other variables."""
+        name = name or self.name
+        command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name]
         return subprocess.run(
-            self.machine.command(command),
+            self.machine.command([*command, "--label", f"machine={name}"]),
             env=self.environment | environment,
             capture_output=True,
             text=True,

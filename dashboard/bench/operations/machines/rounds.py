@@ -12,6 +12,7 @@ from pathlib import Path
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.operations.machines.isolated import InsideService
 from dashboard.bench.operations.machines.scene import LOST, MachineScene, started, until
+from dashboard.bench.operations.machines.training_class import TrainingClass
 from dashboard.bench.processes import BASE
 from dashboard.core.training.host_plan import HostStage
 
@@ -149,8 +150,8 @@ async def same_name(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def clock_off(scene: MachineScene, number: int) -> FaultRound:
-    """The lab of a machine starts again with a clock that is an hour fast or slow, works, and starts with the right
-    clock."""
+    """The lab of a machine starts again with a clock that is an hour fast or slow. It works, starts a host for a new
+    session of an hour, and removes it when the session ends. Then the lab starts with the right clock."""
     name = _machine_of(scene, number)
     lab = scene.installation.machines[name].lab
     shift = HOUR_S if number % 2 == 0 else -HOUR_S
@@ -160,8 +161,14 @@ async def clock_off(scene: MachineScene, number: int) -> FaultRound:
         await started(lab)
     await _healed(scene)
     healed_s = time.monotonic() - begin
+    session = await TrainingClass.open(scene.installation, 1, machine=name)
+    await session.start()
+    before = await asyncio.to_thread(session.hosts)
     await asyncio.sleep(3.0)  # passes over hosts and experiments
-    lost = await scene.count_lost()
+    after = await asyncio.to_thread(session.hosts)
+    kept = [row for group, row in after.items() if row == before[group] and row.stage == HostStage.READY]
+    lost = await scene.count_lost() + len(before) - len(kept)
+    await session.close()
     await asyncio.to_thread(lab.stop)
     await started(lab)
     await _healed(scene)

@@ -60,9 +60,12 @@ class TrainingClass:
     people: list[Client] = field(default_factory=list)
 
     @classmethod
-    async def open(cls, installation: MachinesInstallation, count: int) -> "TrainingClass":
-        """A session in which this many participants have joined and opened the step, and predicted."""
-        options = {"hosts": "person", "terminal": "on"}
+    async def open(cls, installation: MachinesInstallation, count: int, machine: str = "") -> "TrainingClass":
+        """A session in which this many participants have joined; its hosts are on any machine, or on this one. It and
+        its hosts last an hour."""
+        options = {"hosts": "person", "terminal": "on", "hours": "1"}
+        if machine:
+            options["machine_labels"] = f"machine={machine}"
         instructor = await asyncio.to_thread(Instructor.with_session, installation.owners[0], count, **options)
         opened = cls(installation, instructor)
         await asyncio.to_thread(instructor.steer, "step", step=STEP)

@@ -1,7 +1,6 @@
 """``POST /machines/join/``: a machine exchanges its token for credentials. No account sends it."""
 
 import math
-import time
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,6 +12,7 @@ from dashboard import __version__
 from dashboard.core.machines.labels import parse_labels
 from dashboard.core.operations.machines import MachineFacts, version_problem
 from dashboard.store.operations import audit, joining
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.join_tokens import TokenError
 from dashboard.store.training import join_code_attempts
 from dashboard.web.http.threaded_views import threaded
@@ -51,7 +51,7 @@ def join(request: HttpRequest) -> HttpResponse:
         return _refuse(400, str(error))
     if problem := version_problem(__version__, asked.facts.version):
         return _refuse(409, problem)
-    address, now = str(request.META.get("REMOTE_ADDR", "")), time.time()
+    address, now = str(request.META.get("REMOTE_ADDR", "")), shared_clock()
     if wait_s := math.ceil(join_code_attempts.take_token(address, now)):
         return _refuse(429, _("Too many wrong tokens. Wait %(count)d s.") % {"count": wait_s})
     try:

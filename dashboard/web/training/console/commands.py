@@ -1,6 +1,5 @@
 """The commands of the console: step, gate, timer, reveal, the comparison for all, hints, closing."""
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.step import StepLockedError
 from dashboard.models import TrainingSession
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.database import in_database
@@ -164,7 +164,7 @@ async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpRe
     """Runs one of ``COMMANDS``, and tells all participants."""
     if what not in COMMANDS:
         raise Http404(_("There is no such command."))
-    command = Command(request.POST, row, await in_database(workshop_in, row), time.time())
+    command = Command(request.POST, row, await in_database(workshop_in, row), shared_clock())
     try:
         done = await COMMANDS[what](command)
     except ValueError as error:

@@ -1,6 +1,5 @@
 """The machines that hold the hosts of a session, and the command that moves hosts to other machines."""
 
-import time
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -9,6 +8,7 @@ from dashboard.core.machines.placement import MachineOffer
 from dashboard.core.operations.machines import SERVER
 from dashboard.core.training.session import number_of_group
 from dashboard.models import TrainingSession
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import host_placement, participants
 from dashboard.web.http.database import in_database
 from dashboard.web.service import service
@@ -68,6 +68,6 @@ async def move(row: TrainingSession, machine: str) -> bool:
     if not offers:
         raise ValueError(_("No other machine has joined this installation."))
     name = "" if machine == SERVER else machine
-    await in_database(host_placement.move, row.id, row.owner_id, time.time(), name, offers)
+    await in_database(host_placement.move, row.id, row.owner_id, shared_clock(), name, offers)
     service.wake()
     return True

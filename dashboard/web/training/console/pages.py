@@ -1,6 +1,5 @@
 """The instructor's pages: the console, the projector, and the comparison to point at."""
 
-import time
 from collections import Counter
 from typing import Any
 
@@ -26,6 +25,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.step import StepLockedError
 from dashboard.models import Experiment, TrainingSession
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.web.experiments.views import load_snapshot
@@ -48,7 +48,7 @@ SHOWN_EXPERIMENTS = 20
 
 
 def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
-    now, workshop, present = time.time(), workshop_in(row), hub.present(row.id)
+    now, workshop, present = shared_clock(), workshop_in(row), hub.present(row.id)
     join = join_address(request)
     link = join_link(join.origin, row.code)
     grid = session_state.progress_grid(row, workshop, now, present)

@@ -1,6 +1,5 @@
 """Removes several participants at once, and stops the hosts of groups that are then empty."""
 
-import time
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from dashboard.core.training.host_plan import DesiredState
 from dashboard.core.training.session import group_key
 from dashboard.models import TrainingSession
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
@@ -24,7 +24,7 @@ from dashboard.web.training.roles import for_instructor
 
 async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
     """Removes these participants and stops the hosts of groups that are then empty; returns the number removed."""
-    removed, empty = await in_database(participants.remove_several, row.id, chosen, time.time())
+    removed, empty = await in_database(participants.remove_several, row.id, chosen, shared_clock())
     for participant in removed:
         hub.disconnect_participant(row.id, participant)
     stopped = [
@@ -47,7 +47,7 @@ async def removal(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     if not chosen:
         return await _page(request, row, 400, problem=_("Select the participants to remove."))
     if request.POST.get("admission") == "yes":
-        await in_database(training_sessions.change, row.id, row.owner_id, time.time(), admission_required=True)
+        await in_database(training_sessions.change, row.id, row.owner_id, shared_clock(), admission_required=True)
     count = await remove_participants(row, chosen)
     if not count:
         return await _page(request, row, 409, problem=_("These participants have already been removed."))

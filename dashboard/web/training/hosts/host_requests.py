@@ -1,7 +1,6 @@
 """Requests of private hosts, and the machines that they may be placed on."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from dashboard.core.operations.machines import MachineRecord
 from dashboard.core.training.capacity import Capacity, HostLimits, combine, offered
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import machines
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import host_placement
 from dashboard.store.training import hosts as group_host_store
 from dashboard.web.http.database import in_database
@@ -78,11 +78,11 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
     offers = await machine_offers()
     if required and not offers:
         service.require()
-    await in_database(write, group, time.time(), offers)
+    await in_database(write, group, shared_clock(), offers)
     service.wake()
 
 
 async def place_waiting() -> None:
     """Gives a machine to the hosts that wait for one, if there is room now."""
-    if await in_database(host_placement.place_waiting, await machine_offers(), time.time()):
+    if await in_database(host_placement.place_waiting, await machine_offers(), shared_clock()):
         service.wake()

@@ -1,6 +1,5 @@
 """Exports of a session for the instructor (tables, JSON, replay), and links to its anonymous results."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +7,6 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -22,6 +20,7 @@ from dashboard.core.training.results.replay import build_replay
 from dashboard.core.training.results.report import build_report
 from dashboard.export.session_file import replay_file, shared_file
 from dashboard.models import TrainingSession
+from dashboard.store.operations.database_clock import shared_clock, shared_now
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.training import results as session_results
 from dashboard.web.http.database import in_database
@@ -39,7 +38,7 @@ WRITERS: dict[str, tuple[str, Callable[[SessionReport], bytes]]] = {
 
 
 def _report(row: TrainingSession) -> SessionReport:
-    return session_results.report_of(row, workshop_in(row), time.time())
+    return session_results.report_of(row, workshop_in(row), shared_clock())
 
 
 def _file(row: TrainingSession, body: bytes, content_type: str, ending: str) -> HttpResponse:
@@ -65,7 +64,7 @@ async def export(_request: HttpRequest, row: TrainingSession, ending: str) -> Ht
 
 def _replay(row: TrainingSession, *, anonymous: bool, comparisons: bool) -> bytes:
     workshop = workshop_in(row)
-    facts = session_results.load_facts(row, workshop, time.time())
+    facts = session_results.load_facts(row, workshop, shared_clock())
     report = build_report(facts, workshop)
     names = display_names(facts, anonymous=anonymous)
     people = tuple(replace(person, name=name) for person, name in zip(report.people, names, strict=True))
@@ -111,7 +110,7 @@ async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     if chosen not in {str(duration.days) for duration in durations()}:
         return await _page(request, row, 400, problem=_("Choose from the list when the link expires."))
     days = int(chosen)
-    expires_at = timezone.now() + timedelta(days=days) if days else None
+    expires_at = shared_now() + timedelta(days=days) if days else None
 
     def create() -> str:
         return report_shares.create_for_session(row.id, _document(row), expires_at=expires_at)

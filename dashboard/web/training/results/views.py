@@ -1,6 +1,5 @@
 """The results of a session: everything for the instructor, their own for each participant."""
 
-import time
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.training.results.anonymous import report_for_participant
 from dashboard.models import TrainingSession
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants
 from dashboard.store.training import results as session_results
 from dashboard.store.training import sessions as training_sessions
@@ -39,7 +39,7 @@ async def _whole(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 
     def read() -> dict[str, Any]:
         workshop = workshop_in(row)
-        report = session_results.report_of(row, workshop, time.time())
+        report = session_results.report_of(row, workshop, shared_clock())
         person = next((person for person in report.people if person.seat == chosen), None)
         if chosen and person is None:
             raise Http404(_("This session has no participant with this number."))
@@ -60,7 +60,7 @@ async def _own_page(
     request: HttpRequest, row: TrainingSession, participant: ParticipantRef, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     def read() -> dict[str, Any]:
-        whole = session_results.report_of(row, workshop_in(row), time.time())
+        whole = session_results.report_of(row, workshop_in(row), shared_clock())
         report = report_for_participant(whole, participant.id, row.revealed())
         if not report.people:
             raise not_found()

@@ -13,9 +13,9 @@ from django.test import Client
 from dashboard.core.operations.roles import Role
 from dashboard.core.training.rate_limit import PASSWORDS
 from dashboard.models import Account, AuditEntry
-from dashboard.models.access import make_token
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import accounts, audit
+from dashboard.store.operations.accounts import make_token
 from tests.support.specs import make_spec
 from tests.web.accounts import account
 from tests.web.asgi_client import HOST

@@ -1,5 +1,6 @@
-"""Python imports this at its start if its folder is in PYTHONPATH: the clock of the process is BENCH_CLOCK_S
-seconds fast. Monotonic clocks and the clocks of other processes are unchanged."""
+"""Python imports this at its start if its folder is in PYTHONPATH: ``time.time`` and ``time.time_ns`` are
+BENCH_CLOCK_S seconds fast in this process and in its Python children. Dates (``datetime.now``), monotonic clocks, and
+programs in other languages, such as Docker Engine, have the clock of the machine."""
 
 import os
 import time
