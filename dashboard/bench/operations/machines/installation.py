@@ -42,8 +42,8 @@ class JoinedMachine:
         return self.machine.name
 
     def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``netmodes join`` on it, without starting the lab. The label ``machine`` is its name. Other variables are in
-        ``environment``."""
+        """Runs ``netmodes join`` on it, without starting the lab; its label ``machine`` is its name. ``environment``
+        has other variables."""
         name = name or self.name
         command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name]
         return subprocess.run(
