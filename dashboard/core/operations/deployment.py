@@ -143,8 +143,8 @@ def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Hea
         silent_s = max(silent_s, SILENT_S + 1.0)
     heartbeat = last.facts.heartbeat
     status, later_s = heartbeat.status, epoch - silent_s - heartbeat.at
-    times = {"engine_since": status.engine_since + later_s, "passed_at": status.passed_at + later_s}
-    return replace(heartbeat, at=epoch - silent_s, status=replace(status, **times))
+    since, passed_at = status.engine_since + later_s, status.passed_at + later_s
+    return replace(heartbeat, at=epoch - silent_s, status=replace(status, engine_since=since, passed_at=passed_at))
 
 
 def is_unavailable(last: LastHeartbeat | None, now: float) -> bool:
