@@ -82,12 +82,11 @@ async def start(
     ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
     ``die_with_parent`` it ends when the calling *thread* ends for any reason (PR_SET_PDEATHSIG, prctl(2)): its dockerd
     receives SIGTERM, or, in a user namespace, its first process SIGKILL. Call from the main thread.
-    ``template`` is its initial content; ``group`` its owner in a training
-    session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is
-    started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated from the machine (default:
-    NETMODES_HOST_RUNTIME, ``runtimes.suitable_runtime``). ``lan`` is its place on the LAN of the host ``joined``, or on
-    a new one. ``is_disk_limited``: with the limit of NETMODES_HOST_DISK_MB (``disk``). ``started`` is now, by another
-    clock than this machine's. Raises PrivateHostError with a sentence and leaves nothing if it fails."""
+    ``template`` is its initial content; ``group`` its owner in a session; ``root`` another root file system whose
+    engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is started (default: NETMODES_ENGINE_SETUP),
+    ``runtime`` how it is separated from the machine (default: NETMODES_HOST_RUNTIME, ``suitable_runtime``). ``lan`` is
+    its place on the LAN of ``joined``, or on a new one. ``is_disk_limited``: by NETMODES_HOST_DISK_MB. ``started`` is
+    now, by another clock than this machine's. Raises PrivateHostError and leaves nothing if it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
