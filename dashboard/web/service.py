@@ -79,7 +79,8 @@ class Service(Supervisor):
         """The facts about the installation's lab that pages show. From any thread."""
         if self._remote is not None:
             return self._remote.facts
-        return LabFacts(self.context.ref if self.context is not None else None, self.problem)
+        context = self.context
+        return LabFacts(context.ref if context is not None else None, self.problem)
 
     @property
     def engine(self) -> EngineRef | None:
@@ -94,8 +95,7 @@ class Service(Supervisor):
     def terminals(self) -> Terminals:
         """The terminals of training sessions, or LabUnavailableError. In the server's loop only."""
         # The terminals of a process without a lab have the same methods.
-        elsewhere = self._terminals_elsewhere
-        return cast("Terminals", elsewhere) if elsewhere is not None else super().terminals
+        return cast("Terminals", self._terminals_elsewhere or super().terminals)
 
     def _remote_of(self, machine: str | None) -> RemoteLab | LinkedLab | None:
         """The lab of a machine, None if it runs in this process. Raises LabUnavailableError."""

@@ -234,8 +234,7 @@ HELP: tuple[Help, ...] = (
             "One real request over each path. The client address is read from the server's socket: behind "
             "docker-proxy it is the bridge's gateway, in host mode 127.0.0.1. If you select multicast, the machine "
             "also sends a datagram with TTL 1 to the group of mDNS over each link, and a socket in each container's "
-            "network namespace joins that group. The image needs no program for it. If other machines have joined the "
-            "installation, their labs send requests too."
+            "network namespace joins that group. Machines that have joined the installation send requests, too."
         ),
         "sock_diag(7); Moby, cmd/docker-proxy",
         "curl -i http://127.0.0.1:8080/",

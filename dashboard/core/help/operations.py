@@ -13,7 +13,7 @@ HELP: tuple[Help, ...] = (
             "What the engine of each machine reports: its version, its API, and the kernel that it found. A difference "
             "in the rows below may come from one of them; the page states that only where the rows show it."
         ),
-        "Docker Engine API: GET /version, GET /info",
+        "Docker Engine API, SystemVersion; Docker Engine API, SystemInfo",
     ),
     Help(
         "accounts",

@@ -29,6 +29,13 @@ def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
     asyncio.run(private_host.stop_all(folder))
 
 
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """A data folder; at the end its hosts are removed."""
+    yield tmp_path
+    asyncio.run(private_host.stop_all(tmp_path))
+
+
 async def members(lan: Lan) -> list[bool]:
     return await asyncio.gather(*map(is_member, lan.hosts))
 
@@ -72,8 +79,8 @@ async def test_a_swarm_that_cannot_be_formed_leaves_no_host_in_one(lan: Lan, mon
     assert await members(lan) == [False] * 3
 
 
-async def test_a_swarm_continues_when_its_hosts_have_been_started_again(lan: Lan, tmp_path: Path) -> None:
-    data_dir = lan.hosts[0].folder.parent.parent
+async def test_a_swarm_continues_when_its_hosts_have_been_started_again(data_dir: Path, tmp_path: Path) -> None:
+    lan = await create_lan(data_dir, LanPlace("again"), 3)
     await form_swarm(lan.hosts)
     PrivateEngine(lan.hosts[0], tmp_path).docker("network", "create", "-d", "overlay", "--attachable", "kept")
     for host in lan.hosts:
