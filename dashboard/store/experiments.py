@@ -284,12 +284,6 @@ def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
     return {key: (seq or 0, title) for key, seq, title in rows.values_list("pk", "newest", "title").order_by()}
 
 
-def last_seq(experiment: str) -> int:
-    """The number of the newest entry, 0 without entries."""
-    entries = JournalEntry.objects.filter(experiment_id=experiment).order_by("-seq")
-    return entries.values_list("seq", flat=True).first() or 0
-
-
 def view(experiment: str, until: int | None = None) -> View:
     """The view of the experiment after entry ``until``, by default the newest."""
     return replay(read(experiment, until=until))

@@ -23,7 +23,7 @@ async def test_queries_of_one_lab_never_overlap() -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        experiment_store.last_seq(experiment)
+        experiment_store.newest([experiment])
         running -= 1
 
     await asyncio.gather(*(database.run(work) for _ in range(30)))

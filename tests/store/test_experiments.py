@@ -113,7 +113,7 @@ def test_entries_are_read_as_they_were_written(identity: str) -> None:
     assert experiment_store.entries(identity) == written
     assert experiment_store.entries(identity, 1) == written[1:]
     assert experiment_store.entries(identity, 0, 2) == written[:2]
-    assert experiment_store.last_seq(identity) == 3
+    assert experiment_store.newest([identity])[identity][0] == 3
     assert experiment_store.view(identity, 2).seq == 2
     assert "bridge" not in experiment_store.view(identity).states
 
@@ -122,7 +122,7 @@ def test_an_entry_number_is_unique_and_a_batch_is_atomic(identity: str) -> None:
     experiment_store.append(identity, [entry(1)])
     with pytest.raises(IntegrityError):
         experiment_store.append(identity, [entry(2), entry(1)])
-    assert experiment_store.last_seq(identity) == 1
+    assert experiment_store.newest([identity])[identity][0] == 1
     assert [one.seq for one in recent_entries.recent(identity, 0) or ()] == [1]
 
 

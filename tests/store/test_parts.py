@@ -212,7 +212,7 @@ def test_an_experiment_has_ended_when_it_has_on_all_machines(whole: str) -> None
 def stop(identity: str, name: str) -> None:
     """The lab of a machine stops its part."""
     part = ids(identity)[name]
-    seq = experiment_store.last_seq(part)
+    seq = experiment_store.newest([part])[part][0]
     facts = Facts(head=make_head(phase=Phase.STOPPED, stopped_at=2000.0))
     experiment_store.append(part, [Entry(seq + 1, 2000.0, Cause(Source.LAB, "removed"), facts, "stopped")])
     end(identity, name, shown=seq)
@@ -280,7 +280,7 @@ def test_a_round_without_a_drained_machine_is_shown(whole: str) -> None:
     machines.set_draining("lab2", draining=True)
     parts.set_wanted(whole, Wanted.RUNNING, again=True)
     server = ids(whole)["server"]
-    seq = experiment_store.last_seq(server)
+    seq = experiment_store.newest([server])[server][0]
     launch = Entry(seq + 1, 3000.0, Cause(Source.LAB, "launch"), Facts(head=make_head(round=2)), "running")
     experiment_store.append(server, [launch])
     end(whole, "server", Phase.RUNNING)
@@ -313,7 +313,7 @@ def test_what_one_lab_has_written_wrongly_does_not_hide_the_others(whole: str) -
     part = ids(whole)["lab2"]
     rows = JournalEntry.objects.filter(experiment=part)
     head = Facts(head=make_head(started_at=1e300))
-    seq = experiment_store.last_seq(part)
+    seq = experiment_store.newest([part])[part][0]
     experiment_store.append(part, [Entry(seq + 1, 1200.0, Cause(Source.LAB), head, "running for ever")])
     rows.filter(seq=2).update(facts='{"states": 1}')
     rows.filter(seq=3).update(source="x")

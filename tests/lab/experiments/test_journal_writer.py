@@ -60,7 +60,8 @@ async def test_entries_are_numbered_and_the_view_is_ahead_of_the_database(
     await writer.flush()
     assert await database.run(experiment_store.entries, writer.experiment) == (first, second)
     assert await database.run(experiment_store.view, writer.experiment) == writer.view
-    assert await database.run(experiment_store.last_seq, writer.experiment) == 2
+    newest = await database.run(experiment_store.newest, [writer.experiment])
+    assert newest[writer.experiment][0] == 2
 
 
 async def test_entries_appended_together_are_one_batch_and_published_after_the_commit(

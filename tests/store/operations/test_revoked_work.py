@@ -48,7 +48,7 @@ def test_everything_that_ran_there_has_ended_with_the_reason() -> None:
     assert MeasurementRun.objects.get(pk=run).state == measurement_store.CANCELLED
     assert ClaimRun.objects.get(pk=claims).state == claim_runs.CANCELLED
     end_work("lab2")
-    assert experiment_store.last_seq(there) == 1, "once is enough"
+    assert experiment_store.newest([there])[there][0] == 1, "once is enough"
 
 
 def test_an_experiment_that_cannot_be_ended_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def test_on_a_full_disk_no_experiment_is_created_and_those_that_run_go_on(monkey
     assert Experiment.objects.get().round == 1
     assert experiment_store.set_wanted(running, Wanted.STOPPED)
     experiment_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts())])
-    assert experiment_store.last_seq(running) == 1
+    assert experiment_store.newest([running])[running][0] == 1
 
 
 def test_the_journals_are_counted() -> None:

@@ -284,7 +284,7 @@ async def test_a_lost_wake_up_a_lost_machine_and_the_end_are_noticed(hub: Experi
 def add_later(identity: str, machine: str, *facts: Facts) -> None:
     """The lab of a machine writes entries after those of ``observe``."""
     part = part_of(identity, machine)
-    last = experiment_store.last_seq(part)
+    last = experiment_store.newest([part])[part][0]
     later = [Entry(last + number, 1200.0, CAUSE, one, "later") for number, one in enumerate(facts, start=1)]
     experiment_store.append(part, later)
 
@@ -574,7 +574,7 @@ def test_an_entry_that_becomes_visible_late_is_neither_skipped_nor_are_others_re
     late.experiment_id = server
     before, url = ask(owner, f"/api/experiments/{whole}/journal")
     late.save(force_insert=True)
-    after = Entry(experiment_store.last_seq(lab2) + 1, 1300.0, Cause(Source.LAB), Facts(), "the next one")
+    after = Entry(experiment_store.newest([lab2])[lab2][0] + 1, 1300.0, Cause(Source.LAB), Facts(), "the next one")
     experiment_store.append(lab2, [after])
     page, _next = ask(owner, url)
     assert [entry["text"] for entry in page] == ["server: running", "lab2: the next one"]
