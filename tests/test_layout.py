@@ -91,7 +91,7 @@ LONGER: dict[str, str] = {
 
 #: Folders with more than MAX_MODULES modules, and why.
 LARGER: dict[str, str] = {
-    "dashboard/core/claims/catalogue": "one claim per file, or those of a subject that share code",
+    "dashboard/core/claims/catalogue": "one claim per file, or those of one subject",
     "dashboard/management/commands": "one command per file; Django finds them only here",
     "dashboard/migrations": "one migration per file",
     "tests/netns": "a test file for each module, and the namespaces that they use",

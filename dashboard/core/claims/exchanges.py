@@ -160,11 +160,13 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
     for ask in asks:
         address = observed.address(ask.address)
         sender: Place = containers.get(ask.sender, ask.sender)
-        if ask.routed:
+        if not address:
+            response = Response(None, error="it has no address")
+        elif ask.routed:
             response = await testbed.request_from_lan(address, ask.port)
         else:
             response = await testbed.request(sender, address, ask.port)
-        shown = "the machine's address" if address == "{machine}" else bracket(address)
+        shown = "the machine's address" if address == "{machine}" else bracket(address) or ask.address
         place = _PLACES.get(ask.sender, f"the container {ask.sender}")
         responses.append((f"GET from {place} at {shown}, port {ask.port}", response))
     return Exchanges(containers, tuple(responses), await count_packets(testbed, lines))

@@ -33,8 +33,6 @@ ContainerState = tuple[Container, NamespaceState]
 Proxies = tuple[int, int]
 Namespaces = tuple[Mapping[str, int], Mapping[str, int]]
 Files = tuple[str, str]
-#: At loopback, and at the machine's address on its network.
-Responses = tuple[Response, Response]
 #: A lookup, and the address of the container that has the name.
 AddressedLookup = tuple[Lookup, str]
 #: A container, and whether its program listens on the port.
@@ -150,11 +148,11 @@ def observe_namespaces(line: str) -> Observe:
     return observe
 
 
-def observe_file(path: str, *lines: str) -> Observe:
-    """A file of the last container."""
+def observe_resolv_conf(*lines: str) -> Observe:
+    """The resolv.conf of the last container."""
 
     async def observe(testbed: Testbed) -> str:
-        return await testbed.read_file((await run_lines(testbed, *lines))[-1], path)
+        return await testbed.read_file((await run_lines(testbed, *lines))[-1], "/etc/resolv.conf")
 
     return observe
 
@@ -186,17 +184,6 @@ def observe_machine_server(line: str, address: str, port: int = 0) -> Observe:
     async def observe(testbed: Testbed) -> Response:
         await testbed.serve_on_machine(address, port)
         return await testbed.request(await testbed.run(line), address, port)
-
-    return observe
-
-
-def observe_machine_addresses(line: str, container_port: int, machine_port: int) -> Observe:
-    """Requests to the container's server at the machine's loopback and at the machine's own address."""
-
-    async def observe(testbed: Testbed) -> Responses:
-        await testbed.wait_listening(await testbed.run(line), container_port)
-        loopback = await testbed.request(MACHINE, "127.0.0.1", machine_port)
-        return loopback, await testbed.request(MACHINE, "{machine}", machine_port)
 
     return observe
 

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import pytest
 
-from dashboard.core.claims.catalogue import (
-    add_host_discards,
-    discarded_mapping_stays,
-    discarded_publish,
-    host_copies_hostname,
-    host_sandbox,
-    host_sysctls,
-    hosts_inherited,
-    publish_all_silent,
-    stats_counted_twice,
-    stats_without_networks,
-    warning_only_at_create,
-)
+from dashboard.core.claims.catalogue import find_claim
 from dashboard.core.claims.extract import describe_list, describe_names, describe_ports
 from dashboard.core.claims.testbed import Container
 from dashboard.core.reports.model import split_evidence
@@ -34,28 +20,25 @@ WARNED = Container(
 PUBLISHED = Container("", inspected={"HostConfig": {"PortBindings": {}}, "NetworkSettings": {"Ports": BOUND}})
 FILES = ("127.0.0.1 localhost\n192.0.2.77 database\n", "127.0.0.1 localhost\n192.0.2.7 other\n")
 STATES = (make_state(1), make_state(2))
-OBSERVED: list[tuple[ModuleType, object]] = [
-    *(
-        (module, container)
-        for module in (
-            discarded_publish,
-            discarded_mapping_stays,
-            host_sandbox,
-            publish_all_silent,
-            warning_only_at_create,
-        )
-        for container in (WARNED, PUBLISHED, Container(""))
-    ),
-    *((module, files) for module in (add_host_discards, hosts_inherited) for files in (FILES, ("", ""))),
-    *((module, STATES) for module in (host_copies_hostname, host_sysctls)),
-    *((stats_counted_twice, pair) for pair in (({}, {}), ({"eth0": {"rx_bytes": 5}}, {"eth0": {"rx_bytes": 5}}))),
-    *((stats_without_networks, stats) for stats in ({}, {"networks": {"eth0": {"rx_bytes": 5}}})),
+OF_CONTAINERS = (
+    "discarded-publish",
+    "discarded-mapping-stays",
+    "host-sandbox",
+    "publish-all-silent",
+    "warning-only-at-create",
+)
+OBSERVED: list[tuple[str, object]] = [
+    *((claim, container) for claim in OF_CONTAINERS for container in (WARNED, PUBLISHED, Container(""))),
+    *((claim, files) for claim in ("add-host-discards", "hosts-inherited") for files in (FILES, ("", ""))),
+    *((claim, STATES) for claim in ("host-copies-hostname", "host-sysctls")),
+    *(("stats-counted-twice", pair) for pair in (({}, {}), ({"eth0": {"rx_bytes": 5}}, {"eth0": {"rx_bytes": 5}}))),
+    *(("stats-without-networks", networks) for networks in ({}, {"eth0": {"rx_bytes": 5}})),
 ]
 
 
-@pytest.mark.parametrize(("module", "observed"), OBSERVED, ids=lambda value: getattr(value, "__name__", ""))
-def test_evidence_holds_no_python_value(module: ModuleType, observed: object) -> None:
-    found = module.judge(observed)
+@pytest.mark.parametrize(("claim", "observed"), OBSERVED, ids=lambda value: value if isinstance(value, str) else "")
+def test_evidence_holds_no_python_value(claim: str, observed: object) -> None:
+    found = find_claim(claim).judge(observed)
     assert found.evidence
     assert python_values((found.reason, *found.evidence)) == []
 

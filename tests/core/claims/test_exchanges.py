@@ -76,6 +76,24 @@ class RecordingTestbed:
         return self
 
 
+async def test_a_container_without_an_address_gets_no_request() -> None:
+    class WithoutAddress(RecordingTestbed):
+        async def run(self, line: str) -> Container:
+            return Container(line, line)
+
+    testbed = WithoutAddress()
+    lines = ("docker run -d --name web --network none IMAGE sleep 60",)
+    asks = (Ask(MACHINE, "web.address", 80), Ask(NEIGHBOUR, "web.address", 80, routed=True))
+    observed = await observe_exchanges(lines, *asks)(testbed)  # type: ignore[arg-type]
+    assert testbed.calls == []
+    assert observed.evidence == (
+        "GET from the machine at web.address, port 80: it has no address",
+        "GET from another machine at web.address, port 80: it has no address",
+    )
+    assert judge_exchanges(NO_CONNECTION, NO_CONNECTION)(observed).verdict is ClaimVerdict.HOLDS
+    assert judge_exchanges(answers(), NO_CONNECTION)(observed).verdict is ClaimVerdict.DIFFERS
+
+
 async def test_lines_are_executed_in_order_and_others_are_shown_only() -> None:
     testbed = RecordingTestbed()
     lines = (

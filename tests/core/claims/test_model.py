@@ -9,36 +9,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.claims.catalogue import (
-    add_host_discards,
-    all_claims,
-    bridge_gateway,
-    bridge_mtu,
-    bridge_same_port,
-    bridge_veth,
-    bridge_without_ipv6,
-    bridges_apart,
-    direct_routing,
-    discarded_publish,
-    find_claim,
-    grep_80,
-    host_conflict_exits,
-    host_shares_netns,
-    hosts_inherited,
-    internal_network,
-    linux_kernel,
-    loopback_inside_is_empty,
-    loopback_through_proxy,
-    mac_ignored,
-    masquerade,
-    names_on_user_network,
-    other_address_dnat,
-    proxy_costs_most,
-    proxy_listens,
-    published_on_ipv6,
-    stats_counted_twice,
-)
+from dashboard.core.claims.catalogue import all_claims, find_claim, linux_kernel, masquerade
+from dashboard.core.claims.catalogue.discarded_ports import WARNING
 from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts
+from dashboard.core.claims.exchanges import Exchanges
 from dashboard.core.claims.lines import fill, modes_of_lines, mutate, show_line
 from dashboard.core.claims.model import Claim, Topic, by_topic
 from dashboard.core.claims.run import NOT_HARMLESS
@@ -190,7 +164,7 @@ def timing(verdict: str, low: float, high: float) -> Timing:
 
 
 KEPT = {"HostConfig": {"PortBindings": {"80/tcp": [{}]}}, "NetworkSettings": {"Ports": {}}}
-WARNED = container(warnings=(discarded_publish.WARNING,), inspected=KEPT)
+WARNED = container(warnings=(WARNING,), inspected=KEPT)
 BOTH = NamespaceState(1, listeners=(listening(8103, "docker-proxy"), listening(8103, "docker-proxy", Family.INET6, 2)))
 IN_USE = ("bind: Address already in use",)
 HOSTS = "127.0.0.1 localhost\n192.0.2.77 database\n"
@@ -200,46 +174,46 @@ BYTES = {"eth0": {"rx_bytes": 70}}
 
 
 @pytest.mark.parametrize(
-    ("module", "observed", "verdict"),
+    ("identity", "observed", "verdict"),
     [
-        (discarded_publish, WARNED, HOLDS),
-        (discarded_publish, replace(WARNED, warnings=()), DIFFERS),
-        (discarded_publish, container(inspected={"NetworkSettings": {"Ports": {"80/tcp": [{}]}}}), DIFFERS),
-        (host_shares_netns, ({"net": 1}, {"net": 1}), HOLDS),
-        (host_shares_netns, ({"net": 1}, {"net": 2}), DIFFERS),
-        (proxy_listens, BOTH, HOLDS),
-        (proxy_listens, replace(BOTH, listeners=BOTH.listeners[:1]), DIFFERS),
-        (proxy_listens, replace(BOTH, listeners=(listening(8103, "dockerd"),)), DIFFERS),
-        (proxy_listens, NamespaceState(1), DIFFERS),
-        (loopback_through_proxy, (3, 3, Response(200, client_seen="10.0.0.1"), "10.0.0.1"), HOLDS),
-        (loopback_through_proxy, (3, 4, Response(200, client_seen="10.0.0.1"), "10.0.0.1"), DIFFERS),
-        (loopback_through_proxy, (3, 3, Response(200, client_seen="10.0.0.9"), "10.0.0.1"), DIFFERS),
-        (loopback_through_proxy, (3, 3, Response(None, error="refused"), "10.0.0.1"), DIFFERS),
-        (host_conflict_exits, (container(status="exited", exit_code=1, logs=IN_USE), False), HOLDS),
-        (host_conflict_exits, (container(status="running"), True), DIFFERS),
-        (host_conflict_exits, (container(status="running"), False), NOT_TESTABLE),
-        (bridge_same_port, (at_address("172.17.0.2"), at_address("172.17.0.3")), HOLDS),
-        (bridge_same_port, (at_address(""), at_address("")), DIFFERS),
-        (bridge_same_port, (at_address("172.17.0.2"), replace(at_address("172.17.0.3"), status="exited")), DIFFERS),
-        (host_conflict_exits, (container(refused="port is allocated", refused_at="start"), False), DIFFERS),
-        (add_host_discards, (HOSTS, "127.0.0.1 localhost\n192.0.2.7 other\n"), HOLDS),
-        (add_host_discards, (HOSTS, HOSTS), DIFFERS),
-        (add_host_discards, (HOSTS, "127.0.0.1 localhost\n"), DIFFERS),
-        (names_on_user_network, (Lookup("web", "answer", ("10.0.0.2",)), "10.0.0.2"), HOLDS),
-        (names_on_user_network, (Lookup("web", "no such name"), "10.0.0.2"), DIFFERS),
-        (stats_counted_twice, (BYTES, BYTES), HOLDS),
-        (stats_counted_twice, (BYTES, {"eth0": {"rx_bytes": 0}}), DIFFERS),
-        (stats_counted_twice, ({}, {}), DIFFERS),
-        (grep_80, (NETSTAT, NamespaceState(1)), HOLDS),
-        (grep_80, ("", NamespaceState(1)), DIFFERS),
-        (grep_80, (NETSTAT, NamespaceState(1, listeners=(listening(80, "nginx"),))), NOT_TESTABLE),
-        (proxy_costs_most, (timing("slower", 20, 30), timing("slower", 2, 4)), HOLDS),
-        (proxy_costs_most, (timing("slower", 3, 30), timing("slower", 2, 4)), DIFFERS),
-        (proxy_costs_most, (Timing("a", "b", "inconclusive", "too few"), timing("slower", 2, 4)), NOT_TESTABLE),
+        ("discarded-publish", WARNED, HOLDS),
+        ("discarded-publish", replace(WARNED, warnings=()), DIFFERS),
+        ("discarded-publish", container(inspected={"NetworkSettings": {"Ports": {"80/tcp": [{}]}}}), DIFFERS),
+        ("host-shares-netns", ({"net": 1}, {"net": 1}), HOLDS),
+        ("host-shares-netns", ({"net": 1}, {"net": 2}), DIFFERS),
+        ("proxy-listens", BOTH, HOLDS),
+        ("proxy-listens", replace(BOTH, listeners=BOTH.listeners[:1]), DIFFERS),
+        ("proxy-listens", replace(BOTH, listeners=(listening(8103, "dockerd"),)), DIFFERS),
+        ("proxy-listens", NamespaceState(1), DIFFERS),
+        ("loopback-through-proxy", (3, 3, Response(200, client_seen="10.0.0.1"), "10.0.0.1"), HOLDS),
+        ("loopback-through-proxy", (3, 4, Response(200, client_seen="10.0.0.1"), "10.0.0.1"), DIFFERS),
+        ("loopback-through-proxy", (3, 3, Response(200, client_seen="10.0.0.9"), "10.0.0.1"), DIFFERS),
+        ("loopback-through-proxy", (3, 3, Response(None, error="refused"), "10.0.0.1"), DIFFERS),
+        ("host-conflict-exits", (container(status="exited", exit_code=1, logs=IN_USE), False), HOLDS),
+        ("host-conflict-exits", (container(status="running"), True), DIFFERS),
+        ("host-conflict-exits", (container(status="running"), False), NOT_TESTABLE),
+        ("bridge-same-port", (at_address("172.17.0.2"), at_address("172.17.0.3")), HOLDS),
+        ("bridge-same-port", (at_address(""), at_address("")), DIFFERS),
+        ("bridge-same-port", (at_address("172.17.0.2"), replace(at_address("172.17.0.3"), status="exited")), DIFFERS),
+        ("host-conflict-exits", (container(refused="port is allocated", refused_at="start"), False), DIFFERS),
+        ("add-host-discards", (HOSTS, "127.0.0.1 localhost\n192.0.2.7 other\n"), HOLDS),
+        ("add-host-discards", (HOSTS, HOSTS), DIFFERS),
+        ("add-host-discards", (HOSTS, "127.0.0.1 localhost\n"), DIFFERS),
+        ("names-on-user-network", (Lookup("web", "answer", ("10.0.0.2",)), "10.0.0.2"), HOLDS),
+        ("names-on-user-network", (Lookup("web", "no such name"), "10.0.0.2"), DIFFERS),
+        ("stats-counted-twice", (BYTES, BYTES), HOLDS),
+        ("stats-counted-twice", (BYTES, {"eth0": {"rx_bytes": 0}}), DIFFERS),
+        ("stats-counted-twice", ({}, {}), DIFFERS),
+        ("grep-80", (NETSTAT, NamespaceState(1)), HOLDS),
+        ("grep-80", ("", NamespaceState(1)), DIFFERS),
+        ("grep-80", (NETSTAT, NamespaceState(1, listeners=(listening(80, "nginx"),))), NOT_TESTABLE),
+        ("proxy-costs-most", (timing("slower", 20, 30), timing("slower", 2, 4)), HOLDS),
+        ("proxy-costs-most", (timing("slower", 3, 30), timing("slower", 2, 4)), DIFFERS),
+        ("proxy-costs-most", (Timing("a", "b", "inconclusive", "too few"), timing("slower", 2, 4)), NOT_TESTABLE),
     ],
 )
-def test_the_observation_decides(module: Any, observed: Any, verdict: ClaimVerdict) -> None:
-    result = module.CLAIM.judge(observed)
+def test_the_observation_decides(identity: str, observed: Any, verdict: ClaimVerdict) -> None:
+    result = find_claim(identity).judge(observed)
     assert result.verdict is verdict
     assert result.evidence
     assert all(result.evidence)
@@ -306,6 +280,8 @@ MASQUERADE = "[0:0] -A POSTROUTING -s 172.18.0.0/16 ! -o br-b4c0f6937618 -j MASQ
 REFUSED = Response(None, error="[::1]:8108 refused the connection: nothing listens there.")
 OVER_IPV6 = Response(200, client_seen="fd00:db8:1::1", connected=True)
 PROXIED = Response(200, client_seen="172.17.0.1", connected=True)
+EXCHANGE_PROXIED = Exchanges(responses=(("GET", PROXIED),))
+EXCHANGE_REFUSED = Exchanges(responses=(("GET", REFUSED),))
 EMPTY = Response(None, error="it closed the connection without an answer", connected=True)
 GLOBAL = Address("fd00:db8:1::3", 64, Family.INET6)
 IPV6 = NamespaceState(1, interfaces=(Interface("eth0", 2, "veth", addresses=(GLOBAL,)),))
@@ -313,64 +289,66 @@ DOCKERD = NamespaceState(1, listeners=(listening(8103, "dockerd"),))
 
 
 @pytest.mark.parametrize(
-    ("module", "facts", "observed", "verdict", "usual"),
+    ("identity", "facts", "observed", "verdict", "usual"),
     [
-        (mac_ignored, ENGINE_20_10, (MAC_REFUSED, ()), HOLDS, DIFFERS),
-        (mac_ignored, ON_PODMAN, (container(refused=PODMAN_REFUSES_MAC), ()), HOLDS, DIFFERS),
-        (mac_ignored, ON_PODMAN, (container(refused="no such image"), ()), DIFFERS, DIFFERS),
-        (mac_ignored, ENGINE_20_10, (container(status="running"), ("02:42:00:00:00:01",)), DIFFERS, HOLDS),
-        (hosts_inherited, ON_PODMAN, (HOSTS, "10.88.0.1 host.containers.internal\n"), HOLDS, DIFFERS),
-        (hosts_inherited, ON_PODMAN, (HOSTS, HOSTS), DIFFERS, HOLDS),
-        (hosts_inherited, ON_PODMAN, ("127.0.0.1 localhost\n", ""), DIFFERS, HOLDS),
-        (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", DROPS), HOLDS, DIFFERS),
-        (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", ()), DIFFERS, DIFFERS),
-        (internal_network, ENGINE_20_10, (DEFAULT_ROUTE, "172.19.0.2", DROPS), DIFFERS, DIFFERS),
-        (internal_network, ENGINE_20_10, (NamespaceState(1), "172.18.0.2", ()), DIFFERS, HOLDS),
-        (bridge_without_ipv6, WITH_IPV6, IPV6, HOLDS, DIFFERS),
-        (bridge_without_ipv6, WITH_IPV6, NamespaceState(1), DIFFERS, HOLDS),
-        (published_on_ipv6, WITH_IPV6, (OVER_IPV6, "172.17.0.1", ()), HOLDS, DIFFERS),
-        (published_on_ipv6, WITH_IPV6, (PROXIED, "172.17.0.1", ()), DIFFERS, HOLDS),
-        (published_on_ipv6, WITHOUT_PROXY, (REFUSED, "172.17.0.1", ()), HOLDS, DIFFERS),
-        (published_on_ipv6, WITHOUT_PROXY, (PROXIED, "172.17.0.1", ()), DIFFERS, HOLDS),
-        (proxy_listens, WITHOUT_PROXY, NamespaceState(1), DIFFERS, DIFFERS),
-        (proxy_listens, WITHOUT_PROXY, DOCKERD, HOLDS, DIFFERS),
-        (proxy_listens, WITHOUT_PROXY, BOTH, DIFFERS, HOLDS),
-        (loopback_through_proxy, WITHOUT_PROXY, (0, 1, PROXIED, "172.17.0.1"), HOLDS, DIFFERS),
-        (loopback_through_proxy, WITHOUT_PROXY, (1, 1, PROXIED, "172.17.0.1"), DIFFERS, HOLDS),
-        (loopback_through_proxy, WITHOUT_PROXY, (1, 1, REFUSED, "172.17.0.1"), DIFFERS, DIFFERS),
-        (loopback_inside_is_empty, WITHOUT_PROXY, (REFUSED, NamespaceState(1)), HOLDS, DIFFERS),
-        (loopback_inside_is_empty, WITHOUT_PROXY, (EMPTY, NamespaceState(1)), DIFFERS, HOLDS),
-        (other_address_dnat, WITHOUT_IPTABLES, (0, 0, PROXIED, "172.17.0.1"), HOLDS, DIFFERS),
-        (other_address_dnat, WITHOUT_IPTABLES, (0, 1, PROXIED, "172.17.0.1"), DIFFERS, HOLDS),
-        (other_address_dnat, WITHOUT_IPTABLES, (0, 0, REFUSED, "172.17.0.1"), DIFFERS, DIFFERS),
-        (bridges_apart, WITHOUT_IPTABLES, PROXIED, HOLDS, DIFFERS),
-        (bridges_apart, WITHOUT_IPTABLES, REFUSED, DIFFERS, HOLDS),
-        (direct_routing, ENGINE_20_10, PROXIED, HOLDS, DIFFERS),
-        (direct_routing, ENGINE_20_10, REFUSED, DIFFERS, HOLDS),
-        (direct_routing, ROUTED, PROXIED, HOLDS, DIFFERS),
-        (direct_routing, WITHOUT_IPTABLES, PROXIED, HOLDS, DIFFERS),
-        (masquerade, ROUTED, ("172.18.0.2", ()), HOLDS, DIFFERS),
-        (masquerade, ROUTED, ("172.18.0.2", (MASQUERADE,)), DIFFERS, HOLDS),
+        ("mac-ignored", ENGINE_20_10, (MAC_REFUSED, ()), HOLDS, DIFFERS),
+        ("mac-ignored", ON_PODMAN, (container(refused=PODMAN_REFUSES_MAC), ()), HOLDS, DIFFERS),
+        ("mac-ignored", ON_PODMAN, (container(refused="no such image"), ()), DIFFERS, DIFFERS),
+        ("mac-ignored", ENGINE_20_10, (container(status="running"), ("02:42:00:00:00:01",)), DIFFERS, HOLDS),
+        ("hosts-inherited", ON_PODMAN, (HOSTS, "10.88.0.1 host.containers.internal\n"), HOLDS, DIFFERS),
+        ("hosts-inherited", ON_PODMAN, (HOSTS, HOSTS), DIFFERS, HOLDS),
+        ("hosts-inherited", ON_PODMAN, ("127.0.0.1 localhost\n", ""), DIFFERS, HOLDS),
+        ("internal-network", ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", DROPS), HOLDS, DIFFERS),
+        ("internal-network", ENGINE_20_10, (DEFAULT_ROUTE, "172.18.0.2", ()), DIFFERS, DIFFERS),
+        ("internal-network", ENGINE_20_10, (DEFAULT_ROUTE, "172.19.0.2", DROPS), DIFFERS, DIFFERS),
+        ("internal-network", ENGINE_20_10, (NamespaceState(1), "172.18.0.2", ()), DIFFERS, HOLDS),
+        ("bridge-without-ipv6", WITH_IPV6, IPV6, HOLDS, DIFFERS),
+        ("bridge-without-ipv6", WITH_IPV6, NamespaceState(1), DIFFERS, HOLDS),
+        ("published-on-ipv6", WITH_IPV6, (OVER_IPV6, "172.17.0.1", ()), HOLDS, DIFFERS),
+        ("published-on-ipv6", WITH_IPV6, (PROXIED, "172.17.0.1", ()), DIFFERS, HOLDS),
+        ("published-on-ipv6", WITHOUT_PROXY, (REFUSED, "172.17.0.1", ()), HOLDS, DIFFERS),
+        ("published-on-ipv6", WITHOUT_PROXY, (PROXIED, "172.17.0.1", ()), DIFFERS, HOLDS),
+        ("proxy-listens", WITHOUT_PROXY, NamespaceState(1), DIFFERS, DIFFERS),
+        ("proxy-listens", WITHOUT_PROXY, DOCKERD, HOLDS, DIFFERS),
+        ("proxy-listens", WITHOUT_PROXY, BOTH, DIFFERS, HOLDS),
+        ("loopback-through-proxy", WITHOUT_PROXY, (0, 1, PROXIED, "172.17.0.1"), HOLDS, DIFFERS),
+        ("loopback-through-proxy", WITHOUT_PROXY, (1, 1, PROXIED, "172.17.0.1"), DIFFERS, HOLDS),
+        ("loopback-through-proxy", WITHOUT_PROXY, (1, 1, REFUSED, "172.17.0.1"), DIFFERS, DIFFERS),
+        ("loopback-inside-is-empty", WITHOUT_PROXY, (REFUSED, NamespaceState(1)), HOLDS, DIFFERS),
+        ("loopback-inside-is-empty", WITHOUT_PROXY, (EMPTY, NamespaceState(1)), DIFFERS, HOLDS),
+        ("other-address-dnat", WITHOUT_IPTABLES, (0, 0, PROXIED, "172.17.0.1"), HOLDS, DIFFERS),
+        ("other-address-dnat", WITHOUT_IPTABLES, (0, 1, PROXIED, "172.17.0.1"), DIFFERS, HOLDS),
+        ("other-address-dnat", WITHOUT_IPTABLES, (0, 0, REFUSED, "172.17.0.1"), DIFFERS, DIFFERS),
+        ("bridges-apart", WITHOUT_IPTABLES, EXCHANGE_PROXIED, HOLDS, DIFFERS),
+        ("bridges-apart", WITHOUT_IPTABLES, EXCHANGE_REFUSED, DIFFERS, HOLDS),
+        ("direct-routing", ENGINE_20_10, EXCHANGE_PROXIED, HOLDS, DIFFERS),
+        ("direct-routing", ENGINE_20_10, EXCHANGE_REFUSED, DIFFERS, HOLDS),
+        ("direct-routing", ROUTED, EXCHANGE_PROXIED, HOLDS, DIFFERS),
+        ("direct-routing", WITHOUT_IPTABLES, EXCHANGE_PROXIED, HOLDS, DIFFERS),
+        ("masquerade", ROUTED, ("172.18.0.2", ()), HOLDS, DIFFERS),
+        ("masquerade", ROUTED, ("172.18.0.2", (MASQUERADE,)), DIFFERS, HOLDS),
     ],
 )
 def test_an_engine_that_does_as_expected_of_it_does_not_differ(
-    module: Any, facts: EngineFacts, observed: Any, verdict: ClaimVerdict, usual: ClaimVerdict
+    identity: str, facts: EngineFacts, observed: Any, verdict: ClaimVerdict, usual: ClaimVerdict
 ) -> None:
-    expected = module.CLAIM.on(facts)
-    assert expected.statement != module.CLAIM.statement
+    claim = find_claim(identity)
+    expected = claim.on(facts)
+    assert expected.statement != claim.statement
     assert expected.condition
     result = expected.judge(observed)
     assert result.verdict is verdict
     assert result.evidence
     assert bool(result.reason) is (verdict is not HOLDS)
-    assert module.CLAIM.on(EngineFacts((28, 5), (1, 51))).judge(observed).verdict is usual
+    assert claim.on(EngineFacts((28, 5), (1, 51))).judge(observed).verdict is usual
 
 
 def test_an_expectation_replaces_the_claims_texts_and_mutation() -> None:
-    usual, expected = bridge_without_ipv6.CLAIM, bridge_without_ipv6.CLAIM.on(WITH_IPV6)
+    usual, mac_ignored = find_claim("bridge-without-ipv6"), find_claim("mac-ignored")
+    expected = usual.on(WITH_IPV6)
     assert (usual.condition, expected.condition) == ("", "with IPv6 on the default bridge")
     assert expected.mutation == {"--network bridge": "--network none"}
-    assert mac_ignored.CLAIM.on(ENGINE_20_10).mutation == mac_ignored.CLAIM.mutation
+    assert mac_ignored.on(ENGINE_20_10).mutation == mac_ignored.mutation
     assert usual.on(EngineFacts()) is usual
     assert (
         masquerade.CLAIM.on(WITHOUT_IPTABLES).not_testable
@@ -397,7 +375,7 @@ def bridged(bridge: str, **inner: Any) -> tuple[NamespaceState, NamespaceState, 
 
 @pytest.mark.parametrize("bridge", ["docker0", "br9"])
 def test_the_default_bridge_has_the_name_that_the_engine_gives_it(bridge: str) -> None:
-    for claim in (bridge_veth, bridge_mtu, bridge_gateway):
+    for claim in map(find_claim, ("bridge-veth", "bridge-mtu", "bridge-gateway")):
         judgement = claim.judge(bridged(bridge))
         assert judgement.verdict is HOLDS, judgement
         assert bridge in " ".join(judgement.evidence)
@@ -407,7 +385,7 @@ def test_the_default_bridge_has_the_name_that_the_engine_gives_it(bridge: str) -
 
 @pytest.mark.parametrize("inner", [{"peer": "if7"}, {"peer": "if2"}, {"peer_netns": 0}])
 def test_a_veth_on_another_bridge_or_to_another_namespace_differs(inner: dict[str, Any]) -> None:
-    assert bridge_veth.judge(bridged("docker0", **inner)).verdict is DIFFERS
+    assert find_claim("bridge-veth").judge(bridged("docker0", **inner)).verdict is DIFFERS
 
 
 @pytest.mark.parametrize("execution", [(1, "cannot exec"), (0, "")])

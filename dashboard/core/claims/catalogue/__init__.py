@@ -1,5 +1,5 @@
-"""The claims. A module has a ``CLAIM`` or, where claims of one subject share code, ``CLAIMS``. A new module or entry
-adds a claim: nothing else changes."""
+"""The claims. A module has a ``CLAIM``, or the ``CLAIMS`` of one subject. A new module or entry adds a claim: nothing
+else changes."""
 
 import pkgutil
 from functools import cache

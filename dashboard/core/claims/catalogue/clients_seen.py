@@ -143,4 +143,30 @@ CLAIMS = (
             ),
         ),
     ),
+    exchange_claim(
+        "host-client-address",
+        Topic.PUBLISHING,
+        statement="In host mode the server sees the real client: 127.0.0.1 for a request from the machine itself.",
+        source="Docker documentation, “Host network driver”: no NAT and no proxy",
+        lines=("docker run -d --network host -e NETMODES_PORT=8107 IMAGE",),
+        asks=(Ask(MACHINE, "127.0.0.1", 8107),),
+        expected=(answers("127.0.0.1"),),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"--network host -e NETMODES_PORT=8107": "-p 8107:80"},
+    ),
+    exchange_claim(
+        "client-between-containers",
+        Topic.BRIDGE,
+        statement="Requests between containers on one bridge network are not translated: the server sees the client "
+        "container's own address.",
+        source="Docker documentation, “Bridge network driver”",
+        lines=(
+            "docker network create lab",
+            "docker run -d --name web --network {lab} IMAGE",
+            "docker run -d --name client --network {lab} IMAGE sleep 60",
+        ),
+        asks=(Ask("client", "web.address", 80),),
+        expected=(answers("client.address"),),
+        mutation={"--name client --network {lab}": "--name client --network none"},
+    ),
 )

@@ -82,4 +82,23 @@ CLAIMS = (
             "--ip 192.0.2.52": "--ip 10.213.203.52",
         },
     ),
+    exchange_claim(
+        "macvlan-not-the-machine",
+        Topic.BRIDGE,
+        statement="A macvlan container cannot reach its own machine through the parent interface.",
+        source="Docker documentation, “Macvlan network driver”; ip-link(8), macvlan",
+        exact="It reaches every other machine on the LAN: the kernel isolates parent and macvlan.",
+        lines=(
+            "python3 -m http.server --bind {machine} 8121",
+            "docker network create -d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0 lab",
+            "docker run -d --name client --network {lab} --ip 192.0.2.50 IMAGE sleep 60",
+        ),
+        asks=(Ask("client", "{machine}", 8121),),
+        expected=(NO_CONNECTION,),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={
+            "-d macvlan --subnet 192.0.2.0/24 --gateway 192.0.2.1 -o parent=eth0": "--subnet 10.213.202.0/24",
+            "--ip 192.0.2.50": "--ip 10.213.202.50",
+        },
+    ),
 )

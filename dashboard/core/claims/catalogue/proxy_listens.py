@@ -1,4 +1,6 @@
-"""docker-proxy holds a published port, one process per address family."""
+"""The process that holds a published port on the machine: docker-proxy, one per address family, or dockerd."""
+
+from collections.abc import Callable
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
@@ -8,6 +10,8 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d -p 8103:80 IMAGE sleep 60"
+WITHOUT_PROXY = "docker run -d -p 8193:80 IMAGE sleep 60"
+DAEMON = "dockerd --userland-proxy=false"
 
 
 async def observe(testbed: Testbed) -> NamespaceState:
@@ -16,7 +20,14 @@ async def observe(testbed: Testbed) -> NamespaceState:
     return await testbed.state(MACHINE)
 
 
-def judge(machine: NamespaceState) -> Judgement:
+async def observe_without_proxy(testbed: Testbed) -> NamespaceState:
+    """The machine of an engine without docker-proxy."""
+    engine = await testbed.start_engine(DAEMON)
+    await engine.run(WITHOUT_PROXY)
+    return await engine.state(MACHINE)
+
+
+def judge_proxies(machine: NamespaceState) -> Judgement:
     """Holds if docker-proxy listens for IPv4 and for IPv6."""
     listeners = listeners_on(machine, 8103)
     evidence = f"the machine's port 8103: {describe_listeners(listeners)}"
@@ -27,33 +38,53 @@ def judge(machine: NamespaceState) -> Judgement:
     return holds_if(len(families) == len(processes) == 2, "It is not one process per address family.", evidence)
 
 
-def judge_without_proxy(machine: NamespaceState) -> Judgement:
-    """Holds if dockerd listens."""
-    listeners = listeners_on(machine, 8103)
-    evidence = f"the machine's port 8103: {describe_listeners(listeners)}"
-    proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
-    return holds_if(proved, "dockerd does not listen.", evidence)
+def judge_dockerd(port: int) -> Callable[[NamespaceState], Judgement]:
+    """Holds if only dockerd listens."""
+
+    def judge(machine: NamespaceState) -> Judgement:
+        listeners = listeners_on(machine, port)
+        proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
+        evidence = f"the machine's port {port}: {describe_listeners(listeners)}"
+        return holds_if(proved, "dockerd is not the only listener.", evidence)
+
+    return judge
 
 
-CLAIM = Claim(
-    id="proxy-listens",
-    topic=Topic.PUBLISHING,
-    statement="docker-proxy holds a published port on the machine, one process for IPv4 and one for IPv6.",
-    source="Moby, cmd/docker-proxy; ss(8)",
-    exact="With --userland-proxy=false dockerd holds the socket itself. Either way the program does not listen there.",
-    observe=observe,
-    judge=judge,
-    lines=(LINE, "ss -Hltnp 'sport = :8103'"),
-    needs=frozenset({Need.PRIVATE, Need.IPV6}),
-    mutation={"-p 8103:80": "-p 127.0.0.1:8103:80"},
-    otherwise=(
-        Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
-        Expectation(
-            EngineCondition(userland_proxy=False),
-            statement="The Engine's own process, dockerd, holds a published port on the machine.",
-            judge=judge_without_proxy,
-            exact="It only reserves the port: the kernel translates (DNAT) the requests.",
-            mutation={" -p 8103:80": ""},
+CLAIMS = (
+    Claim(
+        id="proxy-listens",
+        topic=Topic.PUBLISHING,
+        statement="docker-proxy holds a published port on the machine, one process for IPv4 and one for IPv6.",
+        source="Moby, cmd/docker-proxy; ss(8)",
+        exact="With --userland-proxy=false dockerd holds the socket itself. Either way the program does not listen "
+        "there.",
+        observe=observe,
+        judge=judge_proxies,
+        lines=(LINE, "ss -Hltnp 'sport = :8103'"),
+        needs=frozenset({Need.PRIVATE, Need.IPV6}),
+        mutation={"-p 8103:80": "-p 127.0.0.1:8103:80"},
+        otherwise=(
+            Expectation(PODMAN, not_testable="Podman has no docker-proxy."),
+            Expectation(
+                EngineCondition(userland_proxy=False),
+                statement="The Engine's own process, dockerd, holds a published port on the machine.",
+                judge=judge_dockerd(8103),
+                exact="It only reserves the port: the kernel translates (DNAT) the requests.",
+                mutation={" -p 8103:80": ""},
+            ),
         ),
+    ),
+    Claim(
+        id="proxy-off-dockerd",
+        topic=Topic.PUBLISHING,
+        statement="With userland-proxy=false no docker-proxy runs: dockerd itself holds the socket of a published "
+        "port.",
+        source="dockerd(8), --userland-proxy; Moby, libnetwork/portmapper",
+        observe=observe_without_proxy,
+        judge=judge_dockerd(8193),
+        lines=(WITHOUT_PROXY, DAEMON, "ss -Hltnp 'sport = :8193'"),
+        needs=frozenset({Need.OWN_HOST}),
+        mutation={"--userland-proxy=false": "--userland-proxy=true"},
+        otherwise=(Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),),
     ),
 )

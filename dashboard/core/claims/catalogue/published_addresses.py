@@ -2,10 +2,12 @@
 
 from dashboard.core.claims.constructors import NOTHING_PUBLISHED, exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
-from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
-from dashboard.core.claims.model import Expectation, Need, Topic
+from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
+from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
 from dashboard.core.modes import MACHINE
+
+ON_LOOPBACK = "docker run -d --name web -p 127.0.0.1:8196:80 IMAGE"
 
 CLAIMS = (
     exchange_claim(
@@ -143,6 +145,72 @@ CLAIMS = (
             Expectation(
                 EngineCondition(iptables=False),
                 not_testable="With iptables=false docker-proxy accepts every connection.",
+            ),
+        ),
+    ),
+    exchange_claim(
+        "host-every-address",
+        Topic.PUBLISHING,
+        statement="A server in host mode that binds to all addresses is reachable at every address of the machine, "
+        "also from outside.",
+        source="Docker documentation, “Host network driver”",
+        exact="Host mode has no equivalent of -p 127.0.0.1:8080:80: the program itself must bind to 127.0.0.1.",
+        lines=("docker run -d --network host -e NETMODES_PORT=8101 IMAGE",),
+        asks=(Ask(MACHINE, "127.0.0.1", 8101), Ask(MACHINE, "{machine}", 8101)),
+        expected=(answers(), answers()),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"-e NETMODES_PORT=8101": "-e NETMODES_PORT=8101 -e NETMODES_ADDRESS=127.0.0.1"},
+    ),
+    exchange_claim(
+        "publish-on-loopback",
+        Topic.PUBLISHING,
+        statement="-p 127.0.0.1:8110:80 publishes on the machine's loopback only.",
+        source="Docker documentation, “Port publishing and mapping”",
+        exact="Before 28.0 neighbours on the same network could reach such ports by routing to 127.0.0.1.",
+        lines=("docker run -d -p 127.0.0.1:8110:80 IMAGE",),
+        asks=(Ask(MACHINE, "127.0.0.1", 8110), Ask(MACHINE, "{machine}", 8110)),
+        expected=(answers(), NO_CONNECTION),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"-p 127.0.0.1:8110:80": "-p 8110:80"},
+    ),
+    Claim(
+        id="loopback-publish-routed",
+        topic=Topic.PUBLISHING,
+        statement="Another machine that routes packets for 127.0.0.1 to this one cannot use a port published on "
+        "127.0.0.1.",
+        source="Docker documentation, “Port publishing and mapping”; moby/moby#45610",
+        exact="Packets are translated (DNAT) before the kernel refuses loopback addresses on other interfaces.",
+        observe=observe_exchanges((ON_LOOPBACK,), Ask(NEIGHBOUR, "127.0.0.1", 8196, routed=True)),
+        judge=judge_exchanges(NO_CONNECTION),
+        lines=(
+            ON_LOOPBACK,
+            "sysctl -w net.ipv4.conf.eth0.route_localnet=1  # on another machine",
+            "ip route add 127.0.0.1/32 via {machine}  # on another machine",
+            "curl http://127.0.0.1:8196/  # on another machine",
+        ),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"-p 127.0.0.1:8196:80": "-p 8196:80"},
+        otherwise=(
+            Expectation(
+                ROOTLESS_PODMAN,
+                statement="Another machine that routes packets for 127.0.0.1 to this one cannot use a port published "
+                "on 127.0.0.1: rootlessport listens there, and no rule translates it.",
+                judge=judge_exchanges(NO_CONNECTION),
+            ),
+            Expectation(
+                PODMAN,
+                statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "
+                "127.0.0.1: netavark's DNAT precedes the check.",
+                judge=judge_exchanges(answers()),
+                mutation={"-p 127.0.0.1:8196:80": "-p 127.0.0.2:8196:80"},
+            ),
+            Expectation(
+                EngineCondition(before=(28, 0)),
+                statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "
+                "127.0.0.1: DNAT precedes the check.",
+                judge=judge_exchanges(answers()),
+                exact="Fixed in 28.0 by a rule in the raw table.",
+                mutation={"-p 127.0.0.1:8196:80": "-p 127.0.0.2:8196:80"},
             ),
         ),
     ),

@@ -1,12 +1,23 @@
-"""Options that the Engine refuses in host mode."""
+"""What the Engine refuses: options in host mode and beside --network container:, another network for host mode, and
+overlapping subnets."""
 
 from collections.abc import Mapping
 from typing import Unpack
 
 from dashboard.core.claims.constructors import Details
+from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_refused
-from dashboard.core.claims.model import Claim, Need, Topic
-from dashboard.core.claims.observers import observe_refusal
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.observers import observe_refusal, run_lines
+from dashboard.core.claims.testbed import Container, Testbed
+
+NETWORK = "docker network create lab"
+IN_HOST_MODE = "docker run -d --network host IMAGE sleep 60"
+OWNER = "docker run -d --name owner IMAGE sleep 60"
+OPTIONS = ("-p 8119:80", "--dns 192.0.2.53", "--hostname mine", "--add-host a:192.0.2.1", "--expose 81")
+GUEST = "docker run -d --network container:{owner} OPTION IMAGE sleep 60"
+SUBNET = "docker network create --subnet 10.213.204.0/24 one"
+OVERLAPPING = "docker network create --subnet 10.213.204.0/25 two"
 
 
 def _claim(
@@ -33,6 +44,41 @@ def _claim(
     )
 
 
+async def observe_connection(testbed: Testbed) -> str:
+    """The Engine's refusal of docker network connect; empty if it accepts."""
+    (container,) = await run_lines(testbed, NETWORK, IN_HOST_MODE)
+    return await testbed.connect_network("{lab}", container)
+
+
+def judge_connection(refusal: str) -> Judgement:
+    """Holds if the Engine refuses."""
+    return holds_if(bool(refusal), "It was connected.", f"docker network connect: {refusal or 'done'}")
+
+
+async def observe_guests(testbed: Testbed) -> Mapping[str, Container]:
+    """One container for each option."""
+    await testbed.run(OWNER)
+    return {option: await testbed.try_run(GUEST.replace("OPTION", option)) for option in OPTIONS}
+
+
+def judge_guests(containers: Mapping[str, Container]) -> Judgement:
+    """Holds if all are refused."""
+    evidence = [f"{option}: {container.summary}" for option, container in containers.items()]
+    accepted = [option for option, container in containers.items() if not container.refused]
+    return holds_if(not accepted, f"Accepted: {', '.join(accepted)}.", *evidence)
+
+
+async def observe_overlap(testbed: Testbed) -> str:
+    """The Engine's refusal of the second network; empty if it accepts."""
+    await testbed.create_network(SUBNET)
+    return await testbed.try_create_network(OVERLAPPING)
+
+
+def judge_overlap(refusal: str) -> Judgement:
+    """Holds if it is refused."""
+    return holds_if(bool(refusal), "It was accepted.", f"docker network create: {refusal or 'accepted'}")
+
+
 CLAIMS = (
     _claim(
         "sysctl-refused",
@@ -46,7 +92,7 @@ CLAIMS = (
         "alias-refused",
         "--network-alias is refused in host mode: it is for user-defined networks.",
         "Moby, daemon/container_operations.go: validateEndpointSettings",
-        "docker network create lab",
+        NETWORK,
         "docker run -d --network host --network-alias shop IMAGE sleep 60",
         mutation={"--network host": "--network {lab}"},
     ),
@@ -73,5 +119,42 @@ CLAIMS = (
         "Moby, runconfig/hostconfig_unix.go",
         "docker run -d --network host --uts host --hostname mine IMAGE sleep 60",
         mutation={" --uts host": ""},
+    ),
+    Claim(
+        id="no-switch",
+        topic=Topic.WHEN,
+        statement="A container in host mode cannot be connected to another network: create it again in the other mode.",
+        source="Docker documentation, docker network connect; Moby, daemon/container_operations.go",
+        observe=observe_connection,
+        judge=judge_connection,
+        lines=(NETWORK, IN_HOST_MODE, "docker network connect {lab} ID"),
+        mutation={"--network host": "--network bridge"},
+    ),
+    Claim(
+        id="container-refuses",
+        topic=Topic.WHEN,
+        statement="--network container: refuses -p, --dns, --hostname, --add-host and --expose: they belong to the "
+        "owner of the namespace.",
+        source="Moby, runconfig/hostconfig.go; docker-run(1), --network",
+        observe=observe_guests,
+        judge=judge_guests,
+        lines=(OWNER, *(GUEST.replace("OPTION", option) for option in OPTIONS)),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"--network container:{owner}": "--network bridge"},
+        otherwise=(
+            Expectation(PODMAN, not_testable="Podman accepts -p, --dns, --hostname and --expose beside container:."),
+        ),
+    ),
+    Claim(
+        id="overlap-refused",
+        topic=Topic.BRIDGE,
+        statement="The Engine refuses a bridge network if its --subnet overlaps that of another Docker network: “Pool "
+        "overlaps”.",
+        source="docker-network-create(1), --subnet",
+        observe=observe_overlap,
+        judge=judge_overlap,
+        lines=(SUBNET, OVERLAPPING),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"10.213.204.0/25": "10.213.205.0/24"},
     ),
 )

@@ -1,4 +1,4 @@
-"""What containers reach on the machine, on their own loopback and in a shared namespace."""
+"""What containers reach on the machine, on their own loopback, in a shared namespace and on another network."""
 
 from dashboard.core.claims.constructors import exchange_claim
 from dashboard.core.claims.engine_facts import (
@@ -6,8 +6,9 @@ from dashboard.core.claims.engine_facts import (
     ROOTLESS_PODMAN_BRIDGES,
     SLIRP4NETNS,
     SLIRP4NETNS_LOOPBACK,
+    EngineCondition,
 )
-from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
+from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges
 from dashboard.core.claims.model import Expectation, Need, Topic
 from dashboard.core.modes import MACHINE
 
@@ -117,5 +118,65 @@ CLAIMS = (
         needs=frozenset({Need.PRIVATE}),
         mutation={"--network container:{owner}": "--network bridge"},
         otherwise=(Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),),
+    ),
+    exchange_claim(
+        "loopback-from-host",
+        Topic.INTERFERENCE,
+        statement="A container in host mode reaches services that the machine binds to 127.0.0.1, such as a database.",
+        source="Docker documentation, “Host network driver”; network_namespaces(7)",
+        exact="“Bound to loopback, so it is safe” does not apply to containers in host mode.",
+        lines=(
+            "python3 -m http.server --bind 127.0.0.1 8115",
+            "docker run -d --name client --network host IMAGE sleep 60",
+        ),
+        asks=(Ask("client", "127.0.0.1", 8115),),
+        expected=(answers(),),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"--network host": "--network bridge"},
+    ),
+    exchange_claim(
+        "loopback-not-from-bridge",
+        Topic.INTERFERENCE,
+        statement="A container in bridge mode cannot reach a service that the machine binds to 127.0.0.1, by any "
+        "address.",
+        source="network_namespaces(7)",
+        exact="Bind it to the gateway's address as well, or use host.docker.internal with a service that listens "
+        "there.",
+        lines=(
+            "python3 -m http.server --bind 127.0.0.1 8116",
+            "docker run -d --name client --network bridge IMAGE sleep 60",
+        ),
+        asks=tuple(Ask("client", address, 8116) for address in ("127.0.0.1", "{machine}", "client.gateway")),
+        expected=(NO_CONNECTION, NO_CONNECTION, NO_CONNECTION),
+        needs=frozenset({Need.PRIVATE}),
+        mutation={"--network bridge": "--network host"},
+    ),
+    exchange_claim(
+        "bridges-apart",
+        Topic.BRIDGE,
+        statement="Containers on different bridge networks cannot reach each other's addresses.",
+        source="Docker documentation, “Bridge network driver”; Moby, DOCKER-ISOLATION rules",
+        exact="From the machine, and so from host mode, all of them are reachable. Seen on 26.1.5: while another "
+        "network is created or removed, connections between two networks succeed for milliseconds; so this claim runs "
+        "alone.",
+        lines=(
+            "docker network create one",
+            "docker network create two",
+            "docker run -d --name web --network {one} IMAGE",
+            "docker run -d --name client --network {two} IMAGE sleep 60",
+        ),
+        asks=(Ask("client", "web.address", 80),),
+        expected=(NO_CONNECTION,),
+        needs=frozenset({Need.ALONE}),
+        mutation={"--network {two}": "--network {one}"},
+        otherwise=(
+            Expectation(
+                EngineCondition(iptables=False),
+                statement="Containers on different bridge networks reach each other's addresses: no rule separates "
+                "them.",
+                judge=judge_exchanges(answers()),
+                mutation={"--network {two}": "--network none"},
+            ),
+        ),
     ),
 )

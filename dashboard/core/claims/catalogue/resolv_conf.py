@@ -1,15 +1,22 @@
-"""The name servers in a container's resolv.conf, for those in the machine's."""
+"""The name servers in a container's resolv.conf: the machine's, Docker's own resolver, or those of an option."""
 
-from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN
+from collections.abc import Callable
+
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.judges import judge_stripped
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
-from dashboard.core.claims.observers import Files, observe_files
+from dashboard.core.claims.observers import Files, observe_files, observe_resolv_conf
+from dashboard.core.claims.testbed import Testbed
+from dashboard.core.modes import MACHINE
 
 ON_MACHINE, IN_CONTAINER = "cat /etc/resolv.conf", "docker exec ID cat /etc/resolv.conf"
 HOST = "docker run -d --network host IMAGE sleep 60"
 BRIDGE = "docker run -d --network bridge IMAGE sleep 60"
 NONE = "docker run -d --network none IMAGE sleep 60"
+NETWORK = "docker network create lab"
+ON_NETWORK = "docker run -d --network {lab} IMAGE sleep 60"
+WITH_OPTION = "docker run -d --network host --dns 192.0.2.99 IMAGE sleep 60"
 ONLY_LOOPBACK = "nameserver 127.0.0.53\n"
 MIXED = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"
 DOCUMENTED = "Docker documentation, “Networking overview”, DNS services"
@@ -31,6 +38,30 @@ def judge_fallback(files: Files) -> Judgement:
     servers = nameservers(files[1])
     proved = bool(servers) and not any(server.startswith("127.") for server in servers)
     return holds_if(proved, "The servers are the machine's, or none.", *_evidence(files))
+
+
+async def observe_edit(testbed: Testbed) -> Files:
+    """Both files after an edit of the machine's."""
+    await testbed.write_file("/etc/resolv.conf", "nameserver 192.0.2.53\n")
+    container = await testbed.run(HOST)
+    await testbed.write_file("/etc/resolv.conf", "nameserver 192.0.2.54\n")
+    return await testbed.read_file(MACHINE, "/etc/resolv.conf"), await testbed.read_file(container, "/etc/resolv.conf")
+
+
+def judge_unedited(files: Files) -> Judgement:
+    """Holds if the servers differ."""
+    machine, inside = map(nameservers, files)
+    return holds_if(machine != inside, "The container has the machine's current servers.", *_evidence(files))
+
+
+def judge_only(server: str, otherwise: str, option: str = "") -> Callable[[str], Judgement]:
+    """Holds if the container's file names this server only, and has the option."""
+
+    def judge(resolv_conf: str) -> Judgement:
+        proved = nameservers(resolv_conf) == (server,) and option in resolv_conf
+        return holds_if(proved, otherwise, f"resolv.conf in the container: {on_one_line(resolv_conf)}")
+
+    return judge
 
 
 CLAIMS = (
@@ -89,5 +120,47 @@ CLAIMS = (
         lines=(NONE, IN_CONTAINER),
         needs=frozenset({Need.ALONE}),
         mutation={"--network none": "--network host"},
+    ),
+    Claim(
+        id="resolv-is-a-copy",
+        topic=Topic.DNS,
+        statement="Host mode has a copy of resolv.conf: the container does not see later edits on the machine until it "
+        "starts again.",
+        source="Moby, libnetwork/sandbox_dns_unix.go",
+        exact="“Uses the host's DNS” suggests that it follows changes; it does not, as laptops notice when they change "
+        "networks.",
+        observe=observe_edit,
+        judge=judge_unedited,
+        lines=(HOST, "echo nameserver 192.0.2.54 > /etc/resolv.conf", IN_CONTAINER),
+        needs=frozenset({Need.ALONE}),
+        mutation={"192.0.2.54": "192.0.2.53"},
+    ),
+    Claim(
+        id="resolv-user-docker",
+        topic=Topic.DNS,
+        statement="Only on a user-defined network does resolv.conf name Docker's own resolver: 127.0.0.11, ndots:0.",
+        source=DOCUMENTED,
+        observe=observe_resolv_conf(NETWORK, ON_NETWORK),
+        judge=judge_only("127.0.0.11", "It is not Docker's resolver.", "ndots:0"),
+        lines=(NETWORK, ON_NETWORK, IN_CONTAINER),
+        mutation={"--network {lab}": "--network bridge"},
+        otherwise=(
+            Expectation(
+                PODMAN,
+                not_testable="On Podman aardvark-dns answers at the address of the network's bridge, not inside the "
+                "container's namespace.",
+            ),
+        ),
+    ),
+    Claim(
+        id="dns-option-in-host-mode",
+        topic=Topic.DNS,
+        statement="--dns works in host mode as in the other modes.",
+        source="docker-run(1), --dns",
+        exact="Some tutorials say that it is ignored. Only --network container: refuses it.",
+        observe=observe_resolv_conf(WITH_OPTION),
+        judge=judge_only("192.0.2.99", "The option had no effect."),
+        lines=(WITH_OPTION,),
+        mutation={" --dns 192.0.2.99": ""},
     ),
 )

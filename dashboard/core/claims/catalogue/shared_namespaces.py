@@ -1,4 +1,5 @@
-"""A guest joins the namespace of its owner with --network container:. What happens when one of them restarts."""
+"""A guest joins the namespace of its owner with --network container:. What they share, and what happens when one of
+them restarts."""
 
 from collections.abc import Mapping
 
@@ -7,10 +8,11 @@ from dashboard.core.claims.extract import describe_inodes
 from dashboard.core.claims.judges import judge_refused
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
-from dashboard.core.claims.testbed import Container, Observe, Testbed
+from dashboard.core.claims.testbed import Container, Observe, Response, Testbed
 from dashboard.core.namespaces.state import NamespaceState
 
 OWNER = "docker run -d --name owner IMAGE sleep 60"
+SERVER = "docker run -d --name owner IMAGE"
 GUEST = "docker run -d --name guest --network container:{owner} IMAGE sleep 60"
 DOCUMENTED = "docker-run(1), --network container:; network_namespaces(7)"
 MUTATION = {"--network container:{owner}": "--network bridge"}
@@ -65,6 +67,22 @@ async def observe_without_owner(testbed: Testbed) -> Container:
     return await testbed.try_run(GUEST)
 
 
+async def observe_loopback(testbed: Testbed) -> tuple[Mapping[str, int], Mapping[str, int], Response]:
+    """Both namespaces, and a request from the guest to its loopback."""
+    owner, guest = await run_lines(testbed, SERVER, GUEST)
+    await testbed.wait_listening(owner, 80)
+    response = await testbed.request(guest, "127.0.0.1", 80)
+    return await testbed.namespaces(owner), await testbed.namespaces(guest), response
+
+
+def judge_loopback(observed: tuple[Mapping[str, int], Mapping[str, int], Response]) -> Judgement:
+    """Holds if the inode is the same and the owner answers."""
+    owner, guest, response = observed
+    inodes = describe_inodes("net", {"the owner": owner, "the guest": guest})
+    proved = owner["net"] == guest["net"] and response.status == 200
+    return holds_if(proved, "They are isolated.", *inodes, f"GET http://127.0.0.1/: {response.summary}")
+
+
 CLAIMS = (
     Claim(
         id="guest-loses-network",
@@ -98,5 +116,16 @@ CLAIMS = (
         lines=(OWNER, GUEST, "docker stop owner", "docker start guest"),
         mutation=MUTATION,
         otherwise=(Expectation(PODMAN, not_testable="Podman starts the owner together with its guest."),),
+    ),
+    Claim(
+        id="container-shares-loopback",
+        topic=Topic.BRIDGE,
+        statement="--network container: puts two containers in one network namespace: they reach each other at "
+        "127.0.0.1.",
+        source=DOCUMENTED,
+        observe=observe_loopback,
+        judge=judge_loopback,
+        lines=(SERVER, GUEST),
+        mutation=MUTATION,
     ),
 )
