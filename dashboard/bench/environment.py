@@ -72,12 +72,9 @@ async def open_environment(data_dir: Path, say: Callable[[str], None]) -> AsyncI
             say("Starting a private host")
             host = await private_host.start(folder, die_with_parent=True)
             try:
-                engine = DockerEngine(host.endpoint, timeout_s=60)
-                try:
+                async with DockerEngine(host.endpoint, timeout_s=60) as engine:
                     await ensure_image(engine, "nginx", data_dir, lambda text, _fraction: say(text), private=True)
                     info = await engine.info()
-                finally:
-                    await engine.close()
                 yield BenchmarkEnvironment(host, info, folder)
             finally:
                 await private_host.stop(host)

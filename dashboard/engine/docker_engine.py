@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -68,6 +68,12 @@ class DockerEngine:
         self._streams: set[EventStream] = set()
         self._pulls: set[StreamedAnswer] = set()
         self._kind = EngineKind.DOCKER
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """End event streams, drop queued calls and close the connections. Idempotent."""

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import PublishedPort
@@ -300,6 +300,12 @@ class FakeEngine:
                 yield await queue.get()
         finally:
             self._subscribers.discard(queue)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         self.calls.append("close")

@@ -6,8 +6,7 @@ network namespace, cgroup, mount or file of its hosts is left."""
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 from dashboard import configuration
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
@@ -77,7 +76,10 @@ async def _create(run: BenchmarkRun) -> tuple[PrivateHost, ...]:
     await asyncio.gather(*(add_image(host, folder, lambda _text: None) for host in lan.hosts))
     await form_swarm(lan.hosts)
     async with AsyncExitStack() as opened:
-        engines = [await opened.enter_async_context(_engine(host)) for host in (lan.hosts[0], lan.hosts[-1])]
+        engines = [
+            await opened.enter_async_context(DockerEngine(host.endpoint, timeout_s=DEADLINE_S))
+            for host in (lan.hosts[0], lan.hosts[-1])
+        ]
         await engines[0].create_network(NETWORK, "overlay", {}, {"attachable": True})
         publish = {"PortBindings": {"80/tcp": [{"HostPort": str(PORT)}]}}
         in_host, _in_bridge, in_overlay = await asyncio.gather(
@@ -93,15 +95,6 @@ async def _create(run: BenchmarkRun) -> tuple[PrivateHost, ...]:
             raise BenchmarkError("the container in host mode has an address of its own")
     run.say("all modes have answered")
     return lan.hosts
-
-
-@asynccontextmanager
-async def _engine(host: PrivateHost) -> AsyncIterator[Engine]:
-    engine = DockerEngine(host.endpoint, timeout_s=DEADLINE_S)
-    try:
-        yield engine
-    finally:
-        await engine.close()
 
 
 async def _run(engine: Engine, name: str, options: dict[str, object]) -> ContainerFacts:

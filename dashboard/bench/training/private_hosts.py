@@ -87,12 +87,9 @@ class SessionHosts:
 
 async def launch(host: PrivateHost) -> None:
     """``docker run -d --name web --network host nginx``, until it answers on port 80 with the host's own name."""
-    engine = DockerEngine(host.endpoint, timeout_s=120)
-    try:
+    async with DockerEngine(host.endpoint, timeout_s=120) as engine:
         created = await engine.create_container(CONTAINER, {"Image": "nginx", "HostConfig": {"NetworkMode": "host"}})
         await engine.start_container(created.id)
-    finally:
-        await engine.close()
     await until_serving(host)
 
 
@@ -115,11 +112,8 @@ async def until_serving(host: PrivateHost) -> None:
 
 async def sees_only_its_own(host: PrivateHost) -> bool:
     """Whether the host's engine has its one container and no other."""
-    engine = DockerEngine(host.endpoint, timeout_s=60)
-    try:
+    async with DockerEngine(host.endpoint, timeout_s=60) as engine:
         return [container.name for container in await engine.containers({})] == [CONTAINER]
-    finally:
-        await engine.close()
 
 
 def pss_mb(host: PrivateHost) -> float:

@@ -59,16 +59,16 @@ def exchange_claim(
     statement: str,
     source: str,
     lines: Sequence[str],
-    asks: Sequence[Ask],
-    expected: Sequence[Expected],
+    asks: Mapping[Ask, Expected],
     mutation: Mapping[str, str],
-    needs: frozenset[Need] = frozenset(),
+    needs: frozenset[Need] = frozenset({Need.PRIVATE}),
     matched: bool | None = None,
     daemon: str = "",
     **details: Unpack[Details],
 ) -> Claim:
-    """A claim about requests that are sent after the lines, and about the packets that its rules matched unless
-    ``matched`` is None. ``daemon`` is a line ``dockerd …``: the engine is started with these options."""
+    """A claim about requests that are sent after the lines, each with what is expected of it, and about the packets
+    that its rules matched unless ``matched`` is None. ``daemon`` is a line ``dockerd …``: the engine is started with
+    these options. It needs a private host unless ``needs`` says something else."""
     observe = observe_exchanges_on(daemon, lines, *asks) if daemon else observe_exchanges(lines, *asks)
     shown = [line for ask in asks for line in show_ask(ask)]
     return Claim(
@@ -77,7 +77,7 @@ def exchange_claim(
         statement=statement,
         source=source,
         observe=observe,
-        judge=judge_exchanges(*expected, matched=matched),
+        judge=judge_exchanges(*asks.values(), matched=matched),
         lines=(*([daemon] if daemon else []), *lines, *shown),
         needs=needs,
         mutation=mutation,

@@ -82,12 +82,9 @@ async def _make(data_dir: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="host-template-new-", dir=folder.parent) as place:
         host = await private_host.start(Path(place), daemon={"storage-driver": "overlay2"}, is_disk_limited=False)
         try:
-            engine = DockerEngine(host.endpoint, timeout_s=60)
-            try:
+            async with DockerEngine(host.endpoint, timeout_s=60) as engine:
                 for image in IMAGES:
                     await ensure_image(engine, image, data_dir, lambda _text, _fraction: None, private=True)
-            finally:
-                await engine.close()
             await private_host.end_engine(host)
             await asyncio.to_thread(_finish, host, folder)
         finally:

@@ -12,8 +12,5 @@ async def add_image(host: PrivateHost, folder: Path, say: Callable[[str], None])
     # Imported here because only this needs the SDK, which takes as long to import as the rest of a command.
     from dashboard.engine.docker_engine import DockerEngine
 
-    engine = DockerEngine(host.endpoint)
-    try:
+    async with DockerEngine(host.endpoint) as engine:
         await ensure_image(engine, "nginx", folder, lambda text, _fraction: say(text), private=True)
-    finally:
-        await engine.close()

@@ -37,13 +37,10 @@ async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
 
 
 async def _start_containers(host: PrivateHost, containers: Iterable[str]) -> None:
-    engine = DockerEngine(host.endpoint)
-    try:
+    async with DockerEngine(host.endpoint) as engine:
         for container in containers:
             try:
                 await engine.start_container(container)
             except EngineError as error:
                 log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
         await asyncio.to_thread(forget_containers, host)
-    finally:
-        await engine.close()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 from dashboard.core.experiments.journal import Cause, Source
@@ -63,7 +62,7 @@ class OtherHost:
             if self._observer.target(OTHER_HOST) != target:
                 self._recorder.observed(column, await self._observer.add(target), OBSERVED)
             try:
-                async with _engine_of(host) as engine:
+                async with DockerEngine(host.endpoint) as engine:
                     await self._observe_client(host, engine)
             except EngineError as error:
                 log.warning("no container on the private host %s: %s", host.id, error)
@@ -121,7 +120,7 @@ class OtherHost:
         await self._observer.remove(OTHER_CONTAINER)
         for host in await asyncio.to_thread(other_hosts, self._context.data_dir, self._context.info.endpoint):
             try:
-                async with _engine_of(host) as engine:
+                async with DockerEngine(host.endpoint) as engine:
                     for container in await engine.containers(self._labels):
                         await engine.remove_container(container.id)
             except EngineError as error:
@@ -132,7 +131,7 @@ async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]
     """Removes the clients of experiments that have ended, which a lab that was killed, or the end of the experiment's
     host, left on this host. Returns what was removed; raises EngineError."""
     removed = []
-    async with _engine_of(host) as engine:
+    async with DockerEngine(host.endpoint) as engine:
         clients = await engine.containers({LABEL_CLIENT: context.installation})
         # Queried after the Engine: an experiment is there before its client.
         kept = await context.database.run(unsettled.load_ids) if clients else frozenset()
@@ -141,12 +140,3 @@ async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]
                 await engine.remove_container(client.id)
                 removed.append(f"container {client.name} on the private host {host.id}")
     return tuple(removed)
-
-
-@asynccontextmanager
-async def _engine_of(host: PrivateHost) -> AsyncIterator[Engine]:
-    engine = DockerEngine(host.endpoint)
-    try:
-        yield engine
-    finally:
-        await engine.close()

@@ -57,11 +57,8 @@ async def doctor(supervisor: Supervisor) -> Doctor:
     """``doctor/1``, even while no engine answers and there is no lab."""
     if (context := supervisor.context) is not None:
         return await examine(context.engine, private=context.private)
-    engine = DockerEngine(endpoint())
-    try:
+    async with DockerEngine(endpoint()) as engine:
         return await examine(engine, private=False)
-    finally:
-        await engine.close()
 
 
 async def trace_paths(

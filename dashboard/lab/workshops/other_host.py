@@ -53,8 +53,5 @@ def _find(host: WorkshopHost) -> tuple[PrivateHost, ...]:
 
 @asynccontextmanager
 async def _on(host: WorkshopHost, other: PrivateHost) -> AsyncIterator[WorkshopHost]:
-    engine = DockerEngine(other.endpoint)
-    try:
+    async with DockerEngine(other.endpoint) as engine:
         yield replace(host, engine=engine, pid=other.pid, endpoint=other.endpoint)
-    finally:
-        await engine.close()

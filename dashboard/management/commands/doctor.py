@@ -35,9 +35,6 @@ class Command(NetmodesCommand):
             raise SystemExit(FAILED)
 
     async def _examine(self) -> Doctor:
-        engine = DockerEngine(endpoint())
-        try:
-            private = any(f"unix://{host.socket}" == endpoint() for host in list_hosts(configuration.data_dir()))
+        private = any(f"unix://{host.socket}" == endpoint() for host in list_hosts(configuration.data_dir()))
+        async with DockerEngine(endpoint()) as engine:
             return await examine(engine, private=private)
-        finally:
-            await engine.close()

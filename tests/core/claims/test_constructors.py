@@ -39,8 +39,7 @@ def test_a_claim_about_exchanges_has_its_lines_its_requests_and_what_is_expected
         source="docker-run(1)",
         daemon="dockerd --ip=127.0.0.1",
         lines=("docker run -d --name web -p 8100:80 IMAGE",),
-        asks=(Ask(MACHINE, "127.0.0.1", 8100), Ask(MACHINE, "::1", 8100)),
-        expected=(answers("127.0.0.1"), NO_CONNECTION),
+        asks={Ask(MACHINE, "127.0.0.1", 8100): answers("127.0.0.1"), Ask(MACHINE, "::1", 8100): NO_CONNECTION},
         mutation={"--ip=127.0.0.1": ""},
         needs=frozenset({Need.OWN_HOST}),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -32,7 +33,10 @@ async def test_the_containers_that_ran_are_started_and_a_refused_one_is_logged(
             if identity == "broken":
                 raise EngineError("no such image", 404)
 
-        async def close(self) -> None:
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
             calls.append("closed")
 
     async def start_again(*args: object, **more: object) -> PrivateHost:
@@ -68,7 +72,10 @@ async def test_containers_of_a_start_that_did_not_finish_are_started(
                 raise failures.pop()
             started.append(identity)
 
-        async def close(self) -> None:
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
             """Does nothing."""
 
     async def start_again(*_: object, **__: object) -> PrivateHost:

@@ -30,11 +30,8 @@ async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]
     """A private host that a fault may stop, with foreign objects on its engine."""
     host = await private_host.start(folder, die_with_parent=True)
     try:
-        engine = DockerEngine(host.endpoint, timeout_s=60)
-        try:
+        async with DockerEngine(host.endpoint, timeout_s=60) as engine:
             await ensure_image(engine, "nginx", folder, lambda _text, _fraction: None, private=True)
-        finally:
-            await engine.close()
         machine = Machine(host.endpoint)
         await asyncio.to_thread(machine.add_foreign)
         yield host, machine

@@ -21,9 +21,7 @@ CLAIMS = (
         statement="A server in host mode sees the real address of a client on another machine.",
         source="Docker documentation, “Host network driver”",
         lines=("docker run -d --name web --network host -e NETMODES_PORT=8145 IMAGE",),
-        asks=(Ask(NEIGHBOUR, "{machine}", 8145),),
-        expected=(answers(NEIGHBOUR_ADDRESS),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask(NEIGHBOUR, "{machine}", 8145): answers(NEIGHBOUR_ADDRESS)},
         mutation={"-e NETMODES_PORT=8145": "-e NETMODES_PORT=8145 -e NETMODES_ADDRESS=127.0.0.1"},
         otherwise=(Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),),
     ),
@@ -34,8 +32,7 @@ CLAIMS = (
         "address.",
         source="Docker documentation, “Host network driver”; ipv6(7)",
         lines=("docker run -d --name web --network host -e NETMODES_PORT=8147 IMAGE",),
-        asks=(Ask(NEIGHBOUR, "2001:db8::2", 8147),),
-        expected=(answers("2001:db8::10"),),
+        asks={Ask(NEIGHBOUR, "2001:db8::2", 8147): answers("2001:db8::10")},
         needs=frozenset({Need.PRIVATE, Need.IPV6}),
         mutation={"--network host -e NETMODES_PORT=8147": "-p 8147:80"},
         otherwise=(Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),),
@@ -50,9 +47,7 @@ CLAIMS = (
         "127.0.0.1, requests over IPv6 to an IPv4-only bridge, and all requests on Docker Desktop and in rootless "
         "mode.",
         lines=("docker run -d --name web -p 8144:80 IMAGE",),
-        asks=(Ask(NEIGHBOUR, "{machine}", 8144),),
-        expected=(answers(NEIGHBOUR_ADDRESS),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask(NEIGHBOUR, "{machine}", 8144): answers(NEIGHBOUR_ADDRESS)},
         mutation={"-p 8144:80": "-p 127.0.0.1:8144:80"},
         otherwise=(
             ROOTLESSPORT,
@@ -71,8 +66,7 @@ CLAIMS = (
         "docker-proxy connects from the bridge's gateway.",
         source="Moby, cmd/docker-proxy; Docker documentation, “Port publishing and mapping”",
         lines=("docker run -d --name web -p 8146:80 IMAGE",),
-        asks=(Ask(NEIGHBOUR, "2001:db8::2", 8146),),
-        expected=(answers("web.gateway"),),
+        asks={Ask(NEIGHBOUR, "2001:db8::2", 8146): answers("web.gateway")},
         needs=frozenset({Need.PRIVATE, Need.IPV6}),
         mutation={"-p 8146:80": "--network host -e NETMODES_PORT=8146"},
         otherwise=(
@@ -94,9 +88,7 @@ CLAIMS = (
         "client's.",
         source="iptables-extensions(8), DNAT; Moby, nat OUTPUT rule",
         lines=("docker run -d --name web -p 8163:80 IMAGE",),
-        asks=(Ask(MACHINE, "{machine}", 8163),),
-        expected=(answers("192.0.2.2"),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask(MACHINE, "{machine}", 8163): answers("192.0.2.2")},
         mutation={"-p 8163:80": "-p 127.0.0.1:8163:80"},
         otherwise=(
             ROOTLESSPORT,
@@ -128,9 +120,7 @@ CLAIMS = (
             "docker network create lab",
             "docker run -d --name client --network {lab} IMAGE sleep 60",
         ),
-        asks=(Ask("client", NEIGHBOUR_ADDRESS, 8148),),
-        expected=(answers("192.0.2.2"),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask("client", NEIGHBOUR_ADDRESS, 8148): answers("192.0.2.2")},
         mutation={
             "docker network create lab": "docker network create -o "
             "com.docker.network.bridge.enable_ip_masquerade=false lab"
@@ -149,9 +139,7 @@ CLAIMS = (
         statement="In host mode the server sees the real client: 127.0.0.1 for a request from the machine itself.",
         source="Docker documentation, “Host network driver”: no NAT and no proxy",
         lines=("docker run -d --network host -e NETMODES_PORT=8107 IMAGE",),
-        asks=(Ask(MACHINE, "127.0.0.1", 8107),),
-        expected=(answers("127.0.0.1"),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask(MACHINE, "127.0.0.1", 8107): answers("127.0.0.1")},
         mutation={"--network host -e NETMODES_PORT=8107": "-p 8107:80"},
     ),
     exchange_claim(
@@ -165,8 +153,8 @@ CLAIMS = (
             "docker run -d --name web --network {lab} IMAGE",
             "docker run -d --name client --network {lab} IMAGE sleep 60",
         ),
-        asks=(Ask("client", "web.address", 80),),
-        expected=(answers("client.address"),),
+        asks={Ask("client", "web.address", 80): answers("client.address")},
+        needs=frozenset(),
         mutation={"--name client --network {lab}": "--name client --network none"},
     ),
 )

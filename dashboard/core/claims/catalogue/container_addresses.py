@@ -3,7 +3,7 @@
 from dashboard.core.claims.constructors import exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES, EngineCondition
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, NO_CONNECTION, Ask, answers, judge_exchanges
-from dashboard.core.claims.model import Expectation, Need, Topic
+from dashboard.core.claims.model import Expectation, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
 from dashboard.core.modes import MACHINE
 
@@ -19,9 +19,7 @@ CLAIMS = (
             "docker network create lab",
             "docker run -d --name web --network {lab} IMAGE",
         ),
-        asks=(Ask(NEIGHBOUR, "web.address", 80, routed=True),),
-        expected=(NO_CONNECTION,),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask(NEIGHBOUR, "web.address", 80, routed=True): NO_CONNECTION},
         mutation={"create lab": "create -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected lab"},
         otherwise=(
             Expectation(
@@ -52,9 +50,7 @@ CLAIMS = (
             "docker network create -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected lab",
             "docker run -d --name web --network {lab} IMAGE",
         ),
-        asks=(Ask(NEIGHBOUR, "web.address", 80, routed=True),),
-        expected=(answers(NEIGHBOUR_ADDRESS),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask(NEIGHBOUR, "web.address", 80, routed=True): answers(NEIGHBOUR_ADDRESS)},
         mutation={"=nat-unprotected": "=nat"},
         otherwise=(
             Expectation(EngineCondition(before=(28, 0)), not_testable="nat-unprotected exists since Engine 28.0."),
@@ -75,9 +71,7 @@ CLAIMS = (
             "docker network create lab",
             "docker run -d --name web --network {lab} -p 8122:80 IMAGE",
         ),
-        asks=(Ask(NEIGHBOUR, "web.address", 80, routed=True),),
-        expected=(NO_CONNECTION,),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask(NEIGHBOUR, "web.address", 80, routed=True): NO_CONNECTION},
         mutation={"create lab": "create -o com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected lab"},
         otherwise=(
             Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),
@@ -119,8 +113,8 @@ CLAIMS = (
         "address.",
         source="Docker documentation, “Bridge network driver”",
         lines=("docker run -d --name web --network bridge IMAGE",),
-        asks=(Ask(MACHINE, "web.address", 80),),
-        expected=(answers("web.gateway"),),
+        asks={Ask(MACHINE, "web.address", 80): answers("web.gateway")},
+        needs=frozenset(),
         mutation={"--network bridge": "--network none"},
         otherwise=(
             Expectation(ROOTLESS_PODMAN, not_testable=ROOTLESS_PODMAN_BRIDGES),

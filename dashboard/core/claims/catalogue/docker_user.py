@@ -3,7 +3,7 @@
 from dashboard.core.claims.constructors import NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER, exchange_claim
 from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers
-from dashboard.core.claims.model import Expectation, Need, Topic
+from dashboard.core.claims.model import Expectation, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
 
 CLAIMS = (
@@ -17,10 +17,8 @@ CLAIMS = (
             "docker run -d --name web -p 8131:8132 -e NETMODES_PORT=8132 IMAGE",
             "iptables -I DOCKER-USER -p tcp --dport 8132 -m comment --comment nm-8131 -j DROP",
         ),
-        asks=(Ask(NEIGHBOUR, "{machine}", 8131),),
-        expected=(NO_CONNECTION,),
+        asks={Ask(NEIGHBOUR, "{machine}", 8131): NO_CONNECTION},
         matched=True,
-        needs=frozenset({Need.PRIVATE}),
         mutation={"-I DOCKER-USER": "-I INPUT"},
         otherwise=(NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER),
     ),
@@ -34,10 +32,8 @@ CLAIMS = (
             "docker run -d --name web -p 8133:8134 -e NETMODES_PORT=8134 IMAGE",
             "iptables -I DOCKER-USER -p tcp --dport 8133 -m comment --comment nm-8133 -j DROP",
         ),
-        asks=(Ask(NEIGHBOUR, "{machine}", 8133),),
-        expected=(answers(),),
+        asks={Ask(NEIGHBOUR, "{machine}", 8133): answers()},
         matched=False,
-        needs=frozenset({Need.PRIVATE}),
         mutation={"--dport 8133": "--dport 8134"},
         otherwise=(NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER),
     ),
@@ -53,10 +49,8 @@ CLAIMS = (
                 "--comment nm-8135 -j DROP"
             ),
         ),
-        asks=(Ask(NEIGHBOUR, "{machine}", 8135),),
-        expected=(NO_CONNECTION,),
+        asks={Ask(NEIGHBOUR, "{machine}", 8135): NO_CONNECTION},
         matched=True,
-        needs=frozenset({Need.PRIVATE}),
         mutation={"--ctorigdstport 8135": "--ctorigdstport 8136"},
         otherwise=(NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER),
     ),
@@ -70,10 +64,8 @@ CLAIMS = (
             "docker run -d --name web --network host -e NETMODES_PORT=8138 IMAGE",
             "iptables -I DOCKER-USER -p tcp --dport 8138 -m comment --comment nm-8138 -j DROP",
         ),
-        asks=(Ask(NEIGHBOUR, "{machine}", 8138),),
-        expected=(answers(),),
+        asks={Ask(NEIGHBOUR, "{machine}", 8138): answers()},
         matched=False,
-        needs=frozenset({Need.PRIVATE}),
         mutation={"-I DOCKER-USER": "-I INPUT"},
         otherwise=(
             Expectation(FIREWALLD, not_testable=FIREWALLD_ZONE),

@@ -18,9 +18,7 @@ CLAIMS = (
             "docker run -d --name web -p 8167:80 IMAGE",
             "docker run -d --name client IMAGE sleep 60",
         ),
-        asks=(Ask("client", "{machine}", 8167),),
-        expected=(answers("web.gateway"),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask("client", "{machine}", 8167): answers("web.gateway")},
         mutation={"-p 8167:80": "-p 127.0.0.1:8167:80"},
         otherwise=(
             Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
@@ -45,8 +43,7 @@ CLAIMS = (
             "docker run -d --name web --network {one} -p 8168:80 IMAGE",
             "docker run -d --name client --network {two} IMAGE sleep 60",
         ),
-        asks=(Ask("client", "web.address", 80), Ask("client", "{machine}", 8168)),
-        expected=(NO_CONNECTION, answers()),
+        asks={Ask("client", "web.address", 80): NO_CONNECTION, Ask("client", "{machine}", 8168): answers()},
         needs=frozenset({Need.ALONE}),
         mutation={"--network {two}": "--network {one}"},
         otherwise=(
@@ -79,9 +76,7 @@ CLAIMS = (
         "server sees the gateway.",
         source="Moby, cmd/docker-proxy and nat rules of a bridge",
         lines=("docker run -d --name web -p 8166:80 IMAGE",),
-        asks=(Ask("web", "{machine}", 8166),),
-        expected=(answers("web.gateway"),),
-        needs=frozenset({Need.PRIVATE}),
+        asks={Ask("web", "{machine}", 8166): answers("web.gateway")},
         mutation={"-p 8166:80": "-p 127.0.0.1:8166:80"},
         otherwise=(
             Expectation(SLIRP4NETNS, not_testable=SLIRP4NETNS_LOOPBACK),
@@ -105,10 +100,8 @@ CLAIMS = (
             "docker run -d --name client IMAGE sleep 60",
             "iptables -I INPUT -p tcp --dport 8143 -m comment --comment nm-8143 -j DROP",
         ),
-        asks=(Ask(NEIGHBOUR, "{machine}", 8143), Ask("client", "{machine}", 8143)),
-        expected=(answers(), NO_CONNECTION),
+        asks={Ask(NEIGHBOUR, "{machine}", 8143): answers(), Ask("client", "{machine}", 8143): NO_CONNECTION},
         matched=True,
-        needs=frozenset({Need.PRIVATE}),
         mutation={"-I INPUT": "-I OUTPUT"},
         otherwise=(
             Expectation(
@@ -129,8 +122,7 @@ CLAIMS = (
         source="dockerd(8), --userland-proxy; iptables-extensions(8), MASQUERADE",
         daemon="dockerd --userland-proxy=false",
         lines=("docker run -d --name web -p 8169:80 IMAGE",),
-        asks=(Ask("web", "{machine}", 8169),),
-        expected=(answers("web.gateway"),),
+        asks={Ask("web", "{machine}", 8169): answers("web.gateway")},
         needs=frozenset({Need.OWN_HOST}),
         mutation={"-p 8169:80": "-p 127.0.0.1:8169:80"},
         otherwise=(
