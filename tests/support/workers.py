@@ -24,7 +24,8 @@ from tests.support.polling import until
 #: Files that must run alone, because they measure differences of microseconds. They run first; the other workers wait.
 ALONE = ("tests/latency/test_told_apart.py",)
 ALONE_SCOPE = "alone"
-#: Files that must not run at the same time, by the resource they share. One worker runs all files of a group.
+#: Files that must not run at the same time, or that use one deployment, by what they share. One worker runs all files
+#: of a group.
 GROUPS: dict[str, tuple[str, ...]] = {
     "both cores, for measurements": (
         "tests/lab/measurements/test_worker.py",
@@ -32,6 +33,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/latency/test_filtered.py",
         "tests/latency/test_runner.py",
         "tests/management/test_measure.py",
+    ),
+    "a team deployment": (
+        "tests/team/test_between_machines.py",
+        "tests/team/test_machine_arms.py",
+        "tests/team/test_machines.py",
+        "tests/team/test_team.py",
     ),
 }
 #: The folder of tests that share a browser and a server.
