@@ -149,7 +149,7 @@ def test_keep_leaves_containers_that_reap_removes(terminal: Terminal, engine_hos
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_ctrl_c_during_a_run_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
-    running = terminal.start("compare", *["bridge"] * 6, "user-bridge", *(["--keep"] if keep else []))
+    running = terminal.start("compare", *["bridge"] * 3, "user-bridge", *(["--keep"] if keep else []))
     until(lambda: names(engine_host) or running.process.poll() is not None, LONG_S)
     done = running.interrupt()
     assert done.code == 130, done.err
