@@ -120,7 +120,7 @@ def test_wrong_usage_is_exit_2_with_the_reason_on_stderr_only(
 
 
 def test_wrong_usage_is_the_same_for_a_whole_process(nowhere: Terminal) -> None:
-    done = nowhere.run("compare", "hots", "--json")
+    done = nowhere.run_from_the_start("compare", "hots", "--json")
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines() == [
         "Unknown mode “hots”: choose one of host, bridge, user-bridge, none, container, macvlan, ipvlan, overlay."
