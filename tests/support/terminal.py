@@ -84,8 +84,9 @@ class CommandServer:
                 os.kill(pid, signal.SIGKILL)
                 raise subprocess.TimeoutExpired(list(arguments), LONG_S)
             code = int(told.readline())
-            printed = [one.seek(0) or one.read().decode() for one in (out, err)]
-        return Done(code, *printed)
+            for one in (out, err):
+                one.seek(0)
+            return Done(code, out.read().decode(), err.read().decode())
 
     def close(self) -> None:
         """Ends the process."""
