@@ -147,7 +147,7 @@ def test_keep_leaves_containers_that_reap_removes(terminal: Terminal, engine_hos
     assert names(engine_host) == []
 
 
-@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("keep", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_ctrl_c_during_a_run_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
     running = terminal.start("compare", *["bridge"] * 3, "user-bridge", *(["--keep"] if keep else []))
     until(lambda: names(engine_host) or running.process.poll() is not None, LONG_S)

@@ -109,6 +109,7 @@ def test_a_full_disk_refuses_launches_then_commands_and_ctrl_c_leaves_nothing(
     assert (again.code, "Traceback" in again.err) == (1, False), again.err
 
 
+@pytest.mark.slow
 def test_a_database_damaged_while_serving_is_reported_and_ctrl_c_leaves_nothing(
     disk: SmallDisk, engine_host: PrivateEngine
 ) -> None:
