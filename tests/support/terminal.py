@@ -57,12 +57,12 @@ def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) 
 
 
 class CommandServer:
-    """A process that forks for each command (``tests/support/command_server.py``)."""
+    """A process that forks for each command (``tests/management/command_server.py``)."""
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            script = ROOT / "tests" / "support" / "command_server.py"
+            script = ROOT / "tests" / "management" / "command_server.py"
             command = [sys.executable, "-W", "error", str(script), str(theirs.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         atexit.register(self.close)

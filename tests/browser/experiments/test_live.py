@@ -195,6 +195,7 @@ def test_an_address_added_to_a_container_appears_and_goes(
     expect(cell).not_to_contain_text("203.0.113.7/24")
 
 
+@pytest.mark.slow
 def test_two_browsers_show_the_same(running: str, show: Show, visit: Visit, engine_host: PrivateEngine) -> None:
     one, other = show(running), show(running, who=visit())
     engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9002")
@@ -499,6 +500,7 @@ def test_a_command_that_takes_long_can_be_cancelled(
 # A moment of the past.
 
 
+@pytest.mark.slow
 def test_a_timeline_item_links_to_the_state_at_that_entry(running: str, show: Show) -> None:
     page = show(running)
     page.happened("Launch requested").first.locator("a").click()
