@@ -95,6 +95,7 @@ def test_every_arm_is_beside_the_machine_with_its_command(
     assert shown.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
     named = f"--name nm-{running}-user-bridge --network nm-{running}"
     assert shown.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
+    assert shown.cut_off_heads() == []
 
 
 @pytest.mark.usefixtures("host_mode")
