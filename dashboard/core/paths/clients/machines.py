@@ -12,7 +12,7 @@ from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import MACHINE, OBSERVERS
 from dashboard.core.namespaces.state import NamespaceState
-from dashboard.core.paths.clients.outside_clients import OutsideClient, families_of, find_route
+from dashboard.core.paths.clients.outside_clients import OutsideClient, bridge_around, families_of
 from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind
 
 #: The maximum number of machines from which the paths of an experiment are requested at once.
@@ -73,8 +73,8 @@ def without_trace(attempt: Attempt) -> Attempt:
 
 def address_problem(state: NamespaceState, address: str) -> str:
     """Why a machine with this network stack sends no request to an address that it was told; empty if it does. Its own
-    addresses and the subnets of its bridges are not those of another machine. An address is accepted only in the form
-    in which labs report it: other forms of an own address differ as texts."""
+    addresses and those in the subnet of one of its bridges (``bridge_around``) are not those of another machine. An
+    address is accepted only in the form in which labs report it: other forms of an own address differ as texts."""
     try:
         target = ipaddress.ip_address(address)
     except ValueError:
@@ -92,8 +92,6 @@ def address_problem(state: NamespaceState, address: str) -> str:
         return f"{address} is not an address of another machine."
     if any(one.address == address for link in state.interfaces for one in link.addresses):
         return f"{address} is an address of this machine itself."
-    route = find_route(state, address)
-    link = next((one for one in state.interfaces if route is not None and one.name == route.interface), None)
-    if route is not None and not route.gateway and link is not None and link.kind == "bridge":
-        return f"{address} is in the subnet of {link.name} on this machine: a container may have it."
+    if bridge := bridge_around(state, address):
+        return f"{address} is in the subnet of {bridge} on this machine: a container may have it."
     return ""

@@ -99,13 +99,21 @@ def find_obstacle(client: OutsideClient, address: str) -> str:
     """Why a routed client cannot send to an address of the machine; empty if its routes lead there."""
     if any(one.address == address for link in client.lan.interfaces for one in link.addresses):
         return f"{address} is also an address of {client.noun}"
-    route = find_route(client.lan, address)
-    if route is None:
+    if find_route(client.lan, address) is None:
         return f"{client.noun} has no route to {address}"
-    link = next((one for one in client.lan.interfaces if one.name == route.interface), None)
-    if not route.gateway and link is not None and link.kind == "bridge" and link != exit_link(client.lan):
-        return f"{address} is in the subnet of {link.name} on {client.noun}: the request would reach a container there"
+    if bridge := bridge_around(client.lan, address):
+        return f"{address} is in the subnet of {bridge} on {client.noun}: the request would reach a container there"
     return ""
+
+
+def bridge_around(state: NamespaceState, address: str) -> str:
+    """The bridge of a machine in the subnet of which an address is, since a container of this machine may have it;
+    empty if no bridge is. A bridge with the default route has the machine's uplink: its subnet is the LAN."""
+    route = find_route(state, address)
+    if route is None or route.gateway:
+        return ""
+    link = next((one for one in state.interfaces if one.name == route.interface), None)
+    return link.name if link is not None and link.kind == "bridge" and link != exit_link(state) else ""
 
 
 def _own_links(machine: NamespaceState) -> list[Interface]:

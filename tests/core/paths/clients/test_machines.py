@@ -38,6 +38,23 @@ NEAR = MachineClient(
         ),
     ),
 )
+#: Its uplink is on a bridge.
+BRIDGED = MachineClient(
+    "bridged",
+    make_state(
+        interfaces=(
+            make_loopback(),
+            make_interface("ens3", 2),
+            make_interface("br0", 3, "bridge", addresses=("192.0.2.78/24",)),
+            make_interface("docker0", 4, "bridge", addresses=("172.17.0.1/16",)),
+        ),
+        routes=(
+            Route(Family.INET, "default", "192.0.2.1", "br0"),
+            Route(Family.INET, "192.0.2.0/24", None, "br0"),
+            Route(Family.INET, "172.17.0.0/16", None, "docker0"),
+        ),
+    ),
+)
 GONE = MachineClient("gone", problem="The lab of the machine gone is not connected.")
 
 
@@ -147,6 +164,17 @@ def test_a_lab_sends_nothing_to_its_own_machine_or_its_containers(address: str, 
     assert LAB2.state is not None
     found = address_problem(LAB2.state, address)
     assert (problem in found) if problem else not found
+
+
+def test_a_machine_with_its_uplink_on_a_bridge_sends_what_try_lists() -> None:
+    """And nothing to its own containers."""
+    assert BRIDGED.state is not None
+    found = from_machines(requested_paths(*make_scene(("host", "bridge")), [BRIDGED]))
+    listed = [path.address for path in found if not path.unavailable]
+    assert listed
+    assert [address_problem(BRIDGED.state, address) for address in listed] == [""] * len(listed)
+    assert "is in the subnet of docker0" in address_problem(BRIDGED.state, "172.17.0.9")
+    assert "is an address of this machine itself" in address_problem(BRIDGED.state, "192.0.2.78")
 
 
 def test_only_interfaces_and_routes_are_told_to_others() -> None:
