@@ -10,6 +10,7 @@ from dashboard.core.comparison.machines.rows import ENGINE_SECTION, ObservedGrou
 from dashboard.core.comparison.row_building import section_rows
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.experiments.launching.ports import PortUser
+from dashboard.core.experiments.machines.groups import shared_titles
 from dashboard.core.experiments.messages import Answer, Column, Difference, ExperimentRef, Row
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.namespaces.state import NamespaceState
@@ -35,15 +36,18 @@ def answer(
 def _answer_for_machines(
     groups: Sequence[ObservedGroup], columns: Sequence[Column], rows: Sequence[Row], others: Sequence[PortUser]
 ) -> Answer:
-    """A difference between modes that all machines have is stated once."""
+    """A difference between modes that several machines have is stated once, with the titles that arms of these modes
+    have on the first machine: the titles of arms are different on all machines."""
     found: dict[tuple[str, str, str], list[Difference]] = {}
     machines: dict[tuple[str, str, str], list[str]] = {}
     trouble: list[tuple[str, ExperimentRef | None]] = []
-    for group in groups:
+    for group, titles in zip(groups, shared_titles([one.group for one in groups]), strict=True):
         observed, name = group.observed, group.group.machine
         own = [row for section in SECTIONS for row in section_rows(observed, section.key)]
-        for one in list_differences(observed.columns, own, observed.machine):
-            identity = (one.rule, one.sentence, one.row)
+        renamed = [replace(column, title=titles.get(column.key, column.title)) for column in observed.columns]
+        shared = list_differences(renamed, own, observed.machine)
+        for one, common in zip(list_differences(observed.columns, own, observed.machine), shared, strict=True):
+            identity = (common.rule, common.sentence, common.row)
             found.setdefault(identity, []).append(one)
             machines.setdefault(identity, []).append(name)
         users = [user for user in others if user.machine == name]
@@ -52,7 +56,7 @@ def _answer_for_machines(
             for sentence, holder in describe_trouble(observed.columns, observed.states, users)
         ]
     modes = [
-        one[0] if len(one) == len(groups) else replace(one[0], sentence=f"On {_join(machines[key])}: {one[0].sentence}")
+        replace(one[0], sentence=f"On {_join(machines[key])}: {key[1] if one[1:] else one[0].sentence}")
         for key, one in found.items()
     ]
     shown = {row_id(row) for row in rows}

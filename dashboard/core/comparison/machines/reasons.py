@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.comparison.cells import Cell, RowKey
-from dashboard.core.experiments.engine_kind import EngineKind, describe_engine
+from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import Column, ReportedEngine
 from dashboard.core.modes import MACHINE
 
@@ -27,8 +27,6 @@ _IDENTITY = {
     "address": "Each machine has its own addresses, and each engine assigns addresses from its own networks.",
     "hostname": "Each machine has its own name.",
 }
-#: Since this version dockerd opens the socket of a published port (moby, release notes of 28.0.0).
-_OPENS_SOCKETS = 28
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def explain_machines(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
     if key.section == "engines":
         return _explain_engine(key, machines)
     if key.section == "listeners":
-        return _explain_sockets(key, machines) or _OWN["listeners"]
+        return _explain_sockets(machines) or _OWN["listeners"]
     if key.section == "sysctls":
         versions = describe_versions(machines)
         return f"Each machine has its own settings. Netmodes does not read who set them. {versions}".strip()
@@ -117,9 +115,9 @@ def _holders(machine: ComparedMachine) -> list[str]:
     return list(dict.fromkeys(re.sub(r" \d+( \(.*\))?$", "", line) for line in lines if line))
 
 
-def _explain_sockets(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
-    """Which program listens on the port of this row on each machine, if the programs differ. That dockerd does because
-    the port is published is stated only where it is published."""
+def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
+    """Which program listens on the port of this row on each machine, if the programs differ. No version of an engine is
+    a reason: since 28.0 dockerd opens the socket of a published port, but docker-proxy gets it at once."""
     holders = {machine.name: _holders(machine) for machine in machines}
     held = [machine for machine in machines if holders[machine.name]]
     if len({tuple(holders[machine.name]) for machine in held}) < 2:
@@ -130,20 +128,4 @@ def _explain_sockets(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
         version = f" ({describe_engine(facts.kind, facts.version)})" if facts is not None else ""
         parts.append(f"on {machine.name}{version} {' and '.join(holders[machine.name])} listens")
     text = "; ".join(parts)
-    opening = any(
-        "dockerd" in holders[machine.name] and _opens_sockets(machine.engine) and _publishes(machine, key)
-        for machine in held
-    )
-    why = " Since 28.0 Docker Engine opens the socket of a published port in dockerd." if opening else ""
-    return f"{text[:1].upper()}{text[1:]}.{why}"
-
-
-def _publishes(machine: ComparedMachine, key: RowKey) -> bool:
-    """Whether a column of the machine has published the port of this row, as in ``tcp :8080``."""
-    published = (port for column in machine.columns for port in column.published)
-    return any(key.key == f"{port.protocol} :{port.host_port}" for port in published)
-
-
-def _opens_sockets(facts: ReportedEngine | None) -> bool:
-    number = re.match(r"\d+", facts.version) if facts is not None and facts.kind is EngineKind.DOCKER else None
-    return number is not None and int(number[0]) >= _OPENS_SOCKETS
+    return f"{text[:1].upper()}{text[1:]}."

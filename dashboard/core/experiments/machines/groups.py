@@ -5,6 +5,7 @@ machine”. Among the columns of all, those that are no arms get the number of t
 title. Arms have different keys on all machines.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -63,6 +64,23 @@ def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceSt
         known = {plain_key(column.key): states[column.key] for column in shown if column.key in states}
         groups.append(MachineGroup(name, number, own, shown, known))
     return tuple(groups)
+
+
+def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
+    """For each machine the titles of its arms, by key, with which a sentence is the same for all machines: the one that
+    the first arm, the second arm and so on of the mode has on the first machine with such an arm. None for a machine on
+    which two arms would have the same title."""
+    first: dict[tuple[str, int], str] = {}
+    found = []
+    for group in groups:
+        places: Counter[str] = Counter()
+        titles = {}
+        for column in group.columns:
+            if not is_observer(column.key):
+                titles[column.key] = first.setdefault((column.mode, places[column.mode]), column.title)
+                places[column.mode] += 1
+        found.append(titles if len(set(titles.values())) == len(titles) else {})
+    return tuple(found)
 
 
 def machine_number(key: str) -> int:

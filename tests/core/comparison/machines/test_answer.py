@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboard.core.comparison.answer.answer import write_answer
 from dashboard.core.comparison.machines.answer import answer
 from dashboard.core.comparison.rows import compare
@@ -28,6 +30,29 @@ def test_engines_and_kernels_come_first() -> None:
         "Firewall backend: nftables on server, iptables on lab2.",
     ]
     assert {one.row for one in differences} <= {row_id(row) for row in rows}
+
+
+def test_a_difference_that_several_machines_have_is_stated_once() -> None:
+    """Their arms have different titles, and each machine its own addresses and numbers."""
+    columns, states = two_machines()
+    found = answer(columns, compare(columns, states), states).differences
+    modes = [one.sentence for one in found if one.rule != "engines"]
+    assert modes[0] == "On server and lab2: host uses this machine's network namespace; bridge has its own."
+    assert not [sentence for sentence in modes if "host-lab2" in sentence or "bridge-lab2" in sentence]
+    assert len({one.rule for one in found if one.rule != "engines"}) == len(modes)
+
+
+def test_a_difference_with_other_values_is_stated_for_each_machine() -> None:
+    columns, states = two_machines(facts=(SERVER, SERVER))
+    other = states["bridge-lab2"]
+    assert other.resolver is not None
+    states["bridge-lab2"] = replace(other, resolver=replace(other.resolver, nameservers=("198.51.100.53",)))
+    found = answer(columns, compare(columns, states), states).differences
+    resolvers = [one.sentence for one in found if one.rule == "resolver"]
+    assert [sentence.partition(" uses")[0] for sentence in resolvers] == [
+        "On server: Name servers: host",
+        "On lab2: Name servers: host-lab2",
+    ]
 
 
 def test_a_difference_between_modes_names_the_machine_that_has_it() -> None:

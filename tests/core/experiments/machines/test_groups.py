@@ -11,11 +11,12 @@ from dashboard.core.experiments.machines.groups import (
     mark_machines,
     shared_column,
     shared_key,
+    shared_titles,
     sort_by_machine,
 )
 from dashboard.core.modes import MACHINE
 from tests.core.builders import make_scene
-from tests.core.machine_scenes import LAB2, SERVER, scene_of, two_machines
+from tests.core.machine_scenes import LAB2, SERVER, scene_of, share, two_machines
 
 
 def test_the_columns_of_one_machine_have_no_groups() -> None:
@@ -37,6 +38,20 @@ def test_keys_and_titles_are_unique_among_all_machines() -> None:
     assert columns[0].title == "this machine (server)"
     assert columns[3].title == "this machine (lab2)"
     assert shared_key("bridge", 2) == "bridge"
+
+
+def test_arms_of_the_same_mode_have_the_titles_of_the_first_machine() -> None:
+    columns, states = share([scene_of("server", ("none", "host"), SERVER), scene_of("lab2", ("host", "bridge"), LAB2)])
+    assert shared_titles(group_by_machine(columns, states)) == (
+        {"none": "none", "host": "host"},
+        {"host-lab2": "host", "bridge-lab2": "bridge-lab2"},
+    )
+
+
+def test_titles_that_would_not_be_unique_stay() -> None:
+    columns, states = share([scene_of("server", ("host",), SERVER), scene_of("lab2", ("host", "none"), LAB2)])
+    columns = tuple(replace(one, title="host") if one.key == "none-lab2" else one for one in columns)
+    assert shared_titles(group_by_machine(columns, states)) == ({"host": "host"}, {})
 
 
 def test_the_number_of_a_machine_is_read_from_its_key() -> None:
