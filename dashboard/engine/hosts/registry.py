@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -229,12 +230,17 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def note_left_running(host: PrivateHost) -> tuple[str, ...]:
-    """``left_running``, after those that an earlier start left recorded. They are recorded until ``forget_containers``,
-    because an engine marks all as stopped when it starts: a start that does not finish would lose them."""
+    """``left_running``, after those that an earlier start left recorded. They are recorded until they have been
+    started, because an engine marks all as stopped when it starts: a start that does not finish would lose them."""
     containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
-    with suppress(OSError):  # it has been removed meanwhile
-        write(host.folder, read(host.folder) | {"containers": containers})
+    note_containers(host, containers)
     return containers
+
+
+def note_containers(host: PrivateHost, containers: Iterable[str]) -> None:
+    """Record the containers that ran and have not been started again."""
+    with suppress(OSError):  # it has been removed meanwhile
+        write(host.folder, read(host.folder) | {"containers": tuple(containers)})
 
 
 def _noted_containers(host: PrivateHost) -> tuple[str, ...]:
@@ -245,12 +251,6 @@ def _noted_containers(host: PrivateHost) -> tuple[str, ...]:
 def abandoned_containers(host: PrivateHost) -> tuple[str, ...]:
     """The containers that are recorded although the process that started the host has ended."""
     return () if _has_starter(read(host.folder)) else _noted_containers(host)
-
-
-def forget_containers(host: PrivateHost) -> None:
-    """Record that the containers have been started, as far as they start."""
-    with suppress(OSError):  # it has been removed meanwhile
-        write(host.folder, {key: value for key, value in read(host.folder).items() if key != "containers"})
 
 
 def _read_left_running(host: PrivateHost) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.registry import PrivateHost, abandoned_containers, forget_containers, note_left_running
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.hosts.registry import PrivateHost, abandoned_containers, note_containers, note_left_running
+from dashboard.engine.protocol import EngineError, EngineUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +37,14 @@ async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
 
 
 async def _start_containers(host: PrivateHost, containers: Iterable[str]) -> None:
+    """Starts containers. Those about which the engine did not answer stay recorded: it may have ended again."""
+    unanswered = []
     async with DockerEngine(host.endpoint) as engine:
         for container in containers:
             try:
                 await engine.start_container(container)
             except EngineError as error:
                 log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
-        await asyncio.to_thread(forget_containers, host)
+                if isinstance(error, EngineUnreachable):
+                    unanswered.append(container)
+        await asyncio.to_thread(note_containers, host, unanswered)

@@ -26,7 +26,7 @@ from dashboard.engine.hosts.registry import PrivateHost, group_hosts
 from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
-from dashboard.lab.engine.restart import start_with_containers
+from dashboard.lab.engine.restart import finish_starts, start_with_containers
 from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.lab.training.repeated_steps import repeat_steps
 from dashboard.store.training import hosts as group_host_store
@@ -102,6 +102,7 @@ class HostActions:
                 case ActionKind.RESTART:
                     await self._restart(record)
                 case ActionKind.ADOPT:
+                    await finish_starts([self.hosts[record.host]])
                     await self._note_ready(self.hosts[record.host], record, INTERRUPTED if record.is_moved else "")
                 case ActionKind.STOP:
                     await self._stop(record, HostStage.STOPPED, DesiredState.STOPPED, action.reason)

@@ -130,7 +130,7 @@ def test_containers_that_ran_are_recorded_until_they_are_started(tmp_path: Path)
     dead = {"pid": os.getpid(), "ticks": 1}
     records.write(host.folder, records.read(host.folder) | {"starter": dead})
     assert records.abandoned_containers(host) == ("web", "late")
-    records.forget_containers(host)
+    records.note_containers(host, ())
     assert records.abandoned_containers(host) == ()
     assert records.list_hosts(tmp_path) == (host,)
 

@@ -13,7 +13,7 @@ from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host, registry
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.engine import restart
 from dashboard.lab.engine.restart import finish_starts, start_with_containers
 
@@ -95,3 +95,41 @@ async def test_containers_of_a_start_that_did_not_finish_are_started(
     await finish_starts([host])
     await finish_starts([host])
     assert started == ["web"]
+
+
+async def test_containers_of_an_engine_that_ends_again_stay_recorded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of three containers one is started, one has been removed, and about one the engine does not answer."""
+    host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
+    registry.remember(host, ready=True)
+    started: list[str] = []
+    failures = {"gone": EngineError("No such container", 404), "late": EngineUnreachable("The engine has ended.")}
+
+    class Engine:
+        def __init__(self, _endpoint: str) -> None:
+            """Connects to nothing."""
+
+        async def start_container(self, identity: str) -> None:
+            if identity in failures:
+                raise failures[identity]
+            started.append(identity)
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
+            """Does nothing."""
+
+    async def start_again(*_: object, **__: object) -> PrivateHost:
+        return host
+
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    monkeypatch.setattr(registry, "left_running", lambda _host: ("web", "gone", "late"))
+    monkeypatch.setattr(private_host, "start_again", start_again)
+    await start_with_containers(host)
+    monkeypatch.setattr(registry, "left_running", lambda _host: ("web",))  # the engine marks the others as stopped
+    failures.clear()
+    await start_with_containers(host)
+    assert started == ["web", "late", "web"]
+    assert registry.abandoned_containers(host) == ()

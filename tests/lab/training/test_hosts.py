@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 from django.db import DatabaseError
@@ -17,11 +18,12 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Machine
 from dashboard.core.training.host_plan import ActionKind, HostAction, HostStage, plan_actions
 from dashboard.core.workshops.commands import parse_command
-from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts import private_host, registry
 from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
+from dashboard.lab.engine import restart
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.host_actions import INTERRUPTED, HostActions
 from dashboard.lab.training.hosts import GroupHosts
@@ -255,6 +257,42 @@ async def test_steps_are_not_repeated_on_a_later_host(
     await actions.perform(HostAction(group, kind), record)
     row = await GroupHost.objects.aget(pk=group)
     assert (row.state, row.reason, row.is_moved) == (state, reason, False)
+
+
+async def test_containers_that_a_killed_server_did_not_start_are_started_when_the_host_is_adopted(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    class Engine:
+        def __init__(self, _endpoint: str) -> None:
+            """Connects to nothing."""
+
+        async def start_container(self, identity: str) -> None:
+            started.append(identity)
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
+            """Does nothing."""
+
+    await no_dockerd.close(stop_hosts=False)
+    await no_dockerd.request(1)
+    group = no_dockerd.group(1)
+    await GroupHost.objects.filter(pk=group).aupdate(host="left", state="starting")
+    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
+    folder = no_dockerd.context.data_dir / "hosts" / "left"
+    folder.mkdir(parents=True)
+    left = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    registry.remember(left, ready=True)
+    registry.note_containers(left, ["web"])
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
+    actions.hosts["left"] = left
+    await actions.perform(HostAction(group, ActionKind.ADOPT), record)
+    assert started == ["web"]
+    assert (await GroupHost.objects.aget(pk=group)).state == "ready"
 
 
 async def test_a_host_is_stopped_even_if_that_cannot_be_recorded(
