@@ -17,8 +17,10 @@ from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.advisory_lock import is_shared
 
 log = logging.getLogger(__name__)
-#: How often a server reads the clock.
-READ_S = 30.0
+#: How often a server reads the clock, and until it was read once.
+READ_S, FIRST_READ_S = 30.0, 1.0
+#: A longer query has waited for a connection.
+MAX_QUERY_S = 0.5
 
 
 def read_clock() -> float | None:
@@ -47,11 +49,16 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Reads the database's clock. The answer is taken for the middle of the query."""
-        began = time.monotonic()
-        now = self._read()
+        """Reads the database's clock. The answer is taken for the middle of the query, so one that has waited for a
+        connection is repeated."""
+        for _ in range(2):
+            began = time.monotonic()
+            now = self._read()
+            ended = time.monotonic()
+            if ended - began < MAX_QUERY_S:
+                break
         if now is not None:
-            self._offset = now - (began + time.monotonic()) / 2
+            self._offset = now - (began + ended) / 2
 
     async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
         """Reads the database's clock again and again, until it is cancelled: that of a machine drifts, and stands still
@@ -59,7 +66,7 @@ class DatabaseClock:
         log_once = LogOnce(log, "the clock of the database cannot be read")
         while is_shared():
             await log_once.run(lambda: run(self.synchronize))
-            await asyncio.sleep(READ_S)
+            await asyncio.sleep(FIRST_READ_S if self._offset is None else READ_S)
 
 
 def _is_in_loop() -> bool:

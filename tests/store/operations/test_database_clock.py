@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError
@@ -118,6 +119,35 @@ async def test_a_server_reads_it_again_and_again(monkeypatch: pytest.MonkeyPatch
     await eventually(lambda: 9_000.0 <= clock() < 9_060.0)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_a_server_that_starts_before_its_database_reads_the_clock_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [DatabaseError("it starts")]
+
+    def read() -> float:
+        if failures:
+            raise failures.pop()
+        return 9_000.0
+
+    async def run(function: Callable[[], None]) -> None:
+        await asyncio.to_thread(function)
+
+    monkeypatch.setattr(database_clock, "is_shared", lambda: True)
+    monkeypatch.setattr(database_clock, "FIRST_READ_S", 0.01)
+    clock = DatabaseClock(read)
+    following = asyncio.create_task(clock.follow(run))
+    await eventually(lambda: 9_000.0 <= clock() < 9_060.0)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+def test_an_answer_that_waited_for_a_connection_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monotonic = iter([100.0, 119.0, 119.0, 119.002, 120.0])
+    answers = iter([5_019.0, 5_019.001])
+    clock = DatabaseClock(lambda: next(answers))
+    monkeypatch.setattr(database_clock, "time", SimpleNamespace(monotonic=lambda: next(monotonic)))
+    clock.synchronize()
+    assert clock() == pytest.approx(5_020.0)
 
 
 async def test_with_a_file_nothing_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
