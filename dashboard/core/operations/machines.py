@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -37,6 +37,13 @@ def place_of(machine: str | None, host: str) -> str:
     if not machine:
         return host
     return f"@{machine}/{host}" if host else f"@{machine}"
+
+
+def first_machine(places: Iterable[str]) -> str:
+    """The first of these places that is the engine of a machine that has joined; empty if none is. Experiments are
+    launched there if the installation's machine has no engine."""
+    split = ((place, *split_place(place)) for place in places)
+    return next((place for place, machine, host in split if machine is not None and not host), "")
 
 
 type Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from dashboard.core.experiments.machines.parts import SERVER_NAME
+from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE
 from dashboard.core.operations.machines import place_of, split_place
 from dashboard.store import machines
 from dashboard.web.experiments.lan_views import LaunchHost, launch_hosts
@@ -22,6 +23,17 @@ async def launch_places() -> dict[str, LaunchHost]:
                 place = place_of(record.name, "")
                 places[place] = LaunchHost(place, record.name, f"Engine {engine.version}", swarm=False)
     return {**places, **await launch_hosts()}
+
+
+def own_engine_problem() -> str:
+    """Why nothing can be launched on the own engine of a server with other machines; empty if it can, or if the server
+    has no others."""
+    if service.labs is None:
+        return ""
+    lab = service.labs.server
+    if lab.accepts_calls and lab.facts.engine is not None:
+        return ""
+    return lab.version_problem or lab.facts.problem or ENGINE_UNAVAILABLE
 
 
 def machine_names(places: Iterable[str], place: str = "") -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.presets.catalogue import PRESETS, find_preset
 from dashboard.core.experiments.presets.preset import PreparedPreset, Preset, common_reason, prepare
 from dashboard.core.modes import ExperimentSpec
-from dashboard.core.operations.machines import place_of, split_place
+from dashboard.core.operations.machines import first_machine, place_of, split_place
 from dashboard.core.operations.roles import Action, OwnedKind
 from dashboard.core.reports.view import ReportView
 from dashboard.engine.protocol import EngineError
@@ -27,7 +27,7 @@ from dashboard.store import parts
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.parts import has_ended
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
-from dashboard.web.experiments.launch_places import launch_places, machine_names
+from dashboard.web.experiments.launch_places import launch_places, machine_names, own_engine_problem
 from dashboard.web.experiments.machines import arms_by_place
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import experiment_items
@@ -74,6 +74,9 @@ async def _home(
     host: str = "",
 ) -> HttpResponse:
     hosts = await launch_places()
+    # Without an engine of its own, a server leads to a machine that responds.
+    own_problem = own_engine_problem() if first_machine(hosts) else ""
+    host = host or (first_machine(hosts) if own_problem else "")
     options, problem = await _launch_options(host)
     names = machine_names(hosts, host)
 
@@ -93,6 +96,7 @@ async def _home(
             "modes": options.modes,
             "images": options.images,
             "engine_problem": problem,
+            "own_problem": own_problem,
             "form": form or prepared or LaunchForm(free_port=options.port, machine_names=names),
             "chosen": preset,
             "holders": holders,

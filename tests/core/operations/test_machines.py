@@ -16,6 +16,7 @@ from dashboard.core.operations.machines import (
     MachineRecord,
     MachineState,
     address_problem,
+    first_machine,
     name_problem,
     place_of,
     split_place,
@@ -42,6 +43,11 @@ def test_a_valid_name(name: str) -> None:
 )
 def test_an_invalid_name_is_refused_with_a_sentence(name: str) -> None:
     assert str(name_problem(name)).endswith(".")
+
+
+def test_the_first_machine_is_none_of_the_private_hosts() -> None:
+    assert first_machine(["office1", "@lab2/office2", "@lab3", "@lab4"]) == "@lab3"
+    assert first_machine(["office1", "@lab2/office2"]) == ""
 
 
 def test_users_of_nats_conf_are_no_names_of_machines() -> None:

@@ -6,7 +6,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.store import machines
-from dashboard.web.experiments.launch_places import launch_places
+from dashboard.web.experiments.launch_places import launch_places, own_engine_problem
 from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,3 +18,13 @@ async def test_the_places_are_the_machines_that_accept_work(monkeypatch: pytest.
     await database_sync_to_async(machines.revoke)("cellar")
     there.gone.add("dome")  # also a machine of another version: it accepts no calls
     assert list(await launch_places()) == ["@attic"]
+
+
+async def test_an_own_engine_has_a_problem_only_beside_other_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_engine_problem() == "", "the page of a single server states it elsewhere"
+    there = await database_sync_to_async(join_machines)(monkeypatch, "attic")
+    assert own_engine_problem() == ""
+    there.gone.add("")
+    assert own_engine_problem() == "No Docker Engine answers."
+    there.versions[""] = "The lab is older than this server."
+    assert own_engine_problem() == "The lab is older than this server."
