@@ -11,11 +11,14 @@ import msgspec
 import pytest
 from django.core.management import call_command
 
+from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import Comparison
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
 from dashboard.management.commanding import NetmodesCommand
+from tests.core.builders import make_scene
+from tests.core.comparison.test_text_table import make_comparison
 from tests.support import engine_api
 from tests.support.json_schema import violations
 from tests.support.polling import until
@@ -62,6 +65,23 @@ def test_without_json_it_is_a_table(terminal: Terminal) -> None:
     assert "docker run --rm -d --network host nginx" in done.out
     assert "≠" in done.out
     assert "rows are the same in all columns" in done.out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_are_the_same_are_shown_on_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns, states = make_scene(("host", "bridge"))
+
+    async def compared(*_arguments: object, **_options: object) -> Comparison:
+        return make_comparison(columns, compare(columns, states))
+
+    monkeypatch.setattr("dashboard.management.commands.compare.compare_once", compared)
+    brief, whole = (run_here(capsys, "compare", "host", "bridge", *options) for options in ((), ("--all",)))
+    assert (brief.code, whole.code) == (0, 0), whole.err
+    assert "rows are the same in all columns." in brief.out
+    assert "rows are the same in all columns." not in whole.out
+    assert ("\n= " in brief.out, "\n= " in whole.out) == (False, True)
 
 
 def test_a_program_that_ends_at_once_is_exit_1_with_its_code(terminal: Terminal, engine_host: PrivateEngine) -> None:
@@ -120,7 +140,7 @@ def test_wrong_usage_is_exit_2_with_the_reason_on_stderr_only(
 
 
 def test_wrong_usage_is_the_same_for_a_whole_process(nowhere: Terminal) -> None:
-    done = nowhere.run_from_the_start("compare", "hots", "--json")
+    done = nowhere.run("compare", "hots", "--json")
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines() == [
         "Unknown mode “hots”: choose one of host, bridge, user-bridge, none, container, macvlan, ipvlan, overlay."
@@ -147,9 +167,9 @@ def test_keep_leaves_containers_that_reap_removes(terminal: Terminal, engine_hos
     assert names(engine_host) == []
 
 
-@pytest.mark.parametrize("keep", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("keep", [False, True])
 def test_ctrl_c_during_a_run_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
-    running = terminal.start("compare", *["bridge"] * 3, "user-bridge", *(["--keep"] if keep else []))
+    running = terminal.start("compare", *["bridge"] * 6, "user-bridge", *(["--keep"] if keep else []))
     until(lambda: names(engine_host) or running.process.poll() is not None, LONG_S)
     done = running.interrupt()
     assert done.code == 130, done.err

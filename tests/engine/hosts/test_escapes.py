@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from tests.support import engine_api
 from tests.support.escapes.assault import Outcome, attack
 from tests.support.escapes.attempts import ATTEMPTS, Attempt
 from tests.support.escapes.machine import ORIGINS, machine, sleeper
-from tests.support.escapes.remains import clock_ticks, leave_everything, remains
+from tests.support.escapes.remains import clock_ticks, leave_everything, namespaces_of, remains
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
@@ -183,3 +184,19 @@ def test_nothing_remains_of_a_host_that_was_attacked(
         ended = clock_ticks()
         until(lambda: remains(host, namespaces, ended) == [])  # noqa: B023
         assert socket.if_nameindex() == links
+
+
+def test_a_process_of_the_machine_in_the_network_namespace_of_a_host_is_seen() -> None:
+    """It is in no other namespace of the host, like those that Netmodes starts."""
+    host = PrivateHost("gone", 0, 0, "/nowhere", 0.0, Path("/nowhere"), 0)
+    with subprocess.Popen(["unshare", "--net", "sleep", "60"]) as process:
+        try:
+            until(lambda: namespaces_of([process.pid]))
+            (network,) = namespaces_of([process.pid])
+            found = remains(host, {network, "user:[1]"}, clock_ticks() + 1)
+            assert network in found
+            process.kill()
+            process.wait()
+            assert remains(host, {network, "user:[1]"}, clock_ticks() + 1) == []
+        finally:
+            process.kill()

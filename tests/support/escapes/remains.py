@@ -109,9 +109,10 @@ def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]
     """What exists of a host that was removed after ``ended``: processes, cgroups, mounts, files, its loop device, its
     range of ids, and namespaces that a process or a mount holds."""
     pids = older_than(ended, host)
-    # Numbers are reused at once, also by servers that other tests start. These create no user namespace, and every
-    # process of a host that has one is in it.
-    sought = {one for one in namespaces if one.startswith("user:")} or namespaces
+    # Numbers are reused at once, also by servers that other tests start. These create namespaces of neither kind. Every
+    # process of a host that has a user namespace is in it; Netmodes' own enter the network namespace only.
+    has_user_namespace = any(one.startswith("user:") for one in namespaces)
+    sought = {one for one in namespaces if one.startswith(("user:", "net:")) or not has_user_namespace}
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     files = [path for path in (host.folder, RUN / host.id) if path.exists()]
     claims = [link for link in id_ranges.CLAIMS.glob("[0-9]*") if _target(link) == host.folder]
