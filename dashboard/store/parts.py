@@ -165,12 +165,6 @@ def _is_running(ids: Collection[str]) -> bool:
     return Experiment.objects.filter(pk__in=ids, wanted=Wanted.RUNNING).exclude(phase__in=ENDED).exists()
 
 
-def is_stop_requested(record: Record) -> bool:
-    """Whether all parts of an experiment shall stop: also those that an absent lab has not stopped yet."""
-    ids = ids_of(record.parts).values()
-    return bool(ids) and not Experiment.objects.filter(pk__in=ids, wanted=Wanted.RUNNING).exists()
-
-
 def has_ended() -> Q:
     """The condition for experiments that have ended: on all their machines. A part that never started, and shall not,
     has ended."""
@@ -179,15 +173,29 @@ def has_ended() -> Q:
     return Q(parts="", phase__in=ENDED) | Q(~Q(parts=""), ~Exists(live))
 
 
-def phases_of(experiments: Collection[str]) -> dict[str, list[Phase]]:
+def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
     """The phases of the parts of those of these experiments that have some. A part of which the lab has written
     something else is left out."""
-    found: dict[str, list[Phase]] = {}
-    rows = Experiment.objects.filter(parent__in=experiments) if experiments else Experiment.objects.none()
-    for parent, phase, wanted in rows.values_list("parent_id", "phase", "wanted"):
+    return _read_phases(experiments)[0]
+
+
+def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
+    """``phases_of`` those experiments that shall stop on all machines: absent labs have not stopped their parts yet."""
+    phases, running = _read_phases(experiments)
+    return {key: found for key, found in phases.items() if key not in running}
+
+
+def _read_phases(experiments: Collection[str]) -> tuple[dict[str, tuple[Phase, ...]], set[str]]:
+    """The phases of parts by experiment, and the experiments of which a part shall run."""
+    found: dict[str, tuple[Phase, ...]] = {}
+    running = set()
+    rows = Experiment.objects.filter(parent__in=experiments).exclude(parent__parts="")
+    for parent, phase, wanted in rows.values_list("parent_id", "phase", "wanted") if experiments else ():
+        if wanted == Wanted.RUNNING:
+            running.add(str(parent))
         with suppress(ValueError):
-            found.setdefault(str(parent), []).append(requested_phase(Phase(phase), Wanted(wanted)))
-    return found
+            found[str(parent)] = (*found.get(str(parent), ()), requested_phase(Phase(phase), Wanted(wanted)))
+    return found, running
 
 
 def count_by_phase() -> dict[str, int]:
@@ -206,7 +214,8 @@ def _waiting_head(record: Record) -> ExperimentHead:
 
 def merged_journal(record: Record) -> MergedJournal:
     """The empty journal of an experiment on several machines."""
-    return MergedJournal(_waiting_head(record), parts_of(record))
+    phases = requested_phases((record.id,)).get(record.id, ())
+    return MergedJournal(_waiting_head(record), parts_of(record), requested=phases)
 
 
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:

@@ -325,7 +325,7 @@ def test_what_one_lab_has_written_wrongly_does_not_hide_the_others(whole: str) -
     assert {"host", "bridge", "machine"} <= replay(entries).states.keys()
     Experiment.objects.filter(pk=part).update(phase="x", wanted="y")
     end(whole, "server", Phase.RUNNING)
-    assert parts.phases_of([whole]) == {whole: [Phase.RUNNING]}
+    assert parts.phases_of([whole]) == {whole: (Phase.RUNNING,)}
     assert parts.count_by_phase() == {"running": 1}
 
 
@@ -353,12 +353,12 @@ def test_an_entry_that_is_committed_late_is_not_skipped_by_the_next_page(
 
 def test_a_stop_that_an_absent_lab_has_not_answered(whole: str) -> None:
     observe(whole)
-    assert not parts.is_stop_requested(load(whole))
+    assert parts.requested_phases([whole]) == {}
     end(whole, "server", Phase.RUNNING)
     assert parts.set_wanted(whole, Wanted.STOPPED)
-    assert parts.is_stop_requested(load(whole))
+    assert parts.requested_phases([whole]) == parts.phases_of([whole])
     own = Experiment.objects.filter(parts.has_ended(), parent=None)
-    assert parts.phases_of([whole])[whole] == [Phase.STOPPING, Phase.STOPPED]
+    assert parts.phases_of([whole])[whole] == (Phase.STOPPING, Phase.STOPPED)
     assert not own.exists()
     stop(whole, "server")
     assert own.exists(), "lab2 never started, and shall not"

@@ -42,9 +42,8 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
     head = replay(journal).head or experiment_store.waiting_view(record).head
     if head is None:
         raise NotSavedError("The experiment has not started. Wait until it is launched.")
-    if parts.is_stop_requested(record):
-        last = max(entry.at for entry in journal)
-        head = apply_requests(head, parts.phases_of((record.id,)).get(record.id, ()), last)
+    last = max((entry.at for entry in journal), default=0.0)
+    head = apply_requests(head, parts.requested_phases((record.id,)).get(record.id, ()), last)
     ended = head.phase in {Phase.STOPPED, Phase.FAILED}
     shown = min(parts.shown_number(record, row.shown_seq), journal[-1].seq) if ended and journal else 0
     if record.parts:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,6 +15,7 @@ from dashboard.core.experiments.journal import Entry, Source, View, replay
 from dashboard.core.experiments.launching.ports import PortUser
 from dashboard.core.experiments.launching.progress import ArmProgress, launch_progress
 from dashboard.core.experiments.machines.groups import MachineNote, mark_machines
+from dashboard.core.experiments.machines.heads import apply_requests
 from dashboard.core.experiments.machines.journal_problems import show_problems
 from dashboard.core.experiments.machines.journals import MergedJournal
 from dashboard.core.experiments.messages import (
@@ -67,9 +69,11 @@ class ExperimentFeed(Feed):
 
     @property
     def head(self) -> ExperimentHead:
-        """The head, with the current name and the problem that no journal entry could record."""
+        """The head, with what no journal entry has recorded: the current name, a stop, and a problem."""
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
         head = replace(head, title=self.title or head.title)
+        if self.journal is not None:
+            head = apply_requests(head, self.journal.requested, self.journal.last_at)
         return show_problems(head, self.problems, self.machines)
 
 
@@ -122,17 +126,17 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return shown
 
     @property
-    def follows_machines(self) -> bool:
-        """Whether an experiment on several machines has clients."""
-        return any(feed.journal is not None for feed in self._feeds.values())
+    def divided(self) -> tuple[str, ...]:
+        """The experiments on several machines that have clients."""
+        return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
-    def note_machines(self, notes: dict[str, MachineNote]) -> None:
-        """Shows at the columns of machines what is known about them now."""
+    def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
+        """Shows what is known about machines now at their columns, and the phases after a stop on all of them."""
         self._notes = notes
         for feed in self._feeds.values():
-            columns = mark_machines(feed.view.columns, notes)
-            if feed.journal is not None and feed.loaded and columns != feed.columns:
-                feed.columns = columns
+            columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
+            if feed.journal is not None and (columns, phases) != (feed.columns, feed.journal.requested):
+                feed.columns, feed.journal.requested = columns, phases
                 self._send_snapshot(feed)
 
     def wake_missed(self, experiment: str) -> None:
@@ -145,10 +149,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
     def rename(self, experiment: str, title: str) -> None:
         """Shows another name of the experiment."""
         feed = self._feeds.get(experiment)
-        if feed is None or feed.title == title:
-            return
-        feed.title = title
-        if feed.loaded:
+        if feed is not None and feed.title != title:
+            feed.title = title
             self._send_snapshot(feed)
 
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
@@ -163,13 +165,13 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 feed.problems[experiment] = (problem, since)
             else:
                 del feed.problems[experiment]
-            if feed.loaded:
-                self._send_snapshot(feed)
+            self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
         """Sends a change that no journal entry carries: a patch needs an entry's number, a snapshot does not."""
         feed.snapshot = ""
-        self._broadcast(feed, self._snapshot(feed))
+        if feed.loaded:
+            self._broadcast(feed, self._snapshot(feed))
 
     async def _run_feed(self, feed: ExperimentFeed) -> None:
         while True:
@@ -212,7 +214,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
     async def _read_first(self, feed: ExperimentFeed, record: Record) -> _News:
         feed.title = feed.title or record.title
         if record.parts:
-            journal = parts.merged_journal(record)
+            journal = await in_database(parts.merged_journal, record)
             feed.machines = {part.id: part.machine for part in journal.parts}
             self._parents |= dict.fromkeys(feed.machines, feed.key)  # for wake-ups while the journals are read
             read = partial(parts.read_journal, journal)
@@ -278,6 +280,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 def _read_parts(before: MergedJournal, view: View) -> _News:
     """What is new on all machines."""
     journal = before.copy()
+    journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))
     written = tuple(part for part, seq in journal.seen.items() if seq > before.seen[part])
     return _News(replay(entries, view), entries, journal, written)
@@ -290,9 +293,7 @@ def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
 
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
     """The containers of other experiments, if an arm may not run because one of them holds its port."""
-    if not has_taken_port(view.columns):
-        return ()
-    return await in_database(other_port_users, experiment)
+    return await in_database(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 
 hub = ExperimentHub()

@@ -122,8 +122,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
     head = view.head or waiting
-    if parts.is_stop_requested(record):
-        head = apply_requests(head, parts.phases_of((row.id,)).get(row.id, ()), last)
+    head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last)
     if 0 < head.round < row.round:
         # The lab has not started the requested round yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
@@ -168,7 +167,7 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "machine": machine,
         "parts": {name: scope.experiment(part) for name, part in ids.items()},
         "whole": scope.experiment(record.parent) if record is not None and record.parent else "",
-        "is_stop_requested": record is not None and parts.is_stop_requested(record),
+        "is_stop_requested": identity in parts.requested_phases((identity,)),
         "machine_clients": client_choices(identity),
         "is_machine_absent": machine and service.labs is not None and not service.labs.of(machine).accepts_calls,
         **_creator_context(request, identity, scope),

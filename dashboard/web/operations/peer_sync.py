@@ -14,6 +14,7 @@ from typing import Any
 
 from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.store import experiments as experiment_store
+from dashboard.store import parts
 from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training.session_versions import SessionVersion, mirrors_of, version_of
@@ -133,8 +134,9 @@ class PeerSync:
                 self._experiments.wake_missed(experiment)
             if title:
                 self._experiments.rename(experiment, title)
-        if self._experiments.follows_machines:
-            self._experiments.note_machines(await in_database(machine_notes))
+        if divided := self._experiments.divided:
+            requested = await in_database(parts.requested_phases, divided)
+            self._experiments.note_machines(await in_database(machine_notes), requested)
         self._measurements.look()
         if self._service.labs is not None:
             await self._carriers.look()

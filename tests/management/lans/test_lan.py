@@ -7,7 +7,7 @@ import pytest
 from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.lans.lan import netem_refusal
 from tests.support.private_engine import share_lab_image
-from tests.support.terminal import Terminal, run_here
+from tests.support.terminal import Terminal
 
 
 @pytest.mark.engine
@@ -55,9 +55,9 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
     ],
 )
 def test_wrong_usage_is_answered_with_a_sentence(
-    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, message: str
+    nowhere: Terminal, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = run_here(capsys, "lan", *arguments)
+    done = nowhere.run("lan", *arguments)
     assert done.code == code
     assert message in done.err
     assert "Traceback" not in done.err

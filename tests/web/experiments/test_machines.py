@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.reports.validate import validate_file
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
+from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines as machine_store
@@ -32,6 +34,7 @@ from dashboard.store import parts
 from dashboard.web import feed_hub
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.hub import ExperimentHub
+from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.feed_hub import GONE
 from dashboard.web.service import LabUnavailableError, service
 from tests.core.builders import end
@@ -39,7 +42,7 @@ from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, scene
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.experiments.hub_browser import CAUSE, Browser
-from tests.web.training.machine_fakes import join_machines
+from tests.web.training.machine_fakes import Connection, join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FACTS = {"server": SERVER, "lab2": LAB2}
@@ -196,6 +199,31 @@ def test_the_form_offers_the_machines_that_have_joined(owner: Client, monkeypatc
     assert Experiment.objects.exclude(parent=None).count() == 4
 
 
+def test_without_an_own_engine_the_start_page_leads_to_a_machine_that_responds(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def call(lab: Connection, *_arguments: object) -> LaunchOptions:
+        assert lab.accepts_calls
+        return LaunchOptions((), ("nginx",), 8080)
+
+    monkeypatch.setattr(Connection, "call", call)
+    labs = join_machines(monkeypatch, "lab2", "lab3")
+    usual = owner.get("/").content.decode()
+    assert 'href="/" aria-current="true">This server' in usual
+    assert 'name="host"' not in usual
+    labs.gone |= {"", "lab2"}
+    page = unescape(owner.get("/").content.decode())
+    assert "Nothing can be launched on this server's own engine.</b> No Docker Engine answers." in page
+    assert "The Docker Engine does not answer." not in page
+    assert "This server's engine" not in page
+    assert page.count('<input type="hidden" name="host" value="@lab3">') == 2, "in the form and at the presets"
+    assert 'href="/?host=@lab3" aria-current="true"' in page
+    labs.gone.add("lab3")
+    alone = owner.get("/").content.decode()
+    assert "The Docker Engine does not answer." in alone
+    assert 'name="host"' not in alone
+
+
 def test_a_machine_that_cannot_be_chosen_is_an_error_at_its_field(
     owner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,13 +293,13 @@ async def test_a_lost_wake_up_a_lost_machine_and_the_end_are_noticed(hub: Experi
     await eventually(lambda: browser.messages)
     lab2 = await database_sync_to_async(part_of)(shown, "lab2")
     assert hub.followed()[lab2] == 0
-    assert hub.follows_machines
+    assert hub.divided == (shown,)
     await database_sync_to_async(observe)(shown, "lab2")
     hub.wake_missed(lab2)
     await eventually(lambda: "machine@2" in {key for row in browser.model().rows for key in row.cells})
-    hub.note_machines({"lab2": MachineNote("It does not respond.")})
+    hub.note_machines({"lab2": MachineNote("It does not respond.")}, {})
     await eventually(lambda: {column.absent for column in browser.model().columns} == {"", "It does not respond."})
-    hub.note_machines({})
+    hub.note_machines({}, {})
     await eventually(lambda: {column.absent for column in browser.model().columns} == {""})
     hub.trouble(lab2, "disk full", "lab3")
     hub.trouble(lab2, "disk full", "lab2")
@@ -279,6 +307,46 @@ async def test_a_lost_wake_up_a_lost_machine_and_the_end_are_noticed(hub: Experi
     await database_sync_to_async(parts.set_wanted)(shown, Wanted.REMOVED)
     hub.wake(shown)
     await eventually(lambda: browser.code == GONE)
+
+
+def record_end(identity: str, machine: str) -> None:
+    """The lab of a machine stops its part, and records that."""
+    part = part_of(identity, machine)
+    Experiment.objects.filter(pk=part).update(phase=Phase.STOPPED)
+    add_later(identity, machine, Facts(head=make_head(part, Phase.STOPPED, stopped_at=1200.0)))
+
+
+async def test_the_state_is_live_after_a_stop_that_an_absent_lab_does_not_answer(
+    hub: ExperimentHub, shown: str
+) -> None:
+    def stop() -> None:
+        parts.set_wanted(shown, Wanted.STOPPED)
+
+    for machine in ("server", "lab2"):
+        await database_sync_to_async(observe)(shown, machine)
+        part = await database_sync_to_async(part_of)(shown, machine)
+        await Experiment.objects.filter(pk=part).aupdate(phase=Phase.RUNNING)
+    browser = Browser()
+    client = await hub.join(shown, browser.send)
+    await eventually(lambda: browser.messages and browser.model().experiment.phase is Phase.RUNNING)
+    await database_sync_to_async(stop)()
+    requested = await database_sync_to_async(parts.requested_phases)(hub.divided)
+    hub.note_machines({}, requested)
+    await eventually(lambda: browser.model().experiment.phase is Phase.STOPPING)
+    await database_sync_to_async(record_end)(shown, "server")
+    hub.wake(await database_sync_to_async(part_of)(shown, "server"))
+    await eventually(lambda: browser.model().timeline[-1].text == "server: later")
+    assert browser.model().experiment.phase is Phase.STOPPING, "lab2 has not stopped its part"
+    late = Browser()
+    hub.leave(shown, client)
+    await hub.join(shown, late.send)
+    await eventually(lambda: late.messages)
+    assert late.model().experiment.phase is Phase.STOPPING
+    page = await database_sync_to_async(load_snapshot)(shown)
+    assert late.model().experiment == page.experiment
+    await database_sync_to_async(parts.set_wanted)(shown, Wanted.RUNNING, again=True)
+    hub.note_machines({}, await database_sync_to_async(parts.requested_phases)(hub.divided))
+    await eventually(lambda: late.model().experiment.phase is Phase.RUNNING)
 
 
 def add_later(identity: str, machine: str, *facts: Facts) -> None:

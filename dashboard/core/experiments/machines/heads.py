@@ -21,8 +21,10 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
     """The head of the whole experiment after a stop that not every lab has answered. ``phases`` are those of its parts
-    after the stop, ``last_at`` the time of the newest entry."""
-    phase = merge_phases(phases) if phases else head.phase
+    after the stop, none without a stop; ``last_at`` is the time of the newest entry."""
+    if not phases:
+        return head
+    phase = merge_phases(phases)
     ended = (head.stopped_at or last_at) if phase in ENDED else None
     return replace(head, phase=phase, stopped_at=ended)
 

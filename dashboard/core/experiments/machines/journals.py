@@ -18,7 +18,7 @@ from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Sou
 from dashboard.core.experiments.machines.groups import shared_column, shared_key
 from dashboard.core.experiments.machines.heads import merge_heads
 from dashboard.core.experiments.machines.parts import Part, waiting_columns
-from dashboard.core.experiments.messages import Column, ExperimentHead, ReportedEngine
+from dashboard.core.experiments.messages import Column, ExperimentHead, Phase, ReportedEngine
 from dashboard.core.modes import MACHINE, OBSERVERS
 
 #: The number of the first entry.
@@ -32,11 +32,14 @@ MAX_ATTEMPTS = 100
 @dataclass(slots=True)
 class MergedJournal:
     """The fold over the entries of all parts. ``head`` is that of the experiment before anything runs. ``seen`` has the
-    newest number of each part."""
+    newest number of each part. ``requested`` are the phases of the parts after a stop on all machines, which an absent
+    lab has not written into its journal; ``last_at`` is the time of the newest entry."""
 
     head: ExperimentHead
     parts: Sequence[Part]
     seen: dict[str, int] = field(default_factory=dict)
+    requested: tuple[Phase, ...] = ()
+    last_at: float = 0.0
     _heads: dict[str, ExperimentHead] = field(default_factory=dict)
     _trials: dict[str, Trial] = field(default_factory=dict)
 
@@ -46,7 +49,7 @@ class MergedJournal:
 
     def copy(self) -> "MergedJournal":
         """The same journal, which continues by itself."""
-        copied = MergedJournal(self.head, self.parts)
+        copied = MergedJournal(self.head, self.parts, requested=self.requested, last_at=self.last_at)
         copied.seen, copied._heads, copied._trials = dict(self.seen), dict(self._heads), dict(self._trials)
         return copied
 
@@ -68,6 +71,7 @@ class MergedJournal:
         for identity, entry in entries:
             if entry.seq > self.seen[identity]:
                 self.seen[identity] = entry.seq
+                self.last_at = max(self.last_at, entry.at)
                 yield self._merge(parts[identity], entry)
 
     def _merge(self, part: Part, entry: Entry) -> Entry:
