@@ -13,6 +13,7 @@ import pytest
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
 from django.db.models.signals import post_migrate
+from hypothesis import settings
 
 from dashboard import configuration
 from dashboard.core.claims.engine_facts import EngineFacts
@@ -26,10 +27,16 @@ from dashboard.lab.claims.engines import read_facts
 from tests.support import selection, workers
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
+#: The examples of each property, unless it has its own number. ``--all`` tries the default of Hypothesis, 100.
+GATE_EXAMPLES = 40
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Restores signals; moves a worker into its own network namespace."""
+    """Restores signals; moves a worker into its own network namespace. In the gate, Hypothesis tries fewer examples."""
     workers.restore_interrupts()
+    if "not slow" in config.option.markexpr:
+        settings.register_profile("gate", max_examples=GATE_EXAMPLES)
+        settings.load_profile("gate")
     if workers.is_worker(config):
         workers.enter_network_namespace()
         workers.wait_for_bytecode(config.workerinput["workerid"])  # type: ignore[attr-defined]

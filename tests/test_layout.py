@@ -70,6 +70,7 @@ ACROSS_MODULES: dict[str, str] = {
     "lab/workshops/test_from_outside.py": "the buttons of the workshop finish its steps on a real private host",
     "lab/experiments/engines/test_podman.py": "a comparison and the claims on a real Podman",
     "lab/experiments/engines/test_rootless_podman.py": "an experiment on a real rootless Podman",
+    "lab/experiments/engines/test_odd_engine.py": "an engine with odd answers has a sentence and keeps nothing",
     "lab/experiments/engines/test_remote_engine.py": "experiments, claims and the doctor on a remote engine",
     "lab/experiments/engines/test_rootless_engine.py": "experiments and the doctor on a real rootless engine",
     "lab/test_faults.py": "the lab on an engine and a database that fail",

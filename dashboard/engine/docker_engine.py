@@ -224,13 +224,12 @@ class DockerEngine:
         found = await self._connection.call(
             lambda client: client.containers(all=True, filters={"label": _label_filter(labels)})
         )
-        names = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(found)]
-        facts = await asyncio.gather(*(self._inspected(name) for name in names if name))
+        facts = await asyncio.gather(*(self._inspected(name) for name in _identities(found, "container")))
         return tuple(one for one in facts if one is not None)
 
     async def _inspected(self, container: str) -> ContainerFacts | None:
         try:
-            return await self.inspect_container(container)
+            return replace(await self.inspect_container(container), id=container)
         except EngineError as error:
             if error.status == 404:
                 return None
@@ -272,6 +271,7 @@ class DockerEngine:
 
         def ask(client: Client) -> tuple[NetworkFacts, ...]:
             listed = client.networks(filters={"label": _label_filter(labels)})
+            _identities(listed, "network")
             found = tuple(decoding.network_facts(one) for one in decoding.sequence(listed))
             if self._kind is not EngineKind.PODMAN:
                 return found
@@ -375,6 +375,17 @@ class DockerEngine:
             if stream is not None:
                 stream.shutdown()
                 self._pulls.discard(stream)
+
+
+def _identities(answer: object, kind: str) -> list[str]:
+    """The ids in a list of containers or networks. Raises EngineError for another answer than a list, and for a member
+    without an id: it would be taken as removed."""
+    if not isinstance(answer, list | None):
+        raise EngineError(f"The Engine did not answer with a list of {kind}s.")
+    found = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(answer)]
+    if not all(found):
+        raise EngineError(f"The Engine listed a {kind} without an id.")
+    return found
 
 
 def _libpod(client: Client, path: str) -> object:

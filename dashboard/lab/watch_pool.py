@@ -1,12 +1,13 @@
 """One kernel watch per network namespace, shared by all its columns."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
+from dashboard.netns.processes import container_of
 from dashboard.netns.watch.firewall_feed import FirewallFeed, rule_triggers
 from dashboard.netns.watch.link_feed import Peers
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
@@ -20,6 +21,7 @@ class _Subscription:
     pid: int
     engine_pid: Callable[[], int | None]
     bridges: Peers
+    container: str
 
 
 @dataclass(slots=True)
@@ -92,12 +94,15 @@ class WatchPool:
         firewall_backend: str | None = None,
         path: str = "",
         bridges: Peers = tuple,
+        container: str = "",
     ) -> tuple[int, KernelView]:
         """Watches the namespace of ``pid``; returns its inode and the current view. ``engine_pid`` returns the Engine's
         process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
         rules of the firewall; it is empty for an engine that names none. ``path``: see ``Namespace.of_machine``.
-        ``bridges`` returns the namespaces of the Engine's bridges other than that of its process."""
-        subscription = _Subscription(on_change, pid, engine_pid, bridges)
+        ``bridges`` returns the namespaces of the Engine's bridges other than that of its process. ``container`` is the
+        id of the container that ``pid`` is the first process of: rootless engines start some without a cgroup."""
+        named_by_cgroup = not container or await asyncio.to_thread(container_of, pid) is not None
+        subscription = _Subscription(on_change, pid, engine_pid, bridges, "" if named_by_cgroup else container)
         async with self._lock:
             namespace = await in_own_thread(partial(Namespace.of_machine, pid, path), Namespace.close)
             inode = namespace.inode
@@ -119,8 +124,8 @@ class WatchPool:
                 def engines() -> set[int]:
                     return {engine for each in current() if (engine := each.engine_pid()) is not None}
 
-                def candidates() -> Iterable[int]:
-                    return (*(each.pid for each in current()), *engines())
+                def candidates() -> Mapping[int, str]:
+                    return dict.fromkeys(engines(), "") | {each.pid: each.container for each in current()}
 
                 def peers() -> Iterable[tuple[int, str]]:
                     return (
@@ -134,7 +139,10 @@ class WatchPool:
                     namespace.close()
                     raise
                 shared = self._shared[inode] = _Shared(watch, namespace)
+            joined = bool(shared.subscriptions)
             shared.subscriptions[token] = subscription
+            if joined and subscription.container:
+                await shared.watch.find_owners_again()
             if firewall_backend is not None and shared.firewall is None:
                 try:
                     await shared.read_firewall(firewall_backend)

@@ -62,8 +62,11 @@ def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tupl
     return found
 
 
-def find_owners(inodes: Collection[int], candidates: Iterable[int] = ()) -> dict[int, Owner]:
+def find_owners(
+    inodes: Collection[int], candidates: Iterable[int] = (), containers: Mapping[int, str] | None = None
+) -> dict[int, Owner]:
     """The owner of each socket, searched among the pids ``candidates`` first and then in all of ``/proc``.
+    ``containers``: as for ``container_by_ancestor``.
 
     Inode 0 is a socket of the kernel, which has no owner. Call it in a thread.
     """
@@ -81,7 +84,9 @@ def find_owners(inodes: Collection[int], candidates: Iterable[int] = ()) -> dict
                 started = start_of(pid)
                 if started is None:
                     continue
-                known[pid] = Owner(pid, name, container_of(pid), started)
+                known[pid] = Owner(
+                    pid, name, container_of(pid) or container_by_ancestor(pid, containers or {}), started
+                )
             found[inode] = known[pid]
         missing.difference_update(found)
     return found
@@ -169,6 +174,8 @@ def container_in(cgroup: bytes) -> str | None:
 def container_by_ancestor(pid: int, containers: Mapping[int, str]) -> str | None:
     """The container of a process in the cgroup of its engine, as rootless engines start it without cgroups:
     ``containers`` are the ids by their first process, which is the process itself or an ancestor of it."""
+    if not containers:
+        return None
     for _ in range(_MAX_ANCESTORS):
         if pid in containers:
             return containers[pid]

@@ -64,6 +64,13 @@ class ExperimentPage:
         """The badge and status at the head of a column."""
         return self.page.locator(f'[data-heads] [data-column="{column}"]')
 
+    def cut_off_heads(self) -> list[str]:
+        """The columns with a title that reaches into the next column: with RootlessKit it is a long one."""
+        found: list[str] = self.page.locator("[data-heads] [data-column]").evaluate_all(
+            "heads => heads.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+        )
+        return found
+
     def detail(self, column: str) -> Locator:
         """How the arm was launched, and its result."""
         return self.page.locator(f'[data-details] [data-column="{column}"]')

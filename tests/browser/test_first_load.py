@@ -24,7 +24,10 @@ def running(server: Server) -> Iterator[str]:
     server.forget_everything()
 
 
-@pytest.mark.parametrize("which", ["/", "experiment", "/reports/example/", "/sessions/"])
+@pytest.mark.parametrize(
+    "which",
+    ["/", "experiment", *(pytest.param(path, marks=pytest.mark.slow) for path in ("/reports/example/", "/sessions/"))],
+)
 def test_a_first_visit_is_small_and_a_second_one_asks_for_no_file(
     which: str, running: str, visit: Visit, server: Server
 ) -> None:

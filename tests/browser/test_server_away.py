@@ -24,6 +24,7 @@ def tolerant(visitor: Visitor, server: Server) -> Iterator[Visitor]:
         server.start()
 
 
+@pytest.mark.slow
 def test_a_button_of_an_experiment_keeps_the_page_and_works_once_the_server_is_back(
     tolerant: Visitor, show: Show, server: Server
 ) -> None:

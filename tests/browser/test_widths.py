@@ -90,6 +90,7 @@ def test_a_report_with_requests_does_not_scroll_sideways(running: str, visit: Vi
         assert not scrolls_sideways(page), width
 
 
+@pytest.mark.slow
 def test_no_page_of_a_session_scrolls_sideways(visit: Visit, server: Server) -> None:
     console = new_session(visit(), server, "A session with a long title, to find what does not wrap", hosts="none")
     people = [join(visit, console.link, name) for name in ("Ada", "Maximiliane von Hohenstein")]

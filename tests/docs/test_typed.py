@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,17 +13,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, load_command_class
 
 from dashboard.engine.lab_image import lab_image_archive
 from tests.docs.documents import PRINTS, ROOT, Block, blocks, pages
+from tests.docs.reference import LAUNCHER
 from tests.support.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
 LIMIT_S = 120
 BLOCKS = {page: blocks(page, text) for page, text in pages().items()}
 TYPED = {page: found for page, found in BLOCKS.items() if any(one.is_run for one in found)}
-#: Pages with commands that take longest.
-SLOW = {"docs/adding-a-claim.md", "docs/measuring-well.md", "docs/tutorial.md"}
+#: The gate runs the commands of this page, and parses those of all pages.
+IN_GATE = "README.md"
+#: The lines of all console blocks that are commands of Netmodes.
+NETMODES = sorted(
+    {
+        line
+        for found in BLOCKS.values()
+        for one in found
+        if one.language == "console"
+        for line in one.lines
+        if line.startswith("./netmodes ")
+    }
+)
 #: A saved report is named by a number that nobody knows before.
 SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
 
@@ -132,7 +146,7 @@ def desk(room: Desk, engine_host: PrivateEngine) -> Iterator[Desk]:
     assert not left, "the page leaves containers behind"
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in TYPED])
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page != IN_GATE)) for page in TYPED])
 def test_what_a_page_says_to_type_works(desk: Desk, page: str) -> None:
     printed = ""
     for block in TYPED[page]:
@@ -142,6 +156,30 @@ def test_what_a_page_says_to_type_works(desk: Desk, page: str) -> None:
         elif block.mark == PRINTS:
             missing = first_missing(block.text, printed)
             assert missing is None, f"{block.page}:{block.line} shows {missing!r}; it prints:\n{printed}"
+
+
+def arguments_of(line: str) -> list[str]:
+    """The words of the first command of a line, without ``./netmodes``."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = list(lexer)
+    end = next((number for number, word in enumerate(words) if set(word) <= set("|&;<>")), len(words))
+    return words[1:end]
+
+
+@pytest.mark.parametrize("line", NETMODES)
+def test_a_command_on_a_page_is_accepted(line: str) -> None:
+    name, *arguments = arguments_of(line)
+    if name not in LAUNCHER:
+        load_command_class("dashboard", name).create_parser("manage.py", name).parse_args(arguments)
+
+
+def test_a_command_that_does_not_exist_is_found() -> None:
+    assert arguments_of("./netmodes compare host --title 'a | b' --json | head -1 && true") == [
+        *("compare", "host", "--title", "a | b", "--json")
+    ]
+    with pytest.raises(CommandError):
+        load_command_class("dashboard", "compare").create_parser("manage.py", "compare").parse_args(["--nonsense"])
 
 
 def test_a_page_that_shows_something_else_is_found() -> None:

@@ -226,7 +226,8 @@ async def test_missing_and_unknown_fields_are_no_error(tmp_path: Path, filler: d
     def respond(_method: str, path: str) -> bytes:
         if path == "/version":
             return json_answer({"ApiVersion": "1.44", **filler})
-        return json_answer([filler] if "networks" in path or "images" in path else filler)
+        listed = "networks" in path or "images" in path
+        return json_answer([{"Id": "7", **filler}] if listed else filler)
 
     with fake_engine(tmp_path, respond) as fake:
         engine = DockerEngine(fake.endpoint, timeout_s=2)
@@ -244,6 +245,35 @@ async def test_missing_and_unknown_fields_are_no_error(tmp_path: Path, filler: d
         with pytest.raises(EngineError, match="returned no id"):
             await engine.create_container("web", {"Image": "x"})
         assert (await examine(engine, private=False)).engine is not None
+        await engine.close()
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [([{"Names": ["/web"]}], "listed a {} without an id"), ({"Items": []}, "did not answer with a list of {}s")],
+)
+async def test_what_is_listed_without_an_id_is_not_taken_as_removed(tmp_path: Path, listed: Any, words: str) -> None:
+    def respond(_method: str, path: str) -> bytes:
+        return json_answer({"ApiVersion": "1.44"} if path == "/version" else listed)
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint)
+        with pytest.raises(EngineError, match=words.format("container")):
+            await engine.containers({})
+        with pytest.raises(EngineError, match=words.format("network")):
+            await engine.networks({})
+        await engine.close()
+
+
+async def test_a_listed_container_keeps_its_id_where_inspect_lacks_it(tmp_path: Path) -> None:
+    def respond(_method: str, path: str) -> bytes:
+        if path == "/version":
+            return json_answer({"ApiVersion": "1.44"})
+        return json_answer([{"Id": "7"}] if "/containers/json" in path else {"Name": "/web"})
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint)
+        assert [(one.id, one.name) for one in await engine.containers({})] == [("7", "web")]
         await engine.close()
 
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 
 const css = readFileSync(new URL("../../static/dashboard/css/base.css", import.meta.url), "utf8");
@@ -29,6 +29,14 @@ for (const theme of ["light", "dark"]) {
     for (const ground of ["card", "sunk"]) assert.ok(contrast(tokens.get("edge")[theme], tokens.get(ground)[theme]) >= 3, "the edge of an input");
   });
 }
+
+test("no style has other colors than these, except shadows and what is printed", () => {
+  const folder = new URL("../../static/dashboard/css/", import.meta.url);
+  for (const name of readdirSync(folder)) {
+    const lines = readFileSync(new URL(name, folder), "utf8").replace(/@media print \{[^]*?\n\}/g, "").split("\n");
+    for (const line of lines.filter((one) => !/light-dark\(|box-shadow/.test(one))) assert.doesNotMatch(line, /#[\da-f]{3,8}\b|\b(?:rgb|hsl|oklch)a?\(/i, `${name}: ${line}`);
+  }
+});
 
 test("every mode has its own colour and its own shape", () => {
   const shapes = readFileSync(new URL("../../templates/diagram/_mode_icons.html", import.meta.url), "utf8");

@@ -17,8 +17,10 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.watch import firewall_feed
 from dashboard.netns.watch.namespace_watch import KernelView, OnChange, Watch
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Zoo, wanted
 from tests.support.polling import eventually
+
+ID = "c" * 64
 
 
 @pytest.fixture
@@ -97,6 +99,17 @@ async def test_two_subscribers_of_one_namespace_share_a_watch(
     zoo.ip("link", "add", "second", "type", "bridge")
     await eventually(lambda: second.has("second"))
     assert not first.has("second")
+
+
+async def test_a_container_without_a_cgroup_is_named_by_its_first_process(pool: WatchPool, zoo: Zoo) -> None:
+    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    seen = Seen()
+    inode, view = await pool.subscribe("machine", zoo.pid, seen, nobody)
+    assert [one.container for one in view.listeners] == [None]
+    _, joined = await pool.subscribe("host", process.pid, Seen(), nobody, container=ID)
+    assert [one.container for one in joined.listeners] == [ID]
+    assert seen[-1].listeners == joined.listeners
+    await pool.unsubscribe("host", inode)
 
 
 async def test_the_last_unsubscription_closes_the_watch(pool: WatchPool, zoo: Zoo) -> None:

@@ -37,7 +37,7 @@ async def test_a_port_that_is_filtered_is_a_sentence_and_the_rest_goes_on(lab: L
     where, rule, words = FILTERS[case]
     filtered(getattr(lab, where), rule)
     bad = lab.series(Probe.TCP_RR, "bad", port=7070, server_port=7070, fixed=True)
-    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.0)
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.0, rate=500.0)
     assert ended.stopped is Stop.TIME
     assert {words in one.error for one in lab.of("bad")} == {True}, lab.of("bad")[0].error
     assert ended.refused["bad"].startswith("Abandoned after 3 failed blocks in a row: ")
@@ -49,7 +49,7 @@ async def test_a_container_s_own_address_that_rules_block_is_tried_once(lab: Lab
     filtered(lab.far, "INPUT -p tcp --dport 7070 -j DROP")
     series = lab.series(Probe.TCP_RR, "bad", port=7070, server_port=7070, fixed=True)
     bad = replace(series, path=replace(series.path, kind=PathKind.LAN_CONTAINER))
-    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.0)
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.0, rate=500.0)
     assert len(lab.of("bad")) == 1
     assert ended.refused["bad"] == f"Abandoned after the first block failed: {SILENCE}"
     assert len(lab.of("a")) > 3
@@ -63,7 +63,7 @@ async def test_a_port_that_is_filtered_in_the_middle_leaves_the_blocks_before_it
             filtered(lab.far, "INPUT -p udp --dport 7070 -j DROP")
 
     bad = lab.series(probe, "bad", port=7070, udp_port=7070, server_port=7070, fixed=True)
-    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=3.0, on_block=close_it)
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=3.0, rate=500.0, on_block=close_it)
     assert ended.stopped is Stop.TIME
     assert [one.counts for one in lab.of("bad")] == [True, True, False, False, False]
     assert "No answer from 10.77.0.2:7070" in ended.refused["bad"]

@@ -49,7 +49,9 @@ async def test_rounds_hold_every_series_once_and_pair_them(lab: Lab) -> None:
 
 
 async def test_it_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> None:
-    ended = await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=8.0, width_us=5000.0)
+    ended = await lab.run(
+        lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=8.0, width_us=5000.0, rate=500.0
+    )
     assert ended.stopped is Stop.NARROW
     assert ended.reason == "Every interval is at most 5000 µs wide."
     assert ended.elapsed_s < 8
@@ -107,7 +109,7 @@ def _bytes_received(lab: Lab) -> int:
 )
 async def test_a_server_that_misbehaves_is_a_sentence_and_the_rest_goes_on(lab: Lab, what: str, words: str) -> None:
     bad = lab.series(Probe.TCP_RR, "bad", port=lab.rogue(what), server_port=7070, fixed=True)
-    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.5)
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.5, rate=500.0)
     assert ended.stopped is Stop.TIME
     assert all(words in one.error for one in lab.of("bad"))
     assert len(lab.of("bad")) == 3
@@ -157,7 +159,7 @@ async def test_a_container_that_stops_in_the_middle_leaves_the_rest_of_the_run(l
             lab.near.ip("link", "delete", "veth0")
 
     far, lo = lab.series(Probe.TCP_RR, "far"), lab.series(Probe.TCP_RR, "lo", address="127.0.0.1")
-    ended = await lab.run(far, lo, seconds=2.0, on_block=cut)
+    ended = await lab.run(far, lo, seconds=2.0, rate=500.0, on_block=cut)
     assert ended.stopped is Stop.TIME
     assert "No route to 10.77.0.2" in ended.refused["far"]
     assert {one.error for one in lab.of("lo")} == {""}
@@ -173,7 +175,9 @@ async def test_a_helper_that_is_killed_costs_one_block(lab: Lab, name: str) -> N
             killed.extend(one.pid for one in helpers() if f"latency.{name}" in " ".join(one.cmdline()))
             os.kill(killed[0], signal.SIGKILL)
 
-    ended = await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=2.0, on_block=kill)
+    ended = await lab.run(
+        lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=2.0, rate=500.0, on_block=kill
+    )
     assert ended.stopped is Stop.TIME
     errors = [one.error for one in lab.told if one.error]
     assert errors == [f"The {name} process was killed by signal 9."]

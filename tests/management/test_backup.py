@@ -217,6 +217,7 @@ def test_a_damaged_foreign_or_newer_backup_is_refused_and_changes_nothing(made: 
     assert sorted(path.name for path in new.iterdir() if path.name.startswith((".", "netmodes"))) == []
 
 
+@pytest.mark.slow
 def test_postgresql_is_backed_up_and_restored_into_an_empty_database(nowhere: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "one.backup"
     with temporary_folder() as folder:

@@ -140,7 +140,7 @@ def test_wrong_usage_is_exit_2_with_the_reason_on_stderr_only(
 
 
 def test_wrong_usage_is_the_same_for_a_whole_process(nowhere: Terminal) -> None:
-    done = nowhere.run("compare", "hots", "--json")
+    done = nowhere.run_from_the_start("compare", "hots", "--json")
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines() == [
         "Unknown mode “hots”: choose one of host, bridge, user-bridge, none, container, macvlan, ipvlan, overlay."
@@ -167,9 +167,9 @@ def test_keep_leaves_containers_that_reap_removes(terminal: Terminal, engine_hos
     assert names(engine_host) == []
 
 
-@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("keep", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_ctrl_c_during_a_run_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
-    running = terminal.start("compare", *["bridge"] * 6, "user-bridge", *(["--keep"] if keep else []))
+    running = terminal.start("compare", *["bridge"] * 3, "user-bridge", *(["--keep"] if keep else []))
     until(lambda: names(engine_host) or running.process.poll() is not None, LONG_S)
     done = running.interrupt()
     assert done.code == 130, done.err

@@ -76,7 +76,9 @@ def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Termi
 
 
 def test_a_saved_report_is_named_in_the_document_and_has_every_block(terminal: Terminal) -> None:
-    done = terminal.run("measure", "host", "bridge", "--seconds", "1.5", "--save", "--title", "Cost", "--json")
+    done = terminal.run(
+        "measure", "host", "bridge", "--seconds", "1.5", "--rate", "500", "--save", "--title", "Cost", "--json"
+    )
     assert done.code == 0, done.err
     content = validate_file(terminal.run("report", "export", done.json["report"]).out.encode())[0]
     (run,) = content.measurements

@@ -134,6 +134,13 @@ def test_without_cgroups_a_process_belongs_to_the_container_of_an_ancestor() -> 
             os.kill(child, signal.SIGTERM)
 
 
+def test_the_owner_of_a_socket_belongs_to_the_container_of_its_first_process(zoo: Zoo, namespace: Namespace) -> None:
+    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    (one,) = read_listeners(namespace)
+    assert find_owners([one.inode], (), {os.getpid(): ID})[one.inode].container == ID, "our child holds it"
+    assert find_owners([one.inode], (), {2**22 + 5: ID})[one.inode].container is None
+
+
 def test_a_process_outside_containers_has_no_container() -> None:
     assert container_of(os.getpid()) is None
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 
-class _Connection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path: str) -> None:
@@ -24,7 +24,7 @@ class _Connection(http.client.HTTPConnection):
 
 def get(endpoint: str, path: str, **filters: str) -> Any:
     """The JSON response to a GET request at ``unix:///…``; ``filters`` as ``docker --filter NAME=VALUE`` takes them."""
-    connection = _Connection(endpoint.removeprefix("unix://"))
+    connection = UnixConnection(endpoint.removeprefix("unix://"))
     query = quote(json.dumps({name: [value] for name, value in filters.items()}))
     try:
         connection.request("GET", f"{path}{'&' if '?' in path else '?'}filters={query}")

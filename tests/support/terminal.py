@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
+import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +54,50 @@ def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) 
         code = int(end.code or 0)
     printed = capsys.readouterr()
     return Done(code, printed.out, printed.err)
+
+
+class CommandServer:
+    """A process that forks for each command (``tests/management/command_server.py``)."""
+
+    def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            script = ROOT / "tests" / "management" / "command_server.py"
+            command = [sys.executable, "-W", "error", str(script), str(theirs.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        atexit.register(self.close)
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Done:
+        """Runs a command to its end."""
+        request = json.dumps({"arguments": arguments, "environment": dict(environment)}).encode()
+        read, write = os.pipe()
+        with (
+            Path(os.devnull).open("rb") as nothing,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+            os.fdopen(read) as told,
+        ):
+            socket.send_fds(self._requests, [request], [nothing.fileno(), out.fileno(), err.fileno(), write])
+            os.close(write)
+            pid = int(told.readline())
+            if not select.select([told], [], [], LONG_S)[0]:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(list(arguments), LONG_S)
+            code = int(told.readline())
+            for one in (out, err):
+                one.seek(0)
+            return Done(code, out.read().decode(), err.read().decode())
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._requests.close()
+        self._process.wait(LONG_S)
+
+
+@cache
+def command_server() -> CommandServer:
+    """The server of this worker, started with the first command."""
+    return CommandServer()
 
 
 class Running:
@@ -99,7 +148,11 @@ class Terminal:
         return [sys.executable, "-W", "error", str(ROOT / "manage.py"), *arguments]
 
     def run(self, *arguments: str) -> Done:
-        """Runs a command to its end."""
+        """Runs a command to its end, in a process that has its imports before it starts."""
+        return command_server().run(arguments, self.environment)
+
+    def run_from_the_start(self, *arguments: str) -> Done:
+        """Runs a command to its end in a new process, as a user does."""
         done = subprocess.run(
             self._command(*arguments),
             env=self.environment,

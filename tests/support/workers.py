@@ -24,7 +24,8 @@ from tests.support.polling import until
 #: Files that must run alone, because they measure differences of microseconds. They run first; the other workers wait.
 ALONE = ("tests/latency/test_told_apart.py",)
 ALONE_SCOPE = "alone"
-#: Files that must not run at the same time, by the resource they share. One worker runs all files of a group.
+#: Files that must not run at the same time, or that use one deployment, by what they share. One worker runs all files
+#: of a group.
 GROUPS: dict[str, tuple[str, ...]] = {
     "both cores, for measurements": (
         "tests/lab/measurements/test_worker.py",
@@ -33,6 +34,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/latency/test_runner.py",
         "tests/management/test_measure.py",
     ),
+    "a team deployment": (
+        "tests/team/test_between_machines.py",
+        "tests/team/test_machine_arms.py",
+        "tests/team/test_machines.py",
+        "tests/team/test_team.py",
+    ),
 }
 #: The folder of tests that share a browser and a server.
 BROWSER = "tests/browser/"
@@ -40,32 +47,31 @@ BROWSER = "tests/browser/"
 #: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
     "tests/management/test_old_files.py": 55,
-    "tests/management/test_upgrading.py": 45,
+    "tests/management/test_upgrading.py": 15,
     "tests/browser/test_widths.py": 25,
     "tests/browser/operations/": 35,
     "tests/browser/experiments/test_views.py": 50,
-    "tests/browser/accessibility/test_keyboard_only.py": 30,
+    "tests/browser/accessibility/test_keyboard_only.py": 15,
     "tests/browser/experiments/test_above_the_fold.py": 25,
     "tests/management/faults/": 35,
-    "tests/docs/test_typed.py": 35,
+    "tests/docs/test_typed.py": 20,
     "tests/engine/hosts/test_escapes.py": 50,
     "tests/management/test_up.py": 35,
     "tests/management/test_backup.py": 25,
     "tests/management/test_compare.py": 40,
     "tests/lab/experiments/test_driver.py": 35,
     "tests/lab/claims/test_executor.py": 25,
-    "tests/browser/terminal/test_terminal.py": 30,
+    "tests/browser/terminal/test_terminal.py": 25,
     "tests/browser/experiments/test_live.py": 40,
     "tests/browser/training/test_sessions.py": 35,
     "tests/browser/accessibility/test_accessibility.py": 30,
     "tests/browser/test_tasks.py": 25,
     "tests/browser/experiments/test_presets.py": 25,
     "tests/browser/training/": 30,
-    "tests/browser/workshops/test_workshop.py": 30,
     "tests/browser/measurements/": 30,
     "tests/web/http/test_security_walk.py": 20,
     "tests/engine/test_facts.py": 30,
-    "tests/lab/experiments/test_any_engine.py": 90,
+    "tests/lab/experiments/test_any_engine.py": 60,
     "tests/team/": 25,
     "tests/browser/experiments/test_lifecycle.py": 25,
     "tests/engine/hosts/test_private_host.py": 25,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +13,14 @@ import psutil
 import psycopg
 import pytest
 
-from dashboard.bench.operations.team_deployment import TeamDeployment, team_deployment
+from dashboard.bench.operations.team_deployment import TeamDeployment
 from dashboard.bench.server import Server
-from dashboard.netns.namespace import namespace_file
 from tests.support.polling import until
-from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
-from tests.team.test_machines import HEALED_S, Machine, row, token
+from tests.support.private_engine import PrivateEngine
+from tests.team.conftest import LAB2_ADDRESS, SERVER_ADDRESS
+from tests.team.machine import HEALED_S, Machine, row
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("machine_network")]
-#: The addresses of the machine of the installation and of lab2 on the network between them.
-SERVER_ADDRESS, LAB2_ADDRESS = "10.231.7.1", "10.231.7.2"
 MEASURED_S = 90.0
 
 
@@ -88,48 +85,10 @@ class Machines:
         return found[0] if found else 0
 
 
-@contextmanager
-def _network(first: PrivateEngine, second: PrivateEngine) -> Iterator[None]:
-    """A veth pair between the machines of two engines."""
-    ends = ((first, "nm-to-lab2", SERVER_ADDRESS), (second, "nm-to-server", LAB2_ADDRESS))
-    _ip("link", "add", ends[0][1], "type", "veth", "peer", "name", ends[1][1])
-    for engine, name, address in ends:
-        _ip("link", "set", name, "netns", str(engine.pid))
-        for command in (f"addr add {address}/24 dev {name}", f"link set {name} up"):
-            _ip(*command.split(), netns=namespace_file(engine.pid, "net"))
-    try:
-        yield
-    finally:
-        _ip("link", "del", ends[0][1], netns=namespace_file(first.pid, "net"))
-
-
-def _ip(*arguments: str, netns: str = "") -> None:
-    enter = ["nsenter", f"--net={netns}", "--"] if netns else []
-    done = subprocess.run([*enter, "ip", *arguments], capture_output=True, text=True, timeout=10, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
-def machines(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+def machines(deployment: TeamDeployment, webs: list[Server], lab2: Machine, engine2: PrivateEngine) -> Machines:
     """The installation's machine and lab2, joined by a network of their own."""
-    with (
-        team_deployment(engine_host.endpoint) as deployment,
-        private_engine(tmp_path_factory.mktemp("engine2")) as engine2,
-        _network(engine_host, engine2),
-    ):
-        share_lab_image(deployment.folder / "lab")
-        webs = [Server(web.host, {}) for web in deployment.webs]
-        webs[0].sign_in(deployment.links[0])
-        webs[1].cookies.update(webs[0].cookies)
-        lab2 = Machine("lab2", deployment.folder / "lab2", engine2.endpoint)
-        joined = lab2.join(token(webs[0]), "--name", "lab2")
-        assert joined.returncode == 0, joined.stderr
-        lab2.lab.start()
-        until(lambda: all("connected" in row(web, "lab2") for web in webs), HEALED_S)
-        yield Machines(deployment, webs, lab2, engine2)
-        lab2.lab.stop()
-        for web in webs:
-            web.close()
+    return Machines(deployment, webs, lab2, engine2)
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +121,7 @@ def series_of(measured: dict[str, Any], path: str) -> list[dict[str, Any]]:
 FROM_SERVER, FROM_SERVER_PUBLISHED = "from-machine-address@server", "from-machine-published@server"
 
 
+@pytest.mark.slow
 def test_an_experiment_on_a_machine_that_has_joined_is_measured_to_its_end(machines: Machines) -> None:
     identity = machines.launch("@lab2", "host", "bridge")
     measured = machines.ended(machines.measure(identity, "tcp-rr", "4"))
@@ -197,6 +157,7 @@ def test_requests_from_another_machine_show_status_time_and_the_client(machines:
     assert "Machine server to host" in page
 
 
+@pytest.mark.slow
 def test_paths_between_machines_are_measured_in_both_directions(machines: Machines) -> None:
     for place, other, probe in (("@lab2", "server", "tcp-rr"), ("", "lab2", "http")):
         identity = machines.launch(place, "host", "bridge")
@@ -217,6 +178,7 @@ def test_paths_between_machines_are_measured_in_both_directions(machines: Machin
         machines.remove(identity)
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_leaves_no_client_on_either_machine(machines: Machines) -> None:
     identity = machines.launch("@lab2", "host")
     run = machines.measure(identity, "http", "60", "server")
@@ -228,6 +190,7 @@ def test_a_cancelled_run_leaves_no_client_on_either_machine(machines: Machines) 
         until(lambda lab=lab: not clients_of(lab), 10)  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_a_client_that_is_lost_is_told_and_the_other_paths_are_measured(machines: Machines) -> None:
     identity = machines.launch("", "host", "bridge")
     run = machines.measure(identity, "http", "20", "lab2")

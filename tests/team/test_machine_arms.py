@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from dashboard.bench.operations.team_deployment import TeamDeployment, team_deployment
+from dashboard.bench.operations.team_deployment import TeamDeployment
 from dashboard.bench.server import Server
 from dashboard.core.experiments.journal import replay
 from dashboard.core.reports.validate import validate_file
 from tests.support.polling import until
-from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
-from tests.team.test_machines import ABSENT_S, HEALED_S, Machine, row, token
+from tests.team.machine import ABSENT_S, HEALED_S, Machine, row
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture
-def two(
-    engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[TeamDeployment, Machine, list[Server]]]:
-    """The deployment, a second machine with an engine of its own, and signed-in browsers of both web processes."""
-    with (
-        private_engine(tmp_path_factory.mktemp("engine2")) as engine,
-        team_deployment(engine_host.endpoint) as deployment,
-    ):
-        share_lab_image(deployment.folder / "lab")
-        first = Server(deployment.webs[0].host, {})
-        first.sign_in(deployment.links[0])
-        servers = [first, *(Server(web.host, dict(first.cookies)) for web in deployment.webs[1:])]
-        machine = Machine("lab2", deployment.folder / "lab2", engine.endpoint)
-        joined = machine.join(token(first), "--name", "lab2")
-        assert joined.returncode == 0, joined.stderr
-        machine.lab.start()
-        yield deployment, machine, servers
-        machine.lab.stop()
-        for server in servers:
-            server.close()
 
 
 def snapshot(server: Server, identity: str) -> dict[str, Any]:
@@ -75,8 +50,11 @@ def parts_of(deployment: TeamDeployment, identity: str) -> dict[str, str]:
     return parts
 
 
-def test_one_experiment_runs_on_two_machines(two: tuple[TeamDeployment, Machine, list[Server]]) -> None:
-    deployment, lab2, (first, second) = two
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])
+def test_one_experiment_runs_on_two_machines(
+    deployment: TeamDeployment, lab2: Machine, webs: list[Server], *, whole: bool
+) -> None:
+    first, second = webs
     until(lambda: b'id="machine-lab2"' in second.ask("GET", "/").data, HEALED_S)
     form = [("image", "nginx"), ("port", "80"), ("publish", ""), ("mode", "none"), ("mode", "bridge")]
     form += [("machines", "server"), ("machines", "lab2")]
@@ -100,9 +78,22 @@ def test_one_experiment_runs_on_two_machines(two: tuple[TeamDeployment, Machine,
     with psycopg.connect(lab2.received["database"]) as database:
         seen = {found for (found,) in database.execute("SELECT id FROM dashboard_experiment").fetchall()}
         written = database.execute("UPDATE dashboard_experiment SET title = 'x' WHERE id = %s", [parts["server"]])
-    assert seen == {parts["lab2"]}
+    assert seen & {identity, *parts.values()} == {parts["lab2"]}
     assert written.rowcount == 0
 
+    if whole:
+        one_machine_is_lost_and_returns(lab2, webs, identity)
+        the_machines_are_saved_stopped_and_launched_again(webs, identity, parts["lab2"])
+    assert first.ask("POST", f"/experiments/{identity}/remove/").status == 302
+    assert first.ask("GET", f"/experiments/{identity}/").status == 404
+    with psycopg.connect(deployment.postgres.url, autocommit=True) as database:
+        query = "SELECT count(*) FROM dashboard_experiment WHERE id = ANY(%s)"
+        until(lambda: database.execute(query, [[identity, *parts.values()]]).fetchone() == (0,), HEALED_S)
+
+
+def one_machine_is_lost_and_returns(lab2: Machine, webs: list[Server], identity: str) -> None:
+    """Its arms are marked, and its lab adopts the containers."""
+    first, second = webs
     before = containers(first, identity)
     lab2.lab.kill()
     until(lambda: "absent" in row(first, "lab2"), ABSENT_S)
@@ -114,6 +105,11 @@ def test_one_experiment_runs_on_two_machines(two: tuple[TeamDeployment, Machine,
     until(lambda: "does not respond" not in second.ask("GET", f"/experiments/{identity}/").data.decode(), HEALED_S)
     assert containers(second, identity) == before, "the containers were adopted"
 
+
+def the_machines_are_saved_stopped_and_launched_again(webs: list[Server], identity: str, part: str) -> None:
+    """The report has both machines; a stop of one leaves the other; another round has new containers everywhere."""
+    first, second = webs
+    before = containers(first, identity)
     saved = first.ask("POST", f"/experiments/{identity}/save/", {"title": "Two machines"})
     assert saved.status == 302
     report = saved.headers["location"].split("/")[2]
@@ -121,7 +117,7 @@ def test_one_experiment_runs_on_two_machines(two: tuple[TeamDeployment, Machine,
     assert content.experiment is not None
     assert {"machine", "machine@2", "bridge-lab2"} <= replay(content.experiment.journal).states.keys()
 
-    assert second.ask("POST", f"/experiments/{parts['lab2']}/stop/").status == 302
+    assert second.ask("POST", f"/experiments/{part}/stop/").status == 302
     until(lambda: containers(first, identity).keys() == {"none", "bridge"}, HEALED_S)
     assert phase(first, identity) == "running"
     assert second.ask("POST", f"/experiments/{identity}/stop/").status == 302
@@ -130,10 +126,5 @@ def test_one_experiment_runs_on_two_machines(two: tuple[TeamDeployment, Machine,
     assert {check["name"] for check in proof} >= {"containers (server)", "containers (lab2)"}
     assert all(check["ok"] for check in proof)
     assert first.ask("POST", f"/experiments/{identity}/again/", {"anyway": "1"}).status == 302
-    until(lambda: containers(second, identity).keys() == arms, HEALED_S)
+    until(lambda: containers(second, identity).keys() == before.keys(), HEALED_S)
     assert not set(containers(second, identity).values()) & set(before.values())
-    assert first.ask("POST", f"/experiments/{identity}/remove/").status == 302
-    assert first.ask("GET", f"/experiments/{identity}/").status == 404
-    with psycopg.connect(deployment.postgres.url, autocommit=True) as database:
-        query = "SELECT count(*) FROM dashboard_experiment"
-        until(lambda: database.execute(query).fetchone() == (0,), HEALED_S)

@@ -17,13 +17,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from dashboard.bench.operations.postgres_nats import NOBODY
-from dashboard.bench.operations.team_deployment import TeamDeployment, WebProcess, team_deployment
+from dashboard.bench.operations.team_deployment import TeamDeployment
 from dashboard.bench.server import Frames, Server
 from dashboard.bench.training.deliveries import Instructor, join
 from dashboard.bench.websocket_clients import Client, websocket_clients
 from dashboard.web.operations.peer_sync import SESSIONS_WITH_NATS_S
 from tests.support.polling import until
-from tests.support.private_engine import PrivateEngine, share_lab_image
+from tests.support.private_engine import PrivateEngine
 
 #: A killed lab is unavailable after 7 s; pages are polled. Both are deadlines for a machine with other tests.
 UNAVAILABLE_S = 30.0
@@ -36,40 +36,21 @@ MODES = ("none", "none")
 pytestmark = pytest.mark.engine
 
 
-@pytest.fixture(scope="module")
-def deployment(engine_host: PrivateEngine) -> Iterator[TeamDeployment]:
-    """A running team deployment."""
-    with team_deployment(engine_host.endpoint) as running:
-        share_lab_image(running.folder / "lab")  # private hosts have no network
-        server = at(running.webs[0])
-        server.sign_in(running.links[0])
-        _cookies.update(server.cookies)
-        yield running
-        removed = [one["id"] for one in json.loads(server.ask("GET", "/api/experiments").data)]
-        for identity in removed:
-            server.remove(identity)
-        until(lambda: json.loads(server.ask("GET", "/api/experiments").data) == [], HEALED_S)
-        server.close()
-
-
-_cookies: dict[str, str] = {}
-
-
-def at(web: WebProcess) -> Server:
-    """A signed-in client of one web process."""
-    return Server(web.host, dict(_cookies))
+def again(client: Server) -> Server:
+    """Another client of the same web process, with the same session."""
+    return Server(client.host, dict(client.cookies))
 
 
 @pytest.fixture
-def one(deployment: TeamDeployment) -> Iterator[Server]:
-    server = at(deployment.webs[0])
+def one(webs: list[Server]) -> Iterator[Server]:
+    server = again(webs[0])
     yield server
     server.close()
 
 
 @pytest.fixture
-def two(deployment: TeamDeployment) -> Iterator[Server]:
-    server = at(deployment.webs[1])
+def two(webs: list[Server]) -> Iterator[Server]:
+    server = again(webs[1])
     yield server
     server.close()
 

@@ -95,7 +95,7 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
             mode,
             (
                 f":{one.port} {one.process or 'unknown process'}",
-                f"{one.protocol}" + (f", process {one.pid}" if one.pid else ""),
+                f"{one.protocol}" + (f", pid {one.pid}" if one.pid else ""),
             ),
         )
         for one in shown[:SHOWN_LISTENERS]

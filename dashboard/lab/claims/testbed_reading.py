@@ -144,7 +144,8 @@ class TestbedReader:
         facts = await self._facts(place)
         name = facts.network_mode.partition(":")[0]
         mode = {"default": Mode.BRIDGE}.get(name) or (Mode(name) if name in set(Mode) else Mode.USER_BRIDGE)
-        return ObservationTarget(facts.id, facts.pid, mode, facts.resolv_conf_path, facts.hosts_path, facts.dns)
+        files = (facts.resolv_conf_path, facts.hosts_path)
+        return ObservationTarget(facts.id, facts.pid, mode, *files, facts.dns, container=facts.id)
 
     async def namespaces(self, place: Place) -> Mapping[str, int]:
         """The namespaces of a process, read from /proc."""

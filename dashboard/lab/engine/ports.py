@@ -20,7 +20,7 @@ from dashboard.lab.context import LABEL, LABEL_EXPERIMENT, Context
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.listeners import read_listeners
-from dashboard.netns.processes import container_by_ancestor, find_owners
+from dashboard.netns.processes import find_owners
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
 
@@ -76,12 +76,9 @@ def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, st
             sockets = [one for one in read_listeners(namespace) if one.port in ports]
     except (OSError, NamespaceGone):
         return ()
-    owners = find_owners({one.inode for one in sockets})
+    owners = find_owners({one.inode for one in sockets}, (), containers)
     return tuple(
-        Listener(
-            *(one.protocol, one.family, one.address, one.port, owner.pid, owner.process),
-            owner.container or container_by_ancestor(owner.pid, containers),
-        )
+        Listener(one.protocol, one.family, one.address, one.port, owner.pid, owner.process, owner.container)
         if (owner := owners.get(one.inode)) is not None
         else Listener(one.protocol, one.family, one.address, one.port)
         for one in sockets

@@ -207,9 +207,8 @@ class Arms:
             return True
         # A container that shares another's stack has its files too.
         owner = next((spec for spec in self._record.spec.arms if spec.key == arm.target), arm)
-        target = ObservationTarget(
-            arm.key, facts.pid, owner.mode, facts.resolv_conf_path, facts.hosts_path, facts.dns or owner.dns
-        )
+        files = (facts.resolv_conf_path, facts.hosts_path)
+        target = ObservationTarget(arm.key, facts.pid, owner.mode, *files, facts.dns or owner.dns, container=facts.id)
         known = self._recorder.recorded_state(arm.key, container) if adopted else None
         if known is not None and self._observer.target(arm.key) == target:
             return True

@@ -47,6 +47,8 @@ class ObservationTarget:
     empty: bool = False
     #: The Engine's process if the namespace belongs to another machine; None for the experiment's own Engine.
     engine_pid: int | None = None
+    #: The container that ``pid`` is the first process of, if it is one.
+    container: str = ""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,8 @@ class Observer:
         other = target.engine_pid
         engine_pid = self._pid_of_engine if other is None else lambda: other
         inode, view = await self._pool.subscribe(
-            token, target.pid, changed, engine_pid, target.firewall_backend, target.netns, self._bridges
+            *(token, target.pid, changed, engine_pid, target.firewall_backend, target.netns, self._bridges),
+            container=target.container,
         )
         try:
             state = NamespaceState(inode, namespaces={"net": inode})

@@ -177,7 +177,8 @@ async def _states(
         fact, mode = facts[each.id], modes.get(each.target, each.mode)
         if fact.pid:
             mode = Mode.BRIDGE if mode == Mode.CONTAINER else mode
-            targets.append(ObservationTarget(each.id, fact.pid, mode, fact.resolv_conf_path, fact.hosts_path, fact.dns))
+            files = (fact.resolv_conf_path, fact.hosts_path)
+            targets.append(ObservationTarget(each.id, fact.pid, mode, *files, fact.dns, container=each.id))
     problems = [text for text in await asyncio.gather(*(_observe(observer, target) for target in targets)) if text]
     if lookups:
         await observer.look_up(lookups)

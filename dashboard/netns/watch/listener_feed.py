@@ -6,7 +6,7 @@ Since Docker Engine 28 dockerd opens the socket of a published port and hands it
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +18,10 @@ from dashboard.netns.processes import Owner, find_owners, still_held
 
 _log = logging.getLogger(__name__)
 
-Candidates = Callable[[], Iterable[int]]
+Engines = Callable[[], Iterable[int]]
+#: The pids that are searched first, each with the id of the container that it is the first process of and that its
+#: cgroup does not name; otherwise empty.
+Candidates = Callable[[], Mapping[int, str]]
 
 _OWNER_WAIT_S = 0.04
 _ATTEMPTS = 3
@@ -32,7 +35,8 @@ _RESOLVER = "127.0.0.11"
 def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[int, Owner | None]:
     """The owner of every socket inode; None if it was not found. Call it in a thread."""
     wanted = frozenset(inodes)
-    found = find_owners(wanted, candidates() if candidates is not None else ())
+    known = candidates() if candidates is not None else {}
+    found = find_owners(wanted, known, {pid: container for pid, container in known.items() if container})
     return {inode: found.get(inode) for inode in wanted}
 
 
@@ -50,7 +54,7 @@ class ListenerFeed:
         owners: dict[int, Owner | None],
         candidates: Candidates | None,
         changed: Callable[[], None],
-        engines: Candidates | None = None,
+        engines: Engines | None = None,
     ) -> None:
         self._table = table
         self._owners = owners

@@ -21,7 +21,7 @@ from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
 from dashboard.netns.netlink.rtnetlink import EVENT_GROUPS
 from dashboard.netns.sysctls import read_sysctls_here
 from dashboard.netns.watch.link_feed import LinkFeed, Peers, load_table
-from dashboard.netns.watch.listener_feed import Candidates, ListenerFeed, search_owners
+from dashboard.netns.watch.listener_feed import Candidates, Engines, ListenerFeed, search_owners
 from dashboard.netns.watch.poll_timer import PollTimer, next_turn
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Watch:
         poll_s: float,
         candidates: Candidates | None,
         extra_sysctls: tuple[str, ...],
-        engines: Candidates | None = None,
+        engines: Engines | None = None,
         peers: Peers | None = None,
     ) -> None:
         """Use ``open``. Takes ownership of ``namespace`` and ``inside``."""
@@ -131,15 +131,15 @@ class Watch:
         poll_s: float = 0.05,
         candidates: Candidates | None = None,
         extra_sysctls: Iterable[str] = (),
-        engines: Candidates | None = None,
+        engines: Engines | None = None,
         peers: Peers | None = None,
     ) -> Self:
         """Enter the namespace once, read everything (a few milliseconds) and watch it from then on.
 
         The caller keeps ``namespace``. ``candidates`` returns the pids that are searched for owners first, before
-        all of ``/proc``, ``engines`` the pids of engines, which may pass a new socket on to another process, and
-        ``peers`` the namespaces in which the peers of links may be. All are called in threads. Raises NamespaceGone
-        if ``namespace`` is closed, OSError if the kernel refuses."""
+        all of ``/proc``, with the containers that they start, ``engines`` the pids of engines, which may pass a new
+        socket on to another process, and ``peers`` the namespaces in which the peers of links may be. All are called
+        in threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the kernel refuses."""
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
         inside: _Inside | None = None
@@ -190,6 +190,11 @@ class Watch:
             self._listeners.poll()
             await self._listeners.check_owners(everything=True)
             self._publish()
+
+    async def find_owners_again(self) -> None:
+        """Search the owners of all listeners again, among the present candidates first."""
+        if not self._closed:
+            await self._listeners.check_owners(everything=True)
 
     async def settle(self) -> None:
         """Wait until the owners of all listeners are known and final; a failure of the kernel is logged."""

@@ -59,6 +59,7 @@ def test_a_running_experiment_when_it_opens(running: str, show: Show) -> None:
     assert violations(show(running).page) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("running")
 def test_a_launch_whose_port_is_in_use(visitor: Visitor, show: Show, server: Server) -> None:
     visitor.expect(r"409 \(Conflict\)")
@@ -82,7 +83,9 @@ def test_the_start_page_with_a_running_experiment(running: str, visitor: Visitor
     assert violations(page, ALL_VIEWS) == []
 
 
-@pytest.mark.parametrize("address", ["/doctor/", "/api/docs", "/reports/example/"])
+@pytest.mark.parametrize(
+    "address", ["/doctor/", "/api/docs", pytest.param("/reports/example/", marks=pytest.mark.slow)]
+)
 def test_a_page_with_fixed_content(visitor: Visitor, server: Server, address: str) -> None:
     page = visitor.open(server.url + address)
     unfold_answers(page)

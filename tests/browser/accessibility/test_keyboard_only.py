@@ -31,9 +31,8 @@ def shell(engine_host: PrivateEngine) -> Iterator[Shell]:
     made.leave_nothing(*HOST.steps)
 
 
-@pytest.mark.parametrize(
-    "size", [pytest.param(SIZES[0], marks=pytest.mark.slow, id="1440"), pytest.param(SIZES[1], id="390")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}")
 def test_an_experiment_from_launch_to_report(size: ViewportSize, visit: Visit, server: Server) -> None:
     page = visit(viewport=size).open(server.url)
     assert walk_to(page, "Skip to content") == ["Skip to content"]

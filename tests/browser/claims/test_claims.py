@@ -14,6 +14,7 @@ from tests.browser.visitor import Visit, Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
+@pytest.mark.slow
 def test_a_claim_is_run_and_shows_its_evidence(server: Server, visitor: Visitor) -> None:
     page = visitor.open(f"{server.url}/claims/")
     assert violations(page) == []

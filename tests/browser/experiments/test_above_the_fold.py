@@ -26,7 +26,11 @@ SHIFTED = """() => new Promise((done) => new PerformanceObserver((list) => done(
 ALONE = """links => links.filter((link) =>
     link.getBoundingClientRect().top > link.previousElementSibling.getBoundingClientRect().bottom).length"""
 MEASURED_S = 60.0
-STATES = ("running", "partly running", "failed", "ended")
+STATES = (
+    "running",
+    "failed",
+    *(pytest.param(state, marks=pytest.mark.slow) for state in ("partly running", "ended")),
+)
 
 
 def try_and_measure(server: Server, experiment: str) -> None:
@@ -37,20 +41,25 @@ def try_and_measure(server: Server, experiment: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def experiments(server: Server) -> Iterator[dict[str, str]]:
-    """An experiment in each state, by the name of the state."""
-    modes = ["host", "bridge", "user-bridge"]
-    ended = server.launch(modes=modes, publish="8080:80")
-    try_and_measure(server, ended)
-    server.api(f"experiments/{ended}/stop", {})
-    until(lambda: server.phase(ended) == "stopped")
-    running = server.launch(modes=modes, publish="8080:80")
-    server.api(f"experiments/{running}/try?multicast=true", {})
-    partly = server.launch(modes=["host", "bridge"], publish="8090:80")
-    server.api(f"experiments/{partly}/try?multicast=true", {})
-    failed = str(server.api("experiments", {"modes": ["host"]})["id"])
-    until(lambda: server.phase(failed) == "failed")
-    yield {"running": running, "partly running": partly, "failed": failed, "ended": ended}
+def experiments(request: pytest.FixtureRequest, server: Server) -> Iterator[dict[str, str]]:
+    """An experiment in each state that the selected tests need, by the name of the state."""
+    tests = [item for item in request.session.items if "experiments" in getattr(item, "fixturenames", ())]
+    wanted = {test.callspec.params.get("state", "running") for test in tests if hasattr(test, "callspec")}
+    modes, found = ["host", "bridge", "user-bridge"], {}
+    if "ended" in wanted:  # before another one holds its ports
+        found["ended"] = server.launch(modes=modes, publish="8080:80")
+        try_and_measure(server, found["ended"])
+        server.api(f"experiments/{found['ended']}/stop", {})
+        until(lambda: server.phase(found["ended"]) == "stopped")
+    found["running"] = server.launch(modes=modes, publish="8080:80")
+    server.api(f"experiments/{found['running']}/try?multicast=true", {})
+    if "partly running" in wanted:
+        found["partly running"] = server.launch(modes=["host", "bridge"], publish="8090:80")
+        server.api(f"experiments/{found['partly running']}/try?multicast=true", {})
+    if "failed" in wanted:
+        found["failed"] = str(server.api("experiments", {"modes": ["host"]})["id"])
+        until(lambda: server.phase(found["failed"]) == "failed")
+    yield found
     server.forget_everything()
 
 

@@ -83,6 +83,7 @@ def _nothing_can_be_asked(page: Page) -> None:
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_again_restart_and_remove(server: Server, show: Show, engine_host: PrivateEngine) -> None:
     identity = server.launch(modes=["user-bridge", "none"])
     shown = show(identity)

@@ -64,12 +64,19 @@ def _inside(engine: PrivateEngine, identity: str, arm: str, *command: str) -> st
 
 
 @pytest.fixture(scope="module")
-def shown(running: str, browser: Browser, server: Server) -> Iterator[ExperimentPage]:
-    """The live page of the experiment, shared by the tests that only read it."""
+def live_page(running: str, browser: Browser, server: Server) -> Iterator[ExperimentPage]:
+    """The live page of the experiment. A page in a new browser takes a second of processor time."""
     with visits(browser, server) as visit:
         page = ExperimentPage(visit().open(f"{server.url}/experiments/{running}/"))
         page.wait_until_live()
         yield page
+
+
+@pytest.fixture
+def shown(live_page: ExperimentPage) -> ExperimentPage:
+    """The live page, shared by the tests that leave it as it is."""
+    live_page.open_panel("answer")
+    return live_page
 
 
 # What is shown.
@@ -88,6 +95,7 @@ def test_every_arm_is_beside_the_machine_with_its_command(
     assert shown.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
     named = f"--name nm-{running}-user-bridge --network nm-{running}"
     assert shown.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
+    assert shown.cut_off_heads() == []
 
 
 @pytest.mark.usefixtures("host_mode")
@@ -140,9 +148,9 @@ def test_the_diagram_is_also_described_as_text(shown: ExperimentPage) -> None:
 
 
 def test_a_new_listener_appears_highlighted_and_disappears(
-    running: str, show: Show, engine_host: PrivateEngine
+    running: str, shown: ExperimentPage, engine_host: PrivateEngine
 ) -> None:
-    page = show(running)
+    page = shown
     page.page.evaluate("window.sameDocument = true")
     row = page.row("listeners/tcp :9000/")
     expect(row).to_have_count(0)
@@ -163,9 +171,9 @@ def test_a_new_listener_appears_highlighted_and_disappears(
 
 
 def test_a_listener_inside_the_bridge_container_is_its_own(
-    running: str, show: Show, engine_host: PrivateEngine
+    running: str, shown: ExperimentPage, engine_host: PrivateEngine
 ) -> None:
-    page = show(running)
+    page = shown
     engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9001")
     expect(page.cell("listeners/tcp :9001/", "bridge")).to_contain_text("nc")
     for column in ("host", "machine"):
@@ -174,8 +182,10 @@ def test_a_listener_inside_the_bridge_container_is_its_own(
     expect(page.row("listeners/tcp :9001/")).to_have_count(0)
 
 
-def test_an_address_added_to_a_container_appears_and_goes(running: str, show: Show, engine_host: PrivateEngine) -> None:
-    page = show(running)
+def test_an_address_added_to_a_container_appears_and_goes(
+    running: str, shown: ExperimentPage, engine_host: PrivateEngine
+) -> None:
+    page = shown
     cell = page.cell("interfaces/eth0/addresses", "bridge")
     _inside(engine_host, running, "bridge", "ip", "addr", "add", "203.0.113.7/24", "dev", "eth0")
     expect(cell).to_contain_text("203.0.113.7/24")
@@ -186,6 +196,7 @@ def test_an_address_added_to_a_container_appears_and_goes(running: str, show: Sh
     expect(cell).not_to_contain_text("203.0.113.7/24")
 
 
+@pytest.mark.slow
 def test_two_browsers_show_the_same(running: str, show: Show, visit: Visit, engine_host: PrivateEngine) -> None:
     one, other = show(running), show(running, who=visit())
     engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9002")
@@ -284,8 +295,8 @@ def test_a_search_filters_rows_and_is_kept_in_the_url(running: str, show: Show) 
     assert page.page.url.endswith(f"/experiments/{running}/")
 
 
-def test_a_section_folds_and_unfolds(running: str, show: Show) -> None:
-    page = show(running)
+def test_a_section_folds_and_unfolds(shown: ExperimentPage) -> None:
+    page = shown
     fold = page.page.get_by_role("button", name="Identity")
     expect(fold).to_have_attribute("aria-expanded", "true")
     fold.click()
@@ -350,18 +361,18 @@ def _user_bridge_paths(engine: PrivateEngine, identity: str, own: str) -> dict[s
     }
 
 
-def test_every_path_answers_or_names_what_prevents_it(running: str, show: Show) -> None:
+def test_every_path_answers_or_names_what_prevents_it(shown: ExperimentPage) -> None:
     """On any engine."""
-    found = _try(show(running))
+    found = _try(shown)
     offered = {title: attempt for title, attempt in found.items() if not attempt["unavailable"]}
     assert offered
     assert {title: attempt["failure"] for title, attempt in offered.items() if attempt["status"] != "200 OK"} == {}
 
 
 def test_try_it_requests_every_path_and_shows_the_client_ip(
-    running: str, show: Show, engine_host: PrivateEngine
+    running: str, shown: ExperimentPage, engine_host: PrivateEngine
 ) -> None:
-    page = show(running)
+    page = shown
     found = _try(page)
     inner = engine_host.inspect(f"nm-{running}-bridge", "{{.NetworkSettings.Networks.bridge.IPAddress}}")
     gateway = engine_host.inspect(f"nm-{running}-bridge", "{{.NetworkSettings.Networks.bridge.Gateway}}")
@@ -389,8 +400,8 @@ def test_try_it_requests_every_path_and_shows_the_client_ip(
     assert found[title]["status"] == ""
 
 
-def test_a_failed_path_shows_its_error(running: str, show: Show, engine_host: PrivateEngine) -> None:
-    page = show(running)
+def test_a_failed_path_shows_its_error(running: str, shown: ExperimentPage, engine_host: PrivateEngine) -> None:
+    page = shown
     rule = ("INPUT", "-p", "tcp", "--dport", "80", "-j", "REJECT", "--reject-with", "tcp-reset")
     _inside(engine_host, running, "bridge", "iptables", "-A", *rule)
     try:
@@ -419,8 +430,8 @@ def _inspect(page: ExperimentPage, column: str, command: str, name: str = "") ->
     return page.page.locator("[data-slot=output]").inner_text()
 
 
-def test_inspect_prints_the_same_addresses_as_were_read(running: str, show: Show) -> None:
-    page = show(running)
+def test_inspect_prints_the_same_addresses_as_were_read(shown: ExperimentPage) -> None:
+    page = shown
     printed = _inspect(page, "bridge", "ip addr show")
     address = page.text("identity/address/", "bridge")
     assert f"inet {address}/16" in printed
@@ -431,8 +442,8 @@ def test_inspect_prints_the_same_addresses_as_were_read(running: str, show: Show
     expect(page.row("interfaces/lo/link")).to_be_in_viewport()
 
 
-def test_inspect_reads_the_files_of_the_column(running: str, show: Show, engine_host: PrivateEngine) -> None:
-    page = show(running)
+def test_inspect_reads_the_files_of_the_column(running: str, shown: ExperimentPage, engine_host: PrivateEngine) -> None:
+    page = shown
     for column in ("host", "bridge"):
         file = engine_host.docker("exec", f"nm-{running}-{column}", "cat", "/etc/resolv.conf")
         assert _inspect(page, column, "cat /etc/resolv.conf").strip() == file
@@ -440,14 +451,14 @@ def test_inspect_reads_the_files_of_the_column(running: str, show: Show, engine_
     assert page.text("identity/hostname/", "bridge") in hosts
 
 
-def test_inspect_names_the_programs_that_listen(running: str, show: Show) -> None:
-    page = show(running)
+def test_inspect_names_the_programs_that_listen(shown: ExperimentPage) -> None:
+    page = shown
     assert "nginx" in _inspect(page, "bridge", "ss -tulpn")
     assert "docker-proxy" in _inspect(page, "machine", "ss -tulpn")
 
 
-def test_inspect_asks_docker_s_resolver_for_a_name(running: str, show: Show) -> None:
-    page = show(running)
+def test_inspect_asks_docker_s_resolver_for_a_name(running: str, shown: ExperimentPage) -> None:
+    page = shown
     page.open_panel("inspect")
     expect(page.page.get_by_label("Name to look up")).to_be_hidden()
     printed = _inspect(page, "user-bridge", "nslookup NAME", f"nm-{running}-user-bridge")
@@ -465,8 +476,10 @@ def test_an_invalid_name_is_refused_with_a_sentence(running: str, show: Show, vi
     expect(page.page.locator("[data-slot=inspect-state]")).to_contain_text("is not a host name")
 
 
-def test_a_command_that_takes_long_can_be_cancelled(running: str, show: Show, engine_host: PrivateEngine) -> None:
-    page = show(running)
+def test_a_command_that_takes_long_can_be_cancelled(
+    running: str, shown: ExperimentPage, engine_host: PrivateEngine
+) -> None:
+    page = shown
     page.open_panel("inspect")
     page.page.get_by_label("Column", exact=True).select_option("bridge")
     page.page.get_by_label("Command", exact=True).select_option(label="nslookup NAME")
@@ -488,6 +501,7 @@ def test_a_command_that_takes_long_can_be_cancelled(running: str, show: Show, en
 # A moment of the past.
 
 
+@pytest.mark.slow
 def test_a_timeline_item_links_to_the_state_at_that_entry(running: str, show: Show) -> None:
     page = show(running)
     page.happened("Launch requested").first.locator("a").click()

@@ -180,7 +180,7 @@ def exported(page: Page, url: str) -> set[tuple[str, str, str, str]]:
     return {(one["account"], one["action"], one["object"], one["outcome"]) for one in entries}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_the_pages_fit_a_phone(shared: tuple[Server, str], visit: Visit, scheme: str) -> None:
     server, _link = shared
     visitor = visit(signed_in=False, viewport=NARROW, color_scheme=scheme)

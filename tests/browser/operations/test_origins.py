@@ -39,6 +39,7 @@ def test_pages_require_the_sign_in_link(visit: Visit, server: Server) -> None:
             expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in link required")
 
 
+@pytest.mark.slow
 def test_after_signing_out_pages_require_a_new_link(visit: Visit, server: Server) -> None:
     visitor = visit(signed_in=False)
     page = visitor.open(server.another_link())

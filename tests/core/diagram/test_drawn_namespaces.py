@@ -111,7 +111,7 @@ def test_every_listening_port_is_shown_or_counted(count: int) -> None:
 def test_a_listener_shows_its_process_as_far_as_it_is_known() -> None:
     listeners = (make_listener(80, "nginx", 4711), make_listener(53, None, None, protocol=Protocol.UDP))
     assert [item.lines for item in listener_items("a", "host", listeners)] == [
-        (":80 nginx", "tcp, process 4711"),
+        (":80 nginx", "tcp, pid 4711"),
         (":53 unknown process", "udp"),
     ]
 

@@ -48,8 +48,14 @@ def test_the_interval_is_that_of_scipy() -> None:
     assert found.high == pytest.approx(expected.high, abs=0.03)
 
 
-@pytest.mark.parametrize("sizes", [(30, 30), (12, 40)])
-@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize(
+    ("noise", "sizes"),
+    [
+        ("heavy", (12, 40)),
+        *(pytest.param(*more, marks=pytest.mark.slow) for more in (("heavy", (30, 30)), ("normal", (30, 30)))),
+        pytest.param("normal", (12, 40), marks=pytest.mark.slow),
+    ],
+)
 def test_the_interval_covers_the_truth(noise: str, sizes: tuple[int, int]) -> None:
     source, runs = random.Random(f"{noise} {sizes}"), 500
     covered = 0

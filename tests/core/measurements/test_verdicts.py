@@ -78,7 +78,7 @@ def test_identical_arms_are_called_different_in_at_most_5_of_100_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    "shift_us", [1.0, -1.0, *(pytest.param(shift, marks=pytest.mark.slow) for shift in (5.0, -5.0, 2.0, -2.0))]
+    "shift_us", [-1.0, *(pytest.param(shift, marks=pytest.mark.slow) for shift in (1.0, 5.0, -5.0, 2.0, -2.0))]
 )
 def test_a_shift_is_found_with_its_sign_in_95_of_100_runs(shift_us: float) -> None:
     wanted = Slower if shift_us > 0 else Faster
@@ -86,7 +86,7 @@ def test_a_shift_is_found_with_its_sign_in_95_of_100_runs(shift_us: float) -> No
     assert sum(isinstance(one, wanted) for one in found) / RUNS >= 0.95
 
 
-@pytest.mark.parametrize("shift_us", [0.0, 1.0])
+@pytest.mark.parametrize("shift_us", [0.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_stopping_when_the_interval_is_narrow_leaves_its_coverage_and_alarms_alone(shift_us: float) -> None:
     source = np.random.default_rng(23 + int(shift_us))
     options = Options(seconds=1e9, width_us=1.0)

@@ -191,7 +191,7 @@ async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("usual_paths")
+@pytest.mark.usefixtures("usual_paths", "open_machine")
 async def test_the_first_packet_passes_the_links_and_meets_the_rules_that_the_machine_lists(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:

@@ -55,7 +55,7 @@ async def test_each_path_of_host_and_bridge_is_measured_and_named(lab_harness: L
     experiment = await arms_with_a_free_port(lab_harness)
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=3.0))
+    asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=3.0, rate=500.0))
     await measure_paths(lab_harness.context, run, asked)
     found = await result(lab_harness, asked.id)
     by_key = {one.key: one for one in found.series}
@@ -78,7 +78,7 @@ async def test_http_asks_the_programs_own_server(lab_harness: LabHarness) -> Non
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None
     await eventually(lambda: any(one.port == 80 for one in run.view.states["bridge"].listeners), 20)
-    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=1.5))
+    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=2.5, rate=500.0))
     await measure_paths(lab_harness.context, run, asked)
     measured = {one.key for one in (await result(lab_harness, asked.id)).series if one.n > 0}
     assert {"host/loopback", "bridge/bridge-address", "bridge/published-proxy"} <= measured
@@ -91,7 +91,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     experiment = await lab_harness.running("host", "bridge")
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=5.0, timeout_s=0.2))
+    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=5.0, rate=500.0, timeout_s=0.2))
     work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
     async def begun() -> bool:

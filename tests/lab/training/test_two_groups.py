@@ -93,7 +93,7 @@ def stopped_with_host(group: str, identity: str) -> None:
 async def measures_and_checks(harness: HostsHarness, experiment: str) -> None:
     """A measurement of the group's paths, and a claim on its host."""
     database, group = harness.context.database, harness.group(1)
-    options = Options(seconds=1.5)
+    options = Options(seconds=1.5, rate=500.0)
     run = await database.run(group_runs.measure, experiment, group, (Probe.TCP_RR,), options, None)
     claims = await database.run(group_runs.run_claims, ["host-shares-netns"], group, None)
     harness.labs.wake()

@@ -179,10 +179,11 @@ async def test_an_unreachable_engine_counts_as_no_attempt(runner: StepRunner, fa
 
 
 @pytest.mark.engine
-async def test_the_bridge_workshop_can_be_completed_by_its_commands_alone(engine_host: PrivateEngine) -> None:
+@pytest.mark.parametrize("slug", ["host-network", "bridge-and-dns"])
+async def test_a_workshop_can_be_completed_by_its_commands_alone(engine_host: PrivateEngine, slug: str) -> None:
     """The buttons complete each step, and every prediction has a correct choice."""
     database = DatabaseThread()
-    found = Library(Path("/nonexistent")).get("bridge-and-dns")
+    found = Library(Path("/nonexistent")).get(slug)
     assert found is not None
     async with private_workshop_host(engine_host) as host:
         await database.run(store.start, "user:2", found.slug, found.digest, time.time())

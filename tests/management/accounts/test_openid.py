@@ -5,14 +5,17 @@ from __future__ import annotations
 import html
 import http.client
 import json
+import os
 import re
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.management.accounts.openid_provider import CLIENT, SECRET, Provider, openid_provider
+from tests.management.conftest import used_before
 from tests.support.terminal import Site, Terminal
 
 PERSON = {"sub": "u1", "email": "ada@example.org", "email_verified": True, "name": "Ada"}
@@ -55,21 +58,39 @@ class Browser:
         return self.ask("GET", f"{parts.path}?{parts.query}")
 
 
-@pytest.fixture
-def provider() -> Iterator[Provider]:
+@pytest.fixture(scope="module")
+def shared_provider() -> Iterator[Provider]:
     with openid_provider(PERSON) as found:
         yield found
 
 
 @pytest.fixture
-def site(terminal: Terminal, provider: Provider) -> Site:
-    terminal.environment |= {
-        "NETMODES_OIDC_ISSUER": provider.issuer,
+def provider(shared_provider: Provider) -> Provider:
+    """The provider without faults."""
+    shared_provider.person, shared_provider.faults = PERSON, set()
+    return shared_provider
+
+
+@pytest.fixture(scope="module")
+def desk(shared_provider: Provider, tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Iterator[Terminal]:
+    """A terminal without an engine, whose server knows the provider."""
+    folder = used_before(tmp_path_factory.mktemp("openid") / "data", kept)
+    environment = {
+        "NETMODES_DATA_DIR": str(folder),
+        "DOCKER_HOST": f"unix://{folder}/docker.sock",
+        "NETMODES_OIDC_ISSUER": shared_provider.issuer,
         "NETMODES_OIDC_CLIENT_ID": CLIENT,
         "NETMODES_OIDC_CLIENT_SECRET": SECRET,
         "NETMODES_OIDC_NAME": "School login",
     }
-    return terminal.serve()
+    made = Terminal({**os.environ, **environment}, folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def site(desk: Terminal) -> Site:
+    return desk.serve()
 
 
 def problem_of(page: str) -> str:
@@ -77,10 +98,10 @@ def problem_of(page: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
-def test_only_invited_people_with_a_verified_address_get_in(site: Site, provider: Provider, terminal: Terminal) -> None:
+def test_only_invited_people_with_a_verified_address_get_in(site: Site, provider: Provider, desk: Terminal) -> None:
     status, _, page = Browser(site.port).sign_in()
     assert (status, "No account was invited" in problem_of(page)) == (403, True)
-    assert terminal.run("accounts", "invite", "ada", "--role", "reader", "--email", "Ada@Example.org").code == 0
+    assert desk.run("accounts", "invite", "ada", "--role", "reader", "--email", "Ada@Example.org").code == 0
     provider.person = {**PERSON, "email_verified": False}
     assert Browser(site.port).sign_in()[0] == 403, "the provider has not verified the address"
 
@@ -94,19 +115,20 @@ def test_only_invited_people_with_a_verified_address_get_in(site: Site, provider
     assert Browser(site.port).sign_in()[0] == 302, "the account now belongs to the person, not to the address"
     provider.person = {**PERSON, "sub": "u2", "email": "eve@example.org"}
     assert Browser(site.port).sign_in()[0] == 403
-    assert terminal.run("accounts", "deactivate", "ada").code == 0
+    assert desk.run("accounts", "deactivate", "ada").code == 0
     assert ada.ask("GET", "/")[0] == 401
     provider.person = PERSON
     assert Browser(site.port).sign_in()[0] == 403, "deactivated"
 
-    trail = json.loads(terminal.run("audit", "--action", "sign in", "--json").out)["entries"]
+    trail = json.loads(desk.run("audit", "--action", "sign in", "--json").out)["entries"]
     found = [(one["account"], one["object"].split()[0], one["outcome"]) for one in reversed(trail)]
     assert ("ada", "OpenID", "done") in found
     assert ("unknown", "OpenID", "refused") in found
 
 
-def test_what_the_provider_does_not_confirm_is_refused(site: Site, provider: Provider, terminal: Terminal) -> None:
-    terminal.run("accounts", "invite", "ada", "--email", "ada@example.org")
+def test_what_the_provider_does_not_confirm_is_refused(site: Site, provider: Provider, desk: Terminal) -> None:
+    assert desk.run("accounts", "invite", "bea", "--email", "bea@example.org").code == 0
+    provider.person = {**PERSON, "sub": "u3", "email": "bea@example.org"}
     for fault, reason in (("audience", "did not confirm"), ("token", "did not confirm"), ("denied", "was cancelled")):
         provider.faults = {fault}
         status, _, page = Browser(site.port).sign_in()

@@ -17,7 +17,7 @@ from tests.management.conftest import used_before
 from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, share_lab_image
-from tests.support.terminal import LONG_S, Terminal
+from tests.support.terminal import LONG_S, Done, Terminal
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs requires root")
 SIZE = "48m"
@@ -44,6 +44,10 @@ class SmallDisk(Terminal):
 
     def _command(self, *arguments: str) -> list[str]:
         return [*self._enter, *super()._command(*arguments)]
+
+    def run(self, *arguments: str) -> Done:
+        """Runs a command that sees the disk."""
+        return self.run_from_the_start(*arguments)
 
     def shell(self, script: str) -> str:
         """Runs a shell script that sees the disk."""
@@ -105,6 +109,7 @@ def test_a_full_disk_refuses_launches_then_commands_and_ctrl_c_leaves_nothing(
     assert (again.code, "Traceback" in again.err) == (1, False), again.err
 
 
+@pytest.mark.slow
 def test_a_database_damaged_while_serving_is_reported_and_ctrl_c_leaves_nothing(
     disk: SmallDisk, engine_host: PrivateEngine
 ) -> None:

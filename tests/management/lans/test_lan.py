@@ -7,7 +7,7 @@ import pytest
 from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.lans.lan import netem_refusal
 from tests.support.private_engine import share_lab_image
-from tests.support.terminal import Terminal
+from tests.support.terminal import Terminal, run_here
 
 
 @pytest.mark.engine
@@ -55,9 +55,9 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
     ],
 )
 def test_wrong_usage_is_answered_with_a_sentence(
-    nowhere: Terminal, arguments: tuple[str, ...], code: int, message: str
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = nowhere.run("lan", *arguments)
+    done = run_here(capsys, "lan", *arguments)
     assert done.code == code
     assert message in done.err
     assert "Traceback" not in done.err

@@ -215,9 +215,9 @@ async def test_owners_are_searched_among_the_candidates_given(
     process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     asked: list[int] = []
 
-    def candidates() -> list[int]:
+    def candidates() -> dict[int, str]:
         asked.append(1)
-        return [process.pid]
+        return {process.pid: ""}
 
     watch = await Watch.open(namespace, lambda _view: None, candidates=candidates)
     assert [one.pid for one in watch.view.listeners] == [process.pid]

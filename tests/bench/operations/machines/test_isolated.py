@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from dashboard.bench.operations.machines.isolated import SWITCH_ADDRESS, InsideService, IsolatedMachine, lan
 from dashboard.engine.hosts.cleanup import CGROUPS
 from tests.support.polling import until
+from tests.support.private_engine import CACHE
 
 pytestmark = pytest.mark.engine
 
@@ -31,65 +33,56 @@ def _answers(machine: IsolatedMachine) -> bool:
     return True
 
 
-def test_a_machine_has_its_own_namespaces_and_an_engine_on_the_lan(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IsolatedMachine]:
+    """A running machine. At the end neither its processes nor a cgroup of its containers remains."""
     own = _namespaces("thread-self")
     with lan():
-        machine = IsolatedMachine("far", 1, tmp_path, None)
+        made = IsolatedMachine("far", 1, tmp_path_factory.mktemp("far"), None)
         try:
-            machine.start()
-            inside = _namespaces(machine.init)
-            assert all(inside[kind] != own[kind] for kind in own)
-            assert machine.run("hostname").startswith("netmodes-")
-            assert "Server" in machine.run("docker", "version", timeout_s=30)
-            assert _answers(machine)
-            assert SWITCH_ADDRESS in machine.run("ip", "neigh")
-            for silently in (True, False):
-                machine.cut_off(silently=silently)
-                assert not _answers(machine)
-                machine.reconnect(silently=silently)
-                until(lambda: _answers(machine), 10.0)
-            init = machine.init
+            made.start()
+            init, cgroup = made.init, made.run("hostname").strip()
+            yield made
         finally:
-            machine.stop()
+            made.stop()
         until(lambda: not Path(f"/proc/{init}").exists(), 10.0)
+        until(lambda: not list(CGROUPS.rglob(cgroup)), 10.0)
     assert _namespaces("thread-self") == own
 
 
-def test_a_process_on_a_machine_is_killed_and_stopped_itself(tmp_path: Path) -> None:
-    with lan():
-        machine = IsolatedMachine("far", 1, tmp_path, None)
-        try:
-            machine.start()
-            script = "trap 'echo ended; exit' TERM; echo $VALUE ready; while :; do sleep 0.1; done"
-            service = InsideService(
-                "service", machine, ["sh", "-c", script], lambda: "ready" in service.output(), {**os.environ}
-            )
-            with service.variables(VALUE="one"):
-                service.start()
-            assert service.output() == "one ready\n"
-            service.stop()
-            assert service.output() == "one ready\nended\n"
-            service.start()
-            service.kill()
-            assert service.output() == " ready\n".replace(" ", "", 1)
-            assert "trap" not in machine.run("ps", "-eo", "args")
-        finally:
-            machine.stop()
+def test_a_machine_has_its_own_namespaces_and_an_engine_on_the_lan(machine: IsolatedMachine) -> None:
+    own, inside = _namespaces("thread-self"), _namespaces(machine.init)
+    assert all(inside[kind] != own[kind] for kind in own)
+    assert machine.run("hostname").startswith("netmodes-")
+    assert "Server" in machine.run("docker", "version", timeout_s=30)
+    assert _answers(machine)
+    assert SWITCH_ADDRESS in machine.run("ip", "neigh")
+    for silently in (True, False):
+        machine.cut_off(silently=silently)
+        assert not _answers(machine)
+        machine.reconnect(silently=silently)
+        until(lambda: _answers(machine), 10.0)
 
 
-async def test_its_engine_gets_the_lab_image_and_no_cgroup_of_a_container_remains(tmp_path: Path) -> None:
-    with lan():
-        machine = IsolatedMachine("far", 1, tmp_path, None)
-        try:
-            machine.start()
-            from tests.support.private_engine import CACHE
+def test_a_process_on_a_machine_is_killed_and_stopped_itself(machine: IsolatedMachine) -> None:
+    script = "trap 'echo ended; exit' TERM; echo $VALUE ready; while :; do sleep 0.1; done"
+    service = InsideService(
+        "service", machine, ["sh", "-c", script], lambda: "ready" in service.output(), {**os.environ}
+    )
+    with service.variables(VALUE="one"):
+        service.start()
+    assert service.output() == "one ready\n"
+    service.stop()
+    assert service.output() == "one ready\nended\n"
+    service.start()
+    service.kill()
+    assert service.output() == " ready\n".replace(" ", "", 1)
+    assert "trap" not in machine.run("ps", "-eo", "args")
 
-            await machine.load_image(CACHE)
-            listed = await asyncio.to_thread(machine.run, "docker", "image", "ls", "--format", "{{.Repository}}")
-            assert "nginx" in listed.split()
-            cgroup = machine.run("hostname").strip()
-            await asyncio.to_thread(machine.run, "docker", "run", "-d", "nginx")
-            assert list(CGROUPS.rglob(cgroup))
-        finally:
-            machine.stop()
-        until(lambda: not list(CGROUPS.rglob(cgroup)), 10.0)
+
+async def test_its_engine_gets_the_lab_image_and_its_containers_have_a_cgroup(machine: IsolatedMachine) -> None:
+    await machine.load_image(CACHE)
+    listed = await asyncio.to_thread(machine.run, "docker", "image", "ls", "--format", "{{.Repository}}")
+    assert "nginx" in listed.split()
+    await asyncio.to_thread(machine.run, "docker", "run", "-d", "nginx")
+    assert list(CGROUPS.rglob(machine.run("hostname").strip()))

@@ -23,6 +23,7 @@ from dashboard.lab.doctor import examine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
+from tests.support.specs import HOST_WITHOUT_ROOT, OPEN_PORT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -81,6 +82,20 @@ async def test_the_column_of_the_bridges_is_the_namespace_in_which_they_are(
     after = await lab.view(identity)
     assert ROOTLESS_NETNS not in after.states
     assert next(column for column in after.columns if column.key == ROOTLESS_NETNS).status is ArmStatus.GONE
+
+
+async def test_the_program_of_host_mode_is_the_arm_s_although_its_container_has_no_cgroup(lab: LabHarness) -> None:
+    identity = await lab.running(arms=[HOST_WITHOUT_ROOT])
+    driver = lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    (arm,) = [column for column in driver.view.columns if column.key == "host"]
+    assert arm.container is not None
+    for key in (MACHINE, "host"):
+        served = [one for one in driver.view.states[key].listeners if one.port == OPEN_PORT]
+        assert served
+        assert {one.container for one in served} == {arm.container.id}
+    await lab.stop(identity)
 
 
 async def test_cables_lead_to_the_bridges_as_the_kernel_numbers_them(lab: LabHarness, host: PrivateEngine) -> None:
