@@ -13,7 +13,7 @@ from dashboard.web.http import sign_in
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.operations import documents, health, metrics
 from dashboard.web.operations.accounts import account_views, audit_views
-from dashboard.web.operations.machines import join_view
+from dashboard.web.operations.machines import join_view, swarm
 from dashboard.web.operations.machines import views as machine_views
 from dashboard.web.reports import compare_views, exports, list_views, report_views, save_views, sharing
 from dashboard.web.terminal import recording_views
@@ -73,6 +73,7 @@ urlpatterns = [
     path("audit/", audit_views.trail, name="audit"),
     path("audit/export.<str:ending>", audit_views.export, name="audit-export"),
     path("machines/", machine_views.listing, name="machines"),
+    path("machines/swarm/", swarm.page, name="machine-swarm"),
     path("machines/join/", join_view.join, name="machine-join"),
     path("machines/tokens/", machine_views.create_token, name="machine-token"),
     path("machines/tokens/<str:token>/revoke/", machine_views.revoke_token, name="machine-token-revoke"),

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.core.experiments.messages import EngineRef, ReportedEngine
+from dashboard.core.operations.machines import place_of
 from dashboard.engine.protocol import Engine, EngineInfo
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store.database import DatabaseThread
+from dashboard.store.machines import here
 
 LABEL = "dev.netmodes.installation"
 LABEL_EXPERIMENT = "dev.netmodes.experiment"
 LABEL_ARM = "dev.netmodes.arm"
 LABEL_ROUND = "dev.netmodes.round"
+#: Of networks that are visible on other machines, too: where the lab that created them is.
+LABEL_PLACE = "dev.netmodes.place"
 
 
 @dataclass(slots=True)
@@ -70,6 +74,11 @@ class Context:
             cgroups=info.cgroup_version,
             drivers=info.network_plugins,
         )
+
+    @property
+    def place(self) -> str:
+        """The name of the place of this lab's engine (``core.operations.machines.split_place``)."""
+        return place_of(here(), self.host)
 
     def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:
         """The labels of this installation's objects."""

@@ -1,14 +1,20 @@
 """Removes containers and networks that no experiment needs."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.engine.protocol import Engine, EngineError, EngineUnreachable
-from dashboard.lab.context import LABEL_EXPERIMENT, Context
+from dashboard.lab.context import LABEL_EXPERIMENT, LABEL_PLACE, Context
+from dashboard.store.experiments import Record
 
 log = logging.getLogger(__name__)
+
+
+def kept_ids(records: Iterable[Record]) -> set[str]:
+    """The experiments in the labels of what these need; a part also needs the overlay network of the whole."""
+    return {key for record in records for key in (record.id, record.parent) if key is not None}
 
 
 async def remove_orphans(
@@ -24,14 +30,15 @@ async def remove_orphans(
     async def kept() -> set[str | None]:
         return {*await wanted(), *({None} if context.host else ())}
 
-    return await remove_objects(context.engine, context.labels(), kept)
+    return await remove_objects(context.engine, context.labels(), kept, context.place)
 
 
 async def remove_objects(
-    engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]]
+    engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]], place: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Removes the containers and networks with these labels that belong to no experiment in ``kept``, called after the
-    Engine was asked. Returns what was removed and what was refused."""
+    Engine was asked. Networks that were created at another ``place``, and are visible here because both are managers of
+    a swarm, stay. Returns what was removed and what was refused."""
     containers, networks = await engine.containers(labels), await engine.networks(labels)
     keep = await kept()
     removed: list[str] = []
@@ -44,7 +51,7 @@ async def remove_objects(
     jobs += [
         (f"network {network.name}", partial(engine.remove_network, network.id))
         for network in networks
-        if network.labels.get(LABEL_EXPERIMENT) not in keep
+        if network.labels.get(LABEL_EXPERIMENT) not in keep and network.labels.get(LABEL_PLACE, place) == place
     ]
     for name, remove in jobs:
         try:

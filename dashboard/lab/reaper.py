@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dashboard.core.experiments.journal import Cause, Source, stopped
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.operations.machines import place_of
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import folders, group_hosts, is_starting
 from dashboard.engine.lans.lan import list_lans
@@ -15,7 +16,7 @@ from dashboard.lab.context import LABEL, Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.lab_lock import LabBusyError, LabLock
-from dashboard.lab.orphans import remove_objects, remove_orphans
+from dashboard.lab.orphans import kept_ids, remove_objects, remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
@@ -61,7 +62,7 @@ async def reap(context: Context) -> Reaped:
         for record in await context.database.run(experiment_store.load_unsettled, context.host):
             alive = experiment_store.is_alive(record.driver) if record.driver else server
             (driven if alive else left).append(record)
-        return {record.id for record in driven} | await context.database.run(claim_runs.driven_runs)
+        return kept_ids(driven) | await context.database.run(claim_runs.driven_runs)
 
     try:
         removed, refused = await remove_orphans(context, driven_ids)
@@ -93,7 +94,9 @@ async def reap_everything(data_dir: Path, installation: str, open_engine: Callab
         if not installation:
             return replace(hosts, refused=(*hosts.refused, UNKNOWN))
         try:
-            removed, refused = await remove_objects(await open_engine(), {LABEL: installation}, nothing)
+            removed, refused = await remove_objects(
+                await open_engine(), {LABEL: installation}, nothing, place_of(here(), "")
+            )
         except EngineError as error:
             removed, refused = (), (f"the containers and networks: {error}",)
     finally:

@@ -23,7 +23,7 @@ from dashboard.lab.housekeeping import keep_tidy
 from dashboard.lab.machines.client_line import ClientLines
 from dashboard.lab.machines.lent_client import LentClient
 from dashboard.lab.measurements.worker import MeasurementWorker
-from dashboard.lab.orphans import remove_orphans
+from dashboard.lab.orphans import kept_ids, remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -239,8 +239,7 @@ class Lab:
         return await self.context.database.run(experiment_store.load_unsettled, self.context.host)
 
     async def _unsettled(self) -> set[str]:
-        unsettled = {record.id for record in await self._load()}
-        return unsettled | await self.context.database.run(claim_runs.driven_runs)
+        return kept_ids(await self._load()) | await self.context.database.run(claim_runs.driven_runs)
 
     def _is_mine(self, record: Record) -> bool:
         if self._only is not None:

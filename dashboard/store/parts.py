@@ -81,7 +81,7 @@ def parts_of(record: Record) -> tuple[Part, ...]:
     ids = ids_of(record.parts)
     specs = {on or SERVER_NAME: own for on, own in divide(record.spec).items()} if ids else {}
     return tuple(
-        Part(identity, machine, number, specs[machine].arms)
+        Part(identity, machine, number, specs[machine].arms, record.id)
         for number, (machine, identity) in enumerate(ids.items(), start=1)
         if machine in specs
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine.protocol import ContainerFacts, EngineError
-from dashboard.lab.orphans import remove_orphans
+from dashboard.lab.context import LABEL_PLACE
+from dashboard.lab.orphans import kept_ids, remove_orphans
 from tests.lab.test_reconciler import _config
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness
@@ -66,3 +69,20 @@ async def test_an_orphan_that_shares_a_namespace_goes_before_its_owner(fake_lab:
         return set()
 
     assert await remove_orphans(fake_lab.context, wanted) == (("container joined", "container owner"), ())
+
+
+async def test_networks_that_labs_on_other_machines_have_created_stay(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    """All managers of a swarm see an overlay network."""
+    for name, place in (("own", {LABEL_PLACE: ""}), ("other", {LABEL_PLACE: "@lab2"}), ("earlier", {})):
+        await fake.create_network(name, "overlay", fake_lab.context.labels("gone") | place, {})
+
+    async def wanted() -> set[str]:
+        return set()
+
+    assert await remove_orphans(fake_lab.context, wanted) == (("network own", "network earlier"), ())
+    assert [network.name for network in await fake.networks({})] == ["other"]
+
+
+def test_a_part_keeps_the_network_of_the_whole() -> None:
+    part = SimpleNamespace(id="part", parent="whole")
+    assert kept_ids([part, SimpleNamespace(id="single", parent=None)]) == {"part", "whole", "single"}  # type: ignore[list-item]

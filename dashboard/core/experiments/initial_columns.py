@@ -26,13 +26,13 @@ OTHER_COLUMNS = (
 )
 
 
-def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
+def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec], whole: str | None = None) -> str:
     """The ``docker run`` line of an arm; with a name only if another arm or a network needs it."""
     shared = any(other.target == arm.key for other in arms)
     return run_line(
         arm,
         name=container_name(experiment, arm.key) if shared or arm.mode in NETWORK_DRIVERS else None,
-        network=own_network(experiment, arm),
+        network=own_network(experiment, arm, whole),
         attached=attached_networks(experiment, arm),
         target_name=container_name(experiment, arm.target) if arm.target else None,
     )
@@ -48,10 +48,12 @@ def initial_columns(
     other_host: bool = False,
     rootless_netns: bool = False,
     facts: ReportedEngine | None = None,
+    whole: str | None = None,
 ) -> tuple[Column, ...]:
     """The machine's column with the ``facts`` about its engine, then one waiting column for each arm, then those of a
     rootless Podman's bridges, of the neighbour and of the other host on its LAN, if there are any. An arm with the name
-    of such a column, which earlier versions allowed, takes its place."""
+    of such a column, which earlier versions allowed, takes its place. ``whole`` is the experiment on several machines
+    of which this one is a part."""
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (
@@ -61,7 +63,7 @@ def initial_columns(
                 arm.key,
                 arm.mode,
                 arm.key,
-                command=run_command(experiment, arm, arms),
+                command=run_command(experiment, arm, arms, whole),
                 status=ArmStatus.WAITING,
                 target=arm.target,
                 port=arm.port,

@@ -54,8 +54,11 @@ def _suffix(ipv6: IPv6) -> str:
     return {IPv6.OFF: "", IPv6.ON: ".ipv6", IPv6.ONLY: ".ipv6-only"}[ipv6]
 
 
-def own_network(experiment: str, arm: ArmSpec) -> str | None:
-    """The name of the network of the arm's mode; None if Netmodes creates none for it."""
+def own_network(experiment: str, arm: ArmSpec, whole: str | None = None) -> str | None:
+    """The name of the network of the arm's mode; None if Netmodes creates none for it. An overlay spans machines: all
+    parts of the experiment ``whole`` share one."""
+    if arm.mode is Mode.OVERLAY:
+        return network_name(whole or experiment, arm.mode)
     return network_name(experiment, arm.mode, arm.ipv6) if arm.mode in NETWORK_DRIVERS else None
 
 
@@ -64,11 +67,11 @@ def attached_networks(experiment: str, arm: ArmSpec) -> dict[str, NetworkAttachm
     return {attached_name(experiment, attachment): attachment for attachment in arm.networks}
 
 
-def needed_networks(experiment: str, arms: Iterable[ArmSpec]) -> dict[str, NeededNetwork]:
+def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None = None) -> dict[str, NeededNetwork]:
     """The networks that ``arms`` need, by name."""
     needed: dict[str, NeededNetwork] = {}
     for arm in arms:
-        own = own_network(experiment, arm)
+        own = own_network(experiment, arm, whole)
         if own is not None:
             needed[own] = NeededNetwork(arm.mode, arm.ipv6)
         for name, attachment in attached_networks(experiment, arm).items():

@@ -53,6 +53,16 @@ HELP: tuple[Help, ...] = (
         "docs/deploying.md",
     ),
     Help(
+        "machine-swarm",
+        _("swarm of machines"),
+        _(
+            "Machines that form a swarm can have overlay networks, which span them: an experiment with the mode "
+            "overlay on several machines has one network for all of its arms there. A swarm that Netmodes did not form "
+            "is left as it is."
+        ),
+        "docs/deploying.md",
+    ),
+    Help(
         "people",
         _("people"),
         _(

@@ -157,7 +157,7 @@ class Arms:
             replace(arm, image=reference),
             name=name,
             labels=self._context.labels(experiment, arm.key) | {LABEL_ROUND: str(self._record.round)},
-            network=own_network(experiment, arm),
+            network=own_network(experiment, arm, self._record.parent),
             attached=attached_networks(experiment, arm),
             target_container=target.id if target else (arm.target and container_name(experiment, arm.target)),
             cpus=self._context.cpus,

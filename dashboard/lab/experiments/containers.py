@@ -11,9 +11,13 @@ from typing import Any
 from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef
 from dashboard.engine.protocol import ContainerFacts, Created, Engine, EngineError, EngineUnreachable
+from dashboard.lab.context import Context
+from dashboard.store.experiments import Record
 
 log = logging.getLogger(__name__)
 CONFLICT_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
+#: How often the removal of a network is tried that other machines may use.
+SHARED_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 CONFLICT = 409
 LOG_LINES = 20
 #: Moby, ``container/state.go``: a forced removal sets this state before it kills; Netmodes did not ask for it.
@@ -68,8 +72,10 @@ async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]
         await asyncio.gather(*(remove_container(engine, container) for container in wave))
 
 
-async def remove_all(engine: Engine, labels: dict[str, str]) -> None:
-    """Removes every container, then every network with these labels; refusals are logged."""
+async def remove_all(context: Context, record: Record) -> None:
+    """Removes every container, then every network of an experiment; refusals are logged. A part also removes the
+    overlay network of the whole, unless others use it."""
+    engine, labels = context.engine, context.labels(record.id)
     await remove_containers(engine, await engine.containers(labels))
     for network in await engine.networks(labels):
         try:
@@ -78,6 +84,23 @@ async def remove_all(engine: Engine, labels: dict[str, str]) -> None:
             raise
         except EngineError as error:
             log.warning("network %s could not be removed: %s", network.name, error)
+    if record.parent is not None:
+        await _remove_shared(engine, context.labels(record.parent))
+
+
+async def _remove_shared(engine: Engine, labels: dict[str, str]) -> None:
+    """Removes the networks with these labels unless a part of the experiment on another machine uses them: the last
+    part removes them. The Engine refuses for a moment after the last container was removed."""
+    for network in await engine.networks(labels):
+        for pause_s in (*SHARED_PAUSES_S, 0.0):
+            try:
+                await engine.remove_network(network.id)
+                break
+            except EngineUnreachable:
+                raise
+            except EngineError as error:
+                log.info("network %s stays: %s", network.name, error)
+            await asyncio.sleep(pause_s)
 
 
 def running_column(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:

@@ -164,7 +164,7 @@ class ExperimentDriver:
         self._is_removing = True
         if self._preparing is not None:
             self._preparing.cancel()
-        await remove_all(self._context.engine, self._context.labels(self._record.id))
+        await remove_all(self._context, self._record)
         await self._other.remove()
 
     async def settled(self) -> None:
@@ -220,6 +220,7 @@ class ExperimentDriver:
             other_host=neighbour and await asyncio.to_thread(find_other_host, self._context) is not None,
             rootless_netns=is_rootless_podman(info),
             facts=self._context.reported_engine,
+            whole=record.parent,
         )
         kept = {column.key for column in columns}
         facts = Facts(
@@ -362,7 +363,7 @@ class ExperimentDriver:
             if key not in LASTING:
                 await self.observer.remove(key)
         await self._other.remove()
-        await remove_all(self._context.engine, self._context.labels(self._record.id))
+        await remove_all(self._context, self._record)
         proof = await verify_cleanup(self._context, experiment, self.observer, count, ports)
         await self.observer.close()
         head = replace(
@@ -388,7 +389,7 @@ class ExperimentDriver:
     async def _fail(self, reason: str) -> None:
         """Removes everything, because no arm runs; the columns keep what happened."""
         await self._other.remove()
-        await remove_all(self._context.engine, self._context.labels(self._record.id))
+        await remove_all(self._context, self._record)
         await self.observer.close()
         cause = Cause(Source.LAB, "failed")
         self._recorder.set_head(cause, reason, phase=Phase.FAILED, stopped_at=self._context.clock(), notice=reason)

@@ -16,7 +16,7 @@ from dashboard.core.experiments.networks import (
 )
 from dashboard.core.modes import MACHINE, ArmSpec, IPv6, Mode
 from dashboard.engine.protocol import EngineError, EngineUnreachable
-from dashboard.lab.context import LABEL_ROUND, Context
+from dashboard.lab.context import LABEL_PLACE, LABEL_ROUND, Context
 from dashboard.lab.experiments.observer import Observer
 from dashboard.store.experiments import Record
 
@@ -38,9 +38,12 @@ class ExperimentNetworks:
     def __init__(self, context: Context, record: Record, observer: Observer) -> None:
         self._engine = context.engine
         self._api = context.info.api
-        self._experiment = record.id
+        self._experiment, self._whole = record.id, record.parent
         self._arms = [arm for arm in record.spec.arms if missing_feature(arm, context.info.api) is None]
         self._labels = context.labels(record.id)
+        #: Of an overlay, which all managers of a swarm see, and which the parts on other machines use, too.
+        self._shared = context.labels(record.parent or record.id)
+        self._place = {LABEL_PLACE: context.place}
         self._round = {LABEL_ROUND: str(record.round)}
         self._observer = observer
         self._slots = asyncio.Semaphore(MAX_CREATIONS)
@@ -48,7 +51,7 @@ class ExperimentNetworks:
 
     async def create(self, announce: Announce) -> None:
         """Creates the missing networks, several at a time. Raises EngineUnreachable if the Engine does not answer."""
-        needed = needed_networks(self._experiment, self._arms)
+        needed = needed_networks(self._experiment, self._arms, self._whole)
         if not needed:
             return
         existing = await self._existing()
@@ -66,7 +69,7 @@ class ExperimentNetworks:
             except ValueError as error:
                 self.errors[name] = EngineError(str(error), 400)
         for arm in self._arms:
-            names = [name for name in needed_networks(self._experiment, [arm]) if name in requests]
+            names = [name for name in needed_networks(self._experiment, [arm], self._whole) if name in requests]
             if names:
                 announce(arm.key, "\n".join(network_line(name, requests[name]) for name in names))
         await asyncio.gather(*(self._create(name, request) for name, request in requests.items()))
@@ -76,17 +79,21 @@ class ExperimentNetworks:
         missing = missing_feature(arm, self._api)
         if missing is not None:
             raise MissingFeature(missing, 400)
-        for name in needed_networks(self._experiment, [arm]):
+        for name in needed_networks(self._experiment, [arm], self._whole):
             if name in self.errors:
                 raise self.errors[name]
 
     async def _existing(self) -> set[str]:
-        return {network.name for network in await self._engine.networks(self._labels)}
+        listed = await self._engine.networks(self._labels)
+        if self._whole is not None:
+            listed = (*listed, *await self._engine.networks(self._shared))
+        return {network.name for network in listed}
 
     async def _create(self, name: str, request: NetworkRequest) -> None:
+        labels = self._shared | self._place if request.driver == "overlay" else self._labels
         try:
             async with self._slots:
-                await self._engine.create_network(name, request.driver, self._labels | self._round, request.options)
+                await self._engine.create_network(name, request.driver, labels | self._round, request.options)
         except EngineUnreachable:
             raise
         except EngineError as error:

@@ -19,7 +19,7 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
-from dashboard.lab.machines import blocks, requests
+from dashboard.lab.machines import blocks, requests, swarm
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, lan_calls, training_calls, workshop_calls
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
@@ -161,6 +161,10 @@ _FUNCTIONS = (
     requests.try_with,
     requests.view_machine,
     requests.watch_clients,
+    swarm.join_swarm,
+    swarm.leave_swarm,
+    swarm.open_swarm,
+    swarm.view_swarm,
     workshop_calls.act,
     workshop_calls.picture,
     workshop_calls.view_host,

@@ -65,6 +65,12 @@ def test_each_network_is_needed_once_with_its_families() -> None:
     assert attached_networks("x", replace(WEB, networks=(BACK,))) == {"nm-x-net-back": BACK}
 
 
+def test_the_parts_of_an_experiment_share_an_overlay_and_nothing_else() -> None:
+    arms = [make_arm("overlay"), make_arm("user-bridge")]
+    assert needed_networks("x", arms, "whole").keys() == {"nm-whole-overlay", "nm-x"}
+    assert own_network("x", make_arm("user-bridge"), "whole") == "nm-x"
+
+
 def test_each_network_has_its_driver_and_options() -> None:
     assert network_request(Mode.USER_BRIDGE).driver == "bridge"
     assert network_request(Mode.USER_BRIDGE).options == {}

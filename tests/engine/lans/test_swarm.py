@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.engine import swarm
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.registry import LanPlace
-from dashboard.engine.lans import swarm
 from dashboard.engine.lans.lan import Lan, create_lan, list_lans, start_lan_again
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError

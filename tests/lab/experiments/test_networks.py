@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,14 +10,18 @@ import pytest
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineFacts
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.engine_kind import EngineKind
-from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.networks import missing_feature
 from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.context import LABEL_PLACE
 from dashboard.lab.experiments.networks import MAX_CREATIONS
+from dashboard.store import experiments as experiment_store
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 from tests.support.specs import make_spec
 
@@ -49,6 +54,41 @@ async def test_few_networks_are_created_at_the_same_time(
     await fake_lab.running(arms=[{"mode": "user-bridge", "networks": networks}])
     assert len(counts) == len(networks) + 1
     assert max(counts) == MAX_CREATIONS
+
+
+async def _part(lab: LabHarness, *modes: str) -> tuple[str, str]:
+    """A running part, and the experiment on several machines that it belongs to."""
+    whole = await lab.database.run(experiment_store.create_experiment, make_spec("none"))
+    await lab.want(whole, Wanted.STOPPED)
+    part = await lab.database.run(lambda: experiment_store.create_experiment(make_spec(*modes), parent=whole))
+    lab.lab.wake()
+    await lab.reaches(part, Phase.RUNNING)
+    return whole, part
+
+
+async def test_parts_share_an_overlay_which_the_last_one_removes(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    whole, part = await _part(fake_lab, "overlay", "user-bridge")
+    assert {network.name for network in await fake.networks({})} == {f"nm-{whole}-overlay", f"nm-{part}"}
+    (overlay,) = await fake.networks(fake_lab.context.labels(whole))
+    assert overlay.labels[LABEL_PLACE] == fake_lab.context.place == ""
+    assert f"--network nm-{whole}-overlay" in (await fake_lab.column(part, "overlay")).command
+    fake.refuse["remove_network"] = EngineError(f"network nm-{whole}-overlay is in use by task t", 400)
+    stopping = asyncio.ensure_future(fake_lab.stop(part))
+    await eventually(lambda: fake.calls.count("remove_network") > 2)
+    del fake.refuse["remove_network"]  # a moment later the part on the other machine has left it
+    await stopping
+    assert {network.name for network in await fake.networks({})} == {f"nm-{part}"}
+
+
+async def test_a_part_uses_the_overlay_that_another_one_has_created(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    whole = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"))
+    labels = fake_lab.context.labels(whole) | {LABEL_PLACE: "@lab2"}
+    await fake.create_network(f"nm-{whole}-overlay", "overlay", labels, {})
+    part = await fake_lab.database.run(lambda: experiment_store.create_experiment(make_spec("overlay"), parent=whole))
+    fake_lab.lab.wake()
+    await fake_lab.reaches(part, Phase.RUNNING)
+    assert (await fake_lab.column(part, "overlay")).networks.keys() == {f"nm-{whole}-overlay"}
+    assert len(await fake.networks({})) == 1
 
 
 #: Arms with what engines support since different versions.

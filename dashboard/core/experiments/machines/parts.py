@@ -16,13 +16,14 @@ SERVER_NAME = "server"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The arms of one machine: ``id`` is the experiment that the lab of the machine drives. ``number`` counts the
-    machines from 1."""
+    """The arms of one machine: ``id`` is the experiment that the lab of the machine drives, ``whole`` the one that
+    users see. ``number`` counts the machines from 1."""
 
     id: str
     machine: str
     number: int
     arms: tuple[ArmSpec, ...] = ()
+    whole: str | None = None
 
 
 def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
@@ -75,5 +76,5 @@ def waiting_columns(parts: Iterable[Part]) -> tuple[Column, ...]:
     return tuple(
         shared_column(column, part.number, part.machine)
         for part in parts
-        for column in initial_columns(part.id, part.arms)
+        for column in initial_columns(part.id, part.arms, whole=part.whole)
     )

@@ -76,7 +76,7 @@ def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family)
         return lan_address(machine, client.lan, family)
     reached = [
         (route.gateway is not None, address, link)
-        for link in _own_links(machine)
+        for link in own_links(machine)
         for address in global_addresses(link, family)
         if not find_obstacle(client, address) and (route := find_route(client.lan, address)) is not None
     ]
@@ -89,7 +89,7 @@ def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
     if not client.is_routed or any(find_arrival(client, machine, family) for family in Family):
         return ""
     addresses = [
-        address for family in Family for link in _own_links(machine) for address in global_addresses(link, family)
+        address for family in Family for link in own_links(machine) for address in global_addresses(link, family)
     ]
     obstacles = dict.fromkeys(find_obstacle(client, address) for address in addresses)
     return "; ".join(filter(None, obstacles)) or f"no address of the machine was seen that {client.noun} could reach"
@@ -116,7 +116,7 @@ def bridge_around(state: NamespaceState, address: str) -> str:
     return link.name if link is not None and link.kind == "bridge" and link != exit_link(state) else ""
 
 
-def _own_links(machine: NamespaceState) -> list[Interface]:
+def own_links(machine: NamespaceState) -> list[Interface]:
     """The machine's links with addresses that others may reach: that of the default route first, and no bridges, since
     every Docker host may have the same subnets."""
     first = exit_link(machine)

@@ -96,6 +96,7 @@ COMMANDS: Mapping[str, Command] = {
     "lans/<str:name>/<str:what>/": Command("change LAN", Action.LANS, None, ("name", "what")),
     "machines/tokens/": Command("create join token", Action.MANAGE, None, ()),
     "machines/tokens/<str:token>/revoke/": Command("revoke join token", Action.MANAGE, None, ("token",)),
+    "machines/swarm/": Command("change swarm", Action.MANAGE, None, ()),
     "machines/<str:name>/<str:what>/": Command("change machine", Action.MANAGE, None, ("name", "what")),
     "engine/start/": Command("start engine", Action.START_ENGINE),
     "sign-out/": Command("sign out", Action.OWN_ACCOUNT),
@@ -150,6 +151,7 @@ PARTICIPANT_PREFIXES = ("sessions/<str:identity>/steps/", "sessions/<str:identit
 PAGES: Mapping[str, Action] = {
     "sessions/new/": Action.OPEN_SESSION,
     "accounts/": Action.MANAGE,
+    "machines/swarm/": Action.MANAGE,
     "audit/": Action.MANAGE,
     "audit/export.<str:ending>": Action.MANAGE,
 }

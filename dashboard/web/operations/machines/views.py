@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,9 +14,11 @@ from dashboard.store import machines
 from dashboard.store.operations import join_tokens, joining
 from dashboard.store.operations.revoked_work import end_work
 from dashboard.web.http.addresses.own_addresses import join_address
+from dashboard.web.http.database import in_database
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
+from dashboard.web.operations.machines.swarm import end_everywhere
 from dashboard.web.service import service
 
 
@@ -64,19 +65,20 @@ def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
     return redirect("/machines/")
 
 
-@require_POST
-@threaded
-def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Drains a machine, ends that, or revokes the machine."""
+def _change(name: str, what: str) -> bool:
+    """Whether the machine and the command exist."""
     if what in {"drain", "undrain"}:
-        done = machines.set_draining(name, draining=what == "drain")
-    elif what == "revoke":
-        done = joining.revoke(name)
-        if done:
-            async_to_sync(service.end_revoked_machines)()
-            end_work(name)
-    else:
-        done = False
-    if not done:
+        return machines.set_draining(name, draining=what == "drain")
+    return what == "revoke" and joining.revoke(name)
+
+
+@require_POST
+async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
+    """Drains a machine, ends that, or revokes the machine, which ends the swarm that it may be a manager of."""
+    if not await in_database(_change, name, what):
         raise Http404(_("This machine or command does not exist."))
+    if what == "revoke":
+        await service.end_revoked_machines()
+        await in_database(end_work, name)
+        await end_everywhere()
     return redirect("/machines/")

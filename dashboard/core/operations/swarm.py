@@ -1,0 +1,134 @@
+"""The swarm of machines: which of them can form it, at which addresses, and what is refused. No clock.
+
+Every member is a manager, because only a manager creates overlay networks. A swarm that Netmodes did not form is left
+as it is.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dashboard.core.namespaces.state import Family, NamespaceState
+from dashboard.core.paths.clients.machines import MachineClient, machine_clients
+from dashboard.core.paths.clients.outside_clients import OutsideClient, find_obstacle, own_links
+from dashboard.core.paths.model import global_addresses
+
+#: More managers make a swarm slower, not safer (Docker's documentation, “Administer and maintain a swarm”).
+MAX_MEMBERS = 7
+FOREIGN = (
+    "The engine of {0} is in a swarm that Netmodes did not form, and that is left as it is. Choose other machines, or "
+    "run `docker swarm leave` there if the engine should leave it."
+)
+DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."
+
+
+class Membership(StrEnum):
+    """The swarm that the engine of a machine is in: none, that of the machines, or another one."""
+
+    NONE = "none"
+    OWN = "own"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmState:
+    """What the lab of a machine reports. ``cluster`` is the id of the swarm of the machines, ``address`` where the
+    engine is a member of it; ``problem``: why the engine cannot be in one."""
+
+    membership: Membership = Membership.NONE
+    cluster: str = ""
+    address: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmTicket:
+    """What an engine needs to join a swarm as a manager. The token is a secret."""
+
+    cluster: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmMachine:
+    """A machine with the state of its engine and its interfaces and routes, or the ``problem`` why both are unknown."""
+
+    name: str
+    swarm: SwarmState = SwarmState()
+    network: NamespaceState | None = None
+    problem: str = ""
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is in the swarm of the machines."""
+        return self.swarm.membership is Membership.OWN
+
+    @property
+    def refusal(self) -> str:
+        """Why it cannot join; empty if it can, or has."""
+        if self.problem or self.is_member:
+            return self.problem
+        if self.swarm.membership is Membership.FOREIGN:
+            return FOREIGN.format(self.name)
+        return self.swarm.problem
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmPlan:
+    """The ``first`` machine forms the swarm, or is in it already; ``joining`` join it one after the other.
+    ``addresses`` are those of all of them by name."""
+
+    first: str
+    joining: tuple[str, ...]
+    addresses: Mapping[str, str]
+
+
+class SwarmRefusedError(ValueError):
+    """The swarm cannot be formed; ``str()`` is a sentence."""
+
+
+def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> SwarmPlan:
+    """How the chosen machines form a swarm, or join that of the machines. Raises SwarmRefusedError."""
+    wanted = [machine for machine in machines if machine.name in chosen or machine.is_member]
+    if missing := sorted(set(chosen) - {machine.name for machine in machines}):
+        raise SwarmRefusedError(f"No machine of this name can be chosen: {', '.join(name[:40] for name in missing)}.")
+    if len(wanted) < 2:
+        raise SwarmRefusedError("Choose at least two machines.")
+    if len(wanted) > MAX_MEMBERS:
+        raise SwarmRefusedError(f"Choose at most {MAX_MEMBERS} machines: each is a manager of the swarm.")
+    for machine in wanted:
+        if machine.refusal:
+            raise SwarmRefusedError(f"{machine.name}: {machine.refusal}")
+    if len({machine.swarm.cluster for machine in wanted if machine.is_member}) > 1:
+        raise SwarmRefusedError(DIVIDED)
+    members = [machine.name for machine in wanted if machine.is_member]
+    others = [machine.name for machine in wanted if not machine.is_member]
+    if not others:
+        raise SwarmRefusedError("All of these machines are in the swarm already.")
+    first, *joining = [*members[:1], *others]
+    addresses = {machine.name: _address(machine, wanted) for machine in wanted}
+    return SwarmPlan(first, tuple(joining), addresses, is_new=not members)
+
+
+def _address(machine: SwarmMachine, others: Sequence[SwarmMachine]) -> str:
+    """The IPv4 address of a machine that all others reach. Raises SwarmRefusedError."""
+    clients = machine_clients(MachineClient(one.name, one.network) for one in others if one is not machine)
+    obstacles: list[str] = []
+    for address in _addresses(machine):
+        obstacle = _first_obstacle(clients, address)
+        if not obstacle:
+            return address
+        obstacles.append(obstacle)
+    reason = obstacles[0] if obstacles else "its interfaces have none"
+    raise SwarmRefusedError(f"No IPv4 address of {machine.name} can be reached from all other machines: {reason}.")
+
+
+def _addresses(machine: SwarmMachine) -> list[str]:
+    if machine.is_member:
+        return [machine.swarm.address]
+    links = own_links(machine.network) if machine.network is not None else []
+    return [address for link in links for address in global_addresses(link, Family.INET)]
+
+
+def _first_obstacle(clients: Sequence[OutsideClient], address: str) -> str:
+    return next(filter(None, (find_obstacle(client, address) for client in clients)), "")

@@ -1,0 +1,118 @@
+"""The page of the swarm of machines: its members, and the commands that form and end it.
+
+Labs do not talk to each other: the web process asks each for its part, and carries the token from the first to the
+others.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from dashboard.core.operations.machines import SERVER
+from dashboard.core.operations.swarm import SwarmMachine, SwarmPlan, SwarmRefusedError, plan_swarm
+from dashboard.lab.machines import requests, swarm
+from dashboard.store import machines
+from dashboard.store.operations import joining
+from dashboard.web.http.database import in_database
+from dashboard.web.operations.machines.clients import CALL_ERRORS, row_of
+from dashboard.web.service import service
+
+
+def _names() -> tuple[str, ...]:
+    """The machines that may be asked, that of the installation included if it has an engine. In a thread."""
+    labs = service.labs
+    if labs is None:
+        return ()
+    own = (SERVER,) if labs.server.accepts_calls and labs.server.facts.engine is not None else ()
+    return (*own, *(record.name for record in machines.list_machines() if not record.is_revoked))
+
+
+async def read_machines() -> tuple[SwarmMachine, ...]:
+    """The machines as their labs see them now."""
+    return tuple(await asyncio.gather(*map(_read, await in_database(_names))))
+
+
+async def _read(name: str) -> SwarmMachine:
+    try:
+        found, network = await asyncio.gather(
+            service.ask_on(row_of(name), "", swarm.view_swarm), service.ask_on(row_of(name), "", requests.view_machine)
+        )
+    except CALL_ERRORS as error:
+        return SwarmMachine(name, problem=str(error))
+    return SwarmMachine(name, found, network)
+
+
+async def form(plan: SwarmPlan) -> None:
+    """Forms the swarm, or lets machines join it. Raises SwarmRefusedError with the machine that failed; those that
+    joined before have left it again."""
+    first, member = plan.first, plan.addresses[plan.first]
+    joined = [first] if plan.is_new else []
+    name = first
+    try:
+        ticket = await service.ask_on(row_of(first), "", swarm.open_swarm, member)
+        for name in plan.joining:  # one after the other: each changes the number of votes
+            await service.ask_on(row_of(name), "", swarm.join_swarm, plan.addresses[name], member, ticket)
+            joined.append(name)
+    except CALL_ERRORS as error:
+        problems = await end([*joined, name] if name not in joined else joined)
+        raise SwarmRefusedError(" ".join([f"{name}: {error}", *problems])) from error
+
+
+async def end(names: Collection[str]) -> tuple[str, ...]:
+    """Lets machines leave the swarm; returns why some did not."""
+
+    async def leave(name: str) -> str:
+        try:
+            await service.ask_on(row_of(name), "", swarm.leave_swarm)
+        except CALL_ERRORS as error:
+            return f"{name}: {error}"
+        return ""
+
+    return tuple(filter(None, await asyncio.gather(*map(leave, names))))
+
+
+async def end_everywhere() -> None:
+    """Ends the swarm on all machines that respond, for example because one of its managers is no longer trusted."""
+    await end(await in_database(_names))
+
+
+async def _page(
+    request: HttpRequest, found: Sequence[SwarmMachine], problem: str = "", status: int = 200
+) -> HttpResponse:
+    missing = await in_database(joining.installation_problem)
+    context = {
+        "machines": found,
+        "one_machine": missing,
+        "problem": problem,
+        "members": [machine for machine in found if machine.is_member],
+        "candidates": [machine for machine in found if not machine.is_member and not machine.refusal],
+    }
+    response: HttpResponse = await in_database(lambda: render(request, "operations/swarm.html", context, status=status))
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def page(request: HttpRequest) -> HttpResponse:
+    """The swarm; by POST it is formed with the chosen machines, or ended."""
+    found = await read_machines()
+    if request.method != "POST":
+        return await _page(request, found)
+    what = request.POST.get("what")
+    if what == "end":
+        problems = await end([machine.name for machine in found if machine.is_member])
+        if problems:
+            return await _page(request, await read_machines(), " ".join(problems), 409)
+    elif what != "form":
+        return await _page(request, found, _("This command does not exist. Use the buttons on this page."), 400)
+    elif not request.POST.get("agreed"):
+        return await _page(request, found, _("Confirm that each of these engines becomes a manager."), 400)
+    else:
+        try:
+            await form(plan_swarm(found, request.POST.getlist("machine")))
+        except SwarmRefusedError as error:
+            return await _page(request, await read_machines(), str(error), 409)
+    return redirect("/machines/swarm/")

@@ -1,0 +1,95 @@
+"""Which machines form a swarm, at which addresses, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.namespaces.state import Family, NamespaceState, Route
+from dashboard.core.operations.swarm import (
+    MAX_MEMBERS,
+    Membership,
+    SwarmMachine,
+    SwarmRefusedError,
+    SwarmState,
+    plan_swarm,
+)
+from tests.core.builders import make_interface, make_loopback, make_state
+
+
+def network(*addresses: str, gateway: str | None = None) -> NamespaceState:
+    """A machine with these addresses on eth0, and a bridge as every Docker host has."""
+    routes = [Route(Family.INET, "172.17.0.0/16", None, "docker0"), Route(Family.INET, "198.51.100.0/24", None, "eth0")]
+    routes += [Route(Family.INET, "default", gateway, "eth0")] if gateway else []
+    return make_state(
+        interfaces=(
+            make_loopback(),
+            make_interface("docker0", 2, "bridge", addresses=("172.17.0.1/16",)),
+            make_interface("eth0", 3, addresses=addresses),
+        ),
+        routes=tuple(routes),
+    )
+
+
+def machine(number: int, **more: object) -> SwarmMachine:
+    values = {"network": network(f"198.51.100.{number}/24"), **more}
+    return SwarmMachine(f"lab{number}", **values)  # type: ignore[arg-type]
+
+
+def member(number: int, cluster: str = "c") -> SwarmMachine:
+    return machine(number, swarm=SwarmState(Membership.OWN, cluster, f"198.51.100.{number}"))
+
+
+def refusal(*machines: SwarmMachine, chosen: tuple[str, ...] | None = None) -> str:
+    with pytest.raises(SwarmRefusedError) as refused:
+        plan_swarm(machines, [one.name for one in machines] if chosen is None else chosen)
+    return str(refused.value)
+
+
+def test_the_first_forms_the_swarm_and_the_others_join_it() -> None:
+    plan = plan_swarm([machine(1), machine(2), machine(3), machine(4)], ["lab3", "lab1", "lab2"])
+    assert (plan.first, plan.joining, plan.is_new) == ("lab1", ("lab2", "lab3"), True)
+    assert plan.addresses == {"lab1": "198.51.100.1", "lab2": "198.51.100.2", "lab3": "198.51.100.3"}
+
+
+def test_machines_join_a_swarm_that_exists_at_the_address_of_its_member() -> None:
+    there = replace(member(2), network=network("198.51.100.9/24", "198.51.100.2/24"), swarm=member(2).swarm)
+    plan = plan_swarm([machine(1), there], ["lab1"])
+    assert (plan.first, plan.joining, plan.is_new) == ("lab2", ("lab1",), False)
+    assert plan.addresses["lab2"] == "198.51.100.2"
+
+
+def test_a_machine_takes_the_address_that_all_others_reach() -> None:
+    both = machine(1, network=network("203.0.113.5/24", "198.51.100.1/24"))
+    assert plan_swarm([both, machine(2)], ["lab1", "lab2"]).addresses["lab1"] == "198.51.100.1"
+    far = machine(2, network=network("198.51.100.2/24", gateway="198.51.100.254"))
+    assert plan_swarm([both, far], ["lab1", "lab2"]).addresses["lab1"] == "203.0.113.5", "over its gateway"
+
+
+def test_the_address_of_a_bridge_is_no_address_of_a_machine() -> None:
+    alone = machine(1, network=network())
+    assert refusal(alone, machine(2)).startswith("No IPv4 address of lab1 can be reached")
+    twin = machine(2, network=network("198.51.100.1/24"))
+    assert "198.51.100.1 is also an address of lab2" in refusal(machine(1), twin)
+    elsewhere = machine(2, network=network("203.0.113.5/24"))
+    assert "lab1 has no route to 203.0.113.5" in refusal(machine(1), elsewhere)
+
+
+def test_what_cannot_form_a_swarm_is_refused_with_a_sentence() -> None:
+    foreign = machine(2, swarm=SwarmState(Membership.FOREIGN))
+    assert "lab2 is in a swarm that Netmodes did not form, and that is left as it is" in refusal(machine(1), foreign)
+    assert refusal(machine(1), machine(2, problem="It does not respond.")) == "lab2: It does not respond."
+    rootless = machine(2, swarm=SwarmState(problem="Podman has no overlay networks."))
+    assert refusal(machine(1), rootless) == "lab2: Podman has no overlay networks."
+    assert refusal(machine(1)) == refusal() == "Choose at least two machines."
+    assert refusal(machine(1), machine(2), chosen=("lab1", "x" * 99)).endswith(f"chosen: {'x' * 40}.")
+    assert refusal(*map(machine, range(1, MAX_MEMBERS + 2))).startswith(f"Choose at most {MAX_MEMBERS} machines")
+    assert refusal(member(1), member(2)) == "All of these machines are in the swarm already."
+    assert refusal(member(1), member(2, "other"), machine(3)).startswith("These machines are in different swarms.")
+
+
+def test_a_member_that_does_not_respond_does_not_keep_others_from_joining() -> None:
+    absent = SwarmMachine("lab2", problem="It does not respond.")
+    plan = plan_swarm([member(1), absent, machine(3)], ["lab3"])
+    assert (plan.first, plan.joining) == ("lab1", ("lab3",))

@@ -1,0 +1,62 @@
+"""The engine's part in a swarm, as the Engine answers. ``tests/engine/lans/test_swarm.py`` forms real ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.engine import swarm
+from dashboard.engine.swarm import PORT, SwarmNode, init, join, read_node, read_swarm
+
+ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "NodeAddr": "198.51.100.1"}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """The requests; the answers are in ``ANSWERS``."""
+    calls: list[tuple[Any, ...]] = []
+
+    async def ask(endpoint: str, name: str, *args: object, **options: object) -> object:
+        calls.append((endpoint, name, *args, options))
+        return "n1"
+
+    monkeypatch.setattr(swarm, "_ask", ask)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("answer", "node"),
+    [
+        ({"Swarm": ACTIVE}, SwarmNode("active", "n1", "198.51.100.1")),
+        ({"Swarm": {"LocalNodeState": "inactive", "NodeID": ""}}, SwarmNode("inactive")),
+        ({}, SwarmNode("")),
+        ([], SwarmNode("")),
+        ({"Swarm": {"LocalNodeState": 1, "NodeID": {}}}, SwarmNode("")),
+    ],
+)
+async def test_the_node_is_read(monkeypatch: pytest.MonkeyPatch, answer: object, node: SwarmNode) -> None:
+    async def ask(*_: object) -> object:
+        return answer
+
+    monkeypatch.setattr(swarm, "_ask", ask)
+    assert await read_node("unix:///e") == node
+    assert node.is_inactive is (node.state != "active")
+    assert await read_swarm("unix:///e") == ("", "")
+
+
+async def test_addresses_are_those_that_the_others_reach(asked: list[tuple[Any, ...]]) -> None:
+    assert await init("unix:///e", "198.51.100.1") == "n1"
+    await join("unix:///f", "198.51.100.2", "198.51.100.1", "t")
+    assert asked == [
+        ("unix:///e", "init_swarm", {"advertise_addr": "198.51.100.1", "listen_addr": f"198.51.100.1:{PORT}"}),
+        (
+            "unix:///f",
+            "join_swarm",
+            [f"198.51.100.1:{PORT}"],
+            "t",
+            f"198.51.100.2:{PORT}",
+            "198.51.100.2",
+            {},
+        ),
+    ]

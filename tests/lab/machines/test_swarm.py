@@ -1,0 +1,110 @@
+"""The engine of a machine forms a swarm, joins one and leaves it; a swarm of somebody else is not touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.operations.swarm import Membership, SwarmState, SwarmTicket
+from dashboard.engine import swarm as engine_swarm
+from dashboard.engine.protocol import EngineError
+from dashboard.engine.swarm import SwarmNode
+from dashboard.lab.machines.swarm import FILE, join_swarm, leave_swarm, open_swarm, view_swarm
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+
+HERE = "198.51.100.1"
+
+
+class Node:
+    """The swarm of one engine, in memory. ``calls`` are what changed it."""
+
+    def __init__(self, fake: FakeEngine) -> None:
+        self.node = SwarmNode("inactive")
+        self.calls: list[tuple[str, ...]] = []
+        self._fake = fake
+
+    def _become(self, node: SwarmNode, *call: str) -> None:
+        self.node = node
+        self.calls.append(call)
+        self._fake.facts = replace(self._fake.facts, swarm_active=not node.is_inactive)
+
+    async def read_node(self, _endpoint: str) -> SwarmNode:
+        return self.node
+
+    async def init(self, _endpoint: str, address: str = "") -> str:
+        self._become(SwarmNode("active", "n1", address), "init", address)
+        return "n1"
+
+    async def read_swarm(self, _endpoint: str) -> tuple[str, str]:
+        return "c1", "SWMTKN"
+
+    async def join(self, _endpoint: str, address: str, member: str, token: str) -> None:
+        self._become(SwarmNode("active", "n2", address), "join", address, member, token)
+
+    async def leave(self, _endpoint: str) -> None:
+        self._become(SwarmNode("inactive"), "leave")
+
+
+@pytest.fixture
+def node(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Node:
+    made = Node(fake)
+    for name in ("read_node", "init", "read_swarm", "join", "leave"):
+        monkeypatch.setattr(engine_swarm, name, getattr(made, name))
+    return made
+
+
+async def test_an_engine_forms_a_swarm_and_leaves_it(fake_lab: LabHarness, node: Node) -> None:
+    lab = fake_lab.lab
+    assert await view_swarm(lab) == SwarmState()
+    assert await open_swarm(lab, HERE) == SwarmTicket("c1", "SWMTKN")
+    assert lab.context.info.swarm_active, "the launch form offers overlay networks"
+    assert await view_swarm(lab) == SwarmState(Membership.OWN, "c1", HERE)
+    assert await open_swarm(lab, HERE) == SwarmTicket("c1", "SWMTKN")
+    assert await leave_swarm(lab)
+    assert not lab.context.info.swarm_active
+    assert await leave_swarm(lab), "a second time"
+    assert node.calls == [("init", HERE), ("leave",)]
+    assert await view_swarm(lab) == SwarmState()
+    assert not (fake_lab.context.data_dir / FILE).exists()
+
+
+async def test_an_engine_joins_a_swarm_once(fake_lab: LabHarness, node: Node) -> None:
+    ticket = SwarmTicket("c7", "SWMTKN")
+    for _time in range(2):
+        assert await join_swarm(fake_lab.lab, HERE, "198.51.100.2", ticket)
+    assert node.calls == [("join", HERE, "198.51.100.2", "SWMTKN")]
+    assert (await view_swarm(fake_lab.lab)).cluster == "c7"
+    assert b"SWMTKN" not in (fake_lab.context.data_dir / FILE).read_bytes()
+
+
+@pytest.mark.parametrize("state", ["active", "pending", "locked", "error"])
+async def test_a_swarm_that_netmodes_did_not_form_is_not_touched(fake_lab: LabHarness, node: Node, state: str) -> None:
+    lab = fake_lab.lab
+    await open_swarm(lab, HERE)
+    node.node = SwarmNode(state, "other", HERE)
+    node.calls.clear()
+    assert (await view_swarm(lab)).membership is Membership.FOREIGN
+    changes: list[Any] = [open_swarm(lab, HERE), join_swarm(lab, HERE, HERE, SwarmTicket("c", "t")), leave_swarm(lab)]
+    for change in changes:
+        with pytest.raises(EngineError, match="this machine is in a swarm that Netmodes did not form"):
+            await change
+    assert node.calls == []
+
+
+async def test_an_own_node_leaves_a_swarm_that_has_lost_its_leader(fake_lab: LabHarness, node: Node) -> None:
+    await open_swarm(fake_lab.lab, HERE)
+    node.node = replace(node.node, state="error")
+    assert await leave_swarm(fake_lab.lab)
+    assert node.calls[-1] == ("leave",)
+
+
+@pytest.mark.usefixtures("node")
+async def test_an_engine_that_has_no_overlay_networks_states_why(fake_lab: LabHarness) -> None:
+    fake_lab.context.info = replace(fake_lab.context.info, kind=EngineKind.PODMAN)
+    assert (await view_swarm(fake_lab.lab)).problem == (
+        "Podman has no overlay networks: use Docker Engine in swarm mode."
+    )

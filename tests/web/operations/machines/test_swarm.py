@@ -1,0 +1,138 @@
+"""The page of the swarm of machines: formed after consent, ended, and left by all if one cannot join."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from dashboard.core.namespaces.state import Family, Route
+from dashboard.core.operations.swarm import Membership, SwarmState, SwarmTicket
+from dashboard.engine.protocol import EngineError
+from dashboard.store import machines
+from dashboard.store.operations import joining
+from dashboard.web.operations.machines import swarm
+from dashboard.web.service import service
+from tests.core.builders import make_interface, make_loopback, make_state
+from tests.web.asgi_client import Answer, Person, http
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FORM = (("content-type", "application/x-www-form-urlencoded"),)
+PAGE = "/machines/swarm/"
+
+
+class Labs:
+    """The labs of three machines, by name. ``members`` are in the swarm; ``failing`` refuses to join."""
+
+    def __init__(self) -> None:
+        self.members: list[str] = []
+        self.foreign: set[str] = set()
+        self.failing = ""
+        self.tickets: list[SwarmTicket] = []
+
+    def _network(self, name: str) -> Any:
+        address = f"198.51.100.{name[-1]}"
+        route = Route(Family.INET, "198.51.100.0/24", None, "eth0")
+        return make_state(
+            interfaces=(make_loopback(), make_interface("eth0", 2, addresses=(f"{address}/24",))), routes=(route,)
+        )
+
+    async def ask_on(self, machine: str, _host: str, function: Callable[..., Any], *args: Any) -> Any:
+        name = function.__name__
+        if machine == self.failing and name == "join_swarm":
+            raise EngineError("<timeout> on lab3", 500)
+        if name == "view_swarm":
+            member = SwarmState(Membership.OWN, "c", f"198.51.100.{machine[-1]}")
+            other = SwarmState(Membership.FOREIGN if machine in self.foreign else Membership.NONE)
+            return member if machine in self.members else other
+        if name == "view_machine":
+            return self._network(machine)
+        if name == "leave_swarm":
+            self.members = [one for one in self.members if one != machine]
+            return True
+        self.members.append(machine)
+        if name == "join_swarm":
+            self.tickets.append(args[2])
+        return SwarmTicket("c", "SWMTKN-secret") if name == "open_swarm" else True
+
+
+@pytest.fixture
+def labs(monkeypatch: pytest.MonkeyPatch) -> Labs:
+    made = Labs()
+    for name in ("lab1", "lab2", "lab3"):
+        machines.register(name, {}, machines.MachineFacts())
+    monkeypatch.setattr(service, "ask_on", made.ask_on)
+    monkeypatch.setattr(swarm, "_names", lambda: tuple(one.name for one in machines.list_machines()))
+    monkeypatch.setattr(joining, "installation_problem", lambda: "")
+    return made
+
+
+async def post(me: Person, **fields: str | list[str]) -> Answer:
+    return await http("POST", PAGE, who=me, headers=FORM, body=urlencode(fields, doseq=True).encode(), token=True)
+
+
+async def form(me: Person, *names: str, **more: str) -> Answer:
+    return await post(me, what="form", machine=list(names), **{"agreed": "yes", **more})
+
+
+async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person) -> None:
+    page = (await http("GET", PAGE, who=me)).text
+    assert "Whoever has root on one of them can then start containers on all of them" in page
+    assert "End the swarm" not in page
+    refused = await post(me, what="form", machine=["lab1", "lab2"])
+    assert (refused.status, "Confirm" in refused.text, labs.members) == (400, True, [])
+    assert (await form(me, "lab1", "lab2")).status == 302
+    assert labs.members == ["lab1", "lab2"]
+    page = (await http("GET", PAGE, who=me)).text
+    assert page.count("manager of this swarm") == 2
+    assert "198.51.100.2" in page
+    assert "SWMTKN" not in page
+    assert (await form(me, "lab3")).status == 302
+    assert labs.members == ["lab1", "lab2", "lab3"]
+    assert {ticket.token for ticket in labs.tickets} == {"SWMTKN-secret"}
+    assert (await post(me, what="end")).status == 302
+    assert labs.members == []
+
+
+async def test_if_a_machine_cannot_join_a_new_swarm_all_leave_it(labs: Labs, me: Person) -> None:
+    labs.failing = "lab3"
+    answer = await form(me, "lab1", "lab2", "lab3")
+    assert (answer.status, "lab3: &lt;timeout&gt; on lab3" in answer.text) == (409, True)
+    assert labs.members == []
+
+
+async def test_if_a_machine_cannot_join_a_swarm_its_members_stay(labs: Labs, me: Person) -> None:
+    labs.members, labs.failing = ["lab1", "lab2"], "lab3"
+    assert (await form(me, "lab3")).status == 409
+    assert labs.members == ["lab1", "lab2"]
+
+
+async def test_a_swarm_that_netmodes_did_not_form_is_not_touched(labs: Labs, me: Person) -> None:
+    labs.foreign = {"lab2"}
+    page = (await http("GET", PAGE, who=me)).text
+    assert "left as it is" in page
+    assert 'value="lab2"' not in page
+    answer = await form(me, "lab1", "lab2")
+    assert (answer.status, labs.members) == (409, [])
+
+
+async def test_what_is_no_command_is_refused(labs: Labs, me: Person) -> None:
+    for answer in (await post(me, what="x"), await post(me), await form(me, "lab1", agreed="")):
+        assert answer.status == 400
+    assert (await form(me, "lab1", "nowhere")).status == 409
+    assert labs.members == []
+
+
+async def test_if_a_machine_is_revoked_the_swarm_ends(labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    labs.members = ["lab1", "lab2"]
+    monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
+    answer = await http("POST", "/machines/lab3/revoke/", who=me, headers=FORM, body=b"", token=True)
+    assert (answer.status, labs.members) == (302, [])
+
+
+async def test_on_one_machine_the_page_states_that_there_is_nothing_to_join(me: Person) -> None:
+    page = await http("GET", PAGE, who=me)
+    assert (page.status, "PostgreSQL and NATS" in page.text) == (200, True)
+    assert 'id="form-swarm"' not in page.text
