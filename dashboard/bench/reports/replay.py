@@ -4,15 +4,14 @@ It needs Chromium and Playwright, which the tests install.
 """
 
 import asyncio
-import importlib
 import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
-from dashboard.bench.processes import CHROMIUM, HEADLESS, find_program
+from dashboard.bench.benchmark import BenchmarkRun
+from dashboard.bench.browser import chromium
 from dashboard.bench.reports.synthetic_journal import busy_journal
 from dashboard.bench.reports.synthetic_report import ENTRIES, make_journal, make_report
 from dashboard.bench.statistics import Figure, Result, at_most, figure, percentiles_compared
@@ -22,7 +21,6 @@ from dashboard.export.html import render_file
 from dashboard.store.reports.reading import derive
 
 FRAME = at_most(1000 / 60)
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
 REFERENCE = "a slider that changes nothing, in turn"
 #: Frames in one block; then the slider that changes nothing has its turn.
 BLOCK = 20
@@ -62,15 +60,7 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
     """Milliseconds per movement of the slider, in pairs: with the replay, and with a slider that changes nothing."""
-    browser_path = find_program(*CHROMIUM, HEADLESS)
-    try:
-        playwright = importlib.import_module("playwright.async_api")
-    except ImportError:
-        playwright = None
-    if browser_path is None or playwright is None:
-        raise BenchmarkError("Chromium or Playwright is missing: ./netmodes test installs both")
-    async with playwright.async_playwright() as running:
-        browser = await running.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+    async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1400, "height": 900})
         await page.goto(file.as_uri())
         await page.click("[data-replay-open]")
@@ -85,7 +75,6 @@ async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
         for seed in range(2, blocks + 2):
             ours = await _drag(page, protocol, "[data-replay-range]", seed)
             pairs.append((ours, await _drag(page, protocol, "#bare", seed)))
-        await browser.close()
     return pairs
 
 

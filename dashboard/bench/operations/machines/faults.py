@@ -32,25 +32,25 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 async def inject(run: BenchmarkRun, faults: Collection[str], rounds: int) -> tuple[list[FaultRound], list[str]]:
-    """The rounds of these faults, and what participants saw."""
+    """The rounds of these faults, all with the same experiments and hosts, and what participants saw."""
     done: list[FaultRound] = []
     notes: list[str] = []
-    async with machines_installation(run) as installation:
+    async with machines_installation(run) as installation, open_scene(installation) as scene:
         notes.append(f"Engines: {', '.join(f'{name} {version}' for name, version in installation.engines.items())}.")
         notes += installation.notes
         for name in faults:
-            async with open_scene(installation) as scene:
-                for number in range(rounds):
-                    async with scene.watched():
-                        done.append(await FAULTS[name](scene, number))
-                    last = done[-1]
-                    seen = "nothing" if last.seen_s is None else f"{last.seen_s:.1f} s"
-                    run.say(
-                        f"{last.fault}, round {number + 1} of {rounds}: seen {seen}, "
-                        f"healed {last.healed_s:.1f} s, lost {last.lost}"
-                    )
-                notes.append(f"{done[-1].fault}: participants saw {describe_answers(scene.answers)}.")
-                run.say(notes[-1])
+            scene.answers.clear()
+            for number in range(rounds):
+                async with scene.watched():
+                    done.append(await FAULTS[name](scene, number))
+                last = done[-1]
+                seen = "nothing" if last.seen_s is None else f"{last.seen_s:.1f} s"
+                run.say(
+                    f"{last.fault}, round {number + 1} of {rounds}: seen {seen}, "
+                    f"healed {last.healed_s:.1f} s, lost {last.lost}"
+                )
+            notes.append(f"{done[-1].fault}: participants saw {describe_answers(scene.answers)}.")
+            run.say(notes[-1])
     return done, notes
 
 

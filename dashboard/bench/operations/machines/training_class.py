@@ -42,13 +42,13 @@ def query(installation: MachinesInstallation, statement: str, *values: object) -
 
 
 @asynccontextmanager
-async def within(state: Callable[[], object]) -> AsyncIterator[None]:
-    """Ends the block after ``DEADLINE_S`` with a BenchmarkError that has the state."""
+async def within(state: Callable[[], object], deadline_s: float = DEADLINE_S) -> AsyncIterator[None]:
+    """Ends the block after ``deadline_s`` with a BenchmarkError that has the state."""
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             yield
     except TimeoutError:
-        raise BenchmarkError(f"not within {DEADLINE_S:g} s: {state()}") from None
+        raise BenchmarkError(f"not within {deadline_s:g} s: {state()}") from None
 
 
 @dataclass(slots=True)
@@ -74,6 +74,10 @@ class TrainingClass:
         for person in opened.people:
             await person.join(instructor.code, instructor.key)
         return opened
+
+    @property
+    def _deadline_s(self) -> float:
+        return DEADLINE_S + len(self.people)
 
     @property
     def step(self) -> str:
@@ -113,7 +117,7 @@ class TrainingClass:
         await asyncio.gather(*(self._open(person) for person in self.people))
         acting: dict[str, asyncio.Task[None]] = {}
         ready_s = 0.0
-        async with within(self.hosts), asyncio.TaskGroup() as tasks:
+        async with within(self.hosts, self._deadline_s), asyncio.TaskGroup() as tasks:
             numbers = await asyncio.to_thread(self._groups)
             while len(acting) < len(self.people):
                 for group, row in (await asyncio.to_thread(self.hosts)).items():
@@ -140,7 +144,7 @@ class TrainingClass:
 
     async def work(self, person: Client) -> None:
         """Runs the step's command and checks it until it is passed."""
-        async with within(lambda: person.body[-2000:]):
+        async with within(lambda: person.body[-2000:], self._deadline_s):
             while (await person.ask("POST", f"{self.step}/run/", {"number": "0"}))[0] == HTTPStatus.CONFLICT:
                 await asyncio.sleep(POLL_S)
             while not await self.has_passed(person):
@@ -156,7 +160,7 @@ class TrainingClass:
         """Seconds from the end of the session until no machine has a host of it."""
         started = time.monotonic()
         await asyncio.to_thread(self.instructor.steer, "close")
-        async with within(self.hosts):
+        async with within(self.hosts, self._deadline_s):
             while await asyncio.to_thread(self._left):
                 await asyncio.sleep(POLL_S)
         for person in self.people:

@@ -1,0 +1,30 @@
+"""Chromium for benchmarks, driven with Playwright; the tests install both."""
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.processes import CHROMIUM, HEADLESS, find_program
+
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+MISSING = "Chromium or Playwright is missing: ./netmodes test installs both"
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Any]:
+    """A browser of Playwright's asynchronous interface; BenchmarkError if something is missing."""
+    program = find_program(*CHROMIUM, HEADLESS)
+    try:
+        playwright = importlib.import_module("playwright.async_api")
+    except ImportError:
+        playwright = None
+    if program is None or playwright is None:
+        raise BenchmarkError(MISSING)
+    async with playwright.async_playwright() as running:
+        browser = await running.chromium.launch(executable_path=program, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            await browser.close()

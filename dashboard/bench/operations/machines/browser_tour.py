@@ -1,0 +1,220 @@
+"""What an owner and a participant do in a browser while a class has hosts on all machines.
+
+The machines form a swarm; one experiment has arms on all of them, which reach each other over its overlay network; its
+paths are requested, and measured from another machine; then the swarm ends. With NETMODES_TOUR_PICTURES=FOLDER,
+numbered pictures of the pages are kept.
+"""
+
+import asyncio
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.browser import chromium
+from dashboard.bench.operations.machines.installation import MachinesInstallation
+from dashboard.bench.operations.machines.scene import until
+from dashboard.bench.operations.machines.training_class import TrainingClass
+
+PICTURES = "NETMODES_TOUR_PICTURES"
+MODES = ("host", "bridge", "overlay")
+SECONDS = "6"
+#: Playwright's limit for each step of a page, in ms.
+PAGE_MS = 60_000
+REACH_S = 30.0
+
+
+@dataclass(slots=True)
+class BrowserTour:
+    """``done`` are the steps with their seconds."""
+
+    installation: MachinesInstallation
+    session: TrainingClass
+    done: list[str] = field(default_factory=list)
+    _pictures: Path | None = None
+    _number: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """The machines."""
+        return list(self.installation.machines)
+
+    async def walk(self) -> list[str]:
+        """All steps; BenchmarkError or Playwright's error at the first that fails."""
+        if folder := os.environ.get(PICTURES):
+            self._pictures = Path(folder)
+            self._pictures.mkdir(parents=True, exist_ok=True)
+        async with chromium() as browser:
+            web = self.installation.deployment.webs[0]
+            page = await _page(browser, web.host, self.installation.owners[0].cookies)
+            person = self.session.people[0]
+            participant = await _page(browser, person.host, person.cookies)
+            await participant.goto(f"http://{person.host}{self.session.step}/")
+            await self._picture(participant, "participant")
+            origin = f"http://{web.host}"
+            await page.goto(f"{origin}/sessions/{self.session.instructor.session}/console/")
+            await self._picture(page, "console")
+            await self._form_swarm(page, origin)
+            experiment = await self._launch(page, origin)
+            await self._request(page, origin, experiment)
+            await self._measure(page, origin, experiment)
+            await self._stop(page, origin, experiment)
+            await self._end_swarm(page, origin)
+        return self.done
+
+    def _note(self, text: str, began: float) -> None:
+        self.done.append(f"{text}: {time.monotonic() - began:.1f} s")
+
+    async def _picture(self, page: Any, name: str) -> None:
+        self._number += 1
+        if self._pictures is not None:
+            await page.screenshot(path=self._pictures / f"{self._number:02}-{name}.png", full_page=True)
+
+    async def _form_swarm(self, page: Any, origin: str) -> None:
+        await page.goto(f"{origin}/machines/")
+        await self._picture(page, "machines")
+        await page.click('a[href="/machines/swarm/"]')
+        await self._picture(page, "swarm-form")
+        began = time.monotonic()
+        await page.check('input[name="agreed"]')
+        await page.click("#form-swarm")
+        await page.wait_for_selector("#end-swarm")
+        members = await page.get_by_text("manager of this swarm").count()
+        if members != len(self.names):
+            raise BenchmarkError(f"{members} machines are in the swarm")
+        self._note("the machines form a swarm", began)
+        await self._picture(page, "swarm")
+
+    async def _launch(self, page: Any, origin: str) -> str:
+        """The experiment with an arm of each mode on each machine."""
+        await page.goto(f"{origin}/?host=@{self.names[0]}")
+        if not await page.is_visible("#mode-overlay"):
+            await page.click("details.more > summary")
+        for choice in (*(f"mode-{mode}" for mode in MODES), *(f"machine-{name}" for name in self.names)):
+            await page.check(f"#{choice}", force=True)
+        await self._picture(page, "launch")
+        began = time.monotonic()
+        await page.click("details.more > p.submit button")
+        await page.wait_for_url(re.compile("/experiments/[^/]+/"))
+        experiment = str(page.url).split("/experiments/")[1].split("/")[0]
+
+        async def runs() -> bool:
+            return len(await self._containers(experiment)) == len(MODES) * len(self.names)
+
+        await until(runs, "all arms running")
+        self._note(f"{len(MODES) * len(self.names)} arms run on {len(self.names)} machines", began)
+        await self._picture(page, "experiment")
+        await self._reach(experiment)
+        return experiment
+
+    async def _containers(self, experiment: str) -> dict[str, str]:
+        """The containers of the arms that run."""
+        owner = self.installation.owners[0]
+        shown = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/experiments/{experiment}")).data)
+        columns = shown["columns"]
+        return {
+            one["key"]: one["container"]["id"] for one in columns if one["container"] and one["status"] == "running"
+        }
+
+    async def _reach(self, experiment: str) -> None:
+        """Each arm in overlay mode reaches those on the other machines by name."""
+        began, containers = time.monotonic(), await self._containers(experiment)
+        keys = {name: "overlay" if number == 0 else f"overlay-{name}" for number, name in enumerate(self.names)}
+        for name, key in keys.items():
+            for other in keys.values():
+                reached = partial(self._answers, name, containers[key], other)
+                await until(reached, f"{other} answers {key} over the overlay network", REACH_S)
+        self._note("each arm in overlay mode reaches all others by name", began)
+
+    async def _answers(self, machine: str, container: str, other: str) -> bool:
+        """Whether an arm answers a container on a machine."""
+        wget = ["docker", "exec", container, "busybox", "wget", "-T", "3", "-qO-", f"http://{other}/"]
+        try:
+            return "from " in await asyncio.to_thread(self.installation.machines[machine].machine.run, *wget)
+        except BenchmarkError:
+            return False
+
+    async def _request(self, page: Any, origin: str, experiment: str) -> None:
+        await page.goto(f"{origin}/experiments/{experiment}/?view=try")
+        began = time.monotonic()
+        await page.click("form[data-try] button")
+        await page.wait_for_selector("[data-slot=attempts] > li", timeout=PAGE_MS)
+        count = await page.locator("[data-slot=attempts] > li").count()
+        self._note(f"{count} paths are requested", began)
+        await self._picture(page, "try")
+
+    async def _measure(self, page: Any, origin: str, experiment: str) -> None:
+        """A measurement on the first machine with the last as another client."""
+        await page.goto(f"{origin}/experiments/{experiment}/?view=measure#measure")
+        await page.select_option("#measure-machine", self.names[0])
+        await page.check(f"#from-machine-{self.names[-1]}", force=True)
+        await page.fill("#measure-seconds", SECONDS)
+        await self._picture(page, "measure")
+        began = time.monotonic()
+        await page.click(".measure-form p.submit button")
+        await page.wait_for_url(re.compile("/measurements/[^/]+/"))
+        run = str(page.url).split("/measurements/")[1].split("/")[0]
+        owner = self.installation.owners[0]
+
+        async def ended() -> bool:
+            found = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/measurements/{run}")).data)
+            return found["run"]["state"] not in {"waiting", "running"}
+
+        await until(ended, "the measurement has ended")
+        found = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/measurements/{run}")).data)
+        between = [one for one in found["measurement"]["series"] if f"@{self.names[-1]}" in one["path"] and one["n"]]
+        if found["run"]["state"] != "finished" or not between:
+            raise BenchmarkError(f"nothing was measured between machines: {found['run']}")
+        medians = ", ".join(f"{one['column']} {one['path']} p50 {one['p50_us']:.0f} µs" for one in between)
+        self._note(f"measured from {self.names[-1]} to {self.names[0]} ({medians})", began)
+        await page.reload()
+        await self._picture(page, "measurement")
+
+    async def _stop(self, page: Any, origin: str, experiment: str) -> None:
+        owner = self.installation.owners[0]
+        began = time.monotonic()
+        await asyncio.to_thread(owner.post, f"/experiments/{experiment}/stop/")
+
+        async def is_clean() -> bool:
+            shown = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/experiments/{experiment}")).data)
+            return shown["experiment"]["phase"] == "stopped" and all(one["ok"] for one in shown["experiment"]["proof"])
+
+        await until(is_clean, "stopped, and nothing is left")
+        for name in self.names:
+            machine = self.installation.machines[name].machine
+            left = await asyncio.to_thread(machine.run, "docker", "network", "ls", "--format", "{{.Name}}")
+            if f"nm-{experiment}" in left:
+                raise BenchmarkError(f"{name} still has a network of the experiment: {left}")
+        self._note("the experiment is stopped, and no network is left", began)
+        await page.goto(f"{origin}/experiments/{experiment}/")
+        await self._picture(page, "stopped")
+        await asyncio.to_thread(owner.remove, experiment)
+
+    async def _end_swarm(self, page: Any, origin: str) -> None:
+        await page.goto(f"{origin}/machines/swarm/")
+        began = time.monotonic()
+        await page.click("#end-swarm")
+        await page.wait_for_selector("#form-swarm")
+        self._note("the swarm ends", began)
+        for name in self.names:
+            info = ("docker", "info", "--format", "{{.Swarm.LocalNodeState}}")
+            state = (await asyncio.to_thread(self.installation.machines[name].machine.run, *info)).strip()
+            if state != "inactive":
+                raise BenchmarkError(f"the engine of {name} is {state} in a swarm")
+
+
+async def _page(browser: Any, host: str, cookies: Mapping[str, str]) -> Any:
+    """A page with the cookies of a client."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    await context.add_cookies(
+        [{"name": name, "value": value, "url": f"http://{host}"} for name, value in cookies.items()]
+    )
+    page = await context.new_page()
+    page.set_default_timeout(PAGE_MS)
+    return page
