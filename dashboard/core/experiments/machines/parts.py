@@ -8,7 +8,7 @@ from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.machines.groups import shared_column
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.validation import Problem
-from dashboard.core.modes import ArmSpec, ExperimentSpec
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
 
 #: What pages call the machine of the installation. No machine that joins can have this name.
 SERVER_NAME = "server"
@@ -64,11 +64,24 @@ def move_arms(spec: ExperimentSpec, machines: Mapping[str, str]) -> ExperimentSp
 
 
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:
-    """The specification for each machine, in the order of the arms. The lab of a machine does not see the others."""
+    """The specification for each machine, in the order of the arms. The lab of a machine does not see the others; arms
+    in overlay mode share a network with those of the others, whose names are looked up, too."""
     arms: dict[str | None, list[ArmSpec]] = {}
     for arm in spec.arms:
         arms.setdefault(machine_of_arm(arm, default), []).append(replace(arm, machine=""))
-    return {machine: replace(spec, arms=tuple(own)) for machine, own in arms.items()}
+    return {
+        machine: replace(spec, arms=tuple(own), names=_names(spec, {arm.key for arm in own if _spans(arm)}))
+        for machine, own in arms.items()
+    }
+
+
+def _spans(arm: ArmSpec) -> bool:
+    return arm.mode is Mode.OVERLAY
+
+
+def _names(spec: ExperimentSpec, spanning: Collection[str]) -> tuple[str, ...]:
+    others = [arm.key for arm in spec.arms if _spans(arm) and arm.key not in spanning] if spanning else []
+    return tuple(dict.fromkeys((*spec.names, *others)))
 
 
 def waiting_columns(parts: Iterable[Part]) -> tuple[Column, ...]:

@@ -48,6 +48,15 @@ def test_each_machine_gets_its_own_arms_and_sees_no_other_machine() -> None:
     assert list(divide(spec, "lab2")) == ["lab2"]
 
 
+def test_arms_on_an_overlay_look_up_those_on_the_other_machines() -> None:
+    parts = divide(make_spec("overlay", "host", machines=["server", "lab2"], names=["db"]))
+    assert {machine: own.names for machine, own in parts.items()} == {
+        None: ("db", "overlay-lab2"),
+        "lab2": ("db", "overlay"),
+    }
+    assert {own.names for own in divide(make_spec("bridge", machines=["server", "lab2"])).values()} == {()}
+
+
 def test_the_modes_can_be_launched_on_several_machines() -> None:
     spec = make_spec("bridge", "container", machines=["server", "lab2"])
     assert [(arm.key, arm.machine, arm.target) for arm in spec.arms] == [
@@ -86,6 +95,8 @@ def test_all_columns_wait_before_a_lab_has_answered() -> None:
     assert [column.key for column in columns] == ["machine", "host", "bridge", "machine@2", "host-lab2", "bridge-lab2"]
     assert {column.machine for column in columns} == {"server", "lab2"}
     assert waiting_columns([Part("p", "server", 1, (BRIDGE,))])[1].command == "docker run --rm -d nginx"
+    overlay = waiting_columns([Part("p", "server", 1, (ArmSpec("overlay", Mode.OVERLAY),), "whole")])[1]
+    assert "--network nm-whole-overlay" in overlay.command
 
 
 def test_arms_move_to_other_machines() -> None:
