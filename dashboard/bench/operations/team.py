@@ -13,7 +13,6 @@ from dashboard.bench.operations.team_deployment import team_deployment
 from dashboard.bench.server import Server
 from dashboard.bench.statistics import Figure, Result, at_most, figure
 from dashboard.bench.training.deliveries import (
-    MAX_DELIVERY_MS,
     NOTES,
     Instructor,
     broadcasts,
@@ -31,7 +30,7 @@ PER_SESSION = 2 * PER_PROCESS
 BROWSERS = SESSIONS * PER_SESSION
 JOIN_S = 60.0
 PAUSE_S = 0.7
-CALL_MS, SLOWEST_CALL_MS, KEY_MS = 2.0, 10.0, 5.0
+DELIVERY_MS, CALL_MS, SLOWEST_CALL_MS, KEY_MS = 100.0, 2.0, 10.0, 5.0
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
@@ -84,10 +83,10 @@ async def benchmark(run: BenchmarkRun) -> Result:
     return Result(
         "team",
         f"Team deployment: {BROWSERS} browsers in {SESSIONS} sessions over two web processes, on PostgreSQL and NATS",
-        f"p99 of deliveries {MAX_DELIVERY_MS:g} ms at both processes",
+        f"p99 of deliveries {DELIVERY_MS:g} ms at both processes",
         (
             figure(f"until {BROWSERS} participants have joined", "s", [max(joined)], promise=at_most(JOIN_S * 2)),
-            delivery_figure(f"from the instructor's POST to each of {BROWSERS}", ours, references),
+            delivery_figure(f"from the instructor's POST to each of {BROWSERS}", ours, references, DELIVERY_MS),
             figure("memory of each web process", "MB", memory, percent=100, promise=at_most(400)),
             figure("a call from a web process to the lab", "ms", calls, promise=at_most(CALL_MS)),
             figure("a call from a web process to the lab", "ms", calls, percent=99, promise=at_most(SLOWEST_CALL_MS)),

@@ -74,7 +74,7 @@ def _change(name: str, what: str) -> bool:
 
 @require_POST
 async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Drains a machine, ends that, or revokes the machine, which ends the swarm that it may be a manager of."""
+    """Drains a machine, ends that, or revokes the machine. Then the others leave the swarm, which it may manage."""
     if not await in_database(_change, name, what):
         raise Http404(_("This machine or command does not exist."))
     if what == "revoke":
