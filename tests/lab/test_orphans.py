@@ -80,7 +80,7 @@ async def test_networks_that_labs_on_other_machines_have_created_stay(fake_lab: 
         return set()
 
     assert await remove_orphans(fake_lab.context, wanted) == (("network own", "network earlier"), ())
-    assert [network.name for network in await fake.networks({})] == ["other"]
+    assert [network.name for network in await fake.networks({}) if network.labels] == ["other"]
 
 
 def test_a_part_keeps_the_network_of_the_whole() -> None:

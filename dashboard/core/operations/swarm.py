@@ -75,12 +75,13 @@ class SwarmMachine:
 
 @dataclass(frozen=True, slots=True)
 class SwarmPlan:
-    """The ``first`` machine forms the swarm, or is in it already; ``joining`` join it one after the other.
-    ``addresses`` are those of all of them by name."""
+    """The ``first`` machine forms the swarm, or is in it already if the swarm is not new; the others join one after
+    the other. ``addresses`` are those of all of them by name."""
 
     first: str
     joining: tuple[str, ...]
     addresses: Mapping[str, str]
+    is_new: bool
 
 
 class SwarmRefusedError(ValueError):

@@ -17,6 +17,7 @@ from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import LABEL_PLACE
 from dashboard.lab.experiments.networks import MAX_CREATIONS
+from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
@@ -56,19 +57,30 @@ async def test_few_networks_are_created_at_the_same_time(
     assert max(counts) == MAX_CREATIONS
 
 
-async def _part(lab: LabHarness, *modes: str) -> tuple[str, str]:
-    """A running part, and the experiment on several machines that it belongs to."""
-    whole = await lab.database.run(experiment_store.create_experiment, make_spec("none"))
-    await lab.want(whole, Wanted.STOPPED)
+def _whole() -> str:
+    """The row of an experiment on several machines, which is stopped for every lab."""
+    whole = experiment_store.create_experiment(make_spec("none"))
+    Experiment.objects.filter(pk=whole).update(wanted=Wanted.STOPPED, phase=Phase.STOPPED)
+    return whole
+
+
+async def _part(lab: LabHarness, whole: str, *modes: str) -> str:
+    """A running part."""
     part = await lab.database.run(lambda: experiment_store.create_experiment(make_spec(*modes), parent=whole))
     lab.lab.wake()
     await lab.reaches(part, Phase.RUNNING)
-    return whole, part
+    return part
+
+
+async def _made(fake: FakeEngine) -> set[str]:
+    """The networks of experiments."""
+    return {network.name for network in await fake.networks({}) if network.labels}
 
 
 async def test_parts_share_an_overlay_which_the_last_one_removes(fake_lab: LabHarness, fake: FakeEngine) -> None:
-    whole, part = await _part(fake_lab, "overlay", "user-bridge")
-    assert {network.name for network in await fake.networks({})} == {f"nm-{whole}-overlay", f"nm-{part}"}
+    whole = await fake_lab.database.run(_whole)
+    part = await _part(fake_lab, whole, "overlay", "user-bridge")
+    assert await _made(fake) == {f"nm-{whole}-overlay", f"nm-{part}"}
     (overlay,) = await fake.networks(fake_lab.context.labels(whole))
     assert overlay.labels[LABEL_PLACE] == fake_lab.context.place == ""
     assert f"--network nm-{whole}-overlay" in (await fake_lab.column(part, "overlay")).command
@@ -77,18 +89,16 @@ async def test_parts_share_an_overlay_which_the_last_one_removes(fake_lab: LabHa
     await eventually(lambda: fake.calls.count("remove_network") > 2)
     del fake.refuse["remove_network"]  # a moment later the part on the other machine has left it
     await stopping
-    assert {network.name for network in await fake.networks({})} == {f"nm-{part}"}
+    assert await _made(fake) == {f"nm-{part}"}
 
 
 async def test_a_part_uses_the_overlay_that_another_one_has_created(fake_lab: LabHarness, fake: FakeEngine) -> None:
-    whole = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"))
+    whole = await fake_lab.database.run(_whole)
     labels = fake_lab.context.labels(whole) | {LABEL_PLACE: "@lab2"}
     await fake.create_network(f"nm-{whole}-overlay", "overlay", labels, {})
-    part = await fake_lab.database.run(lambda: experiment_store.create_experiment(make_spec("overlay"), parent=whole))
-    fake_lab.lab.wake()
-    await fake_lab.reaches(part, Phase.RUNNING)
+    part = await _part(fake_lab, whole, "overlay")
     assert (await fake_lab.column(part, "overlay")).networks.keys() == {f"nm-{whole}-overlay"}
-    assert len(await fake.networks({})) == 1
+    assert await _made(fake) == {f"nm-{whole}-overlay"}
 
 
 #: Arms with what engines support since different versions.

@@ -7,10 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from channels.db import database_sync_to_async
 
 from dashboard.core.namespaces.state import Family, Route
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.operations.swarm import Membership, SwarmState, SwarmTicket
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import machines
 from dashboard.store.operations import joining
 from dashboard.web.operations.machines import swarm
@@ -52,7 +55,9 @@ class Labs:
         if name == "leave_swarm":
             self.members = [one for one in self.members if one != machine]
             return True
-        self.members.append(machine)
+        if name not in {"open_swarm", "join_swarm"}:
+            raise LabUnavailableError("No Docker Engine answers.")
+        self.members = [*dict.fromkeys((*self.members, machine))]
         if name == "join_swarm":
             self.tickets.append(args[2])
         return SwarmTicket("c", "SWMTKN-secret") if name == "open_swarm" else True
@@ -61,10 +66,8 @@ class Labs:
 @pytest.fixture
 def labs(monkeypatch: pytest.MonkeyPatch) -> Labs:
     made = Labs()
-    for name in ("lab1", "lab2", "lab3"):
-        machines.register(name, {}, machines.MachineFacts())
     monkeypatch.setattr(service, "ask_on", made.ask_on)
-    monkeypatch.setattr(swarm, "_names", lambda: tuple(one.name for one in machines.list_machines()))
+    monkeypatch.setattr(swarm, "_names", lambda: ("lab1", "lab2", "lab3"))
     monkeypatch.setattr(joining, "installation_problem", lambda: "")
     return made
 
@@ -127,6 +130,7 @@ async def test_what_is_no_command_is_refused(labs: Labs, me: Person) -> None:
 
 async def test_if_a_machine_is_revoked_the_swarm_ends(labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     labs.members = ["lab1", "lab2"]
+    await database_sync_to_async(machines.register)("lab3", {}, MachineFacts())
     monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
     answer = await http("POST", "/machines/lab3/revoke/", who=me, headers=FORM, body=b"", token=True)
     assert (answer.status, labs.members) == (302, [])
