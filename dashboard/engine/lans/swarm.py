@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from dashboard.engine import swarm
 from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.lans import swarm_node
 from dashboard.engine.protocol import EngineError
 
 
 async def is_member(host: PrivateHost) -> bool:
     """Whether the host is in a swarm. Raises EngineError."""
-    return (await swarm.read_node(host.endpoint)).state == "active"
+    return (await swarm_node.read_node(host.endpoint)).state == "active"
 
 
 async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
@@ -21,10 +21,10 @@ async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
     first, *others = hosts
     address = first.lan.addresses[0]
     try:
-        await swarm.init(first.endpoint, address)
-        _cluster, token = await swarm.read_swarm(first.endpoint)
+        await swarm_node.init(first.endpoint, address)
+        _cluster, token = await swarm_node.read_swarm(first.endpoint)
         for host in others:  # one after the other: each changes the number of votes
-            await swarm.join(host.endpoint, host.lan.addresses[0], address, token)
+            await swarm_node.join(host.endpoint, host.lan.addresses[0], address, token)
     except BaseException:
         await asyncio.shield(leave_swarm(hosts))
         raise
@@ -36,6 +36,6 @@ async def leave_swarm(hosts: Sequence[PrivateHost]) -> None:
 
     async def leave_one(host: PrivateHost) -> None:
         with suppress(EngineError):  # 503: not in a swarm
-            await swarm.leave(host.endpoint)
+            await swarm_node.leave(host.endpoint)
 
     await asyncio.gather(*map(leave_one, hosts))

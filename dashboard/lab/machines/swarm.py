@@ -14,9 +14,9 @@ import msgspec
 
 from dashboard.core.modes import Mode
 from dashboard.core.operations.swarm import FOREIGN, Membership, SwarmState, SwarmTicket
-from dashboard.engine import swarm
+from dashboard.engine.lans import swarm_node
+from dashboard.engine.lans.swarm_node import SwarmNode
 from dashboard.engine.protocol import EngineError
-from dashboard.engine.swarm import SwarmNode
 from dashboard.lab.context import Context
 from dashboard.lab.doctor import modes_of
 from dashboard.lab.reconciler import Lab
@@ -52,7 +52,7 @@ def _membership(node: SwarmNode, member: _Member | None) -> Membership:
 async def view_swarm(lab: Lab) -> SwarmState:
     """The engine's part now. Raises EngineError."""
     context = lab.context
-    node, member = await swarm.read_node(context.info.endpoint), _read(context)
+    node, member = await swarm_node.read_node(context.info.endpoint), _read(context)
     membership = _membership(node, member)
     if membership is Membership.OWN and member is not None:
         return SwarmState(membership, member.cluster, node.address)
@@ -63,14 +63,14 @@ async def view_swarm(lab: Lab) -> SwarmState:
 
 async def _require_own(context: Context) -> bool:
     """Whether the engine is in the swarm of the machines. Raises EngineError if it is in another one."""
-    membership = _membership(await swarm.read_node(context.info.endpoint), _read(context))
+    membership = _membership(await swarm_node.read_node(context.info.endpoint), _read(context))
     if membership is Membership.FOREIGN:
         raise EngineError(FOREIGN.format(THIS), 409)
     return membership is Membership.OWN
 
 
 async def _note(context: Context, cluster: str) -> None:
-    node = await swarm.read_node(context.info.endpoint)
+    node = await swarm_node.read_node(context.info.endpoint)
     _file(context).write_bytes(msgspec.json.encode(asdict(_Member(node.id, cluster))))
     context.info = await context.engine.info()
 
@@ -79,9 +79,9 @@ async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
     """Forms a swarm of this engine alone at an address, unless it is in that of the machines. Raises EngineError."""
     context = lab.context
     if not await _require_own(context):
-        await swarm.init(context.info.endpoint, address)
-        await _note(context, (await swarm.read_swarm(context.info.endpoint))[0])
-    return SwarmTicket(*await swarm.read_swarm(context.info.endpoint))
+        await swarm_node.init(context.info.endpoint, address)
+        await _note(context, (await swarm_node.read_swarm(context.info.endpoint))[0])
+    return SwarmTicket(*await swarm_node.read_swarm(context.info.endpoint))
 
 
 async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -> bool:
@@ -89,7 +89,7 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
     EngineError."""
     context = lab.context
     if not await _require_own(context):
-        await swarm.join(context.info.endpoint, address, member, ticket.token)
+        await swarm_node.join(context.info.endpoint, address, member, ticket.token)
         await _note(context, ticket.cluster)
     return True
 
@@ -98,7 +98,7 @@ async def leave_swarm(lab: Lab) -> bool:
     """Leaves the swarm of the machines, also if it has no leader. Raises EngineError."""
     context = lab.context
     if await _require_own(context):
-        await swarm.leave(context.info.endpoint)
+        await swarm_node.leave(context.info.endpoint)
         context.info = await context.engine.info()
     _file(context).unlink(missing_ok=True)
     return True

@@ -16,8 +16,8 @@ from dashboard.core.workshops.launches import Launch
 from dashboard.engine.firewalls.ufw import ufw_command
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.lab_image import LabImageUnavailableError
+from dashboard.engine.lans.swarm_node import init, leave
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
-from dashboard.engine.swarm import init, leave
 from dashboard.lab.context import LABEL, Context
 from dashboard.lab.workshops.snapshot import WorkshopHost
 from dashboard.netns.exec_tool import run_inside

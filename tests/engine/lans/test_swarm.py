@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine import swarm
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.registry import LanPlace
+from dashboard.engine.lans import swarm_node
 from dashboard.engine.lans.lan import Lan, create_lan, list_lans, start_lan_again
 from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
@@ -66,14 +66,14 @@ async def test_containers_of_an_overlay_network_reach_each_other_by_name_from_ho
 
 
 async def test_a_swarm_that_cannot_be_formed_leaves_no_host_in_one(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = swarm._ask
+    ask = swarm_node._ask
 
     async def refuse_to_join(host: object, name: str, *args: object, **options: object) -> object:
         if name == "join_swarm":
             raise EngineError("refused", 500)
         return await ask(host, name, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(swarm, "_ask", refuse_to_join)
+    monkeypatch.setattr(swarm_node, "_ask", refuse_to_join)
     with pytest.raises(EngineError, match="refused"):
         await form_swarm(lan.hosts)
     assert await members(lan) == [False] * 3

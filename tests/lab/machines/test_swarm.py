@@ -9,9 +9,9 @@ import pytest
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.operations.swarm import Membership, SwarmState, SwarmTicket
-from dashboard.engine import swarm as engine_swarm
+from dashboard.engine.lans import swarm_node
+from dashboard.engine.lans.swarm_node import SwarmNode
 from dashboard.engine.protocol import EngineError
-from dashboard.engine.swarm import SwarmNode
 from dashboard.lab.machines.swarm import FILE, join_swarm, leave_swarm, open_swarm, view_swarm
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -53,7 +53,7 @@ class Node:
 def node(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Node:
     made = Node(fake)
     for name in ("read_node", "init", "read_swarm", "join", "leave"):
-        monkeypatch.setattr(engine_swarm, name, getattr(made, name))
+        monkeypatch.setattr(swarm_node, name, getattr(made, name))
     return made
 
 

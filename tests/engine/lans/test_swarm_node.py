@@ -1,4 +1,4 @@
-"""The engine's part in a swarm, as the Engine answers. ``tests/engine/lans/test_swarm.py`` forms real ones."""
+"""The engine's part in a swarm, as the Engine answers. ``test_swarm.py`` forms real ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.engine import swarm
-from dashboard.engine.swarm import PORT, SwarmNode, init, join, read_node, read_swarm
+from dashboard.engine.lans import swarm_node
+from dashboard.engine.lans.swarm_node import PORT, SwarmNode, init, join, read_node, read_swarm
 
 ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "NodeAddr": "198.51.100.1"}
 
@@ -21,7 +21,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         calls.append((endpoint, name, *args, options))
         return "n1"
 
-    monkeypatch.setattr(swarm, "_ask", ask)
+    monkeypatch.setattr(swarm_node, "_ask", ask)
     return calls
 
 
@@ -39,7 +39,7 @@ async def test_the_node_is_read(monkeypatch: pytest.MonkeyPatch, answer: object,
     async def ask(*_: object) -> object:
         return answer
 
-    monkeypatch.setattr(swarm, "_ask", ask)
+    monkeypatch.setattr(swarm_node, "_ask", ask)
     assert await read_node("unix:///e") == node
     assert node.is_inactive is (node.state != "active")
     assert await read_swarm("unix:///e") == ("", "")
