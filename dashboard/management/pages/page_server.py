@@ -1,5 +1,7 @@
 """The HTTP server of ``up``, in the process of the lab or in one of an ordinary user."""
 
+import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -18,9 +20,19 @@ from dashboard.web.service import service
 STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds leaves them running."
 
 
+def is_printed(record: logging.LogRecord) -> bool:
+    """Whether a message of uvicorn is printed: no traceback of a request that is cancelled because the server stops.
+    Their number is printed as a sentence."""
+    if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
+        return False
+    if str(record.msg).startswith("Cancel %s running task"):
+        record.msg = "The server stopped before it had answered %s requests."
+    return True
+
+
 def server_config() -> uvicorn.Config:
     """The settings of the server. The caller passes the listening socket."""
-    return uvicorn.Config(
+    config = uvicorn.Config(
         application,
         log_level="warning",
         access_log=False,
@@ -33,6 +45,8 @@ def server_config() -> uvicorn.Config:
         timeout_graceful_shutdown=5,
         proxy_headers=False,
     )
+    logging.getLogger("uvicorn.error").addFilter(is_printed)
+    return config
 
 
 class PageServer(uvicorn.Server):
