@@ -7,8 +7,8 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -246,6 +246,14 @@ def read_key(pid: int, folder: Path) -> str:
     return Path(f"/proc/{pid}/root{folder}", configuration.KEY_FILE).read_text(encoding="utf-8").strip()
 
 
+def page_processes(pid: int) -> Iterator[int]:
+    """The processes that serve pages for the lab in this process. Others may end meanwhile."""
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if child.name() == PAGES:
+                yield child.pid
+
+
 @asynccontextmanager
 async def serving(
     folder: Path | None = None, port: int = 0, *, endpoint: str = "", inside: Sequence[str] = ()
@@ -259,8 +267,7 @@ async def serving(
         while (link := SIGN_IN_LINK.search(await process.read(READY_S))) is None:
             pass
         own = own_name(read_key(process.pid, folder))
-        pages = [child.pid for child in psutil.Process(process.pid).children(recursive=True) if child.name() == PAGES]
-        pids = (process.pid, *pages)
+        pids = (process.pid, *page_processes(process.pid))
         server = Server(f"127.0.0.1:{port}", pid=process.pid, pids=pids, page_origin=f"http://{own}:{port}")
         try:
             await asyncio.to_thread(server.sign_in, link[0])
