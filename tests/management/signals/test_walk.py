@@ -64,6 +64,8 @@ GATE = {
     ("hosts", "images", "Ctrl-C three times"),
 }
 WALK = [(command, phase, way) for command, (_words, phases) in COMMANDS.items() for phase in phases for way in WAYS]
+#: How long a command may take to end if it gets a whole processor.
+ENDS_S = 5.0
 BLOCKED = ("env", "--block-signal=INT,TERM,HUP")
 SENTENCES = ("Interrupted.", "Netmodes has stopped.")
 
@@ -138,6 +140,11 @@ def folder(tmp_path: Path, kept: Path) -> Iterator[Path]:
         asyncio.run(private_host.stop_all(place))
 
 
+def allowed_s() -> float:
+    """How long a command may take to end now: the load tells what share of a processor each process gets."""
+    return ENDS_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def wait_for(started: Started, phase: str) -> bool:
     """Waits until a phase of the command has begun; False if the command ended before."""
     text, delay_s = PHASES[phase]
@@ -175,6 +182,7 @@ def test_a_command_ends_with_one_sentence_and_leaves_nothing(
             started.process.wait(LONG_S)
     record_property("seconds", round(seconds, 2))
     assert was_running, started.printed()
+    assert seconds <= allowed_s()
     until(lambda: not started.processes(), 5.0) if started.processes() else None
     assert not (left := started.remains()), left
     text = started.printed()
