@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "dashboard.web.http.refusals.RefusalMiddleware",
-    "dashboard.web.http.waiting_views.WaitingViewMiddleware",
+    "dashboard.web.http.database.ConnectionMiddleware",
 ]
 ROOT_URLCONF = "dashboard.urls"
 ASGI_APPLICATION = "dashboard.asgi.application"

@@ -1,7 +1,6 @@
 """Access of pages to the lab: in this process, in the process that has started this one, or over NATS."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.training.hosts import machine_of_group
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import in_database
+from dashboard.web.http.turns import out_of_turn
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
 from dashboard.web.operations.machines.nats_access import NatsAccess
@@ -29,8 +29,6 @@ from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
 from dashboard.web.terminal.remote_terminals import RemoteTerminals
 
 __all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
-
-log = logging.getLogger(__name__)
 
 
 class HubPublisher:
@@ -261,6 +259,7 @@ class Service(Supervisor):
         machine, host = split_place(place)
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
+    @out_of_turn()
     async def ask_on[**P, T](
         self,
         machine: str | None,
@@ -274,8 +273,7 @@ class Service(Supervisor):
         if remote is not None:
             if remote_call is None:
                 raise TypeError(f"{function} is not a remote call")
-            result: T = await remote.call(remote_call, host, *args, **kwargs)
-            return result
+            return cast("T", await remote.call(remote_call, host, *args, **kwargs))
 
         async def call() -> T:
             if remote_call is None:

@@ -1,11 +1,54 @@
-"""Database queries from code that runs in the event loop."""
+"""Database queries from code that runs in the event loop, and connections of requests with async views."""
 
+import asyncio
+import inspect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+
+#: Threads for queries and threaded views. Python's default is six on two cores, fewer than the requests of one address
+#: may use (``web.http.turn_queue``); the others, and the feeds of websockets, would wait for them.
+THREADS = 64
+
+
+def provide_threads() -> None:
+    """Gives the running loop ``THREADS`` threads for ``in_database``."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-pages"))
 
 
 async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of ``function``, called in a worker thread with a Django connection that is still usable."""
     result: T = await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
     return result
+
+
+def close_connection() -> None:
+    """Closes the PostgreSQL connection of this thread."""
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        connection.close()
+
+
+class ConnectionMiddleware:
+    """The last middleware before the view. It closes the PostgreSQL connection of the request before an async view.
+
+    The middleware of a request uses a connection in its thread to find the user, and an async view, which may wait for
+    the lab, queries in other threads. If every request kept its first connection, many requests would hold the whole
+    pool and none would get a second one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Passes the request on."""
+        return self.get_response(request)
+
+    async def process_view(self, _request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
+        """Closes the connection before an async view; the user is resolved."""
+        if inspect.iscoroutinefunction(view):
+            await sync_to_async(close_connection)()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 import pytest
 from django.conf import settings
 
-from dashboard.web.http import turns
-from dashboard.web.http.turns import BEGIN_VIEW, HandshakeGuard, Limits, RequestGuard
+from dashboard.web.http import turn_queue
+from dashboard.web.http.turn_queue import Limits
+from dashboard.web.http.turns import HandshakeGuard, RequestGuard, out_of_turn
 from tests.support.polling import eventually
 
 
@@ -63,14 +64,14 @@ async def test_open_websockets_and_failed_handshakes_leave_their_turns_to_others
 @pytest.fixture(autouse=True)
 def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns that do not expire during a test."""
-    monkeypatch.setattr(turns, "TURN_S", 1000.0)
+    monkeypatch.setattr(turn_queue, "TURN_S", 1000.0)
 
 
 def request_guard(
-    application: Any, turns: int = 1, *, late: int = 100, views: int = 100, most: int = 100
+    application: Any, turns: int = 1, *, late: int = 100, calls: int = 100, most: int = 100
 ) -> RequestGuard:
     """A guard with the same limits for an address and for a cookie."""
-    limits = Limits(turns, late, views, most)
+    limits = Limits(turns, late, calls, most)
     return RequestGuard(application, limits, limits)
 
 
@@ -80,7 +81,6 @@ class Pages:
     def __init__(self) -> None:
         self.begun = Counter[str]()
         self.goes_on = asyncio.Event()
-        self.begin_views: list[Callable[[], Awaitable[None]]] = []
 
     def has_begun(self, address: str, count: int) -> bool:
         return self.begun[address] == count
@@ -92,7 +92,6 @@ class Pages:
         if message["type"] == "http.disconnect":
             return
         self.begun[address] += 1
-        self.begin_views.append(scope[BEGIN_VIEW])
         await self.goes_on.wait()
         if scope["path"] == "/fails":
             raise ConnectionError("the browser is gone")
@@ -184,17 +183,93 @@ async def test_a_client_that_does_not_read_has_no_turn() -> None:
         await eventually(partial(pages.has_begun, "a", 3))
 
 
-async def test_a_view_that_waits_leaves_its_turn_to_others() -> None:
-    pages = Pages()
-    guard = request_guard(pages)
-    async with requested(guard, 2) as tasks:
-        await eventually(partial(pages.has_begun, "a", 1))
-        await pages.begin_views[0]()
-        await eventually(partial(pages.has_begun, "a", 2))
-        pages.goes_on.set()
+class Calls:
+    """An application in which each request calls a lab ``at_once`` times, then is computed until the test lets it go
+    on."""
+
+    def __init__(self, at_once: int = 1) -> None:
+        self.called = self.computed = self.begun = 0
+        self.lab_answers, self.may_end = asyncio.Semaphore(0), asyncio.Semaphore(0)
+        self._at_once = at_once
+
+    async def _call(self) -> None:
+        async with out_of_turn():
+            self.called += 1
+            await self.lab_answers.acquire()
+            self.called -= 1
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        self.begun += 1
+        if scope["path"] == "/calls":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.01 if self._at_once == 0 else None):
+                    await asyncio.gather(*(self._call() for _ in range(self._at_once or 1)))
+        self.computed += 1
+        await self.may_end.acquire()
+        self.computed -= 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"page"})
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_a_request_has_no_turn_during_its_calls_and_waits_for_one_after_them(at_once: int) -> None:
+    application = Calls(at_once)
+    guard = request_guard(application)
+    async with requested(guard, 1, path="/calls") as calls:
+        await eventually(lambda: application.called == at_once)
+        async with requested(guard, 1) as pages:
+            await eventually(lambda: application.computed == 1)
+            for _ in range(at_once):
+                application.lab_answers.release()
+            await eventually(lambda: application.called == 0 and len(guard._addresses["a"].by_cookie[""].waiting) == 1)
+            assert application.computed == 1, "the page has the turn"
+            application.may_end.release()
+            await asyncio.wait(pages)
+        await eventually(lambda: application.computed == 1)
+        application.may_end.release()
+        await asyncio.wait(calls)
+    assert guard._addresses == {}
+
+
+async def test_a_request_counts_again_after_a_call_that_took_too_long() -> None:
+    application = Calls(at_once=0)
+    guard = request_guard(application)
+    async with requested(guard, 1, path="/calls") as calls:
+        await eventually(lambda: application.computed == 1)
+        async with requested(guard, 1):
+            await eventually(lambda: unanswered(guard) == 2)
+            assert application.begun == 1
+            application.may_end.release()
+            await asyncio.wait(calls)
+            await eventually(lambda: application.begun == 2)
+
+
+async def test_calls_of_an_address_have_a_limit_and_do_not_delay_other_pages() -> None:
+    application = Calls()
+    guard = request_guard(application, calls=2)
+    async with requested(guard, 5, path="/calls") as calls:
+        await eventually(lambda: application.begun == 5 and application.called == 2)
+        async with requested(guard, 1) as pages:
+            application.may_end.release()
+            await asyncio.wait(pages)
+        for _ in range(5):
+            application.lab_answers.release()
+            application.may_end.release()
+        await asyncio.wait(calls)
+    assert guard._addresses == {}
+
+
+async def test_a_call_after_the_response_changes_nothing() -> None:
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        async with out_of_turn():
+            pass
+        await send({"type": "http.response.body", "body": b"page"})
+
+    guard = request_guard(application)
+    async with requested(guard, 3) as tasks:
         await asyncio.wait(tasks)
-    async with requested(guard, 3):
-        await eventually(partial(pages.has_begun, "a", 5))
+    assert guard._addresses == {}
 
 
 async def test_a_request_is_refused_while_too_many_of_its_address_are_unanswered() -> None:
@@ -250,7 +325,7 @@ async def test_requests_without_an_answer_get_a_sentence_when_the_server_stops()
 
 
 async def test_a_request_that_takes_long_leaves_its_turn_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "TURN_S", 0.01)
+    monkeypatch.setattr(turn_queue, "TURN_S", 0.01)
     pages = Pages()
     guard = request_guard(pages)
     async with requested(guard, 3):
@@ -261,17 +336,14 @@ async def test_a_request_that_takes_long_leaves_its_turn_to_others(monkeypatch: 
 class SlowPages:
     """An application with pages that are computed until the test lets one go on, and others, answered at once."""
 
-    def __init__(self, in_view: bool = False) -> None:
+    def __init__(self) -> None:
         self.computed = self.begun = self.most = 0
         self.may_end = asyncio.Semaphore(0)
-        self._in_view = in_view
 
     def has_begun(self, count: int) -> bool:
         return self.begun == count
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
-        if self._in_view:
-            await scope[BEGIN_VIEW]()
         if scope["path"] == "/slow":
             self.begun += 1
             self.computed += 1
@@ -283,7 +355,7 @@ class SlowPages:
 
 
 async def test_requests_that_take_long_are_computed_up_to_a_second_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "TURN_S", 0.001)
+    monkeypatch.setattr(turn_queue, "TURN_S", 0.001)
     pages = SlowPages()
     guard = request_guard(pages, 2, late=3)
     async with requested(guard, 12, path="/slow") as tasks:
@@ -298,44 +370,13 @@ async def test_requests_that_take_long_are_computed_up_to_a_second_limit(monkeyp
     assert guard._addresses == {}
 
 
-async def test_async_views_of_an_address_have_a_limit_and_do_not_delay_other_pages() -> None:
-    pages = SlowPages(in_view=True)
-    guard = request_guard(pages, views=2)
-    async with requested(guard, 6, path="/slow") as tasks:
-        for ended in range(4):
-            await eventually(partial(pages.has_begun, 2 + ended))
-            pages.may_end.release()
-        for _ in range(2):
-            pages.may_end.release()
-        await asyncio.wait(tasks)
-    assert (pages.begun, pages.most) == (6, 2)
-    assert guard._addresses == {}
-
-
-async def test_a_client_that_disconnects_before_its_view_begins_leaves_no_place_taken() -> None:
-    pages = SlowPages(in_view=True)
-    guard = request_guard(pages, views=1)
-    async with requested(guard, 1, path="/slow") as first:
-        await eventually(partial(pages.has_begun, 1))
-        async with requested(guard, 1, path="/slow"):
-            await eventually(lambda: unanswered(guard) == 2 and guard._addresses["a"].turns._value == 1)
-        pages.may_end.release()
-        await asyncio.wait(first)
-        async with requested(guard, 1, path="/slow") as last:
-            pages.may_end.release()
-            await asyncio.wait(last)
-    assert (pages.begun, pages.most) == (2, 1)
-
-
-@pytest.mark.parametrize("in_view", [False, True])
-@pytest.mark.parametrize("turn_s", [1000.0, 0.001])
 @pytest.mark.parametrize("cookie", ["one", ""])
 async def test_a_class_behind_one_address_gets_in_while_one_of_it_keeps_a_thousand_requests_open(
-    monkeypatch: pytest.MonkeyPatch, cookie: str, turn_s: float, in_view: bool
+    monkeypatch: pytest.MonkeyPatch, cookie: str
 ) -> None:
     """``cookie``: of the requests that stay open. Those without a cookie are limited like those of one cookie."""
-    monkeypatch.setattr(turns, "TURN_S", turn_s)
-    pages = SlowPages(in_view)
+    monkeypatch.setattr(turn_queue, "TURN_S", 0.001)
+    pages = SlowPages()
     guard = RequestGuard(pages)
     answers: list[int] = []
 

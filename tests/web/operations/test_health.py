@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -106,8 +107,11 @@ async def test_a_database_with_another_time_than_this_machine_does_not_make_the_
         assert (await http("GET", "/readyz")).text == "ready\n"
 
 
-async def test_a_server_follows_the_clock_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_follows_the_clock_of_the_database_and_has_its_own_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ran: list[str] = []
+    threads: set[str] = set()
 
     async def follow(_run: object) -> None:
         ran.append("begun")
@@ -117,7 +121,7 @@ async def test_a_server_follows_the_clock_of_the_database(monkeypatch: pytest.Mo
             ran.append("ended")
 
     async def nothing(*_arguments: object) -> None:
-        await asyncio.to_thread(int)
+        threads.add(await asyncio.to_thread(lambda: threading.current_thread().name.partition("_")[0]))
 
     monkeypatch.setattr(shared_clock, "follow", follow)
     for served, names in ((service, ("start", "stop")), (peer_sync, ("start", "close")), (sessions, ("close",))):
@@ -130,6 +134,7 @@ async def test_a_server_follows_the_clock_of_the_database(monkeypatch: pytest.Mo
 
     await application({"type": "lifespan"}, receive, nothing)
     await eventually(lambda: ran == ["begun", "ended"])
+    assert threads == {"netmodes-pages"}
 
 
 async def test_healthz_answers_while_django_computes_pages_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,18 +59,21 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Refuses connections above the limits: half of all are for one address, unless it is a trusted proxy."""
         super().connection_made(transport)
-        address = self.client[0] if self.client else ""
         if len(self.connections) > self.max_connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open. Try again later.")
-        elif not self.is_proxy(address) and self._connections_from(address) > self.max_connections // 2:
+        elif self._has_too_many():
             message = "Too many connections from this address are open. Close some and try again."
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, message)
         else:
             self._wait(self.headers_s)
 
-    def _connections_from(self, address: str) -> int:
+    def _has_too_many(self) -> bool:
+        """Whether the address has more than half of all possible connections. They are counted only then."""
+        limit, address = self.max_connections // 2, self.client[0] if self.client else ""
+        if len(self.connections) <= limit or self.is_proxy(address):
+            return False
         clients = (getattr(connection, "client", None) for connection in self.connections)
-        return sum(1 for client in clients if client and client[0] == address)
+        return sum(1 for client in clients if client and client[0] == address) > limit
 
     def data_received(self, data: bytes) -> None:
         """Passes data to the parser, in pieces that keep the limits of headers."""
