@@ -21,7 +21,7 @@ from dashboard.management.commanding import (
     NetmodesCommand,
     add_privileged_hosts,
 )
-from dashboard.management.memory import limit_heap
+from dashboard.management.memory import limit_garbage, limit_heap
 from dashboard.management.serving import (
     address_to_open,
     announced,
@@ -78,6 +78,7 @@ class Command(NetmodesCommand):
         self.migrate()
 
         def ready(engine: str) -> None:
+            limit_garbage()
             self.stdout.write(f"{LAB_READY}: {engine}")
             self.stdout.write(
                 "Press Ctrl-C to stop it and its containers. SIGTERM leaves the containers to the next lab."

@@ -29,7 +29,7 @@ class Pages:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_the_lab_waits_for_other_writers_as_long_as_any_lab(
+async def test_the_lab_waits_for_other_writers_as_long_as_any_lab_and_limits_its_garbage(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     waits: list[int] = []
@@ -54,12 +54,13 @@ async def test_the_lab_waits_for_other_writers_as_long_as_any_lab(
             pass
 
     monkeypatch.setattr(lab_and_pages, "Supervisor", Lab)
-    ready: list[bool] = []
+    ready: list[str] = []
+    monkeypatch.setattr(lab_and_pages, "limit_garbage", lambda: ready.append("limited"))
     try:
-        await lab_and_pages.run_lab_and_pages(tmp_path, Pages(), print, lambda: ready.append(True))  # type: ignore[arg-type]
+        await lab_and_pages.run_lab_and_pages(tmp_path, Pages(), print, lambda: ready.append("ready"))  # type: ignore[arg-type]
     finally:
         connection_created.disconnect(limit_waiting)
-    assert ready == [True]
+    assert ready == ["limited", "ready"]
     assert waits == [LAB_WAIT_S * 1000]
 
 
