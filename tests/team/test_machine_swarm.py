@@ -16,8 +16,8 @@ from dashboard.engine.hosts.registry import LanPlace
 from dashboard.engine.lans.lan import Lan, create_lan
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, load_lab_image, share_lab_image
+from tests.team.machine import HEALED_S, Machine, row, token
 from tests.team.test_machine_arms import containers, phase
-from tests.team.test_machines import HEALED_S, Machine, row, token
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 PAGE = "/machines/swarm/"
