@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -13,8 +14,11 @@ from dashboard.bench.operations.team_deployment import TeamDeployment
 from dashboard.bench.server import Server
 from dashboard.core.experiments.journal import replay
 from dashboard.core.reports.validate import validate_file
+from dashboard.engine.hosts.programs import engine_root
+from dashboard.engine.hosts.variants import VARIANTS
 from tests.support.polling import until
-from tests.team.machine import ABSENT_S, HEALED_S, Machine, row
+from tests.support.private_engine import private_engine
+from tests.team.machine import ABSENT_S, HEALED_S, Machine, row, token
 
 pytestmark = pytest.mark.engine
 
@@ -128,3 +132,67 @@ def the_machines_are_saved_stopped_and_launched_again(webs: list[Server], identi
     assert first.ask("POST", f"/experiments/{identity}/again/", {"anyway": "1"}).status == 302
     until(lambda: containers(second, identity).keys() == before.keys(), HEALED_S)
     assert not set(containers(second, identity).values()) & set(before.values())
+
+
+@pytest.fixture
+def newer(
+    deployment: TeamDeployment,
+    webs: list[Server],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The name of a machine with the engine of the variant that is the test's parameter."""
+    name = re.sub(r"[^a-z]+", "-", request.param)
+    with private_engine(tmp_path_factory.mktemp("newer"), variant=VARIANTS[request.param]) as engine:
+        machine = Machine(name, deployment.folder / name, engine.endpoint)
+        joined = machine.join(token(webs[0]), "--name", name)
+        assert joined.returncode == 0, joined.stderr
+        machine.lab.start()
+        until(lambda: all(f'id="machine-{name}"'.encode() in web.ask("GET", "/").data for web in webs), HEALED_S)
+        yield name
+        machine.lab.stop()
+    assert webs[0].ask("POST", f"/machines/{name}/revoke/").status == 302
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(engine_root() is not None, reason="one of the machines has the engine of this one")
+@pytest.mark.parametrize(
+    ("newer", "holder", "reason"),
+    [
+        ("debian-forky", "docker-proxy", ""),  # dockerd opens the socket and passes it on
+        (
+            "userland-proxy=false",
+            "dockerd",
+            "The Engine itself holds the published port: it runs without docker-proxy.",
+        ),
+    ],
+    indirect=["newer"],
+)
+def test_two_versions_of_the_engine_are_compared(webs: list[Server], newer: str, holder: str, reason: str) -> None:
+    first, second = webs
+    form = [("image", "nginx"), ("port", "80"), ("publish", "8080:80"), ("mode", "host"), ("mode", "bridge")]
+    launched = second.ask("POST", "/experiments/", [*form, ("machines", "server"), ("machines", newer)])
+    assert launched.status == 302, launched.data.decode()[-3000:]
+    identity = launched.headers["location"].split("/")[2]
+    arms = {"host", "bridge", f"host-{newer}", f"bridge-{newer}"}
+    until(lambda: containers(first, identity).keys() == arms and phase(first, identity) == "running", HEALED_S)
+
+    def row_of_port() -> dict[str, Any]:
+        rows = {f"{one['section']}/{one['key']}": one for one in snapshot(first, identity)["rows"]}
+        found: dict[str, Any] = rows.get("listeners/tcp :8080", {"why": "", "cells": {}})
+        return found
+
+    until(lambda: all(row_of_port()["cells"].get(key) for key in ("machine", "machine@2")), HEALED_S)
+    found, shown = row_of_port(), snapshot(first, identity)
+    versions = {one["machine"]: one["engine"]["version"] for one in shown["columns"] if one["engine"]}
+    assert int(versions["server"].partition(".")[0]) < 28 <= int(versions[newer].partition(".")[0])
+    assert found["cells"]["machine"].startswith("docker-proxy ")
+    assert found["cells"]["machine@2"].startswith(f"{holder} ")
+    assert reason in found["why"]
+    differences = [one["sentence"] for one in shown["answer"]["differences"]]
+    engines = [f"Docker Engine {version} on {machine}" for machine, version in versions.items()]
+    assert differences[0] == f"Engine: {', '.join(engines)}."
+    namespaces = [one for one in differences if "network namespace" in one]
+    assert namespaces == [f"On server and {newer}: host uses this machine's network namespace; bridge has its own."]
+    first.remove(identity)
+    until(lambda: first.ask("GET", f"/experiments/{identity}/").status == 404, HEALED_S)
