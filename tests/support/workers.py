@@ -89,6 +89,11 @@ SECONDS: dict[str, int] = {
     "tests/web/experiments/test_api.py": 12,
     "tests/web/training/test_group_access.py": 15,
     "tests/engine/hosts/test_template.py": 15,
+    "tests/engine/lans/": 15,
+    "tests/lab/training/": 15,
+    "tests/packaging/test_wheel.py": 15,
+    "tests/bench/operations/machines/test_isolated.py": 12,
+    "tests/store/operations/test_machine_roles.py": 12,
 }
 #: The time that a worker has to clean up after Ctrl-C: to stop experiments, servers and engines.
 CLEAN_UP_S = 60

@@ -101,6 +101,7 @@ def test_a_host_is_a_machine_of_its_own(host: PrivateHost) -> None:
     assert len(host.socket.encode()) < 108
 
 
+@pytest.mark.slow
 def test_two_hosts_each_serve_port_80_in_host_mode(data_dir: Path) -> None:
     async def both() -> tuple[PrivateHost, PrivateHost]:
         one, two = await asyncio.gather(private_host.start(data_dir), private_host.start(data_dir))
@@ -281,6 +282,7 @@ def test_a_container_mounts_a_program_of_the_host(engine_host: PrivateEngine) ->
     assert "docker" in engine_host.docker("run", "--rm", "-v", "/usr/bin:/programs:ro", "nginx", "ls", "/programs")
 
 
+@pytest.mark.slow
 def test_overlay_works_on_a_private_host_after_swarm_init(data_dir: Path) -> None:
     host = asyncio.run(private_host.start(data_dir))
     asyncio.run(load_lab_image(host))
