@@ -152,7 +152,8 @@ def test_what_a_page_says_to_type_works(desk: Desk, page: str) -> None:
     for block in TYPED[page]:
         if block.is_run:
             for line in block.lines:
-                printed = desk.type(line)
+                # The README shows no output of a measurement, so a short one is enough.
+                printed = desk.type(re.sub(r"--seconds \d+", "--seconds 1", line) if page == IN_GATE else line)
         elif block.mark == PRINTS:
             missing = first_missing(block.text, printed)
             assert missing is None, f"{block.page}:{block.line} shows {missing!r}; it prints:\n{printed}"
