@@ -5,15 +5,19 @@ that is started again creates them anew. The requirements are those of ``private
 
 import asyncio
 import fcntl
+import os
 import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, Any
 
 from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost, lan_hosts, list_hosts
 from dashboard.engine.hosts.runtimes import SEARCH_PATH
 from dashboard.interrupts import uninterrupted
@@ -27,8 +31,8 @@ MAX_LOSS_PERCENT = 50
 #: Tests the queueing discipline in a network namespace that ends with the command.
 NETEM = "ip link add name a type veth peer name b && tc qdisc add dev a root netem delay 1ms"
 NETEM_TIMEOUT_S = 10.0
-#: How often a starter of a LAN looks whether another one has finished.
-LOCK_POLL_S = 0.1
+#: How often a process looks whether another one has finished with a LAN, or whether a host has its namespaces.
+POLL_S = 0.1
 
 
 #: Starts an ended host again, on the LAN of another host or, with None, on a new one.
@@ -140,67 +144,97 @@ def other_hosts(data_dir: Path, endpoint: str) -> tuple[PrivateHost, ...]:
 
 async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLimits | None = None) -> Lan:
     """Create a LAN with ``count`` hosts, each with these ``limits``; the number of ``place`` is that of the first host.
-    Raises PrivateHostError and leaves nothing if a host cannot be started, or if another command has created a LAN with
-    this name in the meantime."""
+    Raises PrivateHostError and leaves nothing if a host cannot be started, or if there is a LAN with this name."""
     place = replace(place, hosts=count)
-    first = await private_host.start(data_dir, lan=replace(place, number=1), limits=limits)
-    if any(host.lan.name == place.name and host.id != first.id for host in lan_hosts(data_dir)):
-        await uninterrupted(private_host.stop(first))
-        raise private_host.PrivateHostError(
-            f"The LAN {place.name} already exists: choose another name, or remove it first."
-        )
-    hosts = [first]
+    async with _only_one(data_dir, place.name):
+        if any(host.lan.name == place.name for host in await asyncio.to_thread(lan_hosts, data_dir)):
+            raise private_host.PrivateHostError(
+                f"The LAN {place.name} already exists: choose another name, or remove it first."
+            )
+        first = await private_host.start(data_dir, lan=replace(place, number=1), limits=limits)
+        hosts = [first]
 
-    async def join(number: int) -> None:
-        started = await private_host.start(data_dir, lan=replace(place, number=number), joined=first, limits=limits)
-        hosts.append(started)
+        async def join(number: int) -> None:
+            started = await private_host.start(data_dir, lan=replace(place, number=number), joined=first, limits=limits)
+            hosts.append(started)
 
-    joining = [asyncio.ensure_future(join(number)) for number in range(2, count + 1)]
-    try:
-        await asyncio.gather(*joining)
-    except BaseException:
-        for task in joining:
-            task.cancel()
-        await uninterrupted(_stop_when_started(joining, hosts))
-        raise
-    return Lan(place.name, tuple(sorted(hosts, key=lambda host: host.lan.number)))
+        joining = [asyncio.ensure_future(join(number)) for number in range(2, count + 1)]
+        try:
+            await asyncio.gather(*joining)
+        except BaseException:
+            await uninterrupted(_cancel(joining))
+            await uninterrupted(stop_hosts(hosts))
+            raise
+        return Lan(place.name, tuple(sorted(hosts, key=lambda host: host.lan.number)))
 
 
-async def _stop_when_started(joining: Iterable[asyncio.Future[None]], hosts: list[PrivateHost]) -> None:
-    await asyncio.gather(*joining, return_exceptions=True)
-    await stop_hosts(hosts)
+async def _cancel(starts: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel starts of hosts, and wait until they have removed what they made."""
+    for start in starts:
+        start.cancel()
+    await asyncio.gather(*starts, return_exceptions=True)
 
 
 async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
-    """Start the hosts of a LAN again that have ended once no other process starts hosts of this LAN: two starters would
-    create it twice. If no host holds the namespaces of the LAN, the first one that starts creates them; the others join
-    it. Raises PrivateHostError if a host does not start, after all others have been started."""
-    async with _only_starter(data_dir, name):
+    """Start the hosts of a LAN again that have ended. If no host holds the namespaces of the LAN, the first one that
+    starts creates them; the others join it. Raises PrivateHostError if a host does not start, after all others have
+    been started."""
+    async with _only_one(data_dir, name):
         lan = next((lan for lan in await asyncio.to_thread(list_lans, data_dir) if lan.name == name), Lan(name, ()))
-        running, ended = list(lan.hosts), list(lan.ended)
-        failures: list[BaseException] = []
-        while ended and not running:
-            try:
-                running.append(await start(ended.pop(0), None))
-            except private_host.PrivateHostError as error:
-                failures.append(error)
-        results = await asyncio.gather(*(start(host, running[0]) for host in ended), return_exceptions=True)
-        failures += [result for result in results if isinstance(result, BaseException)]
-        if failures:
-            raise failures[0]
+        joined = lan.hosts[0] if lan.hosts else None
+        starts: list[asyncio.Future[PrivateHost]] = []
+        try:
+            for host in lan.ended:
+                starts.append(asyncio.ensure_future(start(host, joined)))
+                joined = joined or await _joinable(host, starts[-1])
+            results = await asyncio.gather(*starts, return_exceptions=True)
+        except BaseException:
+            await uninterrupted(_cancel(starts))
+            raise
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+
+async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> PrivateHost | None:
+    """The host as soon as its dockerd listens: by then it holds the namespaces of the LAN. It may answer much later,
+    because a member of a swarm waits for the other managers (moby, daemon/cluster). None if it does not start."""
+    while not start.done():
+        pid = await asyncio.to_thread(find_daemon, host.endpoint)
+        if pid in await asyncio.to_thread(processes, host.name):
+            return replace(host, pid=pid or 0)
+        await asyncio.wait([start], timeout=POLL_S)
+    return None if start.cancelled() or start.exception() else start.result()
 
 
 @asynccontextmanager
-async def _only_starter(data_dir: Path, name: str) -> AsyncIterator[None]:
-    """Waits until no other process starts hosts of the LAN. The kernel releases the lock when a process ends."""
-    with (data_dir / f"lan-{name}.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(LOCK_POLL_S)
-        yield
+async def _only_one(data_dir: Path, name: str) -> AsyncIterator[None]:
+    """Waits until no other process creates the LAN, starts its hosts or removes it. The kernel releases the lock when a
+    process ends. The file is removed with the lock held, so a lock of a removed file does not count."""
+    file = data_dir / f"lan-{name}.lock"
+    while True:
+        with file.open("w") as lock:
+            if _is_locked(lock, file):
+                try:
+                    yield
+                finally:
+                    file.unlink(missing_ok=True)
+                return
+        await asyncio.sleep(POLL_S)
+
+
+def _is_locked(lock: IO[str], file: Path) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(lock.fileno()), file.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+async def remove_lan(data_dir: Path, lan: Lan) -> None:
+    """Stop and remove all hosts of a LAN."""
+    async with _only_one(data_dir, lan.name):
+        await stop_hosts(lan.all_hosts)
 
 
 async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:

@@ -4,6 +4,10 @@ Every member is a manager, because only a manager creates overlay networks. A sw
 half of them are gone: a member leaves it by force.
 """
 
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +18,9 @@ from dashboard.engine.docker_connection import Client, DockerConnection
 PORT = 2377
 #: How long a member waits for the others. The Engine itself gives a node 20 s to join (moby, daemon/cluster).
 TIMEOUT_S = 30.0
+POLL_S = 0.1
+#: How long the managers may take to store what one of them changes.
+STORED_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,10 @@ class SwarmNode:
 
 async def _ask(endpoint: str, name: str, *args: Any, **options: Any) -> Any:
     """The result of a method of the SDK's client. Raises EngineError."""
+    return await _call(endpoint, lambda client: getattr(client, name)(*args, **options))
 
-    def ask(client: Client) -> Any:
-        return getattr(client, name)(*args, **options)
 
+async def _call[T](endpoint: str, ask: Callable[[Client], T]) -> T:
     connection = DockerConnection(endpoint, TIMEOUT_S, None)
     try:
         return await connection.call(ask)
@@ -73,3 +80,29 @@ async def join(endpoint: str, address: str, member: str, token: str) -> None:
 async def leave(endpoint: str) -> None:
     """Leave the swarm, which ends with its last manager. Raises EngineError."""
     await _ask(endpoint, "leave_swarm", force=True)
+
+
+async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> None:
+    """Wait while the engine is in a swarm that has no leader yet: until then it attaches no container to an overlay
+    network. Managers that all start at once elect one after 10 to 20 s. Raises EngineError."""
+    end = time.monotonic() + limit_s
+    while (await read_node(endpoint)).state == "pending" and time.monotonic() < end:
+        await asyncio.sleep(POLL_S)
+
+
+async def wait_until_stored(endpoints: Sequence[str]) -> None:
+    """Wait until every manager has stored which members the swarm has, or ``STORED_S`` have passed: a manager that ends
+    before does not find the others when it is started again. Changes are stored in order, so an event of a later one
+    proves it. Raises EngineError."""
+    now = int(time.time())
+    config = (await _ask(endpoints[0], "create_config", "netmodes-members", b"stored"))["ID"]
+
+    def wait(client: Client) -> None:
+        options = {"since": now - 1, "until": now + STORED_S, "filters": {"config": config}}
+        with closing(client.events(**options)) as events:
+            next(events, None)
+
+    try:
+        await asyncio.gather(*(_call(endpoint, wait) for endpoint in endpoints))
+    finally:
+        await asyncio.shield(_ask(endpoints[0], "remove_config", config))

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import PrivateHost, abandoned_containers, note_containers, note_left_running
+from dashboard.engine.lans.swarm_node import wait_for_leader
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 
 log = logging.getLogger(__name__)
@@ -36,9 +38,12 @@ async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
             await _start_containers(host, containers)
 
 
-async def _start_containers(host: PrivateHost, containers: Iterable[str]) -> None:
+async def _start_containers(host: PrivateHost, containers: Collection[str]) -> None:
     """Starts containers. Those about which the engine did not answer stay recorded: it may have ended again."""
     unanswered = []
+    if containers:
+        with suppress(EngineError):
+            await wait_for_leader(host.endpoint)
     async with DockerEngine(host.endpoint) as engine:
         for container in containers:
             try:

@@ -18,12 +18,12 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.programs import engine_root, missing_requirement
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.images import add_image
-from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, netem_refusal, start_lan_again, stop_hosts
-from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
+from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, netem_refusal, remove_lan, stop_hosts
+from dashboard.engine.lans.swarm import is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
-from dashboard.lab.engine.restart import finish_starts, start_with_containers
 from dashboard.lab.experiments.other_host import remove_clients
+from dashboard.lab.lans import engines
 from dashboard.lab.lans.restarts import FoundLan, Restarts, find_lans
 from dashboard.lab.lans.states import LanHost, LanStage, LanState
 from dashboard.lab.training.group_labs import GroupLabs
@@ -125,13 +125,9 @@ class NamedLans:
             self._start(name, LanStage.STARTING, self._start_again(name, lan))
 
     async def _start_again(self, name: str, lan: Lan) -> None:
-        async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
-            return await start_with_containers(host, joined=joined)
-
         log.warning("hosts or containers of the LAN %s have ended: they are started again", name)
         try:
-            await start_lan_again(self._context.data_dir, name, start)
-            await finish_starts(lan.hosts)
+            await engines.start_again(self._context.data_dir, lan)
         except PrivateHostError as error:
             self._restarts.note_failure(name, str(error))
             raise
@@ -244,7 +240,7 @@ class NamedLans:
     async def _remove(self, lan: Lan) -> None:
         async with self._lock:
             await asyncio.gather(*(self._forget(host.id) for host in lan.all_hosts))
-        await stop_hosts(lan.all_hosts)
+        await remove_lan(self._context.data_dir, lan)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
         """Starts to form a swarm of the hosts of a LAN, or to end it."""
@@ -254,7 +250,7 @@ class NamedLans:
 
     async def _set_swarm(self, lan: Lan, *, wanted: bool) -> None:
         try:
-            await (form_swarm(lan.hosts) if wanted else leave_swarm(lan.hosts))
+            await (engines.form_new_swarm(self._context.data_dir, lan) if wanted else leave_swarm(lan.hosts))
         finally:
             await self._read_swarm(lan)
             for host in lan.hosts:

@@ -1,6 +1,8 @@
 """``./netmodes lan``: private hosts and neighbours on one LAN."""
 
 import asyncio
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,7 +16,7 @@ from dashboard.engine.lans.lan import (
     describe_problem,
     list_lans,
     netem_refusal,
-    start_lan_again,
+    remove_lan,
     stop_hosts,
 )
 from dashboard.interrupts import uninterrupted
@@ -48,6 +50,10 @@ def _find(name: str) -> Lan:
     if lan is None:
         raise CommandError(f"Unknown LAN {name}: see {configuration.COMMAND} lan list.")
     return lan
+
+
+async def _remove_all(folder: Path, lans: Iterable[Lan]) -> None:
+    await asyncio.gather(*(remove_lan(folder, lan) for lan in lans))
 
 
 class Command(NetmodesCommand):
@@ -120,18 +126,18 @@ class Command(NetmodesCommand):
 
     async def _start(self, options: dict[str, Any]) -> tuple[Lan, ...]:
         # Imported here because only this needs the SDK.
-        from dashboard.lab.engine.restart import finish_starts, start_with_containers
+        from dashboard.lab.lans import engines
 
-        folder, lan = configuration.data_dir(), _find(options["name"])
+        lan = _find(options["name"])
         self.say(f"Starting the hosts of the LAN {lan.name} that have ended: {len(lan.ended)}")
-        await start_lan_again(folder, lan.name, lambda host, joined: start_with_containers(host, joined=joined))
-        await finish_starts(lan.hosts)
+        await engines.start_again(configuration.data_dir(), lan)
         return (_find(lan.name),)
 
     async def _swarm(self, options: dict[str, Any]) -> tuple[Lan, ...]:
         # Imported here because only this needs the SDK.
-        from dashboard.engine.lans.swarm import form_swarm, leave_swarm
+        from dashboard.engine.lans.swarm import leave_swarm
         from dashboard.engine.protocol import EngineError
+        from dashboard.lab.lans import engines
 
         lan = _find(options["name"])
         if not lan.hosts:
@@ -139,21 +145,25 @@ class Command(NetmodesCommand):
                 f"The hosts of the LAN {lan.name} have ended: run {configuration.COMMAND} lan start first."
             )
         try:
-            await (leave_swarm if options["leave"] else form_swarm)(lan.hosts)
+            if options["leave"]:
+                await leave_swarm(lan.hosts)
+            else:
+                await engines.form_new_swarm(configuration.data_dir(), lan)
         except EngineError as error:
             raise CommandError(f"The hosts of the LAN {lan.name} cannot form a swarm: {error}") from error
-        return (lan,)
+        return (_find(lan.name),)
 
     async def _list(self, _options: dict[str, Any]) -> tuple[Lan, ...]:
         return list_lans(configuration.data_dir())
 
     async def _remove(self, options: dict[str, Any]) -> tuple[Lan, ...]:
-        lans = list_lans(configuration.data_dir())
+        folder = configuration.data_dir()
+        lans = list_lans(folder)
         if bool(options["names"]) == options["all"]:
             raise CommandError("Name the LANs to remove, or use --all.", returncode=WRONG_USAGE)
         unknown = set(options["names"]) - {lan.name for lan in lans}
         if unknown:
             raise CommandError(f"Unknown LAN {', '.join(sorted(unknown))}: see {configuration.COMMAND} lan list.")
         chosen = tuple(lan for lan in lans if options["all"] or lan.name in options["names"])
-        await uninterrupted(stop_hosts([host for lan in chosen for host in lan.all_hosts]))
+        await uninterrupted(_remove_all(folder, chosen))
         return chosen

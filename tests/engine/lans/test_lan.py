@@ -25,6 +25,7 @@ from dashboard.engine.lans.lan import (
     lans_of,
     list_lans,
     netem_refusal,
+    remove_lan,
     start_lan_again,
     stop_hosts,
 )
@@ -73,6 +74,10 @@ def test_a_lan_of_ended_hosts_has_a_place_and_no_neighbours(tmp_path: Path) -> N
     assert (lan.place.hosts, lan.missing, lan.neighbours) == (3, 1, ())
     (lan,) = lans_of([host("c", 3)], [host("b", 2), host("a", 1)])
     assert ([one.id for one in lan.all_hosts], lan.missing) == (["c", "a", "b"], 0)
+
+
+def files_in(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
 
 
 def office_host(identity: str, number: int) -> PrivateHost:
@@ -133,7 +138,7 @@ async def test_two_starters_of_a_lan_create_it_once(tmp_path: Path, monkeypatch:
         flock(file, operation)
 
     monkeypatch.setattr(fcntl, "flock", counted)
-    monkeypatch.setattr(lans, "LOCK_POLL_S", 0.01)
+    monkeypatch.setattr(lans, "POLL_S", 0.01)
     monkeypatch.setattr(lans, "list_lans", look)
     server = asyncio.create_task(start_lan_again(tmp_path, "office", start))
     await begun.wait()
@@ -168,26 +173,97 @@ def test_a_lan_is_listed_while_its_first_host_ends(tmp_path: Path) -> None:
     assert lan.neighbours == ((4026531840, ("192.0.2.10", "2001:db8::10")),)
 
 
-async def test_a_name_that_another_command_takes_meanwhile_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    mine, other = (PrivateHost(name, 1, 1, "", 1.0, tmp_path, 1, lan=OFFICE) for name in ("mine", "other"))
-    stopped: list[str] = []
+async def test_two_commands_do_not_create_one_lan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made: list[PrivateHost] = []
+    begun, proceed = asyncio.Event(), asyncio.Event()
 
     async def start(*_: object, **__: object) -> PrivateHost:
-        return mine
+        begun.set()
+        await proceed.wait()
+        made.append(office_host(f"host{len(made)}", 1))
+        return made[-1]
 
     async def stop(host: PrivateHost) -> None:
-        stopped.append(host.id)
+        made.remove(host)
 
     monkeypatch.setattr(private_host, "start", start)
     monkeypatch.setattr(private_host, "stop", stop)
-    monkeypatch.setattr(lans, "lan_hosts", lambda _folder: (other, mine))
+    monkeypatch.setattr(lans, "POLL_S", 0.01)
+    monkeypatch.setattr(lans, "lan_hosts", lambda _folder: tuple(made))
+    first = asyncio.create_task(create_lan(tmp_path, OFFICE, 1))
+    await begun.wait()
+    assert files_in(tmp_path) == ["lan-office.lock"]
+    second = asyncio.create_task(create_lan(tmp_path, OFFICE, 1))
+    await remove_lan(tmp_path, Lan("cellar", ()))  # another LAN does not wait
+    proceed.set()
+    lan = await first
     with pytest.raises(private_host.PrivateHostError, match="The LAN office already exists"):
-        await create_lan(tmp_path, OFFICE, 1)
-    assert stopped == ["mine"]
-    monkeypatch.setattr(lans, "lan_hosts", lambda _folder: (mine,))
-    assert (await create_lan(tmp_path, OFFICE, 1)).hosts == (mine,)
+        await second
+    assert [host.id for host in made] == ["host0"], "the second one has started nothing"
+    await remove_lan(tmp_path, lan)
+    assert made == []
+    assert files_in(tmp_path) == [], "the file of the lock is removed"
+
+
+async def test_a_removal_waits_until_the_hosts_have_been_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended = office_host("a", 1)
+    events: list[str] = []
+    begun, proceed = asyncio.Event(), asyncio.Event()
+
+    async def start(host: PrivateHost, _joined: PrivateHost | None) -> PrivateHost:
+        begun.set()
+        await proceed.wait()
+        events.append("started")
+        return host
+
+    async def stop(_host: PrivateHost) -> None:
+        events.append("stopped")
+
+    attempts: list[int] = []
+    flock = fcntl.flock
+
+    def counted(file: IO[str], operation: int) -> None:
+        attempts.append(operation)
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", counted)
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(lans, "POLL_S", 0.01)
+    monkeypatch.setattr(lans, "list_lans", lambda _folder: (Lan("office", (), (ended,)),))
+    (tmp_path / "lan-office.lock").touch()  # of a process that was killed
+    starting = asyncio.create_task(start_lan_again(tmp_path, "office", start))
+    await begun.wait()
+    removing = asyncio.create_task(remove_lan(tmp_path, Lan("office", (), (ended,))))
+    await eventually(lambda: len(attempts) > 2)
+    proceed.set()
+    await asyncio.gather(starting, removing)
+    assert events == ["started", "stopped"]
+    assert files_in(tmp_path) == []
+
+
+async def test_the_hosts_of_a_swarm_start_before_the_first_one_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first one answers only when the others have started, too."""
+    started: list[tuple[str, int]] = []
+    all_started = asyncio.Event()
+
+    async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
+        started.append((host.id, joined.pid if joined else 0))
+        if len(started) == 3:
+            all_started.set()
+        await all_started.wait()
+        return host
+
+    ended = tuple(office_host(identity, number) for number, identity in enumerate("abc", 1))
+    monkeypatch.setattr(lans, "list_lans", lambda _folder: (Lan("office", (), ended),))
+    monkeypatch.setattr(lans, "find_daemon", lambda _endpoint: 7)
+    monkeypatch.setattr(lans, "processes", lambda name: [7] if name == "netmodes-a" else [])
+    async with asyncio.timeout(10):
+        await start_lan_again(tmp_path, "office", start)
+    assert started == [("a", 0), ("b", 7), ("c", 7)]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dashboard.engine.lans import swarm_node
-from dashboard.engine.lans.swarm_node import PORT, SwarmNode, init, join, read_node, read_swarm
+from dashboard.engine.lans.swarm_node import PORT, SwarmNode, init, join, read_node, read_swarm, wait_for_leader
 
 ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "NodeAddr": "198.51.100.1"}
 
@@ -60,3 +60,20 @@ async def test_addresses_are_those_that_the_others_reach(asked: list[tuple[Any, 
             {},
         ),
     ]
+
+
+@pytest.mark.parametrize("states", [["pending", "pending", "active"], ["inactive"], ["locked"]])
+async def test_an_engine_whose_swarm_has_no_leader_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, states: list[str]
+) -> None:
+    left = list(states)
+
+    async def ask(*_: object) -> object:
+        return {"Swarm": {"LocalNodeState": left.pop(0)}}
+
+    monkeypatch.setattr(swarm_node, "_ask", ask)
+    monkeypatch.setattr(swarm_node, "POLL_S", 0.0)
+    await wait_for_leader("unix:///e")
+    assert left == []
+    left.append("pending")
+    await wait_for_leader("unix:///e", limit_s=0.0)

@@ -20,6 +20,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import LABEL_EXPERIMENT
 from dashboard.lab.experiments import other_host
 from dashboard.lab.experiments.other_host import LABEL_CLIENT
+from dashboard.lab.lans import engines as engines_module
 from dashboard.lab.lans import named_lans as module
 from dashboard.lab.lans import restarts
 from dashboard.lab.lans.named_lans import OWN, REMOVED, NamedLans
@@ -81,7 +82,8 @@ class Machine:
         left = tuple(host for host in lan.hosts if host.lan.number not in numbers)
         self.lans[name] = replace(lan, hosts=left, ended=(*lan.ended, *ended))
 
-    async def start_again(self, host: PrivateHost, *, joined: PrivateHost | None) -> PrivateHost:
+    async def start_again(self, host: PrivateHost, *, ready_s: float, joined: PrivateHost | None) -> PrivateHost:
+        assert ready_s == engines_module.READY_S
         self.starts.append((host.id, joined.id if joined else ""))
         await self.proceed.wait()
         if self.start_failure:
@@ -115,12 +117,13 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 
     monkeypatch.setattr(restarts, "list_lans", made.look)
     monkeypatch.setattr(lans_module, "list_lans", made.look)
-    monkeypatch.setattr(module, "start_with_containers", made.start_again)
+    monkeypatch.setattr(engines_module, "start_with_containers", made.start_again)
     monkeypatch.setattr(module, "create_lan", made.create)
     monkeypatch.setattr(module, "stop_hosts", made.stop)
+    monkeypatch.setattr(module, "remove_lan", lambda _folder, lan: made.stop(lan.all_hosts))
     monkeypatch.setattr(module, "add_image", add_image)
     monkeypatch.setattr(module, "is_member", is_member)
-    monkeypatch.setattr(module, "form_swarm", lambda _hosts: made.set_swarm(True))
+    monkeypatch.setattr(engines_module, "form_new_swarm", lambda _folder, _lan: made.set_swarm(True))
     monkeypatch.setattr(module, "leave_swarm", lambda _hosts: made.set_swarm(False))
     monkeypatch.setattr(module, "missing_requirement", lambda _root: None)
     monkeypatch.setattr(module, "PASS_S", 0.02)

@@ -1,0 +1,46 @@
+"""Starts the engines of a LAN again, with the containers that ran, and forms their swarm."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from dashboard.engine.hosts.cleanup import kill, kill_everything
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.lans.lan import Lan, list_lans, start_lan_again
+from dashboard.engine.lans.swarm import form_swarm, keeps_port, leave_swarm
+from dashboard.lab.engine.restart import finish_starts, start_with_containers
+
+log = logging.getLogger(__name__)
+#: How long a host may start. A manager of a swarm answers only when there is a leader, at the latest after 20 s.
+READY_S = 60.0
+
+
+async def start_again(data_dir: Path, lan: Lan) -> None:
+    """Starts the hosts of a LAN that have ended, and the containers that ran there or that a process did not reach
+    before it ended. The errors are those of ``start_lan_again``."""
+
+    async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
+        return await start_with_containers(host, ready_s=READY_S, joined=joined)
+
+    await start_lan_again(data_dir, lan.name, start)
+    await finish_starts(lan.hosts)
+
+
+async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
+    """Forms a swarm of the running hosts of a LAN. An engine that has kept the port of its former swarm is started
+    again first, with its containers. Raises EngineError, PrivateHostError and OSError."""
+    await leave_swarm(lan.hosts)
+    kept = [host for host in lan.hosts if await asyncio.to_thread(keeps_port, host)]
+    for host in kept:
+        log.warning("the engine of the host %s has kept the port of its former swarm: it is started again", host.id)
+        await asyncio.to_thread(_end, host)
+    if kept:
+        await start_again(data_dir, lan)
+        lan = next((one for one in await asyncio.to_thread(list_lans, data_dir) if one.name == lan.name), lan)
+    await form_swarm(lan.hosts)
+
+
+def _end(host: PrivateHost) -> None:
+    """Ends the engine first, so that it does not record that its containers have ended."""
+    kill([host.pid])
+    kill_everything(host.name)

@@ -1,0 +1,57 @@
+"""dashboard.lab.lans.engines; tests/engine/lans/test_swarm.py runs it on real hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans import lan as lans
+from dashboard.engine.lans.lan import Lan
+from dashboard.lab.lans import engines
+
+
+@pytest.mark.parametrize("kept", [(), ("b",)])
+async def test_only_an_engine_that_has_kept_the_port_is_started_again_before_a_swarm_is_formed(
+    kept: Sequence[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hosts = [
+        PrivateHost(name, number, 1, "", 1.0, tmp_path, 1, lan=LanPlace("office", number))
+        for number, name in enumerate("abc", 1)
+    ]
+    ended: list[PrivateHost] = []
+    calls: list[object] = []
+
+    def look(_folder: Path) -> tuple[Lan, ...]:
+        return (Lan("office", tuple(hosts), tuple(ended)),)
+
+    def end(host: PrivateHost) -> None:
+        hosts.remove(host)
+        ended.append(host)
+
+    async def start(host: PrivateHost, *, ready_s: float, joined: PrivateHost | None) -> PrivateHost:
+        assert joined is not None
+        calls.append(("started", host.id, joined.id))
+        ended.remove(host)
+        hosts.append(replace(host, pid=10 + host.pid))
+        return hosts[-1]
+
+    async def leave(those: Sequence[PrivateHost]) -> None:
+        calls.append(("left", *(host.id for host in those)))
+
+    async def form(those: Sequence[PrivateHost]) -> None:
+        calls.append(("formed", *(host.pid for host in those)))
+
+    for module in (engines, lans):
+        monkeypatch.setattr(module, "list_lans", look)
+    monkeypatch.setattr(engines, "keeps_port", lambda host: host.id in kept)
+    monkeypatch.setattr(engines, "_end", end)
+    monkeypatch.setattr(engines, "start_with_containers", start)
+    monkeypatch.setattr(engines, "leave_swarm", leave)
+    monkeypatch.setattr(engines, "form_swarm", form)
+    await engines.form_new_swarm(tmp_path, Lan("office", tuple(hosts)))
+    again = [("started", "b", "a"), ("formed", 1, 3, 12)] if kept else [("formed", 1, 2, 3)]
+    assert calls == [("left", "a", "b", "c"), *again]
