@@ -21,7 +21,7 @@ ENGINE_TOOLS = ("dockerd", "containerd", "ip", "iptables")
 #: Scripts that private_host.sh runs before the engine, or that start it in another way.
 SETUPS = Path(__file__).with_name("setups")
 #: What a setup needs that a machine with an engine may lack.
-SETUP_TOOLS = {"firewalld": ("dbus-daemon", "firewalld", "firewall-cmd")}
+SETUP_TOOLS = {"firewalld": ("dbus-daemon", "dbus-send", "firewalld", "firewall-cmd")}
 
 
 def engine_root() -> Path | None:

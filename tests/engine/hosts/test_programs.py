@@ -78,10 +78,10 @@ def test_a_root_without_an_engine_is_refused_with_what_it_lacks(tmp_path: Path) 
 @pytest.mark.usefixtures("as_root")
 def test_a_host_with_firewalld_needs_its_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda tool, path: None if "bus" in tool else f"/usr/bin/{tool}")
-    problem = "This machine lacks dbus-daemon: a private host with firewalld needs it."
+    problem = "This machine lacks dbus-daemon, dbus-send: a private host with firewalld needs it."
     assert programs.missing_requirement(setup="firewalld") == problem
     (tmp_path / "usr/bin").mkdir(parents=True)
-    for tool in (*programs.ENGINE_TOOLS, "dbus-daemon"):
+    for tool in (*programs.ENGINE_TOOLS, "dbus-daemon", "dbus-send"):
         (tmp_path / "usr/bin" / tool).touch()
     assert f"{tmp_path} lacks firewalld, firewall-cmd: " in programs.missing_requirement(tmp_path, "firewalld")
 

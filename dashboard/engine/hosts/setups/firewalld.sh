@@ -28,12 +28,15 @@ ${TIE:+setpriv $TIE --} unshare --mount sh -c '
     mkdir -p "$1"
     mount --move /mnt "$1"
     exec firewalld --nofork --nopid --system-config "$2/firewalld" --log-file "$2/firewalld.log"' sh "$run" "$folder" &
-tries=100
-until firewall-cmd --state > /dev/null 2>&1; do
+# Once it has its name on the bus, it answers when its rules are in place. firewall-cmd would do, but is slow to start.
+tries=200
+until dbus-send --bus="$DBUS_SYSTEM_BUS_ADDRESS" --dest=org.fedoraproject.FirewallD1 --print-reply --reply-timeout=10000 \
+    /org/fedoraproject/FirewallD1 org.freedesktop.DBus.Properties.Get string:org.fedoraproject.FirewallD1 string:state \
+    2> /dev/null | grep -q RUNNING; do
     tries=$((tries - 1))
     if [ "$tries" -eq 0 ]; then
         tail -n 1 "$folder/firewalld.log" >&2
         exit 1
     fi
-    sleep 0.1
+    sleep 0.05
 done
