@@ -82,12 +82,13 @@ async def leave(endpoint: str) -> None:
     await _ask(endpoint, "leave_swarm", force=True)
 
 
-async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> None:
+async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNode:
     """Wait while the engine is in a swarm that has no leader yet: until then it attaches no container to an overlay
-    network. Managers that all start at once elect one after 10 to 20 s. Raises EngineError."""
+    network. Managers that all start at once elect one after 10 to 20 s. Returns the node. Raises EngineError."""
     end = time.monotonic() + limit_s
-    while (await read_node(endpoint)).state == "pending" and time.monotonic() < end:
+    while (node := await read_node(endpoint)).state == "pending" and time.monotonic() < end:
         await asyncio.sleep(POLL_S)
+    return node
 
 
 async def wait_until_stored(endpoints: Sequence[str]) -> None:

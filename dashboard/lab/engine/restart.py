@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 
@@ -13,6 +14,10 @@ from dashboard.engine.lans.swarm_node import wait_for_leader
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 
 log = logging.getLogger(__name__)
+#: How long containers are tried again because of a network of a swarm, and how often.
+NETWORK_S, POLL_S = 20.0, 0.5
+#: How long the start of a container may take. The Engine waits up to 20 s for an overlay network.
+ANSWER_S = 30.0
 
 
 async def start_with_containers(
@@ -40,16 +45,30 @@ async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
 
 async def _start_containers(host: PrivateHost, containers: Collection[str]) -> None:
     """Starts containers. Those about which the engine did not answer stay recorded: it may have ended again."""
-    unanswered = []
+    unanswered, end = [], 0.0
     if containers:
         with suppress(EngineError):
-            await wait_for_leader(host.endpoint)
-    async with DockerEngine(host.endpoint) as engine:
+            end = 0.0 if (await wait_for_leader(host.endpoint)).is_inactive else time.monotonic() + NETWORK_S
+    async with DockerEngine(host.endpoint, timeout_s=ANSWER_S) as engine:
         for container in containers:
             try:
-                await engine.start_container(container)
+                await _start(engine, container, end)
             except EngineError as error:
                 log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
                 if isinstance(error, EngineUnreachable):
                     unanswered.append(container)
         await asyncio.to_thread(note_containers, host, unanswered)
+
+
+async def _start(engine: DockerEngine, container: str, end: float) -> None:
+    """Starts a container; tries again until ``end`` if its network is not there yet. The engine of a swarm knows its
+    overlay networks only some time after the leader has been elected."""
+    while True:
+        try:
+            await engine.start_container(container)
+        except EngineError as error:
+            if time.monotonic() > end or "network" not in str(error) or isinstance(error, EngineUnreachable):
+                raise
+        else:
+            return
+        await asyncio.sleep(POLL_S)

@@ -73,7 +73,7 @@ async def test_an_engine_whose_swarm_has_no_leader_is_waited_for(
 
     monkeypatch.setattr(swarm_node, "_ask", ask)
     monkeypatch.setattr(swarm_node, "POLL_S", 0.0)
-    await wait_for_leader("unix:///e")
+    assert (await wait_for_leader("unix:///e")).state == states[-1]
     assert left == []
     left.append("pending")
-    await wait_for_leader("unix:///e", limit_s=0.0)
+    assert (await wait_for_leader("unix:///e", limit_s=0.0)).state == "pending"

@@ -13,6 +13,7 @@ from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host, registry
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans.swarm_node import SwarmNode
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.engine import restart
 from dashboard.lab.engine.restart import finish_starts, start_with_containers
@@ -25,7 +26,7 @@ async def test_the_containers_that_ran_are_started_and_a_refused_one_is_logged(
     calls: list[object] = []
 
     class Engine:
-        def __init__(self, endpoint: str) -> None:
+        def __init__(self, endpoint: str, timeout_s: float) -> None:
             calls.append(endpoint)
 
         async def start_container(self, identity: str) -> None:
@@ -64,7 +65,7 @@ async def test_containers_of_a_start_that_did_not_finish_are_started(
     failures: list[Exception] = [PrivateHostError("not ready within 30 s"), KeyError("killed")]
 
     class Engine:
-        def __init__(self, _endpoint: str) -> None:
+        def __init__(self, _endpoint: str, timeout_s: float) -> None:
             """Connects to nothing."""
 
         async def start_container(self, identity: str) -> None:
@@ -107,7 +108,7 @@ async def test_containers_of_an_engine_that_ends_again_stay_recorded(
     failures = {"gone": EngineError("No such container", 404), "late": EngineUnreachable("The engine has ended.")}
 
     class Engine:
-        def __init__(self, _endpoint: str) -> None:
+        def __init__(self, _endpoint: str, timeout_s: float) -> None:
             """Connects to nothing."""
 
         async def start_container(self, identity: str) -> None:
@@ -133,3 +134,44 @@ async def test_containers_of_an_engine_that_ends_again_stay_recorded(
     await start_with_containers(host)
     assert started == ["web", "late", "web"]
     assert registry.abandoned_containers(host) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "refusal", "attempts"),
+    [
+        ("active", "network 2cn3 not found", 3),
+        ("active", "no such image", 1),
+        ("inactive", "network 2cn3 not found", 1),
+    ],
+)
+async def test_a_container_starts_once_the_swarm_has_its_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, refusal: str, attempts: int
+) -> None:
+    host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
+    registry.remember(host, ready=True)
+    tried: list[str] = []
+
+    class Engine:
+        def __init__(self, _endpoint: str, timeout_s: float) -> None:
+            """Connects to nothing."""
+
+        async def start_container(self, identity: str) -> None:
+            tried.append(identity)
+            if len(tried) < 3:
+                raise EngineError(refusal, 404)
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
+            """Does nothing."""
+
+    async def node(_endpoint: str) -> SwarmNode:
+        return SwarmNode(state)
+
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    monkeypatch.setattr(restart, "wait_for_leader", node)
+    monkeypatch.setattr(restart, "POLL_S", 0.0)
+    monkeypatch.setattr(restart, "abandoned_containers", lambda _host: ("web",))
+    await finish_starts([host])
+    assert len(tried) == attempts
