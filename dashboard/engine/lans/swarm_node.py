@@ -99,8 +99,7 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
     config = (await _ask(endpoints[0], "create_config", "netmodes-members", b"stored"))["ID"]
 
     def wait(client: Client) -> None:
-        options = {"since": now - 1, "until": now + STORED_S, "filters": {"config": config}}
-        with closing(client.events(**options)) as events:
+        with closing(client.events(now - 1, now + STORED_S, {"config": config})) as events:
             next(events, None)
 
     try:
