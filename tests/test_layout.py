@@ -68,7 +68,9 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
     "lab/workshops/test_from_outside.py": "the buttons of the workshop finish its steps on a real private host",
+    "lab/experiments/engines/test_direct_routing.py": "direct routing is offered where the engine permits it",
     "lab/experiments/engines/test_podman.py": "a comparison and the claims on a real Podman",
+    "lab/experiments/engines/test_podman_modes.py": "Podman's own modes as root",
     "lab/experiments/engines/test_rootless_podman.py": "an experiment on a real rootless Podman",
     "lab/experiments/engines/test_odd_engine.py": "an engine with odd answers has a sentence and keeps nothing",
     "lab/experiments/engines/test_remote_engine.py": "experiments, claims and the doctor on a remote engine",
@@ -84,6 +86,7 @@ ACROSS_MODULES: dict[str, str] = {
 
 #: Modules longer than MAX_LINES, and why.
 LONGER: dict[str, str] = {
+    "dashboard/core/namespaces/state.py": "everything that is observed of a namespace, one small class each",
     "dashboard/lab/reconciler.py": "the start, each pass and the shutdown share the drivers of all experiments",
     "dashboard/lab/experiments/driver.py": "passes and events of one experiment share its lock, round and stop flag",
     "dashboard/store/parts.py": "the parts of an experiment are read and written as one, with one journal",

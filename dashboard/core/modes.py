@@ -1,6 +1,6 @@
-"""Docker's network modes, and the specification of experiments and arms.
+"""The network modes of Docker and those of Podman alone, and the specification of experiments and arms.
 
-Source of the facts: Docker's documentation on network drivers, and ``docs/modes.md``.
+Source of the facts: Docker's documentation on network drivers, and ``docs/modes.md``; podman-run(1), ``--network``.
 """
 
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ def is_observer(key: str) -> bool:
 
 
 class Mode(StrEnum):
-    """Docker's network modes, with the names that Netmodes uses."""
+    """The network modes, with the names that Netmodes uses; the last four are Podman's."""
 
     HOST = "host"
     BRIDGE = "bridge"
@@ -45,6 +45,10 @@ class Mode(StrEnum):
     MACVLAN = "macvlan"
     IPVLAN = "ipvlan"
     OVERLAY = "overlay"
+    PASTA = "pasta"
+    SLIRP4NETNS = "slirp4netns"
+    PRIVATE = "private"
+    NS = "ns"
 
 
 #: Modes that need a network; Netmodes creates it for the experiment.
@@ -54,6 +58,10 @@ NETWORK_DRIVERS = {
     Mode.IPVLAN: "ipvlan",
     Mode.OVERLAY: "overlay",
 }
+#: Modes that only Podman has.
+PODMAN_MODES = frozenset({Mode.PASTA, Mode.SLIRP4NETNS, Mode.PRIVATE, Mode.NS})
+#: Modes in which the engine forwards published ports; in the others it refuses or discards ``-p``.
+FORWARDING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY, Mode.PASTA, Mode.SLIRP4NETNS, Mode.PRIVATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,9 @@ class NetworkAttachment:
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
     """One container to launch in one mode. ``target`` is the key of the arm with the namespace that a ``container`` arm
-    shares. An empty ``command`` means the image's command. ``ipv6`` concerns the network of user-bridge. ``machine`` is
-    the one on which it runs, empty for that of the experiment."""
+    shares, ``netns`` the path of the one that an ``ns`` arm joins. An empty ``command`` means the image's command.
+    ``ipv6`` concerns the network of user-bridge. ``machine`` is the one on which it runs, empty for that of the
+    experiment."""
 
     key: str
     mode: Mode
@@ -125,6 +134,7 @@ class ArmSpec:
     ipv6: IPv6 = IPv6.OFF
     networks: tuple[NetworkAttachment, ...] = ()
     machine: str = ""
+    netns: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
         desktop_version=parse_version(info.platform.removeprefix("Docker Desktop ")) if info.desktop else (0, 0),
         invisible=info.invisible,
         kind=info.kind,
+        programs=info.programs,
     )
     modes = availability(traits, kinds, parents)
     return tuple(

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from dashboard.core.experiments.launching.ports import PUBLISHING, PortUser, needed_ports
+from dashboard.core.experiments.launching.ports import PortUser, needed_ports
 from dashboard.core.experiments.messages import ExperimentRef
+from dashboard.core.modes import FORWARDING
 from dashboard.models import Experiment
 from dashboard.store.experiments import load_unsettled_of
 from dashboard.store.parts import ids_of
@@ -25,7 +26,7 @@ def other_port_users(experiment: str) -> tuple[PortUser, ...]:
         PortUser(
             record.launched[arm.key],
             f"experiment “{record.title}”",
-            needed_ports([arm]) if arm.mode in PUBLISHING else (),
+            needed_ports([arm]) if arm.mode in FORWARDING else (),
             ExperimentRef(record.id, record.title),
         )
         for record in records

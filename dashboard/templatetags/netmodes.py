@@ -10,11 +10,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES, ONLY_PODMAN
 from dashboard.core.experiments.messages import (
     ArmStatus,
     Column,
     ExperimentHead,
+    ModeReport,
     Phase,
     PublishedPort,
     Relation,
@@ -23,7 +24,6 @@ from dashboard.core.experiments.messages import (
 from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
-from dashboard.core.modes import Mode
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.templatetags.training import session_words
 from dashboard.templatetags.words import CHART_WORDS
@@ -89,18 +89,9 @@ def checkpoint(context: template.Context) -> str:
 
 
 @register.filter
-def mode_summary(mode: str) -> str:
-    """The description of a mode, shown next to its checkbox."""
-    return {
-        Mode.HOST: _("the machine's own network stack, no isolation"),
-        Mode.BRIDGE: _("a separate stack behind docker0, the default"),
-        Mode.USER_BRIDGE: _("a user-defined bridge, with Docker's DNS"),
-        Mode.NONE: _("a stack with only loopback"),
-        Mode.CONTAINER: _("shares the stack of another arm"),
-        Mode.MACVLAN: _("its own MAC address on a link of the machine"),
-        Mode.IPVLAN: _("its own address on a link of the machine, same MAC"),
-        Mode.OVERLAY: _("a network across machines, needs a swarm"),
-    }[Mode(mode)]
+def needs_podman(report: ModeReport) -> bool:
+    """Whether the mode is unavailable because the engine is not Podman; one sentence is about all these modes."""
+    return report.reason == ONLY_PODMAN
 
 
 @register.simple_tag

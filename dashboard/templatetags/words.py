@@ -10,6 +10,7 @@ from dashboard.core.claims.model import Topic
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Probe, Stop
+from dashboard.core.modes import Mode
 from dashboard.core.operations.machines import MachineState
 from dashboard.core.reports.model import ClaimVerdict, Origin
 from dashboard.core.training.session import HelpReason
@@ -28,6 +29,20 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         "incomplete": _("incomplete"),
     },
     "engine": ENGINE_NAMES,
+    "mode": {
+        Mode.HOST: _("the machine's own network stack, no isolation"),
+        Mode.BRIDGE: _("a separate stack behind docker0, the default"),
+        Mode.USER_BRIDGE: _("a user-defined bridge, with Docker's DNS"),
+        Mode.NONE: _("a stack with only loopback"),
+        Mode.CONTAINER: _("shares the stack of another arm"),
+        Mode.MACVLAN: _("its own MAC address on a link of the machine"),
+        Mode.IPVLAN: _("its own address on a link of the machine, same MAC"),
+        Mode.OVERLAY: _("a network across machines, needs a swarm"),
+        Mode.PASTA: _("a separate stack with the machine's address, forwarded by pasta"),
+        Mode.SLIRP4NETNS: _("a separate stack with an address of its own, forwarded by slirp4netns"),
+        Mode.PRIVATE: _("a separate stack, as Podman makes it by default"),
+        Mode.NS: _("the network namespace at a path"),
+    },
     "verdict": {
         "slower": _("slower"),
         "faster": _("faster"),

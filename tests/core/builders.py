@@ -19,6 +19,7 @@ from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLES
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import (
     Address,
+    DirectDrop,
     Family,
     FirewallRules,
     HostsEntry,
@@ -489,6 +490,8 @@ firewalls = st.builds(
     translations=st.lists(translations, max_size=3).map(tuple),
     isolated_bridges=st.sampled_from([(), (IsolatedBridge(Family.INET, "docker0"),)]),
     unread=st.sampled_from([(), (UnreadRules(Family.INET6, "ip6tables-save is not installed"),)]),
+    closed_bridges=st.sampled_from([(), (IsolatedBridge(Family.INET, "docker0"),)]),
+    direct_drops=st.sampled_from([(), (DirectDrop(Family.INET, "172.17.0.2", ("docker0", "eth0")),)]),
 )
 #: As they come from an adapter: in any order, with duplicates; a link's index is its own, as in the kernel.
 observations = st.builds(

@@ -19,6 +19,10 @@ def test_the_modes_have_these_names() -> None:
         "macvlan",
         "ipvlan",
         "overlay",
+        "pasta",
+        "slirp4netns",
+        "private",
+        "ns",
     ]
 
 
@@ -54,6 +58,7 @@ def test_an_experiment_is_unchanged_after_the_database() -> None:
             sysctls={"net.core.somaxconn": "9"},
             user="1000:1000",
         ),
+        ArmSpec("lab", Mode.NS, netns="/run/netns/lab"),
     )
     spec = ExperimentSpec("title", "nginx", 80, arms, ("db",))
     assert msgspec.json.decode(encode(spec), type=ExperimentSpec) == spec

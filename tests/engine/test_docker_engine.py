@@ -119,7 +119,7 @@ async def test_a_published_port_in_host_mode_is_discarded_with_a_warning_in_the_
     assert facts.sandbox_key.endswith("/netns/default")
 
 
-@pytest.mark.usefixtures("docker", "host_mode")
+@pytest.mark.usefixtures("host_mode")
 async def test_publishing_all_ports_in_host_mode_is_discarded_without_a_warning(
     engine: DockerEngine, made: dict[str, str]
 ) -> None:

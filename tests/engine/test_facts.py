@@ -18,8 +18,30 @@ from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
-#: The claims state what Podman does instead.
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
+
+#: The facts that hold on Podman too, by the name of the test; of one with parameters those that hold.
+HOLDS_ON_PODMAN = frozenset(
+    {
+        "test_a_program_in_bridge_mode_listens_in_its_own_namespace_only",
+        "test_a_service_on_the_machines_loopback_is_reached_from_host_mode_and_not_from_bridge",
+        "test_a_shared_namespace_refuses_what_belongs_to_its_owner[--link]",
+        "test_dns_given_by_hand_works_in_host_mode_as_elsewhere[bridge]",
+        "test_dns_given_by_hand_works_in_host_mode_as_elsewhere[host]",
+        "test_grep_for_port_80_finds_port_8080_too_and_a_filter_of_ss_does_not",
+        "test_host_mode_copies_the_machines_name_and_may_have_its_own",
+        "test_host_mode_has_a_copy_of_the_machines_resolv_conf_loopback_servers_included",
+        "test_host_mode_refuses_an_address_an_alias_and_a_link[options2-links|link]",
+        "test_in_host_mode_the_program_itself_listens_on_the_machine",
+        "test_none_has_loopback_and_nothing_else",
+        "test_publishing_all_ports_in_host_mode_is_ignored_without_a_warning",
+        "test_resolv_conf_is_a_copy_that_a_restart_renews",
+        "test_rm_removes_the_container_at_stop_and_its_port_is_free_at_once",
+        "test_the_default_bridge_and_none_have_the_machines_servers_without_loopback_ones[bridge]",
+        "test_unix_sockets_of_the_machines_namespace_are_listed_in_host_mode_only",
+        "test_where_only_loopback_servers_are_left_the_default_bridge_gets_public_ones",
+    }
+)
 
 Run = Callable[..., str]
 

@@ -16,6 +16,18 @@ from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
+HOLDS_ON_PODMAN = frozenset(
+    f"test_the_docker_command_makes_of_the_line_what_we_made_of_the_arm[{arm}]"
+    for arm in (
+        "arm0-None-None",
+        "arm1-None-None",
+        "arm2-None-None",
+        "arm3-lab-None",
+        "arm5-None-None",
+        "arm8-lab-None",
+    )
+)
+
 #: What a line can express. Limits, logs and no-new-privileges are ours and nobody would type them.
 HOST_FIELDS = (
     "NetworkMode", "PortBindings", "PublishAllPorts", "Dns", "ExtraHosts", "Sysctls", "Privileged", "CapAdd",

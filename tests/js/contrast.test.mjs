@@ -15,7 +15,7 @@ function contrast(one, other) {
   return (high + 0.05) / (low + 0.05);
 }
 
-const MODES = ["machine", "host", "bridge", "user-bridge", "none", "container", "macvlan", "ipvlan", "overlay"];
+const MODES = ["machine", "host", "bridge", "user-bridge", "none", "container", "macvlan", "ipvlan", "overlay", "pasta", "slirp4netns", "private", "ns"];
 
 for (const theme of ["light", "dark"]) {
   test(`every text keeps 4.5:1 in the ${theme} theme`, () => {

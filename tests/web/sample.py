@@ -11,6 +11,7 @@ from typing import Any
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.messages import (
     ArmStatus,
@@ -324,6 +325,7 @@ def make_doctor() -> Doctor:
             *(ModeReport(mode, True) for mode in modes),
             ModeReport("ipvlan", False, kernel),
             ModeReport("overlay", False, missing),
+            *(ModeReport(mode, False, ONLY_PODMAN) for mode in ("pasta", "slirp4netns", "private", "ns")),
         ),
         (
             Check("Docker Engine", True, "26.1.5, API 1.45, unix:///run/docker.sock"),

@@ -13,6 +13,7 @@ ORIGIN_NOTES = {
     Origin.FALLBACK: "public servers: no other was left",
     Origin.DOCKER: "Docker's own resolver",
     Origin.AARDVARK: "aardvark-dns, on the network's bridge",
+    Origin.FORWARDED: "passed to the machine's servers",
     Origin.GIVEN: "set with --dns",
     Origin.OTHER: "of another origin",
     Origin.UNREADABLE: "not readable",

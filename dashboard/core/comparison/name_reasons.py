@@ -19,6 +19,7 @@ PODMAN_ADDS = "Podman writes the name into the hosts file of every container, wi
 _ORIGINS: tuple[tuple[Origin, str, str, str], ...] = (
     (Origin.DOCKER, "has", "have", "Docker's own resolver, as on every user-defined network"),
     (Origin.AARDVARK, "asks", "ask", "aardvark-dns at the address of the network's bridge"),
+    (Origin.FORWARDED, "asks", "ask", "pasta or slirp4netns, which passes queries to the machine's servers"),
     (Origin.COPY, "has", "have", "an unchanged copy of the machine's file"),
     (Origin.STRIPPED, "gets", "get", "the machine's servers except loopback addresses"),
     (Origin.FALLBACK, "gets", "get", "public servers, because all of the machine's are loopback addresses"),

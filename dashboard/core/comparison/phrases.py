@@ -16,6 +16,16 @@ def arms_of(observed: ObservedColumns, *modes: str) -> list[Column]:
     return [column for column in arms if not modes or column.mode in modes]
 
 
+def on_tap(observed: ObservedColumns) -> list[Column]:
+    """The arms that a program in user space, pasta or slirp4netns, connects with the machine's network."""
+    return [
+        column
+        for column in arms_of(observed)
+        if not observed.shares_machine(column.key)
+        and {link.kind for link in observed.states[column.key].interfaces} == {"loopback", "tun"}
+    ]
+
+
 def columns_with_value(observed: ObservedColumns, cells: RowCells) -> list[Column]:
     """The columns that have a value in this row."""
     return [column for column in observed.columns if cells[column.key].text is not None]

@@ -12,10 +12,12 @@ from dashboard.core.comparison.phrases import (
     join_clauses,
     join_titles,
     make_sentence,
+    on_tap,
 )
 from dashboard.core.comparison.port_cells import ROUTED
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.forwarders import forwarder_name, is_rootless_forwarder
 from dashboard.core.namespaces.state import Listener
 
 
@@ -43,7 +45,7 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
             f"HostConfig {listed} the mapping."
         )
     if discarding:
-        bridges = all(column.mode not in BRIDGED for column in discarding)
+        bridges = all(c.mode not in BRIDGED for c in discarding) and not on_tap(observed)
         return f"Nothing is forwarded to {join_titles(discarding)}{': only bridges forward ports' if bridges else ''}."
     if len(texts) > 1:
         return "Each mapping needs its own port of the machine."
@@ -75,6 +77,13 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
         return join_clauses(
             "Podman reserves the published port with a socket that its conmon keeps open"
             + if_host_mode(observed, ", and host mode sees it there"),
+            "the program itself listens only inside its container",
+        )
+    forwarder = next((one.process for one in on_machine if is_rootless_forwarder(one.process)), None)
+    if forwarder and any(one.process == forwarder and (one.protocol, one.port) in published for one in on_machine):
+        return join_clauses(
+            f"{forwarder_name(forwarder)} forwards the published port into the container's namespace"
+            + if_host_mode(observed, ", and host mode sees its socket"),
             "the program itself listens only inside its container",
         )
     if any(one.process == "aardvark-dns" for one in on_machine):

@@ -2,7 +2,7 @@
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import OBSERVERS, Mode
+from dashboard.core.modes import OBSERVERS, PODMAN_MODES, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import is_cable, lower_link
 from dashboard.core.namespaces.state import Interface, NamespaceState, Route
@@ -21,6 +21,8 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
     """Namespaces, addresses and host name."""
     yield RowKey("identity", "netns", "", "Network namespace", (0,)), Cell(str(state.netns))
     own = tuple(address for address in column.networks.values() if address)
+    if column.mode in PODMAN_MODES and not own and not observed.shares_machine(column.key):
+        own = primary_addresses(state)  # none of them is assigned by the Engine's API
     key = RowKey("identity", "address", "", "Own address", (1,))
     if column.key in OBSERVERS:
         addresses = primary_addresses(state)

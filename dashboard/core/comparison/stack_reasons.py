@@ -13,6 +13,7 @@ from dashboard.core.comparison.phrases import (
     if_host_mode,
     join_titles,
     make_sentence,
+    on_tap,
 )
 from dashboard.core.comparison.stack_cells import network_of_link
 from dashboard.core.experiments.engine_kind import SHORT_NAMES, EngineKind
@@ -38,6 +39,9 @@ def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) ->
             f"{join_titles(without)} {agree(without, 'gets', 'get')} none" if without else "",
         )
     if key.key == "address":
+        machine = set((cells[MACHINE].text or "").split(", ")) if MACHINE in cells else set()
+        copied = [c for c in on_tap(observed) if machine & set((cells[c.key].text or "-").split(", "))]
+        own = [c for c in on_tap(observed) if c not in copied]
         sharing = [one for one in arms_of(observed, Mode.CONTAINER) if not observed.shares_machine(one.key)]
         return (
             make_sentence(
@@ -45,6 +49,8 @@ def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) ->
                 "each network assigns addresses from its own subnet"
                 if any(c.networks.values() for c in arms_of(observed))
                 else "",
+                f"pasta gives {join_titles(copied)} the machine's address" if copied else "",
+                f"the address of {join_titles(own)} is behind a tap device, not on the machine" if own else "",
                 "mode none has only loopback addresses" if arms_of(observed, Mode.NONE) else "",
                 f"{join_titles(sharing)} {agree(sharing, 'uses', 'use')} the address of the stack it joined"
                 if sharing
@@ -163,9 +169,15 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
     if key.key == "default":
         holders = columns_with_value(observed, cells)
         bridged = any(column.mode in BRIDGED for column in holders)
+        taps = [column for column in on_tap(observed) if column in holders]
+        router = _gateways(observed, MACHINE, key.field)
+        copied = [column for column in taps if router and _gateways(observed, column.key, key.field) == router]
+        own = [column for column in taps if column not in copied]
         text = make_sentence(
             "the machine uses its own gateway" if any(c.key == MACHINE for c in holders) else "",
             "a bridged container uses the bridge's address" if bridged else "",
+            f"pasta gives {join_titles(copied)} the machine's gateway" if copied else "",
+            f"the gateway of {join_titles(own)} is the program behind its tap device" if own else "",
             *_explain_gateways_of_sub_interfaces(observed, key.field),
             "mode none has no default route"
             if arms_of(observed, Mode.NONE) and Mode.NONE not in {c.mode for c in holders}

@@ -8,12 +8,13 @@ from msgspec import UnsetType
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
 from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
 from dashboard.core.namespaces.visibility import name_machine
 from dashboard.core.paths.model import ANY_ADDRESS, family_of
-from dashboard.core.paths.translations import DOCKER_PROXY, covers, listeners_on
+from dashboard.core.paths.translations import covers, listeners_on
 
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
@@ -106,14 +107,15 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
 
 
 def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False) -> list[Listener]:
-    """The listeners of the column's container; for the machine, those of its own processes except docker-proxy.
+    """The listeners of the column's container; for the machine, those of its own processes except what forwards
+    published ports, which has boxes of its own.
 
     With ``alone`` no other column has this stack, so listeners of an unknown container belong to this container. The
     container of a process is read from its cgroup, and a rootless engine may run without cgroups.
     """
     unknown = [one for one in state.listeners if one.container is None]
     if column.container is None:
-        return [one for one in unknown if one.process != "docker-proxy"]
+        return [one for one in unknown if not forwarder_name(one.process)]
     known = [one for one in state.listeners if one.container == column.container.id]
     return known or [one for one in unknown if alone and one.address != DOCKER_SERVER]
 
@@ -129,13 +131,13 @@ def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
 
 
 def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
-    """The id of the box for docker-proxy or DNAT of a mapping."""
+    """The id of the box for the forwarding program or DNAT of a mapping."""
     return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
 
 
 def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState) -> list[Item]:
-    """Items for published ports: docker-proxy if it listens, and DNAT if a nat rule leads to an address in ``state``,
-    the column's own."""
+    """Items for published ports: the forwarding program if it listens, and DNAT if a nat rule leads to an address in
+    ``state``, the column's own."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
@@ -172,7 +174,7 @@ def _forwarding_lines(
         for address in addresses
         for family in ((family_of(address),) if address else Family)
         for one in listeners_on(machine, protocol, family, host_port, address)
-        if one.process == DOCKER_PROXY
+        if forwarder_name(one.process)
     ]
     own = {a.address for link in state.interfaces for a in link.addresses if a.scope == "global"}
     rules = [
@@ -184,7 +186,8 @@ def _forwarding_lines(
         and any(address in {"", ANY_ADDRESS[rule.family]} or covers(rule, address) for address in addresses)
     ]
     if proxies:
-        lines["proxy"] = (f"docker-proxy {port}", _proxied_addresses(proxies, rules) if everywhere else bound)
+        where = _proxied_addresses(proxies, rules) if everywhere else bound
+        lines["proxy"] = (f"{forwarder_name(proxies[0].process)} {port}", where)
     if rules:
         lines["dnat"] = (dnat, _translated_addresses(rules))
     elif machine.firewall.unread and not proxies:
@@ -204,7 +207,7 @@ def _translated_addresses(rules: Sequence[Translation]) -> str:
 
 
 def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
-    """The addresses at which docker-proxy answers: those that no rule translates."""
+    """The addresses at which the forwarding program answers: those that no rule translates."""
     translated = {rule.family for rule in rules if not rule.address}
     families = {one.family for one in proxies}
     if not families & translated:
@@ -236,6 +239,8 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
             [(one, lower_link(machine.state, stack.state, one)) for one in stack.state.interfaces] if machine else []
         )
         joined += [f"{one.kind} on {link.name}" for one, link in lower if link is not None]
+        if {link.kind for link in stack.state.interfaces} == {"loopback", "tun"}:
+            joined.append("a tap device, which a program of the machine serves")
         tail = f", connected by {' and '.join(joined)}" if joined else ", not connected"
         sentences.append(f"{names}: a separate network stack{tail}.")
         for column in stack.columns:

@@ -15,16 +15,19 @@ from dashboard.core.experiments.machines.groups import MachineGroup, group_by_ma
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import DrawnHop, DrawnPath, Picture
 from dashboard.core.modes import MACHINE, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
+from dashboard.core.namespaces.forwarders import forwarder_name
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
 from dashboard.core.paths.requests import request_key, requested_paths
 
-#: The position of docker-proxy or DNAT among the hops.
-MAPPING_HOPS = {PathKind.PUBLISHED_PROXY: (1, "proxy"), PathKind.PUBLISHED_DNAT: (0, "dnat")}
-#: The first word of a hop that forwards requests from outside, and the kind of its box.
-FORWARDERS = {"DNAT": "dnat", "docker-proxy": "proxy"}
+#: The position of the forwarding program or DNAT among the hops.
+MAPPING_HOPS = {
+    PathKind.PUBLISHED_PROXY: (1, "proxy"),
+    PathKind.PUBLISHED_ROOTLESS: (1, "proxy"),
+    PathKind.PUBLISHED_DNAT: (0, "dnat"),
+}
 #: Path kinds in which client and server share a stack.
 SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})
 
@@ -125,8 +128,8 @@ def draw_path(index: PictureIndex, path: Path, request: str = "") -> DrawnPath:
 def _hop(index: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:
     where, kind = MAPPING_HOPS.get(path.kind, (-1, ""))
     name = text.partition(" ")[0]
-    if path.kind in FILTERED_KINDS and name in FORWARDERS:
-        where, kind = number, FORWARDERS[name]
+    if path.kind in FILTERED_KINDS and (name == "DNAT" or forwarder_name(name)):
+        where, kind = number, "dnat" if name == "DNAT" else "proxy"
     if number == where:
         mapping = mapping_box_id(index.columns[path.server], kind, (path.server_port, "tcp", path.port))
         box = index.first_box(mapping, f"{path.server}:ports:more")

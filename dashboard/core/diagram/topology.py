@@ -1,8 +1,8 @@
 """Lays out the diagram of where each container lives, from observed states.
 
 ``draw`` returns plain boxes and edges, so that the template and the browser draw the same diagram. It shows only
-what was observed: a veth edge joins two interfaces that have each other's index as peer, a docker-proxy box is a
-listener of that process.
+what was observed: a veth edge joins two interfaces that have each other's index as peer, the box of docker-proxy, or
+of a rootless Podman's forwarder, is a listener of that process.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ from dashboard.core.experiments.machines.groups import group_by_machine
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
 from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS
+from dashboard.core.namespaces.forwarders import is_rootless_forwarder
 from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
@@ -114,11 +115,13 @@ def _edges(
             router.connect("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
         for column in stack.columns:
             for mapping in published_mappings(column):
-                # Both lead over the bridge to the container's address.
                 for kind in ("proxy", "dnat"):
-                    router.connect(
-                        kind, column.mode, boxes.get(mapping_box_id(column, kind, mapping)), _entrance(stack, boxes)
-                    )
+                    box = boxes.get(mapping_box_id(column, kind, mapping))
+                    # docker-proxy and DNAT lead over the bridge to the container's address; a rootless Podman's
+                    # forwarder connects inside the container's namespace.
+                    inside = box is not None and is_rootless_forwarder(box.lines[0].partition(" ")[0])
+                    end = boxes.get(f"{stack.key}:stack") if inside else _entrance(stack, boxes)
+                    router.connect(kind, column.mode, box, end)
     return tuple(router.edges)
 
 

@@ -1,18 +1,20 @@
 """Which modes an engine supports on this kernel, and why not, in a sentence with what to do.
 
 Sources: Docker's documentation on the host, macvlan, ipvlan and overlay drivers, on Docker Desktop, on
-rootless mode and on user-namespace remapping.
+rootless mode and on user-namespace remapping; podman-run(1), ``--network``.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
 from dashboard.core.modes import Availability, Available, Mode, Unavailable
 
 #: RootlessKit shares the machine's namespace with host-mode containers since this release.
 ROOTLESS_HOST_SINCE = (29, 5)
+#: Podman has the mode pasta since this release (its release notes).
+PASTA_SINCE = (4, 4)
 #: Docker Desktop can forward the ports of host-mode containers since this release.
 DESKTOP_HOST_SINCE = (4, 34)
 DESKTOP_HOST = (
@@ -27,7 +29,7 @@ class EngineTraits:
 
     ``network_plugins`` as in /info; empty means unknown. ``default_bridge`` is false if the daemon runs with
     ``--bridge=none``. ``desktop_version`` is (0, 0) if it is unknown. ``invisible`` is the reason if the kernel of its
-    machine cannot be read from here.
+    machine cannot be read from here. ``programs`` are those that Podman uses for networks.
     """
 
     version: str
@@ -41,6 +43,7 @@ class EngineTraits:
     desktop_version: tuple[int, int] = (0, 0)
     invisible: str = ""
     kind: EngineKind = EngineKind.DOCKER
+    programs: tuple[str, ...] = ()
 
 
 def parse_version(text: str) -> tuple[int, int]:
@@ -112,6 +115,33 @@ def _overlay(engine: EngineTraits, link_kinds: Mapping[str, bool]) -> Availabili
     return Available()
 
 
+def _pasta(engine: EngineTraits) -> Availability:
+    if (0, 0) < parse_version(engine.version) < PASTA_SINCE:
+        return Unavailable("Podman before 4.4 has no mode pasta: update it.")
+    return _rootless_program("pasta", "passt", engine)
+
+
+def _rootless_program(name: str, package: str, engine: EngineTraits) -> Availability:
+    """A mode in which a program connects the container of an ordinary user to the machine's network."""
+    if not engine.rootless:
+        return Unavailable(f"{name} connects the containers of an ordinary user: use a rootless Podman.")
+    if name not in engine.programs:
+        return Unavailable(f"Podman finds no {name} on its machine: install it (apt-get install {package}).")
+    return Available()
+
+
+def _podman_modes(engine: EngineTraits) -> dict[Mode, Availability]:
+    if engine.kind is not EngineKind.PODMAN:
+        return dict.fromkeys((Mode.PASTA, Mode.SLIRP4NETNS, Mode.PRIVATE, Mode.NS), Unavailable(ONLY_PODMAN))
+    default = "pasta or slirp4netns, as Podman is configured" if engine.rootless else "Podman's default bridge"
+    return {
+        Mode.PASTA: _pasta(engine),
+        Mode.SLIRP4NETNS: _rootless_program("slirp4netns", "slirp4netns", engine),
+        Mode.PRIVATE: Available(f"Here it is {default}."),
+        Mode.NS: Available("It needs the path of the namespace, in the options of an arm: ns:/run/netns/lab."),
+    }
+
+
 def availability(
     engine: EngineTraits, link_kinds: Mapping[str, bool], parents: Sequence[str] = ()
 ) -> dict[Mode, Availability]:
@@ -132,4 +162,5 @@ def availability(
         Mode.MACVLAN: _parent_mode(Mode.MACVLAN, engine, link_kinds, parents),
         Mode.IPVLAN: _parent_mode(Mode.IPVLAN, engine, link_kinds, parents),
         Mode.OVERLAY: _overlay(engine, link_kinds),
+        **_podman_modes(engine),
     }

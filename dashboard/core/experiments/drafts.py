@@ -18,16 +18,14 @@ from dashboard.core.experiments.validation import (
     parse_sysctls,
     problems,
 )
-from dashboard.core.modes import ArmSpec, ExperimentSpec, IPv6, Mode, NetworkAttachment, Publish
+from dashboard.core.modes import FORWARDING, ArmSpec, ExperimentSpec, IPv6, Mode, NetworkAttachment, Publish
 
 DEFAULT_IMAGE = "nginx"
 DEFAULT_PORT = 80
-#: Modes in which ``-p`` forwards: two arms cannot use the same port of the machine.
-FORWARDING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
 ARM_FIELDS = frozenset(
     {
         "key", "mode", "image", "target", "command", "port", "publish", "publish_all", "environment",
-        "hostname", "dns", "add_host", "sysctls", "user", "ipv6", "networks", "machine",
+        "hostname", "dns", "add_host", "sysctls", "user", "ipv6", "networks", "machine", "netns",
     }
 )  # fmt: skip
 FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms", "machines"})
@@ -47,17 +45,15 @@ def default_title(image: str, port: int) -> str:
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """``bridge`` or ``container:ARM``; ValueError with a sentence."""
+    """``bridge``, ``container:ARM`` or ``ns:PATH``, with what follows the colon; ValueError with a sentence."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)
     except ValueError:
         raise ValueError(f"Unknown mode “{name[:40]}”: choose one of {', '.join(Mode)}.") from None
-    if colon and mode is not Mode.CONTAINER:
+    if colon and mode not in {Mode.CONTAINER, Mode.NS}:
         raise ValueError(f"Only container takes an arm after the colon, not {mode}: write for example container:1.")
-    if mode is Mode.CONTAINER:
-        return mode, target or "1"
-    return mode, None
+    return mode, target or ("1" if mode is Mode.CONTAINER else None)
 
 
 def parse_port(value: object) -> int:
@@ -172,9 +168,12 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
     key = text_of("key") or _free_key(mode, text_of("machine"), taken)
     taken.add(key)
-    fields: dict[str, Any] = {"key": key, "mode": mode, "target": text_of("target") or target}
+    given = {name: text_of(name) for name in ("target", "netns")}
+    fields: dict[str, Any] = {"key": key, "mode": mode}
+    if mode is Mode.NS:
+        fields["netns"] = given["netns"] or target or ""
     if mode is Mode.CONTAINER:
-        fields["publish"] = ()
+        fields |= {"target": given["target"] or target, "publish": ()}
     for name, value in data.items():
         if name not in ARM_FIELDS:
             known = ", ".join(sorted(ARM_FIELDS))
@@ -184,8 +183,6 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
                 fields[name] = _READERS[name](value)
             except ValueError as error:
                 found.append(Problem(key, name, str(error)))
-    if mode is not Mode.CONTAINER:
-        fields["target"] = None
     return replace(base, **fields), found
 
 

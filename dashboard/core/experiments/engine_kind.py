@@ -21,22 +21,24 @@ SHORT_NAMES: dict[str, str] = {EngineKind.DOCKER: "Docker", EngineKind.PODMAN: "
 ROOTLESS_PROGRAMS = ("pasta", "slirp4netns")
 
 
+#: Why another engine has none of Podman's modes.
+ONLY_PODMAN = "pasta, slirp4netns, private and ns are network modes of Podman: use Podman as the engine."
+
+
 def describe_engine(kind: EngineKind, version: str) -> str:
     """The name and version of the engine: ``Docker Engine 26.1.5``, ``Podman 5.4.2``."""
     return f"{ENGINE_NAMES[kind]} {version}".strip()
 
 
 def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
-    """The programs that Podman uses for networks, and the modes of Podman that Netmodes does not launch."""
+    """The programs that Podman uses for networks, and where its bridges are."""
     names = [program for program in programs if program not in ROOTLESS_PROGRAMS]
     used = f"networks by {' and '.join(names)}" if names else "it does not name the programs that make its networks"
-    modes = [
-        "private (the default bridge)",
-        "ns:PATH",
-        *(f"{name} (rootless)" for name in ROOTLESS_PROGRAMS if name in programs),
-    ]
+    modes = [name for name in ROOTLESS_PROGRAMS if name in programs]
+    if rootless and modes:
+        used += f"; {' and '.join(modes)} for containers without a bridge"
     bridges = "; bridges of a rootless Podman are in its user's rootless-netns, a column of its own" if rootless else ""
-    return f"{used}; --network also takes {', '.join(modes)}, which Netmodes does not launch{bridges}"
+    return f"{used}{bridges}"
 
 
 def engine_notice(kind: EngineKind) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.experiments.networks import endpoint_settings, network_option
-from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode, NetworkAttachment, Publish
+from dashboard.core.modes import NETWORK_DRIVERS, PODMAN_MODES, ArmSpec, Mode, NetworkAttachment, Publish
 from dashboard.core.namespaces.addresses import bracket
 
 MEGABYTE = 1 << 20
@@ -21,6 +21,8 @@ def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
         if not target:
             raise ValueError(f"Arm {arm.key} shares a container's namespace: set the container.")
         return f"container:{target}"
+    if arm.mode is Mode.NS:
+        return f"ns:{arm.netns}"
     if arm.mode in NETWORK_DRIVERS:
         if not network:
             raise ValueError(f"Arm {arm.key} ({arm.mode}) needs the experiment's network.")
@@ -164,13 +166,14 @@ def run_line(
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_name: str | None = None,
 ) -> str:
-    """The ``docker run`` line of this arm, quoted for a POSIX shell.
+    """The ``docker run`` line of this arm, quoted for a POSIX shell; ``podman run`` in a mode that only Podman has.
 
     ``name`` only if another arm refers to it. The line is equivalent to ``container_config``, without labels, the
     alias, and the limits on memory, processes, CPU and logs.
     """
     arguments = run_arguments(arm, name=name, network=network, attached=attached, target_name=target_name)
-    return shlex.join(["docker", "run", "--rm", "-d", *arguments])
+    program = "podman" if arm.mode in PODMAN_MODES else "docker"
+    return shlex.join([program, "run", "--rm", "-d", *arguments])
 
 
 #: Moby, ``daemon/daemon_unix.go``: warnings about limits that the kernel cannot enforce.

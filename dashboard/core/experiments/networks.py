@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, IPv6, Mode, NetworkAttachment
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
+from dashboard.core.modes import NETWORK_DRIVERS, PODMAN_MODES, ArmSpec, IPv6, Mode, NetworkAttachment
 
 IFNAME = "com.docker.network.endpoint.ifname"
 #: Of one experiment, apart from those of its modes: Docker's default pools have 31 subnets.
@@ -236,11 +237,13 @@ def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
     return f"The arms have {count} further networks: at most {MAX_NETWORKS} are allowed in one experiment."
 
 
-def missing_feature(arm: ArmSpec, api: str) -> str | None:
-    """Why this engine cannot launch the arm with its networks, in a sentence; None if it can.
+def missing_feature(arm: ArmSpec, api: str, kind: EngineKind = EngineKind.DOCKER) -> str | None:
+    """Why this engine cannot launch the arm with its mode and networks, in a sentence; None if it can.
 
     An older engine would ignore the option or refuse it with a message about something else.
     """
+    if arm.mode in PODMAN_MODES and kind is not EngineKind.PODMAN:
+        return ONLY_PODMAN
     families = (arm.ipv6, *(attachment.ipv6 for attachment in arm.networks))
     needs: Sequence[tuple[bool, tuple[int, int], str]] = (
         (bool(arm.networks), (1, 44), "Several networks of a new container need Docker Engine 25.0"),

@@ -153,6 +153,7 @@ def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
         ("image", arm.image),
         ("hostname", arm.hostname),
         ("user", arm.user),
+        ("netns", arm.netns),
         *(("command", word) for word in arm.command),
         *(("dns", server) for server in arm.dns),
         *(("add_host", entry) for entry in arm.add_host),
@@ -197,6 +198,14 @@ def _check_shape(arm: ArmSpec) -> Iterator[tuple[str, str]]:
         yield "user", "Write a user as name, number, or user:group."
 
 
+def _check_netns(arm: ArmSpec) -> Iterator[tuple[str, str]]:
+    if arm.mode is Mode.NS:
+        if not arm.netns.startswith("/"):
+            yield "netns", "Name the path of the network namespace: write for example ns:/run/netns/lab."
+    elif arm.netns:
+        yield "netns", f"Only mode ns joins a network namespace by its path: remove “{arm.netns[:60]}”."
+
+
 def _check_ports(arm: ArmSpec) -> Iterator[tuple[str, str]]:
     if not 0 < arm.port < 65536:
         yield "port", f"The port must be from 1 to 65535, not {arm.port}."
@@ -227,7 +236,7 @@ def _check_names(arm: ArmSpec) -> Iterator[tuple[str, str]]:
             yield "sysctls", f"“{name[:60]}” is not the name of a sysctl: write for example net.ipv4.ip_forward."
 
 
-ARM_CHECKS: tuple[Check, ...] = (_check_shape, _check_words, _check_ports, _check_names, check_networks)
+ARM_CHECKS: tuple[Check, ...] = (_check_shape, _check_words, _check_netns, _check_ports, _check_names, check_networks)
 
 
 def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:

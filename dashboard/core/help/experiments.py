@@ -201,8 +201,8 @@ HELP: tuple[Help, ...] = (
         _(
             "A path is the sequence of hops that one request takes. Where a nat rule of the machine covers the "
             "address of a published port, the kernel translates the destination (DNAT); "
-            "elsewhere docker-proxy answers, if it listens. Docker's rules exclude 127.0.0.0/8 as long as docker-proxy "
-            "runs. A path is listed only if observed facts prove it."
+            "elsewhere docker-proxy answers, if it listens, or on a rootless Podman rootlessport or pasta. Docker's "
+            "rules exclude 127.0.0.0/8 as long as docker-proxy runs. A path is listed only if observed facts prove it."
         ),
         "iptables-extensions(8): DNAT; Moby, cmd/docker-proxy; docs/measuring.md",
         "iptables-save -c -t nat",
@@ -278,7 +278,8 @@ HELP: tuple[Help, ...] = (
         _(
             "host shares the machine's network stack, bridge and user-bridge are connected to a bridge, none has only "
             "loopback, container shares another container's stack, macvlan and ipvlan use a link of the machine, "
-            "overlay spans machines. For an unavailable mode the table has the reason."
+            "overlay spans machines. pasta, slirp4netns, private and ns exist on Podman. For an unavailable mode the "
+            "table has the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
         "./netmodes doctor",

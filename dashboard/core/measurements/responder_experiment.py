@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Probe
-from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+from dashboard.core.modes import FORWARDING, ArmSpec, ExperimentSpec, Publish
 
 RESPONDER_PORT = 8080
 SLEEP = ("sleep", "86400")
@@ -18,8 +18,8 @@ def responder_experiment(spec: ExperimentSpec) -> ExperimentSpec:
     """The experiment with an idle program in each arm, on a port that a responder can use."""
 
     def arm(one: ArmSpec) -> ArmSpec:
-        forwards = one.mode in {Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY}
-        publish = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp")) if forwards else ()
+        ports = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))
+        publish = ports if one.mode in FORWARDING else ()
         return replace(one, command=SLEEP, port=RESPONDER_PORT, publish=publish, publish_all=False)
 
     return ExperimentSpec(

@@ -89,11 +89,17 @@ def _compose_firewall(
     if first is None or second is None:
         return None
     removed, added = _last(lambda rule: rule, (first.removed, first.added), (second.removed, second.added))
+    gone, drops = _last(
+        lambda drop: drop, (first.drops_removed, first.drops_added), (second.drops_removed, second.drops_added)
+    )
     return FirewallChanges(
         added=added,
         removed=removed,
         isolated_bridges=_newer(first.isolated_bridges, second.isolated_bridges),
         unread=_newer(first.unread, second.unread),
+        drops_added=drops,
+        drops_removed=gone,
+        closed_bridges=_newer(first.closed_bridges, second.closed_bridges),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from dashboard.core.namespaces.state import (
+    DirectDrop,
     FirewallRules,
     HostsEntry,
     Interface,
@@ -28,18 +29,21 @@ from dashboard.core.namespaces.state import (
     sorted_interfaces,
     sorted_listeners,
     sorted_routes,
-    sorted_translations,
+    sorted_rules,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules; ``isolated_bridges`` and ``unread`` are the new ones, None if unchanged."""
+    """The changes of the firewall's rules; lists of bridges and ``unread`` are the new ones, None if unchanged."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()
     isolated_bridges: tuple[IsolatedBridge, ...] | None = None
     unread: tuple[UnreadRules, ...] | None = None
+    drops_added: tuple[DirectDrop, ...] = ()
+    drops_removed: tuple[DirectDrop, ...] = ()
+    closed_bridges: tuple[IsolatedBridge, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,9 @@ def _firewall_changes(
         removed=_minus(old.translations, after.translations),
         isolated_bridges=_changed(old.isolated_bridges, after.isolated_bridges),
         unread=_changed(old.unread, after.unread),
+        drops_added=_minus(after.direct_drops, old.direct_drops),
+        drops_removed=_minus(old.direct_drops, after.direct_drops),
+        closed_bridges=_changed(old.closed_bridges, after.closed_bridges),
     )
 
 
@@ -132,12 +139,14 @@ def _apply_firewall(
     if changes is None:
         return UNSET
     old = FirewallRules() if isinstance(rules, UnsetType) else rules
-    removed = set(changes.removed)
+    removed, gone = set(changes.removed), set(changes.drops_removed)
     kept = (one for one in old.translations if one not in removed)
     return FirewallRules(
-        sorted_translations((*kept, *changes.added)),
+        sorted_rules((*kept, *changes.added)),
         old.isolated_bridges if changes.isolated_bridges is None else changes.isolated_bridges,
         old.unread if changes.unread is None else changes.unread,
+        sorted_rules((*(one for one in old.direct_drops if one not in gone), *changes.drops_added)),
+        old.closed_bridges if changes.closed_bridges is None else changes.closed_bridges,
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.namespaces.iptables import read_iptables
 from dashboard.core.namespaces.nftables import NftRuleset, read_nftables
-from dashboard.core.namespaces.packet_filter import Table, read_rules
+from dashboard.core.namespaces.packet_filter import read_rules
+from dashboard.core.namespaces.packet_rules import Table
 from dashboard.core.namespaces.state import Family, FirewallRules, UnreadRules
 
 

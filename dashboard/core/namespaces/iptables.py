@@ -5,7 +5,7 @@ import shlex
 from typing import Any
 
 from dashboard.core.namespaces.destinations import Network
-from dashboard.core.namespaces.packet_filter import MAX_RANGE, Chain, NameMatch, Rule, Table, Verdict
+from dashboard.core.namespaces.packet_rules import MAX_RANGE, Chain, NameMatch, Rule, Table, Verdict
 from dashboard.core.namespaces.state import Family
 
 _VERDICTS = {

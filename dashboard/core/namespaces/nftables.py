@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.core.namespaces.destinations import Network
 from dashboard.core.namespaces.iptables import LINK_LOCAL, LOOPBACK, parse_network, parse_ports
-from dashboard.core.namespaces.packet_filter import Chain, NameMatch, Rule, Table, Verdict
+from dashboard.core.namespaces.packet_rules import Chain, NameMatch, Rule, Table, Verdict
 from dashboard.core.namespaces.state import Family
 
 _FAMILIES = {"ip": (Family.INET,), "ip6": (Family.INET6,), "inet": (Family.INET, Family.INET6)}

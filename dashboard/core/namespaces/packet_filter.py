@@ -1,132 +1,24 @@
-"""Rules of the packet filter by their meaning, whatever their chains are called.
-
-``core.namespaces.iptables`` and ``core.namespaces.nftables`` read listings into these values. ``read_rules`` follows
-the chains from the kernel's hooks, as packets do (iptables(8), nft(8)).
-"""
+"""What the packet filter does to requests: its chains are followed from the kernel's hooks, as packets do (iptables(8),
+nft(8))."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cached_property
-from heapq import merge
 
 from dashboard.core.namespaces.destinations import Destinations, Network
+from dashboard.core.namespaces.packet_rules import Chain, Rule, Table, Verdict
 from dashboard.core.namespaces.state import (
+    DirectDrop,
     Family,
     FirewallRules,
     IsolatedBridge,
     Protocol,
     Translation,
-    sorted_translations,
+    sorted_rules,
 )
 
 #: The kernel's limit for jumps within jumps (NFT_JUMP_STACK_SIZE).
 MAX_DEPTH = 16
 #: Limits the work for a listing whose chains are reached in many ways.
 MAX_STEPS = 200_000
-#: The greatest range of ports that is read as single ports.
-MAX_RANGE = 1024
-
-
-class Verdict(StrEnum):
-    """What a rule does with a packet that matches; after ``NONE`` the next rule follows."""
-
-    NONE = "none"
-    ACCEPT = "accept"
-    DROP = "drop"
-    RETURN = "return"
-    JUMP = "jump"
-    GOTO = "goto"
-    TRANSLATE = "translate"
-
-
-@dataclass(frozen=True, slots=True)
-class NameMatch:
-    """A condition on the name of an interface; a final ``+`` or ``*`` matches any suffix."""
-
-    name: str
-    negated: bool = False
-
-    def matches(self, name: str) -> bool:
-        """Whether the interface ``name`` matches; an empty name stands for no interface."""
-        same = name.startswith(self.name[:-1]) if self.name.endswith(("+", "*")) else name == self.name
-        return same is not self.negated
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule. All its conditions must match; ``unknown`` has the text of those that are not evaluated.
-
-    Empty ``protocols`` and ``destinations`` match all; ``ports`` are destination ports, None for all. ``new`` is False
-    if only packets of established connections match. ``target`` is a chain, ``to_address`` and ``to_port`` are the new
-    destination; port 0 keeps the port.
-    """
-
-    verdict: Verdict
-    families: frozenset[Family] = frozenset(Family)
-    protocols: frozenset[str] = frozenset()
-    destinations: tuple[Network, ...] = ()
-    not_destinations: tuple[Network, ...] = ()
-    incoming: tuple[NameMatch, ...] = ()
-    outgoing: tuple[NameMatch, ...] = ()
-    ports: frozenset[int] | None = None
-    new: bool = True
-    unknown: str = ""
-    target: str = ""
-    to_address: str = ""
-    to_port: int = 0
-
-    def passes(self, incoming: str, outgoing: str) -> bool:
-        """Whether the first packet of a connection between these interfaces may match."""
-        return (
-            self.new
-            and all(match.matches(incoming) for match in self.incoming)
-            and all(match.matches(outgoing) for match in self.outgoing)
-        )
-
-
-@dataclass
-class Chain:
-    """The rules of a chain. ``kind`` and ``hook`` are empty for a chain that only others jump to."""
-
-    rules: list[Rule] = field(default_factory=list)
-    kind: str = ""
-    hook: str = ""
-    priority: int = 0
-    policy: Verdict = Verdict.ACCEPT
-
-    @cached_property
-    def _own(self) -> tuple[list[tuple[int, Rule]], dict[int, list[tuple[int, Rule]]]]:
-        """The rules that packets of the machine's own programs to its own addresses may match: those for all ports, and
-        those of each port. Such packets come from no interface, and leave through lo."""
-        general: list[tuple[int, Rule]] = []
-        by_port: dict[int, list[tuple[int, Rule]]] = {}
-        for number, rule in enumerate(self.rules):
-            if not rule.passes("", "lo"):
-                continue
-            for rules in [general] if rule.ports is None else [by_port.setdefault(port, []) for port in rule.ports]:
-                rules.append((number, rule))
-        return general, by_port
-
-    def own_rules(self, family: Family, protocol: Protocol, port: int) -> Iterator[Rule]:
-        """The rules for packets of the machine's own programs to one of its ports, in order."""
-        general, by_port = self._own
-        for _, rule in merge(general, by_port.get(port, ()), key=lambda pair: pair[0]):
-            if family in rule.families and (not rule.protocols or protocol in rule.protocols):
-                yield rule
-
-
-@dataclass
-class Table:
-    """The chains of a table by name, and the families whose packets pass them."""
-
-    families: tuple[Family, ...]
-    chains: dict[str, Chain] = field(default_factory=dict)
-
-    def hooked(self, kind: str, hook: str) -> list[Chain]:
-        """The chains that packets enter at a hook, in their order."""
-        chains = (chain for chain in self.chains.values() if (chain.kind, chain.hook) == (kind, hook))
-        return sorted(chains, key=lambda chain: chain.priority)
 
 
 def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
@@ -141,9 +33,47 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
         IsolatedBridge(family, name)
         for family in Family
         for name in sorted(bridges.get(family, ()))
-        if _drops(tables, family, name)
+        if _drops(tables, family, name, name)
     )
-    return FirewallRules(sorted_translations(translations), tuple(isolated))
+    drops = sorted_rules(
+        drop
+        for table in tables
+        for family in table.families
+        for chain in table.hooked("filter", "prerouting")
+        for drop in _direct_drops(chain, family)
+    )
+    closed = (IsolatedBridge(family, name) for family in Family for name in sorted(_closed_links(tables, family)))
+    return FirewallRules(sorted_rules(translations), tuple(isolated), direct_drops=drops, closed_bridges=tuple(closed))
+
+
+def _closed_links(tables: Sequence[Table], family: Family) -> set[str]:
+    """The links to which a rule drops every new TCP connection from elsewhere to a port that no rule names."""
+    rules = [
+        rule for table in tables if family in table.families for chain in table.chains.values() for rule in chain.rules
+    ]
+    links = {match.name for rule in rules for match in rule.outgoing if not match.negated} - {"lo"}
+    origins = {match.name for rule in rules for match in rule.incoming if not match.negated} - links - {"lo"}
+    return {
+        link for link in links if all(_drops(tables, family, origin, link, named=False) for origin in ("", *origins))
+    }
+
+
+def _direct_drops(chain: Chain, family: Family) -> Iterator[DirectDrop]:
+    """What the Engine drops before it is routed: packets for a container's address that arrive on another interface
+    than its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Rules with conditions
+    that are not evaluated count as absent."""
+    trusted: dict[tuple[Network, ...], set[str]] = {}
+    for rule in chain.rules:
+        if family not in rule.families or rule.protocols or rule.ports is not None or rule.unknown or not rule.new:
+            continue
+        names = {match.name for match in rule.incoming}
+        if rule.verdict is Verdict.ACCEPT and names and not any(match.negated for match in rule.incoming):
+            trusted.setdefault(rule.destinations, set()).update(names)
+        elif rule.verdict is Verdict.DROP and all(match.negated for match in rule.incoming):
+            for network in rule.destinations:
+                if network.prefixlen == network.max_prefixlen:
+                    accepted = {*names, *trusted.get((network,), ()), *trusted.get((), ())}
+                    yield DirectDrop(family, str(network.network_address), tuple(sorted(accepted)))
 
 
 def _matching(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
@@ -238,21 +168,26 @@ class _Walk:
         )
 
 
-def _drops(tables: Sequence[Table], family: Family, bridge: str) -> bool:
-    """Whether a rule drops every new TCP connection from one port of ``bridge`` to another."""
+def _drops(tables: Sequence[Table], family: Family, incoming: str, outgoing: str, *, named: bool = True) -> bool:
+    """Whether a rule drops every new TCP connection between two links; without ``named`` those to a destination that no
+    rule names."""
     return any(
-        (_verdict(table, chain, family, bridge) or chain.policy) is Verdict.DROP
+        (_verdict(table, chain, family, (incoming, outgoing), named=named) or chain.policy) is Verdict.DROP
         for table in tables
         if family in table.families
         for chain in table.hooked("filter", "forward")
     )
 
 
-def _verdict(table: Table, chain: Chain, family: Family, bridge: str, depth: int = 0) -> Verdict | None:
+def _verdict(
+    table: Table, chain: Chain, family: Family, links: tuple[str, str], *, named: bool, depth: int = 0
+) -> Verdict | None:
     """The verdict on such a connection; None if it continues after the chain. A rule that accepts some of them counts
     as accepting all, because it is not known which."""
     for rule in chain.rules:
-        if family not in rule.families or not rule.passes(bridge, bridge):
+        if family not in rule.families or not rule.passes(*links):
+            continue
+        if not named and (rule.destinations or rule.ports is not None):
             continue
         if rule.protocols and Protocol.TCP not in rule.protocols:
             continue
@@ -261,7 +196,7 @@ def _verdict(table: Table, chain: Chain, family: Family, bridge: str, depth: int
         if verdict in {Verdict.JUMP, Verdict.GOTO}:
             target = table.chains.get(rule.target)
             known = target is not None and depth < MAX_DEPTH
-            deeper = _verdict(table, target, family, bridge, depth + 1) if target and known else None
+            deeper = _verdict(table, target, family, links, named=named, depth=depth + 1) if target and known else None
             if deeper is None and rule.verdict is Verdict.GOTO and not partial:
                 return None
             verdict = deeper

@@ -16,6 +16,8 @@ from dashboard.core.namespaces.state import HostsEntry, Origin, Resolver
 DOCKER_SERVER = "127.0.0.11"
 #: The search domain of a network on which aardvark-dns answers container names (Podman, podman-network(1)).
 PODMAN_DOMAIN = "dns.podman"
+#: The addresses at which pasta and slirp4netns pass queries to the machine's servers (podman-run(1), ``--network``).
+FORWARDING_SERVERS = frozenset({"169.254.1.1", "10.0.2.3"})
 #: What Docker writes if the machine has no name server that a container can reach.
 PUBLIC_SERVERS = frozenset({"8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"})
 
@@ -92,6 +94,8 @@ def classify(
             return Origin.OTHER
     if given_dns and servers == tuple(given_dns):
         return Origin.GIVEN
+    if mode is not Mode.HOST and FORWARDING_SERVERS.intersection(servers[:1]) - {*machine.nameservers}:
+        return Origin.FORWARDED
     if mode in {Mode.HOST, Mode.CONTAINER} and servers == machine.nameservers:
         return Origin.COPY
     if mode is Mode.HOST:

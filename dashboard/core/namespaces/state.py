@@ -35,6 +35,7 @@ class Origin(StrEnum):
     FALLBACK = "fallback"  # no server was left after stripping: public servers
     DOCKER = "docker"  # user-defined network: Docker's resolver at 127.0.0.11
     AARDVARK = "aardvark"  # user-defined network of Podman: aardvark-dns at the bridge's address
+    FORWARDED = "forwarded"  # an address at which pasta or slirp4netns passes queries to the machine's servers
     GIVEN = "given"  # --dns
     OTHER = "other"  # the container or its image wrote its own
     UNREADABLE = "unreadable"
@@ -166,6 +167,15 @@ class IsolatedBridge:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectDrop:
+    """A rule that drops packets for a container's address unless they arrive on one of ``interfaces``."""
+
+    family: Family
+    address: str
+    interfaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadRules:
     """Why the rules for a family could not be read."""
 
@@ -175,7 +185,8 @@ class UnreadRules:
 
 @dataclass(frozen=True, slots=True)
 class FirewallRules:
-    """What the packet filter does to requests. No two translations without a condition apply to one packet.
+    """What the packet filter does to requests. No two translations without a condition apply to one packet. To
+    ``closed_bridges`` it drops what other links send to ports that no rule names, the unpublished ones.
 
     A family in ``unread`` has no rules here, whatever the kernel has.
     """
@@ -183,6 +194,8 @@ class FirewallRules:
     translations: tuple[Translation, ...] = ()
     isolated_bridges: tuple[IsolatedBridge, ...] = ()
     unread: tuple[UnreadRules, ...] = ()
+    direct_drops: tuple[DirectDrop, ...] = ()
+    closed_bridges: tuple[IsolatedBridge, ...] = ()
 
     def why_unread(self, family: Family) -> str:
         """Why the rules for ``family`` are not known; empty if they are."""
@@ -275,8 +288,8 @@ def sorted_listeners(items: Iterable[Listener]) -> tuple[Listener, ...]:
     return tuple(sorted(dict.fromkeys(items), key=_listener_order))
 
 
-def sorted_translations(items: Iterable[Translation]) -> tuple[Translation, ...]:
-    """Translations in canonical order, without duplicates."""
+def sorted_rules[T: (Translation, DirectDrop)](items: Iterable[T]) -> tuple[T, ...]:
+    """Rules in canonical order, without duplicates."""
     return tuple(sorted(dict.fromkeys(items), key=astuple))
 
 
@@ -284,7 +297,8 @@ def sorted_state(state: NamespaceState) -> NamespaceState:
     """The state in canonical order, without duplicates."""
     rules = state.firewall
     if not isinstance(rules, UnsetType):
-        rules = replace(rules, translations=sorted_translations(rules.translations))
+        drops = sorted_rules(rules.direct_drops)
+        rules = replace(rules, translations=sorted_rules(rules.translations), direct_drops=drops)
     return replace(
         state,
         namespaces=dict(sorted(state.namespaces.items())),

@@ -9,7 +9,11 @@ from dashboard.core.paths.model import MACHINE_KEY, PathKind
 from dashboard.core.paths.multicast import MULTICAST, link_of
 
 #: How a request reached a published port.
-_THROUGH = {PathKind.PUBLISHED_PROXY: "docker-proxy", PathKind.PUBLISHED_DNAT: "DNAT"}
+_THROUGH = {
+    PathKind.PUBLISHED_PROXY: "docker-proxy",
+    PathKind.PUBLISHED_DNAT: "DNAT",
+    PathKind.PUBLISHED_ROOTLESS: "Podman's forwarder",
+}
 _PLACES = {
     PathKind.LOOPBACK: "over loopback",
     PathKind.MACHINE_ADDRESS: "at the machine's address",
@@ -17,6 +21,7 @@ _PLACES = {
     PathKind.INSIDE: "inside its namespace",
     PathKind.PUBLISHED_PROXY: "through docker-proxy",
     PathKind.PUBLISHED_DNAT: "through DNAT",
+    PathKind.PUBLISHED_ROOTLESS: "through Podman's forwarder",
     PathKind.LAN_ADDRESS: "from the neighbour",
     PathKind.LAN_PUBLISHED: "at its published port, from the neighbour",
     PathKind.LAN_CONTAINER: "at its own address, from the neighbour",

@@ -40,7 +40,7 @@ from dashboard.core.paths.outside import (
 from dashboard.core.paths.published import published_paths
 
 DEFAULT_BRIDGE = "bridge"
-_NOT_PUBLISHING = frozenset({"none", "container", "macvlan", "ipvlan"})
+_NOT_PUBLISHING = frozenset({"none", "container", "macvlan", "ipvlan", "ns"})
 
 
 def _open_path(
@@ -81,6 +81,8 @@ def _why_no_bridge_address(
             f"{column.title} is a {direct.kind} on {parent.name if parent else 'a link of the machine'}: "
             f"the kernel passes nothing between a {direct.kind} and the machine through the parent interface"
         )
+    if {link.kind for link in state.interfaces} == {"loopback", "tun"}:
+        return f"{column.title} has a tap device, served by a program of the machine: no link leads to it"
     if all(link.kind == "loopback" for link in state.interfaces):
         return f"{column.title} has loopback only: no interface leads to it"
     bridge = next((link.bridge.name for link in veths), "")

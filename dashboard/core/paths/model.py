@@ -17,17 +17,19 @@ ANY_ADDRESS = {Family.INET: "0.0.0.0", Family.INET6: "::"}  # noqa: S104 - compa
 
 
 class PathKind(StrEnum):
-    """How a request travels. ``MACHINE_ADDRESS``: to a host mode container over the machine's own address; ``INSIDE``:
-    to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host mode container,
-    to a published port, and to the container's own address; ``PEER_…``: the same from another host on the LAN;
-    ``REMOTE_…``: the same from a container on that host, and over a network that spans both hosts; ``HAIRPIN``: from a
-    container to its own published port; ``TO_LAN``: from a container to the neighbour's server; ``FROM_MACHINE_…``: the
-    same as ``LAN_…`` from another machine of the installation."""
+    """How a request travels. ``PUBLISHED_ROOTLESS``: through the process that forwards the ports of a rootless Podman
+    into the container's namespace. ``MACHINE_ADDRESS``: to a host mode container over the machine's own address;
+    ``INSIDE``: to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host
+    mode container, to a published port, and to the container's own address; ``PEER_…``: the same from another host on
+    the LAN; ``REMOTE_…``: the same from a container on that host, and over a network that spans both hosts;
+    ``HAIRPIN``: from a container to its own published port; ``TO_LAN``: from a container to the neighbour's server;
+    ``FROM_MACHINE_…``: the same as ``LAN_…`` from another machine of the installation."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
     PUBLISHED_DNAT = "published-dnat"
     PUBLISHED_PROXY = "published-proxy"
+    PUBLISHED_ROOTLESS = "published-rootless"
     CONTAINER_TO_CONTAINER = "container-to-container"
     SHARED_NAMESPACE = "shared-namespace"
     RESOLVER = "resolver"

@@ -8,11 +8,15 @@ the request; a request that is not answered shows which rule dropped it.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from msgspec import UnsetType
+
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER
 from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.namespaces.links import exit_link
-from dashboard.core.namespaces.state import Family, NamespaceState
+from dashboard.core.namespaces.packet_rules import NameMatch
+from dashboard.core.namespaces.state import Family, IsolatedBridge, NamespaceState
 from dashboard.core.paths.clients.outside_clients import (
     OutsideClient,
     families_of,
@@ -30,7 +34,7 @@ from dashboard.core.paths.model import (
     is_loopback,
     reachable_address,
 )
-from dashboard.core.paths.translations import DOCKER_PROXY, covers_family, find_translation, listeners_on, translations
+from dashboard.core.paths.translations import find_translation, listeners_on, mappings_of, translations
 
 #: The TCP port of the neighbour's server.
 NEIGHBOUR_PORT = 80
@@ -124,24 +128,15 @@ def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: Namesp
             yield replace(path, hops=(f"{lan.name} (LAN)",))
 
 
-def _mappings(column: Column, family: Family) -> list[PublishedPort]:
-    """The mappings of the program's port, those for addresses other than loopback first."""
-    port = column.port or 80
-    found = [
-        one
-        for one in column.published
-        if (one.container_port, one.protocol) == (port, "tcp") and one.host_port and covers_family(one, family)
-    ]
-    return sorted(found, key=lambda one: is_loopback(one.host_address))
-
-
 def _published(
     column: Column, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
     exists, kind = False, client.kinds[1]
     title = f"{client.title} to the published port of {column.title}"
     for family in Family:
-        mapping = next(iter(_mappings(column, family)), None)
+        # One for addresses other than loopback first.
+        mappings = sorted(mappings_of(column, machine, family), key=lambda one: is_loopback(one.host_address))
+        mapping = next(iter(mappings), None)
         found = find_arrival(client, machine, family)
         if mapping is None:
             continue
@@ -200,7 +195,8 @@ def _proxied(
     listener = next(listeners_on(machine, "tcp", family_of(address), mapping.host_port, address), None)
     if listener is None or listener.process in {"dockerd", *PODMAN_HOLDERS}:
         return ()
-    return (f"{listener.process or 'a process'} :{mapping.host_port} (user space)", *(veths[0].hops if veths else ()))
+    name = forwarder_name(listener.process) or listener.process or "a process"
+    return (f"{name} :{mapping.host_port} (user space)", *(veths[0].hops if veths else ()))
 
 
 def _own_address(
@@ -214,7 +210,9 @@ def _own_address(
             address = reachable_address(veth, family)
             if address is None or found is None:
                 continue
-            if route_gateway(client.lan, address) == found[0]:
+            if why := _why_dropped(column, machine, veth, address, found[1].name):
+                yield Path(kind, title, client.key, column.key, unavailable=why)
+            elif route_gateway(client.lan, address) == found[0]:
                 hops = (client.hop(found[1]), *veth.hops)
                 routed = f"{title}, with a route through the machine"
                 path = Path(kind, routed, client.key, column.key, family, address, port, port, port, hops=hops)
@@ -223,6 +221,25 @@ def _own_address(
             else:
                 yield Path(kind, title, client.key, column.key, unavailable=_why_no_route(client, address))
             return
+
+
+def _why_dropped(column: Column, machine: NamespaceState, veth: VethLink, address: str, link: str) -> str:
+    """Why the machine routes no request from its link to a container's address; empty if no such rule was read."""
+    if isinstance(machine.firewall, UnsetType):
+        return ""
+    port = column.port or 80
+    published = any((one.container_port, one.protocol) == (port, "tcp") for one in column.published)
+    if not published and IsolatedBridge(family_of(address), veth.bridge.name) in machine.firewall.closed_bridges:
+        return f"a filter rule drops requests from other links to {veth.bridge.name}, and {port}/tcp is not published"
+    drops = machine.firewall.direct_drops
+    names = [NameMatch(name) for drop in drops if drop.address == address for name in drop.interfaces]
+    if not names or any(name.matches(link) for name in names):
+        return ""
+    return (
+        f"a rule of the machine drops packets for {address} that arrive on {link}: Docker permits direct routing with "
+        f"dockerd --allow-direct-routing, with gateway mode nat-unprotected or routed, or from an interface in the "
+        f"network's option trusted_host_interfaces"
+    )
 
 
 def _why_no_route(client: OutsideClient, address: str) -> str:

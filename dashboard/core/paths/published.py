@@ -1,4 +1,4 @@
-"""Paths to published ports: through docker-proxy, and through DNAT.
+"""Paths to published ports: through docker-proxy, through DNAT, and through the forwarder of a rootless Podman.
 
 The kernel translates a destination before it looks for a listener, so a nat rule decides first. Docker's rules exclude
 loopback addresses where docker-proxy runs; a program that listens decides only where no rule applies.
@@ -11,6 +11,7 @@ from msgspec import UnsetType
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name, is_rootless_forwarder
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Protocol, Translation
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
@@ -23,17 +24,9 @@ from dashboard.core.paths.model import (
     inner_address,
     is_loopback,
 )
-from dashboard.core.paths.translations import (
-    DOCKER_PROXY,
-    covers_family,
-    find_translation,
-    listeners_on,
-    translations,
-)
+from dashboard.core.paths.translations import covers_family, find_translation, listeners_on, mappings_of, translations
 
 UNKNOWN_PROCESS = "an unknown process"
-#: A rootless Podman's forwarder of published ports.
-ROOTLESSPORT = "rootlessport"
 
 
 def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
@@ -43,7 +36,7 @@ def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) ->
     """
     if machine is None:
         return None
-    if any(listener.process == "docker-proxy" for listener in machine.listeners):
+    if any(listener.process == DOCKER_PROXY for listener in machine.listeners):
         return True
     holders = {
         next((listener.process or UNKNOWN_PROCESS for listener in _listeners_of(machine, mapping)), None)
@@ -72,11 +65,10 @@ def published_paths(column: Column, machine: NamespaceState, veths: Sequence[Vet
     also the reasons for missing paths."""
     port = column.port or 80
     mappings = [one for one in column.published if (one.container_port, one.protocol) == (port, "tcp")]
-    forwarded = [one for one in mappings if one.host_port]
-    families = [family for family in Family if any(covers_family(one, family) for one in forwarded)]
+    by_family = {family: mappings_of(column, machine, family) for family in Family}
+    families = [family for family, found in by_family.items() if found]
     for family in families:
-        of_family = [one for one in forwarded if covers_family(one, family)]
-        for path in _FamilyPaths(column, machine, veths, family, of_family).paths():
+        for path in _FamilyPaths(column, machine, veths, family, by_family[family]).paths():
             if path.address or family is families[0]:
                 yield path
     if not families:
@@ -119,7 +111,7 @@ class _FamilyPaths:
         inside: list[Path] = []
         if loopback is not None:
             inside += self._paths_to(self._address_of(loopback, LOOPBACK_ADDRESSES[self._family]), loopback)
-        yield from (path for path in inside if path.kind is PathKind.PUBLISHED_PROXY)
+        yield from (path for path in inside if path.kind is not PathKind.PUBLISHED_DNAT)
         own = next(iter(_own_addresses(self._machine, self._family)), "")
         address = self._address_of(outer, own) if outer is not None else ""
         if outer is not None and address:
@@ -144,13 +136,12 @@ class _FamilyPaths:
         return default if self._is_any(mapping) else mapping.host_address
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
-        """The path to ``address``. Expected is docker-proxy over loopback, and DNAT otherwise."""
+        """The path to ``address``. Expected is docker-proxy over loopback, and DNAT otherwise; a rootless Podman has
+        neither, but a process that forwards."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS
         holds = f"{holder} holds the port" if holder else "nothing that was seen listens there"
-        if holder == ROOTLESSPORT:
-            holds += " and forwards requests on a way that is not visible"
         no_proxy = f"no docker-proxy on the machine's port {mapping.host_port}: {holds}"
         endpoint = format_endpoint(address, mapping.host_port)
         result = find_translation(self._rules, "tcp", address, mapping.host_port)
@@ -175,14 +166,18 @@ class _FamilyPaths:
         unknown = self._unread or result.unknown
         # Unread rules do not hide docker-proxy on loopback: where it runs, Docker's rules exclude loopback.
         proxied = holder == DOCKER_PROXY and (loopback or not unknown)
+        # A rootless Podman makes no rules on the machine.
+        forwarded = is_rootless_forwarder(holder)
         if loopback and not proxied:
             yield self._missing(expected, address, no_proxy)
         elif not loopback and not (self._inferred and self._family is Family.INET6):
             no_rule = f"no nat rule of the machine translates {endpoint}"
-            answers = "docker-proxy answers there" if proxied else holds
+            answers = f"{forwarder_name(holder)} answers there" if proxied or forwarded else holds
             yield self._missing(expected, address, unknown or f"{no_rule}: {answers}")
         if proxied:
             yield self._proxied(address, mapping)
+        if forwarded:
+            yield self._forwarded(address, mapping, forwarder_name(holder))
 
     def _hops_to(self, inner: str) -> tuple[str, ...] | None:
         """The bridge and the veth to an address of the container; None if it was not seen."""
@@ -207,6 +202,15 @@ class _FamilyPaths:
         proxy = f"docker-proxy :{mapping.host_port} (user space)"
         udp = self._udp_port(mapping)
         return self._open(PathKind.PUBLISHED_PROXY, address, mapping, udp, ("lo", proxy, *hops))
+
+    def _forwarded(self, address: str, mapping: PublishedPort, forwarder: str) -> Path:
+        """Through a process that connects to the program from inside the container's namespace."""
+        udp = self._udp_port(mapping)
+        sockets = listeners_on(self._machine, Protocol.UDP, self._family, udp, address) if udp else ()
+        if not any(is_rootless_forwarder(listener.process) for listener in sockets):
+            udp = 0
+        hops = ("lo", f"{forwarder} :{mapping.host_port} (user space)")
+        return self._open(PathKind.PUBLISHED_ROOTLESS, address, mapping, udp, hops)
 
     def _udp_port(self, mapping: PublishedPort) -> int:
         """The port that is published for the same port of the container over UDP; 0 for none."""

@@ -14,6 +14,7 @@ REQUESTED_KINDS = (
     PathKind.LOOPBACK,
     PathKind.PUBLISHED_PROXY,
     PathKind.PUBLISHED_DNAT,
+    PathKind.PUBLISHED_ROOTLESS,
     PathKind.BRIDGE_ADDRESS,
     PathKind.MACHINE_ADDRESS,
     PathKind.INSIDE,
@@ -76,9 +77,9 @@ def requested_paths(
 
 def _destination(path: Path) -> Hashable:
     """The server, and what the client connects to: an address on each network of the server; for a published port
-    loopback and the machine's address, each through docker-proxy or through DNAT. From outside the machine each family
+    loopback and the machine's address, whatever forwards there. From outside the machine each family
     is a destination: docker-proxy may answer one and DNAT the other."""
-    if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT}:
+    if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_ROOTLESS}:
         return path.server, path.kind, path.network, path.client, path.kind in FILTERED_KINDS and path.family
     if path.address:
         return path.server, is_loopback(path.address)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name, is_rootless_forwarder
 from dashboard.core.namespaces.visibility import name_machine
 from dashboard.core.paths.conntrack import ConntrackEntry
 from dashboard.core.paths.drops import read_drops
@@ -81,8 +82,10 @@ class _HopReader:
         client_seen = self.evidence.client_seen
         if self.accepted is None or client_seen in {"", self.evidence.client}:
             return None
-        ends = (self.accepted.pid, client_seen)
-        return next((socket for socket in self.evidence.client_connections if (socket.pid, socket.local) == ends), None)
+        # The second connection of a rootless Podman's forwarder is in the server's namespace.
+        inside, ends = is_rootless_forwarder(self.accepted.process), (self.accepted.pid, client_seen)
+        sockets = self.evidence.server_connections if inside else self.evidence.client_connections
+        return next((socket for socket in sockets if (socket.pid, socket.local) == ends), None)
 
     def _find_translation(self) -> tuple[str, CounterIncrease | None]:
         """The translated destination, and the rule; ("", None) if it was not translated."""
@@ -98,9 +101,12 @@ class _HopReader:
     @property
     def proxied(self) -> bool:
         """Whether a process other than the server accepted the connection."""
-        if self.accepted is None:
-            return False
-        return self.forwarded is not None or self.accepted.process == "docker-proxy"
+        return self.accepted is not None and bool(self.forwarded or forwarder_name(self.accepted.process))
+
+    @property
+    def proxy(self) -> str:
+        """The program that forwards in user space, docker-proxy if none was seen."""
+        return forwarder_name(self.accepted.process if self.accepted else "") or DOCKER_PROXY
 
     @property
     def destination(self) -> str:
@@ -191,7 +197,7 @@ class _HopReader:
         return self._link(kind, title, "lo", self._client_counts, (packets, packets))
 
     def _proxy(self) -> Hop:
-        kind, title = HopKind.PROXY, "docker-proxy copies between two connections"
+        kind, title = HopKind.PROXY, f"{self.proxy} copies between two connections"
         accepted, forwarded = self.accepted, self.forwarded
         if accepted is None:
             return Hop.not_seen(kind, title, "no process of the machine accepted the connection")
@@ -199,7 +205,8 @@ class _HopReader:
             evidence = [f"{accepted.owner} accepted {self.evidence.client} at {accepted.local}"]
             if forwarded is None:
                 return Hop.taken(kind, title, *evidence, reason="its second connection was not seen")
-            evidence.append(f"its second connection: {forwarded.local} → {forwarded.peer}")
+            where = ", in the server's namespace" if is_rootless_forwarder(accepted.process) else ""
+            evidence.append(f"its second connection{where}: {forwarded.local} → {forwarded.peer}")
             return Hop.taken(kind, title, *evidence)
         if self.evidence.client_seen not in {"", self.evidence.client}:
             reason = f"{accepted.owner} accepted, and the server saw another client: its second connection is hidden"
@@ -217,7 +224,7 @@ class _HopReader:
         elif client and client == self.evidence.client_seen:
             reason = "the server saw the client's own endpoint"
         elif self.proxied:
-            reason = "the server saw docker-proxy's own endpoint"
+            reason = f"the server saw {self.proxy}'s own endpoint"
         elif self.evidence.rules_error:
             return Hop.unknown(kind, title, self.evidence.rules_error)
         elif rules:

@@ -3,17 +3,17 @@ versions that did not read them."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, is_rootless_forwarder
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Protocol, Translation
 from dashboard.core.paths.model import ANY_ADDRESS, VethLink, family_of, inner_address
 
-DOCKER_PROXY = "docker-proxy"
 _LOOPBACK_NETWORKS = {Family.INET: "127.0.0.0/8", Family.INET6: "::1/128"}
 
 
@@ -84,6 +84,23 @@ def _infer(column: Column, machine: NamespaceState, family: Family, inner: str) 
             )
             if not bound or covers(rule, bound):
                 yield rule
+
+
+def mappings_of(column: Column, machine: NamespaceState, family: Family) -> list[PublishedPort]:
+    """The mappings of the program's TCP port that use a port of the machine over ``family``. A forwarder of a rootless
+    Podman listens on both families, although Podman names 0.0.0.0 only."""
+    found = []
+    for one in column.published:
+        if (one.container_port, one.protocol) != (column.port or 80, "tcp") or not one.host_port:
+            continue
+        if covers_family(one, family):
+            found.append(one)
+        elif one.host_address in ANY_ADDRESS.values() and any(
+            is_rootless_forwarder(listener.process)
+            for listener in listeners_on(machine, one.protocol, family, one.host_port)
+        ):
+            found.append(replace(one, host_address=ANY_ADDRESS[family]))
+    return found
 
 
 def covers_family(port: PublishedPort, family: Family) -> bool:

@@ -1,7 +1,7 @@
 """A path in the words of a person: ``127.0.0.1 → published port (docker-proxy)``, and why one takes longer."""
 
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.paths.model import Path, PathKind, client_machine, kind_of, network_of, without_network
-from dashboard.core.paths.translations import DOCKER_PROXY
 
 IPV6_SUFFIX = "-ipv6"
 #: Each kind in words, and shorter for narrow charts. ``{loopback}`` is the loopback address of the family.
@@ -10,6 +10,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     PathKind.BRIDGE_ADDRESS: ("machine → container's address", "container's address"),
     PathKind.PUBLISHED_DNAT: ("machine's address → published port (DNAT)", "DNAT"),
     PathKind.PUBLISHED_PROXY: ("{loopback} → published port (docker-proxy)", "docker-proxy"),
+    PathKind.PUBLISHED_ROOTLESS: ("{loopback} → published port (rootless Podman)", "rootless forwarder"),
     PathKind.CONTAINER_TO_CONTAINER: ("container → another container", "container → container"),
     PathKind.SHARED_NAMESPACE: ("{loopback} in the shared namespace", "shared namespace"),
     PathKind.RESOLVER: ("container → its resolver", "resolver"),
@@ -64,9 +65,11 @@ def _describe_network(name: str) -> str:
     return f", network {number}" if number > 1 else ""
 
 
-def _is_proxied(path: Path) -> bool:
-    """Whether docker-proxy answers: on paths from outside the machine either it or DNAT does."""
-    return path.kind is PathKind.PUBLISHED_PROXY or any(hop.startswith(DOCKER_PROXY) for hop in path.hops)
+def _forwarder(path: Path) -> str:
+    """The program that forwards in user space, empty if none does: on paths from outside the machine it is a hop."""
+    if path.kind is PathKind.PUBLISHED_PROXY:
+        return DOCKER_PROXY
+    return next(filter(None, (forwarder_name(hop.partition(" ")[0]) for hop in path.hops)), "")
 
 
 def cause_between(baseline: Path, other: Path) -> str:
@@ -74,9 +77,11 @@ def cause_between(baseline: Path, other: Path) -> str:
 
     Both paths exist, so each hop was observed.
     """
-    if _is_proxied(baseline) is not _is_proxied(other):
-        cause = "docker-proxy copies each byte in user space, over a second connection to the container"
-        return cause if _is_proxied(other) else f"without docker-proxy: {cause}"
+    without, forwarder = _forwarder(baseline), _forwarder(other)
+    if bool(without) is not bool(forwarder):
+        name = without or forwarder
+        cause = f"{name} copies each byte in user space, over a second connection to the container"
+        return cause if forwarder else f"without {name}: {cause}"
     ranks = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT)
     if baseline.kind in ranks and other.kind in ranks and baseline.kind != other.kind:
         shorter, longer = sorted((baseline, other), key=lambda path: ranks.index(path.kind))

@@ -54,7 +54,7 @@ VARIANTS: Mapping[str, Variant] = {
     "firewalld": Variant(packages=_FIREWALLD, setup="firewalld"),
     "rootless-slirp4netns": Variant(packages=_ROOTLESS, setup="rootless-slirp4netns"),
     "rootless-pasta": Variant(packages=_ROOTLESS, setup="rootless-pasta"),
-    "rootless-podman": Variant(packages=("passt", "uidmap", *_PODMAN), setup="rootless-podman"),
+    "rootless-podman": Variant(packages=("slirp4netns", "passt", "uidmap", *_PODMAN), setup="rootless-podman"),
     "podman-trixie": Variant("trixie", packages=_PODMAN, setup="podman"),
     "podman": Variant(packages=_PODMAN, setup="podman"),
 }

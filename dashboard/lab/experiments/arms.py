@@ -224,7 +224,7 @@ class Arms:
         if again is None or (again.pid, again.started_at) != (facts.pid, facts.started_at):
             # The pid may have been reused between inspect and open: the state may belong to another process.
             return await self.collect_exited(arm.key, container)
-        isolated = arm.mode in {Mode.HOST, Mode.CONTAINER} or state.netns != self._observer.inode(MACHINE)
+        isolated = arm.mode in {Mode.HOST, Mode.CONTAINER, Mode.NS} or state.netns != self._observer.inode(MACHINE)
         column = running_column(self._recorder.column(arm.key), again, error=None if isolated else NOT_ISOLATED)
         if self._context.info.kind is EngineKind.PODMAN:
             column = replace(column, asked=requested_ports(arm))

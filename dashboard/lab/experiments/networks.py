@@ -38,8 +38,9 @@ class ExperimentNetworks:
     def __init__(self, context: Context, record: Record, observer: Observer) -> None:
         self._engine = context.engine
         self._api = context.info.api
+        self._kind = context.info.kind
         self._experiment, self._whole = record.id, record.parent
-        self._arms = [arm for arm in record.spec.arms if missing_feature(arm, context.info.api) is None]
+        self._arms = [arm for arm in record.spec.arms if missing_feature(arm, self._api, self._kind) is None]
         self._labels = context.labels(record.id)
         #: Of an overlay, which all managers of a swarm see, and which the parts on other machines use, too.
         self._shared = context.labels(record.parent or record.id)
@@ -76,7 +77,7 @@ class ExperimentNetworks:
 
     def check(self, arm: ArmSpec) -> None:
         """MissingFeature, or what the Engine refused, if the arm cannot have its networks."""
-        missing = missing_feature(arm, self._api)
+        missing = missing_feature(arm, self._api, self._kind)
         if missing is not None:
             raise MissingFeature(missing, 400)
         for name in needed_networks(self._experiment, [arm], self._whole):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY
 from dashboard.core.namespaces.state import Listener, listener_key
-from dashboard.core.paths.translations import DOCKER_PROXY
 from dashboard.netns.namespace import in_own_thread
 from dashboard.netns.netlink.listeners import ListenerTable, ListeningSocket
 from dashboard.netns.processes import Owner, find_owners, still_held

@@ -52,6 +52,17 @@ def test_a_port_that_the_machine_also_uses_is_not_called_free() -> None:
     )
 
 
+def test_the_forwarder_of_a_rootless_podman_is_named() -> None:
+    columns, states = on_podman(make_scene(("host", "bridge")))
+    port = columns[2].published[0].host_port
+    listening = (make_listener(port, "pasta.avx2"),)
+    states = {key: replace(one, listeners=listening) if key != "bridge" else one for key, one in states.items()}
+    assert why((columns, states), "listeners", f"tcp :{port}") == (
+        "pasta forwards the published port into the container's namespace, and host mode sees its socket; "
+        "the program itself listens only inside its container."
+    )
+
+
 def test_what_a_host_mode_program_opens_is_the_machine_s() -> None:
     scene = make_scene(("host", "none"))
     scene = change(scene, "none", listeners=())

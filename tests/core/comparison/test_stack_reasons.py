@@ -10,6 +10,8 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ContainerRef
 from tests.core.builders import (
     MACHINE,
+    Columns,
+    States,
     make_interface,
     make_route,
     make_scene,
@@ -97,6 +99,30 @@ def test_default_routes_are_explained_for_the_modes_that_are_present() -> None:
         "The machine uses its own gateway; a bridged container uses the bridge's address; "
         "mode none has no default route."
     )
+
+
+def tapped(address: str, gateway: str) -> tuple[Columns, States]:
+    """A rootless Podman's container whose only link is a tap device."""
+    columns, states = on_podman(make_scene(("bridge", "none")))
+    columns = with_column(columns, "none", mode="private", title="private", networks={})
+    tap = make_interface("eth0", 2, "tun", peer=None, addresses=(f"{address}/24",))
+    links = (*states["none"].interfaces, tap)
+    return change((columns, states), "none", interfaces=links, routes=(make_route(gateway=gateway),))
+
+
+def test_pasta_gives_a_container_the_addresses_of_the_machine() -> None:
+    scene = tapped("192.0.2.2", "192.0.2.1")
+    assert "pasta gives private the machine's address" in why(scene, "identity", "address")
+    assert why(scene, "routes", "default", "inet") == (
+        "The machine uses its own gateway; a bridged container uses the bridge's address; "
+        "pasta gives private the machine's gateway."
+    )
+
+
+def test_the_address_behind_another_tap_device_is_not_the_machine_s() -> None:
+    scene = tapped("10.0.2.100", "10.0.2.2")
+    assert "the address of private is behind a tap device, not on the machine" in why(scene, "identity", "address")
+    assert "the gateway of private is the program behind its tap device" in why(scene, "routes", "default", "inet")
 
 
 @pytest.mark.parametrize(

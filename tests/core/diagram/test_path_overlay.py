@@ -11,6 +11,7 @@ from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.experiments.picture import DrawnPath
+from dashboard.core.namespaces.state import FirewallRules
 from dashboard.core.paths.finder import measured_paths
 from tests.core.builders import (
     MACHINE,
@@ -24,6 +25,7 @@ from tests.core.builders import (
     recorded_scene,
     with_column,
     with_neighbour,
+    with_rootless_netns,
     without,
 )
 
@@ -78,6 +80,21 @@ PROGRAM = ("bridge:stack", "bridge:listen:tcp:80")
 def test_paths_to_a_bridge_container_differ_only_before_its_veth_pair(key: str, hops: list[tuple[str, ...]]) -> None:
     path = drawn(*make_scene(("host", "bridge")))[f"bridge/{key}"]
     assert passed(path) == [("machine:stack",), *hops, *INNER, PROGRAM]
+
+
+def test_the_forwarder_of_a_rootless_podman_leads_into_the_container_s_namespace() -> None:
+    columns, states = with_rootless_netns(*make_scene(("bridge",)))
+    listener = make_listener(8080, "rootlessport")
+    states = {**states, MACHINE: replace(states[MACHINE], listeners=(listener,), firewall=FirewallRules())}
+    path = drawn(columns, states)["bridge/published-rootless"]
+    assert passed(path) == [
+        ("machine:stack",),
+        ("machine:if:1",),
+        ("bridge:proxy:tcp:8080:80", "proxy:bridge:proxy:tcp:8080:80>bridge:stack"),
+        PROGRAM,
+    ]
+    from_lan = drawn(*with_neighbour(columns, states))["bridge/lan-published"]
+    assert from_lan.hops[2].ids == path.hops[2].ids
 
 
 def test_the_number_of_a_veth_pair_is_before_its_inner_end() -> None:

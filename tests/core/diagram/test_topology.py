@@ -15,7 +15,7 @@ from dashboard.core.diagram.topology import draw, draw_narrow, draw_wide
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.experiments.picture import Box, Picture
 from dashboard.core.modes import ROOTLESS_NETNS
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.state import FirewallRules, NamespaceState
 from tests.core.builders import (
     MACHINE,
     Columns,
@@ -444,6 +444,29 @@ def test_containers_of_a_rootless_podman_are_joined_to_the_bridges_of_its_user()
     summary = draw_wide(columns, states).summary
     assert "rootless-netns: the bridges of this user's containers." in summary
     assert "bridge: a separate network stack, connected by a veth pair to docker0." in summary
+
+
+def test_a_container_with_a_tap_device_is_described_as_connected_by_it() -> None:
+    columns, states = make_scene(("none",))
+    tap = make_interface("eth0", 2, "tun", peer=None, addresses=("192.0.2.2/24",))
+    states["none"] = replace(states["none"], interfaces=(*states["none"].interfaces, tap))
+    connected = "none: a separate network stack, connected by a tap device, which a program of the machine serves."
+    assert connected in draw_wide(columns, states).summary
+
+
+def test_the_forwarder_of_a_rootless_podman_leads_into_the_container_s_namespace() -> None:
+    columns, states = with_rootless_netns(*make_scene(("bridge",)))
+    mapping = columns[1].published[0]
+    listener = make_listener(mapping.host_port, "rootlessport")
+    states = {**states, MACHINE: replace(states[MACHINE], listeners=(listener,), firewall=FirewallRules())}
+    for picture in draw(columns, states):
+        (edge,) = [edge for edge in picture.edges if edge.kind == "proxy"]
+        assert edge.id.endswith(">bridge:stack")
+        box = find(picture, f"bridge:proxy:tcp:{mapping.host_port}:80")
+        assert box.lines == (f"rootlessport :{mapping.host_port}", "all addresses")
+        assert not [box for box in picture.boxes if box.kind == "listener" and box.id.startswith("machine:")]
+    forwards = f"Port {mapping.host_port} of the machine forwards to port 80 of bridge."
+    assert forwards in draw_wide(columns, states).summary
 
 
 def test_another_host_is_joined_by_the_lan_and_its_container_by_a_veth_pair() -> None:

@@ -8,18 +8,50 @@ from typing import Any
 import pytest
 
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
-from dashboard.core.experiments.engine_kind import EngineKind
-from dashboard.core.modes import Available, Mode, Unavailable
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
+from dashboard.core.modes import PODMAN_MODES, Available, Mode, Unavailable
 
 PLUGINS = ("bridge", "host", "ipvlan", "macvlan", "null", "overlay")
 PLAIN = EngineTraits(version="26.1.5+dfsg1", network_plugins=PLUGINS)
 KINDS = {"macvlan": True, "ipvlan": True, "vxlan": True}
 
 
-def test_a_default_engine_supports_every_mode_except_overlay() -> None:
+PODMAN = replace(PLAIN, kind=EngineKind.PODMAN, version="5.8.6", programs=("netavark 1.14.0", "pasta", "slirp4netns"))
+ROOTLESS_PODMAN = replace(PODMAN, rootless=True)
+
+
+def test_a_default_engine_supports_every_mode_of_docker_except_overlay() -> None:
     found = availability(PLAIN, KINDS, ("eth0",))
     assert set(found) == set(Mode)
-    assert {mode for mode, one in found.items() if one == Available()} == set(Mode) - {Mode.OVERLAY}
+    assert {mode for mode, one in found.items() if one == Available()} == set(Mode) - {Mode.OVERLAY} - PODMAN_MODES
+    assert {found[mode] for mode in PODMAN_MODES} == {Unavailable(ONLY_PODMAN)}
+
+
+def test_a_rootless_podman_has_all_modes_of_podman() -> None:
+    found = availability(ROOTLESS_PODMAN, KINDS)
+    assert {mode for mode in PODMAN_MODES if isinstance(found[mode], Available)} == PODMAN_MODES
+    assert found[Mode.PRIVATE] == Available("Here it is pasta or slirp4netns, as Podman is configured.")
+    assert "ns:/run/netns/lab" in str(found[Mode.NS])
+
+
+@pytest.mark.parametrize(
+    ("engine", "mode", "words"),
+    [
+        (PODMAN, Mode.PASTA, "use a rootless Podman"),
+        (PODMAN, Mode.SLIRP4NETNS, "use a rootless Podman"),
+        (replace(ROOTLESS_PODMAN, programs=("slirp4netns",)), Mode.PASTA, "apt-get install passt"),
+        (replace(ROOTLESS_PODMAN, programs=("pasta",)), Mode.SLIRP4NETNS, "apt-get install slirp4netns"),
+        (replace(ROOTLESS_PODMAN, version="4.3.1"), Mode.PASTA, "before 4.4"),
+    ],
+)
+def test_a_podman_without_a_mode_has_one_sentence_with_a_remedy(engine: EngineTraits, mode: Mode, words: str) -> None:
+    found = availability(engine, KINDS)
+    lacking = found[mode]
+    assert isinstance(lacking, Unavailable)
+    assert words in lacking.reason
+    assert all(isinstance(found[one], Available) for one in (Mode.PRIVATE, Mode.NS))
+    if not engine.rootless:
+        assert found[Mode.PRIVATE] == Available("Here it is Podman's default bridge.")
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,15 @@ def test_a_mode_may_include_its_target(text: str, expected: tuple[Mode, str | No
     assert parse_mode(text) == expected
 
 
+def test_a_namespace_is_joined_by_its_path() -> None:
+    assert parse_mode("ns:/run/netns/lab") == (Mode.NS, "/run/netns/lab")
+    for arm in ({"mode": "ns:/run/netns/lab"}, {"mode": "ns", "netns": "/run/netns/lab"}):
+        (read,) = arms_of(arms=[arm])
+        assert (read.key, read.mode, read.netns, read.target) == ("ns", Mode.NS, "/run/netns/lab", None)
+    assert problems_of(arms=[{"mode": "ns"}]) == [("ns", "netns")]
+    assert problems_of(modes=["ns:lab"]) == [("ns", "netns")]
+
+
 @pytest.mark.parametrize("text", ["", "HOST", "bridge:1", "host:", "tcp", "container1", "x" * 500])
 def test_an_unknown_mode_is_refused_with_a_list_of_modes(text: str) -> None:
     with pytest.raises(ValueError, match=r"Unknown mode|Only container") as caught:

@@ -32,11 +32,9 @@ def test_only_another_engine_than_docker_s_has_a_notice() -> None:
     assert engine_notice(EngineKind.PODMAN).startswith("This is Podman")
 
 
-def test_the_modes_of_podman_that_exist_are_named() -> None:
-    text = describe_podman(("netavark 1.14.0", "aardvark-dns 1.14.0", "slirp4netns"), rootless=False)
-    assert text == (
-        "networks by netavark 1.14.0 and aardvark-dns 1.14.0; --network also takes private (the default bridge), "
-        "ns:PATH, slirp4netns (rootless), which Netmodes does not launch"
-    )
+def test_the_programs_of_podman_are_named() -> None:
+    programs = ("netavark 1.14.0", "aardvark-dns 1.14.0", "pasta", "slirp4netns")
+    assert describe_podman(programs, rootless=False) == "networks by netavark 1.14.0 and aardvark-dns 1.14.0"
+    assert "; pasta and slirp4netns for containers without a bridge" in describe_podman(programs, rootless=True)
     assert "does not name the programs" in describe_podman((), rootless=False)
     assert describe_podman((), rootless=True).endswith("rootless-netns, a column of its own")

@@ -18,7 +18,7 @@ from dashboard.core.experiments.launch import (
     warnings_about_the_arm,
 )
 from dashboard.core.experiments.messages import PublishedPort
-from dashboard.core.modes import ArmSpec, Mode, NetworkAttachment, Publish
+from dashboard.core.modes import PODMAN_MODES, ArmSpec, Mode, NetworkAttachment, Publish
 
 FULL = ArmSpec(
     key="web",
@@ -88,6 +88,10 @@ def test_the_create_body_of_an_owners_arm_is_exactly_this() -> None:
         (ArmSpec("a", Mode.IPVLAN), {"network": "net-1"}, "net-1"),
         (ArmSpec("a", Mode.OVERLAY), {"network": "net-1"}, "net-1"),
         (ArmSpec("a", Mode.CONTAINER, target="b"), {"target_container": "f00"}, "container:f00"),
+        (ArmSpec("a", Mode.PASTA), {}, "pasta"),
+        (ArmSpec("a", Mode.SLIRP4NETNS), {}, "slirp4netns"),
+        (ArmSpec("a", Mode.PRIVATE), {}, "private"),
+        (ArmSpec("a", Mode.NS, netns="/run/netns/lab"), {}, "ns:/run/netns/lab"),
     ],
 )
 def test_every_mode_has_its_network_mode(arm: ArmSpec, options: dict[str, str], expected: str) -> None:
@@ -133,6 +137,12 @@ def test_a_mode_without_its_network_or_target_is_an_error(mode: Mode, words: str
             ArmSpec("a", Mode.CONTAINER, target="b"),
             {"target_name": "web-1"},
             "docker run --rm -d --network container:web-1 nginx",
+        ),
+        (ArmSpec("a", Mode.PASTA), {}, "podman run --rm -d --network pasta nginx"),
+        (
+            ArmSpec("a", Mode.NS, netns="/run/netns/my lab"),
+            {},
+            "podman run --rm -d --network 'ns:/run/netns/my lab' nginx",
         ),
         (ArmSpec("a", Mode.BRIDGE), {"name": "web-1"}, "docker run --rm -d --name web-1 nginx"),
         (
@@ -184,7 +194,7 @@ arms = st.builds(
 @given(arms)
 def test_a_shell_splits_the_line_into_the_intended_words(arm: ArmSpec) -> None:
     words = shlex.split(run_line(arm, network="n", target_name="t"))
-    assert words[:4] == ["docker", "run", "--rm", "-d"]
+    assert words[:4] == ["podman" if arm.mode in PODMAN_MODES else "docker", "run", "--rm", "-d"]
     tail = [arm.image, *arm.command]
     assert words[-len(tail) :] == tail
 

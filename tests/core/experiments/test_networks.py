@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
 from dashboard.core.experiments.networks import (
     NeededNetwork,
     attached_name,
@@ -212,6 +213,12 @@ def test_an_experiment_has_at_most_eight_further_networks_which_arms_may_share()
     assert too_many_networks(arms) is None
     sentence = "The arms have 9 further networks: at most 8 are allowed in one experiment."
     assert too_many_networks([*arms, replace(WEB, networks=(replace(eight[0], ipv6=IPv6.ON),))]) == sentence
+
+
+def test_docker_engine_has_no_mode_of_podman() -> None:
+    arm = ArmSpec("web", Mode.PASTA)
+    assert missing_feature(arm, "1.41", EngineKind.DOCKER) == ONLY_PODMAN
+    assert missing_feature(arm, "1.41", EngineKind.PODMAN) is None
 
 
 @pytest.mark.parametrize(

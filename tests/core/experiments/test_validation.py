@@ -102,6 +102,10 @@ def test_what_docker_refuses_or_discards_is_left_to_docker(arm: ArmSpec) -> None
         ({"key": "-a"}, "key"),
         ({"key": "machine"}, "key"),
         ({"key": "neighbour"}, "key"),
+        ({"mode": Mode.NS}, "netns"),
+        ({"mode": Mode.NS, "netns": "lab"}, "netns"),
+        ({"mode": Mode.NS, "netns": "/run/netns/\0"}, "netns"),
+        ({"netns": "/run/netns/lab"}, "netns"),
     ],
 )
 def test_a_malformed_value_is_one_problem_at_its_field(changes: dict[str, Any], field: str) -> None:
@@ -255,6 +259,7 @@ words = st.text(max_size=40)
             add_host=st.lists(words, max_size=2).map(tuple),
             sysctls=st.dictionaries(words, words, max_size=2),
             user=words,
+            netns=words,
         ),
         max_size=4,
     ).map(tuple),

@@ -116,6 +116,19 @@ def test_the_translations_of_the_native_backend_are_read() -> None:
     }
 
 
+def test_engine_28_drops_what_arrives_for_a_container_unless_the_gateway_mode_permits_it() -> None:
+    drops = {(one.address, one.interfaces) for one in docker("docker-28.5-default").direct_drops}
+    bridge = ("br-016ac586fa09",)
+    default, user = {f"172.17.0.{end}" for end in (2, 3)}, {f"172.18.0.{end}" for end in (2, 3)}
+    assert drops == {
+        *((address, ("docker0",)) for address in default),
+        *((address, bridge) for address in (*user, "fd00:99::2", "fd00:99::3")),
+    }
+    assert docker("docker-26.1-default").direct_drops == ()
+    unprotected = docker("docker-28.5-nat-unprotected").direct_drops
+    assert {one.address for one in unprotected if one.family is Family.INET} == default
+
+
 @pytest.mark.parametrize("version", ["26.1", "28.5"])
 def test_icc_false_isolates_the_default_bridge(version: str) -> None:
     rules = docker(f"docker-{version}-icc", "docker0", "br-other")

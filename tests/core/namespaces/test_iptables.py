@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.namespaces.iptables import parse_ports, read_iptables, split_endpoint
-from dashboard.core.namespaces.packet_filter import NameMatch, Rule, Verdict
+from dashboard.core.namespaces.packet_rules import NameMatch, Rule, Verdict
 from dashboard.core.namespaces.state import Family
 
 HEAD = "*nat\n:OUTPUT ACCEPT [0:0]\n:DOCKER - [0:0]\n"

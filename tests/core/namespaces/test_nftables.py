@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.namespaces.nftables import read_nftables
-from dashboard.core.namespaces.packet_filter import NameMatch, Rule, Verdict, read_rules
+from dashboard.core.namespaces.packet_filter import read_rules
+from dashboard.core.namespaces.packet_rules import NameMatch, Rule, Verdict
 from dashboard.core.namespaces.state import Family
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.namespaces.iptables import read_iptables
-from dashboard.core.namespaces.packet_filter import NameMatch, Table, read_rules
+from dashboard.core.namespaces.packet_filter import read_rules
+from dashboard.core.namespaces.packet_rules import Table
 from dashboard.core.namespaces.state import Family, FirewallRules
 
 NAT = "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
@@ -29,6 +30,38 @@ def translations(*rules: str) -> list[str]:
 def isolates(*rules: str, head: str = FILTER) -> bool:
     read = read_rules(tables_of(head, *rules), {Family.INET: ["br0"]})
     return read.isolates("br0", Family.INET)
+
+
+RAW = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+
+
+def drops(*rules: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(one.address, one.interfaces) for one in read_rules(tables_of(RAW, *rules), {}).direct_drops]
+
+
+def test_packets_that_arrive_on_another_link_than_the_bridge_are_dropped() -> None:
+    assert drops("-A PREROUTING -d 172.18.0.2/32 ! -i br-1 -j DROP") == [("172.18.0.2", ("br-1",))]
+    accepted = "-A PREROUTING -d 172.18.0.2/32 -i eth1 -j ACCEPT"
+    dropped = "-A PREROUTING -d 172.18.0.2/32 ! -i br-1 -j DROP"
+    other = "-A PREROUTING -d 172.18.0.3/32 ! -i br-1 -j DROP"
+    assert drops(accepted, dropped, other) == [("172.18.0.2", ("br-1", "eth1")), ("172.18.0.3", ("br-1",))]
+    assert drops(dropped, accepted) == [("172.18.0.2", ("br-1",))], "the first rule that applies decides"
+    everything = "-A PREROUTING -i eth2 -j ACCEPT"
+    assert drops(everything, dropped) == [("172.18.0.2", ("br-1", "eth2"))]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-A PREROUTING -d 127.0.0.1/32 ! -i lo -p tcp -m tcp --dport 8080 -j DROP",
+        "-A PREROUTING -d 172.18.0.0/16 ! -i br-1 -j DROP",
+        "-A PREROUTING -d 172.18.0.2/32 ! -i br-1 -m owner --uid-owner 0 -j DROP",
+        "-A PREROUTING -d 172.18.0.2/32 -i eth0 -j DROP",
+        "-A OUTPUT -d 172.18.0.2/32 -j DROP",
+    ],
+)
+def test_other_rules_drop_no_arrival(rule: str) -> None:
+    assert drops(rule) == []
 
 
 def test_only_rules_that_own_packets_reach_count() -> None:
@@ -153,19 +186,23 @@ def test_what_was_accepted_before_is_not_dropped() -> None:
     assert isolates("-A FORWARD -d 172.17.0.2 -j DROP", drop)
 
 
+def closed(*rules: str, head: str = FILTER) -> list[str]:
+    return [one.name for one in read_rules(tables_of(head, *rules), {}).closed_bridges]
+
+
+PUBLISHED = "-A FORWARD -d 172.17.0.2/32 ! -i br0 -o br0 -p tcp -m tcp --dport 80 -j ACCEPT"
+CLOSED = "-A FORWARD ! -i br0 -o br0 -j DROP"
+
+
+def test_a_bridge_is_closed_where_ports_that_no_rule_names_are_dropped() -> None:
+    assert closed(PUBLISHED, CLOSED) == ["br0"]
+    assert closed(PUBLISHED, "-A FORWARD -o br0 -j ACCEPT") == []
+    assert closed("-A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", CLOSED) == ["br0"]
+    assert closed("-A FORWARD -i br1 -j ACCEPT", "-A FORWARD -o br1 -j ACCEPT", CLOSED) == ["br0"], "another bridge"
+    assert closed("-A FORWARD -i eth0 -j ACCEPT", CLOSED) == [], "one link may"
+    dropping = FILTER.replace("FORWARD ACCEPT", "FORWARD DROP")
+    assert closed("-A FORWARD -o br0 -j A", "-A A -d 172.17.0.2 -j ACCEPT", head=dropping) == ["br0"]
+
+
 def test_no_rules_do_nothing() -> None:
     assert read_rules([], {Family.INET: ["br0"]}) == FirewallRules()
-
-
-@pytest.mark.parametrize(
-    ("match", "name", "expected"),
-    [
-        (NameMatch("br0"), "br0", True),
-        (NameMatch("br0"), "br01", False),
-        (NameMatch("br-+"), "br-1", True),
-        (NameMatch("br-*", negated=True), "br-1", False),
-        (NameMatch("br0"), "", False),
-    ],
-)
-def test_names_of_interfaces(match: NameMatch, name: str, *, expected: bool) -> None:
-    assert match.matches(name) is expected

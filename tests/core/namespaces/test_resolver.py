@@ -97,6 +97,12 @@ PUBLIC_BOTH = (*PUBLIC, "2001:4860:4860::8888", "2001:4860:4860::8844")
         (("127.0.0.11",), MACHINE, Mode.OVERLAY, (), Origin.DOCKER),
         (("192.0.2.1",), MACHINE, Mode.USER_BRIDGE, (), Origin.OTHER),
         (("127.0.0.11",), MACHINE, Mode.CONTAINER, (), Origin.DOCKER),
+        (("169.254.1.1", "192.0.2.1"), MACHINE, Mode.PASTA, (), Origin.FORWARDED),
+        (("10.0.2.3", "192.0.2.1"), MACHINE, Mode.SLIRP4NETNS, (), Origin.FORWARDED),
+        (("169.254.1.1",), MACHINE, Mode.PRIVATE, (), Origin.FORWARDED),
+        (("192.0.2.1",), MACHINE, Mode.PRIVATE, (), Origin.STRIPPED),
+        (("169.254.1.1",), MACHINE, Mode.BRIDGE, (), Origin.FORWARDED),
+        (("10.0.2.3",), Resolver(("10.0.2.3",)), Mode.BRIDGE, (), Origin.STRIPPED),  # RootlessKit's namespace
         (MACHINE.nameservers, MACHINE, Mode.CONTAINER, (), Origin.COPY),
         (("192.0.2.1",), MACHINE, Mode.CONTAINER, (), Origin.STRIPPED),
         (("192.0.2.7",), MACHINE, Mode.CONTAINER, (), Origin.OTHER),

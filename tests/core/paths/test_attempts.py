@@ -25,6 +25,7 @@ def attempt(server: str, kind: PathKind, client: str = "", *, error: str = "", u
 LOOPBACK = attempt("host", PathKind.LOOPBACK, "127.0.0.1:40000")
 PROXY = attempt("bridge", PathKind.PUBLISHED_PROXY, "172.17.0.1:40001")
 DNAT = attempt("bridge", PathKind.PUBLISHED_DNAT, "192.0.2.2:40002")
+ROOTLESS = attempt("bridge", PathKind.PUBLISHED_ROOTLESS, "10.88.0.2:40006")
 IPV6 = attempt("bridge", PathKind.PUBLISHED_PROXY, "[fd00::1]:40003")
 TO_LAN = replace(attempt("neighbour", PathKind.TO_LAN, "192.0.2.2:40004"), origin="host")
 REFUSED = attempt("bridge", PathKind.PUBLISHED_PROXY, error="Connection refused.")
@@ -45,6 +46,10 @@ DISCARDED = attempt("host", PathKind.PUBLISHED_DNAT, unavailable="the Engine dis
         (
             (LOOPBACK, PROXY, DNAT, IPV6, DISCARDED),
             "Every path answered; bridge saw the client 172.17.0.1 through docker-proxy and 192.0.2.2 through DNAT.",
+        ),
+        (
+            (ROOTLESS,),
+            "The only path answered; bridge saw the client 10.88.0.2 through Podman's forwarder.",
         ),
         (
             (TO_LAN, *(replace(TO_LAN, origin=key, client_seen="192.0.2.2:40005") for key in ("bridge", "none"))),

@@ -478,3 +478,6 @@ def test_docker_proxy_is_the_difference_only_if_one_path_has_it() -> None:
     assert cause_between(proxied, published) == ""
     assert cause_between(translated, proxied).startswith("docker-proxy copies")
     assert cause_between(published, translated).startswith("without docker-proxy: ")
+    rootless = between(PathKind.PUBLISHED_ROOTLESS, "lo", "rootlessport :8080 (user space)")
+    assert cause_between(translated, rootless).startswith("rootlessport copies")
+    assert cause_between(published, rootless) == ""

@@ -9,7 +9,7 @@ import pytest
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
-from dashboard.core.namespaces.state import Family, FirewallRules
+from dashboard.core.namespaces.state import DirectDrop, Family, FirewallRules, IsolatedBridge
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
 from dashboard.core.paths.outside import NEIGHBOUR_PORT, leads_on
@@ -57,6 +57,36 @@ def test_the_neighbour_reaches_a_bridge_where_it_is_published_and_where_it_has_a
     # Where docker-proxy runs, Docker's DNAT rule excludes packets from the bridge itself.
     assert hairpin.hops == ("eth0", "docker0", "docker-proxy :8080 (user space)", *inner)
     assert (PathKind.HAIRPIN, Family.INET6) not in paths
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "offered"), [(("docker0",), False), (("docker0", "eth0"), True), (("docker0", "eth+"), True)]
+)
+def test_a_container_s_own_address_is_offered_where_no_rule_drops_what_arrives_from_the_lan(
+    interfaces: tuple[str, ...], offered: bool
+) -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    drops = (DirectDrop(Family.INET, "172.17.0.2", interfaces), DirectDrop(Family.INET, "172.17.0.9"))
+    states = {**states, MACHINE: replace(states[MACHINE], firewall=FirewallRules(direct_drops=drops))}
+    (path,) = [path for path in outside(columns, states) if path.kind is PathKind.LAN_CONTAINER]
+    assert bool(path.address) is offered
+    if not offered:
+        assert path.unavailable.startswith("a rule of the machine drops packets for 172.17.0.2 that arrive on eth0")
+        assert "trusted_host_interfaces" in path.unavailable
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_container_s_own_address_is_offered_on_a_published_port_where_the_filter_closes_the_others(
+    published: bool,
+) -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    if not published:
+        columns = with_column(columns, "bridge", published=())
+    rules = FirewallRules(closed_bridges=(IsolatedBridge(Family.INET, "docker0"),))
+    states = {**states, MACHINE: replace(states[MACHINE], firewall=rules)}
+    (path,) = [path for path in outside(columns, states) if path.kind is PathKind.LAN_CONTAINER]
+    dropped = "a filter rule drops requests from other links to docker0, and 80/tcp is not published"
+    assert (bool(path.address), path.unavailable) == (published, "" if published else dropped)
 
 
 def test_without_docker_proxy_a_container_reaches_its_own_published_port_through_dnat() -> None:

@@ -23,6 +23,7 @@ from dashboard.core.paths.published import userland_proxy
 from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, make_scene, with_rootless_netns
 
 DOCKER = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80, "", ("127.0.0.0/8",))
+NO_RULES = FirewallRules()
 UNREAD = FirewallRules(unread=tuple(UnreadRules(family, "iptables-save is not installed") for family in Family))
 
 
@@ -39,7 +40,7 @@ def scene(rules: FirewallRules, *, proxy: bool = True, ports: tuple[PublishedPor
 
 def published(columns: Columns, states: States) -> tuple[set[str], dict[str, str]]:
     """The kinds and targets of the paths that exist, and the reasons for the others by kind."""
-    kinds = {PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY}
+    kinds = {PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_ROOTLESS}
     paths = [path for path in find_paths(columns, states) if path.kind in kinds]
     offered = {f"{path.kind} {path.target}" for path in paths if path.address}
     return offered, {str(path.kind): path.unavailable for path in paths if path.unavailable}
@@ -73,15 +74,53 @@ def test_without_rule_and_proxy_there_is_no_path() -> None:
     }
 
 
-def test_on_a_rootless_podman_rootlessport_and_the_place_of_the_bridge_are_named() -> None:
-    columns, states = with_rootless_netns(*scene(FirewallRules(), proxy=False))
-    states = {**states, MACHINE: replace(states[MACHINE], listeners=(make_listener(8080, "rootlessport"),))}
+def rootless(process: str, *sockets: Listener, firewall: FirewallRules = NO_RULES) -> tuple[Columns, States]:
+    """The scene on a rootless Podman that publishes 8080; a process listens for both families."""
+    columns, states = with_rootless_netns(*scene(firewall, proxy=False, ports=make_ports(8080, 80, "0.0.0.0")))
+    both = make_listener(8080, process, family=Family.INET6, address="::", v6only=False)
+    return columns, {**states, MACHINE: replace(states[MACHINE], listeners=(both, *sockets))}
+
+
+@pytest.mark.parametrize(
+    ("process", "name"), [("rootlessport", "rootlessport"), ("pasta.avx2", "pasta"), ("slirp4netns", "slirp4netns")]
+)
+def test_the_forwarder_of_a_rootless_podman_answers_at_every_address_of_both_families(process: str, name: str) -> None:
+    columns, states = rootless(process)
     offered, missing = published(columns, states)
-    assert offered == set()
-    assert all(
-        why.endswith("rootlessport holds the port and forwards requests on a way that is not visible")
-        for why in missing.values()
-    )
+    addresses = ("127.0.0.1", "192.0.2.2", "[::1]", "[2001:db8::2]")
+    assert offered == {f"published-rootless {address}:8080" for address in addresses}
+    assert missing == {
+        "published-proxy": f"no docker-proxy on the machine's port 8080: {process} holds the port",
+        "published-dnat": f"no nat rule of the machine translates 192.0.2.2:8080: {name} answers there",
+    }
+    paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
+    assert {path.hops for path in paths} == {("lo", f"{name} :8080 (user space)")}
+
+
+def test_unread_rules_do_not_hide_the_forwarder_of_a_rootless_podman() -> None:
+    offered, missing = published(*rootless("rootlessport", firewall=UNREAD))
+    assert "published-rootless 192.0.2.2:8080" in offered
+    assert missing["published-dnat"].startswith("the machine's nat rules cannot be read")
+
+
+def test_a_forwarder_that_listens_on_ipv4_only_answers_there() -> None:
+    columns, states = rootless("rootlessport")
+    states[MACHINE] = replace(states[MACHINE], listeners=(make_listener(8080, "rootlessport"),))
+    offered, _ = published(columns, states)
+    assert offered == {"published-rootless 127.0.0.1:8080", "published-rootless 192.0.2.2:8080"}
+
+
+@pytest.mark.parametrize(("process", "udp_port"), [("rootlessport", 5353), ("dnsmasq", 0)])
+def test_udp_is_forwarded_where_the_forwarder_has_a_socket(process: str, udp_port: int) -> None:
+    columns, states = rootless("rootlessport", make_listener(5353, process, protocol=Protocol.UDP))
+    ports = (*columns[1].published, PublishedPort(80, "udp", "0.0.0.0", 5353))
+    columns = (columns[0], replace(columns[1], published=ports), *columns[2:])
+    paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
+    assert {path.udp_port for path in paths if path.family is Family.INET} == {udp_port}
+
+
+def test_a_rootless_podman_s_bridge_is_named_with_its_place() -> None:
+    columns, states = rootless("rootlessport")
     (path,) = [path for path in find_paths(columns, states) if path.kind is PathKind.BRIDGE_ADDRESS]
     assert path.unavailable == "the bridge docker0 of bridge is in rootless-netns, not on the machine"
 

@@ -68,6 +68,19 @@ THROUGH_PROXY = replace(
     entries=entry("127.0.0.1:50", "127.0.0.1:8080") + entry("172.17.0.1:60", INSIDE),
     **samples(lo=10, **BRIDGED),
 )
+#: The second connection of rootlessport is in the container's namespace.
+THROUGH_ROOTLESSPORT = replace(
+    THROUGH_PROXY,
+    client_seen="172.17.0.2:60",
+    veths=(),
+    client_connections=(ProcessConnection("rootlessport", 7, "127.0.0.1:8080", "127.0.0.1:50"),),
+    server_connections=(
+        ProcessConnection("rootlessport", 7, "172.17.0.2:60", INSIDE),
+        ProcessConnection("nginx", 9, INSIDE, "172.17.0.2:60"),
+    ),
+    entries=None,
+    **samples(lo=10),
+)
 HOST = replace(
     BASE,
     target="127.0.0.1:80",
@@ -127,6 +140,8 @@ def kinds(evidence: TraceEvidence, status: HopStatus = HopStatus.TAKEN) -> set[s
         ),
         # docker-proxy accepted, and no process listens in the container.
         (replace(THROUGH_PROXY, client_connections=PROXY[:1], entries=()), {"loopback", "proxy", *BRIDGE_HOPS}, set()),
+        (THROUGH_ROOTLESSPORT, {"loopback", "proxy"}, {"conntrack"}),
+        (replace(THROUGH_ROOTLESSPORT, server_connections=()), {"loopback", "proxy"}, {"conntrack"}),
         # A process other than docker-proxy accepted, and the server saw another client: undecided.
         (
             replace(THROUGH_PROXY, client_connections=(replace(PROXY[0], process="envoy"),), entries=None),
@@ -166,6 +181,13 @@ def test_a_hop_has_its_evidence() -> None:
         "its second connection: 172.17.0.1:60 → 172.17.0.2:80",
     )
     assert len(proxied[HopKind.CONNTRACK].evidence) == 2
+    rootless = {hop.kind: hop for hop in read_trace(PATH, THROUGH_ROOTLESSPORT).hops}
+    assert rootless[HopKind.PROXY].title == "rootlessport copies between two connections"
+    assert rootless[HopKind.PROXY].evidence == (
+        "rootlessport (7) accepted 127.0.0.1:50 at 127.0.0.1:8080",
+        "its second connection, in the server's namespace: 172.17.0.2:60 → 172.17.0.2:80",
+    )
+    assert rootless[HopKind.MASQUERADE].reason == "the server saw rootlessport's own endpoint"
 
 
 def test_without_a_connection_no_hop_was_taken() -> None:

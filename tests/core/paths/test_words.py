@@ -19,6 +19,7 @@ from dashboard.core.paths.words import describe_path, shorten_path
         ("published-dnat", "machine's address → published port (DNAT)", "DNAT"),
         ("published-proxy", "127.0.0.1 → published port (docker-proxy)", "docker-proxy"),
         ("published-proxy-ipv6", "[::1] → published port (docker-proxy)", "docker-proxy, IPv6"),
+        ("published-rootless", "127.0.0.1 → published port (rootless Podman)", "rootless forwarder"),
         ("bridge-address.2", "machine → container's address, network 2", "container's address, network 2"),
         (
             "bridge-address.3-ipv6",

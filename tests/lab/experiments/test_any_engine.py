@@ -16,6 +16,7 @@ from dashboard.core.experiments.messages import Column
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
+from dashboard.core.namespaces.forwarders import is_rootless_forwarder
 from dashboard.core.namespaces.state import Listener, NamespaceState
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import LOOPBACK_ADDRESSES, Path, PathKind, family_of
@@ -45,6 +46,9 @@ ARMS = (
     {"mode": "bridge", "key": "all", "publish_all": True},
     {"mode": "bridge", "key": "loopback", "publish": ["127.0.0.1:18086:80"]},
     {"mode": "user-bridge", "publish": ["18084:80", "18085:80/tcp"]},
+    {"mode": "pasta", "publish": ["18087:80", "127.0.0.1:18088:53/udp"]},
+    {"mode": "slirp4netns", "publish": ["18089:80"]},
+    {"mode": "private", "publish": ["18090:80"]},
     {"mode": "macvlan"},
     {"mode": "host"},
     {"mode": "none"},
@@ -130,9 +134,9 @@ async def answers(lab: LabHarness, driver: ExperimentDriver, asked: Iterable[tup
 async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDriver, facts: EngineFacts) -> None:
     machine = driver.view.states[MACHINE]
     paths = [path for path in find_paths(driver.view.columns, driver.view.states) if path.address]
-    rootless_podman = any(listener.process == "rootlessport" for listener in machine.listeners)
-    expected = {PathKind.INSIDE} if rootless_podman else {PathKind.BRIDGE_ADDRESS, PathKind.INSIDE}
-    assert expected <= {path.kind for path in paths}
+    rootless_podman = any(is_rootless_forwarder(listener.process) for listener in machine.listeners)
+    reached = PathKind.PUBLISHED_ROOTLESS if rootless_podman else PathKind.BRIDGE_ADDRESS
+    assert {reached, PathKind.INSIDE} <= {path.kind for path in paths}
     answered = await answers(lab, driver, [(path.client, path.address, path.port) for path in paths])
     # Requests from the neighbour are shown also where nothing leads on; rules decide on those to a container's address.
     silent = {f"{path.kind} {path.target}" for path, answer in zip(paths, answered, strict=True) if not answer}
@@ -148,11 +152,7 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     asked = [(address, port) for address in addresses_to_ask(machine) for port in ports]
     pages = await answers(lab, driver, [(MACHINE, *each) for each in asked])
     answering = {each for each, page in zip(asked, pages, strict=True) if page}
-    if rootless_podman:
-        # Its bridges are in another namespace, and the path through rootlessport is not among those that are drawn.
-        assert offered & set(asked) <= answering
-    else:
-        assert answering == offered & set(asked)
+    assert answering == offered & set(asked)
 
 
 def arrives_at_a_program(path: Path) -> bool:
@@ -189,6 +189,10 @@ def assert_dnat_is_a_rule_and_a_proxy_listens(host: PrivateEngine, driver: Exper
     through_proxy = {path.port for path in paths if path.kind is PathKind.PUBLISHED_PROXY}
     assert through_proxy <= proxied
     assert bool(through_proxy) == bool(proxied)
+    forwarded = {x.port for x in listening(host) if x.protocol == "tcp" and is_rootless_forwarder(x.process)}
+    through_rootless = {path.port for path in paths if path.kind is PathKind.PUBLISHED_ROOTLESS}
+    assert through_rootless <= forwarded
+    assert bool(through_rootless) == bool(forwarded)
 
 
 @LAUNCHES

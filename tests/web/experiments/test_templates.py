@@ -20,12 +20,13 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 
 from dashboard.core.diagram.topology import Box, Picture
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN
 from dashboard.core.experiments.messages import Column, Phase, PublishedPort, Row
 from dashboard.core.experiments.picture import DrawnPath
 from dashboard.core.experiments.stream import PlacedRow as Placed
 from dashboard.core.experiments.stream import RowPatch, row_id
 from dashboard.core.measurements import formatting
-from dashboard.core.modes import Mode
+from dashboard.core.modes import PODMAN_MODES, Mode
 from dashboard.templatetags import netmodes
 from dashboard.web.experiments import picture_presenter, table_presenter
 from dashboard.web.experiments.forms import LaunchForm
@@ -341,7 +342,8 @@ def test_a_refused_launch_keeps_all_input_and_links_to_every_error() -> None:
 def test_host_and_bridge_are_ticked_and_unavailable_modes_are_disabled() -> None:
     page = PAGES["home"]()
     modes = {found["value"]: found for found in page.find("input", name="mode")}
-    assert set(modes) == set(Mode)
+    assert set(modes) == set(Mode) - PODMAN_MODES
+    assert page.html.count(ONLY_PODMAN) == 1
     assert {name for name, found in modes.items() if "checked" in found} == {"host", "bridge"}
     assert {name for name, found in modes.items() if "disabled" in found} == {"ipvlan", "overlay"}
     assert "This kernel has no ipvlan module." in page.html

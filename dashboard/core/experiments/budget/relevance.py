@@ -11,7 +11,14 @@ from dashboard.core.experiments.messages import ArmStatus, Column, Phase
 from dashboard.core.modes import MACHINE, OBSERVERS, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import NOTHING, Changes, FirewallChanges
 from dashboard.core.namespaces.links import is_cable, veth_ends
-from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Translation
+from dashboard.core.namespaces.state import (
+    FirewallRules,
+    Interface,
+    IsolatedBridge,
+    Listener,
+    NamespaceState,
+    Translation,
+)
 
 PROXY = "docker-proxy"
 
@@ -68,9 +75,20 @@ def _is_foreign(
         address.address for state in states.values() for link in state.interfaces for address in link.addresses
     }
     rules = change.firewall if isinstance(change.firewall, FirewallChanges) else FirewallChanges()
-    if rules.unread is not None or {bridge.name for bridge in rules.isolated_bridges or ()} & own:
+    before = machine.firewall if isinstance(machine.firewall, FirewallRules) else FirewallRules()
+    bridges = (
+        *_changed(before.isolated_bridges, rules.isolated_bridges),
+        *_changed(before.closed_bridges, rules.closed_bridges),
+    )
+    if rules.unread is not None or {bridge.name for bridge in bridges} & own:
+        return False
+    if any(drop.address in addresses for drop in (*rules.drops_added, *rules.drops_removed)):
         return False
     return all(_is_foreign_rule(rule, addresses, ports) for rule in (*rules.added, *rules.removed))
+
+
+def _changed(before: Iterable[IsolatedBridge], after: Iterable[IsolatedBridge] | None) -> set[IsolatedBridge]:
+    return set() if after is None else set(before) ^ set(after)
 
 
 def _own_links(machine: NamespaceState, states: Mapping[str, NamespaceState]) -> set[str]:

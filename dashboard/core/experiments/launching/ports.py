@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.experiments.messages import ExperimentRef, PublishedPort
-from dashboard.core.modes import ArmSpec, Mode
+from dashboard.core.modes import FORWARDING, ArmSpec, Mode
 from dashboard.core.namespaces.state import Listener, Protocol
 
-#: Modes in which the Engine publishes ports; in the others it refuses or discards ``-p``.
-PUBLISHING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
 #: Processes that listen on a published port for the Engine.
 FORWARDERS = frozenset({"docker-proxy", "dockerd", "rootlessport", "rootlesskit", "conmon", "podman"})
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
@@ -63,7 +61,7 @@ def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
         for arm in arms:
             if Mode.HOST in {arm.mode, modes.get(arm.target or "")}:
                 yield HostPort(arm.port)
-            elif arm.mode in PUBLISHING:
+            elif arm.mode in FORWARDING:
                 yield from (
                     HostPort(one.host_port, one.protocol, one.host_address) for one in arm.publish if one.host_port
                 )

@@ -199,6 +199,8 @@ def _networks(texts: Any) -> Iterator[Network]:
 
 def _collect_arm(arm: ArmSpec, identifiers: Identifiers, own: set[str]) -> None:
     own.update({arm.key.lower(), arm.image.lower()})
+    if arm.netns:
+        identifiers.names.add(arm.netns.rpartition("/")[2])
     host, _, rest = arm.image.partition("/")
     if rest and ("." in host or ":" in host):
         identifiers.names.add(host.partition(":")[0])

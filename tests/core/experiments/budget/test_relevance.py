@@ -13,9 +13,11 @@ from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import MACHINE, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import (
+    DirectDrop,
     Family,
     FirewallRules,
     Interface,
+    IsolatedBridge,
     NamespaceState,
     Protocol,
     Translation,
@@ -51,8 +53,10 @@ def translation(port: int, address: str) -> Translation:
         replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(9000, "docker-proxy", 5))),
         replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(90, "nginx", 5, container="f" * 64))),
         replace(MACHINE_STATE, firewall=FirewallRules((translation(9000, "172.29.0.2"),))),
+        replace(MACHINE_STATE, firewall=FirewallRules(direct_drops=(DirectDrop(Family.INET, "172.29.0.2"),))),
+        replace(MACHINE_STATE, firewall=FirewallRules(closed_bridges=(IsolatedBridge(Family.INET, "docker9"),))),
     ],
-    ids=["veth", "bridge with its route", "proxy", "listener in host mode", "nat rule"],
+    ids=["veth", "bridge with its route", "proxy", "listener in host mode", "nat rule", "direct drop", "closed bridge"],
 )
 def test_what_comes_with_other_containers_concerns_no_column(after: NamespaceState) -> None:
     before = replace(VIEW, states=VIEW.states | {MACHINE: replace(MACHINE_STATE, firewall=FirewallRules())})
@@ -81,6 +85,8 @@ def own_cable() -> Interface:
         replace(MACHINE_STATE, hostname="renamed"),
         with_links(FOREIGN, hostname="renamed"),
         replace(MACHINE_STATE, firewall=FirewallRules((translation(8080, "172.29.0.2"),))),
+        replace(MACHINE_STATE, firewall=FirewallRules(direct_drops=(DirectDrop(Family.INET, "172.17.0.2"),))),
+        replace(MACHINE_STATE, firewall=FirewallRules(closed_bridges=(IsolatedBridge(Family.INET, "docker0"),))),
         replace(MACHINE_STATE, firewall=FirewallRules(unread=(UnreadRules(Family.INET, "no iptables"),))),
     ],
 )

@@ -5,27 +5,44 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from dashboard.core.comparison.rows import compare
+from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
-from dashboard.core.modes import MACHINE, NEIGHBOUR, ROOTLESS_NETNS
+from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.modes import MACHINE, NEIGHBOUR, PODMAN_MODES, ROOTLESS_NETNS
+from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import veth_ends
+from dashboard.core.namespaces.state import Family, Origin
+from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.hops import HopKind, HopStatus
+from dashboard.core.paths.model import PathKind, is_loopback
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.programs import engine_root, engine_setup
 from dashboard.engine.hosts.variants import VARIANTS
-from dashboard.lab.doctor import examine
+from dashboard.lab.doctor import examine, modes_of
+from dashboard.lab.experiments.actions import try_paths
+from dashboard.lab.experiments.trace import trace
+from dashboard.lab.measurements.run import measure_paths, plan_series
+from dashboard.lab.measurements.worker import MeasurementWorker
+from tests.lab.measurements.test_run import SLEEP, ask, result
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
 from tests.support.specs import HOST_WITHOUT_ROOT, OPEN_PORT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+STACKS = ("pasta", "slirp4netns", "private")
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +136,85 @@ async def test_cables_lead_to_the_bridges_as_the_kernel_numbers_them(lab: LabHar
     for picture in draw(view.columns, view.states):
         cables = {edge.id.rpartition(":if:")[0] for edge in picture.edges if edge.kind == "veth"}
         assert cables == {f"veth:{ROOTLESS_NETNS}:if:{link.index}>{key}" for key, link in bridges.items()}
+    await lab.stop(identity)
+
+
+async def test_published_ports_answer_through_rootlessport(lab: LabHarness, host: PrivateEngine) -> None:
+    identity = await lab.running("host", "bridge", "user-bridge", publish=["18080:80"])
+    driver = lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    view = driver.view
+    paths = [path for path in find_paths(view.columns, view.states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
+    assert {path.server for path in paths} == {"bridge", "user-bridge"}
+    assert {path.family for path in paths} == set(Family)
+    assert {is_loopback(path.address) for path in paths} == {True, False}
+    attempts = await try_paths(lab.lab, identity)
+    tried = [one for one in attempts if one.path == PathKind.PUBLISHED_ROOTLESS and one.url]
+    assert {one.status for one in tried} == {200}
+    assert {one.server for one in tried} == {"bridge", "user-bridge"}
+    # rootlessport connects inside the container's namespace, from the container's own address.
+    address = next(iter(next(column for column in view.columns if column.key == "bridge").networks.values()))
+    assert {one.client_seen.rpartition(":")[0] for one in tried if one.server == "bridge"} == {address}
+    (first, *_) = await trace(lab.lab, identity, next(one.key for one in tried if one.server == "bridge"))
+    hop = next(hop for hop in first.hops if hop.kind is HopKind.PROXY)
+    assert (hop.seen, hop.title) == (HopStatus.TAKEN, "rootlessport copies between two connections")
+    assert re.search(rf"in the server's namespace: {address}:\d+ → {address}:80$", hop.evidence[1])
+    measured = {each.path.name for each in plan_series(driver, [Probe.TCP_RR]).series if each.path.server == "bridge"}
+    assert {"published-rootless", "published-rootless-ipv6"} <= measured
+    drawn = {path.key: path for path in draw_paths(view.columns, view.states, draw(view.columns, view.states))}
+    assert any(":proxy:tcp:" in box for hop in drawn["bridge/published-rootless"].hops for box in hop.ids)
+    await lab.stop(identity)
+
+
+async def test_the_modes_of_podman_are_launched_and_shown_as_the_kernel_shows_them(
+    lab: LabHarness, host: PrivateEngine
+) -> None:
+    modes = {report.mode: report for report in await modes_of(lab.context.engine, lab.context.info)}
+    assert all(modes[mode].available for mode in PODMAN_MODES)
+    arms = [{"mode": mode, "publish": [f"{port}:80"]} for port, mode in enumerate(STACKS, 18180)]
+    identity = await lab.running(arms=arms)
+    driver = lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    view = driver.view
+    machine = view.states[MACHINE]
+    for mode in STACKS:
+        state = view.states[mode]
+        inspected = host.inspect(f"nm-{identity}-{mode}", "{{.HostConfig.NetworkMode}}")
+        assert inspected == {"private": "pasta"}.get(mode, mode)
+        assert state.netns not in {machine.netns, *(view.states[other].netns for other in STACKS if other != mode)}
+        assert {link.kind for link in state.interfaces} == {"loopback", "tun"}
+        assert state.resolver is not None
+        assert state.resolver.origin is Origin.FORWARDED
+    addresses = {mode: primary_addresses(view.states[mode])[0] for mode in STACKS}
+    own = primary_addresses(machine)[0]
+    assert addresses == {"pasta": own, "private": own, "slirp4netns": "10.0.2.100"}
+    tried = [one for one in await try_paths(lab.lab, identity) if one.path == PathKind.PUBLISHED_ROOTLESS and one.url]
+    assert {(one.server, one.status) for one in tried} == {(mode, 200) for mode in STACKS}
+    rows = {(row.section, row.key): row for row in compare(view.columns, view.states)}
+    assert "asta gives pasta and private the machine's address" in rows["identity", "address"].why
+    assert (await lab.stop(identity)).proof
+
+
+async def test_forwarded_ports_are_measured(lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(_measurer: MeasurementWorker) -> None:
+        """The lab's own worker would take the run in its next pass."""
+
+    monkeypatch.setattr(MeasurementWorker, "look", look)
+    publish = ["8080/tcp", "8080/udp"]
+    arms = [{"mode": mode, "command": SLEEP, "port": 8080, "publish": publish} for mode in ("bridge", *STACKS)]
+    identity = await lab.running(arms=arms)
+    driver = lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    for probe in (Probe.TCP_RR, Probe.UDP_RR):
+        asked = await ask(lab, identity, probe, Options(seconds=6.0, timeout_s=5.0, conditions=Conditions.ORDINARY))
+        await measure_paths(lab.context, driver, asked)
+        found = await result(lab, asked.id)
+        measured = {one.key for one in found.series if one.n}
+        told = [(one.key, one.n, one.errors, one.unavailable) for one in found.series]
+        assert {f"{mode}/published-rootless" for mode in ("bridge", *STACKS)} <= measured, told
     await lab.stop(identity)
 
 

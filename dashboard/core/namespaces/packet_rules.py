@@ -1,0 +1,117 @@
+"""Rules of the packet filter as values, whatever their chains are called.
+
+``core.namespaces.iptables`` and ``core.namespaces.nftables`` read listings into these values.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from heapq import merge
+
+from dashboard.core.namespaces.destinations import Network
+from dashboard.core.namespaces.state import Family, Protocol
+
+#: The greatest range of ports that is read as single ports.
+MAX_RANGE = 1024
+
+
+class Verdict(StrEnum):
+    """What a rule does with a packet that matches; after ``NONE`` the next rule follows."""
+
+    NONE = "none"
+    ACCEPT = "accept"
+    DROP = "drop"
+    RETURN = "return"
+    JUMP = "jump"
+    GOTO = "goto"
+    TRANSLATE = "translate"
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatch:
+    """A condition on the name of an interface; a final ``+`` or ``*`` matches any suffix."""
+
+    name: str
+    negated: bool = False
+
+    def matches(self, name: str) -> bool:
+        """Whether the interface ``name`` matches; an empty name stands for no interface."""
+        same = name.startswith(self.name[:-1]) if self.name.endswith(("+", "*")) else name == self.name
+        return same is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. All its conditions must match; ``unknown`` has the text of those that are not evaluated.
+
+    Empty ``protocols`` and ``destinations`` match all; ``ports`` are destination ports, None for all. ``new`` is False
+    if only packets of established connections match. ``target`` is a chain, ``to_address`` and ``to_port`` are the new
+    destination; port 0 keeps the port.
+    """
+
+    verdict: Verdict
+    families: frozenset[Family] = frozenset(Family)
+    protocols: frozenset[str] = frozenset()
+    destinations: tuple[Network, ...] = ()
+    not_destinations: tuple[Network, ...] = ()
+    incoming: tuple[NameMatch, ...] = ()
+    outgoing: tuple[NameMatch, ...] = ()
+    ports: frozenset[int] | None = None
+    new: bool = True
+    unknown: str = ""
+    target: str = ""
+    to_address: str = ""
+    to_port: int = 0
+
+    def passes(self, incoming: str, outgoing: str) -> bool:
+        """Whether the first packet of a connection between these interfaces may match."""
+        return (
+            self.new
+            and all(match.matches(incoming) for match in self.incoming)
+            and all(match.matches(outgoing) for match in self.outgoing)
+        )
+
+
+@dataclass
+class Chain:
+    """The rules of a chain. ``kind`` and ``hook`` are empty for a chain that only others jump to."""
+
+    rules: list[Rule] = field(default_factory=list)
+    kind: str = ""
+    hook: str = ""
+    priority: int = 0
+    policy: Verdict = Verdict.ACCEPT
+
+    @cached_property
+    def _own(self) -> tuple[list[tuple[int, Rule]], dict[int, list[tuple[int, Rule]]]]:
+        """The rules that packets of the machine's own programs to its own addresses may match: those for all ports, and
+        those of each port. Such packets come from no interface, and leave through lo."""
+        general: list[tuple[int, Rule]] = []
+        by_port: dict[int, list[tuple[int, Rule]]] = {}
+        for number, rule in enumerate(self.rules):
+            if not rule.passes("", "lo"):
+                continue
+            for rules in [general] if rule.ports is None else [by_port.setdefault(port, []) for port in rule.ports]:
+                rules.append((number, rule))
+        return general, by_port
+
+    def own_rules(self, family: Family, protocol: Protocol, port: int) -> Iterator[Rule]:
+        """The rules for packets of the machine's own programs to one of its ports, in order."""
+        general, by_port = self._own
+        for _, rule in merge(general, by_port.get(port, ()), key=lambda pair: pair[0]):
+            if family in rule.families and (not rule.protocols or protocol in rule.protocols):
+                yield rule
+
+
+@dataclass
+class Table:
+    """The chains of a table by name, and the families whose packets pass them."""
+
+    families: tuple[Family, ...]
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+    def hooked(self, kind: str, hook: str) -> list[Chain]:
+        """The chains that packets enter at a hook, in their order."""
+        chains = (chain for chain in self.chains.values() if (chain.kind, chain.hook) == (kind, hook))
+        return sorted(chains, key=lambda chain: chain.priority)
