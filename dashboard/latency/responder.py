@@ -151,6 +151,7 @@ class Responder:
         self._control = control
         self._places = places
         self._listeners: list[socket.socket] = []
+        self._homes: list[int] = []
         self._wait: Wait | None = None
 
     def serve(self) -> None:
@@ -165,6 +166,7 @@ class Responder:
         """Open a listener; port 0 selects a free one."""
         self._places.enter(place)
         self._listeners.append(open_listener(kind, port))
+        self._homes.append(place)
         self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
 
     def do_rest(self) -> None:
@@ -175,6 +177,7 @@ class Responder:
     def do_serve(self, listener: int, probe: str, payload: int, wait_ns: int = 0) -> None:
         """Serve until the next command."""
         opened = self._listeners[listener]
+        self._places.enter(self._homes[listener])  # for the second socket of datagrams
         _drop_waiting(opened)
         self._wait = Wait(wait_ns) if wait_ns else None
         wait = self._wait.wait if self._wait is not None else None

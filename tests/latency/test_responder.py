@@ -6,11 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from unittest.mock import Mock
 
 import pytest
 
 from dashboard.latency.responder import (
+    Responder,
     Wait,
     answer_datagrams,
     answer_once,
@@ -126,3 +128,24 @@ def _answer_until_quiet(listener: socket.socket) -> None:
 def test_a_port_that_is_taken_is_an_error_that_leaves_no_socket() -> None:
     with open_listener("tcp", 0) as listener, pytest.raises(OSError, match="in use"):
         open_listener("tcp", listener.getsockname()[1])
+
+
+def test_each_listener_is_served_in_the_namespace_in_which_it_was_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that sends twice gets a second socket, which must not be in the namespace that was entered last."""
+    places, served = Mock(), list[int]()
+    places.enter.side_effect = lambda number: setattr(places, "now", number)
+
+    def answer(*_options: object) -> None:
+        served.append(places.now)
+        raise OSError("the next command")
+
+    monkeypatch.setattr("dashboard.latency.responder.answer_datagrams", answer)
+    control = Mock(interruptible=nullcontext)
+    responder = Responder(control, places)
+    for place in (0, 1):
+        responder.do_open(place, "udp", 0)
+    for listener in (0, 1):
+        responder.do_serve(listener, "udp-rr", 64)
+    assert served == [0, 1]
+    for opened in responder._listeners:
+        opened.close()
