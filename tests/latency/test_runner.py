@@ -189,7 +189,9 @@ async def test_helpers_that_are_killed_again_and_again_end_the_run(lab: Lab) -> 
         for one in helpers():
             one.kill()
 
-    ended = await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=20.0, on_block=kill)
+    ended = await lab.run(
+        lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=20.0, rate=500.0, on_block=kill
+    )
     assert ended.stopped is Stop.FAILED
     assert ended.elapsed_s < 20
     assert len([one for one in lab.told if one.counts]) >= 1

@@ -349,7 +349,7 @@ def test_a_killed_web_process_is_started_again_and_nothing_else_stops(terminal: 
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_the_web_process_ends_with_its_lab(terminal: Terminal, number: signal.Signals) -> None:
     site = terminal.serve()
     pages = pages_of(site)

@@ -12,6 +12,7 @@ from tests.browser.visitor import Show
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
+@pytest.mark.slow
 def test_a_stopped_experiment_and_then_an_empty_start_page(server: Server, show: Show) -> None:
     identity = server.launch(modes=["none", "bridge"])
     shown = show(identity)

@@ -131,6 +131,7 @@ def test_the_start_page_lists_what_runs_and_what_is_over(visitor: Visitor, serve
     expect(page.get_by_role("heading", level=1)).to_have_text("Nobody's network")
 
 
+@pytest.mark.slow
 def test_each_column_shows_refusal_or_exit(server: Server, show: Show, engine_host: PrivateEngine) -> None:
     holder = engine_host.docker("run", "-d", "-p", "8090:80", "nginx")
     try:
@@ -158,6 +159,7 @@ def test_each_column_shows_refusal_or_exit(server: Server, show: Show, engine_ho
     expect(shown.happened("exit").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_container_removed_outside_netmodes_is_shown_as_such(
     server: Server, show: Show, engine_host: PrivateEngine
 ) -> None:

@@ -229,6 +229,7 @@ def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Sho
     until(same)
 
 
+@pytest.mark.slow
 def test_a_dropped_connection_reconnects_and_catches_up(
     running: str, visitor: Visitor, show: Show, engine_host: PrivateEngine
 ) -> None:

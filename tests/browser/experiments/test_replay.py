@@ -114,6 +114,7 @@ def test_without_javascript_timeline_items_link_to_past_states(running: str, vis
     expect(ExperimentPage(page).head("bridge")).to_contain_text("waiting")
 
 
+@pytest.mark.slow
 def test_the_replay_of_a_stopped_experiment_starts_at_its_shown_state(server: Server, show: Show) -> None:
     identity = server.launch(modes=["host", "bridge"])
     server.api(f"experiments/{identity}/stop", {})

@@ -113,6 +113,7 @@ def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_histor
     assert violations(page) == []
 
 
+@pytest.mark.slow
 def test_the_keyboard_and_the_pointer_read_the_values_of_a_chart(
     running: str, server: Server, visitor: Visitor
 ) -> None:

@@ -60,7 +60,6 @@ GATE = {
     ("up", "serving", "closed terminal"),
     ("compare", "first moment", "Ctrl-C"),
     ("compare", "work", "SIGTERM"),
-    ("measure", "measuring", "closed terminal"),
     ("hosts", "images", "Ctrl-C three times"),
 }
 WALK = [(command, phase, way) for command, (_words, phases) in COMMANDS.items() for phase in phases for way in WAYS]
