@@ -173,7 +173,9 @@ def _forwarding_lines(
         one
         for address in addresses
         for family in ((family_of(address),) if address else Family)
-        for one in listeners_on(machine, protocol, family, host_port, address)
+        for one in listeners_on(
+            machine, protocol, family, host_port, "" if address in ANY_ADDRESS.values() else address
+        )
         if forwarder_name(one.process)
     ]
     own = {a.address for link in state.interfaces for a in link.addresses if a.scope == "global"}
@@ -208,6 +210,9 @@ def _translated_addresses(rules: Sequence[Translation]) -> str:
 
 def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
     """The addresses at which the forwarding program answers: those that no rule translates."""
+    if all(one.address not in ANY_ADDRESS.values() for one in proxies):
+        # With slirp4netns RootlessKit has docker-proxy listen on loopback only.
+        return " and ".join(dict.fromkeys(one.address for one in proxies))
     translated = {rule.family for rule in rules if not rule.address}
     families = {one.family for one in proxies}
     if not families & translated:

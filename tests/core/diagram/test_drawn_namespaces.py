@@ -251,6 +251,18 @@ def test_a_translation_is_drawn_where_a_rule_was_read(
     assert [item.lines for item in mapping_items(column, INSIDE, machine)] == lines
 
 
+def test_docker_proxy_is_drawn_where_it_listens_on_loopback_for_all_addresses() -> None:
+    column = make_column("bridge", published=make_ports(8080, 80, "0.0.0.0", "::"))
+    sockets = (
+        make_listener(8080, "docker-proxy", address="127.0.0.1"),
+        make_listener(8080, "docker-proxy", address="::1", family=Family.INET6),
+    )
+    machine = make_state(listeners=sockets, firewall=FirewallRules())
+    assert [item.lines for item in mapping_items(column, INSIDE, machine)] == [
+        ("docker-proxy :8080", "127.0.0.1 and ::1")
+    ]
+
+
 OTHER = replace(DNAT, to_address="172.17.0.3", address="192.0.2.2")
 
 
