@@ -55,11 +55,15 @@ async def test_each_path_of_host_and_bridge_is_measured_and_named(lab_harness: L
     experiment = await arms_with_a_free_port(lab_harness)
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=3.0, rate=500.0))
-    await measure_paths(lab_harness.context, run, asked)
-    found = await result(lab_harness, asked.id)
-    by_key = {one.key: one for one in found.series}
-    for key in ("host/loopback", "bridge/bridge-address", "bridge/published-proxy", "bridge/published-dnat"):
+    keys = ("host/loopback", "bridge/bridge-address", "bridge/published-proxy", "bridge/published-dnat")
+    for seconds in (3.0, 12.0):
+        asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=seconds, rate=500.0))
+        await measure_paths(lab_harness.context, run, asked)
+        found = await result(lab_harness, asked.id)
+        by_key = {one.key: one for one in found.series}
+        if all(by_key[key].n for key in keys):
+            break  # on a busy machine three seconds may be over before each path has had its turn
+    for key in keys:
         assert by_key[key].n > 0, by_key[key]
     assert by_key["host/published-dnat"].unavailable
     assert found.stopped is Stop.TIME
