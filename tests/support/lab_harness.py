@@ -171,3 +171,25 @@ async def close_lab_harness(harness: LabHarness) -> None:
     await harness.lab.stop_all()
     await harness.lab.close()
     await close_context(harness.context)
+
+
+async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = DEADLINE_S) -> ExperimentHead:
+    """Waits until the experiment has a problem; returns its head."""
+
+    async def head() -> ExperimentHead | None:
+        found = (await lab_harness.view(identity)).head
+        return found if found is not None and found.problem else None
+
+    found: ExperimentHead = await eventually(head, deadline_s)
+    return found
+
+
+async def healed(lab_harness: LabHarness, identity: str, deadline_s: float = DEADLINE_S) -> ExperimentHead:
+    """Waits until the experiment has no problem; returns its head."""
+
+    async def head() -> ExperimentHead | None:
+        found = (await lab_harness.view(identity)).head
+        return found if found is not None and not found.problem else None
+
+    found: ExperimentHead = await eventually(head, deadline_s)
+    return found

@@ -1,0 +1,223 @@
+"""Calls of an engine and of a database that fail in ways that only a fake can be made to do.
+
+In each case the experiment shows the problem, no data is lost, and the lab recovers by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from django.db import OperationalError
+
+from dashboard.core.experiments.journal import Entry, replay
+from dashboard.core.experiments.lifecycle import Wanted, container_name
+from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab import reconciler
+from dashboard.lab.experiments import journal_writer
+from dashboard.store import experiments as experiment_store
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness, healed, troubled
+from tests.support.polling import DEADLINE_S, eventually, others_run
+from tests.support.specs import make_spec
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+    monkeypatch.setattr(journal_writer, "RETRY_S", (0.01,))
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "call",
+    ["containers", "networks", "image", "create_container", "start_container", "inspect_container", "create_network"],
+)
+async def test_every_kind_of_call_may_fail(fake_lab: LabHarness, fake: FakeEngine, call: str) -> None:
+    fake.refuse[call] = EngineUnreachable(f"nobody answers {call}", 503)
+    identity = await fake_lab.launch("host", "user-bridge")
+    head = await troubled(fake_lab, identity)
+    assert head.problem == f"nobody answers {call}"
+    del fake.refuse[call]
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    await healed(fake_lab, identity)
+    assert len(fake.made) == 2
+    await fake_lab.stop(identity)
+    assert fake.made == {}
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("call", ["containers", "networks"])
+async def test_an_engine_that_answers_500_is_shown_and_leaves_nothing(
+    fake_lab: LabHarness, fake: FakeEngine, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    fake.refuse[call] = EngineError("The Engine answered with status 500.", 500)
+    identity = await fake_lab.launch("host", "user-bridge")
+    assert (await troubled(fake_lab, identity)).problem == "The Engine answered with status 500."
+    del fake.refuse[call]
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    fake.refuse[call] = EngineError("The Engine answered with status 500.", 500)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await troubled(fake_lab, identity)
+    del fake.refuse[call]
+    assert all(check.ok for check in (await fake_lab.reaches(identity, Phase.STOPPED)).proof)
+    assert fake.made == {}
+    assert not any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("call", ["containers", "networks", "remove_container", "remove_network"])
+async def test_a_stop_without_an_engine_is_done_later(fake_lab: LabHarness, fake: FakeEngine, call: str) -> None:
+    identity = await fake_lab.running("host", "user-bridge")
+    fake.refuse[call] = EngineUnreachable("gone", 503)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    assert (await troubled(fake_lab, identity)).problem == "gone"
+    del fake.refuse[call]
+    head = await fake_lab.reaches(identity, Phase.STOPPED)
+    assert all(check.ok for check in head.proof)
+    assert fake.made == {}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_lost_event_stream_is_shown_at_once_and_missed_events_are_found(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    identity = await fake_lab.running("host", "host")
+    fake.lose("The Docker Engine closed its event stream.")
+    assert (await troubled(fake_lab, identity)).problem == "The Docker Engine closed its event stream."
+    gone = next(one for one in fake.made.values() if one.name.endswith("-host-2"))
+    del fake.made[gone.id]
+    fake.come_back()
+    await fake_lab.ends_as(identity, "host-2", ArmStatus.LOST)
+    assert (await healed(fake_lab, identity)).phase is Phase.RUNNING
+
+
+async def test_arms_that_ended_unseen_are_read_at_the_same_time(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("none", "bridge", "user-bridge")
+    for key, facts in fake.made.items():
+        fake.made[key] = replace(facts, running=False, status="exited", pid=0, exit_code=137)
+    asked = fake.calls.count("inspect_container")
+    fake.hold["inspect_container"] = asyncio.Event()
+    fake_lab.lab.wake()
+    await eventually(lambda: fake.calls.count("inspect_container") == asked + 3)
+    fake.hold.pop("inspect_container").set()
+    await fake_lab.reaches(identity, Phase.FAILED)
+
+
+async def test_passes_that_wait_for_a_check_share_it(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    await fake_lab.running("host", "none")
+    checks = fake.calls.count("containers")
+    fake.hold["containers"] = asyncio.Event()
+    fake_lab.lab.wake()
+    await eventually(lambda: fake.calls.count("containers") == checks + 1)
+    for _ in range(5):
+        fake_lab.lab.wake()
+        await asyncio.wait_for(fake_lab.database.run(int), DEADLINE_S)
+        await others_run()
+    fake.hold.pop("containers").set()
+    await eventually(lambda: not fake_lab.lab._tasks)
+    # The first, and one for all that came while it was under way; the lab's own pass may add one.
+    assert checks + 1 < fake.calls.count("containers") <= checks + 3
+
+
+async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    identity = await fake_lab.running("host")
+    fake.hold["containers"] = asyncio.Event()
+    asked = fake.calls.count("containers")
+    fake_lab.lab.wake()
+    await eventually(lambda: fake.calls.count("containers") > asked)
+    fake.emit("stream", "lost", reason="The Docker Engine closed its event stream.")
+    await troubled(fake_lab, identity)
+    fake.hold.pop("containers").set()
+    driver = fake_lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    assert driver.troubled, "the pass that was under way does not say that the Engine is back"
+    await healed(fake_lab, identity)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_event_that_fails_does_not_stop_the_event_stream(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await fake_lab.running("host")
+    run = fake_lab.lab.driver_of(identity)
+    assert run is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(type(run), "on_engine_event", lambda *_: 1 / 0)
+        fake.emit("network", "connect", container="x")
+        await eventually(lambda: len(fake._subscribers) == 0 or fake.calls.count("info") > 2)
+    await eventually(lambda: len(fake._subscribers) == 1)
+    fake.kill(container_name(identity, "host"), 9)
+    await fake_lab.ends_as(identity, "host", ArmStatus.EXITED)
+
+
+class Stubborn:
+    """A database that refuses some writes of the journal."""
+
+    def __init__(self, failures: int, sentence: str) -> None:
+        self.left = failures
+        self.sentence = sentence
+        self._append = experiment_store.append
+
+    def append(self, experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
+        if self.left > 0:
+            self.left -= 1
+            raise OperationalError(self.sentence)
+        self._append(experiment, entries, replaced)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sentence", ["database is locked", "database or disk is full", "disk I/O error"])
+async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
+) -> None:
+    stubborn = Stubborn(7, sentence)
+    monkeypatch.setattr(experiment_store, "append", stubborn.append)
+    identity = await fake_lab.running("host", "host")
+    run = fake_lab.lab.driver_of(identity)
+    assert run is not None
+    await run.settled()
+    assert stubborn.left == 0
+    assert f"The journal cannot be written: {sentence}. Trying again." in fake_lab.publisher.troubles
+    assert fake_lab.publisher.troubles[-1] == ""
+    entries = await fake_lab.entries(identity)
+    numbers = [entry.seq for entry in entries]
+    assert numbers == sorted(set(numbers))
+    assert replay(entries) == run.view
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("function", ["save_head", "remember_container", "load_unsettled", "view", "load"])
+async def test_a_locked_database_delays_and_nothing_more(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    real = getattr(experiment_store, function)
+    left = iter(range(4))
+
+    def locked(*arguments: object, **options: object) -> object:
+        if next(left, None) is not None:
+            raise OperationalError("database is locked")
+        return real(*arguments, **options)
+
+    identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"))
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment_store, function, locked)
+        fake_lab.lab.wake()
+        if function in {"save_head", "remember_container"}:
+            await eventually(lambda: next(left, None) is None)
+    await fake_lab.reaches(identity, Phase.RUNNING)
+
+    async def shown() -> bool:
+        record = await fake_lab.database.run(experiment_store.load, identity)
+        return record is not None and record.phase is Phase.RUNNING
+
+    await eventually(shown)
+    assert len(fake.made) == 1
+    await fake_lab.stop(identity)
+    assert fake.made == {}
