@@ -45,10 +45,6 @@ def _lower_path(path: str, by: float) -> str:
     return _HEIGHT.sub(lambda match: f"V{float(match[1]) + by:g}", moved)
 
 
-def _lower_box(box: Box, number: int, by: float) -> Box:
-    return replace(box, id=shared_id(box.id, number), y=box.y + by)
-
-
 def _lower_edge(edge: Edge, number: int, by: float) -> Edge:
     label_y = edge.label_y + by if edge.label else edge.label_y
     return replace(edge, id=shared_id(edge.id, number), path=_lower_path(edge.path, by), label_y=label_y)
@@ -60,7 +56,7 @@ def stack_pictures(groups: Sequence[MachineGroup], pictures: Sequence[Picture]) 
     edges: list[Edge] = []
     height = 0.0
     for group, picture in zip(groups, pictures, strict=True):
-        boxes += [_lower_box(box, group.number, height) for box in picture.boxes]
+        boxes += [replace(box, id=shared_id(box.id, group.number), y=box.y + height) for box in picture.boxes]
         edges += [_lower_edge(edge, group.number, height) for edge in picture.edges]
         height += picture.height
     summary = " ".join(

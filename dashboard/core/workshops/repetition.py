@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.workshops.actions import (
-    Action,
     ChangeFirewall,
     ChangeSwarm,
     CreateNetwork,
@@ -27,11 +26,6 @@ class History:
 
     records: Records
     events: Sequence[Event]
-
-
-def changes_host(action: Action) -> bool:
-    """Whether an action changes the host that it runs on."""
-    return isinstance(action, CHANGES)
 
 
 def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tuple[Command, ...]:
@@ -57,7 +51,7 @@ def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tupl
         if done_at and slug not in pressed:
             timed += [(done_at, len(timed) + number, command) for number, command in enumerate(step.run)]
     ordered = sorted(timed, key=lambda each: each[:2])
-    return tuple(command for _at, _number, command in ordered if changes_host(command.action))
+    return tuple(command for _at, _number, command in ordered if isinstance(command.action, CHANGES))
 
 
 def _find(step: Step, line: str) -> Command | None:

@@ -43,10 +43,6 @@ def _lead(name: str, *more: str) -> Command:
     return Command(name, Action.LEAD, None, ("identity", *more))
 
 
-def _account(name: str) -> Command:
-    return Command(name, Action.MANAGE, None, ("account",))
-
-
 #: By route, as in the URL configuration; for the API with the value of <action>. What is missing is refused.
 COMMANDS: Mapping[str, Command] = {
     "experiments/": Command("launch experiment", Action.LAUNCH),
@@ -101,7 +97,7 @@ COMMANDS: Mapping[str, Command] = {
     "engine/start/": Command("start engine", Action.START_ENGINE),
     "sign-out/": Command("sign out", Action.OWN_ACCOUNT),
     "account/": Command("set password", Action.OWN_ACCOUNT),
-    "accounts/": _account("invite account"),
+    "accounts/": Command("invite account", Action.MANAGE, None, ("account",)),
     "accounts/<int:account>/<str:what>/": Command("change account", Action.MANAGE, None, ("account", "what")),
     "api/experiments": Command("launch experiment", Action.LAUNCH),
     f"{_API_E}rename": _change("rename experiment", _EXPERIMENT),
