@@ -2,11 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dashboard.core.claims.model import Judgement, differs, holds
-from dashboard.core.claims.testbed import NEIGHBOUR, ROUTER, Container, Observe, Place, Response, Testbed
+from dashboard.core.claims.prepared import prepared
+from dashboard.core.claims.testbed import NEIGHBOUR, ROUTER, Container, Place, Response, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import bracket
 
@@ -134,22 +135,16 @@ async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[s
     )
 
 
-def observe_exchanges(lines: Sequence[str], *asks: Ask) -> Observe:
+@prepared
+async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
     """Executes the lines, sends the requests in order and reads the counters of the rules."""
-
-    async def observe(testbed: Testbed) -> Exchanges:
-        return await exchange(testbed, lines, *asks)
-
-    return observe
+    return await exchange(testbed, lines, *asks)
 
 
-def observe_exchanges_on(daemon: str, lines: Sequence[str], *asks: Ask) -> Observe:
+@prepared
+async def observe_exchanges_on(testbed: Testbed, daemon: str, lines: Sequence[str], *asks: Ask) -> Exchanges:
     """As ``observe_exchanges``, on an engine that is started with the options of the line ``dockerd …``."""
-
-    async def observe(testbed: Testbed) -> Exchanges:
-        return await exchange(await testbed.start_engine(daemon), lines, *asks)
-
-    return observe
+    return await exchange(await testbed.start_engine(daemon), lines, *asks)
 
 
 async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
@@ -172,18 +167,15 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
     return Exchanges(containers, tuple(responses), await count_packets(testbed, lines))
 
 
-def judge_exchanges(*expected: Expected, matched: bool | None = None) -> Callable[[Exchanges], Judgement]:
+@prepared
+def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
     """Holds if each response is as expected and, unless ``matched`` is None, the rules matched packets or none."""
-
-    def judge(observed: Exchanges) -> Judgement:
-        for (request, response), wanted in zip(observed.responses, expected, strict=True):
-            if reason := differs_from(request, response, wanted, observed):
-                return differs(reason, *observed.evidence)
-        if matched is not None and any((count > 0) is not matched for _rule, count in observed.packets):
-            return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
-        return holds(*observed.evidence)
-
-    return judge
+    for (request, response), wanted in zip(observed.responses, expected, strict=True):
+        if reason := differs_from(request, response, wanted, observed):
+            return differs(reason, *observed.evidence)
+    if matched is not None and any((count > 0) is not matched for _rule, count in observed.packets):
+        return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
+    return holds(*observed.evidence)
 
 
 def differs_from(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:

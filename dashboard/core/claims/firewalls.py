@@ -1,11 +1,12 @@
 """Observes firewall programs: their commands, requests, and the counters of the rules that drop packets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from dashboard.core.claims.exchanges import Ask, Exchanges, Expected, count_packets, differs_from, exchange, run_script
 from dashboard.core.claims.model import Judgement, differs, holds
-from dashboard.core.claims.testbed import Container, NotTestableError, Observe, Testbed
+from dashboard.core.claims.prepared import prepared
+from dashboard.core.claims.testbed import Container, NotTestableError, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.paths.drops import Drop, read_drops
 
@@ -28,29 +29,28 @@ class FirewallExchange:
         return (*self.exchanges.evidence, *(moved or ("no rule dropped a packet",)), *self.status)
 
 
-def observe_firewall(daemon: str, lines: Sequence[str], status: str, ask: Ask, setup: str = "") -> Observe:
+@prepared
+async def observe_firewall(
+    testbed: Testbed, daemon: str, lines: Sequence[str], status: str, ask: Ask, setup: str = ""
+) -> FirewallExchange:
     """Runs the lines on an engine that is started for them with the line ``daemon`` and the firewall ``setup``, so that
     no rules of the firewall remain. Sends the request, reads the counters before and after it, and then runs
     ``status``, a command of the firewall that prints its state."""
-
-    async def observe(testbed: Testbed) -> FirewallExchange:
-        other = await testbed.start_engine(daemon, setup)
-        containers: dict[str, Container] = {}
-        for line in lines:
-            if line.startswith(PROGRAMS):
-                code, output = await other.execute(MACHINE, line)
-                if code != 0:
-                    raise NotTestableError(f"{line} failed: {output.strip()}")
-            else:
-                containers |= await run_script(other, [line])
-        before = await _rules(other)
-        exchanges = await exchange(other, (), ask)
-        drops = read_drops(before, await _rules(other))
-        exchanges = replace(exchanges, packets=await count_packets(other, lines))
-        _code, shown = await other.execute(MACHINE, status)
-        return FirewallExchange(exchanges, drops, (f"$ {status}", *_without_blanks(shown)))
-
-    return observe
+    other = await testbed.start_engine(daemon, setup)
+    containers: dict[str, Container] = {}
+    for line in lines:
+        if line.startswith(PROGRAMS):
+            code, output = await other.execute(MACHINE, line)
+            if code != 0:
+                raise NotTestableError(f"{line} failed: {output.strip()}")
+        else:
+            containers |= await run_script(other, [line])
+    before = await _rules(other)
+    exchanges = await exchange(other, (), ask)
+    drops = read_drops(before, await _rules(other))
+    exchanges = replace(exchanges, packets=await count_packets(other, lines))
+    _code, shown = await other.execute(MACHINE, status)
+    return FirewallExchange(exchanges, drops, (f"$ {status}", *_without_blanks(shown)))
 
 
 async def _rules(testbed: Testbed) -> list[str]:
@@ -62,21 +62,18 @@ def _without_blanks(text: str) -> list[str]:
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
+@prepared
 def judge_firewall(
-    expected: Expected, dropping: str = "", *, matched: bool | None = None
-) -> Callable[[FirewallExchange], Judgement]:
+    observed: FirewallExchange, expected: Expected, dropping: str = "", *, matched: bool | None = None
+) -> Judgement:
     """Holds if the response is as expected; if, unless ``dropping`` is empty, a rule with this text dropped packets;
     and if, unless ``matched`` is None, the rules with a comment matched packets (True) or none (False)."""
-
-    def judge(observed: FirewallExchange) -> Judgement:
-        for request, response in observed.exchanges.responses:
-            if reason := differs_from(request, response, expected, observed.exchanges):
-                return differs(reason, *observed.evidence)
-        rules = [drop.rule for drop in observed.drops]
-        if dropping and not any(dropping in rule for rule in rules):
-            return differs(f"No rule with {dropping} dropped a packet.", *observed.evidence)
-        if matched is not None and any((count > 0) is not matched for _rule, count in observed.exchanges.packets):
-            return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
-        return holds(*observed.evidence)
-
-    return judge
+    for request, response in observed.exchanges.responses:
+        if reason := differs_from(request, response, expected, observed.exchanges):
+            return differs(reason, *observed.evidence)
+    rules = [drop.rule for drop in observed.drops]
+    if dropping and not any(dropping in rule for rule in rules):
+        return differs(f"No rule with {dropping} dropped a packet.", *observed.evidence)
+    if matched is not None and any((count > 0) is not matched for _rule, count in observed.exchanges.packets):
+        return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
+    return holds(*observed.evidence)

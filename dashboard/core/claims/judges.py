@@ -1,10 +1,9 @@
 """Judgements that several claims share: the same question about other modes, options and paths."""
 
-from collections.abc import Callable
-
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Judgement, differs, holds_if, not_testable
 from dashboard.core.claims.observers import EXIT_TRIES, AddressedLookup, ContainerState, Files, ServerOutcome
+from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import Container, Datagram, Timing, Transfer
 from dashboard.core.namespaces.state import Lookup
 
@@ -39,16 +38,13 @@ def judge_stripped(files: Files) -> Judgement:
     return holds_if(nameservers(inside) == expected, "It has other servers.", *evidence)
 
 
-def judge_arrived(source: str = "") -> Callable[[Datagram], Judgement]:
+@prepared
+def judge_arrived(datagram: Datagram, source: str = "") -> Judgement:
     """Holds if the datagram arrives, from this source if one is given."""
-
-    def judge(datagram: Datagram) -> Judgement:
-        evidence = f"the datagram: {datagram.summary}"
-        if not datagram.arrived:
-            return differs("It did not arrive.", evidence)
-        return holds_if(not source or datagram.source == source, "It came from another address.", evidence)
-
-    return judge
+    evidence = f"the datagram: {datagram.summary}"
+    if not datagram.arrived:
+        return differs("It did not arrive.", evidence)
+    return holds_if(not source or datagram.source == source, "It came from another address.", evidence)
 
 
 def judge_lost(datagram: Datagram) -> Judgement:
@@ -109,21 +105,18 @@ def _evidence(observed: AddressedLookup) -> str:
     return f"{describe_lookup(lookup)}; the container has {address}"
 
 
-def judge_default_network(name: str) -> Callable[[ContainerState], Judgement]:
+@prepared
+def judge_default_network(observed: ContainerState, name: str) -> Judgement:
     """Holds if the default route of a container on two networks goes through the network ``name``."""
-
-    def judge(observed: ContainerState) -> Judgement:
-        container, state = observed
-        networks = container.setting("NetworkSettings", "Networks") or {}
-        gateways = {full.rpartition("-")[2]: (network or {}).get("Gateway", "") for full, network in networks.items()}
-        default = next(
-            (route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"), ""
-        )
-        evidence = (
-            *(f"gateway of the network {network}: {gateway}" for network, gateway in gateways.items()),
-            f"default route of the container: {default or 'none'}",
-        )
-        proved = len(gateways) == 2 and default == gateways.get(name)
-        return holds_if(proved, "The default route goes elsewhere.", *evidence)
-
-    return judge
+    container, state = observed
+    networks = container.setting("NetworkSettings", "Networks") or {}
+    gateways = {full.rpartition("-")[2]: (network or {}).get("Gateway", "") for full, network in networks.items()}
+    default = next(
+        (route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"), ""
+    )
+    evidence = (
+        *(f"gateway of the network {network}: {gateway}" for network, gateway in gateways.items()),
+        f"default route of the container: {default or 'none'}",
+    )
+    proved = len(gateways) == 2 and default == gateways.get(name)
+    return holds_if(proved, "The default route goes elsewhere.", *evidence)

@@ -1,13 +1,13 @@
-"""Observations that several claims share: each returns an ``observe`` that runs lines, then reads."""
+"""Observations that several claims share: each runs lines, then reads."""
 
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, run_script
+from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import (
     NEIGHBOUR,
     Container,
     Datagram,
-    Observe,
     Place,
     Response,
     Testbed,
@@ -52,42 +52,30 @@ async def run_lines(testbed: Testbed, *lines: str) -> list[Container]:
     return containers
 
 
-def observe_refusal(*lines: str) -> Observe:
+@prepared
+async def observe_refusal(testbed: Testbed, *lines: str) -> Container:
     """The container of the last line, which the Engine may refuse."""
-
-    async def observe(testbed: Testbed) -> Container:
-        await run_lines(testbed, *lines[:-1])
-        return await testbed.try_run(lines[-1])
-
-    return observe
+    await run_lines(testbed, *lines[:-1])
+    return await testbed.try_run(lines[-1])
 
 
-def observe_container(*lines: str) -> Observe:
+@prepared
+async def observe_container(testbed: Testbed, *lines: str) -> Container:
     """Runs the lines and observes the container that the last of them created."""
-
-    async def observe(testbed: Testbed) -> Container:
-        return (await run_lines(testbed, *lines))[-1]
-
-    return observe
+    return (await run_lines(testbed, *lines))[-1]
 
 
-def observe_state(*lines: str) -> Observe:
+@prepared
+async def observe_state(testbed: Testbed, *lines: str) -> NamespaceState:
     """The network state of the last container."""
-
-    async def observe(testbed: Testbed) -> NamespaceState:
-        return await testbed.state((await run_lines(testbed, *lines))[-1])
-
-    return observe
+    return await testbed.state((await run_lines(testbed, *lines))[-1])
 
 
-def observe_states(*lines: str) -> Observe:
+@prepared
+async def observe_states(testbed: Testbed, *lines: str) -> States:
     """The network states of the machine and of the last container."""
-
-    async def observe(testbed: Testbed) -> States:
-        container = (await run_lines(testbed, *lines))[-1]
-        return await testbed.state(MACHINE), await testbed.state(container)
-
-    return observe
+    container = (await run_lines(testbed, *lines))[-1]
+    return await testbed.state(MACHINE), await testbed.state(container)
 
 
 async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
@@ -103,153 +91,114 @@ async def wait_served_or_exited(testbed: Testbed, container: Container, port: in
     return container, False
 
 
-def observe_container_and_state(*lines: str) -> Observe:
+@prepared
+async def observe_container_and_state(testbed: Testbed, *lines: str) -> ContainerState:
     """The last container and its network state."""
-
-    async def observe(testbed: Testbed) -> ContainerState:
-        container = (await run_lines(testbed, *lines))[-1]
-        return container, await testbed.state(container)
-
-    return observe
+    container = (await run_lines(testbed, *lines))[-1]
+    return container, await testbed.state(container)
 
 
-def observe_proxies(line: str) -> Observe:
+@prepared
+async def observe_proxies(testbed: Testbed, line: str) -> Proxies:
     """The docker-proxy processes of a container's published ports from 8200 to 8219, and their memory."""
-
-    async def observe(testbed: Testbed) -> Proxies:
-        await testbed.run(line)
-        listeners = (await testbed.state(MACHINE)).listeners
-        held = (one for one in listeners if 8200 <= one.port < 8220 and one.process == "docker-proxy")
-        pids = sorted({listener.pid for listener in held if listener.pid})
-        return len(pids), await testbed.memory_kib(pids)
-
-    return observe
+    await testbed.run(line)
+    listeners = (await testbed.state(MACHINE)).listeners
+    held = (one for one in listeners if 8200 <= one.port < 8220 and one.process == "docker-proxy")
+    pids = sorted({listener.pid for listener in held if listener.pid})
+    return len(pids), await testbed.memory_kib(pids)
 
 
-def observe_default_bridge(*lines: str) -> Observe:
+@prepared
+async def observe_default_bridge(testbed: Testbed, *lines: str) -> BridgeStates:
     """The network states of the machine and of the last container, and the name of the default bridge."""
-    observe_both = observe_states(*lines)
-
-    async def observe(testbed: Testbed) -> BridgeStates:
-        bridge = await testbed.default_bridge()
-        machine, inside = await observe_both(testbed)
-        return machine, inside, bridge
-
-    return observe
+    bridge = await testbed.default_bridge()
+    machine, inside = await observe_states(*lines)(testbed)
+    return machine, inside, bridge
 
 
-def observe_namespaces(line: str) -> Observe:
+@prepared
+async def observe_namespaces(testbed: Testbed, line: str) -> Namespaces:
     """The namespaces of the machine and of the container."""
-
-    async def observe(testbed: Testbed) -> Namespaces:
-        container = await testbed.run(line)
-        return await testbed.namespaces(MACHINE), await testbed.namespaces(container)
-
-    return observe
+    container = await testbed.run(line)
+    return await testbed.namespaces(MACHINE), await testbed.namespaces(container)
 
 
-def observe_resolv_conf(*lines: str) -> Observe:
+@prepared
+async def observe_resolv_conf(testbed: Testbed, *lines: str) -> str:
     """The resolv.conf of the last container."""
-
-    async def observe(testbed: Testbed) -> str:
-        return await testbed.read_file((await run_lines(testbed, *lines))[-1], "/etc/resolv.conf")
-
-    return observe
+    return await testbed.read_file((await run_lines(testbed, *lines))[-1], "/etc/resolv.conf")
 
 
-def observe_files(path: str, text: str, line: str) -> Observe:
+@prepared
+async def observe_files(testbed: Testbed, path: str, text: str, line: str) -> Files:
     """The machine's file, replaced by ``text``, and the file of a container launched after that."""
-
-    async def observe(testbed: Testbed) -> Files:
-        await testbed.write_file(path, text)
-        container = await testbed.run(line)
-        return await testbed.read_file(MACHINE, path), await testbed.read_file(container, path)
-
-    return observe
+    await testbed.write_file(path, text)
+    container = await testbed.run(line)
+    return await testbed.read_file(MACHINE, path), await testbed.read_file(container, path)
 
 
-def observe_lookup(name: str, *lines: str) -> Observe:
+@prepared
+async def observe_lookup(testbed: Testbed, name: str, *lines: str) -> AddressedLookup:
     """A lookup of ``name`` in the second of two containers, and the address of the first."""
-
-    async def observe(testbed: Testbed) -> AddressedLookup:
-        first, second = await run_lines(testbed, *lines)
-        return await testbed.lookup(second, name), first.address
-
-    return observe
+    first, second = await run_lines(testbed, *lines)
+    return await testbed.lookup(second, name), first.address
 
 
-def observe_machine_server(line: str, address: str, port: int = 0) -> Observe:
+@prepared
+async def observe_machine_server(testbed: Testbed, line: str, address: str, port: int = 0) -> Response:
     """A request from the container to a server of the machine at this address."""
-
-    async def observe(testbed: Testbed) -> Response:
-        await testbed.serve_on_machine(address, port)
-        return await testbed.request(await testbed.run(line), address, port)
-
-    return observe
+    await testbed.serve_on_machine(address, port)
+    return await testbed.request(await testbed.run(line), address, port)
 
 
-def observe_dnat(line: str, address: str, port: int) -> Observe:
+@prepared
+async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> DnatRequest:
     """A request to a published port, with the counter of its DNAT rule before and after."""
-
-    async def observe(testbed: Testbed) -> DnatRequest:
-        container = await testbed.run(line)
-        await testbed.wait_listening(container, 80)
-        before = packets_to(await testbed.nat_rules(), port)
-        response = await testbed.request(MACHINE, address, port)
-        return before, packets_to(await testbed.nat_rules(), port), response, container.gateway
-
-    return observe
+    container = await testbed.run(line)
+    await testbed.wait_listening(container, 80)
+    before = packets_to(await testbed.nat_rules(), port)
+    response = await testbed.request(MACHINE, address, port)
+    return before, packets_to(await testbed.nat_rules(), port), response, container.gateway
 
 
-def observe_timing(line_a: str, line_b: str, question: str) -> Observe:
+@prepared
+async def observe_timing(testbed: Testbed, line_a: str, line_b: str, question: str) -> Timing:
     """Two paths measured against each other."""
-
-    async def observe(testbed: Testbed) -> Timing:
-        return await testbed.measure(line_a, line_b, question)
-
-    return observe
+    return await testbed.measure(line_a, line_b, question)
 
 
-def observe_datagram(lines: Sequence[str], sender: str, receiver: str, address: str, port: int) -> Observe:
+@prepared
+async def observe_datagram(
+    testbed: Testbed, lines: Sequence[str], sender: str, receiver: str, address: str, port: int
+) -> Datagram:
     """A datagram from one place to a socket of another: ``MACHINE``, ``NEIGHBOUR`` or a container's name."""
-
-    async def observe(testbed: Testbed) -> Datagram:
-        containers = await run_script(testbed, lines)
-        outgoing: Place = containers.get(sender, sender)
-        incoming: Place = containers.get(receiver, receiver)
-        return await testbed.send_datagram(outgoing, incoming, address, port)
-
-    return observe
+    containers = await run_script(testbed, lines)
+    outgoing: Place = containers.get(sender, sender)
+    incoming: Place = containers.get(receiver, receiver)
+    return await testbed.send_datagram(outgoing, incoming, address, port)
 
 
-def observe_transfers(lines: Sequence[str], sender: str, port: int, *sizes: int) -> Observe:
+@prepared
+async def observe_transfers(
+    testbed: Testbed, lines: Sequence[str], sender: str, port: int, *sizes: int
+) -> tuple[Transfer, ...]:
     """Transfers from a container to the neighbour, one of each size in bytes."""
-
-    async def observe(testbed: Testbed) -> tuple[Transfer, ...]:
-        container = (await run_script(testbed, lines))[sender]
-        return tuple([await testbed.transfer(container, NEIGHBOUR, NEIGHBOUR_ADDRESS, port, size) for size in sizes])
-
-    return observe
+    container = (await run_script(testbed, lines))[sender]
+    return tuple([await testbed.transfer(container, NEIGHBOUR, NEIGHBOUR_ADDRESS, port, size) for size in sizes])
 
 
-def observe_names(lines: Sequence[str], client: str, *names: str) -> Observe:
+@prepared
+async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *names: str) -> tuple[Lookup, ...]:
     """Lookups of names in the container ``client``."""
-
-    async def observe(testbed: Testbed) -> tuple[Lookup, ...]:
-        container = (await run_script(testbed, lines))[client]
-        return tuple([await testbed.lookup(container, name) for name in names])
-
-    return observe
+    container = (await run_script(testbed, lines))[client]
+    return tuple([await testbed.lookup(container, name) for name in names])
 
 
-def observe_vpn_name(line: str, resolv_conf: str, *networks: str) -> Observe:
+@prepared
+async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
     """A lookup of ``wiki.vpn.example`` in a container. The machine has this resolv.conf, and a DNS server at 127.0.0.53
     that knows the name, as systemd-resolved with a VPN."""
-
-    async def observe(testbed: Testbed) -> tuple[Lookup, ...]:
-        await testbed.write_file("/etc/resolv.conf", resolv_conf)
-        await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
-        container = (await run_lines(testbed, *networks, line))[-1]
-        return (await testbed.lookup(container, VPN_NAME),)
-
-    return observe
+    await testbed.write_file("/etc/resolv.conf", resolv_conf)
+    await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
+    container = (await run_lines(testbed, *networks, line))[-1]
+    return (await testbed.lookup(container, VPN_NAME),)

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import run_script
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import Testbed
 
 NETWORK = "docker network create lab"
@@ -14,14 +15,11 @@ ALLOCATION = "Docker documentation, “Networking overview”: Subnet allocation
 ROUTED = "172.16.0.0/12"
 
 
-def judge_subnet(subnet: str, otherwise: str, *, inside: bool = True) -> Callable[[str], Judgement]:
+@prepared
+def judge_subnet(address: str, subnet: str, otherwise: str, *, inside: bool = True) -> Judgement:
     """Holds if the container has an address inside the subnet, or outside it."""
-
-    def judge(address: str) -> Judgement:
-        proved = bool(address) and (ip_address(address) in ip_network(subnet)) is inside
-        return holds_if(proved, otherwise, f"address of the container: {address or 'none'}")
-
-    return judge
+    proved = bool(address) and (ip_address(address) in ip_network(subnet)) is inside
+    return holds_if(proved, otherwise, f"address of the container: {address or 'none'}")
 
 
 def _claim(

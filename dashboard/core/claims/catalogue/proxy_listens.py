@@ -1,10 +1,9 @@
 """The process that holds a published port on the machine: docker-proxy, one per address family, or dockerd."""
 
-from collections.abc import Callable
-
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -38,16 +37,13 @@ def judge_proxies(machine: NamespaceState) -> Judgement:
     return holds_if(len(families) == len(processes) == 2, "It is not one process per address family.", evidence)
 
 
-def judge_dockerd(port: int) -> Callable[[NamespaceState], Judgement]:
+@prepared
+def judge_dockerd(machine: NamespaceState, port: int) -> Judgement:
     """Holds if only dockerd listens."""
-
-    def judge(machine: NamespaceState) -> Judgement:
-        listeners = listeners_on(machine, port)
-        proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
-        evidence = f"the machine's port {port}: {describe_listeners(listeners)}"
-        return holds_if(proved, "dockerd is not the only listener.", evidence)
-
-    return judge
+    listeners = listeners_on(machine, port)
+    proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
+    evidence = f"the machine's port {port}: {describe_listeners(listeners)}"
+    return holds_if(proved, "dockerd is not the only listener.", evidence)
 
 
 CLAIMS = (

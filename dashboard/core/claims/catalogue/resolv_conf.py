@@ -1,12 +1,11 @@
 """The name servers in a container's resolv.conf: the machine's, Docker's own resolver, or those of an option."""
 
-from collections.abc import Callable
-
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.judges import judge_stripped
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import Files, observe_files, observe_resolv_conf
+from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import Testbed
 from dashboard.core.modes import MACHINE
 
@@ -54,14 +53,11 @@ def judge_unedited(files: Files) -> Judgement:
     return holds_if(machine != inside, "The container has the machine's current servers.", *_evidence(files))
 
 
-def judge_only(server: str, otherwise: str, option: str = "") -> Callable[[str], Judgement]:
+@prepared
+def judge_only(resolv_conf: str, server: str, otherwise: str, option: str = "") -> Judgement:
     """Holds if the container's file names this server only, and has the option."""
-
-    def judge(resolv_conf: str) -> Judgement:
-        proved = nameservers(resolv_conf) == (server,) and option in resolv_conf
-        return holds_if(proved, otherwise, f"resolv.conf in the container: {on_one_line(resolv_conf)}")
-
-    return judge
+    proved = nameservers(resolv_conf) == (server,) and option in resolv_conf
+    return holds_if(proved, otherwise, f"resolv.conf in the container: {on_one_line(resolv_conf)}")
 
 
 CLAIMS = (

@@ -8,7 +8,8 @@ from dashboard.core.claims.extract import describe_inodes
 from dashboard.core.claims.judges import judge_refused
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import run_lines
-from dashboard.core.claims.testbed import Container, Observe, Response, Testbed
+from dashboard.core.claims.prepared import prepared
+from dashboard.core.claims.testbed import Container, Response, Testbed
 from dashboard.core.namespaces.state import NamespaceState
 
 OWNER = "docker run -d --name owner IMAGE sleep 60"
@@ -20,18 +21,15 @@ MUTATION = {"--network container:{owner}": "--network bridge"}
 Observed = tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int], NamespaceState]
 
 
-def observe_restart(*, guest_too: bool) -> Observe:
+@prepared
+async def observe_restart(testbed: Testbed, *, guest_too: bool) -> Observed:
     """The guest's namespaces, those of the owner before and after its restart, and the guest's network state."""
-
-    async def observe(testbed: Testbed) -> Observed:
-        owner, guest = await run_lines(testbed, OWNER, GUEST)
-        before = await testbed.namespaces(owner)
-        owner = await testbed.restart(owner)
-        if guest_too:
-            guest = await testbed.restart(guest)
-        return await testbed.namespaces(guest), before, await testbed.namespaces(owner), await testbed.state(guest)
-
-    return observe
+    owner, guest = await run_lines(testbed, OWNER, GUEST)
+    before = await testbed.namespaces(owner)
+    owner = await testbed.restart(owner)
+    if guest_too:
+        guest = await testbed.restart(guest)
+    return await testbed.namespaces(guest), before, await testbed.namespaces(owner), await testbed.state(guest)
 
 
 def _links(state: NamespaceState) -> list[str]:

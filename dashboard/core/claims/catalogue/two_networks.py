@@ -1,12 +1,11 @@
 """A container on two networks: its interfaces, the network of its default route, and where its published port leads."""
 
-from collections.abc import Callable
-
 from dashboard.core.claims.constructors import NO_RULES, ONE_NETWORK
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.judges import judge_default_network
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
 from dashboard.core.claims.observers import ContainerState, observe_container_and_state, run_lines
+from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import Container, Testbed
 
 NETWORKS = ("docker network create zulu", "docker network create alpha")
@@ -25,23 +24,18 @@ SEVERAL = "Docker documentation, “Networking overview”: Connecting to multip
 WithRules = tuple[Container, tuple[str, ...]]
 
 
-def judge_routes(expected: int, otherwise: str) -> Callable[[ContainerState], Judgement]:
+@prepared
+def judge_routes(observed: ContainerState, expected: int, otherwise: str) -> Judgement:
     """Holds if there are two interfaces with addresses and the expected number of default routes."""
-
-    def judge(observed: ContainerState) -> Judgement:
-        container, state = observed
-        links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
-        defaults = [
-            route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"
-        ]
-        evidence = (
-            f"interfaces with an address: {', '.join(links) or 'none'}",
-            f"addresses by network: {len([address for address in container.addresses.values() if address])}",
-            f"default routes: {', '.join(str(gateway) for gateway in defaults) or 'none'}",
-        )
-        return holds_if(len(links) == 2 and len(defaults) == expected, otherwise, *evidence)
-
-    return judge
+    container, state = observed
+    links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
+    defaults = [route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"]
+    evidence = (
+        f"interfaces with an address: {', '.join(links) or 'none'}",
+        f"addresses by network: {len([address for address in container.addresses.values() if address])}",
+        f"default routes: {', '.join(str(gateway) for gateway in defaults) or 'none'}",
+    )
+    return holds_if(len(links) == 2 and len(defaults) == expected, otherwise, *evidence)
 
 
 async def observe_rules(testbed: Testbed) -> WithRules:
