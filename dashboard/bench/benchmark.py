@@ -32,4 +32,3 @@ class Benchmark(Protocol):
 
     def benchmark(self, run: BenchmarkRun) -> Coroutine[Any, Any, Result]:
         """Measures, and returns figures with their promises."""
-        ...

@@ -22,11 +22,9 @@ class OpenStream(Protocol):
 
     def chunks(self) -> Iterator[bytes]:
         """The received bytes, until the end. Raises EngineError if the connection breaks."""
-        ...
 
     def shutdown(self) -> None:
         """End ``chunks`` while it waits."""
-        ...
 
 
 class EventStream:

@@ -182,92 +182,69 @@ class Engine(Protocol):
 
     async def info(self) -> EngineInfo:
         """The engine's version and capabilities."""
-        ...
 
     async def ping(self) -> None:
         """Return if the engine answers: the cheapest request."""
-        ...
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
         """Create from the body of POST /containers/create (``core.experiments.launch.container_config``)."""
-        ...
 
     async def start_container(self, container: str) -> None:
         """Start a container; refusals that occur only at start (a port in use, a sysctl) are raised here."""
-        ...
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """The current facts of a container. Raises EngineError with status 404 if it does not exist."""
-        ...
 
     async def inspect(self, container: str) -> dict[str, Any]:
         """The complete inspect answer as JSON values."""
-        ...
 
     async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
         """``docker exec``: exit code and output (stdout and stderr), decoded with replacement."""
-        ...
 
     async def statistics(self, container: str) -> dict[str, Any]:
         """One answer of ``GET /containers/ID/stats`` as JSON values."""
-        ...
 
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
         """Stop, kill after ``grace_s``; no error if it does not run."""
-        ...
 
     async def remove_container(self, container: str) -> None:
         """Kill and remove with volumes; no error if it does not exist."""
-        ...
 
     async def container_logs(self, container: str, lines: int = 20) -> tuple[str, ...]:
         """The last lines of stdout and stderr, decoded with replacement, each at most 500 characters."""
-        ...
 
     async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
         """All containers with these labels, including stopped ones."""
-        ...
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
         """Create a network and return its id. ``options``: see ``core.experiments.networks.network_body``."""
-        ...
 
     async def connect_network(self, network: str, container: str) -> None:
         """``docker network connect``; raises EngineError with Docker's message if it refuses."""
-        ...
 
     async def remove_network(self, network: str) -> None:
         """Remove a network; no error if it does not exist."""
-        ...
 
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
         """All networks with these labels."""
-        ...
 
     async def images(self) -> tuple[ImageFacts, ...]:
         """The local images that have a name."""
-        ...
 
     async def image(self, reference: str) -> ImageFacts | None:
         """A local image, or None if it does not exist."""
-        ...
 
     async def tag_image(self, image: str, reference: str) -> None:
         """Give a local image another name."""
-        ...
 
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
         """Pull an image; raises EngineUnreachable if no registry answers."""
-        ...
 
     async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
         """``docker import FILE``: create an image from the archive of a root file system; returns its id."""
-        ...
 
     def events(self) -> AsyncIterator[EngineEvent]:
         """Yield events until cancelled; reconnects with a back-off of at most 5 s."""
-        ...
 
     async def close(self) -> None:
         """Close streams and connections."""
-        ...

@@ -26,15 +26,12 @@ class Exchange(Protocol):
     @property
     def ask(self) -> Callable[[], bool]:
         """The function that is timed."""
-        ...
 
     def connect(self) -> None:
         """Open or renew the connection; not timed."""
-        ...
 
     def close(self) -> None:
         """Close the connection."""
-        ...
 
 
 class Plain(NamedTuple):

@@ -14,4 +14,3 @@ class RemoteClients(Protocol):
 
     async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
         """The client's answer to a block. Raises ClientLostError."""
-        ...

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 
 from dashboard.core.experiments.journal import Entry, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
@@ -221,3 +221,35 @@ async def test_a_locked_database_delays_and_nothing_more(
     assert len(fake.made) == 1
     await fake_lab.stop(identity)
     assert fake.made == {}
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        ("set_wanted", OperationalError("database or disk is full")),
+        ("load_unsettled", DatabaseError("database disk image is malformed")),
+    ],
+)
+async def test_ctrl_c_without_a_database_leaves_no_container(
+    fake_lab: LabHarness,
+    fake: FakeEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    function: str,
+    error: Exception,
+) -> None:
+    await fake_lab.running("host", "user-bridge")
+    assert fake.made
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment_store, function, fail)
+        assert await fake_lab.lab.stop_all() == 1
+    assert fake.made == {}
+    assert [net for net in fake.nets if net not in {"bridge", "host", "none"}] == []
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        f"The database cannot be used ({error}). Removing containers without recording it; experiments: 1."
+    ]
+    assert not any(record.exc_info for record in caplog.records)

@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, OperationalError
+from django.db import OperationalError
 from django.utils import timezone
 
 from dashboard.core.experiments.journal import replay
@@ -24,6 +24,15 @@ from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually, others_run
 from tests.support.reports import make_file
 from tests.support.specs import make_spec
+
+
+def _config(lab_harness: LabHarness, experiment: str) -> dict[str, object]:
+    return {
+        "Image": "nginx",
+        "Labels": lab_harness.context.labels(experiment, "one"),
+        "Hostname": "",
+        "HostConfig": {"NetworkMode": "none", "PortBindings": {}},
+    }
 
 
 async def test_the_next_pass_handles_a_missed_event(
@@ -224,38 +233,6 @@ async def test_every_pass_purges_reports_that_were_deleted_long_ago(fake_lab: La
         return not await fake_lab.database.run(Report.objects.exists)
 
     await eventually(is_gone)
-
-
-@pytest.mark.parametrize(
-    ("function", "error"),
-    [
-        ("set_wanted", OperationalError("database or disk is full")),
-        ("load_unsettled", DatabaseError("database disk image is malformed")),
-    ],
-)
-async def test_ctrl_c_without_a_database_leaves_no_container(
-    fake_lab: LabHarness,
-    fake: FakeEngine,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    function: str,
-    error: Exception,
-) -> None:
-    await fake_lab.running("host", "user-bridge")
-    assert fake.made
-
-    def fail(*_arguments: object, **_options: object) -> None:
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr(experiment_store, function, fail)
-        assert await fake_lab.lab.stop_all() == 1
-    assert fake.made == {}
-    assert [net for net in fake.nets if net not in {"bridge", "host", "none"}] == []
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        f"The database cannot be used ({error}). Removing containers without recording it; experiments: 1."
-    ]
-    assert not any(record.exc_info for record in caplog.records)
 
 
 async def test_an_experiment_that_has_ended_keeps_no_entries_in_memory(fake_lab: LabHarness, fake: FakeEngine) -> None:

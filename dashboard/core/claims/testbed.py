@@ -169,132 +169,102 @@ class Testbed(Protocol):
     async def run(self, line: str) -> Container:
         """``docker run -d …`` (``core.experiments.docker_run``). Returns once it started; NotTestableError with the
         Engine's message if it was refused."""
-        ...
 
     async def try_run(self, line: str) -> Container:
         """As ``run``, for a claim about a refusal: it is a result (``Container.refused``)."""
-        ...
 
     async def create_network(self, line: str) -> str:
         """``docker network create …``; returns the network's real name."""
-        ...
 
     async def default_bridge(self) -> str:
         """The name of the default network's bridge on the machine, usually docker0."""
-        ...
 
     async def connect_network(self, network: str, container: Container) -> str:
         """``docker network connect``; empty, or the Engine's refusal."""
-        ...
 
     async def inspect(self, container: Container) -> Container:
         """The container as it is now (``docker inspect``, last log lines)."""
-        ...
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
         """The container once it has exited, or as it is after ``within_s`` seconds."""
-        ...
 
     async def stop(self, container: Container) -> Container:
         """``docker stop``; status ``gone`` if ``--rm`` removed it."""
-        ...
 
     async def restart(self, container: Container) -> Container:
         """``docker restart``, with one second of grace."""
-        ...
 
     async def wait_listening(self, place: Place, port: int) -> bool:
         """Whether a process listens on the port within three seconds; False at once if the container has exited."""
-        ...
 
     async def state(self, place: Place) -> NamespaceState:
         """Everything observed in a network namespace, with the owners of its sockets."""
-        ...
 
     async def namespaces(self, place: Place) -> Mapping[str, int]:
         """/proc/PID/ns: ``net``, ``mnt``, ``pid``, ``ipc``, ``uts``, ``user``, ``cgroup`` to inode."""
-        ...
 
     async def read_file(self, place: Place, path: str) -> str:
         """/etc/resolv.conf or /etc/hosts as a program there reads it."""
-        ...
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
         """GET / from there. ``@name`` is an abstract unix socket."""
-        ...
 
     async def request_from_lan(self, address: str, port: int) -> Response:
         """GET / from the neighbour, which has a route to this address through the machine during the
         request. For a loopback address the neighbour removes its own."""
-        ...
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of that place."""
-        ...
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
         """Runs a command as a process of the container (``docker exec``) or in the machine's network namespace; returns
         exit code and output. For facts without a structured source. The lab image has busybox."""
-        ...
 
     async def nat_rules(self) -> tuple[str, ...]:
         """The machine's nat rules with their counters, as ``iptables-save -c`` or ``nft list`` prints them
         (``core.paths.nat_rules`` reads them)."""
-        ...
 
     async def stats(self, container: Container) -> Mapping[str, Any]:
         """One response of ``GET /containers/ID/stats``."""
-        ...
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
         """Starts a small HTTP server of the machine itself, until the claim ends; ``@name`` is an abstract unix socket.
         Returns an empty text, or the kernel's refusal."""
-        ...
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
         """Starts a small HTTP server on the neighbour or the router, until the claim ends."""
-        ...
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
         """Starts a DNS server on the machine at port 53 of ``server``, until the claim ends. It answers only these
         names, with these addresses."""
-        ...
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
         """Sends a UDP datagram to an address, a multicast group or a broadcast address, while a socket of ``receiver``
         waits on the port; the receiver joins a group on each of its interfaces."""
-        ...
 
     async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
         """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
-        ...
 
     async def try_create_network(self, line: str) -> str:
         """As ``create_network``, for a claim about a refusal: empty, or the Engine's refusal."""
-        ...
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
         """Runs a command that changes the network of the machine or the router, such as ``iptables -I …``; ``undo``
         reverts it when the claim ends. Private hosts only."""
-        ...
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
         """The memory that these processes use, with shared pages divided among them (proc(5), smaps_rollup: Pss)."""
-        ...
 
     async def start_engine(self, line: str, setup: str = "") -> Testbed:
         """``dockerd …`` with options, on another private host that ends with the claim; returns its testbed. ``setup``
         names a program that is started before it: firewalld."""
-        ...
 
     async def write_file(self, path: str, text: str) -> None:
         """Replaces the machine's /etc/resolv.conf or /etc/hosts until the claim ends; private hosts only."""
-        ...
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
         """Launches two containers and measures every path to them. ``question`` is ``PATH against PATH``, each path
         ``NAME/KIND`` with the container's name in its line: ``two/published-proxy against one/loopback``."""
-        ...
 
 
 Observe = Callable[[Testbed], Awaitable[Any]]

@@ -32,15 +32,12 @@ class Publisher(Protocol):
 
     def wake(self, experiment: str) -> None:
         """An experiment has new entries."""
-        ...
 
     def measured(self, run: str) -> None:
         """A measurement has new results."""
-        ...
 
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal cannot be written; with an empty text: it can be written again."""
-        ...
 
 
 class JournalWriter:
