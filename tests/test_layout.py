@@ -18,7 +18,6 @@ MAX_MODULES = 16
 #: Modules without a test file of their own, and where they are tested.
 NO_OWN_TEST: dict[str, str] = {
     "core/claims/lines.py": "tests/core/claims/test_model.py parses every line",
-    "core/claims/observers.py": "tests/lab/claims/test_executor.py runs every claim with its mutation",
     "core/claims/testbed.py": "the protocol; tests/lab/claims/test_testbed.py tests its implementation",
     "core/paths/evidence.py": "types only; tests/core/paths/test_trace.py fills them",
     "core/paths/hops.py": "types only; tests/core/paths/test_trace.py reads them",

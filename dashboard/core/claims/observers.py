@@ -80,13 +80,15 @@ async def observe_states(testbed: Testbed, *lines: str) -> States:
 
 async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
     """Waits until the container's program listens on the port or has exited: a slow engine takes seconds to notice an
-    exit. In host mode other programs listen in the same namespace, so the owner of the socket counts."""
+    exit. In host mode other programs listen in the same namespace, so the owner of the socket counts. Its pid is not
+    the Engine's if that has a pid namespace of its own, as on private hosts."""
     for _ in range(EXIT_TRIES):
         container = await testbed.wait_exited(container, within_s=1)
         if container.status != "running":
             break
         listeners = (await testbed.state(container)).listeners
-        if any(listener.port == port and listener.pid == container.setting("State", "Pid") for listener in listeners):
+        pid = container.setting("State", "Pid")
+        if any(one.port == port and (one.container == container.id or one.pid == pid) for one in listeners):
             return container, True
     return container, False
 
