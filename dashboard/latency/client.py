@@ -11,15 +11,7 @@ from typing import Any
 
 from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Probe
-from dashboard.latency.exchanges import (
-    ConnectEachTime,
-    Datagrams,
-    DnsLookup,
-    Exchange,
-    HttpGet,
-    SameSize,
-    open_socket,
-)
+from dashboard.latency.exchanges import ConnectEachTime, Datagrams, DnsLookup, Exchange, HttpGet, SameSize, open_socket
 from dashboard.latency.loops import SPIN_NS, Taken, ask_at_once, ask_at_rate
 from dashboard.latency.process import Control, Overdue, Places, overdue_after, reset_priority, run_main
 from dashboard.latency.refusals import Refusal, bracketed, describe_error

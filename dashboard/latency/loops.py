@@ -4,12 +4,7 @@ import array
 import time
 from collections.abc import MutableSequence
 
-from dashboard.latency.exchanges import (
-    Datagrams,
-    Exchange,
-    Plain,
-    SameSize,
-)
+from dashboard.latency.exchanges import Datagrams, Exchange, Plain, SameSize
 
 SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 

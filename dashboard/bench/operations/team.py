@@ -12,14 +12,7 @@ from dashboard.bench.operations.team_calls import call_times, key_times
 from dashboard.bench.operations.team_deployment import team_deployment
 from dashboard.bench.server import Server
 from dashboard.bench.statistics import Figure, Result, at_most, figure
-from dashboard.bench.training.deliveries import (
-    NOTES,
-    Instructor,
-    broadcasts,
-    deliveries,
-    delivery_figure,
-    join,
-)
+from dashboard.bench.training.deliveries import NOTES, Instructor, broadcasts, deliveries, delivery_figure, join
 from dashboard.bench.training.sessions import memory_mb
 from dashboard.bench.websocket_clients import websocket_clients
 

@@ -4,16 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dashboard.core.claims.exchanges import NEIGHBOUR_ADDRESS, run_script
 from dashboard.core.claims.prepared import prepared
-from dashboard.core.claims.testbed import (
-    NEIGHBOUR,
-    Container,
-    Datagram,
-    Place,
-    Response,
-    Testbed,
-    Timing,
-    Transfer,
-)
+from dashboard.core.claims.testbed import NEIGHBOUR, Container, Datagram, Place, Response, Testbed, Timing, Transfer
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Lookup, NamespaceState
 from dashboard.core.paths.nat_rules import packets_to

@@ -31,12 +31,7 @@ from dashboard.core.paths.model import (
     reachable_address,
     veth_links,
 )
-from dashboard.core.paths.outside import (
-    leads_on,
-    paths_beside,
-    paths_to_bridged,
-    paths_to_host_mode,
-)
+from dashboard.core.paths.outside import leads_on, paths_beside, paths_to_bridged, paths_to_host_mode
 from dashboard.core.paths.published import published_paths
 
 DEFAULT_BRIDGE = "bridge"

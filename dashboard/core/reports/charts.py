@@ -9,15 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.measurements.axes import Tick, lay_out_differences, log_ticks, place
-from dashboard.core.measurements.charts import (
-    ChartView,
-    LineView,
-    Scale,
-    Times,
-    add_marks,
-    draw_times,
-    place_labels,
-)
+from dashboard.core.measurements.charts import ChartView, LineView, Scale, Times, add_marks, draw_times, place_labels
 from dashboard.core.measurements.formatting import NOTHING, fixed, format_interval, micros, mode_of, signed
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult

@@ -12,14 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from dashboard.core.claims.model import Claim, Judgement, Need, not_testable
-from dashboard.core.claims.run import (
-    MAX_CONCURRENT,
-    ClaimsRun,
-    ClaimState,
-    ExecutedClaim,
-    exclusive_ports,
-    make_plan,
-)
+from dashboard.core.claims.run import MAX_CONCURRENT, ClaimsRun, ClaimState, ExecutedClaim, exclusive_ports, make_plan
 from dashboard.core.claims.testbed import NotTestableError
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError

@@ -11,14 +11,7 @@ from typing import Any
 from django.db import DatabaseError
 
 from dashboard.core.training.capacity import parallel_starts
-from dashboard.core.training.host_plan import (
-    ActionKind,
-    DesiredState,
-    HostAction,
-    HostRecord,
-    HostStage,
-    ObservedHost,
-)
+from dashboard.core.training.host_plan import ActionKind, DesiredState, HostAction, HostRecord, HostStage, ObservedHost
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHostError

@@ -16,12 +16,7 @@ from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.lans.images import add_image
 from dashboard.interrupts import uninterrupted
-from dashboard.management.commanding import (
-    WRONG_USAGE,
-    NetmodesCommand,
-    add_privileged_hosts,
-    require_root,
-)
+from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 
 MAX_HOSTS = 100
 

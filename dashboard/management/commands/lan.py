@@ -20,12 +20,7 @@ from dashboard.engine.lans.lan import (
     stop_hosts,
 )
 from dashboard.interrupts import uninterrupted
-from dashboard.management.commanding import (
-    WRONG_USAGE,
-    NetmodesCommand,
-    add_privileged_hosts,
-    require_root,
-)
+from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 from dashboard.management.commands.hosts import host_json
 
 

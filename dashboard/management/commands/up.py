@@ -15,12 +15,7 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
 from dashboard.core.operations.web_user import WebUser
-from dashboard.management.commanding import (
-    FAILED,
-    WRONG_USAGE,
-    NetmodesCommand,
-    add_privileged_hosts,
-)
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts
 from dashboard.management.memory import limit_garbage, limit_heap
 from dashboard.management.serving import (
     address_to_open,

@@ -9,13 +9,7 @@ from django.db import DatabaseError, connection
 from django.db.models import Count, Q, Sum
 
 from dashboard.core.experiments.messages import Check, Doctor
-from dashboard.core.operations.storage import (
-    DiskUsage,
-    Journals,
-    describe_disk,
-    describe_journals,
-    launch_refusal,
-)
+from dashboard.core.operations.storage import DiskUsage, Journals, describe_disk, describe_journals, launch_refusal
 from dashboard.models import Experiment
 
 

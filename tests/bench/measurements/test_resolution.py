@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.bench.measurements.resolution import (
-    BASE_NS,
-    Trial,
-    arms_of,
-    covers_others,
-    figures_of,
-    trials_of,
-)
+from dashboard.bench.measurements.resolution import BASE_NS, Trial, arms_of, covers_others, figures_of, trials_of
 from dashboard.bench.measurements.testbed import Measured
 from dashboard.core.measurements.measurement import Probe, Stop
 from dashboard.core.measurements.schedule import Series

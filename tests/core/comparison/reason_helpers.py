@@ -8,12 +8,7 @@ from typing import Any
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.namespaces.state import sorted_state
-from tests.core.builders import (
-    MACHINE,
-    Columns,
-    States,
-    with_column,
-)
+from tests.core.builders import MACHINE, Columns, States, with_column
 
 
 def why(scene: tuple[Columns, States], section: str, key: str, field: str = "") -> str:

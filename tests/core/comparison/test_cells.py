@@ -6,13 +6,7 @@ from dataclasses import replace
 
 from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.namespaces.state import Interface
-from tests.core.builders import (
-    MACHINE,
-    container_id,
-    make_interface,
-    make_scene,
-    make_state,
-)
+from tests.core.builders import MACHINE, container_id, make_interface, make_scene, make_state
 from tests.core.comparison.cell_helpers import scene_of
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dashboard.core.comparison.name_cells import dns_cells, hosts_cells
 from dashboard.core.namespaces.resolver import NO_RESOLVER
 from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
-from tests.core.builders import (
-    MACHINE,
-)
+from tests.core.builders import MACHINE
 from tests.core.comparison.cell_helpers import alone, say, scene_of
 
 

@@ -11,12 +11,7 @@ from dashboard.core.comparison.cells import Cell, ObservedColumns
 from dashboard.core.comparison.port_cells import listener_cells, published_cells
 from dashboard.core.experiments.messages import ArmStatus, PublishedPort
 from dashboard.core.namespaces.state import Family, Protocol
-from tests.core.builders import (
-    MACHINE,
-    make_column,
-    make_listener,
-    make_ports,
-)
+from tests.core.builders import MACHINE, make_column, make_listener, make_ports
 from tests.core.comparison.cell_helpers import alone, say, scene_of
 
 

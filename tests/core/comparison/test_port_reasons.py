@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dashboard.core.namespaces.state import Protocol
-from tests.core.builders import (
-    MACHINE,
-    make_listener,
-    make_scene,
-    with_column,
-    without,
-)
+from tests.core.builders import MACHINE, make_listener, make_scene, with_column, without
 from tests.core.comparison.reason_helpers import change, on_podman, why
 
 

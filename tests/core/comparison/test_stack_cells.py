@@ -11,13 +11,7 @@ from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import Family
-from tests.core.builders import (
-    MACHINE,
-    make_interface,
-    make_route,
-    make_scene,
-    make_state,
-)
+from tests.core.builders import MACHINE, make_interface, make_route, make_scene, make_state
 from tests.core.comparison.cell_helpers import alone, say, scene_of
 
 

@@ -11,12 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.experiments.docker_run import parse_run
-from dashboard.core.experiments.launch import (
-    container_config,
-    requested_ports,
-    run_line,
-    warnings_about_the_arm,
-)
+from dashboard.core.experiments.launch import container_config, requested_ports, run_line, warnings_about_the_arm
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import PODMAN_MODES, ArmSpec, Mode, NetworkAttachment, Publish
 

@@ -10,13 +10,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.measurements.histogram import recorded_counts
-from dashboard.core.reports.csv_tables import (
-    HISTOGRAMS,
-    PERCENTILES,
-    histogram_lines,
-    percentiles,
-    safe_cell,
-)
+from dashboard.core.reports.csv_tables import HISTOGRAMS, PERCENTILES, histogram_lines, percentiles, safe_cell
 from tests.core.report_builders import make_content, make_run
 
 RUN = make_run(count=12)

@@ -14,16 +14,9 @@ from dashboard.models import Experiment, Participant, Share, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import workshops as workshop_store
 from dashboard.store.reports import shares as report_shares
-from dashboard.store.training import (
-    participants,
-    session_state,
-)
-from dashboard.store.training import (
-    results as session_results,
-)
-from dashboard.store.training import (
-    sessions as training_sessions,
-)
+from dashboard.store.training import participants, session_state
+from dashboard.store.training import results as session_results
+from dashboard.store.training import sessions as training_sessions
 from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
 from tests.support.specs import make_spec
 

@@ -10,13 +10,7 @@ from channels.db import database_sync_to_async
 from dashboard.core.training.rate_limit import JoinRateLimit
 from dashboard.web.training import join_views
 from tests.web.asgi_client import person
-from tests.web.training.session_clients import (
-    TwoSessions,
-    join,
-    new,
-    participant_id,
-    sign_in_as,
-)
+from tests.web.training.session_clients import TwoSessions, join, new, participant_id, sign_in_as
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,7 @@ from dashboard.web.training import views
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.asgi_client import websocket
-from tests.web.training.session_clients import (
-    OWN,
-    TwoSessions,
-    get,
-    post,
-)
+from tests.web.training.session_clients import OWN, TwoSessions, get, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,16 +18,7 @@ from dashboard.web.http.addresses import own_addresses
 from dashboard.web.training import join_views
 from dashboard.web.training.join_views import key_of
 from tests.web.asgi_client import Person, websocket
-from tests.web.training.session_clients import (
-    OWN,
-    TwoSessions,
-    cookie_of,
-    get,
-    join,
-    new,
-    post,
-    stranger,
-)
+from tests.web.training.session_clients import OWN, TwoSessions, cookie_of, get, join, new, post, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

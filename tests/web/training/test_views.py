@@ -17,13 +17,7 @@ from dashboard.web.service import Service
 from tests.support.specs import make_spec
 from tests.web.asgi_client import NOBODY, is_strict, websocket
 from tests.web.markup import forbidden_in
-from tests.web.training.session_clients import (
-    OWN,
-    TwoSessions,
-    get,
-    post,
-    stranger,
-)
+from tests.web.training.session_clients import OWN, TwoSessions, get, post, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

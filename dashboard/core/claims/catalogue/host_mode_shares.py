@@ -4,13 +4,7 @@ it. ``host_shares_netns.py`` has the claim that the others explain."""
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import describe_inodes, interface_names
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, differs, holds_if
-from dashboard.core.claims.observers import (
-    Namespaces,
-    States,
-    observe_container,
-    observe_namespaces,
-    observe_states,
-)
+from dashboard.core.claims.observers import Namespaces, States, observe_container, observe_namespaces, observe_states
 from dashboard.core.claims.testbed import Container, Testbed
 from dashboard.core.modes import MACHINE
 

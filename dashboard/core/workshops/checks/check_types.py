@@ -4,13 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dashboard.core.namespaces.state import NamespaceState
-from dashboard.core.workshops.observation import (
-    ContainerSelector,
-    ContainerSnapshot,
-    Observation,
-    format_list,
-    newest,
-)
+from dashboard.core.workshops.observation import ContainerSelector, ContainerSnapshot, Observation, format_list, newest
 
 Value = str | int
 Arguments = Mapping[str, Value]

@@ -12,14 +12,7 @@ from dashboard.core.experiments.stream import Snapshot, row_id
 from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.join_codes import format_code
 from dashboard.core.training.predictions import has_everyone_answered
-from dashboard.core.training.session import (
-    HOURS,
-    STUCK_FAILURES,
-    STUCK_S,
-    HostsFor,
-    JoinStatus,
-    group_key,
-)
+from dashboard.core.training.session import HOURS, STUCK_FAILURES, STUCK_S, HostsFor, JoinStatus, group_key
 from dashboard.core.workshops.progress import StepStage
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
