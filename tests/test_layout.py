@@ -59,6 +59,7 @@ TESTED_TOGETHER = {
 #: Tests that cover several modules, and what they prove.
 ACROSS_MODULES: dict[str, str] = {
     "core/claims/test_evidence.py": "what claims of the catalogue write as evidence",
+    "core/diagram/test_places.py": "where boxes and edges are in every picture",
     "engine/hosts/test_escapes.py": "root in a private host reaches nothing outside, and leaves nothing",
     "engine/hosts/test_side_by_side.py": "two participants see nothing of each other in their terminals",
     "engine/test_engine_changes.py": "engines that are too old, too new, changed by Docker Engine 29, or odd",
