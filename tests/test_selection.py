@@ -60,5 +60,7 @@ def test_what_starts_an_engine_is_a_listed_fixture_or_in_a_file_with_the_mark() 
 
 
 def test_every_listed_fixture_exists() -> None:
-    trees = [ast.parse(path.read_text()) for path in (TESTS / "conftest.py", TESTS / "lab" / "test_faults.py")]
+    trees = [
+        ast.parse(path.read_text()) for path in (TESTS / "conftest.py", TESTS / "lab" / "engine" / "test_faults.py")
+    ]
     assert {each.name for tree in trees for each in functions(tree) if is_fixture(each)} >= ENGINE_FIXTURES

@@ -14,7 +14,7 @@ ENGINE_FIXTURES = frozenset(
         "newest_host",
         "any_host",
         "session_hosts_folder",
-        # tests/lab/test_faults.py
+        # tests/lab/engine/test_faults.py
         "own_host",
         "mortal",
         "surviving",
