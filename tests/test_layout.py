@@ -58,6 +58,7 @@ TESTED_TOGETHER = {
 
 #: Tests that cover several modules, and what they prove.
 ACROSS_MODULES: dict[str, str] = {
+    "core/claims/test_catalogue.py": "what claims of the catalogue conclude from observations",
     "core/claims/test_evidence.py": "what claims of the catalogue write as evidence",
     "core/diagram/test_places.py": "where boxes and edges are in every picture",
     "engine/hosts/test_escapes.py": "root in a private host reaches nothing outside, and leaves nothing",
