@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from dashboard.engine.hosts.cleanup import kill, kill_everything
+from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.lans.lan import Lan, list_lans, start_lan_again
 from dashboard.engine.lans.swarm import form_swarm, keeps_port, leave_swarm
@@ -22,7 +23,11 @@ async def start_again(data_dir: Path, lan: Lan) -> None:
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
         return await start_with_containers(host, ready_s=READY_S, joined=joined)
 
-    await start_lan_again(data_dir, lan.name, start)
+    try:
+        await start_lan_again(data_dir, lan.name, start)
+    except PrivateHostError:  # of one host: the others run
+        await finish_starts(lan.hosts)
+        raise
     await finish_starts(lan.hosts)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans import lan as lans
 from dashboard.engine.lans.lan import Lan
@@ -55,3 +56,22 @@ async def test_only_an_engine_that_has_kept_the_port_is_started_again_before_a_s
     await engines.form_new_swarm(tmp_path, Lan("office", tuple(hosts)))
     again = [("started", "b", "a"), ("formed", 1, 3, 12)] if kept else [("formed", 1, 2, 3)]
     assert calls == [("left", "a", "b", "c"), *again]
+
+
+async def test_a_damaged_host_does_not_keep_the_containers_of_the_others_from_starting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    host = PrivateHost("a", 1, 1, "", 1.0, tmp_path, 1, lan=LanPlace("office", 1))
+    finished: list[str] = []
+
+    async def fail(*_arguments: object) -> None:
+        raise PrivateHostError("b is damaged.")
+
+    async def finish(hosts: Sequence[PrivateHost]) -> None:
+        finished.extend(host.id for host in hosts)
+
+    monkeypatch.setattr(engines, "start_lan_again", fail)
+    monkeypatch.setattr(engines, "finish_starts", finish)
+    with pytest.raises(PrivateHostError, match="b is damaged"):
+        await engines.start_again(tmp_path, Lan("office", (host,)))
+    assert finished == ["a"]
