@@ -150,7 +150,9 @@ def _causes(before: NamespaceState, changes: Changes) -> Iterator[str]:
     for protocol, port in sorted(sockets):
         yield f"listener {protocol} :{port}"
     if changes.firewall is not UNSET:
-        yield "nat rules"
+        rules = changes.firewall if isinstance(changes.firewall, FirewallChanges) else None
+        nat = rules is None or rules.added or rules.removed or rules.unread is not None
+        yield "nat rules" if nat else "filter rules"
     if changes.sysctls_set or changes.sysctls_removed:
         yield "sysctl"
     if changes.resolver is not None or changes.resolver_gone:

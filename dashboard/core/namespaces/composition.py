@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from dashboard.core.namespaces.delta import Changes, FirewallChanges, listener_identity
-from dashboard.core.namespaces.state import NamespaceState, interface_key, route_key
+from dashboard.core.namespaces.state import FirewallRules, NamespaceState, interface_key, route_key
 
 
 def compose(first: Changes, second: Changes) -> Changes | None:
@@ -115,10 +115,11 @@ def size_of_changes(changes: Changes) -> int:
         changes.sysctls_removed,
     )
     rules = changes.firewall if isinstance(changes.firewall, FirewallChanges) else FirewallChanges()
-    return sum(map(len, (*lists, rules.added, rules.removed)))
+    return sum(map(len, (*lists, rules.added, rules.removed, rules.drops_added, rules.drops_removed)))
 
 
 def size_of_state(state: NamespaceState) -> int:
     """The number of items in the lists of a state."""
-    rules = 0 if isinstance(state.firewall, UnsetType) else len(state.firewall.translations)
-    return len(state.interfaces) + len(state.routes) + len(state.listeners) + len(state.sysctls) + rules
+    rules = FirewallRules() if isinstance(state.firewall, UnsetType) else state.firewall
+    lists = (state.interfaces, state.routes, state.listeners, state.sysctls, rules.translations, rules.direct_drops)
+    return sum(map(len, lists))

@@ -15,7 +15,7 @@ from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.measurements.histogram import BadHistogram, check_histogram
 from dashboard.core.measurements.measurement import Block
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.state import FirewallRules, NamespaceState
 from dashboard.core.paths.attempts import MAX_ATTEMPTS
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent, normalise_tags
 from dashboard.core.reports.parse import InvalidReportError, parse_report
@@ -118,8 +118,7 @@ def _check_experiment(experiment: FrozenExperiment) -> None:
 def _size(state: NamespaceState) -> int:
     addresses = sum(len(one.addresses) for one in state.interfaces)
     lists = (state.interfaces, state.routes, state.listeners, state.hosts, state.sysctls, state.lookups)
-    rules = 0 if isinstance(state.firewall, UnsetType) else len(state.firewall.translations)
-    return 1 + addresses + rules + sum(len(one) for one in lists)
+    return 1 + addresses + _rules_of(state) + sum(len(one) for one in lists)
 
 
 def _cost(state: NamespaceState, changes: Changes) -> int:
@@ -135,9 +134,14 @@ def _cost(state: NamespaceState, changes: Changes) -> int:
     if changes.sysctls_set or changes.sysctls_removed:
         cost += (len(state.sysctls) + len(changes.sysctls_set or {})) * (1 + len(changes.sysctls_removed))
     if isinstance(changes.firewall, FirewallChanges):
-        old = 0 if isinstance(state.firewall, UnsetType) else len(state.firewall.translations)
-        cost += old + len(changes.firewall.added) + len(changes.firewall.removed)
+        rules = changes.firewall
+        cost += _rules_of(state) + sum(map(len, (rules.added, rules.removed, rules.drops_added, rules.drops_removed)))
     return cost
+
+
+def _rules_of(state: NamespaceState) -> int:
+    rules = FirewallRules() if isinstance(state.firewall, UnsetType) else state.firewall
+    return len(rules.translations) + len(rules.direct_drops)
 
 
 def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, View]:

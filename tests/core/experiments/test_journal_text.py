@@ -17,6 +17,7 @@ from dashboard.core.experiments.journal_text import (
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import (
     Address,
+    DirectDrop,
     Family,
     FirewallRules,
     HostsEntry,
@@ -248,6 +249,8 @@ def test_nat_rules_that_come_and_go_are_described() -> None:
     )
     assert told(some, firewall=FirewallRules((udp,))) == "nat rule :8080 → 172.17.0.2:80 disappears on this machine"
     assert describe_cause(none, delta(none, some)) == "nat rules"
+    drops = replace(none, firewall=FirewallRules(direct_drops=(DirectDrop(Family.INET, "172.17.0.2"),)))
+    assert describe_cause(none, delta(none, drops)) == "filter rules"
     unread = FirewallRules(unread=(UnreadRules(Family.INET, "iptables-save is not installed"),))
     assert told(none, firewall=unread) == "nat rules are not readable (iptables-save is not installed) on this machine"
 

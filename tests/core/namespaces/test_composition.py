@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from dashboard.core.namespaces.composition import compose, size_of_changes, size_of_state
 from dashboard.core.namespaces.delta import NOTHING, apply, delta
-from dashboard.core.namespaces.state import FirewallRules, NamespaceState
+from dashboard.core.namespaces.state import DirectDrop, Family, FirewallRules, NamespaceState
 from tests.core.builders import make_listener, make_state, states
 
 
@@ -53,3 +53,7 @@ def test_sizes_count_items() -> None:
     listeners = tuple(make_listener(port, "python3", 7) for port in range(9000, 9010))
     assert size_of_changes(delta(state, replace(state, listeners=(*state.listeners, *listeners)))) == 10
     assert size_of_state(replace(state, listeners=listeners)) >= 10
+    drops = tuple(DirectDrop(Family.INET, f"172.17.0.{end}") for end in range(10))
+    dropping = replace(state, firewall=FirewallRules(direct_drops=drops))
+    assert size_of_changes(delta(replace(state, firewall=FirewallRules()), dropping)) == 10
+    assert size_of_state(dropping) == size_of_state(state) + 10
