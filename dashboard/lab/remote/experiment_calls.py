@@ -78,3 +78,9 @@ async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capac
     """The number of running hosts and of those that can be added, and whether they are isolated from the machine."""
     isolated = suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE
     return replace(hosts.capacity(limits), isolated=isolated)
+
+
+async def expect_hosts(hosts: GroupHosts) -> bool:
+    """Prepares for hosts of a new session, before the first is requested."""
+    hosts.expect()
+    return True

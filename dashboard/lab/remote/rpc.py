@@ -140,6 +140,7 @@ def decode_error(text: str) -> Exception:
 _FUNCTIONS = (
     experiment_calls.capacity,
     experiment_calls.doctor,
+    experiment_calls.expect_hosts,
     experiment_calls.host_state,
     experiment_calls.launch_options,
     experiment_calls.port_holders,

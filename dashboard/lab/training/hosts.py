@@ -76,6 +76,7 @@ class GroupHosts:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
         self._template_task: asyncio.Task[None] | None = None
+        self._is_expecting = False
         self._used: dict[str, float] = {}
         self._used_stored_at = 0.0
         self._awake = asyncio.Event()
@@ -98,6 +99,11 @@ class GroupHosts:
             full = self.capacity(record.limits).more < position
             message = describe_queue(position, len(self._actions.hosts), full=full)
         return HostState(group, record.stage, message, position, record.host)
+
+    def expect(self) -> None:
+        """Makes the template now: hosts of a new session may be placed here, which this lab cannot see yet."""
+        self._is_expecting = True
+        self.wake()
 
     async def stop(self, group: str) -> None:
         """Stops and removes the group's host."""
@@ -172,7 +178,8 @@ class GroupHosts:
             await self._database.run(group_host_store.touch, used)
         records = {record.group: record for record in await self._database.run(group_host_store.load_all, now)}
         unprepared = self._template_task is None and not self._actions.has_template and not self._problem
-        if unprepared and (records or await self._database.run(group_host_store.has_open_sessions, now)):
+        expected = records or self._is_expecting
+        if unprepared and (expected or await self._database.run(group_host_store.has_open_sessions, now)):
             prepare = self._actions.prepare_template()
             self._template_task = asyncio.get_running_loop().create_task(prepare, name="host-template")
         waiting = [record for record in records.values() if record.stage is HostStage.QUEUED]

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.core.training.form import NewSession, read_form
 from dashboard.core.training.join_codes import format_code
-from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, JoinStatus, join_status
+from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, HostsFor, JoinStatus, join_status
 from dashboard.models import TrainingSession
 from dashboard.store import machines
 from dashboard.store.operations.database_clock import shared_clock
@@ -17,7 +17,7 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.accounts.creators import creators_of
-from dashboard.web.training.hosts.host_requests import capacity
+from dashboard.web.training.hosts.host_requests import capacity, expect_hosts
 from dashboard.web.workshops.views import library, render_page
 
 
@@ -78,6 +78,8 @@ async def new(request: HttpRequest) -> HttpResponse:
         if not problems:
             workshop = workshops[settings.workshop]
             row = await in_database(training_sessions.create, await _owner(request), settings, workshop, shared_clock())
+            if settings.hosts is not HostsFor.NONE:
+                await expect_hosts()
             return redirect(f"/sessions/{row.id}/console/")
     context = {
         "settings": settings,

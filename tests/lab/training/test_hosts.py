@@ -24,6 +24,7 @@ from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.engine import restart
+from dashboard.lab.remote.experiment_calls import expect_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.host_actions import INTERRUPTED, HostActions
 from dashboard.lab.training.hosts import GroupHosts
@@ -167,6 +168,29 @@ async def test_groups_queue_when_the_machine_has_no_capacity(no_dockerd: HostsHa
     with pytest.raises(HostUnavailableError, match="third in the queue"):
         await no_dockerd.hosts.context_of(no_dockerd.group(3))
     assert no_dockerd.hosts.capacity().more == 0
+
+
+async def test_a_lab_that_sees_no_session_yet_prepares_when_it_is_asked(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that has joined sees a session once one of its hosts is placed there."""
+    made = asyncio.Event()
+
+    async def prepare() -> None:
+        made.set()
+
+    await no_dockerd.change(closed_at=1.0)
+    hosts = GroupHosts(no_dockerd.context, no_dockerd.labs, lambda: ROOMY)
+    monkeypatch.setattr(hosts._actions, "prepare_template", prepare)
+    await hosts.open()
+    try:
+        await hosts._pass()
+        assert not made.is_set()
+        await expect_hosts(hosts)
+        async with asyncio.timeout(10.0):
+            await made.wait()
+    finally:
+        await hosts.close(stop_hosts=False)
 
 
 async def test_hosts_of_lans_count_as_running(no_dockerd: HostsHarness) -> None:

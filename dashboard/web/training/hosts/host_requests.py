@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from dashboard.core.machines.placement import MachineOffer
@@ -15,6 +16,9 @@ from dashboard.store.training import hosts as group_host_store
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import LabUnavailableError, service
+
+#: How long a new session waits for labs that prepare for its hosts.
+EXPECT_S = 2.0
 
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
@@ -46,6 +50,16 @@ async def _capacity_of(machine: str | None, limits: HostLimits | None) -> Capaci
         return await service.ask_on(machine, "", experiment_calls.capacity, limits)
     except LabUnavailableError as error:
         return Capacity(0, 0, problem=str(error))
+
+
+async def expect_hosts() -> None:
+    """Lets machines that have joined prepare for the hosts of a new session, which their labs do not see before a host
+    is placed there. A lab that does not answer prepares itself with its first host."""
+    names = [offer.name for offer in await machine_offers() if offer.name and offer.present and not offer.draining]
+    calls = [service.ask_on(name, "", experiment_calls.expect_hosts) for name in names]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(EXPECT_S):
+            await asyncio.gather(*calls, return_exceptions=True)
 
 
 def absent_machines() -> frozenset[str]:
