@@ -65,13 +65,16 @@ class ClaimRunner:
         """Executes the claims; if cancelled, removes what the running ones created and starts no more."""
         started = time.monotonic()
         plan = make_plan(claims)
+        targets: dict[str, tuple[ClaimEngine | None, bool]] = {}
+        targets |= {claim.id: (self.engines.own, False) for claim in plan.harmless}
+        targets |= {claim.id: (self.engines.shared, False) for claim in plan.shared}
+        targets |= {claim.id: (self.engines.alone, True) for claim in plan.alone}
         async with asyncio.TaskGroup() as group:
-            for claim in plan.harmless:
-                group.create_task(self._execute(claim, self.engines.own))
-            for claim in plan.shared:
-                group.create_task(self._execute(claim, self.engines.shared))
-            for claim in plan.alone:
-                group.create_task(self._execute(claim, self.engines.alone, exclusive=True))
+            # In the order of the claims, because the first one of a question answers it most directly.
+            for claim in claims:
+                if claim.id in targets:
+                    target, exclusive = targets[claim.id]
+                    group.create_task(self._execute(claim, target, exclusive=exclusive))
         for claim in plan.quiet:
             await self._execute(claim, self.engines.shared, exclusive=True)
         results = tuple(self.results[claim.id] for claim in claims)

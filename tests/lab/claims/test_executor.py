@@ -253,6 +253,21 @@ async def test_without_a_private_host_the_others_still_run(engine: ClaimEngine) 
     assert {one.reason for one in found[1:]} == {"It needs a private host: no root."}
 
 
+async def test_claims_start_in_the_order_of_the_question(engine: ClaimEngine) -> None:
+    """The first one answers it most directly; one that starts an engine of its own takes longer."""
+    started: list[str] = []
+
+    def observed(name: str, *needs: Need) -> Claim:
+        async def observe(_testbed: Testbed) -> None:
+            started.append(name)
+
+        return claim_of(observe, frozenset(needs), name)
+
+    asked = [observed("direct", Need.PRIVATE), observed("own", Need.OWN_HOST), observed("more", Need.PRIVATE)]
+    await run(engine, *asked, _slots=asyncio.Semaphore(1))
+    assert started == ["direct", "own", "more"]
+
+
 async def test_a_missing_feature_is_reported_and_nothing_is_launched(engine: ClaimEngine, fake: FakeEngine) -> None:
     async def observe(testbed: Testbed) -> None:
         raise AssertionError
