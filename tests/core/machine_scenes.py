@@ -10,7 +10,8 @@ from dashboard.core.experiments.machines.groups import shared_column, shared_key
 from dashboard.core.experiments.machines.parts import Part
 from dashboard.core.experiments.messages import Column, ExperimentHead, Phase, ReportedEngine
 from dashboard.core.modes import ArmSpec, Mode, is_observer
-from tests.core.builders import Columns, States, make_scene
+from tests.core.builders import Columns, States
+from tests.core.scenes import make_scene
 
 SERVER = ReportedEngine("28.5.2", api="1.51", kernel="6.12.0", system="Debian 13", firewall="nftables")
 LAB2 = ReportedEngine("26.1.5", api="1.45", kernel="6.1.0", system="Debian 12", firewall="iptables")

@@ -21,7 +21,8 @@ from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import sorted_state
 from dashboard.core.reports.replay.recording import build_recording, encode_recording
-from tests.core.builders import MACHINE, Columns, States, container_id, end, make_address, make_listener, make_scene
+from tests.core.builders import MACHINE, Columns, States, container_id, end, make_address, make_listener
+from tests.core.scenes import make_scene
 
 VECTORS = Path(__file__).resolve().parents[1] / "js" / "track_vectors.json"
 FIRST_AT = 1_780_000_000.25

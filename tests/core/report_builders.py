@@ -17,7 +17,7 @@ from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
 from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent
-from tests.core.builders import make_scene
+from tests.core.scenes import make_scene
 
 SAVED_AT = 1_780_000_000.0
 SHIFTS = {"bridge-address": 1.5, "published-dnat": 3.1, "published-proxy": 29.8}

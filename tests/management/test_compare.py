@@ -17,8 +17,8 @@ from dashboard.core.experiments.messages import Comparison
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
 from dashboard.management.commanding import NetmodesCommand
-from tests.core.builders import make_scene
 from tests.core.comparison.test_text_table import make_comparison
+from tests.core.scenes import make_scene
 from tests.support import engine_api
 from tests.support.json_schema import violations
 from tests.support.polling import until

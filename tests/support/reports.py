@@ -27,7 +27,8 @@ from dashboard.core.reports.model import (
     canonical,
     frame,
 )
-from tests.core.builders import make_listener, recorded_scene
+from tests.core.builders import make_listener
+from tests.core.scenes import recorded_scene
 
 AT = 1_790_000_000.0
 ENGINE = EngineRef("26.1.5", "1.45", "lab-1", "6.18.44", "Debian GNU/Linux 13", endpoint="unix:///run/docker.sock")

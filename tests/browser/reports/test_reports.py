@@ -13,8 +13,8 @@ from dashboard.core.reports.model import ClaimResult, ClaimVerdict, canonical, f
 from tests.browser.axe import violations
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
-from tests.core.builders import make_scene
 from tests.core.report_builders import make_content, make_experiment
+from tests.core.scenes import make_scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 CLAIM = ClaimResult("dns", "Names resolve.", "docs/modes.md", ClaimVerdict.DIFFERS, ("127.0.0.11",), "It differs.")

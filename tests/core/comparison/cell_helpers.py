@@ -8,7 +8,8 @@ from typing import Any
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import NamespaceState
-from tests.core.builders import MACHINE, make_scene, make_state
+from tests.core.builders import MACHINE, make_state
+from tests.core.scenes import make_scene
 
 Section = Callable[[ObservedColumns, Column, NamespaceState], Cells]
 

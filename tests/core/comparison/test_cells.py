@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.namespaces.state import Interface
-from tests.core.builders import MACHINE, container_id, make_interface, make_scene, make_state
+from tests.core.builders import MACHINE, container_id, make_interface, make_state
 from tests.core.comparison.cell_helpers import scene_of
+from tests.core.scenes import make_scene
 
 
 def test_an_owner_is_found_by_the_whole_id() -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from dashboard.core.comparison.rows import SECTIONS, compare
 from dashboard.core.experiments.messages import ArmStatus, Relation, Row
-from tests.core.builders import MACHINE, Columns, make_scene, without
+from tests.core.builders import MACHINE, Columns, without
+from tests.core.scenes import make_scene
 
 REASON = "the engine is reached over SSH"
 ABSENT = f"not visible: {REASON}"

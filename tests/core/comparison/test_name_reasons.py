@@ -8,8 +8,9 @@ import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
-from tests.core.builders import Columns, States, make_scene, with_column
+from tests.core.builders import Columns, States, with_column
 from tests.core.comparison.reason_helpers import change, on_podman, why
+from tests.core.scenes import make_scene
 
 
 def test_resolvers_are_explained_by_their_origin() -> None:

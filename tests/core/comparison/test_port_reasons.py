@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dashboard.core.namespaces.state import Protocol
-from tests.core.builders import MACHINE, make_listener, make_scene, with_column, without
+from tests.core.builders import MACHINE, make_listener, with_column, without
 from tests.core.comparison.reason_helpers import change, on_podman, why
+from tests.core.scenes import make_scene
 
 
 def test_modes_that_forward_nothing_are_named() -> None:

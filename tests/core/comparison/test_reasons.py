@@ -16,17 +16,15 @@ from tests.core.builders import (
     Columns,
     States,
     end,
-    engine_scenes,
-    generated_scenes,
     make_interface,
     make_listener,
     make_ports,
-    make_scene,
-    recorded_scene,
     with_column,
     without,
 )
 from tests.core.comparison.reason_helpers import change
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import engine_scenes, generated_scenes
 
 MODES = ("host", "bridge", "user-bridge", "none", "macvlan", "overlay", "container")
 

@@ -8,7 +8,7 @@ from dashboard.core.comparison.cells import Cell, ObservedColumns
 from dashboard.core.comparison.row_building import relate, section_cells, section_rows
 from dashboard.core.comparison.rows import SECTIONS, compare
 from dashboard.core.experiments.messages import Relation
-from tests.core.builders import make_scene
+from tests.core.scenes import make_scene
 
 HIDDEN, NOTHING = Cell(absent="not visible", visible=False), Cell(absent="none")
 

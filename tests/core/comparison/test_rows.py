@@ -16,25 +16,20 @@ from dashboard.core.experiments.messages import ArmStatus, ContainerRef, Relatio
 from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, sorted_state
 from tests.core.builders import (
     MACHINE,
-    RECORDED,
     Columns,
     States,
     end,
-    engine_scenes,
-    generated_scenes,
     machine_column,
     make_column,
     make_listener,
     make_ports,
-    make_scene,
     make_state,
-    recorded_scene,
     shuffled,
     with_column,
-    with_neighbour,
-    with_rootless_netns,
     without,
 )
+from tests.core.scenes import RECORDED, make_scene, recorded_scene, with_neighbour, with_rootless_netns
+from tests.core.strategies import engine_scenes, generated_scenes
 
 
 def row(rows: Iterable[Row], section: str, key: str, field: str = "") -> Row:

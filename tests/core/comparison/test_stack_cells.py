@@ -11,8 +11,9 @@ from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.comparison.stack_cells import identity_cells, interface_cells, route_cells, sysctl_cells
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.state import Family
-from tests.core.builders import MACHINE, make_interface, make_route, make_scene, make_state
+from tests.core.builders import MACHINE, make_interface, make_route, make_state
 from tests.core.comparison.cell_helpers import alone, say, scene_of
+from tests.core.scenes import make_scene
 
 
 def test_host_mode_has_no_address_and_names_the_one_it_uses() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ContainerRef
-from tests.core.builders import MACHINE, Columns, States, make_interface, make_route, make_scene, with_column
+from tests.core.builders import MACHINE, Columns, States, make_interface, make_route, with_column
 from tests.core.comparison.reason_helpers import change, on_podman, why
+from tests.core.scenes import make_scene
 
 
 @pytest.mark.parametrize(

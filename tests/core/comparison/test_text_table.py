@@ -23,7 +23,9 @@ from dashboard.core.experiments.messages import (
     Relation,
     Row,
 )
-from tests.core.builders import Columns, generated_scenes, make_column, make_scene, recorded_scene, with_column
+from tests.core.builders import Columns, make_column, with_column
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import generated_scenes
 
 ENGINE = EngineRef("26.1.5", "1.45")
 

@@ -9,7 +9,8 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.comparison.weight import Weight, by_weight, weigh, weigh_row
 from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.experiments.stream import row_id
-from tests.core.builders import Columns, States, engine_scenes
+from tests.core.builders import Columns, States
+from tests.core.strategies import engine_scenes
 
 
 @pytest.mark.parametrize(

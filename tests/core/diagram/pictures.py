@@ -7,16 +7,8 @@ from dataclasses import replace
 from itertools import combinations
 
 from dashboard.core.experiments.picture import Box, Picture
-from tests.core.builders import (
-    MACHINE,
-    Columns,
-    States,
-    make_column,
-    make_interface,
-    make_listener,
-    make_ports,
-    make_scene,
-)
+from tests.core.builders import MACHINE, Columns, States, make_column, make_interface, make_listener, make_ports
+from tests.core.scenes import make_scene
 
 STACKS = {"machine", "stack", "host-stack"}
 KINDS = STACKS | {"interface", "listener", "proxy", "dnat", "more"}

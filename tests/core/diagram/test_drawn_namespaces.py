@@ -31,9 +31,9 @@ from tests.core.builders import (
     make_listener,
     make_loopback,
     make_ports,
-    make_scene,
     make_state,
 )
+from tests.core.scenes import make_scene
 
 #: The state of a container with an address of each family.
 INSIDE = make_state(4026532500, interfaces=(make_interface(addresses=("172.17.0.2/16", "fd00:17::2/64")),))

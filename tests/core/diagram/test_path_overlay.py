@@ -13,21 +13,9 @@ from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.experiments.picture import DrawnPath
 from dashboard.core.namespaces.state import FirewallRules
 from dashboard.core.paths.finder import measured_paths
-from tests.core.builders import (
-    MACHINE,
-    Columns,
-    States,
-    end,
-    generated_scenes,
-    make_interface,
-    make_listener,
-    make_scene,
-    recorded_scene,
-    with_column,
-    with_neighbour,
-    with_rootless_netns,
-    without,
-)
+from tests.core.builders import MACHINE, Columns, States, end, make_interface, make_listener, with_column, without
+from tests.core.scenes import make_scene, recorded_scene, with_neighbour, with_rootless_netns
+from tests.core.strategies import generated_scenes
 
 PUBLISHED = "tcp:8081:80"
 

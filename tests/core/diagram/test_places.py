@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.diagram.topology import draw, draw_wide
-from tests.core.builders import Columns, States, engine_scenes, generated_scenes, make_scene, with_column
+from tests.core.builders import Columns, States, with_column
 from tests.core.diagram.pictures import check_picture, many_arms, with_crowd
+from tests.core.scenes import make_scene
+from tests.core.strategies import engine_scenes, generated_scenes
 
 
 @given(engine_scenes())

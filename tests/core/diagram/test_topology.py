@@ -18,15 +18,11 @@ from tests.core.builders import (
     make_interface,
     make_listener,
     make_ports,
-    make_scene,
-    recorded_scene,
     with_column,
-    with_neighbour,
-    with_other_host,
-    with_rootless_netns,
     without,
 )
 from tests.core.diagram.pictures import EDGES, check_picture, find, inside, overlap, texts, with_crowd
+from tests.core.scenes import make_scene, recorded_scene, with_neighbour, with_other_host, with_rootless_netns
 
 
 def test_what_was_recorded_from_an_engine_is_drawn_with_all_its_connections() -> None:

@@ -27,7 +27,8 @@ from dashboard.core.experiments.journal import (
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
-from tests.core.builders import arm_keys, columns_with_key, make_column, make_state, states
+from tests.core.builders import make_column, make_state
+from tests.core.strategies import arm_keys, columns_with_key, states
 
 CAUSE = Cause(Source.KERNEL, "address eth0", "nginx 4711")
 

@@ -31,7 +31,8 @@ from dashboard.core.namespaces.state import (
     Translation,
     UnreadRules,
 )
-from tests.core.builders import make_address, make_interface, make_listener, make_route, make_state, states
+from tests.core.builders import make_address, make_interface, make_listener, make_route, make_state
+from tests.core.strategies import states
 
 HERE = ("this machine",)
 

@@ -37,7 +37,9 @@ from dashboard.core.namespaces.state import (
     Route,
 )
 from dashboard.core.operations.json_schemas import schema_of
-from tests.core.builders import Columns, States, generated_scenes, make_scene, recorded_scene
+from tests.core.builders import Columns, States
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import generated_scenes
 
 #: Every shape with the names that others rely on. Names may be added; none may go or change its meaning.
 CONTRACTS: dict[type[Any], set[str]] = {

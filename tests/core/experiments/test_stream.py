@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.experiments.stream import PlacedRow, RowPatch, diff_rows, row_id
-from tests.core.builders import (
-    Columns,
-    States,
-    apply_rows,
-    engine_scenes,
-    generated_scenes,
-    make_interface,
-    make_loopback,
-    make_scene,
-    make_state,
-)
+from tests.core.builders import Columns, States, make_interface, make_loopback, make_state
+from tests.core.scenes import make_scene
+from tests.core.strategies import apply_rows, engine_scenes, generated_scenes
 
 Rows = tuple[Row, ...]
 NOTHING = RowPatch()

@@ -30,7 +30,7 @@ from dashboard.core.measurements.schedule import (
     unsuited,
 )
 from dashboard.core.paths.finder import measured_paths, resolver_paths
-from tests.core.builders import make_scene
+from tests.core.scenes import make_scene
 
 SCENE = make_scene(("host", "bridge", "none"))
 PATHS = measured_paths(*SCENE) + resolver_paths(*SCENE)

@@ -13,7 +13,7 @@ from dashboard.core.measurements.measurement import Block, Environment, Measurem
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
 from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.paths.finder import measured_paths
-from tests.core.builders import make_scene
+from tests.core.scenes import make_scene
 
 PATHS = measured_paths(*make_scene(("host", "bridge", "none")))
 SERIES = make_series(PATHS, [Probe.TCP_RR])

@@ -10,7 +10,8 @@ from msgspec import UNSET
 from dashboard.core.namespaces.composition import compose, size_of_changes, size_of_state
 from dashboard.core.namespaces.delta import NOTHING, apply, delta
 from dashboard.core.namespaces.state import DirectDrop, Family, FirewallRules, NamespaceState
-from tests.core.builders import make_listener, make_state, states
+from tests.core.builders import make_listener, make_state
+from tests.core.strategies import states
 
 
 @given(states, states, states)

@@ -9,7 +9,8 @@ from hypothesis import given
 from dashboard.core.experiments.messages import encode
 from dashboard.core.namespaces.delta import NOTHING, apply, delta
 from dashboard.core.namespaces.state import FirewallRules, NamespaceState, Resolver
-from tests.core.builders import make_interface, make_listener, make_state, states
+from tests.core.builders import make_interface, make_listener, make_state
+from tests.core.strategies import states
 
 
 @given(states, states)

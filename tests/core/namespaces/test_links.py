@@ -11,7 +11,9 @@ from msgspec import UNSET, UnsetType
 
 from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, outer_end, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
-from tests.core.builders import MACHINE_NETNS, make_interface, make_scene, make_state, recorded_scene, states
+from tests.core.builders import MACHINE_NETNS, make_interface, make_state
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import states
 
 
 def machine_with(*links: Interface) -> NamespaceState:

@@ -18,9 +18,9 @@ from tests.core.builders import (
     make_loopback,
     make_route,
     make_state,
-    observations,
     shuffled,
 )
+from tests.core.strategies import observations
 
 
 @given(observations, st.data())

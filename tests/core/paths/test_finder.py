@@ -12,7 +12,8 @@ from dashboard.core.namespaces.state import Family, Interface, Listener, Namespa
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.core.paths.words import cause_between
-from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports, make_scene
+from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports
+from tests.core.scenes import make_scene
 
 
 def paths_by_key(columns: Columns, states: States) -> dict[str, Path]:

@@ -14,16 +14,8 @@ from dashboard.core.paths.finder import find_paths, measured_paths, resolver_pat
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
 from dashboard.core.paths.outside import NEIGHBOUR_PORT, leads_on
 from dashboard.core.paths.requests import request_key, requested_paths
-from tests.core.builders import (
-    MACHINE,
-    Columns,
-    States,
-    make_ports,
-    make_scene,
-    with_column,
-    with_neighbour,
-    with_other_host,
-)
+from tests.core.builders import MACHINE, Columns, States, make_ports, with_column
+from tests.core.scenes import make_scene, with_neighbour, with_other_host
 
 
 def outside(columns: Columns, states: States) -> list[Path]:

@@ -20,7 +20,8 @@ from dashboard.core.namespaces.state import (
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import PathKind
 from dashboard.core.paths.published import userland_proxy
-from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, make_scene, with_rootless_netns
+from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports
+from tests.core.scenes import make_scene, with_rootless_netns
 
 DOCKER = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80, "", ("127.0.0.0/8",))
 NO_RULES = FirewallRules()

@@ -17,18 +17,16 @@ from tests.core.builders import (
     Columns,
     States,
     end,
-    engine_scenes,
-    generated_scenes,
     make_interface,
     make_listener,
     make_loopback,
     make_ports,
     make_route,
-    make_scene,
-    recorded_scene,
     with_column,
     without,
 )
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import engine_scenes, generated_scenes
 
 Requests = tuple[tuple[str, str, str], ...]
 NO_MACVLAN = (

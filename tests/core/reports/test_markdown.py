@@ -13,8 +13,8 @@ from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.reports.markdown import escape, markdown
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.view import Fact, ReportView, build_view
-from tests.core.builders import make_scene
 from tests.core.report_builders import make_content, make_experiment, make_run
+from tests.core.scenes import make_scene
 
 DIGEST = "ab" * 32
 NASTY = (

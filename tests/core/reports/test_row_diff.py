@@ -14,8 +14,9 @@ from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, compare_rows, match_arms
-from tests.core.builders import Columns, States, make_listener, make_scene, with_column
+from tests.core.builders import Columns, States, make_listener, with_column
 from tests.core.machine_scenes import two_machines
+from tests.core.scenes import make_scene
 
 Change = Callable[[Columns, States], tuple[Columns, States]]
 MODES = ("host", "bridge", "none")

@@ -25,8 +25,8 @@ from dashboard.core.reports.view import (
     environment_facts,
     summarise_run,
 )
-from tests.core.builders import make_scene
 from tests.core.report_builders import ENGINE, ENVIRONMENT, SAVED_AT, make_content, make_experiment, make_run
+from tests.core.scenes import make_scene
 
 
 def test_a_view_survives_encoding_and_decoding() -> None:

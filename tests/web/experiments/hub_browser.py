@@ -13,7 +13,7 @@ from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.stream import Patch, Snapshot
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import ExperimentHub
-from tests.core.builders import apply_rows
+from tests.core.strategies import apply_rows
 from tests.support.polling import eventually
 from tests.web.sample import make_columns, make_head, make_listener, make_states
 

@@ -30,7 +30,7 @@ from dashboard.core.modes import PODMAN_MODES, Mode
 from dashboard.templatetags import netmodes
 from dashboard.web.experiments import picture_presenter, table_presenter
 from dashboard.web.experiments.forms import LaunchForm
-from tests.core.builders import apply_rows
+from tests.core.strategies import apply_rows
 from tests.web import sample
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -29,7 +29,7 @@ from dashboard.core.paths.model import Path as Way
 from dashboard.templatetags import measurements as measuring
 from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements import presenters as measurement_presenters
-from tests.core.builders import make_scene
+from tests.core.scenes import make_scene
 from tests.web import sample
 from tests.web.experiments.test_templates import Page
 from tests.web.markup import forbidden_in

@@ -13,7 +13,9 @@ from dashboard.core.experiments.launching.ports import HostPort, PortUser
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentRef
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, Listener, Protocol
-from tests.core.builders import Columns, States, engine_scenes, make_scene, recorded_scene
+from tests.core.builders import Columns, States
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import engine_scenes
 
 
 def _with(columns: Columns, key: str, **changes: object) -> tuple[Column, ...]:

@@ -14,7 +14,8 @@ from dashboard.core.comparison.answer.comparison_table import (
 )
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus
-from tests.core.builders import end, make_scene, without
+from tests.core.builders import end, without
+from tests.core.scenes import make_scene
 
 
 def make_table(*modes: str, exited: str = "") -> ComparisonTable:

@@ -8,7 +8,9 @@ from dashboard.core.comparison.answer.differences import MAX_DIFFERENCES, list_d
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.experiments.stream import row_id
-from tests.core.builders import Columns, States, engine_scenes, make_scene, recorded_scene
+from tests.core.builders import Columns, States
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import engine_scenes
 
 
 def test_the_first_five_rules_that_apply_are_shown_with_their_rows() -> None:

@@ -10,7 +10,8 @@ from dashboard.core.comparison.answer.outside import offer_to_the_lan
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.experiments.stream import row_id
-from tests.core.builders import MACHINE, Columns, States, make_scene, with_column, with_neighbour
+from tests.core.builders import MACHINE, Columns, States, with_column
+from tests.core.scenes import make_scene, with_neighbour
 
 
 def sentence(columns: Columns, states: States) -> str:

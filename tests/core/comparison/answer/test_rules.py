@@ -12,7 +12,8 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus, Relation, Row
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, HostsEntry, Lookup
-from tests.core.builders import Columns, States, end, make_listener, make_scene, with_column, without
+from tests.core.builders import Columns, States, end, make_listener, with_column, without
+from tests.core.scenes import make_scene
 
 THREE = ("host", "bridge", "user-bridge")
 

@@ -10,8 +10,9 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.launching.ports import HostPort, PortUser
 from dashboard.core.experiments.messages import ArmStatus, ExperimentRef
 from dashboard.core.experiments.stream import row_id
-from tests.core.builders import end, make_scene
+from tests.core.builders import end
 from tests.core.machine_scenes import LAB2, SERVER, scene_of, share, two_machines
+from tests.core.scenes import make_scene
 
 
 def test_the_answer_of_one_machine_is_as_before() -> None:

@@ -8,8 +8,9 @@ from dashboard.core.comparison.machines.rows import machine_section_rows, observ
 from dashboard.core.comparison.rows import RowCache, compare
 from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.experiments.stream import row_id
-from tests.core.builders import Columns, States, make_scene
+from tests.core.builders import Columns, States
 from tests.core.machine_scenes import LAB2, MACHINES, SERVER, scene_of, share, two_machines
+from tests.core.scenes import make_scene
 
 
 def rows_of(columns: Columns, states: States) -> dict[str, Row]:

@@ -15,8 +15,8 @@ from dashboard.core.experiments.machines.groups import (
     sort_by_machine,
 )
 from dashboard.core.modes import MACHINE
-from tests.core.builders import make_scene
 from tests.core.machine_scenes import LAB2, SERVER, scene_of, share, two_machines
+from tests.core.scenes import make_scene
 
 
 def test_the_columns_of_one_machine_have_no_groups() -> None:

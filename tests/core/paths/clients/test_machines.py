@@ -11,7 +11,8 @@ from dashboard.core.paths.clients.machines import MachineClient, address_problem
 from dashboard.core.paths.finder import find_paths, measured_paths
 from dashboard.core.paths.model import Path, PathKind, client_machine, kind_of, network_of, without_network
 from dashboard.core.paths.requests import new_attempt, request_key, requested_paths
-from tests.core.builders import make_interface, make_loopback, make_scene, make_state
+from tests.core.builders import make_interface, make_loopback, make_state
+from tests.core.scenes import make_scene
 
 LAB2 = MachineClient(
     "lab2",

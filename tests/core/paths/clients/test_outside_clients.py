@@ -17,7 +17,8 @@ from dashboard.core.paths.clients.outside_clients import (
     route_gateway,
     why_unreachable,
 )
-from tests.core.builders import MACHINE, make_interface, make_loopback, make_scene, make_state, with_neighbour
+from tests.core.builders import MACHINE, make_interface, make_loopback, make_state
+from tests.core.scenes import make_scene, with_neighbour
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,9 @@ from dashboard.core.namespaces.state import HostsEntry, Lookup
 from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import ReportContent, canonical
 from dashboard.core.reports.validate import validate_content
-from tests.core.builders import container_id, make_arm, make_interface, make_scene, recorded_scene, with_column
+from tests.core.builders import container_id, make_arm, make_interface, with_column
 from tests.core.machine_scenes import make_head, two_machines
+from tests.core.scenes import make_scene, recorded_scene
 from tests.support.reports import AT, make_content, with_scene
 
 IDENTIFIERS = {

@@ -12,7 +12,8 @@ from dashboard.core.experiments.journal import Cause, Source
 from dashboard.core.namespaces.state import HostsEntry, Lookup
 from dashboard.core.reports.anonymisation.identifiers import collect_texts, find_identifiers, iterate_records
 from dashboard.core.reports.model import ReportContent
-from tests.core.builders import make_arm, make_route, make_scene
+from tests.core.builders import make_arm, make_route
+from tests.core.scenes import make_scene
 from tests.support.reports import make_content, with_scene
 
 

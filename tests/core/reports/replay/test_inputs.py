@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dashboard.core.reports.replay.inputs import Inputs
-from tests.core.builders import MACHINE, make_address, make_interface, make_listener, make_scene, make_state
+from tests.core.builders import MACHINE, make_address, make_interface, make_listener, make_state
+from tests.core.scenes import make_scene
 
 
 def test_equal_inputs_have_equal_numbers_and_others_do_not() -> None:

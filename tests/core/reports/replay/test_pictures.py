@@ -20,9 +20,9 @@ from tests.core.builders import (
     make_listener,
     make_ports,
     make_route,
-    make_scene,
 )
 from tests.core.machine_scenes import two_machines
+from tests.core.scenes import make_scene
 
 
 def with_listener(state: NamespaceState, pid: int) -> NamespaceState:

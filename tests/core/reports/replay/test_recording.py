@@ -19,25 +19,12 @@ from dashboard.core.namespaces.state import NamespaceState, sorted_state
 from dashboard.core.reports.replay import pictures as replay_pictures
 from dashboard.core.reports.replay import recording as tracks
 from dashboard.core.reports.replay.recording import MAX_COMPUTED, build_recording, encode_recording
-from tests.core.builders import (
-    Columns,
-    States,
-    end,
-    engine_scenes,
-    generated_scenes,
-    interfaces,
-    listeners,
-    make_address,
-    make_listener,
-    make_route,
-    make_scene,
-    recorded_scene,
-    routes,
-    states,
-)
+from tests.core.builders import Columns, States, end, make_address, make_listener, make_route
 from tests.core.machine_scenes import two_machines
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import FIRST_AT, VECTORS, observe, shown, vectors
+from tests.core.scenes import make_scene, recorded_scene
+from tests.core.strategies import engine_scenes, generated_scenes, interfaces, listeners, routes, states
 
 
 def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> None:

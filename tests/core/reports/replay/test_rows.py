@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from dashboard.core.comparison.rows import SECTIONS, compare
 from dashboard.core.reports.replay.inputs import Inputs
 from dashboard.core.reports.replay.rows import RecordedRows
-from tests.core.builders import Columns, States, generated_scenes, make_listener, make_scene
+from tests.core.builders import Columns, States, make_listener
+from tests.core.scenes import make_scene
+from tests.core.strategies import generated_scenes
 
 
 @settings(max_examples=60)
