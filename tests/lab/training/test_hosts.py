@@ -289,7 +289,7 @@ async def test_containers_that_a_killed_server_did_not_start_are_started_when_th
     started: list[str] = []
 
     class Engine:
-        def __init__(self, _endpoint: str) -> None:
+        def __init__(self, _endpoint: str, **_options: object) -> None:
             """Connects to nothing."""
 
         async def start_container(self, identity: str) -> None:
