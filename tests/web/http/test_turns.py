@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -160,6 +160,28 @@ async def test_an_address_gets_few_pages_at_once_and_another_one_does_not_wait(p
         await asyncio.wait(tasks)
         assert pages.begun["a"] == 5
     assert guard._addresses == {}
+
+
+class LoopPass:
+    """Ends with the next pass of the event loop."""
+
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+@pytest.mark.parametrize(("longest_s", "begun"), [(1000.0, 0), (-1.0, 2)])
+async def test_no_request_begins_while_others_of_its_address_arrive_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, longest_s: float, begun: int
+) -> None:
+    monkeypatch.setattr(turn_queue, "MAX_ARRIVALS_S", longest_s)
+    pages = Pages()
+    guard = request_guard(pages, 2)
+    async with AsyncExitStack() as stack:
+        for _ in range(20):
+            await stack.enter_async_context(requested(guard, 1))
+            await LoopPass()
+        assert pages.begun["a"] == begun
+        await eventually(partial(pages.has_begun, "a", 2))
 
 
 async def test_an_incomplete_request_has_no_turn() -> None:
