@@ -51,13 +51,13 @@ class BrowserTour:
             self._pictures = Path(folder)
             self._pictures.mkdir(parents=True, exist_ok=True)
         async with chromium() as browser:
-            web = self.installation.deployment.webs[0]
-            page = await _page(browser, web.host, self.installation.owners[0].cookies)
+            # At this address: a browser that opens 127.0.0.1 is redirected to another name, which has other cookies.
+            origin = self.installation.deployment.webs[0].origin
+            page = await _page(browser, origin, self.installation.owners[0].cookies)
             person = self.session.people[0]
-            participant = await _page(browser, person.host, person.cookies)
-            await participant.goto(f"http://{person.host}{self.session.step}/")
+            participant = await _page(browser, origin, person.cookies)
+            await participant.goto(f"{origin}{self.session.step}/")
             await self._picture(participant, "participant")
-            origin = f"http://{web.host}"
             await page.goto(f"{origin}/sessions/{self.session.instructor.session}/console/")
             await self._picture(page, "console")
             await self._form_swarm(page, origin)
@@ -209,12 +209,10 @@ class BrowserTour:
                 raise BenchmarkError(f"the engine of {name} is {state} in a swarm")
 
 
-async def _page(browser: Any, host: str, cookies: Mapping[str, str]) -> Any:
+async def _page(browser: Any, origin: str, cookies: Mapping[str, str]) -> Any:
     """A page with the cookies of a client."""
     context = await browser.new_context(viewport={"width": 1440, "height": 900})
-    await context.add_cookies(
-        [{"name": name, "value": value, "url": f"http://{host}"} for name, value in cookies.items()]
-    )
+    await context.add_cookies([{"name": name, "value": value, "url": origin} for name, value in cookies.items()])
     page = await context.new_page()
     page.set_default_timeout(PAGE_MS)
     return page
