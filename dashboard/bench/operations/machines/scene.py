@@ -162,9 +162,9 @@ class MachineScene:
 
 
 def sentence_of(page: bytes) -> str:
-    """The first message in a page, or the beginning of its text."""
+    """The first message that a page shows, or the beginning of its text."""
     text = page.decode(errors="replace")
-    found = re.search(r'class="notice[^>]*>(.*?)</p>', text, re.DOTALL) or re.search(
+    found = re.search(r'class="notice(?![^>]*\bhidden\b)[^>]*>(.*?)</p>', text, re.DOTALL) or re.search(
         "<main.*?>(.*)</main>", text, re.DOTALL
     )
     return " ".join(re.sub("<[^>]*>", " ", found[1] if found else text).split())[:160]
