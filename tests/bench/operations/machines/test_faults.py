@@ -64,7 +64,7 @@ def test_every_fault_of_the_list_is_described() -> None:
             "No lab answers.",
         ),
         (
-            '<main><p class="notice" data-over hidden>It is over.</p><p class="notice bad">The lab is absent.</p></main>',
+            '<main><p class="notice" hidden>It is over.</p><p class="notice bad">The lab is absent.</p></main>',
             "The lab is absent.",
         ),
         ("<head>y</head><main><h1>Not now</h1><p>Try again.</p></main>", "Not now Try again."),
