@@ -119,6 +119,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/accounts/<account>/<what>/",
         "/audit/",
         "/audit/export.<ending>",
+        "/machines/swarm/",
         "/machines/tokens/",
         "/machines/tokens/<token>/revoke/",
         "/machines/<name>/<what>/",
