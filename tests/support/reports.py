@@ -58,10 +58,13 @@ def make_blocks(key: str, center_us: float, rounds: int = 12, requests: int = 20
 
 
 def make_run(
-    identity: str = "run2345678", centers: Sequence[float] = (16.0, 18.0, 43.0), rounds: int = 12
+    identity: str = "run2345678",
+    centers: Sequence[float] = (16.0, 18.0, 43.0),
+    rounds: int = 12,
+    paths: Sequence[Path] = PATHS,
 ) -> FrozenRun:
-    """A finished run: loopback, container address, docker-proxy."""
-    series = tuple(Series(path.key, path, Probe.TCP_RR) for path in PATHS[: len(centers)])
+    """A finished run over the first of the paths: by default loopback, container address, docker-proxy."""
+    series = tuple(Series(path.key, path, Probe.TCP_RR) for path in paths[: len(centers)])
     blocks = {one.key: make_blocks(one.key, at, rounds) for one, at in zip(series, centers, strict=True)}
     measurement = build_measurement(
         series, blocks, ENVIRONMENT, Options(), seed=7, started_at="2026-09-21T14:13:20+00:00", stopped=Stop.TIME

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from html import unescape
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
+from dashboard.core.paths.finder import measured_paths
+from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.words import describe_path
 from dashboard.core.reports.parse import MAX_BYTES
+from dashboard.core.reports.validate import validate_file
 from dashboard.models import Report
 from dashboard.store.installation import installation_id
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import find_reports
-from tests.support.reports import make_content, make_file
+from dashboard.store.reports.reading import load_content
+from tests.core.builders import make_scene, with_neighbour, with_other_host
+from tests.support.reports import make_content, make_file, make_run, with_scene
 from tests.web.markup import forbidden_in
 from tests.web.reports.pages import HERE, get, text_of
 
@@ -25,6 +35,39 @@ def test_an_exported_file_can_be_imported(owner: Client) -> None:
     answer = owner.post("/reports/import/", {"file": file}, **HERE)
     assert answer.status_code == 302
     assert find_reports().total == 1
+
+
+def test_a_measurement_on_a_lan_is_exported_with_its_clients_and_imported_again(owner: Client) -> None:
+    columns, states = with_other_host(*with_neighbour(*make_scene(("host", "bridge"))))
+    paths = [path for path in measured_paths(columns, states) if path.client in OUTSIDE]
+    assert {(path.client, path.kind) for path in paths} >= {
+        (NEIGHBOUR, PathKind.LAN_ADDRESS),
+        (NEIGHBOUR, PathKind.LAN_PUBLISHED),
+        (NEIGHBOUR, PathKind.LAN_CONTAINER),
+        (OTHER_HOST, PathKind.PEER_PUBLISHED),
+        (OTHER_CONTAINER, PathKind.REMOTE_PUBLISHED),
+    }
+    run = make_run(centers=[30.0 + number for number in range(len(paths))], paths=paths)
+    number = saved_reports.import_file(make_file(with_scene(columns, dict(states), measurements=(run,))))
+
+    def export(ending: str) -> str:
+        answer = owner.get(f"/reports/{number}/export.{ending}", **HERE)
+        assert answer.status_code == 200, ending
+        return str(answer.content.decode())
+
+    rows = list(csv.DictReader(io.StringIO(export("csv"))))
+    assert [(row["path"], row["client"], row["target"]) for row in rows] == [
+        (path.name, path.client, path.target) for path in paths
+    ]
+    assert [float(row["p50_us"]) for row in rows] == [one.p50_us for one in run.measurement.series]
+    words = {describe_path(path.name) for path in paths}
+    for text in map(unescape, (export("md"), export("html"), text_of(get(owner, f"/reports/{number}/")))):
+        assert [one for one in words if one not in text] == []
+    exported = export("json")
+    file = SimpleUploadedFile("lan.json", exported.encode(), content_type="application/json")
+    assert owner.post("/reports/import/", {"file": file}, **HERE).status_code == 302
+    assert validate_file(exported.encode())[0] == load_content(number)
+    assert load_content(number).measurements == (run,)
 
 
 def upload(owner: Client, name: str = "monday.json") -> str:
