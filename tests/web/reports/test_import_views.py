@@ -22,7 +22,7 @@ from dashboard.store.installation import installation_id
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import find_reports
 from dashboard.store.reports.reading import load_content
-from tests.core.builders import make_scene, with_neighbour, with_other_host
+from tests.core.scenes import make_scene, with_neighbour, with_other_host
 from tests.support.reports import make_content, make_file, make_run, with_scene
 from tests.web.markup import forbidden_in
 from tests.web.reports.pages import HERE, get, text_of
@@ -47,7 +47,7 @@ def test_a_measurement_on_a_lan_is_exported_with_its_clients_and_imported_again(
         (OTHER_HOST, PathKind.PEER_PUBLISHED),
         (OTHER_CONTAINER, PathKind.REMOTE_PUBLISHED),
     }
-    run = make_run(centers=[30.0 + number for number in range(len(paths))], paths=paths)
+    run = make_run(centers=[30.0 + number for number in range(len(paths))], rounds=6, paths=paths)
     number = saved_reports.import_file(make_file(with_scene(columns, dict(states), measurements=(run,))))
 
     def export(ending: str) -> str:
