@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.lines import fill, modes_of_lines, mutate, show_line
-from dashboard.core.claims.model import Claim, Topic, by_topic
+from dashboard.core.claims.model import Claim, Need, Topic, by_topic
 from dashboard.core.claims.run import NOT_HARMLESS
 from dashboard.core.claims.testbed import Container, Response
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
@@ -28,6 +28,11 @@ def test_a_claim_has_a_statement_a_source_and_a_mutation(claim: Claim) -> None:
     assert claim.mutation, "only a mutation proves that it can fail"
     assert all(any(word in line for line in claim.lines) for word in set(claim.mutation) - setup_words(claim))
     assert all("{" not in line.replace("{{", "") for line in claim.shown_lines)
+
+
+def test_no_need_has_the_name_of_a_network_mode() -> None:
+    """What an engine lacks is stated by both."""
+    assert not {str(need) for need in Need} & {str(mode) for mode in Mode}
 
 
 @CLAIMS

@@ -123,6 +123,13 @@ async def test_modes_that_the_engine_lacks_are_obstacles_with_the_doctors_reason
     assert engine.obstacle(claim_named("names-on-user-network")) == ""
 
 
+async def test_network_modes_of_podman_are_no_obstacle_on_docker(fake: FakeEngine) -> None:
+    """One of them is called ``private``; claims that need a private host do not need it."""
+    fake.add_image("netmodes-lab:1")
+    engine = await open_engine(fake, CACHE, WatchPool())
+    assert [claim.id for claim in all_claims() if "Podman" in engine.obstacle(claim)] == []
+
+
 async def test_the_facts_come_from_the_version_and_the_default_bridge(fake: FakeEngine) -> None:
     fake.add_image("netmodes-lab:1")
     fake.facts = make_info(version="20.10.24+dfsg1", api="1.41", pid=None)
