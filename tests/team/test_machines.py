@@ -340,14 +340,18 @@ async def test_a_machine_publishes_and_receives_only_its_own_subjects(lab2: Mach
     assert refused == {subject.lower() for subject in (*FORBIDDEN_TO_SAY, *FORBIDDEN_TO_HEAR)}
 
 
+async def is_refused(url: str) -> None:
+    client = NatsClient()
+    with pytest.raises(Exception, match=r"(?i)authorization"):
+        await client.connect(url, allow_reconnect=False)
+    with suppress(Exception):
+        await client.close()
+
+
 async def test_a_wrong_key_or_name_is_not_admitted(lab2: Machine) -> None:
     url = lab2.received["nats"]
     for wrong in (url.replace("lab2:", "lab3:"), re.sub(r"lab2:[^@]+", "lab2:x", url), url.replace("lab2:", "web:")):
-        client = NatsClient()
-        with pytest.raises(Exception, match=r"(?i)authorization"):
-            await client.connect(wrong, allow_reconnect=False)
-        with suppress(Exception):
-            await client.close()
+        await is_refused(wrong)
 
 
 #: Statements that a machine may not execute, or that concern no row; ``{other}`` is an experiment of another machine.
@@ -427,8 +431,7 @@ async def test_a_revoked_machine_can_no_longer_connect_until_it_joins_again(webs
     await client.connect(url, closed_cb=on_closed, allow_reconnect=False)
     assert (await asyncio.to_thread(webs[0].ask, "POST", "/machines/lab4/revoke/")).status == 302
     await asyncio.wait_for(closed.wait(), 5)
-    with pytest.raises(Exception, match=r"(?i)authorization"):
-        await NatsClient().connect(url, allow_reconnect=False)
+    await is_refused(url)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(database)
     for server in webs:

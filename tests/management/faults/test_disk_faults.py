@@ -105,6 +105,7 @@ def test_a_full_disk_refuses_launches_then_commands_and_ctrl_c_leaves_nothing(
     done = site.running.interrupt()
     assert "Traceback" not in done.err, done.err
     assert remains(engine_host) == [], done.err
+    disk.shell(f"cat /dev/zero > {disk.data}/rest")  # what the server has given back at its end
     again = disk.run("up", "--port", "1")
     assert (again.code, "Traceback" in again.err) == (1, False), again.err
 
