@@ -198,12 +198,14 @@ LOGGING = {
     "filters": {
         "tokens": {"()": "dashboard.web.http.redaction.RedactTokens"},
         "tracebacks": {"()": "dashboard.web.http.redaction.OmitTraceback"},
+        "cancelled": {"()": "dashboard.web.http.redaction.OmitCancelled"},
     },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens", "tracebacks"]}
     },
     "loggers": {
         **{name: {"filters": ["tokens"]} for name in ("django.request", "django.security.csrf")},
+        "asyncio": {"filters": ["cancelled"]},
         # Logs every second that the database is unavailable; the code that needs it logs it once.
         "psycopg.pool": {"level": "ERROR"},
     },

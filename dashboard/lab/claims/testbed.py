@@ -23,6 +23,7 @@ from dashboard.lab.claims.engines import UNAVAILABLE, ClaimEngine, start_private
 from dashboard.lab.claims.testbed_reading import LISTEN_TIMEOUT_S, POLL_S, TestbedReader
 from dashboard.lab.claims.testbed_servers import MachineServers
 from dashboard.lab.claims.testbed_timing import Timings
+from dashboard.lab.experiments.concurrency import result_of
 from dashboard.netns.files import read_inside, write_inside
 
 
@@ -78,7 +79,7 @@ class EngineTestbed(TestbedReader):
         task = asyncio.ensure_future(work)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
-        return await asyncio.shield(task)
+        return await result_of(task)
 
     # Containers and networks.
 

@@ -1,5 +1,5 @@
-"""Concurrent work: waiting for all parts, starting parts so that only slow ones overlap, and passes over an experiment,
-of which the last one closes it."""
+"""Concurrent work: waiting for all parts or for a shared task, starting parts so that only slow ones overlap, and
+passes over an experiment, of which the last one closes it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ async def gather_all(*work: Awaitable[object]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+async def result_of[T](task: asyncio.Future[T]) -> T:
+    """The result of a task that continues if the caller is cancelled. Then its error is dropped: ``asyncio.shield``
+    would log it from Python 3.14 on, also where another caller handles it."""
+    if not task.done():
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await asyncio.wait([task])
+    return task.result()
 
 
 async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: float) -> list[T]:

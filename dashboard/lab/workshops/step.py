@@ -13,6 +13,7 @@ from dashboard.core.workshops.model import Step, StepJudgement, Workshop, judge_
 from dashboard.core.workshops.observation import Observation
 from dashboard.core.workshops.progress import Event, StepRecord, StepStage, current_step, is_done, step_stage
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.experiments.concurrency import result_of
 from dashboard.lab.workshops.commands import CommandResult
 from dashboard.lab.workshops.other_host import run_anywhere
 from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
@@ -55,7 +56,7 @@ class SharedObservations:
             task = asyncio.get_running_loop().create_task(work)
             self._running[key] = task
             task.add_done_callback(lambda _task: self._running.pop(key, None))
-        return await asyncio.shield(task)
+        return await result_of(task)
 
 
 @dataclass(slots=True)

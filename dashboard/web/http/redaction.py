@@ -1,6 +1,7 @@
-"""What logs omit: tokens, because Django logs the URL of refused requests, which may contain the token of a link; and
-tracebacks of malformed requests."""
+"""What logs omit: tokens, because Django logs the URL of refused requests, which may contain the token of a link;
+tracebacks of malformed requests; and requests that were cancelled."""
 
+import asyncio
 import logging
 import re
 
@@ -27,3 +28,13 @@ class OmitTraceback(logging.Filter):
             record.exc_info = record.exc_text = None
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
         return True
+
+
+class OmitCancelled(logging.Filter):
+    """Omits the cancellation of a request. It passes through the middleware's thread as an exception of a future that
+    asgiref shields, and from Python 3.14 on asyncio logs that with a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, asyncio.CancelledError) and "in shielded future" in record.getMessage())

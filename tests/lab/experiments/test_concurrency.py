@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
-from dashboard.lab.experiments.concurrency import Passes, gather_all, run_staggered
+from dashboard.lab.experiments.concurrency import Passes, gather_all, result_of, run_staggered
 from tests.support.polling import others_run
 
 
@@ -23,6 +25,34 @@ async def test_the_first_error_is_raised_after_all_work_has_ended() -> None:
     with pytest.raises(ValueError, match="one"):
         await gather_all(fail("one"), finish(), fail("two"))
     assert done == ["finished"]
+
+
+async def test_a_shared_task_continues_without_a_caller_and_its_error_is_dropped() -> None:
+    logged: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: logged.append(context))
+    refused = asyncio.Event()
+
+    async def refuse() -> None:
+        await refused.wait()
+        raise ValueError("refused")
+
+    task = asyncio.create_task(refuse())
+    cancelled, waiting = (asyncio.create_task(result_of(task)) for _ in range(2))
+    await others_run()
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    assert cancelled.cancelled()
+    assert not task.done()
+    refused.set()
+    with pytest.raises(ValueError, match="refused"):
+        await waiting
+    with pytest.raises(ValueError, match="refused"):
+        await result_of(task)
+    del task, cancelled, waiting
+    gc.collect()
+    await others_run()
+    assert not logged
 
 
 async def test_work_overlaps_only_where_it_is_slow() -> None:

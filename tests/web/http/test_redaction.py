@@ -1,16 +1,20 @@
-"""Addresses that contain a token are logged without it."""
+"""Addresses that contain a token are logged without it, and cancelled requests are not logged."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
+import threading
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
 from django.test import Client
 
 from dashboard.web.http.redaction import OmitTraceback, RedactTokens
+from tests.support.polling import others_run
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,36 @@ def test_all_log_handlers_and_loggers_of_refusals_redact_tokens() -> None:
     assert handlers["stderr"]["filters"] == ["tokens", "tracebacks"]
     for name in ("django.request", "django.security.csrf"):
         assert any(isinstance(one, RedactTokens) for one in logging.getLogger(name).filters), name
+
+
+async def test_a_request_that_is_cancelled_in_an_async_view_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    begun = threading.Event()
+
+    async def view() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    request = asyncio.create_task(sync_to_async(async_to_sync(view))())  # as below Django's middleware
+    await asyncio.to_thread(begun.wait, 10)
+    request.cancel()
+    await asyncio.wait([request])
+    assert request.cancelled()
+    await others_run()
+    assert not caplog.records
+
+
+async def test_only_cancellations_in_shielded_work_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.get_running_loop()
+    for error, message in (
+        (asyncio.CancelledError(), "CancelledError exception in shielded future"),
+        (ValueError(), "ValueError exception in shielded future"),
+        (asyncio.CancelledError(), "Exception in callback"),
+    ):
+        loop.call_exception_handler({"message": message, "exception": error, "future": loop.create_future()})
+    assert [record.getMessage().split("\n")[0] for record in caplog.records] == [
+        "ValueError exception in shielded future",
+        "Exception in callback",
+    ]
 
 
 #: Requests that Django answers with 400: the body and its type.
