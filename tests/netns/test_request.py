@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -173,6 +173,30 @@ async def test_a_server_that_never_answers_ends_in_time(namespace: Namespace) ->
 
     reply = await _ask(namespace, never, timeout_s=0.3)
     assert reply.error == "No answer from 127.0.0.1:80 within 0.3 s."
+
+
+async def test_the_server_closes_the_connection_first(namespace: Namespace) -> None:
+    ended_by_client: list[bytes] = []
+
+    async def close_later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                ended_by_client.append(await reader.read())
+
+    reply = await _ask(namespace, close_later)
+    assert (reply.status, reply.body_start, ended_by_client) == (200, "hello", [])
+
+
+async def test_a_server_that_never_closes_is_left(namespace: Namespace) -> None:
+    async def keep_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await reader.read()
+
+    reply = await _ask(namespace, keep_open)
+    assert (reply.status, reply.body_start, reply.error) == (200, "hello", None)
 
 
 async def test_a_reset_is_reported(namespace: Namespace) -> None:

@@ -39,9 +39,10 @@ async def finish(host: WorkshopHost, step: Step) -> None:
         assert not result.failed or isinstance(command.action, Curl | ChangeFirewall), (step.slug, result)
         noted = (await judged(host, step, noted)).noted
     # A challenge ends with the request that the repaired setup answers.
+    answers = []
     for command in step.run:
         if isinstance(command.action, Curl):
-            await run_command(host, command.line, command.action)
+            answers.append(await run_command(host, command.line, command.action))
             noted = (await judged(host, step, noted)).noted
 
     async def done() -> bool:
@@ -50,7 +51,7 @@ async def finish(host: WorkshopHost, step: Step) -> None:
     try:
         await eventually(done)
     except AssertionError:
-        raise AssertionError((step.slug, (await judged(host, step, noted)).findings)) from None
+        raise AssertionError((step.slug, (await judged(host, step, noted)).findings, answers)) from None
 
 
 @pytest.mark.engine
