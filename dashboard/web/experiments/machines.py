@@ -50,11 +50,14 @@ def machine_notes() -> dict[str, MachineNote]:
 
 
 def choosable() -> tuple[str, ...]:
-    """The machines that arms can name now, none if no other machine is connected. From a thread of the database."""
+    """The machines that arms can name now, as in the launch form: none if no other machine is connected. From a thread
+    of the database."""
     labs = service.labs
     records = machines.list_machines() if labs is not None else ()
     joined = [one.name for one in records if one.accepts_work and labs is not None and labs.of(one.name).accepts_calls]
-    return (SERVER_NAME, *joined) if joined else ()
+    if labs is None or not joined:
+        return ()
+    return (*([SERVER_NAME] if labs.server.accepts_calls else []), *joined)
 
 
 async def _parts_of(experiment: str) -> tuple[Part, ...]:
