@@ -45,7 +45,7 @@ def unsuited(path: Path, probe: Probe) -> str:
     if (probe is Probe.DNS) != (path.kind is PathKind.RESOLVER):
         return "dns needs a resolver" if probe is Probe.DNS else "a resolver answers dns only"
     if probe is Probe.UDP_RR and not path.udp_port:
-        return f"port {path.server_port}/udp is not published, only tcp"
+        return path.udp_missing or f"port {path.server_port}/udp is not published, only tcp"
     return ""
 
 

@@ -96,7 +96,7 @@ class Path:
     port of the server's namespace is, and a responder takes a free one. ``hops`` are in the order of the request.
     ``host_name`` is the name that ``client`` resolves to the address, if there is one. ``unavailable`` is the reason
     why the path does not exist; then there is no address. ``network`` is 2 or more for the same kind of path over
-    further networks of the server.
+    further networks of the server. ``udp_missing`` is the reason why no UDP port leads there although one is published.
     """
 
     kind: PathKind
@@ -113,6 +113,7 @@ class Path:
     host_name: str = ""
     unavailable: str = ""
     network: int = 1
+    udp_missing: str = ""
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ loopback addresses where docker-proxy runs; a program that listens decides only 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from msgspec import UnsetType
 
@@ -192,37 +193,42 @@ class _FamilyPaths:
 
     def _translated(self, address: str, mapping: PublishedPort, rule: Translation, hops: tuple[str, ...]) -> Path:
         ends = (format_endpoint(address, mapping.host_port), format_endpoint(rule.to_address, rule.to_port))
-        udp = self._udp_port(mapping)
-        if udp and find_translation(self._rules, Protocol.UDP, address, udp).translation is None:
-            udp = 0
-        return self._open(PathKind.PUBLISHED_DNAT, address, mapping, udp, (f"DNAT {' → '.join(ends)}", *hops))
+        udp, missing = self._udp_port(mapping)
+        if udp:
+            result = find_translation(self._rules, Protocol.UDP, address, udp)
+            if result.translation is None:
+                no_rule = f"no nat rule of the machine translates {format_endpoint(address, udp)} over UDP"
+                udp, missing = 0, result.unknown or no_rule
+        path = self._open(PathKind.PUBLISHED_DNAT, address, mapping, (f"DNAT {' → '.join(ends)}", *hops))
+        return replace(path, udp_port=udp, udp_missing=missing)
 
     def _proxied(self, address: str, mapping: PublishedPort) -> Path:
         hops = inner_address(self._veths, self._family)[1] or inner_address(self._veths, Family.INET)[1]
         proxy = f"docker-proxy :{mapping.host_port} (user space)"
-        udp = self._udp_port(mapping)
-        return self._open(PathKind.PUBLISHED_PROXY, address, mapping, udp, ("lo", proxy, *hops))
+        udp, missing = self._udp_port(mapping)
+        path = self._open(PathKind.PUBLISHED_PROXY, address, mapping, ("lo", proxy, *hops))
+        return replace(path, udp_port=udp, udp_missing=missing)
 
     def _forwarded(self, address: str, mapping: PublishedPort, forwarder: str) -> Path:
         """Through a process that connects to the program from inside the container's namespace."""
-        udp = self._udp_port(mapping)
+        udp, missing = self._udp_port(mapping)
         sockets = listeners_on(self._machine, Protocol.UDP, self._family, udp, address) if udp else ()
-        if not any(is_rootless_forwarder(listener.process) for listener in sockets):
-            udp = 0
+        if udp and not any(is_rootless_forwarder(listener.process) for listener in sockets):
+            udp, missing = 0, f"{forwarder} has no UDP socket for {format_endpoint(address, udp)}"
         hops = ("lo", f"{forwarder} :{mapping.host_port} (user space)")
-        return self._open(PathKind.PUBLISHED_ROOTLESS, address, mapping, udp, hops)
+        path = self._open(PathKind.PUBLISHED_ROOTLESS, address, mapping, hops)
+        return replace(path, udp_port=udp, udp_missing=missing)
 
-    def _udp_port(self, mapping: PublishedPort) -> int:
-        """The port that is published for the same port of the container over UDP; 0 for none."""
-        ports = [
-            one
-            for one in self._column.published
-            if (one.container_port, one.protocol) == (mapping.container_port, "udp")
-            and covers_family(one, self._family)
-        ]
-        return min(ports, key=lambda one: not self._is_any(one)).host_port if ports else 0
+    def _udp_port(self, mapping: PublishedPort) -> tuple[int, str]:
+        """The port that is published for the same port of the container over UDP; 0 for none, and the reason if one is
+        published for the other family only."""
+        port = mapping.container_port
+        published = [one for one in self._column.published if (one.container_port, one.protocol) == (port, "udp")]
+        if ports := [one for one in published if covers_family(one, self._family)]:
+            return min(ports, key=lambda one: not self._is_any(one)).host_port, ""
+        return 0, f"port {port}/udp is published on {published[0].host_address} only" if published else ""
 
-    def _open(self, kind: PathKind, address: str, mapping: PublishedPort, udp_port: int, hops: tuple[str, ...]) -> Path:
+    def _open(self, kind: PathKind, address: str, mapping: PublishedPort, hops: tuple[str, ...]) -> Path:
         return Path(
             kind,
             self._title(address),
@@ -231,8 +237,7 @@ class _FamilyPaths:
             self._family,
             address,
             mapping.host_port,
-            udp_port,
-            mapping.container_port,
+            server_port=mapping.container_port,
             fixed=True,
             hops=hops,
         )

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.measurements.measurement import Probe
+from dashboard.core.measurements.schedule import unsuited
 from dashboard.core.namespaces.state import (
     Family,
     FirewallRules,
@@ -118,6 +120,12 @@ def test_udp_is_forwarded_where_the_forwarder_has_a_socket(process: str, udp_por
     columns = (columns[0], replace(columns[1], published=ports), *columns[2:])
     paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
     assert {path.udp_port for path in paths if path.family is Family.INET} == {udp_port}
+    reasons = {path.target: unsuited(path, Probe.UDP_RR) for path in paths}
+    ends = ("127.0.0.1", "192.0.2.2")
+    assert [reasons[f"{end}:8080"] for end in ends] == [
+        "" if udp_port else f"rootlessport has no UDP socket for {end}:5353" for end in ends
+    ]
+    assert reasons["[2001:db8::2]:8080"] == "port 80/udp is published on 0.0.0.0 only"
 
 
 def test_a_rootless_podman_s_bridge_is_named_with_its_place() -> None:
@@ -201,7 +209,10 @@ def test_udp_needs_a_rule_of_its_own() -> None:
     ports = (*make_ports(8080), PublishedPort(80, "udp", "0.0.0.0", 8085))
     for rules, expected in (((DOCKER,), 0), ((DOCKER, replace(DOCKER, protocol=Protocol.UDP, port=8085)), 8085)):
         paths = find_paths(*scene(FirewallRules(rules), ports=ports))
-        assert [path.udp_port for path in paths if path.kind is PathKind.PUBLISHED_DNAT] == [expected]
+        (path,) = [path for path in paths if path.kind is PathKind.PUBLISHED_DNAT]
+        assert path.udp_port == expected
+        no_rule = "no nat rule of the machine translates 192.0.2.2:8085 over UDP"
+        assert unsuited(path, Probe.UDP_RR) == ("" if expected else no_rule)
 
 
 @pytest.mark.parametrize("isolated", [True, False])
