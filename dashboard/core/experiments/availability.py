@@ -111,7 +111,10 @@ def _overlay(engine: EngineTraits, link_kinds: Mapping[str, bool]) -> Availabili
             "use an engine with firewall-backend iptables."
         )
     if not engine.swarm_active:
-        return Unavailable("Overlay networks need swarm mode: run `docker swarm init` on this engine first.")
+        return Unavailable(
+            "Overlay networks need swarm mode: run `docker swarm init` on this engine first, or, if other machines "
+            "have joined, form a swarm on the page Machines."
+        )
     return Available()
 
 

@@ -17,7 +17,7 @@ from dashboard.core.paths.model import global_addresses
 MAX_MEMBERS = 7
 FOREIGN = (
     "The engine of {0} is in a swarm that Netmodes did not form, and that is left as it is. Choose other machines, or "
-    "run `docker swarm leave` there if the engine should leave it."
+    "run `docker swarm leave --force` there if the engine should leave it."
 )
 DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."
 

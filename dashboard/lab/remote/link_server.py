@@ -1,7 +1,8 @@
 """The lab's side of the link to its web process: handles calls, and sends facts and wake-ups.
 
-It accepts only the functions of ``lab.remote.rpc`` and the methods of terminals, with arguments of the declared types.
-Even if an attacker controls the web process, these calls permit no more than a signed-in owner can do on pages.
+It accepts only the functions of ``lab.remote.rpc``, except those between machines, and the methods of terminals, with
+arguments of the declared types. Even if an attacker controls the web process, these calls permit no more than a
+signed-in owner can do on pages: on one machine there is no page of a swarm.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 FACTS_S, UNCHANGED_FACTS_S = 0.25, 1.0
 #: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
 MAX_CALLS = 4096
+ONE_MACHINE = "This lab accepts no calls about a swarm of machines: its installation has one machine."
 
 
 class LinkPublisher:
@@ -131,6 +133,8 @@ class LinkServer:
             await link.drain()
 
         try:
+            if call.name in rpc.BETWEEN_MACHINES:
+                raise LabUnavailableError(ONE_MACHINE)  # noqa: TRY301
             result = await run_call(self._supervisor, call.name, call.host, call.arguments, write)
             link.send(Result(call.number, result))
         except ConnectionError:

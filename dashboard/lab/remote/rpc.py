@@ -174,6 +174,8 @@ _FUNCTIONS = (
 )
 _BY_FUNCTION: dict[Function, RemoteCall] = {function: RemoteCall(function) for function in _FUNCTIONS}
 REMOTE_CALLS: dict[str, RemoteCall] = {call.name: call for call in _BY_FUNCTION.values()}
+#: The calls that only web processes of a team deployment need: the manager of a swarm is root on its members.
+BETWEEN_MACHINES = frozenset(name for name, call in REMOTE_CALLS.items() if call.function.__module__ == swarm.__name__)
 
 
 def find_call(function: Function) -> RemoteCall | None:

@@ -68,6 +68,17 @@ async def test_other_functions_are_refused(harness: Harness, name: str) -> None:
     assert "has no such call" in str(await harness.refusal(Call(1, name, "", "[]")))
 
 
+async def test_calls_about_a_swarm_of_machines_are_refused(harness: Harness) -> None:
+    """Who controls the web process could make the engine join a swarm whose manager starts containers here."""
+    names = [name for name in rpc.REMOTE_CALLS if name.startswith("swarm.")]
+    assert {"swarm.join_swarm", "swarm.open_swarm", "swarm.leave_swarm", "swarm.view_swarm"} <= set(names)
+    harness.supervisor.problem = "The engine is not asked."
+    arguments = '["192.0.2.1", "192.0.2.2", {"cluster": "c", "token": "SWMTKN"}]'
+    for number, name in enumerate(names):
+        error = await harness.refusal(Call(number, name, "", arguments))
+        assert str(error) == link_server.ONE_MACHINE, name
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
