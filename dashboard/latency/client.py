@@ -192,8 +192,7 @@ class Client:
             self._control.answer(error=error)
         else:
             self._control.answer()
-            with self._control.interruptible():
-                _guard(lambda: _send_forever(connected[0], chunk), where, 86_400)
+            self._control.run_until_command(lambda: _guard(lambda: _send_forever(connected[0], chunk), where, 86_400))
         for opened in connected:
             opened.close()
 

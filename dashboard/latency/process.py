@@ -55,13 +55,13 @@ class Control:
         """Whether there is input, or the peer has closed."""
         return b"\n" in self._rest or bool(self._poll.poll(0))
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Leave the block as soon as a command arrives, wherever it waits."""
+    def run_until_command(self, work: Callable[[], object]) -> None:
+        """Run ``work``; leave it as soon as a command arrives, wherever it waits. A command that has arrived already
+        prevents it."""
         try:
             self._busy = True
-            self._on_io(signal.SIGIO, None)  # it may have arrived earlier
-            yield
+            self._on_io(signal.SIGIO, None)
+            work()
         except Interrupted:
             pass
         finally:

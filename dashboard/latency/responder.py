@@ -182,18 +182,7 @@ class Responder:
         self._wait = Wait(wait_ns) if wait_ns else None
         wait = self._wait.wait if self._wait is not None else None
         self._control.answer()
-        with self._control.interruptible(), suppress(OSError):
-            if probe == "udp-rr":
-                answer_datagrams(opened, payload, wait)
-            while True:
-                connection, _ = opened.accept()
-                with connection, suppress(ConnectionError):
-                    if probe == "tcp-rr":
-                        answer_requests(connection, payload, wait)
-                    elif probe == "tcp-crr":
-                        answer_once(connection, payload, wait)
-                    else:
-                        swallow_stream(connection)
+        self._control.run_until_command(lambda: _serve_forever(opened, probe, payload, wait))
 
     def do_sink(self, listener: int, timeout_s: float) -> None:
         """Accept the next connection and read it in a child, which ends with the connection or with this process."""
@@ -212,6 +201,22 @@ class Responder:
                 finally:
                     os._exit(0)
         self._control.answer()
+
+
+def _serve_forever(opened: socket.socket, probe: str, payload: int, wait: Callable[[], None] | None) -> None:
+    """Answer the requests of a probe until the listener fails."""
+    with suppress(OSError):
+        if probe == "udp-rr":
+            answer_datagrams(opened, payload, wait)
+        while True:
+            connection, _ = opened.accept()
+            with connection, suppress(ConnectionError):
+                if probe == "tcp-rr":
+                    answer_requests(connection, payload, wait)
+                elif probe == "tcp-crr":
+                    answer_once(connection, payload, wait)
+                else:
+                    swallow_stream(connection)
 
 
 def _drop_waiting(opened: socket.socket) -> None:

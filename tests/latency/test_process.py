@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,30 @@ async def test_ending_twice_is_harmless_and_a_dead_helper_says_so() -> None:
         await child.rest()
     await child.end()
     await child.end()
+
+
+@pytest.mark.parametrize("name", ["client", "responder"])
+async def test_a_command_that_arrives_before_the_work_begins_ends_it(name: str) -> None:
+    """On a busy machine a helper may start to send or to serve when the block is over already."""
+    network = os.open("/proc/self/ns/net", os.O_RDONLY)
+    child = await Child.start(name, [network], None)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            if name == "client":
+                command = {"do": "load", "place": 0, "address": "127.0.0.1", "port": port, "timeout_s": 1.0}
+            else:
+                opened = await child.ask(do="open", place=0, kind="tcp", port=0)
+                command = {"do": "serve", "listener": opened["listener"], "probe": "tcp-rr", "payload": 64}
+            os.kill(child.pid, signal.SIGSTOP)
+            child.send(**command)
+            child.send(do="rest")
+            os.kill(child.pid, signal.SIGCONT)
+            assert [await child.receive(5.0) for _ in range(2)] == [{}, {}]
+            assert await child.ask(do="rest") == {}
+    finally:
+        await child.end()
+        os.close(network)
 
 
 async def test_a_helper_that_hangs_is_said_to_hang() -> None:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from unittest.mock import Mock
 
 import pytest
@@ -140,7 +140,7 @@ def test_each_listener_is_served_in_the_namespace_in_which_it_was_opened(monkeyp
         raise OSError("the next command")
 
     monkeypatch.setattr("dashboard.latency.responder.answer_datagrams", answer)
-    control = Mock(interruptible=nullcontext)
+    control = Mock(run_until_command=lambda work: work())
     responder = Responder(control, places)
     for place in (0, 1):
         responder.do_open(place, "udp", 0)
