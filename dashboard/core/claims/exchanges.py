@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dashboard.core.claims.model import Judgement, differs, holds
+from dashboard.core.claims.model import Judgement, differs, holds, not_testable
 from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import NEIGHBOUR, ROUTER, Container, Place, Response, Testbed
 from dashboard.core.modes import MACHINE
@@ -156,7 +156,8 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
         address = observed.address(ask.address)
         sender: Place = containers.get(ask.sender, ask.sender)
         if not address:
-            response = Response(None, error="it has no address")
+            name, _, attribute = ask.address.partition(".")
+            response = Response(None, error=f"{name} has no {attribute}", sent=False)
         elif ask.routed:
             response = await testbed.request_from_lan(address, ask.port)
         else:
@@ -169,10 +170,14 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
 
 @prepared
 def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
-    """Holds if each response is as expected and, unless ``matched`` is None, the rules matched packets or none."""
+    """Holds if each response is as expected and, unless ``matched`` is None, the rules matched packets or none. Not
+    testable if a request that must get no connection was not sent: that proves nothing."""
     for (request, response), wanted in zip(observed.responses, expected, strict=True):
         if reason := differs_from(request, response, wanted, observed):
             return differs(reason, *observed.evidence)
+    for request, response in observed.responses:
+        if not response.sent:
+            return not_testable(f"{request} was not sent: {response.error}.", *observed.evidence)
     if matched is not None and any((count > 0) is not matched for _rule, count in observed.packets):
         return differs(f"The rule matched {'no ' if matched else ''}packets.", *observed.evidence)
     return holds(*observed.evidence)

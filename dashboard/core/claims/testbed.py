@@ -21,13 +21,14 @@ class NotTestableError(Exception):
 @dataclass(frozen=True, slots=True)
 class Response:
     """One HTTP request: the status, or None with ``error``; the client address that the server saw; whether the
-    connection was accepted."""
+    connection was accepted. ``sent`` is False if there was no address for the request: ``error`` tells why."""
 
     status: int | None
     body: str = ""
     client_seen: str = ""
     error: str = ""
     connected: bool = False
+    sent: bool = True
 
     @property
     def summary(self) -> str:

@@ -87,10 +87,15 @@ async def test_a_container_without_an_address_gets_no_request() -> None:
     observed = await observe_exchanges(lines, *asks)(testbed)  # type: ignore[arg-type]
     assert testbed.calls == []
     assert observed.evidence == (
-        "GET from the machine at web.address, port 80: it has no address",
-        "GET from another machine at web.address, port 80: it has no address",
+        "GET from the machine at web.address, port 80: web has no address",
+        "GET from another machine at web.address, port 80: web has no address",
     )
-    assert judge_exchanges(NO_CONNECTION, NO_CONNECTION)(observed).verdict is ClaimVerdict.HOLDS
+    judgement = judge_exchanges(NO_CONNECTION, NO_CONNECTION)(observed)
+    assert judgement.verdict is ClaimVerdict.NOT_TESTABLE
+    assert judgement.reason == "GET from the machine at web.address, port 80 was not sent: web has no address."
+    assert judgement.evidence == observed.evidence
+    judgement = judge_exchanges(NO_CONNECTION, NO_CONNECTION, matched=True)(observed)
+    assert judgement.verdict is ClaimVerdict.NOT_TESTABLE
     assert judge_exchanges(answers(), NO_CONNECTION)(observed).verdict is ClaimVerdict.DIFFERS
 
 
