@@ -64,7 +64,8 @@ def source() -> str:
 
 def violations(page: Page, views: tuple[View, ...] = VIEWS) -> list[str]:
     """The violations that axe finds in these views, and whether the page scrolls sideways at 320 px and at their
-    widths. In the gate a part of each page is checked (``QUICK_VIEWS``, ``SIMILAR``).
+    widths. In the gate a part of each page is checked (``QUICK_VIEWS``, ``SIMILAR``). The window then has the size and
+    the theme that it had before.
 
     axe is loaded over the browser's debugging protocol, which the page's content security policy does not restrict.
     """
@@ -72,6 +73,17 @@ def violations(page: Page, views: tuple[View, ...] = VIEWS) -> list[str]:
         page.evaluate(f"() => {{ {source()} }}")
     if not EXTENT.is_whole:
         views = QUICK_VIEWS if views is VIEWS else ALL_QUICK_VIEWS
+    size = page.viewport_size
+    was_dark = page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
+    try:
+        return _check(page, views)
+    finally:
+        if size is not None:
+            page.set_viewport_size(size)
+        page.emulate_media(color_scheme="dark" if was_dark else "light")
+
+
+def _check(page: Page, views: tuple[View, ...]) -> list[str]:
     found = []
     for width in {320, *(width for width, _, _ in views)}:
         page.set_viewport_size({"width": width, "height": 900})

@@ -105,6 +105,10 @@ def test_error_pages_and_a_form_with_errors(running: str, visit: Visit, server: 
 
 
 def test_the_page_for_people_who_are_not_signed_in(visit: Visit, server: Server) -> None:
-    visitor = visit(signed_in=False)
+    visitor = visit(signed_in=False, color_scheme="dark", viewport={"width": 500, "height": 700})
     visitor.expect(r"Failed to load resource: .* 401 ")
-    assert violations(visitor.open(server.url)) == []
+    page = visitor.open(server.url)
+    assert violations(page) == []
+    assert page.evaluate("[innerWidth, innerHeight, matchMedia('(prefers-color-scheme: dark)').matches]") == [
+        *(500, 700, True)
+    ]
