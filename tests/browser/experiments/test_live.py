@@ -74,8 +74,12 @@ def live_page(running: str, browser: Browser, server: Server) -> Iterator[Experi
 
 @pytest.fixture
 def shown(live_page: ExperimentPage) -> ExperimentPage:
-    """The live page, shared by the tests that leave it as it is."""
+    """The live page, shared by tests: its sections are unfolded, and Inspect has its first command."""
+    live_page.open_panel("inspect")
+    live_page.page.get_by_label("Command", exact=True).select_option(index=0)
     live_page.open_panel("answer")
+    for fold in live_page.page.locator("[data-fold][aria-expanded=false]").all():
+        fold.click()
     return live_page
 
 
