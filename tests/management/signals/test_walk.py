@@ -55,11 +55,11 @@ WAYS: dict[str, tuple[signal.Signals | None, ...]] = {
 }
 #: The gate runs these; ``./netmodes test --all`` runs all.
 GATE = {
-    ("up", "imports", "Ctrl-C"),
     ("up", "images", "SIGTERM"),
     ("up", "serving", "closed terminal"),
     ("compare", "first moment", "Ctrl-C"),
     ("compare", "work", "SIGTERM"),
+    ("measure", "measuring", "Ctrl-C"),
     ("hosts", "images", "Ctrl-C three times"),
 }
 WALK = [(command, phase, way) for command, (_words, phases) in COMMANDS.items() for phase in phases for way in WAYS]
