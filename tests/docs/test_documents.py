@@ -39,6 +39,12 @@ def test_links_lead_to_files_and_headings_that_are_there(page: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_tests_that_are_named_exist(page: str) -> None:
+    named = re.findall(r"`(tests/[\w./-]+)", PAGES[page])
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_every_page_is_in_the_index() -> None:
     named = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in links(PAGES["docs/README.md"])}
     missing = [page for page in PAGES if page not in NOT_IN_THE_INDEX and (ROOT / page).resolve() not in named]
