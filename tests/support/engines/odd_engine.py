@@ -35,6 +35,8 @@ class OddEngine(ThreadingUnixStreamServer):
         self.socket_path = socket_path
         self.change: Change = as_it_is
         self.delay_s = 0.0
+        #: How many requests were answered, without those for events.
+        self.answered = 0
         self.closed = threading.Event()
 
 
@@ -74,6 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if status != 204:
             self.wfile.write(data)
+        self.server.answered += 1
 
     def _stream(self, answer: http.client.HTTPResponse) -> None:
         """Events, until one of both sides closes its connection."""
