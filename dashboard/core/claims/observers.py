@@ -92,11 +92,11 @@ async def observe_container_and_state(testbed: Testbed, *lines: str) -> Containe
 
 
 @prepared
-async def observe_proxies(testbed: Testbed, line: str) -> Proxies:
-    """The docker-proxy processes of a container's published ports from 8200 to 8219, and their memory."""
+async def observe_proxies(testbed: Testbed, line: str, ports: range) -> Proxies:
+    """The docker-proxy processes of these ports of the machine, which the line publishes, and their memory."""
     await testbed.run(line)
     listeners = (await testbed.state(MACHINE)).listeners
-    held = (one for one in listeners if 8200 <= one.port < 8220 and one.process == "docker-proxy")
+    held = (one for one in listeners if one.port in ports and one.process == "docker-proxy")
     pids = sorted({listener.pid for listener in held if listener.pid})
     return len(pids), await testbed.memory_kib(pids)
 

@@ -1,7 +1,9 @@
-"""Whether the program of a container listens, as claims observe it."""
+"""Whether the program of a container listens, and the processes of published ports, as claims observe them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,3 +49,22 @@ async def test_the_owner_of_the_socket_counts(
     monkeypatch.setattr(observers, "EXIT_TRIES", 2)
     testbed: Any = StateTestbed(listener)
     assert await observers.wait_served_or_exited(testbed, WEB, 81) == (WEB, serves)
+
+
+async def test_docker_proxy_is_counted_for_the_ports_of_the_claim_only() -> None:
+    """Other claims may publish ports of the machine at the same time."""
+    ran: list[str] = []
+
+    def proxy(port: int, pid: int) -> Listener:
+        return replace(listening(port, pid), process="docker-proxy")
+
+    class PublishingTestbed(StateTestbed):
+        async def run(self, line: str) -> None:
+            ran.append(line)
+
+        async def memory_kib(self, pids: Sequence[int]) -> int:
+            return sum(pids)
+
+    testbed: Any = PublishingTestbed(proxy(8200, 1), proxy(8201, 2), proxy(8201, 2), proxy(8202, 4), listening(8200, 8))
+    assert await observers.observe_proxies("docker run", range(8200, 8202))(testbed) == (2, 3)
+    assert ran == ["docker run"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.catalogue import all_claims, find_claim
 from dashboard.core.claims.model import Need, Topic, by_topic, differs, holds, not_testable
 from dashboard.core.claims.run import (
     ClaimsRun,
@@ -19,6 +19,7 @@ from dashboard.core.claims.run import (
     make_plan,
     run_text,
 )
+from dashboard.core.experiments.docker_run import parse_run
 from dashboard.core.reports.model import ClaimVerdict
 
 ALL = all_claims()
@@ -33,6 +34,22 @@ def test_a_plan_has_every_claim_once_and_those_that_need_ports_or_files_on_priva
     assert all(not one.needs - {Need.IPV6, Need.OWN_HOST} for one in plan.harmless)
     assert all(Need.ALONE in one.needs for one in plan.alone)
     assert {exclusive_ports(one) for one in plan.shared} == {(), (80,)}
+
+
+def test_claims_about_ranges_run_at_the_same_time_because_each_publishes_ports_of_its_own() -> None:
+    """One after the other they take longer than a person waits."""
+    claims = [find_claim(f"range-{name}") for name in ("processes", "memory", "rules", "host-mode", "time")]
+    plan = make_plan(claims)
+    assert (plan.shared, plan.quiet) == (tuple(claims[:-1]), (claims[-1],))
+    ports = [
+        binding["HostPort"]
+        for claim in claims
+        for line in claim.lines
+        if line.startswith("docker run")
+        for bindings in parse_run(line).config["HostConfig"]["PortBindings"].values()
+        for binding in bindings
+    ]
+    assert len(ports) == len(set(ports)) == 20 + 10 + 20 + 20 + 2 * 31
 
 
 def test_claims_are_chosen_by_id_in_catalogue_order() -> None:

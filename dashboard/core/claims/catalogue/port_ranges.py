@@ -8,8 +8,16 @@ from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Top
 from dashboard.core.claims.observers import Proxies, observe_proxies, run_lines
 from dashboard.core.claims.testbed import Testbed
 
-RANGE = "docker run -d -p 8200-8219:8200-8219 IMAGE sleep 60"
-RANGE_IN_HOST_MODE = "docker run -d --network host -p 8200-8219:8200-8219 IMAGE sleep 60"
+
+def publish(ports: range, options: str = "") -> str:
+    """The line that publishes these ports of the machine."""
+    whole = f"{ports[0]}-{ports[-1]}"
+    return f"docker run -d{options} -p {whole}:{whole} IMAGE sleep 60"
+
+
+#: Each claim has ports of its own, so that all of them run at the same time.
+PROCESSES, MEMORY, RULES, HOST_MODE = range(8200, 8220), range(8340, 8350), range(8360, 8380), range(8380, 8400)
+RULES_LINE = publish(RULES)
 DOCKER_PROXY = "Moby, cmd/docker-proxy; Docker documentation, “Host network driver”"
 NEEDS_DOCKER_PROXY = (
     Expectation(EngineCondition(userland_proxy=False), not_testable="This Engine runs without docker-proxy."),
@@ -23,31 +31,32 @@ TIMED = (
 )
 
 
-def _proxies_evidence(observed: Proxies, ports: str = " for 20 ports") -> tuple[str, str]:
+def _proxies_evidence(observed: Proxies, ports: range) -> tuple[str, str]:
     processes, memory_kib = observed
-    return f"docker-proxy processes{ports}: {processes}", f"their memory: {memory_kib} KiB"
+    return f"docker-proxy processes for {len(ports)} ports: {processes}", f"their memory: {memory_kib} KiB"
 
 
 def judge_processes(observed: Proxies) -> Judgement:
     """Holds if there are 40 processes."""
-    return holds_if(observed[0] == 40, "There are not 40 processes.", *_proxies_evidence(observed))
+    return holds_if(observed[0] == 40, "There are not 40 processes.", *_proxies_evidence(observed, PROCESSES))
 
 
 def judge_memory(observed: Proxies) -> Judgement:
     """Holds if a port costs more than 1024 KiB."""
-    return holds_if(observed[1] > 20 * 1024, "It is less.", *_proxies_evidence(observed))
+    return holds_if(observed[1] > len(MEMORY) * 1024, "It is less.", *_proxies_evidence(observed, MEMORY))
 
 
 def judge_no_processes(observed: Proxies) -> Judgement:
     """Holds if there is no process."""
-    return holds_if(observed[0] == 0, "There are processes.", *_proxies_evidence(observed, ""))
+    return holds_if(observed[0] == 0, "There are processes.", *_proxies_evidence(observed, HOST_MODE))
 
 
 async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
     """The DNAT rules for the ports of the range."""
-    await run_lines(testbed, RANGE)
+    await run_lines(testbed, RULES_LINE)
+    ports = "|".join(map(str, RULES))
     rules = await testbed.nat_rules()
-    return tuple(rule for rule in rules if "DNAT" in rule and re.search(r"--dport 82[01]\d\b", rule))
+    return tuple(rule for rule in rules if "DNAT" in rule and re.search(rf"--dport ({ports})\b", rule))
 
 
 def judge_rules(rules: tuple[str, ...]) -> Judgement:
@@ -76,10 +85,10 @@ CLAIMS = (
         statement="A published range of 20 ports starts 40 processes: docker-proxy for each port, for IPv4 and for "
         "IPv6.",
         source=DOCKER_PROXY,
-        observe=observe_proxies(RANGE),
+        observe=observe_proxies(publish(PROCESSES), PROCESSES),
         judge=judge_processes,
-        lines=(RANGE, "pgrep -c docker-proxy"),
-        needs=frozenset({Need.ALONE, Need.IPV6}),
+        lines=(publish(PROCESSES), "pgrep -c docker-proxy"),
+        needs=frozenset({Need.PRIVATE, Need.IPV6}),
         mutation={"docker run -d -p": "docker run -d --network host -p"},
         otherwise=NEEDS_DOCKER_PROXY,
     ),
@@ -90,10 +99,10 @@ CLAIMS = (
         source=DOCKER_PROXY,
         exact="Pss: shared pages are divided among the processes that map them. A range of 10,000 ports needs "
         "tens of gigabytes.",
-        observe=observe_proxies(RANGE),
+        observe=observe_proxies(publish(MEMORY), MEMORY),
         judge=judge_memory,
-        lines=(RANGE, "grep Pss /proc/PID/smaps_rollup"),
-        needs=frozenset({Need.ALONE, Need.IPV6}),
+        lines=(publish(MEMORY), "grep Pss /proc/PID/smaps_rollup"),
+        needs=frozenset({Need.PRIVATE, Need.IPV6}),
         mutation={"docker run -d -p": "docker run -d --network host -p"},
         otherwise=NEEDS_DOCKER_PROXY,
     ),
@@ -102,10 +111,10 @@ CLAIMS = (
         topic=Topic.PUBLISHING,
         statement="In host mode a range of ports costs nothing: no docker-proxy process starts and no rule is written.",
         source=DOCKER_PROXY,
-        observe=observe_proxies(RANGE_IN_HOST_MODE),
+        observe=observe_proxies(publish(HOST_MODE, " --network host"), HOST_MODE),
         judge=judge_no_processes,
-        lines=(RANGE_IN_HOST_MODE, "pgrep -c docker-proxy"),
-        needs=frozenset({Need.ALONE}),
+        lines=(publish(HOST_MODE, " --network host"), "pgrep -c docker-proxy"),
+        needs=frozenset({Need.PRIVATE}),
         mutation={"docker run -d --network host": "docker run -d"},
         otherwise=NEEDS_DOCKER_PROXY,
     ),
@@ -116,8 +125,8 @@ CLAIMS = (
         source="Moby, libnetwork/drivers/bridge; iptables-extensions(8), DNAT",
         observe=observe_rules,
         judge=judge_rules,
-        lines=(RANGE, "iptables-save -t nat | grep -c DNAT"),
-        needs=frozenset({Need.ALONE}),
+        lines=(RULES_LINE, "iptables-save -t nat | grep -c DNAT"),
+        needs=frozenset({Need.PRIVATE}),
         mutation={"docker run -d -p": "docker run -d --network host -p"},
         otherwise=(
             NO_RULES,
