@@ -49,7 +49,7 @@ def test_claims_about_ranges_run_at_the_same_time_because_each_publishes_ports_o
         for bindings in parse_run(line).config["HostConfig"]["PortBindings"].values()
         for binding in bindings
     ]
-    assert len(ports) == len(set(ports)) == 20 + 10 + 20 + 20 + 2 * 31
+    assert len(ports) == len(set(ports)) == 10 + 5 + 10 + 20 + 2 * 21
 
 
 def test_claims_are_chosen_by_id_in_catalogue_order() -> None:
