@@ -113,9 +113,14 @@ def note_installation(folder: Path, database: str, identity: str) -> None:
 _TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
 
 
+def database_connections() -> int:
+    """How many connections to PostgreSQL a process has at most."""
+    return int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
+
+
 def configure_pool(database: Any) -> None:
     """Adds a bounded pool with health checks to the settings of a PostgreSQL database."""
-    max_size = int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
+    max_size = database_connections()
     options = {"options": _TIMEOUTS, "connect_timeout": 5, "application_name": "netmodes"}
     pool = {"min_size": 1, "max_size": max_size, "timeout": 20.0, "max_idle": 60.0, "reconnect_timeout": 5.0}
     database["OPTIONS"] = {**options, **database.get("OPTIONS", {}), "pool": pool}

@@ -17,7 +17,7 @@ from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.advisory_lock import is_shared
 
 log = logging.getLogger(__name__)
-#: How often a server reads the clock, and until it was read once.
+#: How often a server reads the clock, and until a query was short.
 READ_S, FIRST_READ_S = 30.0, 1.0
 #: A longer query has waited for a connection.
 MAX_QUERY_S = 0.5
@@ -40,6 +40,8 @@ class DatabaseClock:
         self._read = read
         #: What must be added to the monotonic clock, which no one sets.
         self._offset: float | None = None
+        #: Whether the last query was short.
+        self._is_exact = False
 
     def __call__(self) -> float:
         """Seconds since the epoch. The first call in a thread reads the database's clock."""
@@ -50,15 +52,20 @@ class DatabaseClock:
 
     def synchronize(self) -> None:
         """Reads the database's clock. The answer is taken for the middle of the query, so one that has waited for a
-        connection is repeated."""
+        connection is repeated. If that waits, too, the time that is known changes only if it cannot be right."""
         for _ in range(2):
             began = time.monotonic()
             now = self._read()
             ended = time.monotonic()
-            if ended - began < MAX_QUERY_S:
+            self._is_exact = ended - began < MAX_QUERY_S
+            if self._is_exact:
                 break
-        if now is not None:
+        if now is None:
+            return
+        if self._is_exact or self._offset is None:
             self._offset = now - (began + ended) / 2
+        else:
+            self._offset = min(max(self._offset, now - ended), now - began)
 
     async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
         """Reads the database's clock again and again, until it is cancelled: that of a machine drifts, and stands still
@@ -66,7 +73,7 @@ class DatabaseClock:
         log_once = LogOnce(log, "the clock of the database cannot be read")
         while is_shared():
             await log_once.run(lambda: run(self.synchronize))
-            await asyncio.sleep(FIRST_READ_S if self._offset is None else READ_S)
+            await asyncio.sleep(READ_S if self._is_exact else FIRST_READ_S)
 
 
 def _is_in_loop() -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,9 +12,14 @@ from channels.db import database_sync_to_async
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
+from dashboard.configuration import database_connections
+from dashboard.web.http.turn_queue import current_turn
+
 #: Threads for queries and threaded views. Python's default is six on two cores, fewer than the requests of one address
 #: may use (``web.http.turn_queue``); the others, and the feeds of websockets, would wait for them.
 THREADS = 64
+#: Connections to PostgreSQL that queries of requests in threads leave to websockets, their feeds and background tasks.
+KEPT_CONNECTIONS = 3
 
 
 def provide_threads() -> None:
@@ -21,9 +27,20 @@ def provide_threads() -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-pages"))
 
 
+@cache
+def request_threads() -> ThreadPoolExecutor:
+    """The threads for requests if the database is PostgreSQL: fewer than it has connections. Requests that hang, of
+    any number of addresses, then leave connections to everything else."""
+    count = max(1, database_connections() - KEPT_CONNECTIONS)
+    return ThreadPoolExecutor(count, thread_name_prefix="netmodes-requests")
+
+
 async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of ``function``, called in a worker thread with a Django connection that is still usable."""
-    result: T = await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
+    turn = current_turn.get()
+    is_limited = turn is not None and not turn.is_over and connection.vendor == "postgresql"
+    executor = request_threads() if is_limited else None
+    result: T = await database_sync_to_async(function, thread_sensitive=False, executor=executor)(*args, **kwargs)
     return result
 
 

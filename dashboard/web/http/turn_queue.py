@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 #: Seconds after which a request is late: it may wait, for example for the database.
@@ -106,7 +107,8 @@ class Turn:
         self._absent = 0
 
     def wait(self, *, first: bool = False) -> asyncio.Future[None]:
-        """What is done when the turn begins. ``first``: before the other requests with the same cookie."""
+        """What is done when the request may go on: its turn begins, or it needs none, since another task of it calls a
+        lab or it is over. ``first``: before the other requests with the same cookie."""
         group, address = self._groups
         self._begins = self.loop.create_future()
         group.waiting[self] = None
@@ -130,6 +132,8 @@ class Turn:
 
     def _leave(self) -> None:
         self._groups[0].waiting.pop(self, None)
+        if not self._begins.done():
+            self._begins.set_result(None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -163,3 +167,7 @@ class Turn:
                 begins = self.wait(first=True)
                 if not is_cancelled:
                     await begins
+
+
+#: The turn of the request that this code handles.
+current_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.conf import settings
 
 from dashboard.core.training.rate_limit import client_key
 from dashboard.web.http.guards import Application, Receive, Scope, Send, refuse_connection
-from dashboard.web.http.turn_queue import ADDRESS, COOKIE, Address, Group, Limits, Turn
+from dashboard.web.http.turn_queue import ADDRESS, COOKIE, Address, Group, Limits, Turn, current_turn
 
 MAX_HANDSHAKES = 16
 #: Characters of a session cookie that are compared; Django's have 32.
@@ -46,14 +45,10 @@ class HandshakeGuard:
             end()
 
 
-#: The turn of the request that this code handles.
-_turn: ContextVar[Turn] = ContextVar("turn")
-
-
 @asynccontextmanager
 async def out_of_turn() -> AsyncIterator[None]:
     """Leaves the turn of the request that this code handles to others until the end of the block: a call to a lab."""
-    turn = _turn.get(None)
+    turn = current_turn.get()
     if turn is None or turn.is_over or turn.loop is not asyncio.get_running_loop():
         yield
     else:
@@ -86,7 +81,7 @@ class RequestGuard:
         group.unanswered += 1
         address.has_arrived = True
         turn = Turn(address, group)
-        _turn.set(turn)
+        current_turn.set(turn)
         try:
             await self._handle(scope, receive, send, turn)
         finally:

@@ -150,6 +150,39 @@ def test_an_answer_that_waited_for_a_connection_is_not_used(monkeypatch: pytest.
     assert clock() == pytest.approx(5_020.0)
 
 
+@pytest.mark.parametrize(("known", "then"), [(5_020.0, 5_020.0), (5_039.9, 5_038.0), (4_990.0, 5_019.0)])
+def test_an_answer_of_a_query_that_waited_again_corrects_only_a_time_that_cannot_be_right(
+    monkeypatch: pytest.MonkeyPatch, known: float, then: float
+) -> None:
+    """The database read 5,019.0 at some time of the 19 seconds before the end."""
+    monotonic = iter([0.0, 19.0, 100.0, 119.0, 119.0])
+    clock = DatabaseClock(lambda: 5_019.0)
+    monkeypatch.setattr(database_clock, "time", SimpleNamespace(monotonic=lambda: next(monotonic)))
+    monkeypatch.setattr(clock, "_offset", known - 119.0)
+    clock.synchronize()
+    assert clock() == pytest.approx(then)
+
+
+async def test_a_server_reads_the_clock_soon_after_queries_that_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = 0
+
+    def read() -> float:
+        nonlocal queries
+        queries += 1
+        return 9_000.0
+
+    async def run(function: Callable[[], None]) -> None:
+        await asyncio.to_thread(function)
+
+    monkeypatch.setattr(database_clock, "is_shared", lambda: True)
+    monkeypatch.setattr(database_clock, "FIRST_READ_S", 0.01)
+    monkeypatch.setattr(database_clock, "MAX_QUERY_S", -1.0)
+    following = asyncio.create_task(DatabaseClock(read).follow(run))
+    await eventually(lambda: queries >= 6)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
 async def test_with_a_file_nothing_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_clock, "is_shared", lambda: False)
     await asyncio.wait_for(DatabaseClock(lambda: pytest.fail("read")).follow(_refuse), 5)

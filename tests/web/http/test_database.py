@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
-from dashboard.web.http.database import in_database, provide_threads
+import pytest
+
+from dashboard.configuration import database_connections
+from dashboard.web.http import database, turn_queue
+from dashboard.web.http.database import KEPT_CONNECTIONS, in_database, provide_threads
 from dashboard.web.http.turn_queue import ADDRESS
+from dashboard.web.http.turns import RequestGuard
+from tests.support.polling import eventually
 
 
 async def test_views_of_an_address_that_hang_leave_threads_for_others() -> None:
@@ -18,3 +27,59 @@ async def test_views_of_an_address_that_hang_leave_threads_for_others() -> None:
     finally:
         goes_on.set()
         await asyncio.gather(*hanging)
+
+
+class HangingQueries:
+    """An application in which each request has a query that hangs until the test lets it end."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.goes_on = threading.Event()
+        self._lock = threading.Lock()
+
+    def has_begun(self, count: int) -> bool:
+        return self.begun == count
+
+    def _hang(self) -> None:
+        with self._lock:
+            self.begun += 1
+        self.goes_on.wait()
+
+    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
+        await in_database(self._hang)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def test_requests_of_several_addresses_that_hang_leave_connections_for_feeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "connection", SimpleNamespace(vendor="postgresql"))
+    monkeypatch.setattr(turn_queue, "TURN_S", 0.001)
+    provide_threads()
+    queries = HangingQueries()
+    guard = RequestGuard(queries, of_cookie=ADDRESS)
+
+    async def send(_message: Any) -> None:
+        return
+
+    async def request(address: str) -> None:
+        messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive() -> Any:
+            return messages.pop() if messages else await asyncio.Event().wait()
+
+        await guard({"type": "http", "client": (address, 1), "headers": []}, receive, send)
+
+    count = 3 * (ADDRESS.turns + ADDRESS.late)
+    requests = [asyncio.create_task(request(f"192.0.2.{number % 3}")) for number in range(count)]
+    try:
+        addresses = guard._addresses.values
+        await eventually(lambda: sum(address.begun for address in addresses()) == count)
+        await eventually(partial(queries.has_begun, database_connections() - KEPT_CONNECTIONS))
+        assert await asyncio.wait_for(in_database(lambda: "a feed"), 5) == "a feed"
+        assert queries.has_begun(database_connections() - KEPT_CONNECTIONS)
+    finally:
+        queries.goes_on.set()
+        await asyncio.gather(*requests)
+    assert queries.has_begun(count)
