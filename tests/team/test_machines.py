@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -440,3 +441,40 @@ async def test_a_revoked_machine_can_no_longer_connect_until_it_joins_again(webs
     assert again.returncode == 0, again.stderr
     psycopg.connect(other.received["database"]).close()
     assert (await asyncio.to_thread(webs[0].ask, "POST", "/machines/lab4/revoke/")).status == 302
+
+
+@pytest.mark.slow
+def test_a_running_lab_is_cut_off_by_a_revocation_and_returns_when_its_machine_joins_again(
+    webs: list[Server], deployment: TeamDeployment, tmp_path: Path
+) -> None:
+    other = Machine("lab5", tmp_path / "lab5", "unix:///nowhere")
+
+    def join() -> None:
+        joined = other.join(token(webs[0]), "--name", "lab5")
+        assert joined.returncode == 0, joined.stderr
+
+    def sessions() -> int:
+        """How many connections the machine's role has to the database."""
+        role = urlsplit(other.received["database"]).username
+        with psycopg.connect(deployment.postgres.url) as database:
+            found = database.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [role]).fetchone()
+        return found[0] if found else 0
+
+    join()
+    other.lab.start()
+    try:
+        within(HEALED_S, lambda: "no engine" in row(webs[0], "lab5"))
+        assert sessions() > 0
+        assert webs[0].ask("POST", "/machines/lab5/revoke/").status == 302
+        for server in webs:
+            within(SEEN_S, lambda server=server: "revoked" in row(server, "lab5"))  # type: ignore[misc]
+        within(SEEN_S, lambda: "NATS does not answer" in other.lab.output())
+        assert sessions() == 0
+        other.lab.stop()
+        join()
+        other.lab.start()
+        within(HEALED_S, lambda: all("no engine" in row(server, "lab5") for server in webs))
+        assert sessions() > 0
+    finally:
+        other.lab.stop()
+        webs[0].ask("POST", "/machines/lab5/revoke/")
