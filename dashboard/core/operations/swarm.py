@@ -5,7 +5,7 @@ as it is.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dashboard.core.namespaces.state import Family, NamespaceState
@@ -46,7 +46,7 @@ class SwarmTicket:
     """What an engine needs to join a swarm as a manager. The token is a secret."""
 
     cluster: str
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

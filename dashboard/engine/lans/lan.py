@@ -232,9 +232,12 @@ def _is_locked(lock: IO[str], file: Path) -> bool:
 
 
 async def remove_lan(data_dir: Path, lan: Lan) -> None:
-    """Stop and remove all hosts of a LAN."""
+    """Stop and remove all hosts of a LAN, also those that were created after the caller listed them. A cancellation
+    ends the wait for another process, but not the removal."""
     async with _only_one(data_dir, lan.name):
-        await stop_hosts(lan.all_hosts)
+        now = [one for one in await asyncio.to_thread(list_lans, data_dir) if one.name == lan.name]
+        hosts = {host.id: host for one in (lan, *now) for host in one.all_hosts}
+        await uninterrupted(stop_hosts(hosts.values()))
 
 
 async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:

@@ -19,9 +19,8 @@ async def is_member(host: PrivateHost) -> bool:
 
 
 async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
-    """Form a swarm of all hosts, at their IPv4 addresses on the LAN. Hosts that are already in one leave it first, so
-    that a swarm that lost hosts can be formed again. Raises EngineError; then the hosts that answer are in no swarm."""
-    await leave_swarm(hosts)
+    """Form a swarm of hosts that are in none (``leave_swarm``), at their IPv4 addresses on the LAN. Raises EngineError;
+    then the hosts that answer are in no swarm."""
     first, *others = hosts
     address = first.lan.addresses[0]
     try:

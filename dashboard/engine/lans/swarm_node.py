@@ -7,12 +7,13 @@ half of them are gone: a member leaves it by force.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dashboard.engine.decoding import mapping, text
 from dashboard.engine.docker_connection import Client, DockerConnection
+from dashboard.engine.protocol import EngineError
 
 #: The port of the cluster's management (Docker's documentation, “Swarm mode”, open ports).
 PORT = 2377
@@ -105,4 +106,5 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
     try:
         await asyncio.gather(*(_call(endpoint, wait) for endpoint in endpoints))
     finally:
-        await asyncio.shield(_ask(endpoints[0], "remove_config", config))
+        with suppress(EngineError):  # the swarm is complete without it
+            await asyncio.shield(_ask(endpoints[0], "remove_config", config))

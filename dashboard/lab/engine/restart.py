@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
@@ -27,11 +27,13 @@ async def start_with_containers(
     *,
     die_with_parent: bool = False,
     joined: PrivateHost | None = None,
+    slot: AbstractAsyncContextManager[object] | None = None,
 ) -> PrivateHost:
     """Starts the engine, then the containers that ran when it ended. A container that does not start is logged. The
-    arguments and errors are those of ``private_host.start_again``."""
-    containers = await asyncio.to_thread(note_left_running, host)
-    started = await private_host.start_again(host, limits, ready_s, die_with_parent=die_with_parent, joined=joined)
+    engine starts within ``slot``. The other arguments and the errors are those of ``private_host.start_again``."""
+    async with slot or nullcontext():
+        containers = await asyncio.to_thread(note_left_running, host)
+        started = await private_host.start_again(host, limits, ready_s, die_with_parent=die_with_parent, joined=joined)
     await _start_containers(started, containers)
     return started
 
@@ -44,20 +46,22 @@ async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
 
 
 async def _start_containers(host: PrivateHost, containers: Collection[str]) -> None:
-    """Starts containers. Those about which the engine did not answer stay recorded: it may have ended again."""
-    unanswered, end = [], 0.0
-    if containers:
+    """Starts containers until the engine does not answer, because each further one could take ``ANSWER_S``. Those that
+    it has not answered for stay recorded: it may have ended again."""
+    left, end = list(containers), 0.0
+    if left:
         with suppress(EngineError):
             end = 0.0 if (await wait_for_leader(host.endpoint)).is_inactive else time.monotonic() + NETWORK_S
     async with DockerEngine(host.endpoint, timeout_s=ANSWER_S) as engine:
-        for container in containers:
+        while left:
             try:
-                await _start(engine, container, end)
+                await _start(engine, left[0], end)
             except EngineError as error:
-                log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
+                log.warning("%s does not start again on %s: %s", left[0][:12], host.id, error)
                 if isinstance(error, EngineUnreachable):
-                    unanswered.append(container)
-        await asyncio.to_thread(note_containers, host, unanswered)
+                    break
+            del left[0]
+        await asyncio.to_thread(note_containers, host, left)
 
 
 async def _start(engine: DockerEngine, container: str, end: float) -> None:

@@ -39,10 +39,14 @@ async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
     for host in kept:
         log.warning("the engine of the host %s has kept the port of its former swarm: it is started again", host.id)
         await asyncio.to_thread(_end, host)
+    hosts = lan.hosts
     if kept:
         await start_again(data_dir, lan)
-        lan = next((one for one in await asyncio.to_thread(list_lans, data_dir) if one.name == lan.name), lan)
-    await form_swarm(lan.hosts)
+        now = next((one for one in await asyncio.to_thread(list_lans, data_dir) if one.name == lan.name), lan)
+        # Hosts that did not answer, or had ended, are still in the former swarm.
+        await leave_swarm([host for host in now.hosts if host not in hosts])
+        hosts = now.hosts
+    await form_swarm(hosts)
 
 
 def _end(host: PrivateHost) -> None:

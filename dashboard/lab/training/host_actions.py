@@ -180,8 +180,7 @@ class HostActions:
         exited = self.hosts[record.host]
         self.engine_exits[record.group] = [*self.engine_exits[record.group][-9:], self._context.clock()]
         await self._note(record.group, state=HostStage.STARTING, reason="Its engine exited and is being restarted.")
-        async with self._slots:
-            host = await start_with_containers(exited, record.limits, READY_S)
+        host = await start_with_containers(exited, record.limits, READY_S, slot=self._slots)
         self.hosts[host.id] = host
         await self._note_ready(host, record, INTERRUPTED if record.is_moved else RESTARTED)
 

@@ -1,8 +1,6 @@
 """``./netmodes lan``: private hosts and neighbours on one LAN."""
 
 import asyncio
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -45,10 +43,6 @@ def _find(name: str) -> Lan:
     if lan is None:
         raise CommandError(f"Unknown LAN {name}: see {configuration.COMMAND} lan list.")
     return lan
-
-
-async def _remove_all(folder: Path, lans: Iterable[Lan]) -> None:
-    await asyncio.gather(*(remove_lan(folder, lan) for lan in lans))
 
 
 class Command(NetmodesCommand):
@@ -160,5 +154,5 @@ class Command(NetmodesCommand):
         if unknown:
             raise CommandError(f"Unknown LAN {', '.join(sorted(unknown))}: see {configuration.COMMAND} lan list.")
         chosen = tuple(lan for lan in lans if options["all"] or lan.name in options["names"])
-        await uninterrupted(_remove_all(folder, chosen))
+        await asyncio.gather(*(remove_lan(folder, lan) for lan in chosen))
         return chosen

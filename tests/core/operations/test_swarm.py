@@ -13,6 +13,7 @@ from dashboard.core.operations.swarm import (
     SwarmMachine,
     SwarmRefusedError,
     SwarmState,
+    SwarmTicket,
     plan_swarm,
 )
 from tests.core.builders import make_interface, make_loopback, make_state
@@ -95,3 +96,7 @@ def test_a_member_that_does_not_respond_does_not_keep_others_from_joining() -> N
     absent = SwarmMachine("lab2", problem="It does not respond.")
     plan = plan_swarm([member(1), absent, machine(3)], ["lab3"])
     assert (plan.first, plan.joining) == ("lab1", ("lab3",))
+
+
+def test_the_token_of_a_swarm_is_in_no_log() -> None:
+    assert "secret" not in repr(SwarmTicket("c", "SWMTKN-secret"))

@@ -243,6 +243,57 @@ async def test_a_removal_waits_until_the_hosts_have_been_started_again(
     assert files_in(tmp_path) == []
 
 
+async def test_a_removal_also_removes_the_hosts_that_were_created_while_it_waited(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[PrivateHost] = []
+    proceed = asyncio.Event()
+
+    async def start(_folder: Path, *, lan: LanPlace, **_more: object) -> PrivateHost:
+        if lan.number == 3:
+            await proceed.wait()
+        made.append(office_host(f"host{lan.number}", lan.number))
+        return made[-1]
+
+    async def stop(host: PrivateHost) -> None:
+        made.remove(host)
+
+    monkeypatch.setattr(private_host, "start", start)
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(lans, "POLL_S", 0.01)
+    monkeypatch.setattr(lans, "lan_hosts", lambda _folder: tuple(made))
+    creating = asyncio.create_task(create_lan(tmp_path, OFFICE, 3))
+    await eventually(lambda: len(made) == 2)
+    (seen,) = list_lans(tmp_path)
+    removing = asyncio.create_task(remove_lan(tmp_path, seen))
+    proceed.set()
+    assert len((await creating).hosts) == 3
+    await removing
+    assert made == []
+
+
+async def test_a_cancellation_does_not_interrupt_a_removal_that_has_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun, proceed = asyncio.Event(), asyncio.Event()
+    stopped: list[str] = []
+
+    async def stop(host: PrivateHost) -> None:
+        begun.set()
+        await proceed.wait()
+        stopped.append(host.id)
+
+    monkeypatch.setattr(private_host, "stop", stop)
+    removing = asyncio.create_task(remove_lan(tmp_path, Lan("office", (office_host("a", 1),))))
+    await begun.wait()
+    removing.cancel()
+    proceed.set()
+    with pytest.raises(asyncio.CancelledError):
+        await removing
+    assert stopped == ["a"]
+    assert files_in(tmp_path) == []
+
+
 async def test_the_hosts_of_a_swarm_start_before_the_first_one_answers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from dashboard.engine.lans import swarm_node
-from dashboard.engine.lans.swarm_node import PORT, SwarmNode, init, join, read_node, read_swarm, wait_for_leader
+from dashboard.engine.lans.swarm_node import (
+    PORT,
+    SwarmNode,
+    init,
+    join,
+    read_node,
+    read_swarm,
+    wait_for_leader,
+    wait_until_stored,
+)
+from dashboard.engine.protocol import EngineError
 
 ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "NodeAddr": "198.51.100.1"}
 
@@ -77,3 +87,23 @@ async def test_an_engine_whose_swarm_has_no_leader_is_waited_for(
     assert left == []
     left.append("pending")
     assert (await wait_for_leader("unix:///e", limit_s=0.0)).state == "pending"
+
+
+async def test_a_config_that_cannot_be_removed_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[EngineError] = []
+
+    async def ask(_endpoint: str, name: str, *_: object) -> object:
+        if name == "remove_config":
+            raise EngineError("the swarm has no leader", 503)
+        return {"ID": "c1"}
+
+    async def call(_endpoint: str, _wait: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(swarm_node, "_ask", ask)
+    monkeypatch.setattr(swarm_node, "_call", call)
+    await wait_until_stored(["unix:///e"])
+    failures.append(EngineError("not in a swarm", 503))
+    with pytest.raises(EngineError, match="not in a swarm"):
+        await wait_until_stored(["unix:///e"])

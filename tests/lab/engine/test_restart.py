@@ -136,6 +136,35 @@ async def test_containers_of_an_engine_that_ends_again_stay_recorded(
     assert registry.abandoned_containers(host) == ()
 
 
+async def test_an_engine_that_does_not_answer_is_asked_for_no_further_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
+    registry.remember(host, ready=True)
+    tried: list[str] = []
+
+    class Engine:
+        def __init__(self, _endpoint: str, timeout_s: float) -> None:
+            """Connects to nothing."""
+
+        async def start_container(self, identity: str) -> None:
+            tried.append(identity)
+            if identity != "web":
+                raise EngineUnreachable("The engine did not answer within 30 s.")
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
+            """Does nothing."""
+
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    monkeypatch.setattr(restart, "abandoned_containers", lambda _host: ("web", "hangs", "third", "fourth"))
+    await finish_starts([host])
+    assert tried == ["web", "hangs"]
+    assert registry.abandoned_containers(host) == ("hangs", "third", "fourth")
+
+
 @pytest.mark.parametrize(
     ("state", "refusal", "attempts"),
     [

@@ -319,6 +319,49 @@ async def test_containers_that_a_killed_server_did_not_start_are_started_when_th
     assert (await GroupHost.objects.aget(pk=group)).state == "ready"
 
 
+async def test_an_engine_that_hangs_does_not_keep_other_hosts_from_starting(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The containers of a host start when its slot is free for the next host."""
+    group = no_dockerd.group(1)
+    folder = no_dockerd.context.data_dir / "hosts" / "left"
+    left = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
+    taken: list[tuple[str, bool]] = []
+
+    class Engine:
+        def __init__(self, _endpoint: str, **_options: object) -> None:
+            """Connects to nothing."""
+
+        async def start_container(self, identity: str) -> None:
+            taken.append((identity, actions._slots.locked()))
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
+            """Does nothing."""
+
+    async def start_again(*_args: object, **_more: object) -> PrivateHost:
+        taken.append(("the engine", actions._slots.locked()))
+        return left
+
+    await no_dockerd.close(stop_hosts=False)
+    await no_dockerd.request(1)
+    await GroupHost.objects.filter(pk=group).aupdate(host="left", state="ready")
+    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
+    folder.mkdir(parents=True)
+    registry.remember(left, ready=True)
+    registry.note_containers(left, ["web"])
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    monkeypatch.setattr(private_host, "start_again", start_again)
+    actions._slots = asyncio.Semaphore(1)
+    actions.hosts["left"] = left
+    await actions.perform(HostAction(group, ActionKind.RESTART), record)
+    assert taken == [("the engine", True), ("web", False)]
+    assert (await GroupHost.objects.aget(pk=group)).state == "ready"
+
+
 async def test_a_host_is_stopped_even_if_that_cannot_be_recorded(
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+from pathlib import Path
+from typing import IO
+
 import pytest
 
+from dashboard import configuration
+from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import kill_everything
-from dashboard.engine.lans.lan import netem_refusal
+from dashboard.engine.hosts.registry import LanPlace, PrivateHost
+from dashboard.engine.lans.lan import Lan, netem_refusal
+from dashboard.management.commands import lan as command
+from tests.support.polling import eventually
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import Terminal, run_here
 
@@ -61,6 +71,37 @@ def test_wrong_usage_is_answered_with_a_sentence(
     assert done.code == code
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+async def test_a_removal_that_waits_for_another_command_can_be_interrupted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    host = PrivateHost("a", 1, 1, "", 1.0, Path("/nowhere"), 1, lan=LanPlace("office"))
+    stopped: list[str] = []
+
+    async def stop(one: PrivateHost) -> None:
+        stopped.append(one.id)
+
+    attempts: list[int] = []
+    flock = fcntl.flock
+
+    def counted(file: IO[str], operation: int) -> None:
+        attempts.append(operation)
+        flock(file, operation)
+
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(configuration, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(command, "list_lans", lambda _folder: (Lan("office", (host,)),))
+    with (tmp_path / "lan-office.lock").open("w") as lock:
+        flock(lock, fcntl.LOCK_EX)
+        monkeypatch.setattr(fcntl, "flock", counted)
+        removing = asyncio.create_task(command.Command()._remove({"names": ["office"], "all": False}))
+        await eventually(lambda: bool(attempts))
+        removing.cancel()
+        ended, _ = await asyncio.wait([removing], timeout=5.0)
+    assert ended == {removing}
+    assert removing.cancelled()
+    assert stopped == []
 
 
 @pytest.mark.engine
