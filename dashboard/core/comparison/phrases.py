@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dashboard.core.comparison.cells import Cell, ObservedColumns
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import OBSERVERS, Mode
+from dashboard.core.namespaces.links import is_tapped
 
-BRIDGED = (Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY)
+_BRIDGED = (Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY)
 RowCells = Mapping[str, Cell]
 
 
@@ -21,9 +22,15 @@ def on_tap(observed: ObservedColumns) -> list[Column]:
     return [
         column
         for column in arms_of(observed)
-        if not observed.shares_machine(column.key)
-        and {link.kind for link in observed.states[column.key].interfaces} == {"loopback", "tun"}
+        if not observed.shares_machine(column.key) and is_tapped(observed.states[column.key])
     ]
+
+
+def is_bridged(observed: ObservedColumns, column: Column) -> bool:
+    """Whether a container is on a bridge. Podman's mode private is the default bridge as root, which its link shows."""
+    state = observed.states.get(column.key)
+    private = column.mode == Mode.PRIVATE and state is not None
+    return column.mode in _BRIDGED or (private and any(link.kind == "veth" for link in state.interfaces))
 
 
 def columns_with_value(observed: ObservedColumns, cells: RowCells) -> list[Column]:

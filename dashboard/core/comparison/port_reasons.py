@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
-    BRIDGED,
     RowCells,
     arms_of,
     columns_with_value,
     if_host_mode,
+    is_bridged,
     join_clauses,
     join_titles,
     make_sentence,
@@ -45,7 +45,7 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
             f"HostConfig {listed} the mapping."
         )
     if discarding:
-        bridges = all(c.mode not in BRIDGED for c in discarding) and not on_tap(observed)
+        bridges = not any(is_bridged(observed, c) for c in discarding) and not on_tap(observed)
         return f"Nothing is forwarded to {join_titles(discarding)}{': only bridges forward ports' if bridges else ''}."
     if len(texts) > 1:
         return "Each mapping needs its own port of the machine."

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
-    BRIDGED,
     RowCells,
     agree,
     arms_of,
     columns_with_value,
     if_host_mode,
+    is_bridged,
     join_titles,
     make_sentence,
     on_tap,
@@ -168,7 +168,7 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
     """The reason for a difference in routes."""
     if key.key == "default":
         holders = columns_with_value(observed, cells)
-        bridged = any(column.mode in BRIDGED for column in holders)
+        bridged = any(is_bridged(observed, column) for column in holders)
         taps = [column for column in on_tap(observed) if column in holders]
         router = _gateways(observed, MACHINE, key.field)
         copied = [column for column in taps if router and _gateways(observed, column.key, key.field) == router]

@@ -9,7 +9,7 @@ from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
 from dashboard.core.modes import MACHINE, NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, ROOTLESS_NETNS
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
-from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
+from dashboard.core.namespaces.links import is_cable, is_tapped, lower_link, veth_ends
 from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
 from dashboard.core.namespaces.visibility import name_machine
@@ -244,7 +244,7 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
             [(one, lower_link(machine.state, stack.state, one)) for one in stack.state.interfaces] if machine else []
         )
         joined += [f"{one.kind} on {link.name}" for one, link in lower if link is not None]
-        if {link.kind for link in stack.state.interfaces} == {"loopback", "tun"}:
+        if is_tapped(stack.state):
             joined.append("a tap device, which a program of the machine serves")
         tail = f", connected by {' and '.join(joined)}" if joined else ", not connected"
         sentences.append(f"{names}: a separate network stack{tail}.")

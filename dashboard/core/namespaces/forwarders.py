@@ -1,8 +1,9 @@
 """The processes that forward published ports in user space, by their names."""
 
 DOCKER_PROXY = "docker-proxy"
+PASTA = "pasta"
 #: Those of a rootless Podman: rootlessport for networks and slirp4netns, pasta for its own mode (podman-run(1)).
-_ROOTLESS = frozenset({"rootlessport", "pasta", "slirp4netns"})
+_ROOTLESS = frozenset({"rootlessport", PASTA, "slirp4netns"})
 
 
 def forwarder_name(process: str | None) -> str:

@@ -53,6 +53,12 @@ def exit_link(state: NamespaceState) -> Interface | None:
     return next((link for link in state.interfaces if link.name in names), None)
 
 
+def is_tapped(state: NamespaceState) -> bool:
+    """Whether a program in user space, pasta or slirp4netns, serves the only link besides loopback. Links without an
+    address do not count: kernels add some to each namespace (sit0, tunl0)."""
+    return {link.kind for link in state.interfaces if link.addresses or link.kind == "tun"} - {"loopback"} == {"tun"}
+
+
 def lower_link(machine: NamespaceState, inside: NamespaceState, one: Interface) -> Interface | None:
     """The machine's link below a sub-interface: identified by name in the same namespace, by index from another."""
     if one.kind not in SUB_INTERFACES or not one.peer:

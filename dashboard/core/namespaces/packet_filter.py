@@ -4,7 +4,7 @@ nft(8))."""
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dashboard.core.namespaces.destinations import Destinations, Network
-from dashboard.core.namespaces.packet_rules import Chain, Rule, Table, Verdict
+from dashboard.core.namespaces.packet_rules import Chain, NameMatch, Rule, Table, Verdict
 from dashboard.core.namespaces.state import (
     DirectDrop,
     Family,
@@ -29,51 +29,65 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
         for family in table.families
         for translation in _Walk(table, family).translations()
     ]
+    forwarding = {family: _Forwarding(tables, family) for family in Family}
     isolated = (
         IsolatedBridge(family, name)
         for family in Family
         for name in sorted(bridges.get(family, ()))
-        if _drops(tables, family, name, name)
+        if forwarding[family].drops(name, name)
     )
     drops = sorted_rules(
         drop
         for table in tables
         for family in table.families
         for chain in table.hooked("filter", "prerouting")
-        for drop in _direct_drops(chain, family)
+        for drop in _direct_drops(table, chain, family)
     )
-    closed = (IsolatedBridge(family, name) for family in Family for name in sorted(_closed_links(tables, family)))
+    closed = (IsolatedBridge(family, name) for family in Family for name in sorted(forwarding[family].closed_links()))
     return FirewallRules(sorted_rules(translations), tuple(isolated), direct_drops=drops, closed_bridges=tuple(closed))
 
 
-def _closed_links(tables: Sequence[Table], family: Family) -> set[str]:
-    """The links to which a rule drops every new TCP connection from elsewhere to a port that no rule names."""
-    rules = [
-        rule for table in tables if family in table.families for chain in table.chains.values() for rule in chain.rules
-    ]
-    links = {match.name for rule in rules for match in rule.outgoing if not match.negated} - {"lo"}
-    origins = {match.name for rule in rules for match in rule.incoming if not match.negated} - links - {"lo"}
-    return {
-        link for link in links if all(_drops(tables, family, origin, link, named=False) for origin in ("", *origins))
-    }
-
-
-def _direct_drops(chain: Chain, family: Family) -> Iterator[DirectDrop]:
+def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
     """What the Engine drops before it is routed: packets for a container's address that arrive on another interface
-    than its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Rules with conditions
-    that are not evaluated count as absent."""
-    trusted: dict[tuple[Network, ...], set[str]] = {}
+    than its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). A rule that drops under
+    conditions that are not evaluated counts as absent; where an earlier rule may accept such packets, there is no
+    drop."""
+    trusted: dict[Network | None, set[str]] = {}
+    excepted: set[Network] = set()
+    jumps_accept = any(
+        rule.verdict is Verdict.ACCEPT for one in table.chains.values() if not one.hook for rule in one.rules
+    )
+    steps = MAX_STEPS
     for rule in chain.rules:
-        if family not in rule.families or rule.protocols or rule.ports is not None or rule.unknown or not rule.new:
+        if family not in rule.families or not rule.new or (rule.protocols and Protocol.TCP not in rule.protocols):
             continue
+        partial = bool(rule.protocols or rule.ports is not None or rule.unknown or rule.not_destinations)
         names = {match.name for match in rule.incoming}
-        if rule.verdict is Verdict.ACCEPT and names and not any(match.negated for match in rule.incoming):
-            trusted.setdefault(rule.destinations, set()).update(names)
-        elif rule.verdict is Verdict.DROP and all(match.negated for match in rule.incoming):
-            for network in rule.destinations:
-                if network.prefixlen == network.max_prefixlen:
-                    accepted = {*names, *trusted.get((network,), ()), *trusted.get((), ())}
+        if rule.verdict is Verdict.DROP:
+            if partial or any(not match.negated for match in rule.incoming):
+                continue
+            for network in filter(_is_single, rule.destinations):
+                accepted = names | trusted.get(network, set()) | trusted.get(None, set())
+                steps -= 1 + len(excepted) + len(accepted)
+                if steps < 0:
+                    return
+                if not any(network.overlaps(one) for one in excepted):
                     yield DirectDrop(family, str(network.network_address), tuple(sorted(accepted)))
+        elif rule.verdict in {Verdict.ACCEPT, Verdict.RETURN, Verdict.GOTO} or (
+            rule.verdict is Verdict.JUMP and jumps_accept
+        ):
+            one_link = len(rule.incoming) == 1 and not rule.incoming[0].negated
+            one_address = len(rule.destinations) == 1 and _is_single(rule.destinations[0])
+            if rule.verdict is Verdict.ACCEPT and one_link and not partial and (one_address or not rule.destinations):
+                trusted.setdefault(next(iter(rule.destinations), None), set()).update(names)
+            elif rule.destinations:
+                excepted.update(rule.destinations)
+            else:
+                return
+
+
+def _is_single(network: Network) -> bool:
+    return network.prefixlen == network.max_prefixlen
 
 
 def _matching(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
@@ -168,40 +182,112 @@ class _Walk:
         )
 
 
-def _drops(tables: Sequence[Table], family: Family, incoming: str, outgoing: str, *, named: bool = True) -> bool:
-    """Whether a rule drops every new TCP connection between two links; without ``named`` those to a destination that no
-    rule names."""
-    return any(
-        (_verdict(table, chain, family, (incoming, outgoing), named=named) or chain.policy) is Verdict.DROP
-        for table in tables
-        if family in table.families
-        for chain in table.hooked("filter", "forward")
-    )
+class _Forwarding:
+    """What the filter rules of a family do to new TCP connections that the machine forwards."""
+
+    def __init__(self, tables: Sequence[Table], family: Family) -> None:
+        self._family = family
+        self._steps = MAX_STEPS
+        tables = [table for table in tables if family in table.families]
+        self._start = [(table, chain) for table in tables for chain in table.hooked("filter", "forward")]
+        self._rules = [rule for table in tables for chain in table.chains.values() for rule in chain.rules]
+        self._leaving: dict[tuple[int, str], list[Rule]] = {}
+        self._published = {
+            (rule.to_address, port)
+            for rule in self._rules
+            if rule.verdict is Verdict.TRANSLATE and (not rule.protocols or Protocol.TCP in rule.protocols)
+            for port in ([rule.to_port] if rule.to_port else rule.ports or ())
+        }
+
+    def closed_links(self) -> set[str]:
+        """The links to which every connection from another link is dropped, except those to published ports."""
+        links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
+        origins = {match.name for rule in self._rules for match in rule.incoming} - {"lo"}
+        return {
+            link
+            for link in links
+            if all(self.drops(origin, link, unpublished=True) for origin in ("", *origins) if origin != link)
+        }
+
+    def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
+        """Whether every connection between two links is certainly dropped; with ``unpublished`` those to ports that are
+        not published."""
+        for table, chain in self._start:
+            outcomes = _Passage(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
+            if {chain.policy if one is Verdict.RETURN else one for one in outcomes} == {Verdict.DROP}:
+                return True
+        return False
+
+    def rules_towards(self, chain: Chain, outgoing: str) -> list[Rule]:
+        """The rules of a chain for connections that leave through a link."""
+        key = (id(chain), outgoing)
+        if key not in self._leaving and self.step(len(chain.rules)):
+            self._leaving[key] = [
+                rule
+                for rule in chain.rules
+                if self._family in rule.families
+                and rule.new
+                and (not rule.protocols or Protocol.TCP in rule.protocols)
+                and all(match.matches(outgoing) for match in rule.outgoing)
+            ]
+        return self._leaving.get(key, [])
+
+    def step(self, count: int = 1) -> bool:
+        """Counts steps; False if there were too many."""
+        self._steps -= count
+        return self._steps >= 0
+
+    def is_for_published_port(self, rule: Rule) -> bool:
+        """Whether a rule accepts connections to a published port: one to which a nat rule leads, or one that Docker's
+        rule opens for all links except the bridge, as in a routed network."""
+        if rule.verdict is not Verdict.ACCEPT or rule.ports is None or len(rule.destinations) != 1:
+            return False
+        (network,) = rule.destinations
+        if not _is_single(network):
+            return False
+        bridge = rule.outgoing[0].name if rule.outgoing else ""
+        if rule.outgoing == (NameMatch(bridge),) and rule.incoming == (NameMatch(bridge, negated=True),):
+            return True
+        return {(str(network.network_address), port) for port in rule.ports} <= self._published
 
 
-def _verdict(
-    table: Table, chain: Chain, family: Family, links: tuple[str, str], *, named: bool, depth: int = 0
-) -> Verdict | None:
-    """The verdict on such a connection; None if it continues after the chain. A rule that accepts some of them counts
-    as accepting all, because it is not known which."""
-    for rule in chain.rules:
-        if family not in rule.families or not rule.passes(*links):
-            continue
-        if not named and (rule.destinations or rule.ports is not None):
-            continue
-        if rule.protocols and Protocol.TCP not in rule.protocols:
-            continue
-        partial = bool(rule.destinations or rule.not_destinations or rule.ports is not None or rule.unknown)
-        verdict: Verdict | None = rule.verdict
-        if verdict in {Verdict.JUMP, Verdict.GOTO}:
-            target = table.chains.get(rule.target)
-            known = target is not None and depth < MAX_DEPTH
-            deeper = _verdict(table, target, family, links, named=named, depth=depth + 1) if target and known else None
-            if deeper is None and rule.verdict is Verdict.GOTO and not partial:
-                return None
-            verdict = deeper
-        if verdict is Verdict.ACCEPT or (verdict is Verdict.DROP and not partial):
-            return verdict
-        if verdict is Verdict.RETURN and not partial:
-            return None
-    return None
+class _Passage:
+    """Connections between two links in the chains of one table. The outcomes of each chain are found once: chains that
+    jump to each other in many ways have too many walks to follow."""
+
+    def __init__(self, rules: _Forwarding, table: Table, links: tuple[str, str], *, unpublished: bool) -> None:
+        self._rules = rules
+        self._table = table
+        self._links = links
+        self._unpublished = unpublished
+        self._known: dict[str, frozenset[Verdict]] = {}
+
+    def outcomes(self, chain: Chain, depth: int = 0) -> frozenset[Verdict]:
+        """What may happen to the connections in a chain; RETURN if they may continue after it. After too many steps
+        they count as accepted."""
+        found: set[Verdict] = set()
+        for rule in self._rules.rules_towards(chain, self._links[1]):
+            if not self._rules.step():
+                break
+            if not rule.passes(*self._links) or (self._unpublished and self._rules.is_for_published_port(rule)):
+                continue
+            ends = self._ends(rule, depth)
+            found |= ends - {Verdict.NONE}
+            partial = rule.destinations or rule.not_destinations or rule.ports is not None or rule.unknown
+            if Verdict.NONE not in ends and not partial:
+                return frozenset(found)
+        return frozenset({*found, Verdict.RETURN if self._rules.step(0) else Verdict.ACCEPT})
+
+    def _ends(self, rule: Rule, depth: int) -> frozenset[Verdict]:
+        """What may happen to connections that a rule matches; NONE if the next rule may follow."""
+        if rule.verdict not in {Verdict.JUMP, Verdict.GOTO}:
+            return frozenset({Verdict.NONE if rule.verdict is Verdict.TRANSLATE else rule.verdict})
+        if rule.target not in self._known:
+            target = self._table.chains.get(rule.target)
+            if target is None or depth == MAX_DEPTH:
+                return frozenset({Verdict.ACCEPT, Verdict.NONE})
+            self._known[rule.target] = self.outcomes(target, depth + 1)
+        ends = self._known[rule.target]
+        if rule.verdict is Verdict.GOTO:
+            return ends
+        return frozenset(Verdict.NONE if one is Verdict.RETURN else one for one in ends)

@@ -12,7 +12,7 @@ from msgspec import UnsetType
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import MACHINE, OBSERVERS, SHOWN_ONLY, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
-from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link, outer_end
+from dashboard.core.namespaces.links import SUB_INTERFACES, is_tapped, lower_link, outer_end
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine, not_visible
 from dashboard.core.paths.clients.machines import MachineClient, machine_clients, missing_clients
@@ -76,7 +76,7 @@ def _why_no_bridge_address(
             f"{column.title} is a {direct.kind} on {parent.name if parent else 'a link of the machine'}: "
             f"the kernel passes nothing between a {direct.kind} and the machine through the parent interface"
         )
-    if {link.kind for link in state.interfaces} == {"loopback", "tun"}:
+    if is_tapped(state):
         return f"{column.title} has a tap device, served by a program of the machine: no link leads to it"
     if all(link.kind == "loopback" for link in state.interfaces):
         return f"{column.title} has loopback only: no interface leads to it"
@@ -218,9 +218,9 @@ def find_paths(
             veths = veth_links(machine, state)
             paths += _bridge_address(column, state, machine, veths, describe_bridge_elsewhere(column, states))
             if column.mode not in _NOT_PUBLISHING:
-                paths += published_paths(column, machine, veths)
+                paths += published_paths(column, state, machine, veths)
                 for client in clients:
-                    paths += paths_to_bridged(column, machine, client, veths)
+                    paths += paths_to_bridged(column, state, machine, client, veths)
         target = by_key.get(column.target or "")
         if target is not None and states[target.key].netns == state.netns:
             title = f"{loopback} from {target.title} to {column.title}, in their shared network stack"

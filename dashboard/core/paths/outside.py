@@ -73,11 +73,11 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
 
 
 def paths_to_bridged(
-    column: Column, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
+    column: Column, state: NamespaceState, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
     """The paths from outside to a container behind a bridge. The neighbour's paths include the one from the container
     to its own published port."""
-    yield from _published(column, machine, client, veths)
+    yield from _published(column, state, machine, client, veths)
     yield from _own_address(column, machine, client, veths)
 
 
@@ -129,13 +129,13 @@ def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: Namesp
 
 
 def _published(
-    column: Column, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
+    column: Column, state: NamespaceState, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
     exists, kind = False, client.kinds[1]
     title = f"{client.title} to the published port of {column.title}"
     for family in Family:
         # One for addresses other than loopback first.
-        mappings = sorted(mappings_of(column, machine, family), key=lambda one: is_loopback(one.host_address))
+        mappings = sorted(mappings_of(column, state, machine, family), key=lambda one: is_loopback(one.host_address))
         mapping = next(iter(mappings), None)
         found = find_arrival(client, machine, family)
         if mapping is None:

@@ -61,12 +61,14 @@ def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
     return list(dict.fromkeys(addresses))
 
 
-def published_paths(column: Column, machine: NamespaceState, veths: Sequence[VethLink]) -> Iterator[Path]:
+def published_paths(
+    column: Column, state: NamespaceState, machine: NamespaceState, veths: Sequence[VethLink]
+) -> Iterator[Path]:
     """The paths to the published port of ``column``, for each address family; for the first family that is published,
     also the reasons for missing paths."""
     port = column.port or 80
     mappings = [one for one in column.published if (one.container_port, one.protocol) == (port, "tcp")]
-    by_family = {family: mappings_of(column, machine, family) for family in Family}
+    by_family = {family: mappings_of(column, state, machine, family) for family in Family}
     families = [family for family, found in by_family.items() if found]
     for family in families:
         for path in _FamilyPaths(column, machine, veths, family, by_family[family]).paths():

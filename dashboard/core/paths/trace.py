@@ -223,7 +223,7 @@ class _HopReader:
             reason = f"replies of the tracked connection go to {entry.reply_destination}, the client's own endpoint"
         elif client and client == self.evidence.client_seen:
             reason = "the server saw the client's own endpoint"
-        elif self.proxied:
+        elif self.proxied and self.forwarded is not None:
             reason = f"the server saw {self.proxy}'s own endpoint"
         elif self.evidence.rules_error:
             return Hop.unknown(kind, title, self.evidence.rules_error)

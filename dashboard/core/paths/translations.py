@@ -10,7 +10,7 @@ from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.namespaces.addresses import format_endpoint
-from dashboard.core.namespaces.forwarders import DOCKER_PROXY, is_rootless_forwarder
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, PASTA, forwarder_name, is_rootless_forwarder
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Protocol, Translation
 from dashboard.core.paths.model import ANY_ADDRESS, VethLink, family_of, inner_address
 
@@ -86,9 +86,10 @@ def _infer(column: Column, machine: NamespaceState, family: Family, inner: str) 
                 yield rule
 
 
-def mappings_of(column: Column, machine: NamespaceState, family: Family) -> list[PublishedPort]:
+def mappings_of(column: Column, state: NamespaceState, machine: NamespaceState, family: Family) -> list[PublishedPort]:
     """The mappings of the program's TCP port that use a port of the machine over ``family``. A forwarder of a rootless
-    Podman listens on both families, although Podman names 0.0.0.0 only."""
+    Podman listens on both families, although Podman names 0.0.0.0 only; pasta keeps the family of a connection, so the
+    program must listen on it too."""
     found = []
     for one in column.published:
         if (one.container_port, one.protocol) != (column.port or 80, "tcp") or not one.host_port:
@@ -97,6 +98,9 @@ def mappings_of(column: Column, machine: NamespaceState, family: Family) -> list
             found.append(one)
         elif one.host_address in ANY_ADDRESS.values() and any(
             is_rootless_forwarder(listener.process)
+            and (
+                forwarder_name(listener.process) != PASTA or any(listeners_on(state, "tcp", family, one.container_port))
+            )
             for listener in listeners_on(machine, one.protocol, family, one.host_port)
         ):
             found.append(replace(one, host_address=ANY_ADDRESS[family]))

@@ -112,6 +112,22 @@ def test_pasta_gives_a_container_the_addresses_of_the_machine() -> None:
     )
 
 
+def test_private_is_on_a_bridge_where_podman_runs_as_root() -> None:
+    columns, states = on_podman(make_scene(("bridge", "none")))
+    columns = with_column(columns, "bridge", mode="private", title="private")
+    assert why((columns, states), "routes", "default", "inet") == (
+        "The machine uses its own gateway; a bridged container uses the bridge's address; "
+        "mode none has no default route."
+    )
+
+
+def test_links_that_the_kernel_adds_to_each_namespace_hide_no_tap_device() -> None:
+    columns, states = tapped("192.0.2.2", "192.0.2.1")
+    links = (*states["none"].interfaces, make_interface("sit0", 3, "sit"), make_interface("tunl0", 4, "ipip"))
+    scene = change((columns, states), "none", interfaces=links)
+    assert "pasta gives private the machine's address" in why(scene, "identity", "address")
+
+
 def test_the_address_behind_another_tap_device_is_not_the_machine_s() -> None:
     scene = tapped("10.0.2.100", "10.0.2.2")
     assert "the address of private is behind a tap device, not on the machine" in why(scene, "identity", "address")

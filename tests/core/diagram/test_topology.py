@@ -238,7 +238,9 @@ def test_containers_of_a_rootless_podman_are_joined_to_the_bridges_of_its_user()
 def test_a_container_with_a_tap_device_is_described_as_connected_by_it() -> None:
     columns, states = make_scene(("none",))
     tap = make_interface("eth0", 2, "tun", peer=None, addresses=("192.0.2.2/24",))
-    states["none"] = replace(states["none"], interfaces=(*states["none"].interfaces, tap))
+    # The kernel adds a link such as sit0 to each namespace.
+    links = (*states["none"].interfaces, tap, make_interface("sit0", 3, "sit"))
+    states["none"] = replace(states["none"], interfaces=links)
     connected = "none: a separate network stack, connected by a tap device, which a program of the machine serves."
     assert connected in draw_wide(columns, states).summary
 

@@ -129,6 +129,17 @@ def test_engine_28_drops_what_arrives_for_a_container_unless_the_gateway_mode_pe
     assert {one.address for one in unprotected if one.family is Family.INET} == default
 
 
+def test_the_bridges_of_an_engine_are_closed_unless_the_gateway_mode_opens_them() -> None:
+    def closed(rules: FirewallRules) -> set[str]:
+        return {one.name for one in rules.closed_bridges if one.family is Family.INET}
+
+    assert closed(docker("docker-26.1-default")) == {"docker0", "br-efafd449b695"}
+    assert closed(docker("docker-28.5-default")) == {"docker0", "br-016ac586fa09"}
+    assert closed(docker("docker-28.5-nat-unprotected")) == {"docker0"}
+    assert closed(docker("docker-28.5-routed")) == {"docker0", "br-f65032ce7886"}
+    assert closed(native("nftables.json")) == {"docker0", "br1"}
+
+
 @pytest.mark.parametrize("version", ["26.1", "28.5"])
 def test_icc_false_isolates_the_default_bridge(version: str) -> None:
     rules = docker(f"docker-{version}-icc", "docker0", "br-other")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from msgspec import UNSET, UnsetType
 
-from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, outer_end, veth_ends
+from dashboard.core.namespaces.links import exit_link, is_cable, is_tapped, lower_link, outer_end, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
-from tests.core.builders import MACHINE_NETNS, make_interface, make_state
+from tests.core.builders import MACHINE_NETNS, make_interface, make_loopback, make_state
 from tests.core.scenes import make_scene, recorded_scene
 from tests.core.strategies import states
 
@@ -26,6 +26,24 @@ def inside_with(*links: Interface) -> NamespaceState:
 
 OUTER = make_interface("veth1a2b3c4", 7, "veth", peer="if6", master="docker0")
 INNER = make_interface("eth0", 6, "veth", peer="if7")
+
+
+@pytest.mark.parametrize(
+    ("links", "tapped"),
+    [
+        (("tun",), True),
+        (("tun", "sit"), True),
+        (("sit",), False),
+        (("tun", "veth"), False),
+        ((), False),
+    ],
+)
+def test_a_tap_device_is_the_only_link_of_its_container(links: tuple[str, ...], tapped: bool) -> None:
+    made = [
+        make_interface(kind, index, kind, addresses=() if kind == "sit" else ("192.0.2.2/24",))
+        for index, kind in enumerate(links, 2)
+    ]
+    assert is_tapped(inside_with(make_loopback(), *made)) is tapped
 
 
 def test_two_ends_belong_together_when_each_names_the_other() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.core.namespaces import packet_filter
 from dashboard.core.namespaces.iptables import read_iptables
 from dashboard.core.namespaces.packet_filter import read_rules
-from dashboard.core.namespaces.packet_rules import Table
+from dashboard.core.namespaces.packet_rules import Rule, Table
 from dashboard.core.namespaces.state import Family, FirewallRules
 
 NAT = "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
@@ -35,8 +36,8 @@ def isolates(*rules: str, head: str = FILTER) -> bool:
 RAW = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
 
 
-def drops(*rules: str) -> list[tuple[str, tuple[str, ...]]]:
-    return [(one.address, one.interfaces) for one in read_rules(tables_of(RAW, *rules), {}).direct_drops]
+def drops(*rules: str, head: str = RAW) -> list[tuple[str, tuple[str, ...]]]:
+    return [(one.address, one.interfaces) for one in read_rules(tables_of(head, *rules), {}).direct_drops]
 
 
 def test_packets_that_arrive_on_another_link_than_the_bridge_are_dropped() -> None:
@@ -62,6 +63,40 @@ def test_packets_that_arrive_on_another_link_than_the_bridge_are_dropped() -> No
 )
 def test_other_rules_drop_no_arrival(rule: str) -> None:
     assert drops(rule) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-d 172.18.0.0/16 -i eth1 -j ACCEPT",
+        "-d 172.18.0.0/16 -j ACCEPT",
+        "-s 192.0.2.0/24 -j ACCEPT",
+        "-d 172.18.0.2/32 -i eth1 -p tcp -m tcp --dport 80 -j ACCEPT",
+        "-d 172.18.0.2/32 ! -i eth2 -j ACCEPT",
+        "-m mark --mark 0x1 -j RETURN",
+        "-i eth1 -j A",
+    ],
+)
+def test_where_an_earlier_rule_may_accept_what_arrives_nothing_is_said_to_be_dropped(rule: str) -> None:
+    dropped = "-A PREROUTING -d 172.18.0.2/32 ! -i br-1 -j DROP"
+    chain = ("-A A -j ACCEPT", f"-A PREROUTING {rule}")
+    assert drops(*chain, dropped, head=f"{RAW}:A - [0:0]\n") == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-d 172.19.0.0/16 -i eth1 -j ACCEPT",
+        "-p udp -j ACCEPT",
+        "-m conntrack --ctstate ESTABLISHED -j ACCEPT",
+        "-m mark --mark 0x1 -j DROP",
+        "-i eth1 -j A",
+    ],
+)
+def test_rules_for_other_packets_leave_a_drop_as_it_is(rule: str) -> None:
+    dropped = "-A PREROUTING -d 172.18.0.2/32 ! -i br-1 -j DROP"
+    listed = ("-A A -j RETURN", f"-A PREROUTING {rule}", dropped)
+    assert drops(*listed, head=f"{RAW}:A - [0:0]\n") == [("172.18.0.2", ("br-1",))]
 
 
 def test_only_rules_that_own_packets_reach_count() -> None:
@@ -198,10 +233,74 @@ def test_a_bridge_is_closed_where_ports_that_no_rule_names_are_dropped() -> None
     assert closed(PUBLISHED, CLOSED) == ["br0"]
     assert closed(PUBLISHED, "-A FORWARD -o br0 -j ACCEPT") == []
     assert closed("-A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", CLOSED) == ["br0"]
-    assert closed("-A FORWARD -i br1 -j ACCEPT", "-A FORWARD -o br1 -j ACCEPT", CLOSED) == ["br0"], "another bridge"
     assert closed("-A FORWARD -i eth0 -j ACCEPT", CLOSED) == [], "one link may"
     dropping = FILTER.replace("FORWARD ACCEPT", "FORWARD DROP")
-    assert closed("-A FORWARD -o br0 -j A", "-A A -d 172.17.0.2 -j ACCEPT", head=dropping) == ["br0"]
+    published = PUBLISHED.removeprefix("-A FORWARD")
+    assert closed("-A FORWARD -o br0 -j A", f"-A A {published}", head=dropping) == ["br0"]
+    assert closed("-A FORWARD -o br0 -j A", "-A A -d 172.17.0.2 -j ACCEPT", head=dropping) == [], "all ports of one"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ("-i eth1 -j ACCEPT", "-o eth1 -j ACCEPT"),
+        ("-i eth1 -o br0 -j ACCEPT",),
+        ("-d 172.17.0.0/16 -i eth1 -j ACCEPT",),
+        ("-d 172.17.0.0/16 -j A",),
+        ("-d 172.17.0.2/32 -i eth1 -p tcp -m tcp --dport 80 -j ACCEPT",),
+        ("-o br0 -p tcp -m tcp --dport 80 -j ACCEPT",),
+        ("! -i eth1 -j DROP", "-i eth1 -j ACCEPT"),
+    ],
+)
+def test_where_a_rule_may_accept_requests_from_a_link_no_bridge_is_said_to_be_closed(rules: tuple[str, ...]) -> None:
+    assert closed("-A A -j ACCEPT", *(f"-A FORWARD {rule}" for rule in rules), CLOSED) == []
+
+
+def test_connections_that_a_chain_may_return_are_judged_by_the_rules_after_it() -> None:
+    chain = ("-A FORWARD -j A", "-A A -d 172.17.0.0/16 -j RETURN", "-A A -j DROP")
+    assert not isolates(*chain, "-A FORWARD -j ACCEPT")
+    assert isolates(*chain, "-A FORWARD -j DROP")
+
+
+def test_a_port_to_which_a_nat_rule_leads_is_published() -> None:
+    accepted = "-A FORWARD -d 172.17.0.2/32 -o br0 -p tcp -m tcp --dport 80 -j ACCEPT"
+    assert closed(accepted, CLOSED) == []
+    filtered = tables_of(FILTER, accepted, CLOSED)
+    published = tables_of(NAT, "-A A -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80")
+    assert [one.name for one in read_rules([*filtered, *published], {}).closed_bridges] == ["br0"]
+
+
+def count_steps(monkeypatch: pytest.MonkeyPatch, head: str, *rules: str) -> int:
+    steps, passes = 0, Rule.passes
+
+    def counting(rule: Rule, incoming: str, outgoing: str) -> bool:
+        nonlocal steps
+        steps += 1
+        return passes(rule, incoming, outgoing)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rule, "passes", counting)
+        read_rules(tables_of(head, *rules), {})
+    return steps
+
+
+def test_chains_that_are_reached_in_many_ways_are_followed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = range(8)
+    head = f"*filter\n:FORWARD ACCEPT [0:0]\n{''.join(f':C{level} - [0:0]\n' for level in levels)}"
+    jumps = [f"-A C{level} -j C{level + 1}" for level in levels[:-1] for _ in range(3)]
+    rules = ("-A FORWARD -j C0", *jumps, CLOSED)
+    assert count_steps(monkeypatch, head, *rules) <= len(rules)
+
+
+def test_the_work_for_many_links_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet_filter, "MAX_STEPS", 1000)
+    rules = [f"-A FORWARD ! -i br{number} -o br{number} -j DROP" for number in range(100)]
+    assert closed(*rules[:5]) == [f"br{number}" for number in range(5)]
+    assert count_steps(monkeypatch, FILTER, *rules) <= 1000
+    assert len(closed(*rules)) < 100, "what was not followed is not said to be closed"
+    accepted = [f"-A PREROUTING -d 172.19.{number}.0/24 -j ACCEPT" for number in range(100)]
+    dropped = [f"-A PREROUTING -d 172.18.0.{number}/32 ! -i br-1 -j DROP" for number in range(100)]
+    assert len(drops(*accepted, *dropped)) < 10
 
 
 def test_no_rules_do_nothing() -> None:

@@ -89,6 +89,8 @@ def rootless(process: str, *sockets: Listener, firewall: FirewallRules = NO_RULE
 )
 def test_the_forwarder_of_a_rootless_podman_answers_at_every_address_of_both_families(process: str, name: str) -> None:
     columns, states = rootless(process)
+    program = make_listener(80, family=Family.INET6, address="::", v6only=False)
+    states["bridge"] = replace(states["bridge"], listeners=(program,))
     offered, missing = published(columns, states)
     addresses = ("127.0.0.1", "192.0.2.2", "[::1]", "[2001:db8::2]")
     assert offered == {f"published-rootless {address}:8080" for address in addresses}
@@ -98,6 +100,14 @@ def test_the_forwarder_of_a_rootless_podman_answers_at_every_address_of_both_fam
     }
     paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
     assert {path.hops for path in paths} == {("lo", f"{name} :8080 (user space)")}
+
+
+@pytest.mark.parametrize(("process", "families"), [("rootlessport", 2), ("pasta.avx2", 1)])
+def test_pasta_keeps_the_family_of_a_connection_to_a_program_that_listens_on_one(process: str, families: int) -> None:
+    columns, states = rootless(process)
+    states["bridge"] = replace(states["bridge"], listeners=(make_listener(80, "nginx"),))
+    paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
+    assert {path.family for path in paths} == set(list(Family)[:families])
 
 
 def test_unread_rules_do_not_hide_the_forwarder_of_a_rootless_podman() -> None:

@@ -188,6 +188,8 @@ def test_a_hop_has_its_evidence() -> None:
         "its second connection, in the server's namespace: 172.17.0.2:60 → 172.17.0.2:80",
     )
     assert rootless[HopKind.MASQUERADE].reason == "the server saw rootlessport's own endpoint"
+    unseen = {hop.kind: hop for hop in read_trace(PATH, replace(THROUGH_ROOTLESSPORT, server_connections=())).hops}
+    assert "own endpoint" not in unseen[HopKind.MASQUERADE].reason
 
 
 def test_without_a_connection_no_hop_was_taken() -> None:

@@ -10,6 +10,7 @@ from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
 from dashboard.core.modes import MACHINE, OBSERVERS, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import NOTHING, Changes, FirewallChanges
+from dashboard.core.namespaces.forwarders import forwarder_name
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import (
     FirewallRules,
@@ -19,8 +20,6 @@ from dashboard.core.namespaces.state import (
     NamespaceState,
     Translation,
 )
-
-PROXY = "docker-proxy"
 
 
 def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
@@ -114,7 +113,7 @@ def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
 def _is_foreign_listener(listener: Listener, own_containers: set[str], ports: set[int]) -> bool:
     if listener.container is not None:
         return listener.container not in own_containers
-    return listener.process == PROXY and listener.port not in ports
+    return bool(forwarder_name(listener.process)) and listener.port not in ports
 
 
 def _is_foreign_rule(rule: Translation, addresses: set[str], ports: set[int]) -> bool:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from dashboard.core.experiments.messages import ExperimentRef, PublishedPort
 from dashboard.core.modes import FORWARDING, ArmSpec, Mode
+from dashboard.core.namespaces.forwarders import forwarder_name
 from dashboard.core.namespaces.state import Listener, Protocol
 
-#: Processes that listen on a published port for the Engine.
-FORWARDERS = frozenset({"docker-proxy", "dockerd", "rootlessport", "rootlesskit", "conmon", "podman"})
+#: Processes that hold a published port for the Engine, besides those that forward.
+_HOLDERS = frozenset({"dockerd", "rootlesskit", "conmon", "podman"})
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 #: The port in a message of the Engine (moby, libnetwork/portallocator and portmapper).
 _PORT_IN_MESSAGE = re.compile(
@@ -84,7 +85,7 @@ def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[P
     """Who holds a port of the machine, as far as its ``listeners`` and the running containers show."""
     publisher = next((user for user in users if any(_overlap(port, one) for one in user.ports)), None)
     listener = next((one for one in listeners if _listens(one, port)), None)
-    if listener is None or (publisher is not None and listener.container is None and listener.process in FORWARDERS):
+    if listener is None or (publisher is not None and _is_of_engine(listener)):
         if publisher is None:
             return None
         sentence = f"The Engine publishes port {port.port} of this machine for {publisher.name}."
@@ -112,10 +113,17 @@ def held_ports(
         one
         for one in listeners
         if one.container not in containers
-        and not (one.container is None and one.process in FORWARDERS and any(_listens(one, port) for port in published))
+        and not (_is_of_engine(one) and any(_listens(one, port) for port in published))
     ]
     holders = [holder for port in needed if (holder := find_holder(port, foreign, others)) is not None]
     return tuple({holder.sentence: holder for holder in holders}.values())
+
+
+def _is_of_engine(listener: Listener) -> bool:
+    """Whether a process listens for the Engine, on a published port."""
+    if listener.container is not None:
+        return False
+    return listener.process in _HOLDERS or bool(forwarder_name(listener.process))
 
 
 def _overlap(first: HostPort, second: HostPort) -> bool:

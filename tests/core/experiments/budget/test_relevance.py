@@ -51,12 +51,24 @@ def translation(port: int, address: str) -> Translation:
         with_links(FOREIGN),
         with_links(BRIDGE, FOREIGN, routes=(*MACHINE_STATE.routes, make_route("172.29.0.0/16", interface="docker9"))),
         replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(9000, "docker-proxy", 5))),
+        replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(9000, "rootlessport", 5))),
+        replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(9000, "pasta.avx2", 5))),
         replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(90, "nginx", 5, container="f" * 64))),
         replace(MACHINE_STATE, firewall=FirewallRules((translation(9000, "172.29.0.2"),))),
         replace(MACHINE_STATE, firewall=FirewallRules(direct_drops=(DirectDrop(Family.INET, "172.29.0.2"),))),
         replace(MACHINE_STATE, firewall=FirewallRules(closed_bridges=(IsolatedBridge(Family.INET, "docker9"),))),
     ],
-    ids=["veth", "bridge with its route", "proxy", "listener in host mode", "nat rule", "direct drop", "closed bridge"],
+    ids=[
+        "veth",
+        "bridge with its route",
+        "proxy",
+        "rootlessport",
+        "pasta",
+        "listener in host mode",
+        "nat rule",
+        "direct drop",
+        "closed bridge",
+    ],
 )
 def test_what_comes_with_other_containers_concerns_no_column(after: NamespaceState) -> None:
     before = replace(VIEW, states=VIEW.states | {MACHINE: replace(MACHINE_STATE, firewall=FirewallRules())})

@@ -66,7 +66,14 @@ def test_a_container_of_another_experiment_holds_a_port() -> None:
     assert holder.experiment == OTHER
 
 
-@pytest.mark.parametrize("listeners", [[], [PROXY], [replace(PROXY, process="conmon")]])
+@pytest.mark.parametrize(
+    "listeners",
+    [
+        [],
+        [PROXY],
+        *([replace(PROXY, process=name)] for name in ("conmon", "rootlessport", "pasta.avx2", "slirp4netns")),
+    ],
+)
 def test_the_engine_publishes_a_port_with_and_without_docker_proxy(listeners: list[Listener]) -> None:
     holder = find_holder(HostPort(8080), listeners, [PortUser("c", "container web", (HostPort(8080),))])
     assert holder is not None
@@ -88,12 +95,16 @@ def test_only_an_overlapping_address_and_the_same_protocol_hold_a_port(port: Hos
     assert (find_holder(port, [listener], []) is not None) is held
 
 
-def test_what_the_experiment_itself_holds_does_not_count() -> None:
+@pytest.mark.parametrize("process", ["docker-proxy", "rootlessport", "pasta", "pasta.avx2", "slirp4netns"])
+def test_what_the_experiment_itself_holds_does_not_count(process: str) -> None:
     own = PortUser("a" * 64, "experiment “mine”", (HostPort(8080),), ExperimentRef("mine", "mine"))
     listener = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80, 5, "nginx", "a" * 64)
+    forwarder = replace(PROXY, process=process)
     needed = [HostPort(80), HostPort(8080)]
-    assert held_ports(needed, [listener, PROXY], [own], "mine") == ()
-    assert len(held_ports(needed, [listener, PROXY], [own], "another")) == 2
+    assert held_ports(needed, [listener, forwarder], [own], "mine") == ()
+    assert [one.experiment for one in held_ports(needed, [listener, forwarder], [own], "another")] == [
+        own.experiment
+    ] * 2
 
 
 def test_a_foreign_program_on_a_port_that_the_experiment_published_counts() -> None:
