@@ -29,8 +29,9 @@ def on_tap(observed: ObservedColumns) -> list[Column]:
 def is_bridged(observed: ObservedColumns, column: Column) -> bool:
     """Whether a container is on a bridge. Podman's mode private is the default bridge as root, which its link shows."""
     state = observed.states.get(column.key)
-    private = column.mode == Mode.PRIVATE and state is not None
-    return column.mode in _BRIDGED or (private and any(link.kind == "veth" for link in state.interfaces))
+    if column.mode != Mode.PRIVATE or state is None:
+        return column.mode in _BRIDGED
+    return any(link.kind == "veth" for link in state.interfaces)
 
 
 def columns_with_value(observed: ObservedColumns, cells: RowCells) -> list[Column]:
