@@ -111,6 +111,13 @@ def claim_named(identity: str) -> Claim:
     return next(claim for claim in all_claims() if claim.id == identity)
 
 
+async def test_an_ordinary_engine_runs_all_claims_but_those_of_later_versions(fake: FakeEngine) -> None:
+    fake.add_image("netmodes-lab:1")
+    engine = await open_engine(fake, CACHE, WatchPool())
+    missing = {claim.id for claim in all_claims() if engine.obstacle(claim.on(engine.facts))}
+    assert missing == {"gateway-priority", "nat-unprotected"}
+
+
 async def test_modes_that_the_engine_lacks_are_obstacles_with_the_doctors_reason(fake: FakeEngine) -> None:
     fake.add_image("netmodes-lab:1")
     fake.facts = make_info(userns_remap=True)
