@@ -16,6 +16,7 @@ from dashboard.lab.context import LABEL, Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.lab_lock import LabBusyError, LabLock
+from dashboard.lab.machines.swarm import leave_without_lab
 from dashboard.lab.orphans import kept_ids, remove_objects, remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
@@ -81,8 +82,9 @@ async def reap(context: Context) -> Reaped:
 
 
 async def reap_everything(data_dir: Path, installation: str, open_engine: Callable[[], Awaitable[Engine]]) -> Reaped:
-    """Removes all private hosts of this data folder, then all containers and networks of the installation on an engine;
-    an empty ``installation`` is unknown. For a machine without access to the database. LabBusyError if a lab runs."""
+    """Removes all private hosts of this data folder, the engine from the swarm of the machines, then all containers and
+    networks of the installation on it; an empty ``installation`` is unknown. For a machine without access to the
+    database. LabBusyError if a lab runs."""
 
     async def nothing() -> set[str | None]:
         return set()
@@ -94,14 +96,25 @@ async def reap_everything(data_dir: Path, installation: str, open_engine: Callab
         if not installation:
             return replace(hosts, refused=(*hosts.refused, UNKNOWN))
         try:
-            removed, refused = await remove_objects(
-                await open_engine(), {LABEL: installation}, nothing, place_of(here(), "")
-            )
+            engine = await open_engine()
+            hosts = await _leave_swarm(hosts, data_dir, engine)
+            removed, refused = await remove_objects(engine, {LABEL: installation}, nothing, place_of(here(), ""))
         except EngineError as error:
             removed, refused = (), (f"the containers and networks: {error}",)
     finally:
         lock.release()
     return Reaped((*hosts.removed, *removed), hosts.kept, (*hosts.refused, *refused))
+
+
+async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
+    """Leaves the swarm of the machines, the others of which have left it: without a leader, its networks cannot be
+    removed one by one."""
+    try:
+        if await leave_without_lab(data_dir, (await engine.info()).endpoint):
+            return replace(found, removed=(*found.removed, "the engine from the swarm of the machines"))
+    except EngineError as error:
+        return replace(found, refused=(*found.refused, f"the engine from the swarm of the machines: {error}"))
+    return found
 
 
 async def _reap_all_hosts(data_dir: Path) -> Reaped:

@@ -183,6 +183,31 @@ async def test_everything_of_the_installation_is_removed_without_a_database(
     running.release()
 
 
+async def test_the_engine_of_a_revoked_machine_leaves_the_swarm_before_networks_are_removed(
+    fake_lab: LabHarness, fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others have left: the Engine has no leader and refuses to remove overlay networks."""
+    await fake.create_network("shared", "overlay", fake_lab.context.labels("gone"), {})
+    failure: list[EngineError] = []
+
+    async def leave(folder: Path, endpoint: str) -> bool:
+        assert (folder, endpoint, "remove_network" in fake.calls) == (tmp_path, fake.facts.endpoint, False)
+        if failure:
+            raise failure[0]
+        return True
+
+    async def engine() -> FakeEngine:
+        return fake
+
+    monkeypatch.setattr("dashboard.lab.reaper.leave_without_lab", leave)
+    reaped = await reap_everything(tmp_path, fake_lab.context.installation, engine)
+    assert reaped.removed == ("the engine from the swarm of the machines", "network shared")
+    failure.append(EngineError("context deadline exceeded", 500))
+    fake.calls.clear()
+    reaped = await reap_everything(tmp_path, fake_lab.context.installation, engine)
+    assert reaped.refused == ("the engine from the swarm of the machines: context deadline exceeded",)
+
+
 async def test_everything_that_can_be_removed_is_and_the_rest_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,14 +66,14 @@ def test_an_experiment_has_one_overlay_network_on_two_machines(lan: Lan, server:
     machines = [("machine", name) for name in NAMES]
     second.docker("swarm", "init", "--advertise-addr", lan.hosts[1].lan.addresses[0])
     node = second.docker("node", "ls", "--format", "{{.ID}}")
-    form = [("what", "form"), ("agreed", "yes"), *machines]
-    refused = server.ask("POST", PAGE, form)
+    swarm = [("what", "form"), ("agreed", "yes"), *machines]
+    refused = server.ask("POST", PAGE, swarm)
     assert (refused.status, b"left as it is" in refused.data) == (409, True)
     assert server.ask("POST", PAGE, [("what", "end")]).status == 302
     assert (second.docker("node", "ls", "--format", "{{.ID}}"), state(first)) == (node, "inactive")
     second.docker("swarm", "leave", "--force")
 
-    formed = server.ask("POST", PAGE, form)
+    formed = server.ask("POST", PAGE, swarm)
     assert formed.status == 302, formed.data.decode()[-3000:]
     assert server.get(PAGE).decode().count("manager of this swarm") == 2
     assert set(first.docker("node", "ls", "--format", "{{.ManagerStatus}}").split()) == {"Leader", "Reachable"}
@@ -98,3 +98,8 @@ def test_an_experiment_has_one_overlay_network_on_two_machines(lan: Lan, server:
     assert all(check["ok"] for check in proof)
     assert server.ask("POST", PAGE, [("what", "end")]).status == 302
     assert (state(first), state(second)) == ("inactive", "inactive")
+
+    again = server.ask("POST", PAGE, swarm)
+    assert again.status == 302, "no engine has kept the port of the swarm that ended"
+    assert first.docker("config", "ls", "--quiet") == ""
+    assert server.ask("POST", PAGE, [("what", "end")]).status == 302

@@ -19,6 +19,11 @@ FOREIGN = (
     "The engine of {0} is in a swarm that Netmodes did not form, and that is left as it is. Choose other machines, or "
     "run `docker swarm leave --force` there if the engine should leave it."
 )
+#: Before version 28.3 (moby, commit 16ed51d8).
+KEPT = (
+    "Docker left a swarm here but has kept the port for overlay networks (7946), so those of another swarm would not "
+    "work. Restart Docker on this machine, for example with `systemctl restart docker`; that stops its containers."
+)
 DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."
 
 

@@ -3,14 +3,10 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.lans import swarm_node
 from dashboard.engine.protocol import EngineError
-
-#: The port at which engines tell each other what is on their overlay networks.
-GOSSIP_PORT = 7946
 
 
 async def is_member(host: PrivateHost) -> bool:
@@ -39,26 +35,8 @@ async def leave_swarm(hosts: Iterable[PrivateHost]) -> None:
     caller's. Hosts that do not answer are left as they are.
 
     The hosts leave one after the other: an engine tells the others that it leaves, and before version 28.3 it never
-    closes its port if it cannot tell enough of them within a second (moby, commit 16ed51d8; ``keeps_port``)."""
+    closes its port if it cannot tell enough of them within a second (moby, commit 16ed51d8;
+    ``swarm_node.keeps_port``)."""
     for host in hosts:
         with suppress(EngineError):  # 503: not in a swarm
             await swarm_node.leave(host.endpoint)
-
-
-def keeps_port(host: PrivateHost) -> bool:
-    """Whether the host's dockerd listens at the port for overlay networks. If it is in no swarm, it has kept the port
-    of its former one, and cannot take part in the overlay networks of another until it is started again. Blocks."""
-    process = Path(f"/proc/{host.pid}")
-    try:
-        rows = [line.split() for line in (process / "net/tcp").read_text().splitlines()[1:]]
-        listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1].endswith(f":{GOSSIP_PORT:04X}")}
-        return bool(listening) and any(_target(file) in listening for file in (process / "fd").iterdir())
-    except OSError:  # it has ended
-        return False
-
-
-def _target(file: Path) -> str:
-    try:
-        return str(file.readlink())
-    except OSError:  # it has been closed
-        return ""

@@ -5,10 +5,12 @@ half of them are gone: a member leaves it by force.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dashboard.engine.decoding import mapping, text
@@ -17,6 +19,8 @@ from dashboard.engine.protocol import EngineError
 
 #: The port of the cluster's management (Docker's documentation, “Swarm mode”, open ports).
 PORT = 2377
+#: The port at which engines tell each other what is on their overlay networks.
+GOSSIP_PORT = 7946
 #: How long a member waits for the others. The Engine itself gives a node 20 s to join (moby, daemon/cluster).
 TIMEOUT_S = 30.0
 POLL_S = 0.1
@@ -97,7 +101,8 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
     before does not find the others when it is started again. Changes are stored in order, so an event of a later one
     proves it. Raises EngineError."""
     now = int(time.time())
-    config = (await _ask(endpoints[0], "create_config", "netmodes-members", b"stored"))["ID"]
+    name = f"netmodes-members-{secrets.token_hex(4)}"  # an earlier one may remain
+    config = (await _ask(endpoints[0], "create_config", name, b"stored"))["ID"]
 
     def wait(client: Client) -> None:
         with closing(client.events(now - 1, now + STORED_S, {"config": config})) as events:
@@ -108,3 +113,30 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
     finally:
         with suppress(EngineError):  # the swarm is complete without it
             await asyncio.shield(_ask(endpoints[0], "remove_config", config))
+
+
+def keeps_port(pid: int) -> bool:
+    """Whether the dockerd with this pid listens at the port for overlay networks. If its engine is in no swarm, it has
+    kept the port of its former one, and cannot take part in the overlay networks of another until it is started again.
+    Blocks."""
+    process = Path(f"/proc/{pid}")
+    try:
+        listening = {f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _listening(process / "net" / table)}
+        return bool(listening) and any(_target(file) in listening for file in (process / "fd").iterdir())
+    except OSError:  # it has ended
+        return False
+
+
+def _listening(table: Path) -> list[str]:
+    """The inodes of sockets that listen at the port. There is no table of IPv6 on a machine without it."""
+    with suppress(OSError):
+        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+        return [row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{GOSSIP_PORT:04X}")]
+    return []
+
+
+def _target(file: Path) -> str:
+    try:
+        return str(file.readlink())
+    except OSError:  # it has been closed
+        return ""

@@ -10,8 +10,9 @@ from typing import Any
 
 from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef
+from dashboard.core.modes import Mode
 from dashboard.engine.protocol import ContainerFacts, Created, Engine, EngineError, EngineUnreachable
-from dashboard.lab.context import Context
+from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.store.experiments import Record
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ async def remove_all(context: Context, record: Record) -> None:
     """Removes every container, then every network of an experiment; refusals are logged. A part also removes the
     overlay network of the whole, unless others use it."""
     engine, labels = context.engine, context.labels(record.id)
-    await remove_containers(engine, await engine.containers(labels))
+    containers = await engine.containers(labels)
+    await remove_containers(engine, containers)
     for network in await engine.networks(labels):
         try:
             await engine.remove_network(network.id)
@@ -84,14 +86,19 @@ async def remove_all(context: Context, record: Record) -> None:
             raise
         except EngineError as error:
             log.warning("network %s could not be removed: %s", network.name, error)
-    if record.parent is not None:
-        await _remove_shared(engine, context.labels(record.parent))
+    if any(arm.mode is Mode.OVERLAY for arm in record.spec.arms):
+        await _remove_shared(context, record, {container.network_mode for container in containers})
 
 
-async def _remove_shared(engine: Engine, labels: dict[str, str]) -> None:
-    """Removes the networks with these labels unless a part of the experiment on another machine uses them: the last
-    part removes them. The Engine refuses for a moment after the last container was removed."""
-    for network in await engine.networks(labels):
+async def _remove_shared(context: Context, record: Record, used: set[str]) -> None:
+    """Removes the overlay network of the whole unless a part of the experiment on another machine uses it: the last
+    part removes it. If the experiment was removed, the record of a part does not name the whole, and the network is
+    one that containers of the part ``used``. The Engine refuses for a moment after the last container was removed."""
+    engine = context.engine
+    for network in await engine.networks(context.labels()):
+        whole = network.labels.get(LABEL_EXPERIMENT, record.id)
+        if whole == record.id or network.driver != "overlay" or (whole != record.parent and network.name not in used):
+            continue
         for pause_s in (*SHARED_PAUSES_S, 0.0):
             try:
                 await engine.remove_network(network.id)

@@ -8,7 +8,8 @@ from dashboard.engine.hosts.cleanup import kill, kill_everything
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.lans.lan import Lan, list_lans, start_lan_again
-from dashboard.engine.lans.swarm import form_swarm, keeps_port, leave_swarm
+from dashboard.engine.lans.swarm import form_swarm, leave_swarm
+from dashboard.engine.lans.swarm_node import keeps_port
 from dashboard.lab.engine.restart import finish_starts, start_with_containers
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
     """Forms a swarm of the running hosts of a LAN. An engine that has kept the port of its former swarm is started
     again first, with its containers. Raises EngineError, PrivateHostError and OSError."""
     await leave_swarm(lan.hosts)
-    kept = [host for host in lan.hosts if await asyncio.to_thread(keeps_port, host)]
+    kept = [host for host in lan.hosts if await asyncio.to_thread(keeps_port, host.pid)]
     for host in kept:
         log.warning("the engine of the host %s has kept the port of its former swarm: it is started again", host.id)
         await asyncio.to_thread(_end, host)

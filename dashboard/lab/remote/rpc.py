@@ -166,6 +166,7 @@ _FUNCTIONS = (
     swarm.leave_swarm,
     swarm.open_swarm,
     swarm.view_swarm,
+    swarm.wait_until_stored,
     workshop_calls.act,
     workshop_calls.picture,
     workshop_calls.view_host,

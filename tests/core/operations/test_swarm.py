@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.core.namespaces.state import Family, NamespaceState, Route
 from dashboard.core.operations.swarm import (
+    KEPT,
     MAX_MEMBERS,
     Membership,
     SwarmMachine,
@@ -85,6 +86,9 @@ def test_what_cannot_form_a_swarm_is_refused_with_a_sentence() -> None:
     assert refusal(machine(1), machine(2, problem="It does not respond.")) == "lab2: It does not respond."
     rootless = machine(2, swarm=SwarmState(problem="Podman has no overlay networks."))
     assert refusal(machine(1), rootless) == "lab2: Podman has no overlay networks."
+    kept = refusal(machine(1), machine(2, swarm=SwarmState(problem=KEPT)))
+    assert kept.startswith("lab2: Docker left a swarm here")
+    assert "Restart Docker on this machine" in kept
     assert refusal(machine(1)) == refusal() == "Choose at least two machines."
     assert refusal(machine(1), machine(2), chosen=("lab1", "x" * 99)).endswith(f"chosen: {'x' * 40}.")
     assert refusal(*map(machine, range(1, MAX_MEMBERS + 2))).startswith(f"Choose at most {MAX_MEMBERS} machines")

@@ -13,7 +13,7 @@ from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.registry import LanPlace
 from dashboard.engine.lans import swarm_node
 from dashboard.engine.lans.lan import Lan, create_lan, list_lans
-from dashboard.engine.lans.swarm import form_swarm, is_member, keeps_port, leave_swarm
+from dashboard.engine.lans.swarm import form_swarm, is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.lans.engines import form_new_swarm, start_again
 from tests.support.polling import eventually
@@ -115,7 +115,7 @@ async def test_an_engine_that_keeps_the_port_of_a_former_swarm_is_started_again(
     """Of hosts that leave at the same time the last ones tell nobody. Engines of version 28.3 and later close the port
     nevertheless."""
     await form_new_swarm(data_dir, lan)
-    assert all(map(keeps_port, lan.hosts))
+    assert all(swarm_node.keeps_port(host.pid) for host in lan.hosts)
     await asyncio.gather(*(swarm_node.leave(host.endpoint) for host in lan.hosts))
     await form_new_swarm(data_dir, lan)
     (now,) = list_lans(data_dir)

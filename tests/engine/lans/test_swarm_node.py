@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from dashboard.engine.lans.swarm_node import (
     SwarmNode,
     init,
     join,
+    keeps_port,
     read_node,
     read_swarm,
     wait_for_leader,
@@ -107,3 +111,37 @@ async def test_a_config_that_cannot_be_removed_hides_nothing(monkeypatch: pytest
     failures.append(EngineError("not in a swarm", 503))
     with pytest.raises(EngineError, match="not in a swarm"):
         await wait_until_stored(["unix:///e"])
+
+
+async def test_what_an_earlier_wait_has_left_does_not_prevent_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    created: list[str] = []
+
+    async def ask(_endpoint: str, name: str, *args: Any) -> dict[str, str]:
+        if name == "create_config":
+            created.append(args[0])
+        return {"ID": "config"}
+
+    async def wait(*_: object) -> None:
+        assert created
+
+    monkeypatch.setattr(swarm_node, "_ask", ask)
+    monkeypatch.setattr(swarm_node, "_call", wait)
+    for _time in range(2):
+        await wait_until_stored(["unix:///e"])
+    assert len(set(created)) == 2
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_daemon_that_listens_at_the_port_is_recognised(
+    monkeypatch: pytest.MonkeyPatch, family: socket.AddressFamily, address: str
+) -> None:
+    """Without an address of its own, a swarm listens on all addresses, in the table of IPv6."""
+    with socket.socket(family) as listener:
+        listener.bind((address, 0))
+        monkeypatch.setattr(swarm_node, "GOSSIP_PORT", listener.getsockname()[1])
+        assert not keeps_port(os.getpid())
+        listener.listen()
+        assert keeps_port(os.getpid())
+        assert not keeps_port(os.getppid()), "another process"
+    assert not keeps_port(os.getpid())
+    assert not keeps_port(int(Path("/proc/sys/kernel/pid_max").read_text()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from dashboard.core.experiments.networks import missing_feature
 from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import LABEL_PLACE
+from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -99,6 +101,21 @@ async def test_a_part_uses_the_overlay_that_another_one_has_created(fake_lab: La
     part = await _part(fake_lab, whole, "overlay")
     assert (await fake_lab.column(part, "overlay")).networks.keys() == {f"nm-{whole}-overlay"}
     assert await _made(fake) == {f"nm-{whole}-overlay"}
+
+
+async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_another_one_has_created(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    """After a restart of the lab the record of the part does not name the whole, which exists no more."""
+    whole = await fake_lab.database.run(_whole)
+    for identity in (whole, "another"):
+        labels = fake_lab.context.labels(identity) | {LABEL_PLACE: "@lab2"}
+        await fake.create_network(f"nm-{identity}-overlay", "overlay", labels, {})
+    part = await _part(fake_lab, whole, "overlay")
+    record = await fake_lab.database.run(experiment_store.load, part)
+    assert record is not None
+    await remove_all(fake_lab.context, replace(record, parent=None))
+    assert await _made(fake) == {"nm-another-overlay"}
 
 
 #: Arms with what engines support since different versions.

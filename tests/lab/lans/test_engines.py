@@ -49,7 +49,7 @@ async def test_only_an_engine_that_has_kept_the_port_is_started_again_before_a_s
 
     for module in (engines, lans):
         monkeypatch.setattr(module, "list_lans", look)
-    monkeypatch.setattr(engines, "keeps_port", lambda host: host.id in kept)
+    monkeypatch.setattr(engines, "keeps_port", lambda pid: "abc"[pid - 1] in kept)
     monkeypatch.setattr(engines, "_end", end)
     monkeypatch.setattr(engines, "start_with_containers", start)
     monkeypatch.setattr(engines, "leave_swarm", leave)

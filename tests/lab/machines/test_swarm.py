@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dashboard.core.experiments.engine_kind import EngineKind
-from dashboard.core.operations.swarm import Membership, SwarmState, SwarmTicket
+from dashboard.core.operations.swarm import KEPT, Membership, SwarmState, SwarmTicket
 from dashboard.engine.lans import swarm_node
 from dashboard.engine.lans.swarm_node import SwarmNode
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.machines.swarm import FILE, join_swarm, leave_swarm, open_swarm, view_swarm
+from dashboard.lab.machines import swarm
+from dashboard.lab.machines.swarm import (
+    FILE,
+    join_swarm,
+    leave_swarm,
+    leave_without_lab,
+    open_swarm,
+    view_swarm,
+    wait_until_stored,
+)
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 
@@ -20,11 +30,13 @@ HERE = "198.51.100.1"
 
 
 class Node:
-    """The swarm of one engine, in memory. ``calls`` are what changed it."""
+    """The swarm of one engine, in memory. ``calls`` are what changed it; ``failing`` is how joining fails, and the
+    state after that."""
 
     def __init__(self, fake: FakeEngine) -> None:
         self.node = SwarmNode("inactive")
         self.calls: list[tuple[str, ...]] = []
+        self.failing: tuple[EngineError, str] | None = None
         self._fake = fake
 
     def _become(self, node: SwarmNode, *call: str) -> None:
@@ -43,16 +55,23 @@ class Node:
         return "c1", "SWMTKN"
 
     async def join(self, _endpoint: str, address: str, member: str, token: str) -> None:
+        if self.failing is not None:
+            self._become(SwarmNode(self.failing[1]), "join")
+            raise self.failing[0]
         self._become(SwarmNode("active", "n2", address), "join", address, member, token)
 
     async def leave(self, _endpoint: str) -> None:
         self._become(SwarmNode("inactive"), "leave")
 
+    async def wait_until_stored(self, endpoints: Sequence[str]) -> None:
+        self.calls.append(("stored", *endpoints))
+
 
 @pytest.fixture
 def node(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Node:
     made = Node(fake)
-    for name in ("read_node", "init", "read_swarm", "join", "leave"):
+    monkeypatch.setattr(swarm, "find_daemon", lambda _endpoint, _kind: None)
+    for name in ("read_node", "init", "read_swarm", "join", "leave", "wait_until_stored"):
         monkeypatch.setattr(swarm_node, name, getattr(made, name))
     return made
 
@@ -100,6 +119,57 @@ async def test_an_own_node_leaves_a_swarm_that_has_lost_its_leader(fake_lab: Lab
     node.node = replace(node.node, state="error")
     assert await leave_swarm(fake_lab.lab)
     assert node.calls[-1] == ("leave",)
+
+
+async def test_an_engine_that_has_kept_the_port_of_a_former_swarm_is_refused(
+    fake_lab: LabHarness, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = fake_lab.lab
+    monkeypatch.setattr(swarm, "find_daemon", lambda _endpoint, _kind: 7)
+    monkeypatch.setattr(swarm_node, "keeps_port", lambda pid: pid == 7)
+    assert await view_swarm(lab) == SwarmState(problem=KEPT)
+    changes: list[Any] = [open_swarm(lab, HERE), join_swarm(lab, HERE, HERE, SwarmTicket("c", "t"))]
+    for change in changes:
+        with pytest.raises(EngineError, match="Restart Docker on this machine"):
+            await change
+    assert node.calls == []
+    monkeypatch.setattr(swarm_node, "keeps_port", lambda _pid: False)
+    await open_swarm(lab, HERE)
+    monkeypatch.setattr(swarm_node, "keeps_port", lambda _pid: True)
+    assert (await view_swarm(lab)).membership is Membership.OWN, "a member listens there"
+    await open_swarm(lab, HERE)
+
+
+@pytest.mark.parametrize(("state", "leaves"), [("pending", True), ("error", True), ("inactive", False)])
+async def test_an_engine_that_could_not_join_in_time_does_not_continue(
+    fake_lab: LabHarness, node: Node, state: str, leaves: bool
+) -> None:
+    node.failing = EngineError("Timeout reached before node joined", 503), state
+    with pytest.raises(EngineError, match="Timeout reached"):
+        await join_swarm(fake_lab.lab, HERE, HERE, SwarmTicket("c", "t"))
+    assert node.calls == [("join",), *([("leave",)] if leaves else [])]
+    assert await view_swarm(fake_lab.lab) == SwarmState()
+
+
+async def test_only_a_member_waits_until_it_has_stored_the_others(fake_lab: LabHarness, node: Node) -> None:
+    assert await wait_until_stored(fake_lab.lab)
+    assert node.calls == []
+    await open_swarm(fake_lab.lab, HERE)
+    assert await wait_until_stored(fake_lab.lab)
+    assert node.calls[1:] == [("stored", fake_lab.context.info.endpoint)]
+
+
+async def test_an_engine_leaves_where_no_lab_runs(fake_lab: LabHarness, node: Node) -> None:
+    folder = fake_lab.context.data_dir
+    assert not await leave_without_lab(folder, "unix:///e")
+    await open_swarm(fake_lab.lab, HERE)
+    assert await leave_without_lab(folder, "unix:///e")
+    assert node.calls[1:] == [("leave",)]
+    assert not (folder / FILE).exists()
+    await open_swarm(fake_lab.lab, HERE)
+    node.node = replace(node.node, id="other")
+    assert not await leave_without_lab(folder, "unix:///e")
+    assert node.calls[-1] == ("init", HERE), "it is in another swarm"
 
 
 @pytest.mark.usefixtures("node")

@@ -21,6 +21,9 @@ from dashboard.web.http.database import in_database
 from dashboard.web.operations.machines.clients import CALL_ERRORS, row_of
 from dashboard.web.service import service
 
+#: How long a machine may take to leave. The Engine itself gives its node 15 s to end (moby, daemon/cluster).
+LEAVE_S = 20.0
+
 
 def _names() -> tuple[str, ...]:
     """The machines that may be asked, that of the installation included if it has an engine. In a thread."""
@@ -50,29 +53,33 @@ async def form(plan: SwarmPlan) -> None:
     """Forms the swarm, or lets machines join it. Raises SwarmRefusedError with the machine that failed; those that
     joined before have left it again."""
     first, member = plan.first, plan.addresses[plan.first]
-    joined = [first] if plan.is_new else []
+    entered = [first] if plan.is_new else []
     name = first
     try:
         ticket = await service.ask_on(row_of(first), "", swarm.open_swarm, member)
         for name in plan.joining:  # one after the other: each changes the number of votes
+            entered.append(name)
             await service.ask_on(row_of(name), "", swarm.join_swarm, plan.addresses[name], member, ticket)
-            joined.append(name)
+        for name in plan.addresses:
+            await service.ask_on(row_of(name), "", swarm.wait_until_stored)
     except CALL_ERRORS as error:
-        problems = await end([*joined, name] if name not in joined else joined)
+        problems = await end(entered)
         raise SwarmRefusedError(" ".join([f"{name}: {error}", *problems])) from error
 
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
-    """Lets machines leave the swarm; returns why some did not."""
-
-    async def leave(name: str) -> str:
+    """Lets machines leave the swarm, one after the other, because each tells the others (``engine.lans.swarm``);
+    returns why some did not."""
+    problems = []
+    for name in names:
         try:
-            await service.ask_on(row_of(name), "", swarm.leave_swarm)
+            async with asyncio.timeout(LEAVE_S):
+                await service.ask_on(row_of(name), "", swarm.leave_swarm)
+        except TimeoutError:
+            problems.append(_("%(name)s: it has not left the swarm in time.") % {"name": name})
         except CALL_ERRORS as error:
-            return f"{name}: {error}"
-        return ""
-
-    return tuple(filter(None, await asyncio.gather(*map(leave, names))))
+            problems.append(f"{name}: {error}")
+    return tuple(problems)
 
 
 async def end_everywhere() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +12,7 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.namespaces.state import Family, Route
 from dashboard.core.operations.machines import MachineFacts
-from dashboard.core.operations.swarm import Membership, SwarmState, SwarmTicket
+from dashboard.core.operations.swarm import KEPT, Membership, SwarmState, SwarmTicket
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import machines
@@ -19,6 +20,7 @@ from dashboard.store.operations import joining
 from dashboard.web.operations.machines import swarm
 from dashboard.web.service import service
 from tests.core.builders import make_interface, make_loopback, make_state
+from tests.support.polling import others_run
 from tests.web.asgi_client import Answer, Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,12 +29,17 @@ PAGE = "/machines/swarm/"
 
 
 class Labs:
-    """The labs of three machines, by name. ``members`` are in the swarm; ``failing`` refuses to join."""
+    """The labs of three machines, by name. ``members`` are in the swarm; ``failing`` refuses to join, ``forgetful`` to
+    store, and ``hanging`` does not leave; ``kept`` have kept the port of a former swarm."""
 
     def __init__(self) -> None:
         self.members: list[str] = []
         self.foreign: set[str] = set()
-        self.failing = ""
+        self.failing = self.forgetful = self.hanging = ""
+        self.kept: set[str] = set()
+        self.stored: list[tuple[str, int]] = []
+        self.leaving: list[str] = []
+        self.left: list[tuple[str, int]] = []
         self.tickets: list[SwarmTicket] = []
 
     def _network(self, name: str) -> Any:
@@ -49,10 +56,18 @@ class Labs:
         if name == "view_swarm":
             member = SwarmState(Membership.OWN, "c", f"198.51.100.{machine[-1]}")
             other = SwarmState(Membership.FOREIGN if machine in self.foreign else Membership.NONE)
+            if machine in self.kept:
+                other = SwarmState(problem=KEPT)
             return member if machine in self.members else other
         if name == "view_machine":
             return self._network(machine)
+        if name == "wait_until_stored":
+            if machine == self.forgetful:
+                raise EngineError("no leader", 503)
+            self.stored.append((machine, len(self.members)))
+            return True
         if name == "leave_swarm":
+            await self._leave(machine)
             self.members = [one for one in self.members if one != machine]
             return True
         if name not in {"open_swarm", "join_swarm"}:
@@ -61,6 +76,16 @@ class Labs:
         if name == "join_swarm":
             self.tickets.append(args[2])
         return SwarmTicket("c", "SWMTKN-secret") if name == "open_swarm" else True
+
+    async def _leave(self, machine: str) -> None:
+        self.leaving.append(machine)
+        self.left.append((machine, len(self.leaving)))
+        try:
+            await others_run()
+            if machine == self.hanging:
+                await asyncio.Event().wait()
+        finally:
+            self.leaving.remove(machine)
 
 
 @pytest.fixture
@@ -88,6 +113,7 @@ async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person)
     assert (refused.status, "Confirm" in refused.text, labs.members) == (400, True, [])
     assert (await form(me, "lab1", "lab2")).status == 302
     assert labs.members == ["lab1", "lab2"]
+    assert labs.stored == [("lab1", 2), ("lab2", 2)], "each, once all have joined"
     page = (await http("GET", PAGE, who=me)).text
     assert page.count("manager of this swarm") == 2
     assert "198.51.100.2" in page
@@ -97,6 +123,28 @@ async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person)
     assert {ticket.token for ticket in labs.tickets} == {"SWMTKN-secret"}
     assert (await post(me, what="end")).status == 302
     assert labs.members == []
+    assert labs.left == [("lab1", 1), ("lab2", 1), ("lab3", 1)], "one after the other"
+
+
+async def test_a_machine_that_does_not_leave_does_not_keep_the_others(
+    labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swarm, "LEAVE_S", 0.05)
+    labs.members, labs.hanging = ["lab1", "lab2", "lab3"], "lab2"
+    answer = await post(me, what="end")
+    assert (answer.status, "lab2: it has not left the swarm in time." in answer.text) == (409, True)
+    assert labs.members == ["lab2"]
+    assert labs.left == [("lab1", 1), ("lab2", 1), ("lab3", 1)]
+
+
+async def test_an_engine_that_has_kept_the_port_of_a_former_swarm_cannot_join(labs: Labs, me: Person) -> None:
+    labs.kept = {"lab2"}
+    page = (await http("GET", PAGE, who=me)).text
+    assert "Restart Docker on this machine" in page
+    assert 'value="lab2"' not in page
+    answer = await form(me, "lab1", "lab2")
+    assert (answer.status, labs.members) == (409, [])
+    assert "lab2: Docker left a swarm here but has kept the port for overlay networks (7946)" in answer.text
 
 
 async def test_if_a_machine_cannot_join_a_new_swarm_all_leave_it(labs: Labs, me: Person) -> None:
@@ -104,12 +152,17 @@ async def test_if_a_machine_cannot_join_a_new_swarm_all_leave_it(labs: Labs, me:
     answer = await form(me, "lab1", "lab2", "lab3")
     assert (answer.status, "lab3: &lt;timeout&gt; on lab3" in answer.text) == (409, True)
     assert labs.members == []
+    assert labs.left == [("lab1", 1), ("lab2", 1), ("lab3", 1)], "one after the other"
 
 
 async def test_if_a_machine_cannot_join_a_swarm_its_members_stay(labs: Labs, me: Person) -> None:
     labs.members, labs.failing = ["lab1", "lab2"], "lab3"
     assert (await form(me, "lab3")).status == 409
     assert labs.members == ["lab1", "lab2"]
+    labs.failing, labs.forgetful = "", "lab1"
+    answer = await form(me, "lab3")
+    assert (answer.status, "lab1: no leader" in answer.text) == (409, True)
+    assert labs.members == ["lab1", "lab2"], "those that have not just joined stay"
 
 
 async def test_a_swarm_that_netmodes_did_not_form_is_not_touched(labs: Labs, me: Person) -> None:
@@ -134,6 +187,7 @@ async def test_if_a_machine_is_revoked_the_swarm_ends(labs: Labs, me: Person, mo
     monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
     answer = await http("POST", "/machines/lab3/revoke/", who=me, headers=FORM, body=b"", token=True)
     assert (answer.status, labs.members) == (302, [])
+    assert [count for _machine, count in labs.left] == [1, 1, 1], "one after the other"
 
 
 async def test_on_one_machine_the_page_states_that_there_is_nothing_to_join(me: Person) -> None:
