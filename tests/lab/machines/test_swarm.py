@@ -121,6 +121,18 @@ async def test_an_own_node_leaves_a_swarm_that_has_lost_its_leader(fake_lab: Lab
     assert node.calls[-1] == ("leave",)
 
 
+async def test_a_member_leaves_without_asking_an_engine_that_has_no_leader(
+    fake_lab: LabHarness, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read_node(_endpoint: str) -> SwarmNode:
+        raise EngineError("The swarm does not have a leader.", 503)
+
+    await open_swarm(fake_lab.lab, HERE)
+    monkeypatch.setattr(swarm_node, "read_node", read_node)
+    assert await leave_swarm(fake_lab.lab, is_member=True)
+    assert node.calls[-1] == ("leave",)
+
+
 async def test_an_engine_that_has_kept_the_port_of_a_former_swarm_is_refused(
     fake_lab: LabHarness, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:

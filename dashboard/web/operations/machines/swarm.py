@@ -69,16 +69,16 @@ async def form(plan: SwarmPlan) -> None:
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
     """Lets machines leave the swarm, one after the other, because each tells the others (``engine.lans.swarm``);
-    returns why some did not."""
+    returns why some did not. They are read before: the last ones have no leader."""
     problems = []
-    for name in names:
+    for one in await asyncio.gather(*map(_read, names)):
         try:
             async with asyncio.timeout(LEAVE_S):
-                await service.ask_on(row_of(name), "", swarm.leave_swarm)
+                await service.ask_on(row_of(one.name), "", swarm.leave_swarm, one.is_member)
         except TimeoutError:
-            problems.append(_("%(name)s: it has not left the swarm in time.") % {"name": name})
+            problems.append(_("%(name)s: it has not left the swarm in time.") % {"name": one.name})
         except CALL_ERRORS as error:
-            problems.append(f"{name}: {error}")
+            problems.append(f"{one.name}: {error}")
     return tuple(problems)
 
 

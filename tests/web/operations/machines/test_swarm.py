@@ -67,6 +67,7 @@ class Labs:
             self.stored.append((machine, len(self.members)))
             return True
         if name == "leave_swarm":
+            assert args == (machine in self.members,)
             await self._leave(machine)
             self.members = [one for one in self.members if one != machine]
             return True
