@@ -24,6 +24,15 @@ KEPT = (
     "Docker left a swarm here but has kept the port for overlay networks (7946), so those of another swarm would not "
     "work. Restart Docker on this machine, for example with `systemctl restart docker`; that stops its containers."
 )
+CHANGED = "The members of the swarm have changed since this page was read. Look at them, and confirm again."
+OUTDATED = (
+    "{0}: in the swarm since before {1} was revoked, so {1} may be a manager of it and can start containers there. End "
+    "the swarm."
+)
+UNKNOWN = (
+    "{0}: no answer. If the engine is in a swarm with a revoked machine ({1}), that one can start containers there. Open "
+    "this page again when the machine responds, and end the swarm."
+)
 DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."
 
 
@@ -38,12 +47,13 @@ class Membership(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SwarmState:
     """What the lab of a machine reports. ``cluster`` is the id of the swarm of the machines, ``address`` where the
-    engine is a member of it; ``problem``: why the engine cannot be in one."""
+    engine is a member of it, ``since`` when it entered it; ``problem``: why the engine cannot be in one."""
 
     membership: Membership = Membership.NONE
     cluster: str = ""
     address: str = ""
     problem: str = ""
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,32 @@ class SwarmPlan:
 
 class SwarmRefusedError(ValueError):
     """The swarm cannot be formed; ``str()`` is a sentence."""
+
+
+def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
+    """The members and their swarms, as the form contains them."""
+    return tuple(f"{machine.name} {machine.swarm.cluster}" for machine in machines if machine.is_member)
+
+
+def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> None:
+    """Raises SwarmRefusedError if the owner was shown other members: each is a manager of all machines that join, and
+    the lab of a machine that was not chosen could report that it is one."""
+    if set(shown) != set(shown_members(machines)):
+        raise SwarmRefusedError(CHANGED)
+
+
+def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
+    """Which members have not left the swarm since a machine was revoked, which may still manage it; empty if all have.
+    ``revoked`` are the times by name."""
+    last = max(revoked, key=lambda name: revoked[name], default="")
+    names = [one.name for one in machines if one.is_member and last and one.swarm.since < revoked[last]]
+    return OUTDATED.format(", ".join(names), last) if names else ""
+
+
+def find_unknown(machines: Sequence[SwarmMachine], revoked: Collection[str]) -> str:
+    """Which machines may be in a swarm with a revoked one, because they do not respond; empty if none."""
+    names = [one.name for one in machines if one.problem]
+    return UNKNOWN.format(", ".join(names), ", ".join(sorted(revoked))) if names and revoked else ""
 
 
 def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> SwarmPlan:

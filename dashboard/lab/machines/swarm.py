@@ -7,9 +7,11 @@ Netmodes did not form, and stays there.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -25,14 +27,18 @@ from dashboard.lab.reconciler import Lab
 
 FILE = "swarm.json"
 THIS = "this machine"
+#: One change at a time: each first looks in which swarm the engine is.
+_locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """The node that this lab made of its engine, and the swarm of that node."""
+    """The node that this lab made of its engine, the swarm of that node, and when it entered that. ``node`` is empty
+    while it joins."""
 
     node: str
     cluster: str
+    since: float = 0.0
 
 
 def _read(data_dir: Path) -> _Member | None:
@@ -41,19 +47,31 @@ def _read(data_dir: Path) -> _Member | None:
     return None
 
 
-def _membership(node: SwarmNode, member: _Member | None) -> Membership:
+def _write(data_dir: Path, member: _Member) -> None:
+    (data_dir / FILE).write_bytes(msgspec.json.encode(asdict(member)))
+
+
+async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) -> Membership:
+    """The swarm in which a node is. If the lab ended while its engine joined, the file does not name the node yet.
+    Raises EngineError."""
     if node.is_inactive:
         return Membership.NONE
-    return Membership.OWN if member is not None and member.node == node.id else Membership.FOREIGN
+    if member is None:
+        return Membership.FOREIGN
+    if member.node or node.state != "active":
+        is_own = member.node in {"", node.id}
+    else:
+        is_own = (await swarm_node.read_swarm(endpoint))[0] == member.cluster
+    return Membership.OWN if is_own else Membership.FOREIGN
 
 
 async def view_swarm(lab: Lab) -> SwarmState:
     """The engine's part now. Raises EngineError."""
     context = lab.context
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
-    membership = _membership(node, member)
+    membership = await _membership(context.info.endpoint, node, member)
     if membership is Membership.OWN and member is not None:
-        return SwarmState(membership, member.cluster, node.address)
+        return SwarmState(membership, member.cluster, node.address, since=member.since)
     modes = await modes_of(context.engine, replace(context.info, swarm_active=True))
     problem = next((one.reason for one in modes if one.mode is Mode.OVERLAY and not one.available), "")
     if not problem and node.is_inactive and await _keeps_port(context):
@@ -71,7 +89,7 @@ async def _keeps_port(context: Context) -> bool:
 async def _require_own(context: Context) -> bool:
     """Whether the engine is in the swarm of the machines. Raises EngineError if it is in another one."""
     node = await swarm_node.read_node(context.info.endpoint)
-    membership = _membership(node, _read(context.data_dir))
+    membership = await _membership(context.info.endpoint, node, _read(context.data_dir))
     if membership is Membership.FOREIGN:
         raise EngineError(FOREIGN.format(THIS), 409)
     return membership is Membership.OWN
@@ -89,39 +107,54 @@ async def _may_enter(context: Context) -> bool:
 
 async def _note(context: Context, cluster: str) -> None:
     node = await swarm_node.read_node(context.info.endpoint)
-    (context.data_dir / FILE).write_bytes(msgspec.json.encode(asdict(_Member(node.id, cluster))))
+    _write(context.data_dir, _Member(node.id, cluster, context.clock()))
     context.info = await context.engine.info()
+
+
+@asynccontextmanager
+async def _changing(lab: Lab) -> AsyncIterator[Context]:
+    async with _locks.setdefault(lab, asyncio.Lock()):
+        yield lab.context
+
+
+@asynccontextmanager
+async def _entering(context: Context) -> AsyncIterator[None]:
+    """While the engine, which is in no swarm, enters one. If that fails, it leaves again: after its timeout of 20 s, the
+    Engine continues to join (moby, daemon/cluster)."""
+    try:
+        yield
+    except BaseException:
+        await asyncio.shield(_end_attempt(context))
+        raise
+
+
+async def _end_attempt(context: Context) -> None:
+    with suppress(EngineError):  # then the file says that the node joined for Netmodes
+        if not (await swarm_node.read_node(context.info.endpoint)).is_inactive:
+            await swarm_node.leave(context.info.endpoint)
+        (context.data_dir / FILE).unlink(missing_ok=True)
 
 
 async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
     """Forms a swarm of this engine alone at an address, unless it is in that of the machines. Raises EngineError."""
-    context = lab.context
-    if await _may_enter(context):
-        await swarm_node.init(context.info.endpoint, address)
-        await _note(context, (await swarm_node.read_swarm(context.info.endpoint))[0])
-    return SwarmTicket(*await swarm_node.read_swarm(context.info.endpoint))
+    async with _changing(lab) as context:
+        if await _may_enter(context):
+            async with _entering(context):
+                await swarm_node.init(context.info.endpoint, address)
+                await _note(context, (await swarm_node.read_swarm(context.info.endpoint))[0])
+        return SwarmTicket(*await swarm_node.read_swarm(context.info.endpoint))
 
 
 async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -> bool:
     """Joins the swarm of the engine at the address ``member``; others reach this one at ``address``. Raises
     EngineError."""
-    context = lab.context
-    if await _may_enter(context):
-        try:
-            await swarm_node.join(context.info.endpoint, address, member, ticket.token)
-        except BaseException:
-            await asyncio.shield(_end_attempt(context.info.endpoint))
-            raise
-        await _note(context, ticket.cluster)
+    async with _changing(lab) as context:
+        if await _may_enter(context):
+            async with _entering(context):
+                _write(context.data_dir, _Member("", ticket.cluster, context.clock()))
+                await swarm_node.join(context.info.endpoint, address, member, ticket.token)
+                await _note(context, ticket.cluster)
     return True
-
-
-async def _end_attempt(endpoint: str) -> None:
-    """Ends a failed attempt to join, which the Engine otherwise continues after its timeout of 20 s (moby,
-    daemon/cluster). The engine was in no swarm before it."""
-    with suppress(EngineError):
-        if (await swarm_node.read_node(endpoint)).state in {"pending", "error"}:
-            await swarm_node.leave(endpoint)
 
 
 async def wait_until_stored(lab: Lab) -> bool:
@@ -135,11 +168,11 @@ async def wait_until_stored(lab: Lab) -> bool:
 async def leave_swarm(lab: Lab, is_member: bool = False) -> bool:
     """Leaves the swarm of the machines, also if it has no leader. ``is_member``: a call has just found that the engine
     is in it; without a leader the Engine takes 20 s to name its node. Raises EngineError."""
-    context = lab.context
-    if is_member or await _require_own(context):
-        await swarm_node.leave(context.info.endpoint)
-        context.info = await context.engine.info()
-    (context.data_dir / FILE).unlink(missing_ok=True)
+    async with _changing(lab) as context:
+        if is_member or await _require_own(context):
+            await swarm_node.leave(context.info.endpoint)
+            context.info = await context.engine.info()
+        (context.data_dir / FILE).unlink(missing_ok=True)
     return True
 
 
@@ -147,7 +180,7 @@ async def leave_without_lab(data_dir: Path, endpoint: str) -> bool:
     """Leaves the swarm of the machines where no lab runs; whether the engine was in it. Raises EngineError."""
     if (member := _read(data_dir)) is None:
         return False
-    is_own = _membership(await swarm_node.read_node(endpoint), member) is Membership.OWN
+    is_own = await _membership(endpoint, await swarm_node.read_node(endpoint), member) is Membership.OWN
     if is_own:
         await swarm_node.leave(endpoint)
     (data_dir / FILE).unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""Locks of PostgreSQL, held while a connection lives: one lab per machine, one migration at a time.
+"""Locks of PostgreSQL, held while a connection lives: one lab per machine, one migration and one change of the swarm at
+a time.
 
-The role of a machine may take any advisory lock, so it can delay another lab. Migrations use the lock of a table that
-such a role may only read.
+The role of a machine may take any advisory lock, so it can delay another lab. Migrations and the swarm use locks of
+tables that such a role cannot take: it could keep an owner from ending the swarm.
 """
 
 import os
@@ -21,6 +22,10 @@ from django.db.migrations.recorder import MigrationRecorder
 LAB, MIGRATION = 0x6E6D_0001, 0x6E6D_0002
 #: Two of these locks exclude each other, and no reading or writing of the table.
 _LOCK_MIGRATIONS = "LOCK TABLE django_migrations IN SHARE UPDATE EXCLUSIVE MODE"
+#: As above, of a table that nothing else locks.
+_LOCK_SWARM = "LOCK TABLE django_content_type IN SHARE UPDATE EXCLUSIVE MODE"
+#: The lock of the swarm ends after this time, if the web process has lost its network and cannot release it.
+SWARM_S = 900
 RETRY_S = 0.5
 #: A database that does not answer within this time is treated as lost. A lab must notice that before another may take
 #: over (``core.operations.deployment.UNAVAILABLE_S``).
@@ -122,6 +127,40 @@ class AdvisoryLock:
 
     def release(self) -> None:
         """Releases the lock."""
+        connected, self._connection = self._connection, None
+        if connected is not None:
+            connected.close()
+
+
+class SwarmLock:
+    """The lock of the web process that changes the swarm of machines. Without several machines (SQLite) there is none.
+    Its methods block: call them in a thread."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def acquire(self, wait_s: float = 0.0) -> bool:
+        """Takes the lock; False if another process holds it all the time. OperationalError without a database."""
+        if not is_shared():
+            return True
+        import psycopg
+
+        connected = _connect(autocommit=False, connect_timeout=ANSWER_S)
+        try:
+            connected.execute(f"SET idle_in_transaction_session_timeout = {SWARM_S * 1000}")
+            connected.execute(f"SET lock_timeout = {int(wait_s * 1000)}")
+            connected.execute(_LOCK_SWARM if wait_s else f"{_LOCK_SWARM} NOWAIT")
+        except psycopg.errors.LockNotAvailable:
+            connected.close()
+            return False
+        except psycopg.Error as error:
+            connected.close()
+            raise OperationalError(str(error)) from error
+        self._connection = connected
+        return True
+
+    def release(self) -> None:
+        """Releases the lock, if it is held."""
         connected, self._connection = self._connection, None
         if connected is not None:
             connected.close()

@@ -15,7 +15,11 @@ from dashboard.core.operations.swarm import (
     SwarmRefusedError,
     SwarmState,
     SwarmTicket,
+    find_outdated,
+    find_unknown,
     plan_swarm,
+    require_shown,
+    shown_members,
 )
 from tests.core.builders import make_interface, make_loopback, make_state
 
@@ -104,3 +108,29 @@ def test_a_member_that_does_not_respond_does_not_keep_others_from_joining() -> N
 
 def test_the_token_of_a_swarm_is_in_no_log() -> None:
     assert "secret" not in repr(SwarmTicket("c", "SWMTKN-secret"))
+
+
+def test_a_form_that_showed_other_members_is_refused() -> None:
+    shown = shown_members([member(1), machine(2)])
+    require_shown([member(1), machine(2), machine(3)], shown)
+    for now in ([member(1), member(2)], [member(1, "other"), machine(2)], [machine(1), machine(2)]):
+        with pytest.raises(SwarmRefusedError, match="The members of the swarm have changed"):
+            require_shown(now, shown)
+
+
+def test_members_that_have_not_left_since_a_machine_was_revoked_are_named() -> None:
+    old, new = (
+        replace(member(number), swarm=replace(member(number).swarm, since=since))
+        for number, since in ((1, 10.0), (2, 30.0))
+    )
+    assert find_outdated([old, new, machine(3)], {}) == ""
+    assert find_outdated([new, machine(3)], {"lab9": 20.0}) == ""
+    assert find_outdated([old, new], {"lab8": 5.0, "lab9": 20.0}).startswith(
+        "lab1: in the swarm since before lab9 was revoked"
+    )
+
+
+def test_machines_that_may_be_in_a_swarm_with_a_revoked_one_are_named() -> None:
+    absent = SwarmMachine("lab2", problem="It does not respond.")
+    assert find_unknown([machine(1), absent], ()) == find_unknown([machine(1)], ["lab9"]) == ""
+    assert find_unknown([machine(1), absent], ["lab9"]).startswith("lab2: no answer.")

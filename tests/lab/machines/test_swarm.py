@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from dashboard.lab.machines.swarm import (
 )
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.polling import others_run
 
 HERE = "198.51.100.1"
 
@@ -81,7 +83,9 @@ async def test_an_engine_forms_a_swarm_and_leaves_it(fake_lab: LabHarness, node:
     assert await view_swarm(lab) == SwarmState()
     assert await open_swarm(lab, HERE) == SwarmTicket("c1", "SWMTKN")
     assert lab.context.info.swarm_active, "the launch form offers overlay networks"
-    assert await view_swarm(lab) == SwarmState(Membership.OWN, "c1", HERE)
+    member = await view_swarm(lab)
+    assert member == SwarmState(Membership.OWN, "c1", HERE, since=member.since)
+    assert member.since > 0.0
     assert await open_swarm(lab, HERE) == SwarmTicket("c1", "SWMTKN")
     assert await leave_swarm(lab)
     assert not lab.context.info.swarm_active
@@ -152,7 +156,9 @@ async def test_an_engine_that_has_kept_the_port_of_a_former_swarm_is_refused(
     await open_swarm(lab, HERE)
 
 
-@pytest.mark.parametrize(("state", "leaves"), [("pending", True), ("error", True), ("inactive", False)])
+@pytest.mark.parametrize(
+    ("state", "leaves"), [("pending", True), ("error", True), ("active", True), ("inactive", False)]
+)
 async def test_an_engine_that_could_not_join_in_time_does_not_continue(
     fake_lab: LabHarness, node: Node, state: str, leaves: bool
 ) -> None:
@@ -161,6 +167,71 @@ async def test_an_engine_that_could_not_join_in_time_does_not_continue(
         await join_swarm(fake_lab.lab, HERE, HERE, SwarmTicket("c", "t"))
     assert node.calls == [("join",), *([("leave",)] if leaves else [])]
     assert await view_swarm(fake_lab.lab) == SwarmState()
+    assert not (fake_lab.context.data_dir / FILE).exists()
+
+
+@pytest.mark.parametrize("name", ["_write", "read_swarm"])
+async def test_an_engine_whose_new_node_cannot_be_noted_leaves_again(
+    fake_lab: LabHarness, node: Node, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The disk is full, or the Engine does not name the swarm that it has formed."""
+
+    def fail(*_args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(swarm if name == "_write" else swarm_node, name, fail)
+        with pytest.raises(OSError, match="No space"):
+            await open_swarm(fake_lab.lab, HERE)
+    assert node.calls == [("init", HERE), ("leave",)]
+    assert await view_swarm(fake_lab.lab) == SwarmState()
+
+
+async def test_an_engine_that_joined_while_its_lab_ended_can_leave(
+    fake_lab: LabHarness, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end(*_args: Any) -> None:
+        raise EngineError("The Engine does not answer.", 500)
+
+    node.failing = EngineError("Timeout reached before node joined", 503), "pending"
+    with monkeypatch.context() as patch:
+        patch.setattr(swarm_node, "leave", end)
+        with pytest.raises(EngineError, match="Timeout reached"):
+            await join_swarm(fake_lab.lab, HERE, HERE, SwarmTicket("c1", "t"))
+    assert (await view_swarm(fake_lab.lab)).membership is Membership.OWN, "pending"
+    node.node = SwarmNode("active", "n9", HERE)
+    assert (await view_swarm(fake_lab.lab)).membership is Membership.OWN, "in the swarm of the ticket"
+
+    async def other(_endpoint: str) -> tuple[str, str]:
+        return "c2", "SWMTKN"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(swarm_node, "read_swarm", other)
+        assert (await view_swarm(fake_lab.lab)).membership is Membership.FOREIGN
+    assert await leave_swarm(fake_lab.lab)
+    assert node.calls[-1] == ("leave",)
+
+
+async def test_an_engine_leaves_only_after_it_has_joined(
+    fake_lab: LabHarness, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it would join a swarm that all others have left."""
+    began, goes_on = asyncio.Event(), asyncio.Event()
+    join = node.join
+
+    async def slowly(*args: str) -> None:
+        began.set()
+        await goes_on.wait()
+        await join(*args)
+
+    monkeypatch.setattr(swarm_node, "join", slowly)
+    joining = asyncio.create_task(join_swarm(fake_lab.lab, HERE, HERE, SwarmTicket("c", "t")))
+    await began.wait()
+    leaving = asyncio.create_task(leave_swarm(fake_lab.lab))
+    await others_run()
+    goes_on.set()
+    assert await asyncio.wait_for(asyncio.gather(joining, leaving), 10) == [True, True]
+    assert [call[0] for call in node.calls] == ["join", "leave"]
 
 
 async def test_only_a_member_waits_until_it_has_stored_the_others(fake_lab: LabHarness, node: Node) -> None:

@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
 from dashboard.core.operations.deployment import HEARTBEAT_S, UNAVAILABLE_S
 from dashboard.store.operations import advisory_lock
-from dashboard.store.operations.advisory_lock import ANSWER_S, LAB, MIGRATION, AdvisoryLock
+from dashboard.store.operations.advisory_lock import ANSWER_S, LAB, MIGRATION, AdvisoryLock, SwarmLock
 from tests.support.polling import until
 
 #: A deadline for a machine with other tests, far below the time after which a kernel gives up a connection.
@@ -154,3 +154,34 @@ def test_one_process_migrates_at_a_time_and_no_advisory_lock_prevents_it(
         thread.join(DEADLINE_S)
         assert second_is_in.is_set()
     assert said == ["Waiting until another process has migrated the database."]
+
+
+@pytest.mark.engine
+def test_one_process_changes_the_swarm_at_a_time_and_no_machine_prevents_it(cable: Cable, postgres: Postgres) -> None:
+    read = "SELECT count(*) FROM django_content_type"
+    with psycopg.connect(postgres.url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE IF NOT EXISTS django_content_type (id int)")
+        owner.execute("DROP ROLE IF EXISTS machine")
+        owner.execute("CREATE ROLE machine")
+        first, second = SwarmLock(), SwarmLock()
+        until(first.acquire, DEADLINE_S)
+        assert not second.acquire()
+        assert not second.acquire(0.05)
+        owner.execute(read)  # the lock prevents no reading
+        first.release()
+        assert second.acquire(DEADLINE_S)
+        second.release()
+        owner.execute("GRANT SELECT ON django_content_type TO machine")  # more than a machine has
+        owner.execute("SET ROLE machine")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            owner.execute(f"BEGIN; {advisory_lock._LOCK_SWARM}")
+        owner.execute("ROLLBACK")
+        owner.execute("RESET ROLE")
+        owner.execute("DROP OWNED BY machine; DROP ROLE machine")
+
+
+def test_with_one_machine_there_is_no_lock_of_the_swarm(db: None) -> None:
+    first, second = SwarmLock(), SwarmLock()
+    assert first.acquire()
+    assert second.acquire()
+    first.release()

@@ -5,7 +5,8 @@ others.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,16 +14,28 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from dashboard.core.operations.machines import SERVER
-from dashboard.core.operations.swarm import SwarmMachine, SwarmPlan, SwarmRefusedError, plan_swarm
+from dashboard.core.operations.swarm import (
+    SwarmMachine,
+    SwarmPlan,
+    SwarmRefusedError,
+    find_outdated,
+    find_unknown,
+    plan_swarm,
+    require_shown,
+    shown_members,
+)
 from dashboard.lab.machines import requests, swarm
 from dashboard.store import machines
 from dashboard.store.operations import joining
+from dashboard.store.operations.advisory_lock import SwarmLock
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.machines.clients import CALL_ERRORS, row_of
 from dashboard.web.service import service
 
 #: How long a machine may take to leave. The Engine itself gives its node 15 s to end (moby, daemon/cluster).
 LEAVE_S = 20.0
+#: How long the end of the swarm after a revocation waits for another request that changes the swarm.
+WAIT_S = 60.0
 
 
 def _names() -> tuple[str, ...]:
@@ -82,44 +95,79 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
     return tuple(problems)
 
 
-async def end_everywhere() -> None:
-    """Ends the swarm on all machines that respond, for example because one of its managers is no longer trusted."""
-    await end(await in_database(_names))
+async def end_everywhere() -> bool:
+    """Ends the swarm on all machines, because one of its managers is no longer trusted; whether all have left it. The
+    page names those that have not."""
+    lock = SwarmLock()
+    is_alone = await in_database(lock.acquire, WAIT_S)
+    try:
+        return not await end(await in_database(_names)) and is_alone
+    finally:
+        await asyncio.shield(in_database(lock.release))
 
 
-async def _page(
-    request: HttpRequest, found: Sequence[SwarmMachine], problem: str = "", status: int = 200
-) -> HttpResponse:
-    missing = await in_database(joining.installation_problem)
+@asynccontextmanager
+async def _alone() -> AsyncIterator[None]:
+    """While no other request changes the swarm. Raises SwarmRefusedError."""
+    lock = SwarmLock()
+    if not await in_database(lock.acquire):
+        raise SwarmRefusedError(_("Another request is changing the swarm. Wait until it has ended."))
+    try:
+        yield
+    finally:
+        await asyncio.shield(in_database(lock.release))
+
+
+def _revoked() -> dict[str, float]:
+    return {record.name: record.revoked_at for record in machines.list_machines() if record.is_revoked}
+
+
+async def _page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
+    found, revoked = await read_machines(), await in_database(_revoked)
     context = {
         "machines": found,
-        "one_machine": missing,
-        "problem": problem,
-        "members": [machine for machine in found if machine.is_member],
+        "one_machine": await in_database(joining.installation_problem),
+        "problems": [*filter(None, (problem, find_outdated(found, revoked), find_unknown(found, revoked)))],
+        "members": shown_members(found),
         "candidates": [machine for machine in found if not machine.is_member and not machine.refusal],
     }
     response: HttpResponse = await in_database(lambda: render(request, "operations/swarm.html", context, status=status))
     return response
 
 
+def _name_in_audit(request: HttpRequest, what: str, names: Sequence[str]) -> None:
+    request.audit.object = " ".join((what, *names))  # type: ignore[attr-defined]
+
+
+async def _change(request: HttpRequest, what: str) -> None:
+    """Forms or ends the swarm. Raises SwarmRefusedError."""
+    found = await read_machines()
+    if what == "end":
+        members = [machine.name for machine in found if machine.is_member]
+        _name_in_audit(request, what, members)
+        if problems := await end(members):
+            raise SwarmRefusedError(" ".join(problems))
+        return
+    require_shown(found, request.POST.getlist("member"))
+    if outdated := find_outdated(found, await in_database(_revoked)):
+        raise SwarmRefusedError(outdated)
+    await form(plan_swarm(found, request.POST.getlist("machine")))
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 async def page(request: HttpRequest) -> HttpResponse:
     """The swarm; by POST it is formed with the chosen machines, or ended."""
-    found = await read_machines()
     if request.method != "POST":
-        return await _page(request, found)
-    what = request.POST.get("what")
-    if what == "end":
-        problems = await end([machine.name for machine in found if machine.is_member])
-        if problems:
-            return await _page(request, await read_machines(), " ".join(problems), 409)
-    elif what != "form":
-        return await _page(request, found, _("This command does not exist. Use the buttons on this page."), 400)
-    elif not request.POST.get("agreed"):
-        return await _page(request, found, _("Confirm that each of these engines becomes a manager."), 400)
-    else:
-        try:
-            await form(plan_swarm(found, request.POST.getlist("machine")))
-        except SwarmRefusedError as error:
-            return await _page(request, await read_machines(), str(error), 409)
+        return await _page(request)
+    what = request.POST.get("what", "")
+    if what not in {"form", "end"}:
+        return await _page(request, _("This command does not exist. Use the buttons on this page."), 400)
+    _name_in_audit(request, what, request.POST.getlist("machine"))
+    if what == "form" and not request.POST.get("agreed"):
+        return await _page(request, _("Confirm that each of these engines becomes a manager."), 400)
+    try:
+        async with _alone():
+            await _change(request, what)
+    except SwarmRefusedError as error:
+        return await _page(request, str(error), 409)
     return redirect("/machines/swarm/")

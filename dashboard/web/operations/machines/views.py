@@ -80,5 +80,6 @@ async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
     if what == "revoke":
         await service.end_revoked_machines()
         await in_database(end_work, name)
-        await end_everywhere()
+        if not await end_everywhere():
+            return redirect("/machines/swarm/")  # it names those that have not left the swarm
     return redirect("/machines/")

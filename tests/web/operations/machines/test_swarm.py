@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -15,8 +16,10 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.operations.swarm import KEPT, Membership, SwarmState, SwarmTicket
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.models import AuditEntry
 from dashboard.store import machines
 from dashboard.store.operations import joining
+from dashboard.store.operations.advisory_lock import SwarmLock
 from dashboard.web.operations.machines import swarm
 from dashboard.web.service import service
 from tests.core.builders import make_interface, make_loopback, make_state
@@ -30,13 +33,16 @@ PAGE = "/machines/swarm/"
 
 class Labs:
     """The labs of three machines, by name. ``members`` are in the swarm; ``failing`` refuses to join, ``forgetful`` to
-    store, and ``hanging`` does not leave; ``kept`` have kept the port of a former swarm."""
+    store, and ``hanging`` does not leave; ``kept`` have kept the port of a former swarm, ``absent`` do not respond.
+    Members are in the swarm ``since`` this time."""
 
     def __init__(self) -> None:
         self.members: list[str] = []
         self.foreign: set[str] = set()
         self.failing = self.forgetful = self.hanging = ""
         self.kept: set[str] = set()
+        self.absent: set[str] = set()
+        self.since = 0.0
         self.stored: list[tuple[str, int]] = []
         self.leaving: list[str] = []
         self.left: list[tuple[str, int]] = []
@@ -51,10 +57,12 @@ class Labs:
 
     async def ask_on(self, machine: str, _host: str, function: Callable[..., Any], *args: Any) -> Any:
         name = function.__name__
+        if machine in self.absent:
+            raise LabUnavailableError("It does not respond.")
         if machine == self.failing and name == "join_swarm":
             raise EngineError("<timeout> on lab3", 500)
         if name == "view_swarm":
-            member = SwarmState(Membership.OWN, "c", f"198.51.100.{machine[-1]}")
+            member = SwarmState(Membership.OWN, "c", f"198.51.100.{machine[-1]}", since=self.since)
             other = SwarmState(Membership.FOREIGN if machine in self.foreign else Membership.NONE)
             if machine in self.kept:
                 other = SwarmState(problem=KEPT)
@@ -102,8 +110,10 @@ async def post(me: Person, **fields: str | list[str]) -> Answer:
     return await http("POST", PAGE, who=me, headers=FORM, body=urlencode(fields, doseq=True).encode(), token=True)
 
 
-async def form(me: Person, *names: str, **more: str) -> Answer:
-    return await post(me, what="form", machine=list(names), **{"agreed": "yes", **more})
+async def form(me: Person, *names: str, shown: str = "", **more: str) -> Answer:
+    """``shown`` are the members that the page showed."""
+    members = [f"{name} c" for name in shown.split()]
+    return await post(me, what="form", machine=list(names), member=members, **{"agreed": "yes", **more})
 
 
 async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person) -> None:
@@ -119,7 +129,8 @@ async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person)
     assert page.count("manager of this swarm") == 2
     assert "198.51.100.2" in page
     assert "SWMTKN" not in page
-    assert (await form(me, "lab3")).status == 302
+    assert page.count('name="member" value="lab1 c"') == page.count('name="member" value="lab2 c"') == 1
+    assert (await form(me, "lab3", shown="lab1 lab2")).status == 302
     assert labs.members == ["lab1", "lab2", "lab3"]
     assert {ticket.token for ticket in labs.tickets} == {"SWMTKN-secret"}
     assert (await post(me, what="end")).status == 302
@@ -158,10 +169,10 @@ async def test_if_a_machine_cannot_join_a_new_swarm_all_leave_it(labs: Labs, me:
 
 async def test_if_a_machine_cannot_join_a_swarm_its_members_stay(labs: Labs, me: Person) -> None:
     labs.members, labs.failing = ["lab1", "lab2"], "lab3"
-    assert (await form(me, "lab3")).status == 409
+    assert (await form(me, "lab3", shown="lab1 lab2")).status == 409
     assert labs.members == ["lab1", "lab2"]
     labs.failing, labs.forgetful = "", "lab1"
-    answer = await form(me, "lab3")
+    answer = await form(me, "lab3", shown="lab1 lab2")
     assert (answer.status, "lab1: no leader" in answer.text) == (409, True)
     assert labs.members == ["lab1", "lab2"], "those that have not just joined stay"
 
@@ -189,6 +200,75 @@ async def test_if_a_machine_is_revoked_the_swarm_ends(labs: Labs, me: Person, mo
     answer = await http("POST", "/machines/lab3/revoke/", who=me, headers=FORM, body=b"", token=True)
     assert (answer.status, labs.members) == (302, [])
     assert [count for _machine, count in labs.left] == [1, 1, 1], "one after the other"
+
+
+async def test_machines_that_have_not_left_the_swarm_of_a_revoked_one_are_named(
+    labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labs.members, labs.absent = ["lab1", "lab2"], {"lab2"}
+    await database_sync_to_async(machines.register)("lab9", {}, MachineFacts())
+    monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
+    answer = await http("POST", "/machines/lab9/revoke/", who=me, headers=FORM, body=b"", token=True)
+    assert (answer.status, answer.headers["location"], labs.members) == (302, PAGE, ["lab2"])
+    assert "lab2: no answer." in (await http("GET", PAGE, who=me)).text
+    labs.absent = set()
+    assert "lab2: in the swarm since before lab9 was revoked" in (await http("GET", PAGE, who=me)).text
+    refused = await form(me, "lab1", shown="lab2")
+    assert (refused.status, "since before lab9 was revoked" in refused.text, labs.members) == (409, True, ["lab2"])
+    assert (await post(me, what="end")).status == 302
+    labs.since = time.time() + 60
+    assert (await form(me, "lab1", "lab2")).status == 302
+    assert "was revoked" not in (await http("GET", PAGE, who=me)).text
+
+
+async def test_a_machine_that_was_no_member_when_the_form_was_shown_is_not_asked_for_a_ticket(
+    labs: Labs, me: Person
+) -> None:
+    labs.members = ["lab3"]
+    answer = await form(me, "lab1", "lab2")
+    assert (answer.status, "The members of the swarm have changed" in answer.text) == (409, True)
+    assert (labs.members, labs.tickets) == (["lab3"], [])
+
+
+async def test_one_request_at_a_time_changes_the_swarm(labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[SwarmLock] = []
+    changes: list[tuple[str, bool]] = []
+
+    def acquire(self: SwarmLock, _wait_s: float = 0.0) -> bool:
+        if taken:
+            return False
+        taken.append(self)
+        return True
+
+    async def ask_on(machine: str, host: str, function: Callable[..., Any], *args: Any) -> Any:
+        if function.__name__ in {"open_swarm", "join_swarm", "leave_swarm"}:
+            changes.append((function.__name__, bool(taken)))
+        return await labs.ask_on(machine, host, function, *args)
+
+    monkeypatch.setattr(SwarmLock, "acquire", acquire)
+    monkeypatch.setattr(SwarmLock, "release", lambda self: taken.clear() if self in taken else None)
+    monkeypatch.setattr(service, "ask_on", ask_on)
+    assert (await form(me, "lab1", "lab2")).status == 302
+    assert (await post(me, what="end")).status == 302
+    assert changes == [(f"{name}_swarm", True) for name in ("open", "join", "leave", "leave")]
+    assert not taken
+    taken.append(SwarmLock())
+    for refused in (await post(me, what="end"), await form(me, "lab1", "lab2")):
+        assert (refused.status, "Another request is changing the swarm" in refused.text) == (409, True)
+    assert len(changes) == 4
+    labs.members = ["lab1", "lab2"]
+    assert not await swarm.end_everywhere(), "the other request may add members"
+    assert labs.members == [], "but a revoked machine is not trusted until that has ended"
+
+
+async def test_the_audit_trail_names_what_was_done_with_which_machines(labs: Labs, me: Person) -> None:
+    await form(me, "lab1", "lab2")
+    await form(me, "lab3", shown="lab1 lab2")
+    await post(me, what="end")
+    found = await database_sync_to_async(
+        lambda: list(AuditEntry.objects.filter(action="change swarm").order_by("at").values_list("object", flat=True))
+    )()
+    assert found == ["form lab1 lab2", "form lab3", "end lab1 lab2 lab3"]
 
 
 async def test_on_one_machine_the_page_states_that_there_is_nothing_to_join(me: Person) -> None:
