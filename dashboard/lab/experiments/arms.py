@@ -178,7 +178,7 @@ class Arms:
 
     async def _start(self, arm: ArmSpec, container: str) -> None:
         await asyncio.shield(self._machine)
-        await self._context.engine.start_container(container)
+        await self._networks.start(arm, container)
         self._recorder.set_column(arm.key, STARTED, step=LaunchStep.READ)
         database, experiment = self._context.database, self._record.id
         await gather_all(

@@ -20,7 +20,7 @@ from dashboard.lab.context import LABEL_PLACE, LABEL_ROUND, Context
 from dashboard.lab.experiments.observer import Observer
 from dashboard.store.experiments import Record
 
-CONFLICT = 409
+NOT_FOUND, CONFLICT = 404, 409
 #: Networks that are created at the same time.
 MAX_CREATIONS = 4
 
@@ -48,10 +48,12 @@ class ExperimentNetworks:
         self._round = {LABEL_ROUND: str(record.round)}
         self._observer = observer
         self._slots = asyncio.Semaphore(MAX_CREATIONS)
+        self._announce: Announce = lambda _arm, _lines: None
         self.errors: dict[str, EngineError] = {}
 
     async def create(self, announce: Announce) -> None:
         """Creates the missing networks, several at a time. Raises EngineUnreachable if the Engine does not answer."""
+        self._announce = announce
         needed = needed_networks(self._experiment, self._arms, self._whole)
         if not needed:
             return
@@ -83,6 +85,18 @@ class ExperimentNetworks:
         for name in needed_networks(self._experiment, [arm], self._whole):
             if name in self.errors:
                 raise self.errors[name]
+
+    async def start(self, arm: ArmSpec, container: str) -> None:
+        """Starts the container of an arm. A part on another machine may have ended and removed the overlay network,
+        which nothing used yet: then it is created again, once. Raises EngineError."""
+        try:
+            await self._engine.start_container(container)
+        except EngineError as error:
+            if arm.mode is not Mode.OVERLAY or error.status != NOT_FOUND:
+                raise
+            await self.create(self._announce)
+            self.check(arm)
+            await self._engine.start_container(container)
 
     async def _existing(self) -> set[str]:
         listed = await self._engine.networks(self._labels)

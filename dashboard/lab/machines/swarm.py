@@ -119,8 +119,8 @@ async def _changing(lab: Lab) -> AsyncIterator[Context]:
 
 @asynccontextmanager
 async def _entering(context: Context) -> AsyncIterator[None]:
-    """While the engine, which is in no swarm, enters one. If that fails, it leaves again: after its timeout of 20 s, the
-    Engine continues to join (moby, daemon/cluster)."""
+    """While the engine, which is in no swarm, enters one. If that fails, it leaves again: after its timeout of 20 s,
+    the Engine continues to join (moby, daemon/cluster)."""
     try:
         yield
     except BaseException:

@@ -103,6 +103,29 @@ async def test_a_part_uses_the_overlay_that_another_one_has_created(fake_lab: La
     assert await _made(fake) == {f"nm-{whole}-overlay"}
 
 
+async def test_an_overlay_that_another_part_removes_before_it_is_used_is_created_again(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await fake_lab.database.run(_whole)
+    name, start_container = f"nm-{whole}-overlay", fake.start_container
+    await fake.create_network(name, "overlay", fake_lab.context.labels(whole) | {LABEL_PLACE: "@lab2"}, {})
+    removed: list[str] = []
+
+    async def start(container: str) -> None:
+        if not removed:
+            removed.extend(network.id for network in await fake.networks({}) if network.name == name)
+            await fake.remove_network(removed[0])
+        if name not in await _made(fake):
+            raise EngineError(f"network {name} not found", 404)
+        await start_container(container)
+
+    monkeypatch.setattr(fake, "start_container", start)
+    part = await _part(fake_lab, whole, "overlay")
+    column = await fake_lab.column(part, "overlay")
+    assert (column.status, column.error) == (ArmStatus.RUNNING, None)
+    assert await _made(fake) == {name}
+
+
 async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_another_one_has_created(
     fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
