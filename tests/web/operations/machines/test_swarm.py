@@ -119,6 +119,7 @@ async def form(me: Person, *names: str, shown: str = "", **more: str) -> Answer:
 async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person) -> None:
     page = (await http("GET", PAGE, who=me)).text
     assert "A user who has root on one of them can then start containers on all of them" in page
+    assert "the machines join without a confirmation there" in page
     assert "End the swarm" not in page
     refused = await post(me, what="form", machine=["lab1", "lab2"])
     assert (refused.status, "Confirm" in refused.text, labs.members) == (400, True, [])
