@@ -141,17 +141,17 @@ def _name_in_audit(request: HttpRequest, what: str, names: Sequence[str]) -> Non
 
 async def _change(request: HttpRequest, what: str) -> None:
     """Forms or ends the swarm. Raises SwarmRefusedError."""
-    found = await read_machines()
+    found, chosen = await read_machines(), request.POST.getlist("machine")
+    names = [one.name for one in found if (one.is_member if what == "end" else one.name in chosen)]
+    _name_in_audit(request, what, names)
     if what == "end":
-        members = [machine.name for machine in found if machine.is_member]
-        _name_in_audit(request, what, members)
-        if problems := await end(members):
+        if problems := await end(names):
             raise SwarmRefusedError(" ".join(problems))
         return
     require_shown(found, request.POST.getlist("member"))
     if outdated := find_outdated(found, await in_database(_revoked)):
         raise SwarmRefusedError(outdated)
-    await form(plan_swarm(found, request.POST.getlist("machine")))
+    await form(plan_swarm(found, chosen))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -162,7 +162,7 @@ async def page(request: HttpRequest) -> HttpResponse:
     what = request.POST.get("what", "")
     if what not in {"form", "end"}:
         return await _page(request, _("This command does not exist. Use the buttons on this page."), 400)
-    _name_in_audit(request, what, request.POST.getlist("machine"))
+    _name_in_audit(request, what, ())
     if what == "form" and not request.POST.get("agreed"):
         return await _page(request, _("Confirm that each of these engines becomes a manager."), 400)
     try:

@@ -266,10 +266,11 @@ async def test_the_audit_trail_names_what_was_done_with_which_machines(labs: Lab
     await form(me, "lab1", "lab2")
     await form(me, "lab3", shown="lab1 lab2")
     await post(me, what="end")
+    await form(me, "lab1", "\x00")
     found = await database_sync_to_async(
         lambda: list(AuditEntry.objects.filter(action="change swarm").order_by("at").values_list("object", flat=True))
     )()
-    assert found == ["form lab1 lab2", "form lab3", "end lab1 lab2 lab3"]
+    assert found == ["form lab1 lab2", "form lab3", "end lab1 lab2 lab3", "form lab1"]
 
 
 async def test_on_one_machine_the_page_states_that_there_is_nothing_to_join(me: Person) -> None:
