@@ -133,7 +133,7 @@ class AdvisoryLock:
 
 
 class SwarmLock:
-    """The lock of the web process that changes the swarm of machines. Without several machines (SQLite) there is none.
+    """The lock of the web process that changes the swarm of machines. SQLite has no such lock: there is one machine.
     Its methods block: call them in a thread."""
 
     def __init__(self) -> None:
