@@ -22,7 +22,7 @@ _MAX_BYTES = 64 * 1024
 _MAX_HEADERS = 12
 _WATCH_S = 0.15  # docker-proxy connects to the container only after accepting the client
 _WATCH_STEP_S = 0.002
-#: How long to wait for the server to close the connection, as it was asked to.
+#: How long to wait for the server to close the connection, as requested.
 _CLOSE_S = 0.2
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 
