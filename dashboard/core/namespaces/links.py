@@ -54,7 +54,7 @@ def exit_link(state: NamespaceState) -> Interface | None:
 
 
 def is_tapped(state: NamespaceState) -> bool:
-    """Whether a program in user space, pasta or slirp4netns, serves the only link besides loopback. Links without an
+    """Whether a program in user space, pasta or slirp4netns, serves the only link other than loopback. Links without an
     address do not count: kernels add some to each namespace (sit0, tunl0)."""
     return {link.kind for link in state.interfaces if link.addresses or link.kind == "tun"} - {"loopback"} == {"tun"}
 

@@ -87,9 +87,8 @@ class EngineTestbed(TestbedReader):
         """Creates and starts; NotTestableError if the Engine refuses."""
         container = await self.try_run(line)
         if container.refused:
-            raise NotTestableError(
-                f"The Engine refused {container.line} at {container.refused_at}: {container.refused}"
-            )
+            reason = f"The Engine refused {container.line} at {container.refused_at}: {container.refused}"
+            raise NotTestableError(reason)
         return container
 
     async def try_run(self, line: str) -> Container:
