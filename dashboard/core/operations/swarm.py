@@ -30,8 +30,8 @@ OUTDATED = (
     "the swarm."
 )
 UNKNOWN = (
-    "{0}: no answer. If the engine is in a swarm with a revoked machine ({1}), that one can start containers there. "
-    "Open this page again when the machine responds, and end the swarm."
+    "{0}: the state of its engine is not known. If it is in a swarm with a revoked machine ({1}), that one can start "
+    "containers there. Open this page again when the engine can be read, and end the swarm."
 )
 DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."
 

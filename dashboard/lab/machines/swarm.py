@@ -7,6 +7,7 @@ Netmodes did not form, and stays there.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -41,6 +42,12 @@ class _Member:
     since: float = 0.0
 
 
+#: Which member a call last found the engine to be, and when: without a leader the Engine takes 20 s to name its node.
+_found: WeakKeyDictionary[Lab, tuple[_Member, float]] = WeakKeyDictionary()
+#: How long that is believed. All machines are read before they leave one after the other.
+FOUND_S = 300.0
+
+
 def _read(data_dir: Path) -> _Member | None:
     with suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode((data_dir / FILE).read_bytes(), type=_Member)
@@ -71,7 +78,9 @@ async def view_swarm(lab: Lab) -> SwarmState:
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
     membership = await _membership(context.info.endpoint, node, member)
     if membership is Membership.OWN and member is not None:
+        _found[lab] = member, time.monotonic()
         return SwarmState(membership, member.cluster, node.address, since=member.since)
+    _found.pop(lab, None)
     modes = await modes_of(context.engine, replace(context.info, swarm_active=True))
     problem = next((one.reason for one in modes if one.mode is Mode.OVERLAY and not one.available), "")
     if not problem and node.is_inactive and await _keeps_port(context):
@@ -165,11 +174,12 @@ async def wait_until_stored(lab: Lab) -> bool:
     return True
 
 
-async def leave_swarm(lab: Lab, is_member: bool = False) -> bool:
-    """Leaves the swarm of the machines, also if it has no leader. ``is_member``: a call has just found that the engine
-    is in it; without a leader the Engine takes 20 s to name its node. Raises EngineError."""
+async def leave_swarm(lab: Lab) -> bool:
+    """Leaves the swarm of the machines, also if it has no leader. Raises EngineError."""
     async with _changing(lab) as context:
-        if is_member or await _require_own(context):
+        found, at = _found.pop(lab, (None, 0.0))
+        is_found = found is not None and found == _read(context.data_dir) and time.monotonic() < at + FOUND_S
+        if is_found or await _require_own(context):
             await swarm_node.leave(context.info.endpoint)
             context.info = await context.engine.info()
         (context.data_dir / FILE).unlink(missing_ok=True)

@@ -133,4 +133,4 @@ def test_members_that_have_not_left_since_a_machine_was_revoked_are_named() -> N
 def test_machines_that_may_be_in_a_swarm_with_a_revoked_one_are_named() -> None:
     absent = SwarmMachine("lab2", problem="It does not respond.")
     assert find_unknown([machine(1), absent], ()) == find_unknown([machine(1)], ["lab9"]) == ""
-    assert find_unknown([machine(1), absent], ["lab9"]).startswith("lab2: no answer.")
+    assert find_unknown([machine(1), absent], ["lab9"]).startswith("lab2: the state of its engine is not known.")

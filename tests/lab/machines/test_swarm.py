@@ -132,8 +132,9 @@ async def test_a_member_leaves_without_asking_an_engine_that_has_no_leader(
         raise EngineError("The swarm does not have a leader.", 503)
 
     await open_swarm(fake_lab.lab, HERE)
+    await view_swarm(fake_lab.lab)
     monkeypatch.setattr(swarm_node, "read_node", read_node)
-    assert await leave_swarm(fake_lab.lab, is_member=True)
+    assert await leave_swarm(fake_lab.lab)
     assert node.calls[-1] == ("leave",)
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.core.operations.machines import SERVER
 from dashboard.core.operations.swarm import (
+    Membership,
     SwarmMachine,
     SwarmPlan,
     SwarmRefusedError,
@@ -85,9 +86,11 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
     returns why some did not. They are read before: the last ones have no leader."""
     problems = []
     for one in await asyncio.gather(*map(_read, names)):
+        if one.swarm.membership is Membership.FOREIGN:  # it stays in that
+            continue
         try:
             async with asyncio.timeout(LEAVE_S):
-                await service.ask_on(row_of(one.name), "", swarm.leave_swarm, one.is_member)
+                await service.ask_on(row_of(one.name), "", swarm.leave_swarm)
         except TimeoutError:
             problems.append(_("%(name)s: it has not left the swarm in time.") % {"name": one.name})
         except CALL_ERRORS as error:
