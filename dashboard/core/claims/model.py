@@ -36,7 +36,7 @@ class Need(StrEnum):
 
     ALONE = "alone"  # exclusive use of a private host: it changes files, or counts interfaces
     PORT_80 = "port-80"  # port 80 of a private host's machine
-    PRIVATE = "private-host"  # ports of the machine that the reader may use, or the LAN of a private host
+    PRIVATE = "private-host"  # ports that programs of the reader may hold, or the LAN of a private host
     OWN_HOST = "own-host"  # a private host with options of dockerd, started only for this claim
     IPV6 = "ipv6"
     MEASURE = "measure"  # a private host without other load: timings

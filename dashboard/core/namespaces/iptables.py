@@ -19,6 +19,8 @@ _VERDICTS = {
     "SNAT": Verdict.ACCEPT,
     "MASQUERADE": Verdict.ACCEPT,
     "NETMAP": Verdict.ACCEPT,
+    # The program that reads the queue may accept the packet.
+    "NFQUEUE": Verdict.ACCEPT,
 }
 _HOOKS = {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 #: Matches that only load a module: their options follow.

@@ -122,6 +122,8 @@ class _Walk:
         if any(rule.verdict is Verdict.TRANSLATE for rule in rules):
             for self._port in sorted({port for rule in rules for port in rule.ports or ()}):
                 for self._protocol in Protocol:
+                    if self._steps < 0:
+                        return self._found
                     rest = [Destinations()]
                     for chain in start:
                         # A packet that a nat chain accepts without a translation still enters the next one.
@@ -137,9 +139,11 @@ class _Walk:
         returned: list[Destinations] = []
         final: list[Destinations] = []
         for rule in chain.own_rules(self._family, self._protocol, self._port):
-            matching = _matching(rest, rule)
             self._steps -= max(1, len(rest))
-            if not matching or self._steps < 0 or rule.verdict is Verdict.NONE:
+            if self._steps < 0:
+                break
+            matching = _matching(rest, rule)
+            if not matching or rule.verdict is Verdict.NONE:
                 continue
             inner = [one.only_if(rule.unknown) for one in matching]
             after: list[Destinations] = []
@@ -248,6 +252,8 @@ class _Forwarding:
         bridge = rule.outgoing[0].name if rule.outgoing else ""
         if rule.outgoing == (NameMatch(bridge),) and rule.incoming == (NameMatch(bridge, negated=True),):
             return True
+        if not self.step(len(rule.ports)):
+            return False
         return {(str(network.network_address), port) for port in rule.ports} <= self._published
 
 

@@ -186,7 +186,7 @@ class UnreadRules:
 @dataclass(frozen=True, slots=True)
 class FirewallRules:
     """What the packet filter does to requests. No two translations without a condition apply to one packet. To
-    ``closed_bridges`` it drops what other links send to ports that no rule names, the unpublished ones.
+    ``closed_bridges`` it drops what other links send to ports that are not published.
 
     A family in ``unread`` has no rules here, whatever the kernel has.
     """

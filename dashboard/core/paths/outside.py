@@ -228,7 +228,9 @@ def _why_dropped(column: Column, machine: NamespaceState, veth: VethLink, addres
     if isinstance(machine.firewall, UnsetType):
         return ""
     port = column.port or 80
-    published = any((one.container_port, one.protocol) == (port, "tcp") for one in column.published)
+    published = any((one.container_port, one.protocol) == (port, "tcp") for one in column.published) or any(
+        (one.to_address, one.to_port) == (address, port) for one in machine.firewall.translations
+    )
     if not published and IsolatedBridge(family_of(address), veth.bridge.name) in machine.firewall.closed_bridges:
         return f"a filter rule drops requests from other links to {veth.bridge.name}, and {port}/tcp is not published"
     drops = machine.firewall.direct_drops

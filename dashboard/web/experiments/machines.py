@@ -53,9 +53,12 @@ def choosable() -> tuple[str, ...]:
     """The machines that arms can name now, as in the launch form: none if no other machine is connected. From a thread
     of the database."""
     labs = service.labs
-    records = machines.list_machines() if labs is not None else ()
-    joined = [one.name for one in records if one.accepts_work and labs is not None and labs.of(one.name).accepts_calls]
-    if labs is None or not joined:
+    if labs is None:
+        return ()
+    records = machines.list_machines()
+    joined = [one.name for one in records if one.accepts_work and labs.of(one.name).accepts_calls]
+    joined = [name for name in joined if labs.of(name).facts.engine is not None]
+    if not joined:
         return ()
     return (*([SERVER_NAME] if labs.server.accepts_calls else []), *joined)
 

@@ -78,8 +78,9 @@ def shown(live_page: ExperimentPage) -> ExperimentPage:
     live_page.open_panel("inspect")
     live_page.page.get_by_label("Command", exact=True).select_option(index=0)
     live_page.open_panel("answer")
-    for fold in live_page.page.locator("[data-fold][aria-expanded=false]").all():
-        fold.click()
+    folded = live_page.page.locator("[data-fold][aria-expanded=false]")
+    while folded.count():
+        folded.first.click()
     return live_page
 
 

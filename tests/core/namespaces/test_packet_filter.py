@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from dashboard.core.namespaces import packet_filter
 from dashboard.core.namespaces.iptables import read_iptables
 from dashboard.core.namespaces.packet_filter import read_rules
-from dashboard.core.namespaces.packet_rules import Rule, Table
-from dashboard.core.namespaces.state import Family, FirewallRules
+from dashboard.core.namespaces.packet_rules import Chain, Rule, Table
+from dashboard.core.namespaces.state import Family, FirewallRules, Protocol
 
 NAT = "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
 FILTER = "*filter\n:FORWARD ACCEPT [0:0]\n:A - [0:0]\n:B - [0:0]\n"
@@ -301,6 +303,33 @@ def test_the_work_for_many_links_is_limited(monkeypatch: pytest.MonkeyPatch) -> 
     accepted = [f"-A PREROUTING -d 172.19.{number}.0/24 -j ACCEPT" for number in range(100)]
     dropped = [f"-A PREROUTING -d 172.18.0.{number}/32 ! -i br-1 -j DROP" for number in range(100)]
     assert len(drops(*accepted, *dropped)) < 10
+
+
+def test_the_work_for_ports_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet_filter, "MAX_STEPS", 1000)
+    nat = "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp --dport 1:1024 -j DNAT --to-destination 10.0.0.1\nCOMMIT\n"
+    accepts = ["-A FORWARD -d 10.0.0.1/32 -o br0 -p tcp -m tcp --dport 1:500 -j ACCEPT"]
+    assert closed(*accepts, "-A FORWARD -o br0 -j DROP", head=nat + FILTER) == ["br0"]
+    assert closed(*accepts * 10, "-A FORWARD -o br0 -j DROP", head=nat + FILTER) == [], "not followed to the end"
+
+
+def test_translations_of_many_ports_are_not_followed_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packet_filter, "MAX_STEPS", 50)
+    followed: list[int] = []
+    own_rules = Chain.own_rules
+
+    def counting(chain: Chain, family: Family, protocol: Protocol, port: int) -> Iterator[Rule]:
+        followed.append(port)
+        return own_rules(chain, family, protocol, port)
+
+    monkeypatch.setattr(Chain, "own_rules", counting)
+    returns = ["-A OUTPUT -d 192.0.2.1/32 -j RETURN"] * 10
+    translations(*returns, "-A OUTPUT -p tcp -m tcp --dport 1:1000 -j DNAT --to-destination 10.0.0.1")
+    assert 0 < len(followed) < 20
+
+
+def test_a_program_that_reads_a_queue_may_accept_requests() -> None:
+    assert closed("-A FORWARD -o br0 -j NFQUEUE --queue-num 0", "-A FORWARD -o br0 -j DROP") == []
 
 
 def test_no_rules_do_nothing() -> None:

@@ -15,7 +15,7 @@ def publish(ports: range, options: str = "") -> str:
     return f"docker run -d{options} -p {whole}:{whole} IMAGE sleep 60"
 
 
-#: Each claim has ports of its own, so that all of them run at the same time.
+#: Each claim has ports of its own, so that those without timings may run at the same time.
 PROCESSES, MEMORY, RULES, HOST_MODE = range(8200, 8210), range(8210, 8215), range(8260, 8270), range(8270, 8290)
 RULES_LINE = publish(RULES)
 DOCKER_PROXY = "Moby, cmd/docker-proxy; Docker documentation, “Host network driver”"

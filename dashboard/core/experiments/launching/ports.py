@@ -13,7 +13,7 @@ from dashboard.core.modes import FORWARDING, ArmSpec, Mode
 from dashboard.core.namespaces.forwarders import forwarder_name
 from dashboard.core.namespaces.state import Listener, Protocol
 
-#: Processes that hold a published port for the Engine and do not forward it.
+#: Other processes that hold a published port for the Engine.
 _HOLDERS = frozenset({"dockerd", "rootlesskit", "conmon", "podman"})
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 #: The port in a message of the Engine (moby, libnetwork/portallocator and portmapper).
