@@ -60,9 +60,10 @@ async def test_it_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> None
 async def test_under_load_a_stream_runs_beside_the_requests(lab: Lab) -> None:
     before = _bytes_received(lab)
     await lab.run(lab.series(Probe.TCP_RR), seconds=0.6, under_load=True)
-    assert {one.error for one in lab.told} == {""}
-    assert all(one.n for one in lab.told)
+    assert {one.error for one in lab.told} <= {"", NO_LOAD}, "a busy machine may start the load too late"
+    assert all(one.n for one in lab.told if not one.error)
     requests = sum(one.n for one in lab.told) * 64
+    assert requests
     assert _bytes_received(lab) - before > 10_000_000 > requests
 
 
@@ -232,7 +233,8 @@ async def test_progress_tells_what_is_left(lab: Lab) -> None:
         on_progress=seen.append,
     )
     assert [one.blocks for one in seen] == list(range(1, len(lab.told) + 1))
-    assert all(one.elapsed_s + one.remaining_s == pytest.approx(0.5, abs=0.2) for one in seen)
+    # On a busy machine a block may end long after the time is up.
+    assert all(one.remaining_s == pytest.approx(max(0.0, 0.5 - one.elapsed_s), abs=0.2) for one in seen)
 
 
 async def test_without_series_there_is_nothing_to_measure(lab: Lab) -> None:
