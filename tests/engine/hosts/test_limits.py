@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -218,8 +219,12 @@ def test_processes_are_found_by_part(tmp_path: Path, part: str, expected: list[i
 
 
 def _cgroups_of(name: str) -> list[str]:
-    """The cgroups of each process of a host, as in cgroups(7)."""
-    return [Path(f"/proc/{pid}/cgroup").read_text() for pid in processes(name)]
+    """The cgroups of each process of a host, as in cgroups(7). A process may end meanwhile, for example runc."""
+    found = []
+    for pid in processes(name):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.append(Path(f"/proc/{pid}/cgroup").read_text())
+    return found
 
 
 @pytest.mark.engine
