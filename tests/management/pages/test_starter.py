@@ -97,12 +97,15 @@ def test_a_process_ends_with_the_lab_and_with_its_starter() -> None:
         command = [sys.executable, "-c", ENDLESS + "signal.pause()\n"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables()) as lab:
             assert lab.stdout is not None
-            assert lab.stdout.readline() == "started\n"
-            starter, web = psutil.Process(lab.pid).children(recursive=True)
-            assert (starter.name(), web.name()) == ("netmodes-start", "netmodes-web")
-            (lab if victim == "lab" else starter).kill()
-            until(lambda: has_ended(web), 10)  # noqa: B023 - called at once
-            lab.kill()
+            try:
+                assert lab.stdout.readline() == "started\n"
+                starter, web = psutil.Process(lab.pid).children(recursive=True)
+                # Each names itself after it was started.
+                until(lambda: (starter.name(), web.name()) == ("netmodes-start", "netmodes-web"), 10)  # noqa: B023
+                (lab if victim == "lab" else starter).kill()
+                until(lambda: has_ended(web), 10)  # noqa: B023 - called at once
+            finally:
+                lab.kill()
 
 
 def test_a_signal_ends_a_process_and_close_kills_it() -> None:
