@@ -171,9 +171,8 @@ def on_disk[T](image: Path, data: Path, work: Callable[[], T]) -> T:
 def wait_until_detached(image: Path) -> None:
     """Waits until the kernel has released the loop device of a disk; it does so soon after the last mount is gone."""
     end = time.monotonic() + DETACH_S
-    for file in BLOCK.glob("loop*/loop/backing_file"):
-        while _backing(file) == str(image) and time.monotonic() < end:
-            time.sleep(0.01)
+    while is_attached(image) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def is_attached(image: Path) -> bool:
