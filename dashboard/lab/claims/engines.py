@@ -111,6 +111,11 @@ class ClaimEngine:
         if self.info.invisible:
             raise NotTestableError(f"The claim needs the kernel of the engine's machine: {self.info.invisible}.")
 
+    def require_lan(self) -> None:
+        """NotTestableError if the engine's machine is RootlessKit's namespace."""
+        if self.facts.rootless_network:
+            raise NotTestableError("The LAN is the machine's: RootlessKit's namespace has no interface on it.")
+
 
 def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:
     """The machine's primary IPv4 address, empty if it has none or cannot be read; and what the machine lacks."""

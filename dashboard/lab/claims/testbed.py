@@ -120,14 +120,12 @@ class EngineTestbed(TestbedReader):
         """Creates a network; empty, or the Engine's refusal."""
         parsed = parse_network_create(self._text(line))
         name = self._real_name(parsed.name)
-        call = self._target.engine.create_network(name, parsed.driver, self._labels, parsed.options)
-        try:
+
+        async def create() -> None:
+            call = self._target.engine.create_network(name, parsed.driver, self._labels, parsed.options)
             self._networks[await self._complete(call)] = name
-        except EngineUnreachable:
-            raise
-        except EngineError as error:
-            return str(error)
-        return ""
+
+        return await _refusal(create())
 
     async def connect_network(self, network: str, container: Container) -> str:
         """Empty, or the Engine's refusal."""
@@ -167,6 +165,8 @@ class EngineTestbed(TestbedReader):
         """Runs the command; ``close`` runs ``undo``."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
+        if line.startswith("ip "):
+            self._target.require_lan()
         self._undo.append((place, undo))
         code, output = await self.execute(place, line)
         if code != 0:

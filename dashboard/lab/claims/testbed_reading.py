@@ -178,8 +178,7 @@ class TestbedReader:
         host = self._target.host
         if host is None:
             raise NotTestableError("Only a private host has a LAN for requests.")
-        if self._target.facts.rootless_network:
-            raise NotTestableError("The LAN is the machine's: RootlessKit's namespace has no interface on it.")
+        self._target.require_lan()
         try:
             return await asyncio.to_thread(
                 Namespace.of_path_inside, self._target.pid, str(private_host.RUN / host.id / place)

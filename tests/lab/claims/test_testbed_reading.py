@@ -119,3 +119,5 @@ async def test_the_lan_of_the_host_is_not_that_of_rootlesskits_namespace(fake: F
     async with open_testbed(target, {}, "nm-reading") as testbed:
         with pytest.raises(NotTestableError, match="RootlessKit's namespace has no interface on it"):
             await testbed.request(NEIGHBOUR, "192.0.2.2", 80)
+        with pytest.raises(NotTestableError, match="RootlessKit's namespace has no interface on it"):
+            await testbed.alter("ip link set uplink mtu 1400", "ip link set uplink mtu 1500")

@@ -1,7 +1,7 @@
 """The addresses at which a published port answers."""
 
 from dashboard.core.claims.constructors import NOTHING_PUBLISHED, exchange_claim
-from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
+from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, SLIRP4NETNS, EngineCondition
 from dashboard.core.claims.exchanges import NO_CONNECTION, Ask, answers, judge_exchanges, observe_exchanges
 from dashboard.core.claims.model import Claim, Expectation, Need, Topic
 from dashboard.core.claims.testbed import NEIGHBOUR
@@ -51,6 +51,12 @@ CLAIMS = (
         lines=("docker run -d --name web -p {machine}:8162:80 IMAGE",),
         asks={Ask(MACHINE, "{machine}", 8162): answers(), Ask(MACHINE, "127.0.0.1", 8162): NO_CONNECTION},
         mutation={"-p {machine}:8162:80": "-p 8162:80"},
+        otherwise=(
+            Expectation(
+                SLIRP4NETNS,
+                not_testable="RootlessKit publishes on the machine, which does not have this address.",
+            ),
+        ),
     ),
     exchange_claim(
         "loopback-publish-not-from-lan",
