@@ -10,7 +10,7 @@ class DashboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Adapts the driver of PostgreSQL."""
+        """Configures the PostgreSQL driver."""
         from django.db import connection
 
         if connection.vendor == "postgresql":

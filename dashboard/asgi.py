@@ -47,7 +47,7 @@ class Lifespan:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles lifespan messages and passes everything else on."""
+        """Handles lifespan messages; forwards everything else."""
         if scope["type"] != "lifespan":
             await self._application(scope, receive, send)
             return

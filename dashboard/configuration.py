@@ -85,7 +85,7 @@ def secret_key(folder: Path) -> str:
 
 
 def joined(folder: Path) -> dict[str, str]:
-    """What a machine that has joined an installation received: ``machine``, ``server``, ``database``, ``nats``, and
+    """What this machine received when it joined an installation: ``machine``, ``server``, ``database``, ``nats``, and
     ``installation``. Empty if it has not joined."""
     path = folder / JOINED_FILE
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -93,7 +93,7 @@ def joined(folder: Path) -> dict[str, str]:
 
 
 def store_joined(folder: Path, received: dict[str, str]) -> None:
-    """Stores it with mode 0600."""
+    """Stores what a machine received when it joined, with mode 0600."""
     new = folder / f"{JOINED_FILE}.new"
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -103,7 +103,8 @@ def store_joined(folder: Path, received: dict[str, str]) -> None:
 
 
 def note_installation(folder: Path, database: str, identity: str) -> None:
-    """Adds the id of the installation, read from this database, if the machine joined before joining stored it."""
+    """Adds the id of the installation, read from this database, if the machine joined with a version that did not store
+    it."""
     received = joined(folder)
     if received.get("database") == database and not received.get("installation"):
         store_joined(folder, received | {"installation": identity})
@@ -114,12 +115,12 @@ _TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transac
 
 
 def database_connections() -> int:
-    """How many connections to PostgreSQL a process has at most."""
+    """The maximum number of connections to PostgreSQL per process."""
     return int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
 
 
 def configure_pool(database: Any) -> None:
-    """Adds a bounded pool with health checks to the settings of a PostgreSQL database."""
+    """Adds a bounded connection pool with health checks to the settings of a PostgreSQL database."""
     max_size = database_connections()
     options = {"options": _TIMEOUTS, "connect_timeout": 5, "application_name": "netmodes"}
     pool = {"min_size": 1, "max_size": max_size, "timeout": 20.0, "max_idle": 60.0, "reconnect_timeout": 5.0}

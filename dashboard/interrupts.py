@@ -1,5 +1,5 @@
-"""How a command ends early. Ctrl-C, SIGTERM and a closed terminal are handled in the same way: what the command started
-is removed, one sentence is printed, and the exit code is 128 plus the signal's number.
+"""How a command ends early. Ctrl-C, SIGTERM and a closed terminal are handled in the same way: everything that the
+command started is removed, one sentence is printed, and the exit code is 128 plus the signal's number.
 
 Before its work begins, a command has created nothing and a signal ends it at once: an exception in the middle of
 imports would be printed with a traceback, or lost in a callback. Standard library only; asyncio is imported when it is
@@ -49,7 +49,7 @@ def end_at_once() -> None:
 
 
 def postpone() -> None:
-    """Blocks the signals until the program that takes this one's place calls ``end_at_once``."""
+    """Blocks the signals until the program that replaces this one calls ``end_at_once``."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
@@ -60,8 +60,8 @@ def raise_interrupts() -> None:
 
 
 def ignore() -> None:
-    """From now on signals are ignored: everything is removed, and the process is about to end. Python would reset any
-    other handler to the default while it ends."""
+    """From now on signals are ignored: everything has been removed, and the process is about to end. Python would reset
+    any other handler to the default while it ends."""
     for number in _handled:
         signal.signal(number, signal.SIG_IGN)
 
@@ -77,7 +77,7 @@ def leave_terminal() -> None:
 
 
 def is_first(number: int) -> bool:
-    """Whether no signal came before this one. Ends the process if the first one came more than ``GRACE_S`` ago."""
+    """Whether this is the first signal. Ends the process if the first one came more than ``GRACE_S`` ago."""
     if number == signal.SIGHUP:
         leave_terminal()
     if not _first_at:

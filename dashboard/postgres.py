@@ -1,11 +1,11 @@
-"""Adapts psycopg to text that PostgreSQL cannot store."""
+"""Makes psycopg accept text that PostgreSQL cannot store."""
 
 from psycopg import adapters
 from psycopg.types.string import StrDumperUnknown
 
 
 class NulReplacingDumper(StrDumperUnknown):
-    """Replaces NUL in text: SQLite stores it, PostgreSQL does not, and no page could show it."""
+    """Replaces NUL in text: SQLite stores it, PostgreSQL does not, and pages cannot show it."""
 
     def dump(self, obj: str) -> bytes | bytearray | memoryview | None:
         """Psycopg's dump, with U+FFFD in place of NUL."""

@@ -90,7 +90,7 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
 def restore_backup(
     source: Path, data_dir: Path, migrate: Callable[[], None], *, replace: bool = False, only_check: bool = False
 ) -> Restored:
-    """Restores a backup; changes nothing if anything is wrong with it. Raises BackupError or OSError.
+    """Restores a backup; changes nothing if the backup is not valid. Raises BackupError or OSError.
 
     ``replace``: keeps an existing database and its key, under another name. ``migrate`` migrates a restored PostgreSQL
     database and gives machines that have joined their permissions; SQLite is migrated before it is put in place.
@@ -121,7 +121,7 @@ def restore_backup(
 
 @contextmanager
 def _exclusive(data_dir: Path) -> Iterator[None]:
-    """Keeps a lab from starting in the data folder; BackupError if one runs."""
+    """Prevents a lab from starting in the data folder; BackupError if one runs."""
     lock = LabLock(data_dir)
     try:
         lock.acquire()
@@ -164,7 +164,7 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
 
 
 def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
-    """Makes ``copy`` the database and migrates it. The path of the replaced database, and whether the copy was
+    """Makes ``copy`` the database and migrates it. Returns the path of the replaced database, and whether the copy was
     older."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:

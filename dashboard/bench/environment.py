@@ -58,8 +58,8 @@ class BenchmarkEnvironment:
 
 @asynccontextmanager
 async def open_environment(data_dir: Path, say: Callable[[str], None]) -> AsyncIterator[BenchmarkEnvironment]:
-    """A private host with the lab image as ``nginx``. One per data folder at a time; what a run that was killed left
-    behind is removed first."""
+    """A private host with the lab image as ``nginx``. One per data folder at a time; the leftovers of a killed run are
+    removed first."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         raise BenchmarkError(f"Not installed: {', '.join(missing)}. The benchmarks compare with these programs.")

@@ -1,4 +1,4 @@
-"""Child processes of a benchmark. They end with it, whatever ends it."""
+"""Child processes of a benchmark. They end with the benchmark, however that ends."""
 
 import asyncio
 import ctypes
@@ -26,7 +26,7 @@ HEADLESS = "chromium-headless-shell"
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """The command such that it gets SIGTERM when the thread that starts it ends (setpriv(1), prctl(2))."""
+    """The command, wrapped so that it gets SIGTERM when the thread that starts it ends (setpriv(1), prctl(2))."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "TERM", "--", *command] if program else list(command)
 
@@ -155,7 +155,7 @@ def end_cleanly() -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that all threads of a process have used, those that have ended included, to the nanosecond.
+    """The processor time that all threads of a process have used, including ended ones, to the nanosecond.
 
     The id of another process's CPU clock is composed as clock_getcpuclockid(3) does it (CPUCLOCK_SCHED in
     include/linux/posix-timers_types.h); /proc/PID/stat counts in ticks of 10 ms. ProcessLookupError if it has ended.
@@ -167,7 +167,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def environment_with(**values: str) -> dict[str, str]:
-    """This process's environment with other values, without what leads to the user's own data."""
+    """This process's environment with these values changed, and without variables that lead to the user's own data."""
     left_out = ("DATABASE_URL", "NATS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
     programs = ("NETMODES_NODE_MODULES", "NETMODES_ENGINE_", "NETMODES_HOST_RUNTIME")
     kept = {k: value for k, value in os.environ.items() if k.startswith(programs) or not k.startswith(left_out)}

@@ -1,4 +1,5 @@
-"""The real server, used as a user would: started by ``up``, signed in with the link that it prints, asked over HTTP."""
+"""The real server, used as a user would: started by ``up``, signed in with the link that it prints, requested over
+HTTP."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ class Browser:
         return sent
 
     def store_cookies(self, lines: Iterable[str]) -> None:
-        """Keeps the cookies of Set-Cookie headers."""
+        """Stores the cookies of Set-Cookie headers."""
         for line in lines:
             name, _, value = line.split(";", 1)[0].partition("=")
             self.cookies[name] = value
@@ -112,7 +113,7 @@ class Server(Browser):
         return answer
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
-        """The body of a page; BenchmarkError if it is not there."""
+        """The body of a page; BenchmarkError if the page does not exist."""
         answer = self.ask("GET", path, headers=headers)
         if answer.status != 200:
             raise BenchmarkError(f"GET {path} was answered with {answer.status}")

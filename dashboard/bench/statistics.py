@@ -38,7 +38,7 @@ class Promise:
     least: float | None = None
 
     def allows(self, value: float) -> bool:
-        """Whether a value keeps it."""
+        """Whether a value keeps the promise."""
         return value <= self.limit and (self.least is None or value >= self.least)
 
 
@@ -93,8 +93,8 @@ class ClaimOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one benchmark. ``promise`` in words; ``notes`` are what a reader must know in addition;
-    ``claims`` of the benchmark that runs them."""
+    """The result of one benchmark. ``promise`` is a sentence; ``notes`` are facts that a reader needs to judge the
+    figures; ``claims`` are the outcomes of the benchmark that runs claims."""
 
     name: str
     title: str
@@ -105,7 +105,7 @@ class Result:
 
     @property
     def kept(self) -> bool:
-        """Whether every promise in it is kept."""
+        """Whether every promise of the result is kept."""
         return all(figure.verdict not in {Verdict.BROKEN, Verdict.BROKEN_BARELY} for figure in self.figures)
 
 
@@ -145,7 +145,7 @@ def _statistic(values: Sequence[float], percent: float) -> float:
 def figure(
     name: str, unit: str, values: Sequence[float], *, percent: float = 50, promise: Promise | None = None
 ) -> Figure:
-    """A percentile of ``values``, or their ``MEAN``, without a reference. Raises ValueError if there are none."""
+    """A percentile of ``values``, or their ``MEAN``, without a reference. Raises ValueError without values."""
     value = _statistic(values, percent)
     ci95 = interval_of(values, lambda drawn: _statistic(drawn, percent))
     verdict = judge(promise, value, ci95)
@@ -162,10 +162,11 @@ def compared(
     promise: Promise | None = None,
     paired: bool = False,
 ) -> Figure:
-    """A percentile (or ``MEAN``) of the first value of each pair beside that of the second, the reference.
+    """A percentile (or ``MEAN``) of the first values of the pairs, compared with that of the second values, the
+    reference.
 
-    The interval of the ratio draws pairs, so that a disturbance of both does not widen it. ``paired``: the ratio is the
-    median of the pairs' ratios, for a machine with several states of which each lasts for a pair.
+    The interval of the ratio resamples pairs, so that a disturbance of both does not widen it. ``paired``: the ratio is
+    the median of the pairs' ratios, for a machine that changes between several states, each longer than a pair.
     """
 
     def ratio(drawn: Sequence[tuple[float, float]]) -> float:
@@ -210,7 +211,8 @@ def spread(values: Sequence[float]) -> str:
 
 
 def interval_of[T](samples: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> tuple[float, float]:
-    """95 %, allowing for few samples. Seeded: the same samples give the same interval on every machine."""
+    """The 95 % interval, corrected for few samples. Seeded: the same samples give the same interval on every
+    machine."""
     source = random.Random(SEED)  # noqa: S311 - nothing secret
     confidence = small_sample_confidence(0.95, len(samples))
     found = bootstrap_interval(samples, statistic, source, confidence=confidence)

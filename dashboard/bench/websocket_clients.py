@@ -1,4 +1,4 @@
-"""Browsers by the hundred in one process: each has cookies, a connection for HTTP, and a websocket that reconnects.
+"""Hundreds of browsers in one process: each has cookies, a connection for HTTP, and a websocket that reconnects.
 
 As a program (``python -m dashboard.bench.websocket_clients HOST``) it executes one command per line of stdin, a JSON
 object whose ``do`` names a method of ``Clients``. Times are seconds of CLOCK_MONOTONIC.
@@ -88,7 +88,8 @@ class Client(Browser):
             raise BenchmarkError(f"the prediction was answered with {status}")
 
     async def listen(self, address: str, connected: Callable[[], None]) -> None:
-        """Receives messages until it is cancelled; reconnects when the connection is lost, with the page's pauses."""
+        """Receives messages until it is cancelled; reconnects when the connection is lost, with the same delays as the
+        page."""
         attempt = 0
         while True:
             with suppress(OSError, WebSocketException, TimeoutError):
@@ -111,7 +112,7 @@ class Clients:
         self._listeners: list[asyncio.Task[None]] = []
 
     async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> float:
-        """This many participants join a training session and listen to its websocket."""
+        """Lets this many participants join a training session and listen to its websocket."""
         self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
         async def join_and_listen(client: Client) -> None:
@@ -121,7 +122,7 @@ class Clients:
         return await self._each(join_and_listen, within_s)
 
     async def listen(self, address: str, count: int, cookies: dict[str, str] | None = None) -> float:
-        """Connects this many clients to a websocket, which count what they receive."""
+        """Connects this many clients to a websocket; they count what they receive."""
         self._clients = [Client(self._host, cookies or {}, number=number) for number in range(count)]
         gate = asyncio.Semaphore(CONCURRENT_HANDSHAKES)
 
@@ -136,8 +137,8 @@ class Clients:
         return await self._each(lambda client: client.predict(step), within_s)
 
     async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:
-        """When each client received its first message, after a time, in which a field has this value or contains
-        it; TimeoutError if one did not within ``DEADLINE_S``."""
+        """The times at which each client received its first message, after ``after``, in which a field has or contains
+        this value; TimeoutError if a client received none within ``DEADLINE_S``."""
         known: dict[str, bool] = {}
 
         def matches(text: str) -> bool:
@@ -160,8 +161,8 @@ class Clients:
         return list(times.values())
 
     async def arrivals(self, after: float, characters: int) -> list[float]:
-        """When each client received its first message, after a time, with more characters than this; TimeoutError if
-        one did not within ``DEADLINE_S``."""
+        """The times at which each client received its first message, after ``after``, with more characters than this;
+        TimeoutError if a client received none within ``DEADLINE_S``."""
         times: dict[int, float] = {}
         async with asyncio.timeout(DEADLINE_S):
             while len(times) < len(self._clients):
@@ -189,8 +190,8 @@ class Clients:
         await connected.wait()
 
     async def _each(self, act: Callable[[Client], Awaitable[None]], within_s: float) -> float:
-        """Lets everyone act, starting at even distances within the first half of ``within_s``; how many seconds passed
-        until all were done. An error of one ends the program."""
+        """Lets every client act, starting at equal intervals within the first half of ``within_s``. Returns the seconds
+        until all were done. An error of one client ends the program."""
         started, gap = time.monotonic(), within_s * 0.5 / max(1, len(self._clients))
 
         async def start_in_turn(position: int, client: Client) -> None:

@@ -24,13 +24,13 @@ OBSERVERS = frozenset({MACHINE, *SHOWN_ONLY})
 
 
 def plain_key(key: str) -> str:
-    """The key that a column has on its own machine: in an experiment on several machines the columns of further
-    machines that are no arms have a number after “@”, as in ``machine@2``."""
+    """The key that a column has on its own machine: in an experiment on several machines, columns of further machines
+    that are not arms have a number after “@”, as in ``machine@2``."""
     return key.partition("@")[0]
 
 
 def is_observer(key: str) -> bool:
-    """Whether this is the key of a column that is no arm, on any machine."""
+    """Whether this is the key of a column that is not an arm, on any machine."""
     return plain_key(key) in OBSERVERS
 
 
@@ -114,8 +114,7 @@ class NetworkAttachment:
 class ArmSpec:
     """One container to launch in one mode. ``target`` is the key of the arm with the namespace that a ``container`` arm
     shares, ``netns`` the path of the one that an ``ns`` arm joins. An empty ``command`` means the image's command.
-    ``ipv6`` concerns the network of user-bridge. ``machine`` is the one on which it runs, empty for that of the
-    experiment."""
+    ``ipv6`` concerns the network of user-bridge. ``machine`` is where it runs, empty for the experiment's machine."""
 
     key: str
     mode: Mode

@@ -27,7 +27,7 @@ class TokenBucket:
         return cls(rate, rate.burst, now)
 
     def refill(self, now: float) -> None:
-        """Adds the tokens of the elapsed time, up to the burst. A clock that goes backwards adds and takes nothing."""
+        """Adds the tokens of the elapsed time, up to the burst. If the clock goes backwards, nothing changes."""
         self.tokens = min(self.rate.burst, self.tokens + max(0.0, now - self.at) * self.rate.per_s)
         self.at = now
 

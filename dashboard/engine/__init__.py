@@ -1,1 +1,1 @@
-"""The Docker Engine: a protocol in our terms and its implementation; one file imports the SDK."""
+"""The Docker Engine: a protocol in Netmodes' own terms, and its implementation; one file imports the SDK."""

@@ -45,8 +45,8 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def create_body(config: dict[str, Any], api: str) -> dict[str, Any]:
-    """The body of ``POST /containers/create`` for this API: the hardware address belongs to the endpoint since 1.44,
-    and 1.52 refuses that of the container (Docker Engine API, version history)."""
+    """The body of ``POST /containers/create`` for this API: since 1.44 the MAC address belongs to the endpoint, and
+    1.52 refuses one on the container (Docker Engine API, version history)."""
     if (_api(api) or MIN_API) < (1, 44):
         return config
     return {name: value for name, value in config.items() if name != "MacAddress"}

@@ -1,4 +1,4 @@
-"""Connection errors of the Engine as sentences that tell what to do."""
+"""Describes connection errors of the Engine in sentences with what to do."""
 
 import socket
 import ssl
@@ -40,7 +40,7 @@ def describe_timeout(endpoint: str, deadline_s: float) -> str:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether our deadline or the socket's passed."""
+    """Whether our deadline or the socket's timeout has passed."""
     return any(isinstance(one, TimeoutError) or type(one).__name__ in TIMEOUTS for one in causes(error))
 
 
@@ -127,5 +127,5 @@ NO_REGISTRY = (
 
 
 def is_silent_registry(words: str) -> bool:
-    """Whether the Engine's message means that no registry answers, rather than that the image does not exist."""
+    """Whether the Engine's message means that no registry answers, as opposed to an image that does not exist."""
     return any(sign in words.lower() for sign in NO_REGISTRY)

@@ -27,7 +27,7 @@ def _comm(pid: int) -> str:
 
 def _is_podman(pid: int) -> bool:
     """Whether this is Podman's service, or the systemd that started it or starts it on demand, in the same network
-    namespace. Without root, the service executes itself again as /proc/self/exe (podman, pkg/rootless); then only its
+    namespace. Without root, the service re-executes itself as /proc/self/exe (podman, pkg/rootless); then only its
     first argument names it."""
     return _comm(pid) == "systemd" or _is_named_podman(pid)
 
@@ -43,9 +43,9 @@ def _is_named_podman(pid: int) -> bool:
 
 
 def _before_reexecution(pid: int) -> int:
-    """The process that executed Podman's service again, or the service itself. Without root, threads of the service
-    enter the namespaces of its networks (rootless-netns), and its first thread may remain there (setns(2)), so that
-    /proc/PID shows those. Its parent, which waits for it, remains in the machine's namespaces."""
+    """The process that re-executed Podman's service, or the service itself. Without root, threads of the service enter
+    the namespaces of its networks (rootless-netns), and its first thread may remain there (setns(2)), so that /proc/PID
+    shows those. Its parent, which waits for it, remains in the machine's namespaces."""
     try:
         parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):
@@ -64,8 +64,8 @@ def _pid_from_file() -> int:
 
 
 def detached_namespace(pid: int | None) -> str:
-    """The path of RootlessKit's network namespace where the daemon itself is in the machine's (``--detach-netns``;
-    Moby, pkg/rootless), as the daemon sees it; empty for other daemons."""
+    """The path of RootlessKit's network namespace, as the daemon sees it, for a daemon that itself runs in the
+    machine's (``--detach-netns``; Moby, pkg/rootless); empty for other daemons."""
     if pid is None:
         return ""
     try:
@@ -79,8 +79,8 @@ def detached_namespace(pid: int | None) -> str:
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:
     """A thread of a rootless Podman, and in its mounts the path of the network namespace with the bridges of its
-    networks (containers/common, rootlessnetns); ``pid`` is its service, or the process that executed it again. None
-    while no container is on a bridge. Blocks.
+    networks (containers/common, rootlessnetns); ``pid`` is its service, or the process that re-executed it. None while
+    no container is on a bridge. Blocks.
 
     Threads have different mounts: the first one may remain in those of an earlier rootless-netns."""
     children: list[int] = []

@@ -1,5 +1,5 @@
-"""Decodes the Engine's JSON answers into values. Nothing is trusted: missing, invalid or huge fields become empty, zero
-or truncated. Source of the shapes: Docker Engine API reference, 1.44 to 1.52."""
+"""Decodes the Engine's JSON answers into values. Nothing is trusted: missing or invalid fields become empty or zero,
+huge ones are truncated. Source of the shapes: Docker Engine API reference, 1.44 to 1.52."""
 
 import json
 import math

@@ -36,7 +36,8 @@ STREAMS = 4
 class Client(docker.APIClient):
     """The SDK's client with bodies limited in size and time, and without redirects.
 
-    requests limits neither: its timeout is per read, so an engine that sends slowly would block a thread forever.
+    The library ``requests`` limits neither: its timeout is per read, so an engine that sends slowly would block a
+    thread forever.
     """
 
     def __init__(self, endpoint: str, **options: Any) -> None:
@@ -46,12 +47,12 @@ class Client(docker.APIClient):
         super().__init__(base_url="unix:///ssh" if self._ssh else endpoint, **options)
 
     def _retrieve_server_version(self) -> str:
-        """The negotiated API version. The SDK would take the engine's newest, whichever that is, and hide errors."""
+        """The negotiated API version. The SDK would take the engine's newest without checking it, and hide errors."""
         return negotiated_api(self.version(api_version=False), self.endpoint)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request, without the proxies, certificates and .netrc of the environment. This holds for the first
-        request too, which the constructor sends."""
+        """The request, without the proxies, certificates and .netrc of the environment. This also applies to the first
+        request, which the constructor sends."""
         self.trust_env = False
         return super().prepare_request(request)
 

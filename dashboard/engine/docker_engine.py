@@ -143,7 +143,7 @@ class DockerEngine:
     # -- containers ---------------------------------------------------------------------------
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Create from the body as it is; the SDK's HostConfig builder refuses host mode with ports."""
+        """Create from the unchanged body; the SDK's HostConfig builder refuses host mode with ports."""
 
         def ask(client: Client) -> object:
             body = create_body(config, client.api_version)
@@ -389,7 +389,7 @@ def _identities(answer: object, kind: str) -> list[str]:
 
 
 def _libpod(client: Client, path: str) -> object:
-    """An answer of Podman's own API, for what Docker's lacks; None if it refuses."""
+    """An answer of Podman's own API, for facts that Docker's lacks; None if it refuses."""
     response = client.get(f"{client.base_url}/v4.0.0/libpod/{path}")
     try:
         return json.loads(response.content) if response.status_code == HTTPStatus.OK else None
@@ -402,5 +402,5 @@ def _label_filter(labels: dict[str, str]) -> list[str]:
 
 
 def _untyped(client: Client) -> Any:
-    """The client, for methods without types in its stubs."""
+    """The client as an untyped value, for methods that its stubs lack."""
     return client

@@ -31,8 +31,8 @@ class EventStream:
     """One subscription. ``connect`` blocks until the Engine accepts it, or raises EngineError.
 
     The Engine drops events for a reader that stalls (Moby, ``daemon/events``: 100 ms), so the thread only reads. The
-    queue for a slow consumer is bounded; when it overflows, the consumer receives another ``connected`` and must list
-    again."""
+    queue for a slow consumer is bounded; when it overflows, the consumer receives another ``connected`` event and must
+    list everything again."""
 
     def __init__(self, connect: Callable[[], OpenStream]) -> None:
         self._connect = connect

@@ -46,8 +46,8 @@ async def ensure_image(
     """The image for ``reference``: local (milliseconds), otherwise pulled, otherwise the lab image.
 
     The lab image replaces ``nginx`` only. On a private host (``private``), which reaches no registry, it is tagged
-    ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice reports it. Raises
-    EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
+    ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice has a notice about it.
+    Raises EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
     """
     facts = await engine.image(reference)
     if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():
@@ -77,8 +77,8 @@ async def ensure_image(
 
 
 async def _replacement(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageChoice:
-    """Chooses the lab image in place of ``reference``. It keeps its own name, so that no tag of the user's engine
-    changes."""
+    """Chooses the lab image in place of ``reference``. The lab image keeps its own name, so that no tag on the user's
+    engine changes."""
     lab = await _lab_image(engine, LAB_REFERENCE, data_dir, progress)
     sentence = (
         f"{reference} cannot be pulled here, so the lab image {LAB_REFERENCE} runs instead: "

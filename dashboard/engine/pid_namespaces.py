@@ -17,7 +17,8 @@ PROC = Path("/proc")
 
 
 def machine_pid(pid: int, daemon: int | None) -> int:
-    """The pid on this machine of what the engine with the process ``daemon`` calls ``pid``; 0 if it ended. Blocks."""
+    """The pid on this machine of the process that the engine with the process ``daemon`` calls ``pid``; 0 if it has
+    ended. Blocks."""
     if pid <= 0 or daemon is None:
         return pid
     try:
@@ -42,8 +43,8 @@ def _translate(pid: int, space: int) -> int:
 
 
 def _search(pid: int, space: int) -> int:
-    """The same on an older kernel: the process whose number in the namespace ``space`` is ``pid``. It is in the
-    namespace or in one below it."""
+    """The same on an older kernel: searches for the process with the number ``pid`` in the namespace ``space``. The
+    process is in that namespace or in one below it."""
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
             numbers = _numbers(folder)

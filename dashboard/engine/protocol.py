@@ -1,4 +1,4 @@
-"""The operations that Netmodes needs of a Docker Engine. ``docker_engine`` implements them."""
+"""The operations of a Docker Engine that Netmodes uses. ``docker_engine`` implements them."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -41,8 +41,8 @@ class RootlessKit:
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """The engine, from /version, /info and the socket's peer. ``pid`` is the daemon's (SO_PEERCRED), None if the daemon
-    is not a process of this machine (Docker Desktop, TCP). ``userland_proxy``: whether it starts docker-proxy, None
-    before Engine 29.5, which does not tell."""
+    is not a process of this machine (Docker Desktop, TCP). ``userland_proxy``: whether it starts docker-proxy; None
+    before Engine 29.5, which does not report it."""
 
     version: str
     api: str
@@ -71,14 +71,14 @@ class EngineInfo:
 
     @property
     def machine_title(self) -> str:
-        """The title of the column of its machine."""
+        """The title of the column for the engine's machine."""
         if self.rootless and self.kind is EngineKind.DOCKER:
             return ROOTLESS_TITLE
         return INVISIBLE_TITLE if self.invisible else MACHINE_TITLE
 
     @property
     def notice(self) -> str:
-        """What a user must know to read the columns: what takes the place of the machine, and what is not visible."""
+        """What a user must know to read the columns: what stands in for the machine, and what is not visible."""
         kit = self.rootlesskit or RootlessKit("", "", "")
         rootless = rootless_notice(kit.network_driver, kit.port_driver) if self.machine_title == ROOTLESS_TITLE else ""
         return " ".join(part for part in (engine_notice(self.kind), rootless, invisible_notice(self.invisible)) if part)
@@ -165,9 +165,10 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """One event: ``kind`` is container, network or ``daemon``; ``labels`` of the object; ``at`` in seconds. After every
-    connect a stream starts with kind ``stream``, action ``connected``: list again then. When the connection is lost,
-    kind ``stream``, action ``lost`` has the reason in ``attributes["reason"]``; it repeats for failed retries."""
+    """One event: ``kind`` is container, network or ``daemon``; ``labels`` are those of the object; ``at`` is in
+    seconds. After every connect a stream starts with kind ``stream``, action ``connected``: the caller must then list
+    everything again. When the connection is lost, kind ``stream``, action ``lost`` has the reason in
+    ``attributes["reason"]``; it repeats for failed retries."""
 
     kind: str
     action: str
@@ -184,7 +185,7 @@ class Engine(Protocol):
         """The engine's version and capabilities."""
 
     async def ping(self) -> None:
-        """Return if the engine answers: the cheapest request."""
+        """Return if the engine answers, otherwise raise; the cheapest request."""
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
         """Create from the body of POST /containers/create (``core.experiments.launch.container_config``)."""

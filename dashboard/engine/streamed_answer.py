@@ -1,4 +1,4 @@
-"""A streamed response: read in one thread, shut down from any."""
+"""A streamed response: read in one thread, shut down from any thread."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress

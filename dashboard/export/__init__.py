@@ -1,1 +1,1 @@
-"""Reports as documents to pass on: one HTML file, PDF, tables and text."""
+"""Exports reports: as one HTML file, PDF, tables and text."""

@@ -11,7 +11,7 @@ FILE = Path(__file__).with_name("example.json")
 
 
 def is_there() -> bool:
-    """Whether this installation has it."""
+    """Whether this installation has the example report."""
     return FILE.is_file()
 
 

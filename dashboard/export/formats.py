@@ -81,7 +81,7 @@ _WRITERS: dict[Format, tuple[str, Callable[[str, Check], Iterator[bytes]]]] = {
 
 
 def export_report(report: str, form: Format, check: Check = lambda: None) -> Export:
-    """The report in a format, whose parts are computed as they are read. They raise ReportNotFoundError, NoPdfError if
-    the PDF cannot be made, and what ``check`` raises, which is called between the steps of the work."""
+    """The report in a format; its parts are computed as they are read. Reading raises ReportNotFoundError, NoPdfError
+    if the PDF cannot be made, and the exceptions of ``check``, which is called between the steps of the work."""
     content_type, writer = _WRITERS[form]
     return Export(content_type, writer(report, check))

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no network: complete without a script, with replay by script."""
+"""A report as one HTML file that needs no network. It is complete without scripts; the replay needs one."""
 
 import base64
 import hashlib
@@ -72,8 +72,8 @@ def render_file(
     anonymised: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> bytes:
-    """The HTML file of a report. ``digest`` is that of the content, computed if it is not given. What ``check`` raises
-    ends the work: it is called for each row, run and claim, because a large report takes seconds."""
+    """The HTML file of a report. ``digest`` is that of the content, computed if it is not given. An exception of
+    ``check`` ends the work: it is called for each row, run and claim, because a large report takes seconds."""
     view = derived.view
     shown = digest or digest_of(canonical(content))
     context = frame([name for name in SHEETS if (STATIC / "css" / name).is_file()], ENTRY) | {

@@ -46,8 +46,8 @@ def endpoint() -> str:
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, EngineInfo, EngineKeeper | None]:
-    """An engine that answers, its facts, and its keeper if it was started for this process. Raises EngineError if no
-    engine can be used. The facts are read once, because the Engine runs other programs to find them.
+    """An engine that answers, its facts, and its ``EngineKeeper`` if it was started for this process. Raises
+    EngineError if no engine can be used. The facts are read once, because the Engine runs other programs to find them.
 
     If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
     closes.

@@ -25,10 +25,10 @@ LABEL_PLACE = "dev.netmodes.place"
 class Context:
     """The dependencies of a lab.
 
-    ``temporary``: the engine is a private host that ends with this process, and ``keeper`` starts it again if it ends
-    before. ``host``: the id of the private host if the engine is that of a group in a training session, empty for
-    the server's own engine; the lab drives only experiments of that host. ``cpus`` is
-    the limit of that host in cores, 0 without one.
+    ``temporary``: the engine is a private host that ends with this process, and ``keeper`` restarts it if it ends
+    earlier. ``host``: the id of the private host if the engine is that of a group in a training session, empty for the
+    server's own engine; the lab drives only experiments of that host. ``cpus`` is the limit of that host in cores, 0
+    without one.
     """
 
     engine: Engine
@@ -61,7 +61,7 @@ class Context:
 
     @property
     def reported_engine(self) -> ReportedEngine:
-        """What the engine reports about itself, for the column of its machine."""
+        """What the engine reports about itself, for the machine's column."""
         info = self.info
         return ReportedEngine(
             version=info.version,
@@ -77,7 +77,7 @@ class Context:
 
     @property
     def place(self) -> str:
-        """The name of the place of this lab's engine (``core.operations.machines.split_place``)."""
+        """The name of the place where this lab's engine is (``core.operations.machines.split_place``)."""
         return place_of(here(), self.host)
 
     def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What this engine and kernel support, mode by mode, and why not."""
+"""What this engine and kernel support, mode by mode, with the reasons for what is missing."""
 
 import asyncio
 import os
@@ -130,7 +130,7 @@ def _host_check() -> Check:
 
 
 def _missing_limits() -> str:
-    """The limits that private hosts do not have here; empty if they have all."""
+    """The limits that this machine cannot impose on private hosts; empty if it can impose all."""
     missing = ", ".join(missing_controllers())
     return f"they have no limits of {missing}: this machine lacks the cgroup controllers" if missing else ""
 

@@ -1,5 +1,5 @@
 """Checks whether the process that uses a data folder is healthy. It uses neither Django nor the database, because it
-runs every few seconds, also during measurements. Blocks."""
+runs every few seconds, even during measurements. Blocks."""
 
 import socket
 import time
@@ -13,12 +13,12 @@ TIMEOUT_S = 5.0
 
 
 def note_heartbeat(folder: Path) -> None:
-    """Notes that the lab has just written its heartbeat to the database."""
+    """Records that the lab has just written its heartbeat to the database."""
     (folder / "beat").touch()
 
 
 def remove_heartbeat(folder: Path) -> None:
-    """Notes that the lab has ended."""
+    """Records that the lab has ended."""
     (folder / "beat").unlink(missing_ok=True)
 
 

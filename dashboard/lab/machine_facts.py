@@ -1,4 +1,4 @@
-"""What the lab of a machine that has joined reports about it."""
+"""The facts that the lab of a machine that has joined reports about its machine."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 def own_facts() -> MachineFacts:
-    """The facts without those of an engine."""
+    """The facts about the machine, without those about the engine."""
     memory = psutil.virtual_memory().total // MIB
     return MachineFacts(
         cpus=os.cpu_count() or 1, memory_mb=memory, kernel=platform.release()[:120], version=__version__
@@ -21,7 +21,7 @@ def own_facts() -> MachineFacts:
 
 
 def hosts_for_groups(supervisor: Supervisor) -> int:
-    """How many hosts of groups with the default limits this machine can hold. In the lab's loop."""
+    """The number of group hosts with the default limits that this machine can hold. Call it in the lab's loop."""
     try:
         capacity = supervisor.class_hosts.capacity()
     except LabUnavailableError:
@@ -30,7 +30,7 @@ def hosts_for_groups(supervisor: Supervisor) -> int:
 
 
 async def read_facts(supervisor: Supervisor) -> MachineFacts:
-    """The facts, with those of the engine if there is one. In the lab's loop."""
+    """The facts about the machine, and about the engine if one answers. Call it in the lab's loop."""
     facts = own_facts()
     context = supervisor.context
     if context is None:

@@ -24,7 +24,7 @@ POLL_S = 0.02
 
 
 def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
-    """Whether the column's program has opened its port, or does not run."""
+    """Whether the column's program has opened its port or does not run."""
     if column.container is None or column.status is not ArmStatus.RUNNING:
         return column.status is not ArmStatus.WAITING
     state = states.get(column.key)

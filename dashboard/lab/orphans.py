@@ -13,7 +13,8 @@ log = logging.getLogger(__name__)
 
 
 def kept_ids(records: Iterable[Record]) -> set[str]:
-    """The experiments in the labels of what these need; a part also needs the overlay network of the whole."""
+    """The ids of experiments in labels of objects that must stay; a part also needs the overlay network of the
+    whole."""
     return {key for record in records for key in (record.id, record.parent) if key is not None}
 
 
@@ -22,8 +23,8 @@ async def remove_orphans(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Removes objects with this installation's label that belong to no experiment in ``wanted``.
 
-    ``wanted`` is called after the Engine was asked: an object that is created in between has a row already. On the
-    host of a training session, objects without an experiment belong to a participant's workshop and stay. Returns
+    ``wanted`` is called after the Engine's list was read: an object that is created in between already has a row. On
+    the host of a training session, objects without an experiment belong to a participant's workshop and stay. Returns
     what was removed, and what the Engine refused to remove, with its message.
     """
 
@@ -36,9 +37,9 @@ async def remove_orphans(
 async def remove_objects(
     engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]], place: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Removes the containers and networks with these labels that belong to no experiment in ``kept``, called after the
-    Engine was asked. Networks that were created at another ``place``, and are visible here because both are managers of
-    a swarm, stay. Returns what was removed and what was refused."""
+    """Removes the containers and networks with these labels that belong to no experiment in ``kept``, which is called
+    after the Engine's list was read. Networks that were created at another ``place``, and are visible here because both
+    engines manage one swarm, stay. Returns what was removed and what was refused."""
     containers, networks = await engine.containers(labels), await engine.networks(labels)
     keep = await kept()
     removed: list[str] = []

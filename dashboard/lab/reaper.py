@@ -107,7 +107,7 @@ async def reap_everything(data_dir: Path, installation: str, open_engine: Callab
 
 
 async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
-    """Leaves the swarm of the machines, the others of which have left it: without a leader, its networks cannot be
+    """Leaves the swarm of the machines after the other machines have left it: without a leader, its networks cannot be
     removed one by one."""
     try:
         if await leave_without_lab(data_dir, (await engine.info()).endpoint):

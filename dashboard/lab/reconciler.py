@@ -51,7 +51,7 @@ class WorkLocks:
 
 
 class Lab:
-    """Drives the experiments of its context's host; with ``only``, that experiment of a command."""
+    """Drives the experiments of its context's host; with ``only``, just that experiment, for a command."""
 
     def __init__(self, context: Context, only: str | None = None, locks: WorkLocks | None = None) -> None:
         self.context = context
@@ -82,11 +82,11 @@ class Lab:
         return self._drivers.get(experiment)
 
     def wake(self) -> None:
-        """Starts a pass now. In the lab's loop."""
+        """Starts a pass now. Call it in the lab's loop."""
         self._awake.set()
 
     def heartbeat(self) -> Heartbeat:
-        """The state of this lab and the counters of this process. From any thread."""
+        """The state of this lab and the counters of this process. May be called from any thread."""
         info, engine = self.context.info, self._engine.watch
         status = LabStatus(
             engine=info.version,
@@ -120,7 +120,7 @@ class Lab:
             self.begin_passes()
 
     def begin_passes(self) -> None:
-        """Starts the first pass, which may have to finish what an earlier process left unfinished."""
+        """Starts the first pass, which may have to complete the work of an earlier process."""
         self._begun.set()
         self.wake()
 
@@ -129,7 +129,7 @@ class Lab:
         self._private_engine = await asyncio.to_thread(private_engine_version)
 
     async def close(self) -> None:
-        """Stops listening and closes all drivers; containers stay as they are."""
+        """Stops listening and closes all drivers; containers are not changed."""
         tasks = [*self._loops, *self._at_start]
         for task in tasks:
             task.cancel()
@@ -277,9 +277,9 @@ class Lab:
             self._retry()
 
     async def _close_ended(self, experiment: str) -> None:
-        """Closes the driver of an ended experiment, unless another pass uses it: then that pass does it.
+        """Closes the driver of an ended experiment, unless another pass uses it: then that pass closes it.
 
-        Until the driver is closed, no pass gets another one: two drivers would number their entries alike.
+        Until the driver is closed, no pass gets a new one: two drivers would give their entries the same numbers.
         """
         record = await self.context.database.run(experiment_store.load, experiment)
         driver = self._drivers.get(experiment)

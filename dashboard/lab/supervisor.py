@@ -1,4 +1,4 @@
-"""Opens the lab of this process, retries until an engine answers, and closes it."""
+"""Opens the lab of this process, retrying until an engine answers, and closes it."""
 
 import asyncio
 import logging
@@ -79,7 +79,7 @@ class Supervisor:
 
     @property
     def class_hosts(self) -> GroupHosts:
-        """The private hosts of classes, or LabUnavailableError with what to do. In the lab's loop only."""
+        """The private hosts of training sessions, or LabUnavailableError with what to do. In the lab's loop only."""
         if self._hosts is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._hosts
@@ -93,7 +93,7 @@ class Supervisor:
 
     @property
     def terminals(self) -> Terminals:
-        """The terminals of classes, or LabUnavailableError with what to do. In the lab's loop only."""
+        """The terminals of training sessions, or LabUnavailableError with what to do. In the lab's loop only."""
         if self._terminals is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._terminals
@@ -151,11 +151,12 @@ class Supervisor:
 
     @property
     def since(self) -> float:
-        """When this lab was given its machine, by the clock of the database; 0 where no other lab can have it."""
+        """When this lab took over its machine, by the clock of the database; 0 if no other lab can drive that
+        machine."""
         return self._lock.since if self._lock is not None else 0.0
 
     async def holds_database(self) -> bool:
-        """Whether this lab still has its database; True while the database does not answer."""
+        """Whether this lab still holds its lock in the database; True while the database does not answer."""
         if self._lock is None:
             return True
         asked_at = time.monotonic()
@@ -218,7 +219,7 @@ class Supervisor:
                     self._loop.call_soon_threadsafe(part.wake)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab of a class's host, or the server's own where none is named. Raises LabUnavailableError or
+        """The lab of a group's host, or the server's own if none is named. Raises LabUnavailableError or
         EngineError."""
         if not host or self._labs is None:
             return self.lab

@@ -40,19 +40,19 @@ class _Shared:
         return replace(self.watch.view, firewall=self.firewall.rules)
 
     def publish(self) -> None:
-        """Tells all subscribers the current view."""
+        """Sends the current view to all subscribers."""
         view = self.view
         for each in list(self.subscriptions.values()):
             each.on_change(view)
 
     def touch_firewall(self) -> None:
-        """Has the rules read again, if they are read, after a change that often comes with new ones."""
+        """Schedules another reading of the rules, if they are read, after a change that often comes with new rules."""
         if self.firewall is not None and (triggers := rule_triggers(self.watch.view)) != self.triggers:
             self.triggers = triggers
             self.firewall.touch()
 
     async def read_firewall(self, backend: str) -> None:
-        """Reads the rules; from now on ``touch_firewall`` has them read again."""
+        """Reads the rules; from now on ``touch_firewall`` schedules further readings."""
         watch = self.watch
 
         def bridges() -> list[str]:
@@ -100,7 +100,7 @@ class WatchPool:
         process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
         rules of the firewall; it is empty for an engine that names none. ``path``: see ``Namespace.of_machine``.
         ``bridges`` returns the namespaces of the Engine's bridges other than that of its process. ``container`` is the
-        id of the container that ``pid`` is the first process of: rootless engines start some without a cgroup."""
+        id of the container with the first process ``pid``: rootless engines start some without a cgroup."""
         named_by_cgroup = not container or await asyncio.to_thread(container_of, pid) is not None
         subscription = _Subscription(on_change, pid, engine_pid, bridges, "" if named_by_cgroup else container)
         async with self._lock:

@@ -21,7 +21,7 @@ _LOAD_BYTES = 65_536
 
 
 def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
-    """The exchange for a command. Raises Refusal for a name that DNS cannot carry."""
+    """The exchange for a command. Raises Refusal for a name that is not valid in DNS."""
     address, port = command["address"], command["port"]
     match probe:
         case Probe.TCP_RR:
@@ -155,7 +155,7 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
 
 
 class Client:
-    """Runs blocks, or makes the load while another client runs them."""
+    """Runs blocks, or generates load while another client runs them."""
 
     def __init__(self, control: Control, places: Places) -> None:
         self._control = control

@@ -73,7 +73,7 @@ def _virtualisation(cpuinfo: str) -> str:
 
 def cores_stay_awake(conditions: Conditions) -> bool:
     """Whether idle cores are kept from sleeping: in quiet conditions if this process may request it; in ordinary ones
-    if another program does, which a read shows (Documentation/power/pm_qos_interface.rst)."""
+    if another program does, which reading the device shows (Documentation/power/pm_qos_interface.rst)."""
     if conditions is Conditions.QUIET:
         return os.access(CORE_SLEEP, os.W_OK)
     try:

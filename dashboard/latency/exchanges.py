@@ -36,7 +36,7 @@ class Exchange(Protocol):
 
 class Plain(NamedTuple):
     """A request and its response as calls that a loop makes itself: in Python one call less saves half a percent of a
-    loopback round trip. ``mend`` receives the length of a response of unexpected length."""
+    loopback round trip. ``mend`` is called with the length of a response if that is not the expected one."""
 
     send: Callable[[bytes], int]
     request: bytes

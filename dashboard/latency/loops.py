@@ -10,7 +10,7 @@ SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 
 
 class Taken:
-    """The times so far. ``number`` is correct even after an exception left the loop."""
+    """The times so far. ``number`` is correct even after an exception has ended the loop."""
 
     def __init__(self, most: int) -> None:
         self.times: MutableSequence[int] = array.array("q", bytes(8 * most))

@@ -56,8 +56,8 @@ class Control:
         return b"\n" in self._rest or bool(self._poll.poll(0))
 
     def run_until_command(self, work: Callable[[], object]) -> None:
-        """Run ``work``; leave it as soon as a command arrives, wherever it waits. A command that has arrived already
-        prevents it."""
+        """Run ``work``; interrupt it as soon as a command arrives, wherever it waits. Does not run it if a command has
+        already arrived."""
         try:
             self._busy = True
             self._on_io(signal.SIGIO, None)
@@ -107,7 +107,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def keep_cores_awake() -> None:
-    """While this process lives, idle cores poll instead of sleeping: the permitted wake-up latency is set to 0 µs
+    """Make idle cores poll instead of sleep while this process lives: the permitted wake-up latency is set to 0 µs
     (Documentation/admin-guide/pm/cpuidle.rst, "Power Management Quality of Service"). A halted core of a virtual
     machine takes tens of microseconds to wake, which would hide the cost of a path."""
     with suppress(OSError):
@@ -116,7 +116,7 @@ def keep_cores_awake() -> None:
 
 
 def raise_niceness() -> None:
-    """The highest priority without real-time scheduling, for where that is refused."""
+    """Set the highest priority without real-time scheduling, for systems that refuse real-time priority."""
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     with suppress(OSError):  # with autogroup scheduling the niceness of the session counts (sched(7))
@@ -124,7 +124,7 @@ def raise_niceness() -> None:
 
 
 def set_realtime_priority() -> None:
-    """When this process wakes, other processes on its core yield (SCHED_FIFO, sched(7)). Niceness is not enough: a
+    """Make other processes on this core yield when this process wakes (SCHED_FIFO, sched(7)). Niceness is not enough: a
     process that computed between two blocks sometimes waits for milliseconds. Children do not inherit it."""
     with suppress(OSError):  # a cgroup may have no real-time budget
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))

@@ -6,11 +6,11 @@ from dashboard.core.measurements.remote.blocks import RemoteBlock
 
 
 class ClientLostError(Exception):
-    """A client on another machine answers no more; ``str()`` is a sentence."""
+    """A client on another machine no longer answers; ``str()`` is a sentence."""
 
 
 class RemoteClients(Protocol):
-    """The clients on other machines. They time their requests by their own clocks."""
+    """The clients on other machines. They time their requests with their own clocks."""
 
     async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
         """The client's answer to a block. Raises ClientLostError."""

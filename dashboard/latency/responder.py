@@ -170,7 +170,7 @@ class Responder:
         self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
 
     def do_rest(self) -> None:
-        """Serving has ended already; report the median delay in nanoseconds, if any."""
+        """Report the median delay in nanoseconds, if any; serving has already ended."""
         taken = sorted(self._wait.taken_ns) if self._wait is not None else []
         self._control.answer(**({"waited_ns": taken[len(taken) // 2]} if taken else {}))
 

@@ -192,7 +192,7 @@ class _Run:
         return self._listeners[one.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
-        """Whether rules decide if the path is answered, and it never was: further attempts would only cost time."""
+        """Whether firewall rules probably block the path, so that further attempts would only cost time."""
         is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
         return is_blockable and all(block.error for block in self._blocks[key])
 
@@ -265,7 +265,7 @@ class _Run:
         return answer
 
     async def _ask_machine(self, client: str, block: RemoteBlock, limit_s: float) -> dict[str, Any]:
-        """The answer of a client on another machine; abandons its series if there will be no more."""
+        """The answer of a client on another machine; abandons its series if the client no longer answers."""
         if self._line is None:
             return {"error": "Clients on other machines cannot be used here."}
         try:

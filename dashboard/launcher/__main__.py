@@ -1,4 +1,5 @@
-"""Where ``./netmodes`` hands over: the arguments are its own path, the interpreter that it chose, and its arguments."""
+"""The entry point that ``./netmodes`` calls. The arguments are its own path, the interpreter that it chose, and its
+arguments."""
 
 import os
 import signal

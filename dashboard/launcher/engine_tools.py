@@ -1,4 +1,4 @@
-"""The Docker Engine and the programs that Netmodes or its tests run beside it."""
+"""The Docker Engine, and other programs that Netmodes or its tests run."""
 
 import os
 
@@ -34,7 +34,7 @@ def engine_answers() -> bool:
 
 def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
     """Installs what a command that starts containers needs from the distribution. An engine is installed for the tests,
-    which start it themselves, and where none answers, none is installed and DOCKER_HOST names none."""
+    which start it themselves, and if no engine answers, none is installed, and DOCKER_HOST is not set."""
     packages = Packages(launch)
     if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):
         package, user = (HEADLESS, "the browser tests load") if tests else ("chromium", "Lighthouse loads")

@@ -1,6 +1,6 @@
 """The Python environment in the data folder: installed from lock files with hashes, stamped with their digests.
 
-A stamp that fits makes a start ask neither pip nor the network. The locks are remade, after a change in pyproject.toml
+If the stamp matches, a start uses neither pip nor the network. The locks are remade, after a change in pyproject.toml
 or package.json, with::
 
     lock='uv pip compile --universal --generate-hashes --python-version 3.12

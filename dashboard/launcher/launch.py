@@ -1,4 +1,4 @@
-"""One start of the launcher: the checkout, the data folder and what the user typed."""
+"""One start of the launcher: the checkout, the data folder and the arguments of the user."""
 
 import io
 import os
@@ -8,7 +8,8 @@ from dashboard.launcher.machine import is_root, line_for_root
 
 
 class Launch:
-    """``interpreter`` is the Python that runs the launcher: the environment's own, or one that can make it."""
+    """``interpreter`` is the Python that runs the launcher: the environment's own, or one that can create the
+    environment."""
 
     def __init__(self, root: str, script: str, interpreter: str, words: list[str]) -> None:
         self.root = root
@@ -49,7 +50,7 @@ class Launch:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def close_data_folder_to_others(self) -> None:
-        """Lets only the owner in, unless the folder was chosen by the user and holds other things already."""
+        """Gives access to the owner only, unless the user chose the folder and it already contains other files."""
         if self.data == f"{self.root}/var" or not os.listdir(self.data):
             try:
                 os.chmod(self.data, 0o700)

@@ -1,4 +1,4 @@
-"""Packages of the distribution: installed with apt, or named with what to type."""
+"""Packages of the distribution: installed with apt, or listed with the command to type."""
 
 import os
 
@@ -8,23 +8,24 @@ from dashboard.launcher.machine import has, is_root, line_for_root, run
 
 
 class Packages:
-    """Collects the packages that a command misses, so that they are installed, or named, together."""
+    """Collects the packages that a command is missing, so that they are installed, or listed, together."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self.missing: dict[str, str] = {}
 
     def need(self, package: str, reason: str) -> None:
-        """Notes a missing package and what it is needed for."""
+        """Adds a missing package and its purpose."""
         self.missing[package] = reason
 
     def need_program(self, package: str, reason: str, *programs: str) -> None:
-        """Notes the package unless its programs are on PATH."""
+        """Adds the package unless its programs are on PATH."""
         if not has(*programs):
             self.need(package, reason)
 
     def install(self) -> None:
-        """Installs what was noted. Raises LauncherError with what to type where nothing may or can be installed."""
+        """Installs the collected packages. Raises LauncherError with the command to type if nothing may or can be
+        installed."""
         if not self.missing:
             return
         forbidden = os.environ.get("NETMODES_NO_INSTALL", "") not in {"", "0"}

@@ -10,7 +10,7 @@ UNIT = "/etc/systemd/system/netmodes.service"
 
 
 def require_plain_words(launch: Launch) -> None:
-    """LauncherError if the unit would hold a character that has a meaning in systemd's syntax, such as % or $."""
+    """Raises LauncherError if the unit would contain a character with a meaning in systemd's syntax, such as % or $."""
     words = [
         ("the path of the checkout", launch.root),
         ("the data folder", launch.data),

@@ -66,8 +66,8 @@ def pytest_command(launch: Launch) -> list[str]:
 
 
 def run_tests(launch: Launch, assets: BrowserAssets) -> int:
-    """Runs the tests. Returns 1 if those of the browser's modules failed; otherwise pytest takes the place of this
-    process. pytest comes last: its closing line sums up the run."""
+    """Runs the tests. Returns 1 if those of the browser's modules failed; otherwise pytest replaces this process.
+    pytest comes last: its closing line sums up the run."""
     import subprocess
 
     node = assets.require_node_modules()

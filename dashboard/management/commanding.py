@@ -65,7 +65,7 @@ class NetmodesCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command. On the command line an error prints only its message, and a signal one sentence."""
+        """Runs the command. On the command line an error prints only its message, and a signal prints one sentence."""
         interrupts.raise_interrupts()
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED
@@ -132,8 +132,9 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 
     def _require_migrated(self) -> None:
-        """For a machine that has joined, which may not migrate: CommandError unless the database and the version of
-        the server fit. A newer database is the server's, which this lab may be one version behind."""
+        """For a machine that has joined, which may not migrate: CommandError unless this version works with the
+        database and with the version of the server. The database may be newer: this lab may be one version behind the
+        server."""
         try:
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             missing = set(known_migrations()) - set(applied_migrations())

@@ -17,10 +17,10 @@ class ExchangeError(Exception):
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The token is sent to no other address."""
+    """Follows no redirects, so that the token is sent to no other address."""
 
     def redirect_request(self, *_args: object, **_kwargs: object) -> None:
-        """Refuses."""
+        """Raises an error for every redirect."""
 
 
 def exchange(address: str, secret: str, name: str, labels: list[str], facts: MachineFacts) -> dict[str, str]:

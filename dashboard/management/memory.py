@@ -30,9 +30,9 @@ def limit_heap() -> None:
 def limit_garbage() -> None:
     """Collects garbage of all generations more often. A page leaves cycles behind, which hold everything that it showed
     (Django's contexts refer to themselves), and so does a removed experiment in the lab. Python waits until the old
-    garbage is a quarter of all objects that existed at its last complete collection, among them those of all imported
-    modules: up to 50 MB of pages would pile up. What exists now is excluded, so a collection takes few milliseconds.
-    Call it when the process has started."""
+    garbage is a quarter of all objects that existed at its last complete collection, including those of all imported
+    modules: up to 50 MB of pages would accumulate. Objects that exist now are excluded, so a collection takes a few
+    milliseconds. Call it when the process has started."""
     gc.collect()
     gc.freeze()
     gc.collect()  # counts the objects that are not excluded

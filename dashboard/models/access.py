@@ -17,8 +17,8 @@ class Account(models.Model):
 
 
 class SignInLink(models.Model):
-    """A one-time link of an account, or of the installation's owner if ``user`` is None; only the SHA-256 of its token
-    is stored."""
+    """A one-time sign-in link for an account, or for the installation's owner if ``user`` is None; only the SHA-256 of
+    its token is stored."""
 
     digest = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE)

@@ -13,17 +13,17 @@ class AppendOnlyError(TypeError):
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    """Entries; they cannot be updated."""
+    """A query set of entries, which cannot be updated."""
 
     def update(self, **_values: Any) -> int:
-        """AppendOnlyError."""
+        """Raises AppendOnlyError."""
         raise AppendOnlyError("Entries of the audit trail cannot be changed.")
 
 
 class AuditEntry(models.Model):
     """One command of an account, or of the command line if ``user`` is None. ``account`` is its name at that time,
-    ``object`` the id of what the command concerned, ``outcome`` done, refused or failed; ``at`` in seconds since the
-    epoch."""
+    ``object`` the id of the object that the command concerned, ``outcome`` done, refused or failed; ``at`` in seconds
+    since the epoch."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     at = models.FloatField(db_index=True)

@@ -28,16 +28,15 @@ class Installation(models.Model):
 class Experiment(models.Model):
     """One comparison. Users write ``wanted``, the lab writes ``phase``.
 
-    ``machine`` is the one whose lab drives it; None: the lab of the installation.
-    ``parts``: JSON of ``{machine: id}`` if arms run on several machines; no lab drives the row then, but each of these
-    parts, which name it as ``parent``. Such a row has no machine, and is stopped for every lab; its state
-    is that of its parts. The role of a machine can write neither ``parts`` nor ``parent``.
-    ``host`` is the id of the private host of a training session on which it runs; empty: the server's own engine.
-    ``group`` is then the key of its group (``SESSION-N``), which stays when the host is removed.
-    ``driver`` is the command that drives the experiment (``pid:start``); empty: the server does.
-    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.messages.ExperimentHead``.
-    ``shown_seq`` is the last entry before it was stopped: what a past experiment shows.
-    ``journal_entries`` and ``journal_bytes`` are the size of its journal.
+    ``machine`` is the machine with the lab that drives it; None: the lab of the installation. ``parts``: JSON of
+    ``{machine: id}`` if arms run on several machines; labs then drive not this row but its parts, which refer to it as
+    ``parent``. Such a row has no machine and is stopped for every lab; its state is that of its parts. The role of a
+    machine can write neither ``parts`` nor ``parent``. ``host`` is the id of the private host of a training session on
+    which it runs; empty: the server's own engine. ``group`` is then the key of its group (``SESSION-N``), which stays
+    when the host is removed. ``driver`` is the command that drives the experiment (``pid:start``); empty: the server
+    does. ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and
+    ``core.experiments.messages.ExperimentHead``. ``shown_seq`` is the last entry before it was stopped: what a past
+    experiment shows. ``journal_entries`` and ``journal_bytes`` are the size of its journal.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)

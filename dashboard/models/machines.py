@@ -7,8 +7,8 @@ from dashboard.models.experiments import new_id
 
 
 class Machine(models.Model):
-    """A machine that has joined. ``name`` is also the part of NATS subjects that is its own. The row stays after the
-    machine was revoked, since experiments name it; the same name may join again.
+    """A machine that has joined. ``name`` is also its part of NATS subjects. The row stays after the machine was
+    revoked, since experiments name it; the same name may join again.
 
     The owner writes ``labels`` (a JSON object) and ``is_draining``; the machine's lab writes its facts: ``cpus``,
     ``memory_mb``, ``capacity`` (private hosts with the default limits), ``engine``, ``engine_version``, ``kernel``,

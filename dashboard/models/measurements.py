@@ -46,9 +46,9 @@ class MeasurementRun(models.Model):
 
 
 class MeasurementClient(models.Model):
-    """Another machine from which a run measures: the name of a machine, or ``server`` for that of the installation. Web
-    processes write it; the lab of the run reads it. The machine measures for it until ``valid_until``, and for
-    ``seconds`` at most; the lab can change every column of the run itself."""
+    """Another machine from which a run measures: the name of a machine, or ``server`` for the installation's machine.
+    Web processes write this row; the lab of the run only reads it, since it can change every column of the run itself.
+    The machine measures for the run until ``valid_until``, and for ``seconds`` at most."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="clients", db_index=False)
     machine = models.CharField(max_length=32)

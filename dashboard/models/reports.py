@@ -38,10 +38,10 @@ def _refuse_frozen(fields: Iterable[str]) -> None:
 
 
 class ReportQuerySet(models.QuerySet["Report"]):
-    """Reports; frozen fields cannot be updated."""
+    """A query set of reports; frozen fields cannot be updated."""
 
     def update(self, **values: Any) -> int:
-        """FrozenError for a frozen field."""
+        """Raises FrozenError for a frozen field."""
         _refuse_frozen(values)
         return super().update(**values)
 

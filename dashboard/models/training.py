@@ -13,8 +13,8 @@ class TrainingSession(models.Model):
     """One training session. Only its instructor sees ``code``; joining looks a session up by ``code_digest``.
 
     ``pace`` is ``together`` or ``gated``; ``step`` is the instructor's step, ``gate`` the last step that is open to
-    participants at their own pace. ``locked``: nothing can be done in the current step. ``mirror`` is the experiment
-    shown to all participants, ``pointed_row`` the row of it that the instructor points at.
+    participants at their own pace. ``locked``: participants cannot work on the current step. ``mirror`` is the
+    experiment shown to all participants, ``pointed_row`` the row of it that the instructor points at.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -157,10 +157,10 @@ class SessionEvent(models.Model):
 class GroupHost(models.Model):
     """The private host of one group: commands write ``wanted``, the lab acts on it and writes the other fields.
 
-    ``machine`` is the one on which it runs; None: that of the installation's lab.
-    ``wanted``: running, stopped, reset. ``state``: unplaced, queued, starting, ready, failed, stopped. ``host`` is the
-    private host's id, ``socket`` the path of its engine's socket. ``is_moved``: it was moved to this machine, and the
-    steps of the group are repeated once it has started there.
+    ``machine`` is the one on which it runs; None: that of the installation's lab. ``wanted``: running, stopped, reset.
+    ``state``: unplaced, queued, starting, ready, failed, stopped. ``host`` is the private host's id, ``socket`` the
+    path of its engine's socket. ``is_moved``: it was moved to this machine, and the group's steps are repeated once it
+    has started.
     """
 
     group = models.CharField(primary_key=True, max_length=40)

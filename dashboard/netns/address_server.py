@@ -24,9 +24,9 @@ _BACKLOG = 32
 
 
 class AddressServer:
-    """Serves until it is closed. Programs in the namespace may be hostile: each connection has one short request, a
-    deadline and a limited number of others beside it, and the rate of connections is limited. Those beyond the rate
-    wait in the kernel, which drops what exceeds its queue, at no cost to this process."""
+    """Serves until it is closed. Programs in the namespace may be hostile: a connection carries one short request and
+    has a deadline, and the number and the rate of connections are limited. Connections beyond the rate wait in the
+    kernel, which drops those that exceed its queue, at no cost to this process."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening

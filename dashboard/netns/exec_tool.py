@@ -85,7 +85,8 @@ def _write(path: Path, contents: bytes) -> Path:
 
 
 def _command(fd: int, pairs: list[str]) -> list[str]:
-    """The command that enters the namespace before the program runs. /sys is not remounted: it stays the machine's."""
+    """The command that enters the namespace before the program runs. /sys is not remounted: it remains the
+    machine's."""
     enter = ["nsenter", f"--net=/proc/self/fd/{fd}", "--"]
     if not pairs:
         return enter
@@ -132,8 +133,8 @@ class _Session:
     """A command that leads its own session. It is reaped only after the whole session was killed, so its pid cannot be
     reused before.
 
-    Its pipe is read here and not by the loop: uvloop closes a pipe's descriptor and lets the file object close the same
-    number again, which may belong to another thread by then (``UVSocketHandle._close``).
+    Its pipe is read here, not by the loop: uvloop closes a pipe's descriptor and lets the file object close the same
+    number again, which may by then belong to another thread (``UVSocketHandle._close``).
     """
 
     def __init__(self, command: list[str], fd: int) -> None:

@@ -51,7 +51,7 @@ def open_inside(pid: int, path: str, flags: int = os.O_RDONLY) -> int | None:
 
 
 def shows_files(pid: int) -> bool:
-    """Whether the files that process ``pid`` sees can be read: it has not ended."""
+    """Whether the files that process ``pid`` sees can be read, which means that it has not ended."""
     try:
         Path(f"/proc/{pid}/root").stat()
     except OSError:

@@ -27,8 +27,8 @@ class _KernelFacts:
 
 
 async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[str]) -> FirewallRules:
-    """The rules that concern requests. ``backend`` is the one that the Engine names, empty if it
-    names none: Podman's may be nftables; ``bridges`` are the namespace's.
+    """The rules that concern requests. ``backend`` is the one that the Engine names, empty if it names none, as Podman,
+    which may use nftables; ``bridges`` are those of the namespace.
 
     Never raises an error of the namespace or of a tool: rules that could not be read have the reason."""
     try:
@@ -47,7 +47,7 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
 
 
 async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """The nat rules of one family with their counters, from the first tool that lists any; without one the listing of
+    """The nat rules of one family with their counters, from the first tool that lists any; if none does, the listing of
     the last tool."""
     family = Family.INET6 if ipv6 else Family.INET
     try:

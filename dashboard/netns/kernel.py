@@ -1,4 +1,4 @@
-"""What this kernel supports, tried in a temporary namespace."""
+"""Finds out what this kernel supports, in a temporary namespace."""
 
 import os
 import socket
@@ -21,8 +21,8 @@ _PARENT = b"parent0"
 
 
 def link_kinds() -> dict[str, bool]:
-    """For each of ``KINDS``, whether this process can create such a link. All are False where no namespace can be
-    created (without CAP_SYS_ADMIN).
+    """For each of ``KINDS``, whether this process can create such a link. All are False if no namespace can be created
+    (without CAP_SYS_ADMIN).
 
     Each is created in a temporary namespace that ends with the call (a few milliseconds). The kernel loads the module
     of a kind if it exists, as for Docker. Call it in a thread.

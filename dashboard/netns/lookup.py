@@ -37,7 +37,7 @@ async def lookup(
     """Look ``name`` up with the given files, from sockets created inside ``namespace``. Never raises for network
     failures: the outcome is then ``no answer``.
 
-    A and AAAA are queried concurrently, over UDP, and over TCP where the answer was truncated. ``timeout_s`` covers
+    A and AAAA are queried concurrently, over UDP, and over TCP if the answer was truncated. ``timeout_s`` covers
     everything. ``time_us`` runs from the first query to the deciding answer. Without a readable resolver nothing is
     queried.
     """

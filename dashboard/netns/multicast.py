@@ -91,7 +91,7 @@ def _open_sender(link: int) -> socket.socket:
 
 
 def _mreqn(link: int, group: str = "") -> bytes:
-    """``struct ip_mreqn`` (ip(7)): the group if there is one, no address, and the index of a link."""
+    """``struct ip_mreqn`` (ip(7)): the group, if one is given, no address, and the index of a link."""
     return struct.pack("=4s4si", socket.inet_aton(group) if group else bytes(4), bytes(4), link)
 
 

@@ -29,8 +29,8 @@ class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
 def living(pid: int) -> Iterator[None]:
     """Guarantee that ``pid`` names the same process throughout the block.
 
-    Raises NamespaceGone if there is no such process or if it ends before the block does: the kernel does not reuse a
-    pid while its process is held by a pidfd and alive (pidfd_open(2)).
+    Raises NamespaceGone if the process does not exist or ends before the block does: the kernel does not reuse a pid
+    while its process is held by a pidfd and alive (pidfd_open(2)).
     """
     try:
         pidfd = os.pidfd_open(pid)
@@ -55,8 +55,8 @@ def living(pid: int) -> Iterator[None]:
 
 def namespace_file(pid: int, kind: str) -> str:
     """The file of a process's namespace. Podman's service may leave its main thread in the network namespace of a
-    container that is gone, or of its bridges: its namespace is the one of most of its threads. A rootless one has
-    executed itself again, as /proc/self/exe."""
+    container that is gone, or of its bridges, so its namespace is taken to be the one of most of its threads. A
+    rootless one has re-executed itself, as /proc/self/exe."""
     process = Path(f"/proc/{pid}")
     if kind == "net" and (process / "comm").read_text(errors="replace").strip() in {"podman", "exe"}:
         threads: dict[int, list[Path]] = {}
@@ -69,7 +69,7 @@ def namespace_file(pid: int, kind: str) -> str:
 
 
 def open_namespace_of(pid: int, kind: str) -> int:
-    """A descriptor of ``/proc/PID/ns/KIND``; NamespaceGone, or PermissionError without the privilege."""
+    """A descriptor of ``/proc/PID/ns/KIND``. Raises NamespaceGone, or PermissionError without the privilege."""
     descriptor = -1
     try:
         with living(pid):

@@ -1,4 +1,4 @@
-"""The journey of the packets that one thread sends, read from the kernel's tracepoints with perf_event_open(2).
+"""Follows the packets that one thread sends, with the kernel's tracepoints and perf_event_open(2).
 
 The kernel handles a packet that crosses veth pairs and bridges within the system call that sends it, so an event
 counter of the calling thread sees it in every namespace, and no other packets. The counters end with their
@@ -103,7 +103,7 @@ def _connect(formats: tuple[_Format, ...], address: str, port: int, timeout_s: f
 
 def _avoid_handover() -> None:
     """Gives the calling thread, which ends soon, a real-time priority: otherwise the kernel hands its packets to
-    another thread (ksoftirqd) when a program wants the core, and the rest of their journey is not seen."""
+    another thread (ksoftirqd) when a program wants the core, and later events are missed."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
@@ -184,8 +184,8 @@ def _formats() -> tuple[_Format, ...]:
 
 
 def read_formats(text: str) -> tuple[_Format, ...]:
-    """The formats of the tracepoints, one file after the other. Raises EventsUnavailableError if the kernel has others
-    than are needed, for example one without drop reasons."""
+    """The formats of the tracepoints, one file after the other. Raises EventsUnavailableError if the kernel lacks
+    fields that are needed, for example drop reasons."""
     found = []
     for part in re.split(r"(?m)^name: ", text)[1:]:
         kind = EVENTS.get(part.partition("\n")[0].strip())

@@ -37,8 +37,8 @@ class ServerEnd:
     def find(self, client: str, client_port: int) -> str | None:
         """The peer as the server sees it; None without a candidate, or with several.
 
-        This is ``client`` if the server has a new connection with it (NAT rewrites only the other address), otherwise
-        the peer of the only new connection: behind docker-proxy, the proxy.
+        This is ``client`` if the server has a new connection with that peer (NAT may rewrite only the other address),
+        otherwise the peer of the only new connection: behind docker-proxy, the proxy.
         """
         if any(one.peer == client for one in self._connections(client_port) if one not in self._before):
             return client

@@ -93,7 +93,7 @@ def find_owners(
 
 
 def still_held(owner: Owner, inodes: Collection[int]) -> set[int]:
-    """Those of the sockets ``inodes`` that the process still holds; none if it has ended or has another name now."""
+    """Those of the sockets ``inodes`` that the process still holds; empty if it has ended or changed its name."""
     if start_of(owner.pid) != owner.started or name_of(owner.pid) != owner.process:
         return set()
     return _held_sockets(owner.pid, frozenset(inodes))
@@ -172,8 +172,8 @@ def container_in(cgroup: bytes) -> str | None:
 
 
 def container_by_ancestor(pid: int, containers: Mapping[int, str]) -> str | None:
-    """The container of a process in the cgroup of its engine, as rootless engines start it without cgroups:
-    ``containers`` are the ids by their first process, which is the process itself or an ancestor of it."""
+    """The container of a process that is in its engine's cgroup, because rootless engines may start containers without
+    one. ``containers`` maps first processes to ids: a first process is the process itself or an ancestor."""
     if not containers:
         return None
     for _ in range(_MAX_ANCESTORS):

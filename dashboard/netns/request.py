@@ -31,9 +31,9 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 class Reply:
     """The response. Without an HTTP response ``status`` is None and ``error`` a sentence.
 
-    ``time_us`` runs from the connect to the end of the response head, without the time spent on observation.
-    ``client`` is our own end as ``address:port``, ``client_seen`` the peer of the server's connection: the same unless
-    NAT or a proxy is between; None if it was not found.
+    ``time_us`` runs from the connect to the end of the response head, without the time spent on observation. ``client``
+    is our own end as ``address:port``, ``client_seen`` the peer of the server's connection: the same unless NAT or a
+    proxy is in between; None if it was not found.
     """
 
     status: int | None
@@ -156,7 +156,7 @@ class _Exchange:
         return data
 
     async def _observe(self) -> None:
-        """Calls ``on_connected``, which does not count as waiting for the server."""
+        """Call ``on_connected``; its duration does not count as waiting for the server."""
         limit = self._limit
         if self._on_connected is None or self._client is None or limit is None:
             return
@@ -218,7 +218,7 @@ class _Exchange:
 
     async def _await_close(self) -> None:
         """Wait until the server has closed the connection: the end that closes first stays in TIME-WAIT, and a workshop
-        finds the request at the server's. What else arrives, up to the limit, is not shown."""
+        looks for the request at the server's end. Further data, up to the limit, is not shown."""
         read = 0
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_CLOSE_S):
@@ -233,7 +233,7 @@ class _Exchange:
             step_s = min(1.5 * step_s, _WATCH_S)
 
     def _find_peer(self, own_port: int) -> bool:
-        """Search for the peer; returns whether the search is complete."""
+        """Search for the peer; return whether the search is complete."""
         if self._server_end is not None and self._seen is None and self._client is not None:
             self._seen = self._server_end.find(self._client, own_port)
         return self._server_end is None or self._seen is not None

@@ -1,7 +1,7 @@
-"""The rules that the first packet of a connection meets, with nftables' own trace (nft(8), “meta nftrace”).
+"""Traces the rules that the first packet of a connection reaches, with nftables' own trace (nft(8), “meta nftrace”).
 
-The packets to trace are marked by a table that exists during the trace only. It belongs to a private host: rules of
-other machines are not changed. iptables with the nf_tables backend is traced too."""
+The packets to trace are marked by a table that exists during the trace only. Only private hosts are traced: the rules
+of other machines are not changed. iptables with the nf_tables backend is traced too."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class TraceUnavailableError(Exception):
 
 
 class RuleTrace:
-    """The messages of one trace. ``is_complete``: the kernel has dropped none until now."""
+    """The messages of one trace. ``is_complete``: the kernel has dropped none so far."""
 
     def __init__(self, opened: socket.socket) -> None:
         self._opened = opened
         self.is_complete = True
 
     def read(self) -> tuple[RuleStep, ...]:
-        """What the traced packets have met until now. The kernel reports the headers of a packet once, with the rule
-        that marks it, which is no step."""
+        """The steps of the traced packets so far. The kernel reports the headers of a packet once, with the rule that
+        marks it, which is not a step."""
         steps: list[RuleStep] = []
         sources: dict[int, str] = {}
         while True:
@@ -106,7 +106,7 @@ def _number(value: bytes) -> int:
 
 
 def _source(found: dict[int, bytes]) -> str:
-    """The packet's source, ``address:port``; empty if the message has no headers, which only the first ones have."""
+    """The packet's source, ``address:port``; empty if the message has no headers: only the first messages have them."""
     network, transport = found.get(_NETWORK, b""), found.get(_TRANSPORT, b"")
     if len(transport) < 2 or len(network) < 20:
         return ""

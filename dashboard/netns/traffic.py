@@ -44,7 +44,7 @@ def read_process_connections(
     namespace: Namespace, ports: Collection[int], candidates: Collection[int] = ()
 ) -> tuple[ProcessConnection, ...]:
     """Established TCP connections with one of ``ports`` at either end, with the process that holds each; a connection
-    that waits to be accepted has none. The pids ``candidates`` are searched first. Call it in a thread."""
+    that has not been accepted has none. The pids ``candidates`` are searched first. Call it in a thread."""
     with namespace.run(open_diag_socket) as opened:
         connections = [
             connection

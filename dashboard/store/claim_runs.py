@@ -34,8 +34,8 @@ class QueuedRun:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A claim in a run, with its result once it is done. ``at`` is when the run was created; ``live``: the run waits
-    or runs, so a claim that is not done will be."""
+    """A claim in a run, with its result once it is done. ``at`` is when the run was created; ``live``: the run waits or
+    runs, so its remaining claims will still be executed."""
 
     claim: str
     run: str
@@ -82,7 +82,7 @@ def create_run(
     machine: str | None = None,
 ) -> str:
     """Queues a run of these claims and returns its id. ``driven``: this process executes it; ``host``, ``group``: those
-    of a training session; ``machine``: None is that of this process."""
+    of a training session; ``machine``: None stands for that of this process."""
     with transaction.atomic():
         # Runs of a training session live as long as the session.
         over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)
@@ -110,7 +110,7 @@ def hosts_with_queued_runs() -> frozenset[str]:
 
 
 def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
-    """The runs of one host that no process drives yet, oldest first."""
+    """The queued runs of one host, which no process drives yet, oldest first."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
     return tuple(
         QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()), row.misconception)
@@ -155,7 +155,7 @@ def is_cancelled(run: str) -> bool:
 
 
 def exists(run: str) -> bool:
-    """Whether there is such a run."""
+    """Whether the run exists."""
     return ClaimRun.objects.filter(pk=run).exists()
 
 

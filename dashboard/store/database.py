@@ -19,7 +19,7 @@ PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
 
 
 def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
-    """Limits how long a new connection of the server waits for other writers; a receiver of ``connection_created``."""
+    """Limits how long a new connection waits for other writers; a receiver of the signal ``connection_created``."""
     if connection.vendor == "sqlite":
         wait_s = LAB_WAIT_S if threading.current_thread().name.startswith(THREAD) else PAGE_WAIT_S
         with connection.cursor() as cursor:

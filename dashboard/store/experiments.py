@@ -101,7 +101,7 @@ def create_experiment(
     parent: str | None = None,
 ) -> str:
     """Writes the wanted experiment, or the part of ``parent``, with its arms, and returns its id. It runs on
-    ``machine``; None: on that of this process. NoSpaceError if the disk is too full."""
+    ``machine``, by default on that of this process. NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -124,7 +124,7 @@ def create_experiment(
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
-    removed. Raises NoSpaceError or MachineClosedError if no new round can start. What ran on a revoked machine is
+    removed. Raises NoSpaceError or MachineClosedError if no new round can start. An experiment on a revoked machine is
     deleted here, since no lab does it."""
     if again:
         require_space()
@@ -151,7 +151,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def rename(experiment: str, title: str) -> str | None:
-    """Writes the name, which reports saved later use, and returns it; an empty one restores the default. None if the
+    """Writes the name, which later reports use, and returns it; an empty one restores the default. None if the
     experiment does not exist or is being removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
@@ -176,7 +176,7 @@ def load(experiment: str) -> Record | None:
 
 
 def load_all(experiments: Collection[str]) -> tuple[Record, ...]:
-    """Those of these experiments that exist."""
+    """The experiments with these ids, as far as they exist."""
     return tuple(_record(row) for row in Experiment.objects.filter(pk__in=experiments).prefetch_related("arms"))
 
 
@@ -233,7 +233,7 @@ def entry_of(row: JournalEntry) -> Entry:
 
 
 def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] = ()) -> None:
-    """Writes entries in one transaction, in place of the entries ``replaced``."""
+    """Writes entries in one transaction; they replace the entries ``replaced``."""
     sizes = [entry_size(entry) for entry in entries]
     with transaction.atomic():
         old = JournalEntry.objects.filter(experiment_id=experiment, seq__in=replaced)
@@ -270,7 +270,7 @@ def entries(experiment: str, after: int = 0, until: int | None = None, limit: in
 
 
 def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[Entry]:
-    """The same entries, read in pages, so that a long journal is never in memory as a whole."""
+    """The same entries, read in pages, so that a long journal is never in memory in full."""
     while page := entries(experiment, after, until, PAGE):
         yield from page
         after = page[-1].seq

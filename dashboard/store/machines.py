@@ -15,7 +15,8 @@ from dashboard.store.operations.database_clock import shared_clock
 
 
 def here() -> str | None:
-    """The machine of this process: rows with this value belong to its lab. None for the lab of the installation."""
+    """The name of this process's machine: rows with this value belong to its lab. None for the lab of the
+    installation."""
     return settings.MACHINE or None
 
 
@@ -31,7 +32,7 @@ def _record(row: Machine) -> MachineRecord:
 
 
 def list_machines() -> tuple[MachineRecord, ...]:
-    """All machines, also revoked ones, by name."""
+    """All machines, including revoked ones, by name."""
     return tuple(_record(row) for row in Machine.objects.all())
 
 
@@ -65,13 +66,13 @@ class MachineClosedError(Exception):
 
 
 def is_revoked(name: str | None) -> bool:
-    """Whether this is a machine that was revoked: no lab acts on its rows."""
+    """Whether the machine was revoked, so that no lab acts on its rows."""
     return name is not None and Machine.objects.filter(pk=name, revoked_at__gt=0.0).exists()
 
 
 def require_open(name: str | None, *, for_group: bool = False) -> None:
-    """MachineClosedError if nothing new may start on this machine. Groups go on using their hosts on a machine that is
-    drained, until these are moved."""
+    """MachineClosedError if nothing new may start on this machine. On a drained machine, groups continue to use their
+    hosts until these are moved."""
     record = find(name) if name is not None else None
     if record is None or record.accepts_work or (for_group and not record.is_revoked):
         return
@@ -83,8 +84,8 @@ def require_open(name: str | None, *, for_group: bool = False) -> None:
 
 
 def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
-    """Adds a machine, or one that was revoked again, and returns its new key. ValueError if the name is in use. In a
-    transaction."""
+    """Adds a machine, or readmits one that was revoked, and returns its new key. ValueError if the name is in use.
+    Requires a transaction."""
     row = Machine.objects.select_for_update().filter(pk=name).first()
     if row is not None and not row.revoked_at:
         raise ValueError(

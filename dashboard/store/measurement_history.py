@@ -11,7 +11,7 @@ from dashboard.models import MeasurementBlock, MeasurementSeries
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
     """Each run of one series over time, oldest first, with the medians of its blocks' figures. Runs of training
-    sessions are omitted: their machine is not quiet."""
+    sessions are omitted, because their machine is not quiet."""
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")

@@ -56,7 +56,7 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Request a run on the host of the experiment, for when it runs; its id. A ``twin`` replaces ``source``."""
+    """Request a run on the experiment's host and return its id. A ``twin`` replaces ``source``."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -152,7 +152,7 @@ def column_modes(run: str) -> dict[str, str]:
 
 
 def chosen_experiment(run: str) -> str:
-    """The experiment that was measured: of a run on a twin the one that the twin replaces; empty if it is removed."""
+    """The experiment that was measured: for a twin, the one that it replaces. Empty if it was removed."""
     found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
     return "" if found is None else found[0] or found[1] or ""
 
@@ -169,7 +169,7 @@ def exists(run: str) -> bool:
 
 
 def add_block(run: str, block: Block) -> None:
-    """Store one block; afterwards it is never lost."""
+    """Store one block durably."""
     series = MeasurementSeries.objects.only("pk").get(run_id=run, key=block.series)
     MeasurementBlock.objects.create(series=series, **{name: getattr(block, name) for name in BLOCK_FIELDS})
 

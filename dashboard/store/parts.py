@@ -1,6 +1,6 @@
 """Experiments with arms on several machines: one row for what a user sees, and a part for the lab of each machine.
 
-The functions take any experiment: one on a single machine has one journal, and nothing else is read.
+The functions accept any experiment: for one on a single machine they read only its own journal.
 """
 
 import json
@@ -40,8 +40,8 @@ MAX_TIME = 32503680000.0
 
 @creates
 def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", machine: str | None = None) -> str:
-    """Writes the wanted experiment and returns its id; a part for each machine if arms name others than ``machine``.
-    NoSpaceError if the disk is too full."""
+    """Writes the wanted experiment and returns its id; also writes a part for each machine if arms name machines other
+    than ``machine``. NoSpaceError if the disk is too full."""
     specs = divide(spec, machine)
     if len(specs) < 2:
         ((only, single),) = specs.items() if specs else ((machine, spec),)
@@ -77,7 +77,7 @@ def ids_by_place(experiment: str) -> dict[str, str]:
 
 
 def parts_of(record: Record) -> tuple[Part, ...]:
-    """The parts of an experiment, in the order of its arms; none if it runs on one machine."""
+    """The parts of an experiment, in the order of its arms; empty if it runs on one machine."""
     ids = ids_of(record.parts)
     specs = {on or SERVER_NAME: own for on, own in divide(record.spec).items()} if ids else {}
     return tuple(
@@ -88,7 +88,7 @@ def parts_of(record: Record) -> tuple[Part, ...]:
 
 
 def count_entries(record: Record) -> int:
-    """The number of journal entries, those of all machines."""
+    """The number of journal entries of all machines."""
     if not record.parts:
         return record.journal_entries
     return FIRST + JournalEntry.objects.filter(experiment__in=ids_of(record.parts).values()).count()
@@ -96,8 +96,8 @@ def count_entries(record: Record) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlace:
-    """The part that has a column, and the key of the column there. ``number`` is that of the machine, 0
-    if the experiment runs on one."""
+    """The part that has a column, and the column's key in that part. ``number`` is that of the machine, 0 if the
+    experiment runs on one machine."""
 
     experiment: str
     column: str
@@ -105,7 +105,7 @@ class ColumnPlace:
 
 
 def find_column(experiment: str, column: str) -> ColumnPlace:
-    """Where a column of an experiment is observed."""
+    """The part in which a column of an experiment is observed."""
     record = experiment_store.load(experiment)
     number = machine_number(column) if is_observer(column) else 0
     for part in parts_of(record) if record is not None else ():
@@ -115,7 +115,7 @@ def find_column(experiment: str, column: str) -> ColumnPlace:
 
 
 def find_request(experiment: str, key: str) -> ColumnPlace:
-    """Where a request of a path is made, and its key there."""
+    """The part in which a path is requested, and the key of the request there."""
     column, slash, rest = key.partition("/")
     place = find_column(experiment, column)
     return replace(place, column=f"{place.column}{slash}{rest}")
@@ -131,8 +131,8 @@ class PartError(Exception):
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """As ``experiments.set_wanted``, for the parts on all machines. A new round starts where it can; MachineClosedError
-    if it can on no machine. PartError for the removal of a part."""
+    """As ``experiments.set_wanted``, for the parts on all machines. A new round starts on every machine that allows it;
+    MachineClosedError if none does. PartError for the removal of a part."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
@@ -166,27 +166,28 @@ def _is_running(ids: Collection[str]) -> bool:
 
 
 def has_ended() -> Q:
-    """The condition for experiments that have ended: on all their machines. A part that never started, and shall not,
-    has ended."""
+    """The query condition for experiments that have ended on all their machines. A part that never started, and is not
+    to start, counts as ended."""
     live = Experiment.objects.filter(parent=OuterRef("pk")).exclude(phase__in=ENDED)
     live = live.exclude(~Q(wanted=Wanted.RUNNING), phase=Phase.WAITING)
     return Q(parts="", phase__in=ENDED) | Q(~Q(parts=""), ~Exists(live))
 
 
 def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts of those of these experiments that have some. A part of which the lab has written
-    something else is left out."""
+    """The phases of the parts, by experiment, for those of these experiments that have parts. A part is omitted if its
+    lab has written an invalid phase."""
     return _read_phases(experiments)[0]
 
 
 def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """``phases_of`` those experiments that shall stop on all machines: absent labs have not stopped their parts yet."""
+    """As ``phases_of``, for experiments that are to stop on all machines: absent labs have not stopped their parts
+    yet."""
     phases, running = _read_phases(experiments)
     return {key: found for key, found in phases.items() if key not in running}
 
 
 def _read_phases(experiments: Collection[str]) -> tuple[dict[str, tuple[Phase, ...]], set[str]]:
-    """The phases of parts by experiment, and the experiments of which a part shall run."""
+    """The phases of parts by experiment, and the experiments that have a part which is to run."""
     found: dict[str, tuple[Phase, ...]] = {}
     running = set()
     rows = Experiment.objects.filter(parent__in=experiments).exclude(parent__parts="")
@@ -213,15 +214,15 @@ def _waiting_head(record: Record) -> ExperimentHead:
 
 
 def merged_journal(record: Record) -> MergedJournal:
-    """The empty journal of an experiment on several machines."""
+    """A merged journal, still empty, for an experiment on several machines."""
     phases = requested_phases((record.id,)).get(record.id, ())
     return MergedJournal(_waiting_head(record), parts_of(record), requested=phases)
 
 
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:
     """The entries of parts after the numbers ``seen``, at most up to ``until``, each with the id of its part, in the
-    order in which they were stored, read in pages. A page begins after what was read of each part: an entry that became
-    visible after a later one of another part is not skipped."""
+    order in which they were stored, read in pages. A page begins after the last entry read of each part, so an entry
+    that became visible after a later one of another part is not skipped."""
     seen = dict(seen)
     while seen:
         condition = Q()
@@ -236,8 +237,8 @@ def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Ite
 
 
 def _readable(row: JournalEntry) -> Entry:
-    """The entry, or one that states that it cannot be read: what one lab has written does not hide what the others
-    have."""
+    """The entry, or one that states that it cannot be read: an invalid entry of one lab does not hide those of the
+    others."""
     with suppress(msgspec.MsgspecError, ValueError):
         entry = experiment_store.entry_of(row)
         head = entry.facts.head
@@ -250,7 +251,7 @@ def _readable(row: JournalEntry) -> Entry:
 
 
 def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[Entry]:
-    """The entries of an experiment with ``after < seq <= until``, those of all its machines in one order."""
+    """The entries of an experiment with ``after < seq <= until``, merged from all its machines."""
     if not record.parts:
         yield from experiment_store.read(record.id, after, until)
         return
@@ -262,14 +263,14 @@ def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[E
 
 
 def read_journal(journal: MergedJournal) -> Iterator[Entry]:
-    """All entries of an empty journal of several machines, which then continues after them."""
+    """Reads all entries of an experiment on several machines into its empty merged journal, and returns them."""
     yield journal.first()
     yield from journal.extend(read_parts(dict(journal.seen)))
 
 
 def fold(read: Callable[[], Iterable[Entry]], before: View, last: int) -> tuple[View, tuple[Entry, ...], float | None]:
     """The view after all entries, the ``last`` ones of the timeline, and the time of the first; ``before`` is the view
-    before them. A long journal is never in memory as a whole."""
+    before them. A long journal is never in memory in full."""
     first_at: float | None = None
     shown: deque[Entry] = deque(maxlen=last)
     for entry in read():
@@ -286,8 +287,9 @@ def view(record: Record, until: int | None = None) -> View:
 
 
 def shown_number(record: Record, shown_seq: int) -> int:
-    """The entry that an ended experiment shows; ``shown_seq`` is that of its row. With several machines this is the
-    newest when it was stopped, or if its parts were stopped one by one, the last one before the last of them was."""
+    """The number of the entry that an ended experiment shows; ``shown_seq`` is the one in its row. With several
+    machines, this is the newest entry at the stop or, if the parts were stopped one by one, the last one before the
+    last part was stopped."""
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

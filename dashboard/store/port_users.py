@@ -11,7 +11,7 @@ from dashboard.store.parts import ids_of
 
 
 def other_port_users(experiment: str) -> tuple[PortUser, ...]:
-    """The containers of all other experiments on the host of this one, or on its machines, with the ports that they
+    """The containers of all other experiments on this experiment's host, or on its machines, with the ports that they
     publish."""
     divided = Experiment.objects.filter(pk=experiment).values_list("parts", flat=True).first()
     if divided:

@@ -20,7 +20,7 @@ _rings: dict[str, _Ring] = {}
 
 
 def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Collection[int]) -> None:
-    """Adds committed entries with their sizes, in place of those with the numbers ``replaced``."""
+    """Adds committed entries with their sizes; they replace those with the numbers ``replaced``."""
     ring = _rings.setdefault(experiment, _Ring())
     if replaced:
         kept = [one for one in ring.entries if one[0].seq not in replaced]

@@ -9,22 +9,22 @@ from dashboard.store.machines import here
 
 
 def load_ids() -> frozenset[str]:
-    """The ids of all."""
+    """The ids of all unsettled experiments."""
     return frozenset(unsettled(here()).values_list("pk", flat=True))
 
 
 def load_hosts() -> frozenset[str]:
-    """The private hosts with some: those of training sessions and of LANs."""
+    """The private hosts with unsettled experiments: those of training sessions and of LANs."""
     return frozenset(unsettled(here()).exclude(host="").values_list("host", flat=True))
 
 
 def load_owners(hosts: Collection[str]) -> frozenset[int | None]:
-    """The accounts with some on these hosts; None for experiments without an account."""
+    """The accounts with unsettled experiments on these hosts; None stands for experiments without an account."""
     return frozenset(unsettled(here()).filter(host__in=hosts).values_list("owner_id", flat=True))
 
 
 def count_running(machine: str) -> int:
-    """How many experiments, measurements and runs of claims a machine has that have not ended."""
+    """The number of experiments, measurements and claim runs on a machine that have not ended."""
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
     return unsettled(machine).count() + runs.count() + claims.count()

@@ -1,4 +1,5 @@
-"""One write transaction at a time in this process on SQLite, where writers poll for the lock and some of many time out.
+"""One write transaction at a time in this process on SQLite: writers poll for the lock there, and under contention some
+time out.
 
 PostgreSQL locks rows and needs none of this. Measured with 500 participants joining at 33 a second: without the lock 67
 of them failed with "database is locked" after 20 s.

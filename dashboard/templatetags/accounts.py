@@ -1,4 +1,4 @@
-"""Who created something."""
+"""The creator of an object."""
 
 from django import template
 from django.utils.html import format_html
@@ -10,6 +10,6 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def creator(context: template.Context, owner: int | None) -> SafeString | str:
-    """“by NAME”, where more than one account exists (``creators`` of the context)."""
+    """“by NAME” if more than one account exists (``creators`` of the context)."""
     name = (context.get("creators") or {}).get(owner, "")
     return format_html('<span class="soft creator">{}</span>', _("by %(name)s") % {"name": name}) if name else ""

@@ -12,5 +12,5 @@ register = template.Library()
 
 @register.filter
 def list_machines(columns: Sequence[Column]) -> tuple[table_presenter.MachineView, ...]:
-    """The machines of the columns; none if all are of one machine."""
+    """The machines of the columns; empty if all columns belong to one machine."""
     return table_presenter.list_machines(columns)

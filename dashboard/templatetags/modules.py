@@ -35,8 +35,8 @@ def needed_by(name: str) -> tuple[str, ...]:
 
 @register.simple_tag
 def modules(*names: str) -> SafeString:
-    """Links that preload the modules of a page (``ui/experiments/experiment.js``), so that they load in parallel,
-    without those that every page loads."""
+    """Links that preload the modules of a page (``ui/experiments/experiment.js``), so that they load in parallel.
+    Modules that every page loads are omitted."""
     always = needed_by(MAIN) if names != (MAIN,) else (MAIN,)
     wanted = dict.fromkeys(path for name in names for path in needed_by(name) if path not in always)
     return format_html_join(

@@ -82,7 +82,7 @@ register.filter("status_word", status_word)
 
 @register.simple_tag(takes_context=True)
 def checkpoint(context: template.Context) -> str:
-    """Calls ``check`` of the context, if there is one: what it raises ends the rendering of a large page."""
+    """Calls ``check`` of the context, if there is one: its exception ends the rendering of a large page."""
     if check := context.get("check"):
         check()
     return ""
@@ -127,8 +127,8 @@ def published(ports: Iterable[PublishedPort]) -> str:
 
 @register.filter
 def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...]:
-    """The published ports that take a port of the machine: those of a routed network do not. None, in the template for
-    JavaScript, has none."""
+    """The published ports that use a port of the machine; those of a routed network do not. Empty for None, which the
+    template for JavaScript passes."""
     return tuple(one for one in ports or () if one.host_port)
 
 
@@ -174,7 +174,7 @@ def newest(items: tuple[TimelineItem, ...]) -> tuple[TimelineItem, ...]:
 
 @register.filter
 def older_count(items: tuple[TimelineItem, ...]) -> int:
-    """The number of entries before ``newest``."""
+    """The number of entries before those of ``newest``."""
     return max(0, len(items) - SHOWN_TIMELINE)
 
 
@@ -206,7 +206,7 @@ def path_named(paths: Iterable[DrawnPath], key: str = "") -> DrawnPath | None:
 
 @register.filter
 def with_code(text: str) -> SafeString:
-    """Text with <code> for what is between backticks."""
+    """Text with <code> elements for the parts between backticks."""
     parts = str(text).split("`")
     if len(parts) % 2 == 0:
         return format_html("{}", text)

@@ -39,7 +39,7 @@ def time_element(seconds: float, form: str = "") -> SafeString:
 
 @register.filter
 def evidence_rows(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """What each line of evidence is about, and what was observed."""
+    """The subject of each line of evidence, and what was observed."""
     return tuple(split_evidence(line) for line in lines)
 
 
@@ -54,7 +54,7 @@ def unlike(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
 
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
-    """The line of a row of the table, None if it is not drawn."""
+    """The line of the chart that belongs to a row of the table, None if it is not drawn."""
     return next((one for one in chart.drawing.lines if one.words == row[0]), None)
 
 
@@ -78,7 +78,7 @@ def has_more_lines(items: Sequence[TimelineItem]) -> bool:
 
 @register.filter
 def as_lines(items: Iterable[TimelineItem]) -> str:
-    """A whole timeline as text, one line per entry, which is fast even for ten thousand."""
+    """A whole timeline as text, one line per entry, which is fast even for ten thousand entries."""
     return "\n".join(f"{format_offset(one.offset_s):>9}  {one.text} ({one.cause})" for one in items)
 
 

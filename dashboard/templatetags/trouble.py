@@ -16,7 +16,7 @@ def with_holders(answer: Answer) -> tuple[tuple[str, ExperimentRef | None], ...]
 
 @register.simple_tag
 def running_trouble(head: ExperimentHead, answer: Answer) -> str:
-    """What the phase of a running experiment says if the engine does not answer or an arm does not run; otherwise
+    """The text for the phase of a running experiment if the engine does not answer or an arm does not run; otherwise
     empty. JavaScript: ``describePhase``."""
     if head.phase is not Phase.RUNNING:
         return ""
@@ -27,5 +27,5 @@ def running_trouble(head: ExperimentHead, answer: Answer) -> str:
 
 @register.filter
 def severity(_answer: Answer, head: ExperimentHead) -> str:
-    """``bad`` if nothing runs, ``warn`` if an arm does."""
+    """``bad`` if no arm runs, ``warn`` if at least one does."""
     return "bad" if head.phase is Phase.FAILED else "warn"

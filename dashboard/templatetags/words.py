@@ -1,4 +1,5 @@
-"""What pages show for values of ``core``: ``{{ run.state|word:"run" }}``, ``{{ verdict|sign:"verdict" }}``."""
+"""The words and symbols that pages show for values of ``core``: ``{{ run.state|word:"run" }}``, ``{{
+verdict|sign:"verdict" }}``."""
 
 from collections.abc import Mapping
 
@@ -164,5 +165,5 @@ def word(value: str | None, subject: str) -> str | Promise:
 
 @register.filter
 def sign(value: str, subject: str) -> str:
-    """The symbol for a value; the dot if it has none."""
+    """The symbol for a value; a dot if it has none."""
     return SIGNS[subject].get(value, "closed")

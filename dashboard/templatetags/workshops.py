@@ -15,7 +15,7 @@ register = template.Library()
 
 
 class _Renderer(RendererHTML):
-    """Links of a workshop send no referrer."""
+    """Renders links so that the browser sends no referrer."""
 
     def link_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         tokens[index].attrSet("rel", "noopener noreferrer")

@@ -1,4 +1,4 @@
-"""The read-only websocket of one feed: a snapshot first, then what is new."""
+"""The read-only websocket of one feed: a snapshot first, then changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ class FeedConsumer(AsyncConsumer):
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Joins the feed, or closes with ``GONE``.
 
-        The connection is accepted first: a page cannot read the code of a refused handshake, and would retry for ever.
+        The connection is accepted first: a page cannot read the code of a refused handshake, and would retry forever.
         """
         allowed, self.participant = await in_database(self._authorise)
         await self.send({"type": "websocket.accept"})

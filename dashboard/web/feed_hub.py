@@ -1,4 +1,5 @@
-"""Websocket clients grouped by what they follow: each message is encoded once and sent to every client of a feed.
+"""Websocket clients grouped by the feed that they follow: each message is encoded once and sent to every client of the
+feed.
 
 A wake-up only marks a feed as dirty; the data comes from the store. A slow client holds one pending send, and gets a
 snapshot instead of the messages that it missed.
@@ -31,7 +32,7 @@ WriteNow = Callable[[str], bool]
 @dataclass(eq=False, slots=True)
 class Client:
     """One websocket. ``write_now`` is the server's fast path (``shared_frames``), if it has one; ``pending`` is the
-    send that has not completed, since ``pending_since`` on the loop's clock."""
+    send that has not completed, since ``pending_since`` by the loop's clock."""
 
     send: Send
     write_now: WriteNow | None = None
@@ -56,9 +57,9 @@ class Feed:
 class FeedHub[F: Feed](ABC):
     """Feeds by key; one hub of each kind per process. All methods run in the event loop.
 
-    Counters for /metrics: messages ``encoded``, ``delivered`` to clients and the ``characters`` in them, ``slow``
-    clients closed, wake-ups ``woken`` by and ``missed``, and ``lag``: seconds from a change that the lab has read
-    until it was sent to all clients.
+    Counters for /metrics: messages ``encoded``, messages ``delivered`` to clients and their ``characters``, ``slow``
+    clients that were closed, wake-ups received (``woken``) and ``missed``, and ``lag``: seconds from the lab's reading
+    of a change until it was sent to all clients.
     """
 
     def __init__(self) -> None:
@@ -74,7 +75,7 @@ class FeedHub[F: Feed](ABC):
 
     @abstractmethod
     async def _run_feed(self, feed: F) -> None:
-        """Follows the store and sends what is new, until it is cancelled."""
+        """Follows the store and sends changes, until it is cancelled."""
 
     @abstractmethod
     def _encode_snapshot(self, feed: F) -> str:
@@ -93,7 +94,7 @@ class FeedHub[F: Feed](ABC):
             self.woken += 1
 
     async def join(self, key: str, send: Send, write_now: WriteNow | None = None) -> Client:
-        """Adds a client: it gets a snapshot, then everything that is new."""
+        """Adds a client: it gets a snapshot, then all changes."""
         feed = self._open_feed(key)
         client = Client(send, write_now)
         feed.clients.add(client)
@@ -117,7 +118,7 @@ class FeedHub[F: Feed](ABC):
                 feed.task.cancel()
 
     def disconnect(self, client: Client, code: int) -> None:
-        """Closes a connection; the close code tells the page why."""
+        """Closes a connection; the close code gives the page the reason."""
         client.closing = True
         if client.pending is not None:
             client.pending.cancel()
@@ -176,7 +177,7 @@ class FeedHub[F: Feed](ABC):
             client.needs_snapshot = True
 
     def _send(self, client: Client, text: str) -> None:
-        """Sends at once where the socket takes it; otherwise the send stays pending and the others go on."""
+        """Sends at once if the socket accepts it; otherwise the send stays pending and the other clients go on."""
         client.needs_snapshot = False
         self.delivered += 1
         self.characters += len(text)
@@ -192,7 +193,7 @@ class FeedHub[F: Feed](ABC):
             task.exception()
 
     def _on_sent(self, client: Client) -> None:
-        """The pending send has completed."""
+        """Called when the pending send has completed."""
         task, client.pending = client.pending, None
         if task is not None and not task.cancelled():
             task.exception()

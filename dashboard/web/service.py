@@ -35,20 +35,20 @@ class HubPublisher:
     """Wakes the hubs of this process, which has a lab and serves pages."""
 
     def wake(self, experiment: str) -> None:
-        """An experiment has new entries."""
+        """Wakes the hub: an experiment has new entries."""
         hub.wake(experiment)
 
     def measured(self, run: str) -> None:
-        """A measurement has new results."""
+        """Wakes the hub: a measurement has new results."""
         measuring_hub.wake(run)
 
     def trouble(self, experiment: str, problem: str) -> None:
-        """The journal cannot be written."""
+        """Shows that a journal cannot be written."""
         hub.trouble(experiment, problem)
 
 
 class Service(Supervisor):
-    """The lab of this server from start to end; in a process without a lab, access to the remote ones."""
+    """The lab of this server from start to end; in a process without a lab, access to remote labs."""
 
     def __init__(self) -> None:
         self.nats = NatsConnection()
@@ -115,7 +115,7 @@ class Service(Supervisor):
             raise LabUnavailableError(problem)
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Starts. Without an engine or a lab the pages still work and show the problem."""
+        """Starts the service. Without an engine or a lab the pages still work and show the problem."""
         self.role = parse_role(configuration.value("NETMODES_ROLE", "all"))
         self._loop = asyncio.get_running_loop()
         if self._is_aborted:
@@ -126,7 +126,7 @@ class Service(Supervisor):
             self._starting.result()
 
     def abort_start(self) -> None:
-        """Cancels the start, because the server ends. From a signal handler."""
+        """Cancels the start, because the server ends. Called from a signal handler."""
         self._is_aborted = True
         if self._loop is not None and self._starting is not None:
             self._loop.call_soon_threadsafe(self._starting.cancel)
@@ -175,7 +175,8 @@ class Service(Supervisor):
         await measuring_hub.close()
 
     def _on_journal(self, subject: str, wakeup: Wakeup) -> None:
-        """Handles a wake-up from a lab, which may announce its own work but nothing about sessions."""
+        """Handles a wake-up from a lab, which may announce changes in its own experiments and measurements, but nothing
+        about sessions."""
         if wakeup[0] in {"experiment", "run", "all"}:
             self._receive(wakeup)
         elif wakeup[0] == "trouble":  # the machine is in the subject, which its credentials determine
@@ -283,7 +284,7 @@ class Service(Supervisor):
         return await self.on_lab(call)
 
     async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of ``work`` in the lab's loop, from any loop. Only if the lab runs in this process."""
+        """The result of ``work`` in the lab's loop, from any loop. Requires a lab in this process."""
         if self._remote is not None:
             raise LabUnavailableError("The lab runs in another process, which does not support this call.")
         if self._loop is None or self._loop is asyncio.get_running_loop():

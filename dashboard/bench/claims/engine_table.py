@@ -1,8 +1,8 @@
 """Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json`` and of tests on engines.
 
 ``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json NAME.xml…``; each file has the name of its
-engine. A JSON file may also be what ``./netmodes claims --json ID…`` printed there: it replaces these claims only. What
-no file contains remains as it is recorded in the document.
+engine. A JSON file may also be the output of ``./netmodes claims --json ID…`` on that engine: it replaces these claims
+only. Results that no file contains stay in the document unchanged.
 """
 
 import re
@@ -47,8 +47,8 @@ def outcomes(report: Report) -> dict[str, ClaimOutcome]:
 def engines_markdown(
     reports: Mapping[str, Report], known: Sequence[str] = (), runs: Mapping[str, SuiteRun] | None = None
 ) -> str:
-    """The document: engines with their totals, the claims that do not hold everywhere, those of the ``known`` ones that
-    no engine has run, the reasons, and the ``runs`` of tests."""
+    """The document: engines with their totals, the claims that do not hold everywhere, the ``known`` claims that no
+    engine has run, the reasons, and the ``runs`` of tests."""
     ordered = {name: reports[name] for name in sorted(reports, key=_position)}
     claims = {name: outcomes(report) for name, report in ordered.items()}
     tests = runs_markdown({name: runs[name] for name in sorted(runs, key=_position)} if runs else {})
@@ -116,7 +116,8 @@ def _named(group: list[ClaimOutcome]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escapes a reason for Markdown, except what is escaped already because it was read from the document."""
+    """Escapes a reason for Markdown; characters that are already escaped, because the reason was read from the
+    document, are left alone."""
     return re.sub(r"(?<!\\)([|*])", r"\\\1", text).replace("<", "&lt;")
 
 
@@ -171,7 +172,7 @@ def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
 
 
 def main(document: str, paths: Sequence[str]) -> None:
-    """Writes the document again, with the results in these files."""
+    """Rewrites the document with the results in these files."""
     file = Path(document)
     text = file.read_text()
     identities = [claim.id for claim in all_claims()]

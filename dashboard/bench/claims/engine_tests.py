@@ -45,8 +45,8 @@ class SuiteRun:
 
 
 def read_runs(paths: Iterable[Path]) -> dict[str, SuiteRun]:
-    """The runs in JUnit files by engine. ``NAME.xml`` and ``NAME.again.xml`` are both of the engine NAME: for each test
-    the last result counts."""
+    """The runs in JUnit files by engine. ``NAME.xml`` and ``NAME.again.xml`` both belong to the engine NAME: for each
+    test the last result counts."""
     suites: dict[str, list[ET.Element]] = {}
     for path in paths:
         # The files are those of our own pytest.
@@ -70,7 +70,7 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
 
 
 def _repetitions(results: Mapping[str, str], test: str) -> int:
-    """How often a test repeated what it proves, in the cases that passed."""
+    """The number of repetitions in the cases of a test that passed."""
     passed = [case for case, outcome in results.items() if outcome == "passed"]
     return sum(int(found[1]) for case in passed if (found := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 

@@ -1,4 +1,4 @@
-"""``fan-out``: processor time per message that 200 browsers receive, beside a bare ``websockets.broadcast``."""
+"""``fan-out``: processor time per message that 200 browsers receive, compared with a bare ``websockets.broadcast``."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,7 +29,7 @@ MODES = (Mode.BRIDGE, Mode.NONE, Mode.BRIDGE, Mode.BRIDGE)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some seconds of one server: processor time, messages that arrived, texts of the first client, messages sent."""
+    """A few seconds of one server: processor time, messages received, texts of the first client, messages sent."""
 
     cpu_s: float
     messages: int
@@ -116,7 +116,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 def result_of(rounds: list[tuple[Block, Block, Block]], at_rest: Block, *, quick: bool) -> Result:
-    """The figures of all rounds; quick ones are too few and too short to judge so small a difference."""
+    """The figures of all rounds. Without promises in a quick run, whose rounds are too few and too short for so small a
+    difference."""
     delivery = [(per_delivery(many, one), other.us_per_message) for many, other, one in rounds]
     everything = [(many.us_per_message, other.us_per_message) for many, other, _ in rounds]
     unit, reference = "µs of CPU", "websockets.broadcast"

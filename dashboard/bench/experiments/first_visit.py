@@ -84,7 +84,7 @@ def references(fetched: Fetched) -> Iterator[str]:
 
 
 def first_visit(path: str, get: Callable[[str], Fetched]) -> tuple[Fetched, ...]:
-    """The page and everything that it leads to, each once. Raises BenchmarkError if something is missing."""
+    """The page and every file that it references, each once. Raises BenchmarkError if one is missing."""
     waiting, fetched = [path], dict[str, Fetched]()
     while waiting:
         if (path := waiting.pop(0)) in fetched:

@@ -20,7 +20,7 @@ class CommitEvent(asyncio.Event):
     """A publisher that wakes the benchmark after each commit, as it wakes the hub in a server."""
 
     def wake(self, _experiment: str) -> None:
-        """There are new journal entries."""
+        """Wakes the benchmark: there are new journal entries."""
         self.set()
 
     def measured(self, _run: str) -> None:

@@ -53,7 +53,8 @@ async def until_no_container() -> None:
 async def measure(
     run: BenchmarkRun, launches: dict[str, Launch], modes: Sequence[Mode], rounds: int
 ) -> dict[str, list[float]]:
-    """Milliseconds of every kind of launch in turn, each round beginning with another; the first does not count."""
+    """Milliseconds of every kind of launch in turn; each round begins with a different kind, and the first round does
+    not count."""
     times: dict[str, list[float]] = {name: [] for name in launches}
     names = list(launches)
     for number in range(rounds + 1):
@@ -68,7 +69,7 @@ async def measure(
 
 
 def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: str) -> list[Figure]:
-    """Lab and server beside the command line."""
+    """Lab and server, compared with the command line."""
     return [
         compared(
             f"{title} ({' + '.join(modes)})",
@@ -82,7 +83,7 @@ def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: 
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Plain modes, then modes of which one needs a network of its own."""
+    """Modes that need no network of their own, then modes of which one does."""
     async with AsyncExitStack() as stack:
         lab = await stack.enter_async_context(in_process_lab(run.folder / "lab"))
         server = await stack.enter_async_context(serving(run.folder / "server"))

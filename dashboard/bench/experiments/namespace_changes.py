@@ -1,4 +1,4 @@
-"""Changes inside a network namespace, each with the time at which the kernel was asked for it.
+"""Changes inside a network namespace, each with the time of its system call.
 
 As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the namespace of PID,
 reads ``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` line by line, and answers each with
@@ -42,7 +42,7 @@ class Changer:
             opened.close()
 
     def execute(self, command: str, argument: str) -> int:
-        """Makes one change; returns when the kernel was asked. OSError where the kernel refuses."""
+        """Makes one change; returns the time of the system call. OSError if the kernel refuses."""
         match command:
             case "add":
                 return self._change_address(RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
@@ -77,7 +77,7 @@ class Changer:
 
 
 def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
-    """Executes commands until they end."""
+    """Executes commands until the input ends."""
     for line in commands:
         command, _, argument = line.strip().partition(" ")
         answers.write(f"{changer.execute(command, argument)}\n")
@@ -85,7 +85,7 @@ def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
 
 
 class RemoteChanger:
-    """The program, used from a loop."""
+    """Runs the program from an event loop."""
 
     def __init__(self, changes: Program) -> None:
         self._changes = changes

@@ -1,7 +1,7 @@
-"""``swarm``: a LAN of three private hosts as a swarm, with overlay beside bridge and host, and its removal.
+"""``swarm``: how long it takes to create a swarm of three private hosts on a LAN, and to remove it.
 
-It is up when a container on the last host has reached one of each mode on the first. It is gone when no process,
-network namespace, cgroup, mount or file of its hosts is left."""
+It is up when a container on the last host has reached a container of each mode (overlay, bridge, host) on the first. It
+is gone when no process, network namespace, cgroup, mount or file of its hosts is left."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ PORT = 8080
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Round after round, each with new hosts."""
+    """Creates and removes a swarm in each round, always with new hosts."""
     up, gone, cpu = [], [], []
     rounds = QUICK_ROUNDS if run.quick else ROUNDS
     load = os.getloadavg()[0]

@@ -1,4 +1,5 @@
-"""``stalls``: whether the stalls of a server count in full at a fixed rate, beside latencies from due times alone."""
+"""``stalls``: whether the stalls of a server count in full at a fixed rate, compared with latencies from due times
+alone."""
 
 import json
 import sys

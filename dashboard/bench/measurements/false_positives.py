@@ -14,7 +14,7 @@ RUNS, QUICK_RUNS, SECONDS = 200, 10, 1.0
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures one path as two arms, again and again."""
+    """Measures one path as two arms, repeatedly."""
     runs = QUICK_RUNS if run.quick else RUNS
     judgements = []
     async with open_testbed(run) as bed:

@@ -1,4 +1,4 @@
-"""``fidelity``: our p50 beside those of netperf and sockperf on every path, in turn in one run."""
+"""``fidelity``: our p50 compared with those of netperf and sockperf on every path, alternating within one run."""
 
 import asyncio
 import random
@@ -54,7 +54,7 @@ class Turn:
     around: Mapping[str, tuple[float, float]]
 
     def pair(self, reference: str) -> tuple[float, float]:
-        """Ours, the mean of before and after so that a steady drift cancels out, and theirs."""
+        """Our p50, as the mean of before and after so that a steady drift cancels out, and the p50 of the reference."""
         return fmean(self.around[reference]), self.theirs[reference]
 
 
@@ -79,7 +79,7 @@ async def is_quiet() -> bool:
 
 
 def figures_of(turns: Turns, names: dict[str, str], state: str) -> list[Figure]:
-    """Ours beside each of the two, and the two beside each other."""
+    """Our p50 compared with each reference, and the two references with each other."""
     found = []
     for key, taken in turns.items():
         name = f"{names[key]}, {state}"
@@ -92,7 +92,7 @@ def figures_of(turns: Turns, names: dict[str, str], state: str) -> list[Figure]:
 
 
 def disagreements(figures: Sequence[Figure]) -> list[str]:
-    """The series where the two references differ so much that no figure can be close to both."""
+    """The series for which the two references differ so much that no figure can be close to both."""
     return [
         f"{figure.name} and {figure.reference} are {abs(figure.ratio - 1):.0%} apart: no figure is within 5 % of both."
         for figure in figures
@@ -151,7 +151,7 @@ class Comparison:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Rounds while every core is busy and while nothing else runs, in turn."""
+    """Alternates rounds while every core is busy with rounds while nothing else runs."""
     if missing := [tool for tool in (NETPERF, "netserver", SOCKPERF) if find_program(tool) is None]:
         raise BenchmarkError(f"not installed: {', '.join(missing)}")
     rounds = QUICK_ROUNDS if run.quick else ROUNDS

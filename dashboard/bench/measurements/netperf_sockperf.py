@@ -58,7 +58,8 @@ def reference_servers(namespace: int, ports: Sequence[int], core: int | None) ->
 
 
 def end_with_children(process: subprocess.Popen[bytes]) -> None:
-    """Ends a session: netserver forks for each test, and a child process whose client was killed waits for ever."""
+    """Ends all processes of a session: netserver forks for each test, and a child whose client was killed waits
+    forever."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     end(process)
@@ -67,8 +68,8 @@ def end_with_children(process: subprocess.Popen[bytes]) -> None:
 async def measure_p50(
     tool: str, address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None
 ) -> float:
-    """The median round trip in µs: of ``NETPERF_REQUESTS`` in netperf's omni test, or of sockperf's ping-pong for a
-    second, its shortest run."""
+    """The median round trip in µs: of ``NETPERF_REQUESTS`` requests in netperf's omni test, or of one second (the
+    shortest run) of sockperf's ping-pong."""
     control, data, tcp_port, udp_port = (str(port) for port in ports)
     size, tcp = str(DEFAULT_PAYLOAD_BYTES), probe is Probe.TCP_RR
     if tool == NETPERF:

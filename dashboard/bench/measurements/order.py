@@ -17,13 +17,13 @@ ALWAYS = between(100, 100)
 
 
 def steps_of(blocks: Mapping[PathKind, Sequence[Block]]) -> tuple[float, ...]:
-    """The additional time of each path over the previous one in µs, paired by round; nan without a pair."""
+    """How much longer each path takes than the previous one, in µs, paired by round; nan without a pair."""
     deltas = [judge_blocks(blocks[before], blocks[kind]).delta_us for before, kind in pairwise(KINDS)]
     return tuple(float("nan") if delta is None else delta for delta in deltas)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures all four paths, again and again."""
+    """Measures all four paths, repeatedly."""
     runs = QUICK_RUNS if run.quick else RUNS
     steps: list[tuple[float, ...]] = []
     medians: dict[PathKind, list[float]] = {kind: [] for kind in KINDS}

@@ -1,4 +1,5 @@
-"""``resolution``: whether a responder that waits 1, 2 or 5 µs longer is found, and how often the interval holds it."""
+"""``resolution``: whether an added wait of 1, 2 or 5 µs in a responder is detected, and how often the interval contains
+it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ class Trial:
     truth_us: float
 
     def covers(self, us: float) -> bool:
-        """Whether the interval holds a value."""
+        """Whether the interval contains a value."""
         return self.judgement.ci95_us is not None and us in self.judgement.ci95_us
 
     @property
@@ -53,8 +54,8 @@ def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
 
 
 def covers_others(trials: Sequence[Trial]) -> list[bool]:
-    """For each run, whether its interval holds the median of what the others found. That leaves out what a longer wait
-    costs in addition, for client and responder alike."""
+    """For each run, whether its interval contains the median of the differences that the other runs found. Side effects
+    of a longer wait, which every run shows, do not count as errors then."""
     deltas = [trial.delta_us for trial in trials]
     return [trial.covers(median([*deltas[:number], *deltas[number + 1 :]])) for number, trial in enumerate(trials)]
 
@@ -85,7 +86,7 @@ def describe_wait(longer: int, trials: Sequence[Trial]) -> str:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures one path as four arms, again and again."""
+    """Measures one path as four arms, repeatedly."""
     runs = QUICK_RUNS if run.quick else RUNS
     async with open_testbed(run) as bed:
         arms = arms_of(*bed.series([PathKind.BRIDGE_ADDRESS]))

@@ -1,7 +1,7 @@
 """The programs of ``stalls``: ``python -m dashboard.bench.measurements.stalling_server COMMAND [PORT]``.
 
-``serve`` is a server that stalls; ``ask`` a minimal client that counts from when a request was due, as wrk2 does;
-``compare`` asks with our own loop and computes the latencies of the same requests in both ways.
+``serve`` is a server that stalls; ``ask`` is a minimal client that counts from the time when a request was due, as wrk2
+does; ``compare`` sends requests with our own loop and computes their latencies in both ways.
 """
 
 import json
@@ -42,7 +42,8 @@ def serve() -> None:
 
 
 def ask(port: int) -> dict[str, float]:
-    """Percentiles of ``RATE`` requests a second for ``SECONDS``, each latency from when its request was due."""
+    """Percentiles of ``RATE`` requests a second for ``SECONDS``, each latency counted from the time when its request
+    was due."""
     latencies = []
     with socket.create_connection((ADDRESS, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,7 +65,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 
 class _TimedExchange(HttpGet):
-    """Records in addition when each answer arrived."""
+    """Also records when each answer arrived."""
 
     def __init__(self, port: int) -> None:
         super().__init__(ADDRESS, port, "/", "")
@@ -82,8 +83,8 @@ class _TimedExchange(HttpGet):
 
 
 def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Percentiles of the same requests in µs: as a block has them, as its histogram has them, and as they follow from
-    due times and arrivals alone."""
+    """Percentiles of the same requests in µs: from the block, from its histogram, and computed from due times and
+    arrivals alone."""
     total = int(RATE * SECONDS)
     taken, exchange = Taken(total), _TimedExchange(port)
     exchange.connect()

@@ -35,7 +35,7 @@ def used_bytes() -> int:
 
 
 def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block], options: Options, seed: int) -> int:
-    """Writes a run as the lab does, and returns by how many bytes the database grew."""
+    """Writes a run as the lab does, and returns how many bytes the database grew."""
     before = used_bytes()
     run = measurement_store.create_run(experiment, "storage", [each.probe for each in series], options, seed)
     measurement_store.begin_run(run, series, (), Environment(), {})

@@ -84,7 +84,7 @@ async def send_headers(browser: Browser, _experiment: str) -> None:
 
 
 async def send_halves(browser: Browser, _experiment: str) -> None:
-    """Requests that are half sent."""
+    """Requests of which only half is sent."""
     async with connections(browser, HALF_SENT, f"POST /experiments/ HTTP/1.1\r\nHost: {browser.host}\r\n".encode()):
         await asyncio.Event().wait()
 
@@ -105,7 +105,7 @@ async def send_pings(browser: Browser, experiment: str) -> None:
 
 
 async def request_pages(browser: Browser, experiment: str) -> None:
-    """The page of an experiment, requested over many connections at once, again and again."""
+    """Requests the page of an experiment repeatedly, over many connections at once."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": browser.host, **browser.headers()}.items())
     request = f"GET /experiments/{experiment}/ HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode()
     loop = asyncio.get_running_loop()
@@ -133,7 +133,7 @@ ATTACKS: dict[str, Attack] = {
 
 
 class Attacker:
-    """The program's command."""
+    """The methods are the commands of the program."""
 
     def __init__(self, host: str) -> None:
         self._host = host

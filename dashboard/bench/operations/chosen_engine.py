@@ -1,7 +1,7 @@
-"""Runs on another engine: the settings that make every private host run it.
+"""Runs a command with settings that make every private host run another engine.
 
-As a program (``python -m dashboard.bench.operations.chosen_engine NAME COMMAND…``) it makes the engine's root unless it
-exists, and executes the command with these settings.
+As a program (``python -m dashboard.bench.operations.chosen_engine NAME COMMAND…``) it creates the engine's root unless
+it exists, and executes the command with these settings.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""``overload``: browsers that never read beside others, and /healthz while one client attacks."""
+"""``overload``: browsers that never read, among others that do, and /healthz while one client attacks."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ def memory_mb(server: Server) -> float:
 
 
 async def healthz_s(server: Server, seconds: float) -> list[float]:
-    """How long /healthz took to answer, requested again and again over new connections."""
+    """How long /healthz took to answer, requested repeatedly over new connections."""
     times, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         started = time.monotonic()
@@ -57,7 +57,7 @@ async def is_calm(server: Server) -> bool:
 
 
 async def attacked(server: Server, experiment: str, name: str, seconds: float) -> list[float]:
-    """``healthz_s`` during an attack, which begins when the server is no longer busy with an earlier one."""
+    """The ``healthz_s`` during an attack, which begins once the server is no longer busy with an earlier attack."""
     await until(lambda: is_calm(server), "a quick answer of /healthz")
     async with program("operations.attacks", server.host) as attacker:
         fields = {"name": name, "experiment": experiment, "cookies": server.cookies, "seconds": seconds}
@@ -68,8 +68,8 @@ async def attacked(server: Server, experiment: str, name: str, seconds: float) -
 
 
 async def crowd(run: BenchmarkRun, server: Server) -> tuple[list[float], float]:
-    """For each change the p99 of the milliseconds until it arrives at the browsers that read, and how much the server's
-    memory grew, while one browser in ``SHARE`` never reads."""
+    """For each change the p99 of the milliseconds until it arrives at the browsers that read, and the growth of the
+    server's memory, while one browser in ``SHARE`` never reads."""
     count, changes = (QUICK_BROWSERS, QUICK_CHANGES) if run.quick else (BROWSERS, CHANGES)
     delays: list[float] = []
     async with AsyncExitStack() as stack:

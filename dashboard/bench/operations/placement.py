@@ -1,4 +1,4 @@
-"""Places 10,000 groups on 100 machines, on paper; then one machine goes away."""
+"""Simulates the placement of 10,000 groups on 100 machines; then one machine goes away."""
 
 import random
 import time
@@ -18,8 +18,8 @@ SEED = 18
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """The result. ``fills`` and ``fills_after`` are the fullest resource of each machine (1 is full) before and after
-    the machine ``gone`` went; ``held`` are the hosts that it had, ``moved`` those that have another machine now.
-    ``machines_per_session`` is the mean; ``place_s`` and ``move_s`` are processor time."""
+    the machine ``gone`` went away; ``held`` counts the hosts that it had, ``moved`` those that now have another
+    machine. ``machines_per_session`` is the mean; ``place_s`` and ``move_s`` are processor time."""
 
     gone: str
     refused: int
@@ -33,7 +33,7 @@ class Simulation:
 
 
 def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Demand]:
-    """The demands on the machines that they were given."""
+    """The demands, each with the machine that was assigned to it."""
     return [replace(demand, machine=placement.machines.get(demand.key)) for demand in demands]
 
 
@@ -60,7 +60,7 @@ def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[s
 
 
 def simulate(seed: int = SEED) -> Simulation:
-    """Places all groups in a random order, removes one of the machines, and places what it held again."""
+    """Places all groups in a random order, removes one of the machines, and places its groups again."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     machines = [
         MachineOffer(f"m{number:03}", Resources(MACHINES_MB[number % len(MACHINES_MB)], 120_000, 400))

@@ -48,7 +48,7 @@ def make_folder(path: Path) -> None:
 
 
 def postgres_program(name: str) -> str:
-    """The path of one of PostgreSQL's programs, of its newest version: Debian keeps them off PATH."""
+    """The path of one of PostgreSQL's programs, in its newest version: Debian does not put them on PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*"), key=lambda folder: folder.name.zfill(8), reverse=True)
     return _installed("postgresql", *(str(version / "bin" / name) for version in versions), name)
 
@@ -103,7 +103,7 @@ class Service:
         return self._log.read_text()
 
     def start(self) -> None:
-        """Starts it and waits until it is ready; BenchmarkError with its output if it ends instead."""
+        """Starts the service and waits until it is ready; BenchmarkError with its output if it ends instead."""
         self.launch()
         while not self.is_started():
             time.sleep(POLL_S)
@@ -117,7 +117,7 @@ class Service:
         self._deadline = time.monotonic() + READY_S
 
     def is_started(self) -> bool:
-        """Whether it is ready; BenchmarkError with its output if it has ended instead, or takes too long."""
+        """Whether the service is ready; BenchmarkError with its output if it has ended instead, or takes too long."""
         if self.is_ready():
             return True
         if self._process is None or self._process.poll() is not None or time.monotonic() > self._deadline:
@@ -137,7 +137,7 @@ class Service:
 
 
 class Postgres(Service):
-    """PostgreSQL, with an empty database ``netmodes``, on 127.0.0.1 and, if it is another one, ``address``."""
+    """PostgreSQL with an empty database ``netmodes``, on 127.0.0.1 and on ``address``."""
 
     def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
         port = str(free_port())
@@ -171,7 +171,7 @@ class Postgres(Service):
 
 class Nats(Service):
     """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only, or on every address if
-    ``address`` is another one. Web processes with this secret key admit machines to it."""
+    ``address`` is not 127.0.0.1. Web processes with this secret key admit machines to it."""
 
     def __init__(self, folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> None:
         port = free_port()

@@ -33,7 +33,7 @@ LASTING_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The sums over the server's processes after a round was cleaned up, and the seconds since the start."""
+    """The sums over the server's processes after the cleanup of a round, and the seconds since the start."""
 
     at_s: float
     memory_mb: float

@@ -1,4 +1,5 @@
-"""Times between the processes of a team deployment: a call from a web process to the lab, and a key in a terminal."""
+"""Times between the processes of a team deployment: a call from a web process to the lab, and a keystroke in a
+terminal."""
 
 import asyncio
 import time
@@ -54,8 +55,8 @@ async def call_times(deployment: TeamDeployment, count: int) -> list[float]:
 
 
 async def key_times(deployment: TeamDeployment, server: Server, count: int) -> list[float]:
-    """Milliseconds from a key in a browser's terminal to its echo, on a private host of the lab, at the second web
-    process."""
+    """Milliseconds from a keystroke in a browser's terminal to its echo: a shell on a private host of the lab, seen
+    through the second web process."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, 2, hosts="person", terminal="on")
     host = deployment.webs[1].host
     participant = Client(host, number=1)

@@ -68,8 +68,8 @@ class TeamDeployment:
 
 
 def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
-    """Python as an ordinary user, who may not enter the checkout and its environment: its own mount namespace shows
-    them in ``folder``, with their bytecode."""
+    """The command line that runs Python as an ordinary user. That user may not enter the checkout and its environment,
+    so a private mount namespace shows them, with their bytecode, in ``folder``."""
     if os.geteuid() != 0:
         return [sys.executable, *arguments]
     checkout, venv = folder / "checkout", folder / "venv"
@@ -90,7 +90,7 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 @contextmanager
 def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK) -> Iterator[TeamDeployment]:
     """A running team deployment, removed after the block. ``endpoint`` is the engine that the installation's own lab
-    uses; None: it does not run. ``address``: where machines reach PostgreSQL, NATS and the web processes."""
+    uses; None if that lab does not run. ``address``: where machines reach PostgreSQL, NATS and the web processes."""
     secret_key = secrets.token_urlsafe(48)
     with (
         temporary_folder() as folder,

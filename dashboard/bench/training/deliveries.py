@@ -52,7 +52,7 @@ class Instructor:
 
 
 async def join(participants: Program, instructor: Instructor, count: int, within_s: float, first: int = 0) -> float:
-    """This many participants join. Returns the seconds that it took."""
+    """Lets this many participants join. Returns how many seconds that took."""
     code, key = instructor.code, instructor.key
     seconds = await participants.ask("join", code=code, key=key, count=count, within_s=within_s, first=first)
     return float(seconds)

@@ -1,6 +1,6 @@
 """``class-hosts``: private hosts of a training session: the time until all serve port 80, their memory, their removal.
 
-The real server manages them. In between it is killed with SIGKILL and so is one engine; a new server adopts the rest.
+The real server manages them. Halfway it is killed with SIGKILL, and so is one engine; a new server adopts the rest.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ CONTAINER = "web"
 
 @dataclass(slots=True)
 class SessionHosts:
-    """A training session and its hosts by group, as they were when they last were ready."""
+    """A training session and its hosts by group, as of the last time that they were ready."""
 
     database: DatabaseThread
     session: str
@@ -86,7 +86,8 @@ class SessionHosts:
 
 
 async def launch(host: PrivateHost) -> None:
-    """``docker run -d --name web --network host nginx``, until it answers on port 80 with the host's own name."""
+    """Runs ``docker run -d --name web --network host nginx`` and waits until it answers on port 80 with the host's own
+    name."""
     async with DockerEngine(host.endpoint, timeout_s=120) as engine:
         created = await engine.create_container(CONTAINER, {"Image": "nginx", "HostConfig": {"NetworkMode": "host"}})
         await engine.start_container(created.id)
@@ -94,7 +95,7 @@ async def launch(host: PrivateHost) -> None:
 
 
 async def until_serving(host: PrivateHost) -> None:
-    """Waits until this very host's server answers on its port 80."""
+    """Waits until the server of this host, and no other, answers on the host's port 80."""
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
         try:

@@ -1,4 +1,5 @@
-"""``class``: 200 participants join, predict and receive the answer; 500 watch; the server is killed, all reconnect."""
+"""``class``: 200 participants join, predict and receive the answer; the server is killed and all reconnect; 500
+watch."""
 
 import asyncio
 import os
@@ -48,7 +49,7 @@ def _single(name: str, unit: str, value: float, limit: float) -> Figure:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """A session with predictions, the server's death, and a session with watchers."""
+    """A session with predictions, a kill of the server, and a session with watchers."""
     steps = STEPS[:2] if run.quick else STEPS
     port = free_port()
     host = f"127.0.0.1:{port}"

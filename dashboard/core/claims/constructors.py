@@ -1,5 +1,5 @@
-"""What claims share: constructors of claims that differ only in their lines and in what they expect, and expectations
-of engines on which they cannot be tested."""
+"""Constructors of claims that differ only in their lines and in what they expect, and expectations for engines on which
+a claim cannot be tested."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
@@ -66,9 +66,9 @@ def exchange_claim(
     daemon: str = "",
     **details: Unpack[Details],
 ) -> Claim:
-    """A claim about requests that are sent after the lines, each with what is expected of it, and about the packets
-    that its rules matched unless ``matched`` is None. ``daemon`` is a line ``dockerd …``: the engine is started with
-    these options. It needs a private host unless ``needs`` says something else."""
+    """A claim about requests that are sent after the lines, each with its expected result, and, unless ``matched`` is
+    None, about the packets that its rules matched. ``daemon`` is a line ``dockerd …``: the engine is started with these
+    options. It needs a private host unless ``needs`` states something else."""
     observe = observe_exchanges_on(daemon, lines, *asks) if daemon else observe_exchanges(lines, *asks)
     shown = [line for ask in asks for line in show_ask(ask)]
     return Claim(

@@ -1,4 +1,4 @@
-"""What is known about an engine when a claim is judged, and the conditions under which claims expect something else."""
+"""Facts about an engine when a claim is judged, and the conditions under which claims expect something else."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -112,7 +112,8 @@ ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in its user's rootles
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
     """The options of a running dockerd, from its command line and the text of its daemon.json (None: unreadable).
 
-    dockerd refuses an option that both contain. The switches are on by default (moby, daemon/config/config_linux.go).
+    dockerd refuses an option that both contain. The boolean options are on by default (moby,
+    daemon/config/config_linux.go).
     """
     try:
         parsed = json.loads(configuration) if configuration else {}
@@ -138,7 +139,8 @@ def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
 
 
 def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bool:
-    """A boolean option; Go's flag parser takes it with ``=`` only, and a bare ``--name`` as true."""
+    """The value of a boolean option. Go's flag parser accepts a value only after ``=``; a bare ``--name`` means
+    true."""
     for word in command:
         option, _, setting = word.partition("=")
         if option in {f"--{name}", f"-{name}"}:

@@ -24,7 +24,7 @@ def claim_seconds(claim: Claim, recorded: Mapping[str, float]) -> float:
 
 
 def run_seconds(claims: Sequence[Claim], recorded: Mapping[str, float], done: Collection[str] = ()) -> float:
-    """How long a run still takes: all of it before its start, without the claims that are ``done`` while it runs."""
+    """The remaining time of a run: all of it before the start, and without the ``done`` claims while it runs."""
     plan = make_plan(claim for claim in claims if claim.id not in done)
     alone = _seconds(plan.alone, recorded)
     concurrent = [*_seconds(plan.harmless, recorded), *_seconds(plan.shared, recorded), *alone]

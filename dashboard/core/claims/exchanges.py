@@ -26,8 +26,8 @@ _COUNTER = re.compile(r"\[(\d+):\d+\] .*--comment \"?([\w-]+)\"?(?: |$)", re.ASC
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One GET. ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name; ``address`` an address, or
-    ``NAME.address`` or ``NAME.gateway`` of a container. ``routed``: the neighbour gets a route to the address through
-    the machine."""
+    ``NAME.address`` or ``NAME.gateway`` of a container. ``routed``: the neighbour gets a route to the address via the
+    machine."""
 
     sender: str
     address: str
@@ -60,15 +60,15 @@ class Exchanges:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is expected of a request: a response, or no connection; and the client that the server sees, as an address
-    or as ``NAME.address`` or ``NAME.gateway``."""
+    """The expected result of a request: a response, or no connection; and the client that the server sees, as an
+    address or as ``NAME.address`` or ``NAME.gateway``."""
 
     answered: bool
     client: str = ""
 
 
 def answers(client: str = "") -> Expected:
-    """A response, to this client."""
+    """Expects a response, sent to this client."""
     return Expected(answered=True, client=client)
 
 

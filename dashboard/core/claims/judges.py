@@ -1,4 +1,4 @@
-"""Judgements that several claims share: the same question about other modes, options and paths."""
+"""Judgements that several claims share: the same question about different modes, options and paths."""
 
 from dashboard.core.claims.extract import nameservers, on_one_line
 from dashboard.core.claims.model import Judgement, differs, holds_if, not_testable

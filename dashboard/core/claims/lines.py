@@ -1,4 +1,4 @@
-"""The command lines of claims: mutated, filled in, and as a person types them."""
+"""Prepares the command lines of claims: mutates them, fills in names, and formats them as a person types them."""
 
 import json
 import re

@@ -19,7 +19,7 @@ from dashboard.core.reports.model import ClaimVerdict
 
 
 class Topic(StrEnum):
-    """The six statements of the workshop, and two topics next to them."""
+    """The six statements of the workshop, and two further topics."""
 
     ISOLATION = "isolation"
     PERFORMANCE = "performance"

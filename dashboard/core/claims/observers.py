@@ -71,8 +71,8 @@ async def observe_states(testbed: Testbed, *lines: str) -> States:
 
 async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
     """Waits until the container's program listens on the port or has exited: a slow engine takes seconds to notice an
-    exit. In host mode other programs listen in the same namespace, so the owner of the socket counts. Its pid is not
-    the Engine's if that has a pid namespace of its own, as on private hosts."""
+    exit. In host mode other programs listen in the same namespace, so the owner of the socket counts. The pid differs
+    from the one that the Engine reports if the Engine has its own pid namespace, as on private hosts."""
     for _ in range(EXIT_TRIES):
         container = await testbed.wait_exited(container, within_s=1)
         if container.status != "running":
@@ -156,7 +156,7 @@ async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> 
 
 @prepared
 async def observe_timing(testbed: Testbed, line_a: str, line_b: str, question: str) -> Timing:
-    """Two paths measured against each other."""
+    """A measurement that compares two paths."""
     return await testbed.measure(line_a, line_b, question)
 
 

@@ -1,4 +1,4 @@
-"""Observations and judgements with arguments of their own."""
+"""Observations and judgements that take arguments in advance."""
 
 from collections.abc import Callable
 from functools import wraps

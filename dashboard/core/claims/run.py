@@ -92,8 +92,9 @@ class ClaimsRun:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where each claim runs: ``harmless`` on any engine, or on a host of its own; ``shared`` concurrently, ``alone``
-    and ``quiet`` exclusively on a private host. ``quiet`` claims measure and run last."""
+    """Where each claim runs: ``harmless`` claims on any engine or on a host of their own; ``shared`` ones concurrently
+    on a private host; ``alone`` and ``quiet`` ones on it with no other claim. ``quiet`` claims measure, and run
+    last."""
 
     harmless: tuple[Claim, ...] = ()
     shared: tuple[Claim, ...] = ()

@@ -67,14 +67,15 @@ class Container:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Network to the IPv4 address that the Engine gave; ``invalid IP`` of some versions counts as none."""
+        """The IPv4 address that the Engine assigned, by network; ``invalid IP``, which some versions return, counts as
+        none."""
         networks = self.setting("NetworkSettings", "Networks") or {}
         given = {name: str((network or {}).get("IPAddress") or "") for name, network in networks.items()}
         return {name: "" if address == "invalid IP" else address for name, address in given.items()}
 
     @property
     def address(self) -> str:
-        """The first of ``addresses``, or an empty text."""
+        """The first of ``addresses``, empty without one."""
         return next((address for address in self.addresses.values() if address), "")
 
     @property
@@ -85,7 +86,7 @@ class Container:
 
     @property
     def summary(self) -> str:
-        """Its state in a few words, as evidence."""
+        """The container's state in a few words, as evidence."""
         if self.refused:
             return f"refused at {self.refused_at}: {self.refused}"
         if self.exit_code is not None:
@@ -181,13 +182,13 @@ class Testbed(Protocol):
         """The name of the default network's bridge on the machine, usually docker0."""
 
     async def connect_network(self, network: str, container: Container) -> str:
-        """``docker network connect``; empty, or the Engine's refusal."""
+        """``docker network connect``; returns the Engine's refusal, empty if it accepts."""
 
     async def inspect(self, container: Container) -> Container:
         """The container as it is now (``docker inspect``, last log lines)."""
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
-        """The container once it has exited, or as it is after ``within_s`` seconds."""
+        """The container once it has exited, or its state after ``within_s`` seconds."""
 
     async def stop(self, container: Container) -> Container:
         """``docker stop``; status ``gone`` if ``--rm`` removed it."""
@@ -205,17 +206,17 @@ class Testbed(Protocol):
         """/proc/PID/ns: ``net``, ``mnt``, ``pid``, ``ipc``, ``uts``, ``user``, ``cgroup`` to inode."""
 
     async def read_file(self, place: Place, path: str) -> str:
-        """/etc/resolv.conf or /etc/hosts as a program there reads it."""
+        """/etc/resolv.conf or /etc/hosts, as a program in this place reads it."""
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
-        """GET / from there. ``@name`` is an abstract unix socket."""
+        """GET / from this place. ``@name`` is an abstract unix socket."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
         """GET / from the neighbour, which has a route to this address through the machine during the
         request. For a loopback address the neighbour removes its own."""
 
     async def lookup(self, place: Place, name: str) -> Lookup:
-        """Resolves a name with the hosts file and the resolver of that place."""
+        """Resolves a name with the hosts file and the resolver of this place."""
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
         """Runs a command as a process of the container (``docker exec``) or in the machine's network namespace; returns
@@ -247,7 +248,7 @@ class Testbed(Protocol):
         """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
 
     async def try_create_network(self, line: str) -> str:
-        """As ``create_network``, for a claim about a refusal: empty, or the Engine's refusal."""
+        """As ``create_network``, for a claim about a refusal; returns the Engine's refusal, empty if it accepts."""
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
         """Runs a command that changes the network of the machine or the router, such as ``iptables -I …``; ``undo``
@@ -257,8 +258,8 @@ class Testbed(Protocol):
         """The memory that these processes use, with shared pages divided among them (proc(5), smaps_rollup: Pss)."""
 
     async def start_engine(self, line: str, setup: str = "") -> Testbed:
-        """``dockerd …`` with options, on another private host that ends with the claim; returns its testbed. ``setup``
-        names a program that is started before it: firewalld."""
+        """Starts ``dockerd …`` with options, on another private host that ends with the claim; returns its testbed.
+        ``setup`` names a program that is started first: firewalld."""
 
     async def write_file(self, path: str, text: str) -> None:
         """Replaces the machine's /etc/resolv.conf or /etc/hosts until the claim ends; private hosts only."""

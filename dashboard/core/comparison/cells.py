@@ -94,8 +94,8 @@ class ObservedColumns:
 
     @cached_property
     def _veth_peers(self) -> tuple[dict[int, tuple[Column, Interface]], dict[tuple[int, int], Interface]]:
-        """The peers of the veth pairs between the machine and columns: by the machine's index, and by namespace and
-        index."""
+        """The peers of the veth pairs between the machine and columns: by the index of the machine's end, and by
+        namespace and index."""
         outside: dict[int, tuple[Column, Interface]] = {}
         inside: dict[tuple[int, int], Interface] = {}
         for column in sorted(self.columns, key=lambda column: column.mode == Mode.CONTAINER):  # owners of a stack first

@@ -1,4 +1,4 @@
-"""Cells of columns whose network stack cannot be read from here: what the Engine's API says, and one row per section
+"""Cells of columns whose network stack cannot be read from here: what the Engine's API reports, and one row per section
 for the rest."""
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey

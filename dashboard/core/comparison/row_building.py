@@ -38,8 +38,8 @@ _NO_STATE = {
 
 
 def relate(cells: Mapping[str, Cell]) -> Relation:
-    """``only``: exactly one of several columns has it. Columns to which the row does not apply are ignored.
-    ``unknown``: the visible columns do not differ, and others are not visible."""
+    """How the cells of a row relate. ``only``: exactly one of several columns has a value. Columns to which the row
+    does not apply are ignored. ``unknown``: the visible columns do not differ, and others are not visible."""
     applying = [cell for cell in cells.values() if cell.applies]
     visible = [cell for cell in applying if cell.visible]
     present = [cell for cell in visible if cell.text is not None]

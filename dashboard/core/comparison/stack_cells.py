@@ -53,7 +53,7 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
 
 
 def _normalised_hostname(column: Column, state: NamespaceState) -> str | None:
-    """Host names that Docker generates from container ids are equal."""
+    """The host name for comparison: all names that Docker generates from container ids count as equal."""
     generated = column.container is not None and state.hostname and column.container.id.startswith(state.hostname)
     return "the container id" if generated else None
 
@@ -135,7 +135,7 @@ def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState
 
 
 def network_of_link(column: Column, state: NamespaceState, interface: str | None) -> str:
-    """The Docker network of an interface, for a container on several; empty if there is only one."""
+    """The Docker network of an interface, for a container on several networks; empty if it is on one."""
     if len(column.networks) < 2:
         return ""
     addresses = {a.address for link in state.interfaces if link.name == interface for a in link.addresses}

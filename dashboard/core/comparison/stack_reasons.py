@@ -190,9 +190,9 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
 
 
 def _explain_gateways_of_sub_interfaces(observed: ObservedColumns, family: str) -> Iterator[str]:
-    """A clause for each way in which macvlan and ipvlan got a default route, or none: only a gateway that the machine
-    uses too is known to be a router. Without ``--gateway`` an Engine before 29 picks an address of the subnet, and one
-    since 29 sets no default route."""
+    """A clause for each way in which macvlan and ipvlan did or did not get a default route. Only a gateway that the
+    machine uses too is known to be a router. Without ``--gateway`` an Engine before 29 picks an address of the subnet;
+    since 29 it sets no default route."""
     router = _gateways(observed, MACHINE, family)
     arms = {column.key: column for column in arms_of(observed, *SUB_INTERFACES)}
     gateways = {key: _gateways(observed, key, family) for key in arms}

@@ -1,4 +1,4 @@
-"""How much a row tells: what decides for a mode comes first in its section, details come last.
+"""How important a row is: rows that decide for or against a mode come first in their section, details come last.
 
 The weight follows from the identity of a row alone, so that rows of old reports have one too.
 """
@@ -78,13 +78,13 @@ _WEIGHERS = {
 
 
 def weigh(section: str, key: str, field: str) -> Weight:
-    """The weight of the row with this identity. Rows of unknown sections, and published ports, decide."""
+    """The weight of the row with this identity. Published ports and rows of unknown sections count as decisive."""
     weigher = _WEIGHERS.get(section)
     return weigher(key, field) if weigher is not None else Weight.DECIDES
 
 
 def weigh_row(row: Row) -> Weight:
-    """How much a row says about host and bridge mode (``Weight``)."""
+    """How important a row is for the choice between host and bridge mode (``Weight``)."""
     return weigh(row.section, row.key, row.field)
 
 

@@ -36,7 +36,7 @@ class DrawnNamespace:
 
     @property
     def key(self) -> str:
-        """The key of its owner."""
+        """The key of the namespace's owner."""
         return self.columns[0].key
 
 
@@ -84,7 +84,7 @@ def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | Non
 
 
 def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
-    """Listening ports, each once for all addresses: the first ones, and the number of the others."""
+    """Listening ports, each once for all its addresses: the first ones, and how many others there are."""
     ports: dict[tuple[str, int], Listener] = {}
     for one in listeners:
         ports.setdefault((one.protocol, one.port), one)
@@ -107,10 +107,10 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
 
 
 def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False) -> list[Listener]:
-    """The listeners of the column's container; for the machine, those of its own processes except what forwards
-    published ports, which has boxes of its own.
+    """The listeners of the column's container; for the machine, those of its own processes, except programs that
+    forward published ports, which have separate boxes.
 
-    With ``alone`` no other column has this stack, so listeners of an unknown container belong to this container. The
+    With ``alone`` no other column shares this stack, so listeners of an unknown container belong to this one. The
     container of a process is read from its cgroup, and a rootless engine may run without cgroups.
     """
     unknown = [one for one in state.listeners if one.container is None]
@@ -122,7 +122,7 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
 
 def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
     """Published ports as (container port, protocol, host port), each with its addresses; without those of a routed
-    network, which take no port of the machine."""
+    network, which use no port of the machine."""
     seen: dict[tuple[int, str, int], list[str]] = {}
     for one in column.published:
         if one.host_port:
@@ -137,7 +137,7 @@ def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str
 
 def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState) -> list[Item]:
     """Items for published ports: the forwarding program if it listens, and DNAT if a nat rule leads to an address in
-    ``state``, the column's own."""
+    ``state``, that of the column."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:

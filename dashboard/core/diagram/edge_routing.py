@@ -43,8 +43,8 @@ class EdgeRouter:
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
     def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
-        """Adds an edge between two stacks outside the machine; the wide diagram has it to the left of both, in one of
-        three lanes."""
+        """Adds an edge between two stacks outside the machine; in the wide diagram it runs to the left of both, in one
+        of three lanes."""
         if start is None or end is None or self.aisle is None:
             self.connect(kind, mode, start, end, label)
             return
@@ -65,8 +65,8 @@ class EdgeRouter:
         return (NEAR - 12, frame.y - 7 + offset), f" H{frame.x - 12 + offset:g} V{y:g} H{x:g}"
 
     def _beside(self, identity: str, kind: str, start: Box, end: Box) -> str:
-        """The path along the left side, in the nearest lane that is free at this height, else the emptiest. Edges of
-        one kind to one box may share a lane."""
+        """The path along the left side, in the nearest lane that is free at this height, otherwise in the emptiest one.
+        Edges of one kind to one box may share a lane."""
         (x1, y1), (x2, y2) = left_of(start), left_of(end)
         low, high = min(y1, y2), max(y1, y2)
         group = identity if kind == "veth" else f"{'doors' if kind in MAPPING_OFFSETS else kind}>{end.id}"

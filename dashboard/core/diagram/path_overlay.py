@@ -48,7 +48,7 @@ class PictureIndex:
         return tuple(dict.fromkeys(filter(None, first)))
 
     def stack(self, column: str) -> tuple[str, ...]:
-        """The frame of a column: its own, or that of the owner of its stack."""
+        """The frame of a column: its own, or the one of the column that owns its stack."""
         return self.first_box(f"{column}:stack", f"{self.owners.get(column, '')}:stack")
 
     def link(self, column: str, name: str) -> Interface | None:
@@ -83,7 +83,7 @@ def index_pictures(
 def draw_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
 ) -> tuple[DrawnPath, ...]:
-    """All paths to running arms, in the order of the columns; paths that do not exist have the reason."""
+    """All paths to running arms, in the order of the columns; paths that do not exist have a reason."""
     groups = group_by_machine(columns, states)
     if groups:
         return tuple(shared_path(path, group.number) for group in groups for path in draw_machine(group)[1])
@@ -92,7 +92,7 @@ def draw_paths(
 
 
 def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
-    """The pictures and the paths of one machine of several, as its lab knows their columns."""
+    """The pictures and the paths of one of several machines, for the columns as its lab knows them."""
     columns = titled(group)
     pictures = draw(columns, group.states)
     return pictures, draw_paths(columns, group.states, pictures)

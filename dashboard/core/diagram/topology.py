@@ -1,8 +1,8 @@
 """Lays out the diagram of where each container lives, from observed states.
 
-``draw`` returns plain boxes and edges, so that the template and the browser draw the same diagram. It shows only
-what was observed: a veth edge joins two interfaces that have each other's index as peer, the box of docker-proxy, or
-of a rootless Podman's forwarder, is a listener of that process.
+``draw`` returns plain boxes and edges, so that the template and the browser draw the same diagram. It shows only what
+was observed: a veth edge joins two interfaces that have each other's index as peer; the box of docker-proxy, or of a
+rootless Podman's forwarder, is a listener of that process.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
 def _edges(
     machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], aisle: float | None = None
 ) -> tuple[Edge, ...]:
-    """``aisle`` is a free height in the machine's box; None in the narrow diagram."""
+    """Routes all edges. ``aisle`` is a free height in the machine's box; None in the narrow diagram."""
     router = EdgeRouter(boxes, aisle)
 
     def shown(link: Interface | None) -> Box | None:  # or the box that stands for hidden ones
@@ -203,7 +203,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
 
 
 def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
-    """The diagram for phones: stacks below each other, edges along the left side."""
+    """The diagram for phones: stacks one below the other, edges along the left side."""
     stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:

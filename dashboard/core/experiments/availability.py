@@ -28,7 +28,7 @@ class EngineTraits:
     """The facts about an engine that decide which modes it supports.
 
     ``network_plugins`` as in /info; empty means unknown. ``default_bridge`` is false if the daemon runs with
-    ``--bridge=none``. ``desktop_version`` is (0, 0) if it is unknown. ``invisible`` is the reason if the kernel of its
+    ``--bridge=none``. ``desktop_version`` is (0, 0) if it is unknown. ``invisible`` is the reason why the kernel of its
     machine cannot be read from here. ``programs`` are those that Podman uses for networks.
     """
 
@@ -125,7 +125,8 @@ def _pasta(engine: EngineTraits) -> Availability:
 
 
 def _rootless_program(name: str, package: str, engine: EngineTraits) -> Availability:
-    """A mode in which a program connects the container of an ordinary user to the machine's network."""
+    """The availability of a mode in which a program connects the container of an ordinary user to the machine's
+    network."""
     if not engine.rootless:
         return Unavailable(f"{name} connects the containers of an ordinary user: use a rootless Podman.")
     if name not in engine.programs:

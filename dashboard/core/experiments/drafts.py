@@ -33,7 +33,7 @@ FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The experiment as far as it could be parsed, and its problems. Without problems it can be launched."""
+    """The parts of the experiment that could be parsed, and its problems. Without problems it can be launched."""
 
     spec: ExperimentSpec
     problems: tuple[Problem, ...]
@@ -45,7 +45,8 @@ def default_title(image: str, port: int) -> str:
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """``bridge``, ``container:ARM`` or ``ns:PATH``, with what follows the colon; ValueError with a sentence."""
+    """``bridge``, ``container:ARM`` or ``ns:PATH``: the mode and the text after the colon. ValueError with a
+    sentence."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)
@@ -187,7 +188,7 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
 
 def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
-    """``bridge``, ``bridge-lab2`` for a second one on another machine, otherwise ``bridge-2``."""
+    """A free key: ``bridge``; ``bridge-lab2`` for a second arm on another machine, otherwise ``bridge-2``."""
     stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
     key, number = stem, 1
     while key in taken:
@@ -197,7 +198,8 @@ def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
 
 
 def _on_machines(modes: tuple[str, ...], machines: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    """The arms of the modes on each machine, in this order. An arm that shares a namespace does so on its machine."""
+    """An arm of each mode on each machine, in this order. An arm that shares a namespace shares it with an arm on its
+    own machine."""
     if not machines:
         return [{"mode": mode} for mode in modes]
     arms: list[Mapping[str, Any]] = []
@@ -243,8 +245,8 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 def parse_draft(data: Mapping[str, Any]) -> Draft:
     """An experiment from plain data; unknown fields and wrong types are problems, never exceptions.
 
-    ``modes`` are arms without their own options, on each of ``machines`` if there are some; ``arms`` follow them, each
-    a mapping of ``ARM_FIELDS``. ``image``, ``port`` and ``publish`` are the defaults of all arms.
+    ``modes`` are arms without their own options, on each of ``machines`` if any are given; ``arms`` follow them, each a
+    mapping of ``ARM_FIELDS``. ``image``, ``port`` and ``publish`` are the defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")

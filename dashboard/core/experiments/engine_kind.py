@@ -1,4 +1,4 @@
-"""The kinds of engine that answer Docker's API, and how each is named."""
+"""The kinds of engine that serve Docker's API, and the name of each."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -42,7 +42,8 @@ def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
 
 
 def engine_notice(kind: EngineKind) -> str:
-    """The notice of an experiment about the parts of a page that describe another engine; empty for Docker Engine."""
+    """The notice on an experiment that parts of its page describe another engine than this one; empty for Docker
+    Engine."""
     if kind is EngineKind.DOCKER:
         return ""
     return (

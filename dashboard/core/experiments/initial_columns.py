@@ -51,9 +51,9 @@ def initial_columns(
     whole: str | None = None,
 ) -> tuple[Column, ...]:
     """The machine's column with the ``facts`` about its engine, then one waiting column for each arm, then those of a
-    rootless Podman's bridges, of the neighbour and of the other host on its LAN, if there are any. An arm with the name
-    of such a column, which earlier versions allowed, takes its place. ``whole`` is the experiment on several machines
-    of which this one is a part."""
+    rootless Podman's bridges, of the neighbour and of the other host on its LAN, if there are any. An arm with the key
+    of such a column, which earlier versions allowed, replaces it. ``whole`` is the experiment on several machines of
+    which this one is a part."""
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (

@@ -81,8 +81,8 @@ NO_TRIAL = Trial()
 class Facts:
     """The changes that an entry makes; None and empty mean none.
 
-    ``states`` replaces the states of columns, ``changes`` updates them, ``forgotten`` columns lose theirs. ``columns``
-    sets columns; ``removed`` removes them. ``trial`` replaces the newest requests; UNSET: unchanged.
+    ``states`` replaces the states of columns, ``changes`` updates them, ``forgotten`` columns lose their state.
+    ``columns`` sets columns; ``removed`` removes them. ``trial`` replaces the newest requests; UNSET: unchanged.
     """
 
     head: ExperimentHead | None = None

@@ -88,8 +88,8 @@ def _describe_place(titles: Sequence[str]) -> str:
 def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> str:
     """The changes of one namespace as a sentence; empty if they mean nothing to a reader.
 
-    ``titles`` are the columns that share the namespace. Left out: a listener whose owner was found later, and routes
-    that come with an address.
+    ``titles`` are the columns that share the namespace. Omitted: a listener for which the owner was found later, and
+    routes that the kernel adds with an address.
     """
     known = {interface_key(link): link for link in before.interfaces}
     parts: list[str] = []

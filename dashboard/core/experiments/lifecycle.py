@@ -83,7 +83,7 @@ def plan(
     """The actions that lead from the ``observed`` containers to the ``wanted`` state, in the order of the arms.
 
     ``launched`` has the container ids of arms that were launched: if such an arm no longer has a container, it was
-    removed outside Netmodes, and is not launched again.
+    removed outside Netmodes and is not launched again.
     """
     if wanted is not Wanted.RUNNING:
         return tuple(Remove(container.id) for container in observed)

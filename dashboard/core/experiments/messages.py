@@ -46,7 +46,7 @@ class LaunchStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineRef:
-    """An engine. ``private`` is true for a host that Netmodes started."""
+    """An engine. ``private`` is true for a private host."""
 
     version: str
     api: str
@@ -61,7 +61,7 @@ class EngineRef:
 @dataclass(frozen=True, slots=True)
 class ReportedEngine:
     """What an engine reports about itself and its kernel. ``userland_proxy``: whether it starts docker-proxy, None if
-    it does not tell; ``drivers`` are its network drivers."""
+    it does not report that; ``drivers`` are its network drivers."""
 
     version: str
     kind: EngineKind = EngineKind.DOCKER
@@ -99,10 +99,10 @@ class Column:
     """A column, without its state. The machine's column has the key ``machine``, no container, and the kind of engine.
 
     ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
-    ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is what its
-    launch does now, as far as its status does not tell. ``engine`` is what the engine of a machine's column reports.
-    ``machine`` is the name of the column's machine if the experiment runs on several, ``absent`` why the columns of
-    that machine do not change now, and ``note`` another state of the machine, such as that it is drained.
+    ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is the
+    current step of its launch, where the status does not show it. ``engine`` is what the engine of a machine's column
+    reports. ``machine`` is the name of the column's machine if the experiment runs on several, ``absent`` why the
+    columns of that machine do not change now, and ``note`` another state of the machine, such as that it is drained.
     """
 
     key: str
@@ -132,10 +132,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the comparison. ``cells`` holds text per column, None where there is nothing;
-    ``absent`` gives the word to show for nothing; ``notes`` a small remark per cell;
-    ``why`` one sentence that says why it is so (differences only); ``normalised`` holds what cells are compared by,
-    where that is not their text; ``detail`` rows are folded at first."""
+    """One line of the comparison. ``cells`` holds text per column, None where there is nothing; ``absent`` gives the
+    word to show for nothing; ``notes`` a small remark per cell; ``why`` the reason in one sentence (differences only);
+    ``normalised`` holds what cells are compared by, where that is not their text; ``detail`` rows are folded at
+    first."""
 
     section: str
     key: str
@@ -151,7 +151,7 @@ class Row:
 
     @property
     def differs(self) -> bool:
-        """Whether it is known that columns differ."""
+        """Whether columns are known to differ."""
         return self.relation in {Relation.DIFFERS, Relation.ONLY}
 
 
@@ -168,7 +168,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRef:
-    """An experiment that another one names."""
+    """A reference to another experiment."""
 
     id: str
     title: str

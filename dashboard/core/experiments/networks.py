@@ -46,7 +46,7 @@ def network_name(experiment: str, mode: Mode, ipv6: IPv6 = IPv6.OFF) -> str:
 
 
 def attached_name(experiment: str, attachment: NetworkAttachment) -> str:
-    """The name of a network that arms have in addition to that of their mode."""
+    """The name of a network that arms have in addition to the one of their mode."""
     return f"nm-{experiment}-net-{attachment.name}{_suffix(attachment.ipv6)}"
 
 
@@ -108,8 +108,8 @@ def network_request(
 ) -> NetworkRequest:
     """The network that arms of this mode share; ValueError if the mode has none, or the parent is missing.
 
-    macvlan and ipvlan need a ``parent`` link of the machine and a ``subnet``: otherwise Docker would take one from
-    its own pool, which may be in use on that link. An overlay must be attachable, else only services can use it.
+    macvlan and ipvlan need a ``parent`` link of the machine and a ``subnet``: otherwise Docker would take a subnet from
+    its own pool, which may be in use on that link. An overlay must be attachable, otherwise only services can use it.
     IPv6 needs ``subnet6``: engines before 27.0 have no pool of IPv6 subnets.
     """
     driver = NETWORK_DRIVERS.get(mode)
@@ -143,7 +143,7 @@ def network_line(name: str, request: NetworkRequest) -> str:
 def network_body(name: str, driver: str, labels: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
     """The body of ``POST /networks/create``; names of ``options`` with a dot are passed on as driver options.
 
-    A name that exists must be refused: by default, engines before API 1.44 create a second network of that name.
+    An existing name must be refused: by default, engines before API 1.44 create a second network of that name.
     """
     pool = {field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)}
     pools = [pool] if pool else []
@@ -230,7 +230,8 @@ def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
 
 
 def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
-    """The problem of all further networks together, in a sentence; arms share those of the same name and families."""
+    """The problem of more networks than an experiment may have, in a sentence; arms share those of the same name and
+    families."""
     count = len({(attachment.name, attachment.ipv6) for arm in arms for attachment in arm.networks})
     if count <= MAX_NETWORKS:
         return None

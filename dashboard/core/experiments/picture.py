@@ -57,8 +57,8 @@ class DrawnHop:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPath:
-    """How a request travels from the client's stack to the program; without hops if there is no such path. ``request``
-    is the key by which the path can be traced, empty if it cannot."""
+    """How a request travels from the client's stack to the program; without hops if the path does not exist.
+    ``request`` is the key by which the path can be traced, empty if it cannot."""
 
     key: str
     mode: str
@@ -81,7 +81,7 @@ class Picture:
 
 
 def choose_larger(pictures: Iterable[Picture], width: float, height: float) -> Picture:
-    """The layout of a diagram that is drawn larger in a space of this shape."""
+    """Of the two layouts of a diagram, the one that is drawn larger in a space of this shape."""
     return max(pictures, key=lambda one: min(width / max(one.width, 1.0), height / max(one.height, 1.0)))
 
 

@@ -1,6 +1,6 @@
 """Parses options of arms, and checks what no engine accepts.
 
-What Docker refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host mode …) is valid on purpose: the page
+What Docker refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host mode …) is accepted on purpose: the page
 shows Docker's message.
 """
 

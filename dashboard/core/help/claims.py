@@ -1,4 +1,4 @@
-"""Claims, misconceptions and workshops."""
+"""Help texts on claims, misconceptions and workshops."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _

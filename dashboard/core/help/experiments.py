@@ -1,4 +1,4 @@
-"""Help for the start page, the experiment page with the sections of its table, and the doctor."""
+"""Help texts on the start page, the experiment page with the sections of its table, and the doctor."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _

@@ -1,4 +1,4 @@
-"""The pages of measurements."""
+"""Help texts on the pages of measurements."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _

@@ -1,4 +1,4 @@
-"""Accounts and the audit trail."""
+"""Help texts on operations: accounts, the audit trail, machines."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _

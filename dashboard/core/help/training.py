@@ -1,4 +1,4 @@
-"""Training sessions: the pages of the instructor and of participants."""
+"""Help texts on training sessions: the pages of the instructor and of participants."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _

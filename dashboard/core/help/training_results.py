@@ -1,4 +1,4 @@
-"""Results of a training session: tables, links, the anonymous page, the replay."""
+"""Help texts on results of a training session: tables, links, the anonymous page, the replay."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _

@@ -1,4 +1,4 @@
-"""Labels of machines: ``key=value``. A session may ask for machines with certain labels."""
+"""Labels of machines: ``key=value``. A session may require machines with certain labels."""
 
 import re
 
@@ -26,7 +26,7 @@ def parse_labels(texts: list[str]) -> dict[str, str]:
 
 
 def parse_wanted(text: str) -> str:
-    """The labels that a session asks for, from words, sorted and without repetitions. ValueError with a sentence."""
+    """The labels that a session requires, from words, sorted and without repetitions. ValueError with a sentence."""
     words = sorted(set(text.split()))
     if len(words) > MAX_WANTED:
         raise ValueError(f"Ask for at most {MAX_WANTED} labels.")

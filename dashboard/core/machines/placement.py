@@ -1,8 +1,8 @@
 """Chooses the machine for each private host. No clock, no side effects, and the same result for the same values.
 
-What has a machine keeps it: a new machine moves nothing, and a machine that goes moves only what it held. A new demand
-goes to a machine with hosts of the same session while that is not much fuller than the emptiest one, and
-otherwise to the emptiest one.
+A host that has a machine keeps it: a new machine moves nothing, and a machine that goes away moves only the hosts that
+it held. A new host is placed on a machine with hosts of the same session, unless that is much fuller than the emptiest
+one; otherwise on the emptiest one.
 """
 
 from bisect import bisect_left, insort
@@ -18,7 +18,7 @@ AFFINITY_HOSTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a machine offers to private hosts, or what one host needs of it."""
+    """The resources that a machine offers to private hosts, or that one host needs."""
 
     memory_mb: int
     pids: int
@@ -69,11 +69,11 @@ class _Load:
 
     @property
     def rank(self) -> tuple[float, str]:
-        """The order of machines: the emptiest one first."""
+        """The sort key of machines: the emptiest one first."""
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """The fullest resource, from 0 to 1, with ``needs`` in addition."""
+        """How full the fullest resource is, from 0 to 1, with ``needs`` added."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
         return max(
@@ -83,7 +83,7 @@ class _Load:
         )
 
     def exhausted(self, needs: Resources) -> str:
-        """The resource that does not suffice, empty if the host fits."""
+        """The resource of which too little is left, empty if the host fits."""
         offers = self.offer.offers
         if self.hosts + needs.hosts > offers.hosts:
             return "number of hosts"

@@ -75,8 +75,8 @@ class DifferenceAxis:
 
 
 def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
-    """The axis that contains every value and its interval, but only a part of an interval that is much longer than the
-    others."""
+    """The axis that contains every value and its interval; an interval that is much longer than the others is cut
+    off."""
     ends = sorted(abs(end) for interval in intervals for end in interval)
     reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
     shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]

@@ -20,7 +20,7 @@ def parse_conditions(text: str) -> Conditions:
 
 
 def describe_conditions(conditions: Conditions, cores_awake: bool | None = None) -> str:
-    """``quiet: real-time priority, cores kept awake``. ``cores_awake``: whether idle cores were really kept from
+    """``quiet: real-time priority, cores kept awake``. ``cores_awake``: whether idle cores were in fact kept from
     sleeping; None if that is unknown."""
     if conditions is Conditions.QUIET:
         cores = (

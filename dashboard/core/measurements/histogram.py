@@ -53,8 +53,8 @@ class Summary:
 
 
 def _without_cycle(histogram: Any) -> Any:
-    """The histogram, which its encoder now refers to weakly. Otherwise its table of 270 KB would stay until the garbage
-    collector runs, which counts objects and not their size."""
+    """The histogram, with only a weak reference from its encoder. Otherwise its table of 270 KB would stay in memory
+    until the garbage collector runs, which counts objects, not their size."""
     histogram.encoder.histogram = weakref.proxy(histogram)
     return histogram
 

@@ -50,9 +50,9 @@ class Stop(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to measure. ``payload_bytes`` each way, 0 for the probe's default; ``rate`` in requests per second counts
-    times from when a request was due, None sends the next request after each answer; ``width_us`` ends the run once
-    every interval is that narrow; ``same_within_us`` is the size below which a difference does not matter, None for
-    ``core.measurements.verdicts.default_margin``; ``dns`` looks up ``lookup_name``."""
+    times from the moment when a request was due, None sends the next request after each answer; ``width_us`` ends the
+    run once every interval is that narrow; ``same_within_us`` is the size below which a difference does not matter,
+    None for ``core.measurements.verdicts.default_margin``; ``dns`` looks up ``lookup_name``."""
 
     seconds: float = 10.0
     payload_bytes: int = 0

@@ -110,7 +110,7 @@ SHORT_SHARE_S = 1.0
 
 
 def describe_share(seconds: float, series: int) -> str:
-    """How the time limit of a run is divided, in a sentence; empty for a single series, which has all of it."""
+    """How the time limit of a run is divided, in a sentence; empty for a single series, which gets all of it."""
     if series < 2:
         return ""
     share = seconds / series
@@ -124,7 +124,7 @@ def remaining_s(options: Options, elapsed_s: float) -> float:
 
 
 def needs_responder(probe: Probe) -> bool:
-    """Whether our responder answers, in the server's namespace."""
+    """Whether our responder must answer, in the server's namespace."""
     return probe in ANSWERED_BY_US
 
 

@@ -26,14 +26,14 @@ _MARGIN_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Slower:
-    """The other path takes ``by_us`` longer."""
+    """The other path is slower by ``by_us``."""
 
     by_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class Faster:
-    """The other path takes ``by_us`` less."""
+    """The other path is faster by ``by_us``."""
 
     by_us: float
 
@@ -166,7 +166,8 @@ def reason_of(judgement: Judgement) -> str:
 
 
 def looks_due(rounds: int) -> bool:
-    """Whether to check the intervals after this many rounds: at 20, then after every tenth more.
+    """Whether to check the intervals after this many rounds: at 20, then each time that the number has grown by a
+    tenth.
 
     Checks are few, and a run stops by width and never by sign: stopping when a difference appears would find
     differences that do not exist."""

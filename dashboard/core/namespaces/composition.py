@@ -65,7 +65,7 @@ def _newer[T](first: T | None, second: T | None) -> T | None:
 def _last[T](
     key: Callable[[T], Any], *changes: tuple[tuple[T, ...], tuple[T, ...]]
 ) -> tuple[tuple[T, ...], tuple[T, ...]]:
-    """What is removed and what is set after all changes, each a pair (removed, set); the last change of an item
+    """The result of successive changes, each a pair (removed, set), as one such pair; the last change of an item
     counts."""
     removed: dict[Any, T] = {}
     present: dict[Any, T] = {}

@@ -50,8 +50,8 @@ class FirewallChanges:
 class Changes:
     """The changes between two states; None and empty mean "unchanged".
 
-    A changed interface is in ``interfaces_set`` and keeps its identity. ``firewall`` is None if it is no longer read,
-    UNSET if it is unchanged.
+    A changed interface is in ``interfaces_set`` and keeps its identity. ``firewall`` is None if it can no longer be
+    read, UNSET if it is unchanged.
     """
 
     netns: int | None = None

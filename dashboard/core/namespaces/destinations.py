@@ -1,4 +1,4 @@
-"""Sets of destination addresses that packets have while they pass the rules of the packet filter."""
+"""Sets of destination addresses of packets that pass the rules of the packet filter."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Destinations:
         return Destinations(inner, tuple(sorted(set(outside), key=_network_order)), self.conditions)
 
     def only_if(self, condition: str) -> Destinations:
-        """The same addresses with one more condition. A text for the reader: the first ones suffice."""
+        """The same addresses with one more condition, a text for the reader; conditions beyond the first few are
+        dropped."""
         if not condition or condition in self.conditions or len(self.conditions) == MAX_CONDITIONS:
             return self
         return replace(self, conditions=(*self.conditions, condition))

@@ -13,7 +13,7 @@ from dashboard.core.namespaces.state import Family, FirewallRules, UnreadRules
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a tool printed; ``error`` is why that is not usable."""
+    """The output of a tool; ``error`` is the reason why it cannot be used."""
 
     text: str = ""
     error: str = ""
@@ -22,7 +22,7 @@ class Listing:
 @dataclass(frozen=True, slots=True)
 class Listings:
     """All listings of one moment. ``saved`` are those of iptables-save and ip6tables-save, of one or both variants;
-    ``nft`` is ``nft -j list ruleset``. ``needs_nft``: the Engine's own rules are in the latter."""
+    ``nft`` is ``nft -j list ruleset``. ``needs_nft``: the Engine's own rules are in ``nft``."""
 
     saved: Mapping[Family, tuple[Listing, ...]]
     nft: Listing
@@ -30,7 +30,8 @@ class Listings:
 
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """The rules, and for each family without them the reason. ``bridges`` are those whose packets pass the filter."""
+    """The rules, and for each family without rules the reason. ``bridges`` are those from which packets pass the
+    filter."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

@@ -1,4 +1,4 @@
-"""Reads what ``iptables-save`` and ``ip6tables-save`` print, of either variant (nft, legacy)."""
+"""Parses the output of ``iptables-save`` and ``ip6tables-save``, of either variant (nft, legacy)."""
 
 import ipaddress
 import shlex

@@ -14,8 +14,8 @@ SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
     """Pairs (end on the machine, end inside) whose peer indexes and namespaces refer to each other.
 
-    One end need not name the namespace of the other: the other names its own, where an index is unique. The end inside
-    was perhaps read before the machine's namespace was known.
+    One end need not name the namespace of the other, if the other names that of the first: within a namespace an index
+    is unique. The end inside may have been read before the machine's namespace was known.
     """
     by_index = {one.index: one for one in machine.interfaces}
     pairs = []

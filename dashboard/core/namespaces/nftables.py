@@ -1,4 +1,4 @@
-"""Reads what ``nft -j list ruleset`` prints (libnftables-json(5))."""
+"""Parses the output of ``nft -j list ruleset`` (libnftables-json(5))."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,14 +21,15 @@ _Key = tuple[str, str]
 
 @dataclass
 class NftRuleset:
-    """The tables by family and name. ``foreign`` are those with rules of iptables, which nft shows only in part."""
+    """The tables by family and name. ``foreign`` are the tables with rules of iptables, which nft shows only in
+    part."""
 
     tables: dict[_Key, Table] = field(default_factory=dict)
     foreign: set[_Key] = field(default_factory=set)
 
 
 def read_nftables(text: str) -> NftRuleset:
-    """The rules for IPv4 and IPv6. Unknown statements stay text. Raises ValueError if the text is not such a
+    """The rules for IPv4 and IPv6. Unknown statements are kept as text. Raises ValueError if the text is not such a
     listing."""
     try:
         items = json.loads(text)["nftables"]

@@ -22,7 +22,7 @@ MAX_STEPS = 200_000
 
 
 def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """What the rules do. ``bridges`` are those whose packets pass the filter of a family (br_netfilter)."""
+    """What the rules do. ``bridges`` are those from which packets pass the filter of a family (br_netfilter)."""
     translations = [
         translation
         for table in tables
@@ -48,7 +48,7 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
 
 
 def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
-    """What the Engine drops before it is routed: packets for a container's address that arrive on another interface
+    """What the Engine drops before it is routed: packets to a container's address that arrive on an interface other
     than its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). A rule that drops under
     conditions that are not evaluated counts as absent; where an earlier rule may accept such packets, there is no
     drop."""
@@ -134,7 +134,8 @@ class _Walk:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """What is not translated: packets that continue after the chain, and those with a final verdict."""
+        """Follows a chain. Returns what it does not translate: packets that continue after the chain, and those with a
+        final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -237,13 +238,13 @@ class _Forwarding:
         return self._leaving.get(key, [])
 
     def step(self, count: int = 1) -> bool:
-        """Counts steps; False if there were too many."""
+        """Counts a step; False if there were too many."""
         self._steps -= count
         return self._steps >= 0
 
     def is_for_published_port(self, rule: Rule) -> bool:
-        """Whether a rule accepts connections to a published port: one to which a nat rule leads, or one that Docker's
-        rule opens for all links except the bridge, as in a routed network."""
+        """Whether a rule accepts connections to a published port: a port to which a nat rule leads, or one that Docker
+        opens for all links except the bridge, as in a routed network."""
         if rule.verdict is not Verdict.ACCEPT or rule.ports is None or len(rule.destinations) != 1:
             return False
         (network,) = rule.destinations
@@ -258,8 +259,8 @@ class _Forwarding:
 
 
 class _Passage:
-    """Connections between two links in the chains of one table. The outcomes of each chain are found once: chains that
-    jump to each other in many ways have too many walks to follow."""
+    """Connections between two links in the chains of one table. The outcomes of each chain are computed once: chains
+    that jump to each other can have too many routes to follow each."""
 
     def __init__(self, rules: _Forwarding, table: Table, links: tuple[str, str], *, unpublished: bool) -> None:
         self._rules = rules
@@ -285,7 +286,7 @@ class _Passage:
         return frozenset({*found, Verdict.RETURN if self._rules.step(0) else Verdict.ACCEPT})
 
     def _ends(self, rule: Rule, depth: int) -> frozenset[Verdict]:
-        """What may happen to connections that a rule matches; NONE if the next rule may follow."""
+        """What may happen to connections that a rule matches; includes NONE if they may reach the next rule."""
         if rule.verdict not in {Verdict.JUMP, Verdict.GOTO}:
             return frozenset({Verdict.NONE if rule.verdict is Verdict.TRANSLATE else rule.verdict})
         if rule.target not in self._known:

@@ -1,6 +1,6 @@
-"""Rules of the packet filter as values, whatever their chains are called.
+"""Rules of the packet filter as values, independent of the names of chains.
 
-``core.namespaces.iptables`` and ``core.namespaces.nftables`` read listings into these values.
+``core.namespaces.iptables`` and ``core.namespaces.nftables`` parse listings into these values.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MAX_RANGE = 1024
 
 
 class Verdict(StrEnum):
-    """What a rule does with a packet that matches; after ``NONE`` the next rule follows."""
+    """What a rule does with a packet that matches; after ``NONE`` the next rule is evaluated."""
 
     NONE = "none"
     ACCEPT = "accept"
@@ -75,7 +75,8 @@ class Rule:
 
 @dataclass
 class Chain:
-    """The rules of a chain. ``kind`` and ``hook`` are empty for a chain that only others jump to."""
+    """The rules of a chain. ``kind`` and ``hook`` are empty for a chain that is reached only by a jump from another
+    one."""
 
     rules: list[Rule] = field(default_factory=list)
     kind: str = ""
@@ -85,8 +86,8 @@ class Chain:
 
     @cached_property
     def _own(self) -> tuple[list[tuple[int, Rule]], dict[int, list[tuple[int, Rule]]]]:
-        """The rules that packets of the machine's own programs to its own addresses may match: those for all ports, and
-        those of each port. Such packets come from no interface, and leave through lo."""
+        """The rules that may match packets from the machine's own programs to its own addresses: those for all ports,
+        and those for each port. Such packets have no input interface and leave through lo."""
         general: list[tuple[int, Rule]] = []
         by_port: dict[int, list[tuple[int, Rule]]] = {}
         for number, rule in enumerate(self.rules):
@@ -97,7 +98,7 @@ class Chain:
         return general, by_port
 
     def own_rules(self, family: Family, protocol: Protocol, port: int) -> Iterator[Rule]:
-        """The rules for packets of the machine's own programs to one of its ports, in order."""
+        """The rules for packets from the machine's own programs to one of its ports, in order."""
         general, by_port = self._own
         for _, rule in merge(general, by_port.get(port, ()), key=lambda pair: pair[0]):
             if family in rule.families and (not rule.protocols or protocol in rule.protocols):

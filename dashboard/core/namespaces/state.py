@@ -160,7 +160,7 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class IsolatedBridge:
-    """A bridge on which a filter rule drops packets from one port to another."""
+    """A bridge on which a filter rule drops packets between two of its ports."""
 
     family: Family
     name: str
@@ -188,7 +188,7 @@ class FirewallRules:
     """What the packet filter does to requests. No two translations without a condition apply to one packet. To
     ``closed_bridges`` it drops what other links send to ports that are not published.
 
-    A family in ``unread`` has no rules here, whatever the kernel has.
+    A family in ``unread`` has no rules here, even if the kernel has some.
     """
 
     translations: tuple[Translation, ...] = ()
@@ -266,7 +266,8 @@ def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
 
 
 def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int, str], str, str]:
-    """A total order that does not depend on which socket was seen first: owners decide between equal sockets."""
+    """The sort key of listeners, independent of which socket was seen first: equal sockets are ordered by their
+    owners."""
     return (listener_key(item), _text(item.process), _text(item.container))
 
 

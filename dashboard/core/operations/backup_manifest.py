@@ -55,7 +55,7 @@ def _app(migration: str) -> str:
 
 def restore_problem(manifest: Manifest, known: Collection[str], database: str, version: str) -> str | None:
     """Why the backup cannot be restored here, None if it can. ``known`` are the migrations of this ``version``. Tables
-    of OpenID Connect are restored also where it is not configured."""
+    of OpenID Connect are restored even if it is not configured."""
     if manifest.schema != SCHEMA:
         return f"The backup has the format {manifest.schema[:40]}, which this version {version} cannot read."
     if FIRST_MIGRATION not in manifest.migrations:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DatabaseProblem:
-    """A kind of failure: what the error contains, what it means, and what to do about it."""
+    """A kind of failure: the text that the error contains, what it means, and what to do about it."""
 
     signs: tuple[str, ...]
     reason: str

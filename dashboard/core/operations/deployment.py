@@ -45,12 +45,12 @@ class Role(StrEnum):
 
     @property
     def serves(self) -> bool:
-        """Whether it serves browsers."""
+        """Whether this process serves browsers."""
         return self is not Role.LAB
 
     @property
     def drives(self) -> bool:
-        """Whether it uses Docker and the kernel."""
+        """Whether this process uses Docker and the kernel."""
         return self is not Role.WEB
 
 
@@ -65,7 +65,7 @@ def parse_role(text: str) -> Role:
 @dataclass(frozen=True, slots=True)
 class LabFacts:
     """A lab as pages show it: its engine, or the ``problem`` why it has none. ``heartbeat`` has the state and the
-    counters for ``/readyz`` and ``/metrics``; its times are by the lab's clock."""
+    counters for ``/readyz`` and ``/metrics``; its times are those of the lab's clock."""
 
     engine: EngineRef | None = None
     problem: str = ""
@@ -74,11 +74,11 @@ class LabFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: that of its machine and a
-    part that is new at each start and at each lost connection; ``has_ended`` marks the last heartbeat. ``version`` is
-    that of Netmodes. ``since`` is when the lab was given its machine, by the clock of the database: of two labs that
-    send heartbeats after a failover of the database, the later one has it. ``capacity``: the private hosts of groups
-    with the default limits that the machine can hold."""
+    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: the machine's, with a part
+    that changes at each start and at each lost connection; ``has_ended`` marks the last heartbeat. ``version`` is that
+    of Netmodes. ``since`` is when the lab took over its machine, by the clock of the database: of two labs that send
+    heartbeats after a failover of the database, the later one counts. ``capacity``: the number of private hosts with
+    the default limits that the machine can hold."""
 
     lab: str
     facts: LabFacts
@@ -90,14 +90,14 @@ class HeartbeatMessage:
 
 @dataclass(frozen=True, slots=True)
 class LastHeartbeat:
-    """The newest heartbeat of a lab, and when it arrived by the receiver's clock."""
+    """The newest heartbeat of a lab, with its time of arrival by the receiver's clock."""
 
     message: HeartbeatMessage
     at: float
 
     @property
     def facts(self) -> LabFacts:
-        """The facts in it."""
+        """The facts in the heartbeat."""
         return self.message.facts
 
 
@@ -108,21 +108,22 @@ def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
 
 
 def is_late(last: LastHeartbeat | None, received: HeartbeatMessage, now: float) -> bool:
-    """Whether it is from a lab that another one has already replaced: it reports its end, or was given the machine
-    earlier and does not know yet that it has lost it."""
+    """Whether the heartbeat is from a lab that another one has already replaced: the lab reports its end, or it took
+    over the machine earlier and does not know yet that it has lost it."""
     if last is None or received.lab == last.message.lab:
         return False
     return received.has_ended or (received.since < last.message.since and not is_unavailable(last, now))
 
 
 def may_serve(confirmed_at: float, now: float) -> bool:
-    """Whether a lab that confirmed at this time that the database is its own may send heartbeats and handle calls.
-    While the database does not answer, another lab may take it over."""
+    """Whether a lab may send heartbeats and handle calls, if it last confirmed at this time that it holds the lock in
+    the database. While the database does not answer, another lab may take over."""
     return now - confirmed_at <= UNAVAILABLE_S
 
 
 def about(sentence: str, machine: str) -> str:
-    """A sentence about the lab of a machine that has joined, or unchanged about the installation's lab (``SERVER``)."""
+    """The sentence, changed to name the lab of a machine that has joined; unchanged for the installation's lab
+    (``SERVER``)."""
     return sentence if machine == SERVER else sentence.replace("the Docker machine", f"the machine {machine}")
 
 
@@ -134,8 +135,8 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """The last heartbeat, with all its times by the receiver's clock (``epoch`` is ``now`` in seconds of the epoch).
-    That of an unavailable lab is older than ``SILENT_S``."""
+    """The last heartbeat, with all its times converted to the receiver's clock (``epoch`` is ``now`` in seconds since
+    the epoch). The one of an unavailable lab is older than ``SILENT_S``."""
     if last is None or last.facts.heartbeat is None:
         return None
     silent_s = now - last.at
@@ -148,13 +149,13 @@ def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Hea
 
 
 def is_unavailable(last: LastHeartbeat | None, now: float) -> bool:
-    """Whether the lab never started, has ended, or is silent for too long."""
+    """Whether the lab never started, has ended, or has been silent for too long."""
     return last is None or last.message.has_ended or now - last.at > UNAVAILABLE_S
 
 
 def messaging_problem(role: Role, nats_url: str, redis_url: str, *, is_installed: bool) -> str:
     """Why a process with this role cannot start with these addresses, and what to do; empty if it can.
-    ``is_installed``: whether the client of NATS is."""
+    ``is_installed``: whether the NATS client is installed."""
     if redis_url and not nats_url:
         return REDIS_UNUSED
     if role is Role.ALL:

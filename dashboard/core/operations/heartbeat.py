@@ -1,6 +1,6 @@
 """The state and counters that a lab reports, and the parts that are missing according to them.
 
-All of it can be encoded: a web process without a lab reads it from the lab's row in the database.
+All values can be encoded: a web process without a lab reads them from the lab's row in the database.
 """
 
 from collections.abc import Iterable
@@ -34,10 +34,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class LabStatus:
-    """The state of a lab. ``engine_since``: since when its engine answers, or does not. ``engine_problem``: why it does
-    not, for signed-in users; ``engine_startable``: a user can have Netmodes start it. ``private_engine``: the version
-    of the dockerd that private hosts run, empty without one. ``passed_at``: the end of the reconciler's last pass.
-    ``ended``: a task of the lab that ended unexpectedly."""
+    """The state of a lab. ``engine_since``: since when its engine has been answering, or not. ``engine_problem``: why
+    it does not, for signed-in users; ``engine_startable``: Netmodes can start it when a user asks for it.
+    ``private_engine``: the version of the dockerd that private hosts run, empty without one. ``passed_at``: the end of
+    the reconciler's last pass. ``ended``: a task of the lab that ended unexpectedly."""
 
     engine: str
     private: bool
@@ -53,7 +53,7 @@ class LabStatus:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram: ``counts[i]`` values are at most ``bounds[i]`` and above the bound before; the last count is of
+    """A histogram: ``counts[i]`` values are at most ``bounds[i]`` and above the previous bound; the last count is of
     values above all bounds. ``total`` is the sum of the values."""
 
     bounds: tuple[float, ...]
@@ -79,9 +79,9 @@ class Launches:
 class LabMetrics:
     """Counters of a lab since its process started.
 
-    ``commit_s``: from an entry's time until its commit. ``database_s``: duration of database calls, including the wait
-    for the thread. ``blocks`` by outcome, ``claims`` by verdict, ``wakeups`` by outcome: ``woken`` (a pass followed),
-    ``missed`` (a pass found a change without a wake-up), ``dropped`` (could not be sent).
+    ``commit_s``: the time from an entry until its commit. ``database_s``: duration of database calls, including the
+    wait for the thread. ``blocks`` by outcome, ``claims`` by verdict, ``wakeups`` by outcome: ``woken`` (a pass
+    followed), ``missed`` (a pass found a change without a wake-up), ``dropped`` (could not be sent).
     """
 
     entries_appended: int
@@ -111,8 +111,8 @@ class Heartbeat:
 
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
-    """The missing parts among lab and engine. ``without`` is the missing part where there was no heartbeat yet: a
-    process with its own lab waits for the engine."""
+    """Whether the lab and the engine are missing. ``without`` is the part that counts as missing before the first
+    heartbeat: a process with its own lab waits for the engine."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

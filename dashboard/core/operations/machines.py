@@ -24,8 +24,8 @@ _LINE = r"^[^\x00-\x1f\x7f]*\Z"
 
 def split_place(place: str) -> tuple[str | None, str]:
     """The machine and the private host in the name of a place where something can be launched: ``@NAME`` is the engine
-    of a machine, ``@NAME/ID`` a private host on it, ``ID`` one of the installation's machine, and empty its own
-    engine."""
+    of a machine, ``@NAME/ID`` a private host on it, ``ID`` a private host on the installation's machine; empty is that
+    machine's engine."""
     if not place.startswith("@"):
         return None, place
     machine, _slash, host = place[1:].partition("/")
@@ -86,12 +86,12 @@ class MachineRecord:
 
     @property
     def accepts_work(self) -> bool:
-        """Whether new experiments and hosts may be placed on it."""
+        """Whether new experiments and hosts may be placed on the machine."""
         return not self.is_revoked and not self.is_draining
 
 
 class MachineState(StrEnum):
-    """The state of a machine on the page."""
+    """The state of a machine, as the page shows it."""
 
     CONNECTED = "connected"
     DRAINING = "draining"
@@ -128,7 +128,7 @@ def name_problem(name: str) -> str | None:
 
 
 def suggested_name(hostname: str) -> str:
-    """A valid name made of a host name; empty if nothing of it can be used."""
+    """A valid machine name derived from a host name; empty if no character of it can be used."""
     name = re.sub(r"[^a-z0-9]+", "-", hostname.partition(".")[0].lower()).strip("-")[:MAX_NAME].strip("-")
     return "" if name in RESERVED else name
 
@@ -140,7 +140,7 @@ def _minor(version: str) -> tuple[int, int] | None:
 
 def version_problem(server: str, lab: str) -> str | None:
     """Why web processes of the version ``server`` send no calls to a lab of the version ``lab``, None if they do: the
-    lab may be one minor version older. A lab that reports no version is from before versions were reported."""
+    lab may be one minor version older. A lab that reports no version is older than that feature."""
     of_server, of_lab = _minor(server), _minor(lab)
     if not lab or of_server is None or of_lab is None or of_lab == of_server:
         return None
@@ -156,7 +156,7 @@ TOKEN_PREFIX = "netmodes-"  # noqa: S105 - not a secret
 
 
 def with_address(address: str, secret: str) -> str:
-    """The token for a command line: the address of the web side, and the secret."""
+    """The token for a command line: the address of the server, and the secret."""
     packed = base64.urlsafe_b64encode(f"{address} {secret}".encode()).decode().rstrip("=")
     return TOKEN_PREFIX + packed
 
@@ -175,7 +175,7 @@ def split_token(token: str) -> tuple[str, str]:
 
 
 def address_problem(address: str) -> str | None:
-    """Why machines cannot reach the web side at this address, None if they may be able to."""
+    """Why machines cannot reach the server at this address, None if they may be able to."""
     try:
         parts = urlsplit(address)
         valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
@@ -194,7 +194,7 @@ def address_problem(address: str) -> str | None:
 
 
 def with_credentials(url: str, user: str, password: str) -> str:
-    """The URL of a database or of NATS with another user. ValueError if it names no host."""
+    """The URL of a database or of NATS, with the user replaced. ValueError if it names no host."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError(f"{url[:80]} names no host.")

@@ -23,7 +23,7 @@ type Sign = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class AuthRequest:
-    """A connection that asks to be admitted. ``reply_to`` and ``server`` bind the answer to it."""
+    """A connection that asks to be admitted. ``reply_to`` and ``server`` bind the answer to this request."""
 
     user: str
     password: str
@@ -44,7 +44,7 @@ def issuer_name(public_key: bytes) -> str:
 
 
 def parse_request(data: bytes) -> AuthRequest:
-    """The question of a server. Only a server can publish it. ValueError if it is none."""
+    """Parses the question of a NATS server; only a server can publish one. ValueError if it is malformed."""
     try:
         _header, body, _signature = data.split(b".")
         asked = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["nats"]

@@ -14,8 +14,8 @@ _RESOLVING_BROWSERS = ("Chrome/", "Firefox/")
 
 
 def own_name(secret_key: str) -> str:
-    """A name below localhost that is constant for an installation. Pages must not be able to guess it: they could send
-    the browser, with the cookies, to their own port under this name."""
+    """A name below localhost that is constant for an installation. Pages must not be able to guess it: they could
+    direct the browser, with its cookies, to their own port under this name."""
     digest = hmac.digest(secret_key.encode(), b"netmodes own name", sha256)
     return f"netmodes-{b32encode(digest[:5]).decode().lower()}.localhost"
 

@@ -17,7 +17,7 @@ SCHEMES = ("http", "https")
 
 def parse_proxies(texts: Iterable[str]) -> tuple[Network, ...]:
     """Networks of trusted proxies; an address is a network of one. Raises ValueError with a message for a text that is
-    neither and for a network that holds every address."""
+    neither and for a network that contains every address."""
     networks = []
     for text in texts:
         try:

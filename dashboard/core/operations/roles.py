@@ -14,7 +14,7 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What an account does, as in the table of docs/operating.md."""
+    """What an account may do, as in the table of docs/operating.md."""
 
     READ = "read"
     LAUNCH = "launch"
@@ -30,7 +30,7 @@ class Action(StrEnum):
 
 
 class OwnedKind(StrEnum):
-    """What belongs to the account that created it."""
+    """The kinds of objects that belong to the account that created them."""
 
     EXPERIMENT = "experiment"
     MEASUREMENT = "measurement"
@@ -39,7 +39,7 @@ class OwnedKind(StrEnum):
 
 
 class Access(StrEnum):
-    """Whether a role may do something: always, with what belongs to the account, or never."""
+    """Whether a role may do something: always, only with objects that belong to the account, or never."""
 
     YES = "yes"
     OWN = "own"

@@ -11,7 +11,7 @@ ENOUGH_BYTES = 10 * GIB
 
 @dataclass(frozen=True, slots=True)
 class DiskUsage:
-    """A disk as df(1) shows it: ``free`` is what is left for ordinary users."""
+    """A disk as df(1) shows it: ``free`` is the space left for ordinary users."""
 
     used: int
     free: int
@@ -74,7 +74,7 @@ class EndedJournal:
 
 
 def fair_share(sizes: Iterable[int], max_size: int) -> int:
-    """The largest size to which every owner's journals can be cut so that all fit; those below it are not cut."""
+    """The largest size to which every owner's journals can be cut so that all fit; owners below it lose nothing."""
     left, ordered = max_size, sorted(sizes)
     for number, size in enumerate(ordered):
         share = left // (len(ordered) - number)
@@ -85,8 +85,8 @@ def fair_share(sizes: Iterable[int], max_size: int) -> int:
 
 
 def over_budget(oldest_first: Iterable[EndedJournal], owned: Mapping[str, int], max_size: int) -> tuple[str, ...]:
-    """The ended experiments to delete so that all journals fit. ``owned``: the size of each owner's journals, those of
-    running experiments included. Only owners above their fair share lose experiments, however much others write."""
+    """The ended experiments to delete so that all journals fit. ``owned``: the size of each owner's journals, including
+    those of running experiments. Only owners above their fair share lose experiments, however much others write."""
     total, sizes, chosen = sum(owned.values()), dict(owned), []
     share = fair_share(sizes.values(), max_size)
     for journal in oldest_first:

@@ -1,7 +1,7 @@
 """The swarm of machines: which of them can form it, at which addresses, and what is refused. No clock.
 
 Every member is a manager, because only a manager creates overlay networks. A swarm that Netmodes did not form is left
-as it is.
+alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -46,8 +46,8 @@ class Membership(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwarmState:
-    """What the lab of a machine reports. ``cluster`` is the id of the swarm of the machines, ``address`` where the
-    engine is a member of it, ``since`` when it entered it; ``problem``: why the engine cannot be in one."""
+    """What the lab of a machine reports. ``cluster`` is the id of the swarm of the machines, ``address`` the engine's
+    address in it, ``since`` when the engine entered it; ``problem``: why the engine cannot be in one."""
 
     membership: Membership = Membership.NONE
     cluster: str = ""
@@ -66,7 +66,7 @@ class SwarmTicket:
 
 @dataclass(frozen=True, slots=True)
 class SwarmMachine:
-    """A machine with the state of its engine and its interfaces and routes, or the ``problem`` why both are unknown."""
+    """A machine with the state of its engine and its interfaces and routes, or the ``problem`` why they are unknown."""
 
     name: str
     swarm: SwarmState = SwarmState()
@@ -75,12 +75,12 @@ class SwarmMachine:
 
     @property
     def is_member(self) -> bool:
-        """Whether it is in the swarm of the machines."""
+        """Whether the machine is in the swarm of the machines."""
         return self.swarm.membership is Membership.OWN
 
     @property
     def refusal(self) -> str:
-        """Why it cannot join; empty if it can, or has."""
+        """Why the machine cannot join; empty if it can, or already has."""
         if self.problem or self.is_member:
             return self.problem
         if self.swarm.membership is Membership.FOREIGN:
@@ -90,8 +90,8 @@ class SwarmMachine:
 
 @dataclass(frozen=True, slots=True)
 class SwarmPlan:
-    """The ``first`` machine forms the swarm, or is in it already if the swarm is not new; the others join one after
-    the other. ``addresses`` are those of all of them by name."""
+    """How the swarm is formed. The ``first`` machine forms it, or is already in it if it is not new; the others join
+    one after the other. ``addresses`` has the address of each by name."""
 
     first: str
     joining: tuple[str, ...]
@@ -109,28 +109,28 @@ def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
 
 
 def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> None:
-    """Raises SwarmRefusedError if the owner was shown other members: each is a manager of all machines that join, and
-    the lab of a machine that was not chosen could report that it is one."""
+    """Raises SwarmRefusedError if the members are not those that the owner was shown: each member manages all machines
+    that join, and the lab of a machine that was not chosen could falsely report that it is a member."""
     if set(shown) != set(shown_members(machines)):
         raise SwarmRefusedError(CHANGED)
 
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
-    """Which members have not left the swarm since a machine was revoked, which may still manage it; empty if all have.
-    ``revoked`` are the times by name."""
+    """The members that have not left the swarm since a machine was revoked, so that the revoked machine may still
+    manage it; empty if all have left. ``revoked`` are the times by name."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [one.name for one in machines if one.is_member and last and one.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Collection[str]) -> str:
-    """Which machines may be in a swarm with a revoked one, because they do not respond; empty if none."""
+    """The machines that may be in a swarm with a revoked one, because they do not respond; empty if none."""
     names = [one.name for one in machines if one.problem]
     return UNKNOWN.format(", ".join(names), ", ".join(sorted(revoked))) if names and revoked else ""
 
 
 def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> SwarmPlan:
-    """How the chosen machines form a swarm, or join that of the machines. Raises SwarmRefusedError."""
+    """How the chosen machines form a swarm, or join the existing one. Raises SwarmRefusedError."""
     wanted = [machine for machine in machines if machine.name in chosen or machine.is_member]
     if missing := sorted(set(chosen) - {machine.name for machine in machines}):
         raise SwarmRefusedError(f"No machine of this name can be chosen: {', '.join(name[:40] for name in missing)}.")

@@ -1,4 +1,4 @@
-"""What “Try” found, in one sentence."""
+"""The result of “Try”, in one sentence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -47,7 +47,8 @@ MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """The trial to store after ``before``; None if nothing is stored, which bounds their number in a journal."""
+    """The trial to store after ``before``. None if its outcomes are the same: this bounds the number of trials in a
+    journal."""
     kept = tuple(replace(one, body_start=one.body_start[:MAX_BODY]) for one in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None

@@ -24,7 +24,7 @@ class Drop:
 
 
 def read_drops(before: Sequence[str], after: Sequence[str]) -> tuple[Drop, ...]:
-    """What dropped packets between two listings. A new rule counts from zero."""
+    """The rules and policies that dropped packets between two listings. A new rule counts from zero."""
     old = {key: packets for key, packets, _rule in _dropping(before)}
     counted = ((packets - old.get(key, 0), rule) for key, packets, rule in _dropping(after))
     return tuple(Drop(packets, rule) for packets, rule in counted if packets > 0)

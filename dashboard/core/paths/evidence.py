@@ -34,8 +34,8 @@ class ProcessConnection:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The rules and packet counters at one moment. ``client_links`` are the links of the client's namespace, or of the
-    machine's for a client outside it, ``server_links`` those of the server's, if it is another one. ``filter_rules``
-    are read for a client outside the machine."""
+    machine's for a client outside it; ``server_links`` are those of the server's namespace, if it is a different one.
+    ``filter_rules`` are read for a client outside the machine."""
 
     rules: tuple[str, ...] = ()
     client_links: Mapping[str, PacketCounts] = field(default_factory=dict)
@@ -50,8 +50,8 @@ class TraceEvidence:
     ``shared``: client and server share a namespace. ``filtered``: the client is outside the machine, whose rules,
     counters and connections are read in place of the client's. ``own_addresses`` are the addresses of the client's
     namespace. ``veths`` join the server to bridges. The connections of both namespaces were read while the request was
-    open. ``entries`` is None if connection tracking could not be read, and ``rules_error`` the reason why the NAT rules
-    could not, and ``filter_error`` that of the other rules. ``first`` is what the kernel reported about the
+    open. ``entries`` is None if connection tracking could not be read; ``rules_error`` is the reason why the NAT rules
+    could not be read, ``filter_error`` the reason for the other rules. ``first`` is what the kernel reported about the
     first packet of a second connection to the same target.
     """
 

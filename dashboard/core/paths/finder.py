@@ -129,7 +129,7 @@ def _hops_between(
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
-    """For each network the path from the first other container on it, by name if Docker resolves names there."""
+    """For each network, the path from the first other container on it, by name if Docker resolves names there."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     found = dict.fromkeys(Family, 0)
     for network, assigned in column.networks.items():
@@ -239,7 +239,7 @@ def measured_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
     """The paths that measurements and diagrams show: one for each ``key``. From outside the machine only those over
-    IPv4 that something answers or forwards."""
+    IPv4 to a program that answers or forwards."""
     paths = (
         path
         for path in find_paths(columns, states, machines)

@@ -69,7 +69,8 @@ def _has_ipv4(link: Interface) -> bool:
 
 
 def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> dict[str, str]:
-    """Why a datagram over ``link`` of the machine does not reach a column, by column; without those that it reaches."""
+    """Why a datagram over ``link`` of the machine does not reach a column, by column; columns that it reaches are
+    omitted."""
     machine = states.get(MACHINE)
     if machine is None:
         return {}
@@ -78,7 +79,8 @@ def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[
 
 
 def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -> str:
-    """Empty if a program joins the group where the datagram arrives: on ``link``, or behind a veth pair on it."""
+    """Why a column receives no datagram. Empty if a program joins the group where the datagram arrives: on ``link``, or
+    behind a veth pair on it."""
     joined = joining_link(state)
     if joined is None:
         return "has no link with an IPv4 address, on which it could join the group"

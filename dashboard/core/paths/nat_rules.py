@@ -1,4 +1,4 @@
-"""Address translation rules, read by their meaning and not by the names of their chains.
+"""Address translation rules, interpreted by their meaning, not by the names of their chains.
 
 Both backends are supported: ``iptables-save -c`` (iptables-save(8)) and ``nft list ruleset`` (nft(8)).
 """
@@ -32,7 +32,7 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Masquerade:
-    """A rule that replaces the source ``source`` (CIDR) by the machine's address."""
+    """A rule that replaces source addresses in ``source`` (CIDR) with the machine's address."""
 
     source: str
     packets: int
@@ -69,8 +69,8 @@ def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
 
 def listing_commands(backend: str, saves: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """The commands that list the nat rules of an engine with this firewall backend; the first that lists any is used.
-    ``saves`` are the iptables-save of each variant that may have tables. Podman names no backend (empty): netavark
-    writes with nftables or with iptables."""
+    ``saves`` are the iptables-save programs of the variants that may have tables. Podman names no backend (empty):
+    netavark writes with nftables or with iptables."""
     nft, iptables = ("nft", "list", "ruleset"), tuple((save, "-c", "-t", "nat") for save in saves)
     if not backend:
         return (nft, *iptables)

@@ -1,8 +1,8 @@
 """Paths that enter the machine from outside its network stack: from another machine, and from a container to its own
 published port.
 
-Whether such a request is answered depends on rules of the packet filter as well. A path exists if the client can send
-the request; a request that is not answered shows which rule dropped it.
+Whether such a request is answered also depends on rules of the packet filter. A path exists if the client can send the
+request; if it is not answered, a trace shows which rule dropped it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,8 +82,8 @@ def paths_to_bridged(
 
 
 def paths_beside(column: Column, columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
-    """The paths that do not enter the machine: from a container to the neighbour, and over a network that spans both
-    hosts."""
+    """The paths that do not enter the machine's namespace: from a container to the neighbour, and over a network that
+    spans both hosts."""
     state, machine = states[column.key], states.get(MACHINE)
     if NEIGHBOUR in states:
         yield from _paths_to_neighbour(column, state, states[NEIGHBOUR])
@@ -113,8 +113,8 @@ def _paths_over_networks(
 
 
 def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: NamespaceState) -> Iterator[Path]:
-    """The paths from a container to the neighbour's server, over each family of which both have an address. They show
-    which source address the LAN sees. A neighbour without a server has none."""
+    """The paths from a container to the neighbour's server, over each family in which both have an address. They show
+    which source address the LAN sees. Empty if the neighbour has no server."""
     lan, title = exit_link(neighbour), f"{column.title} to the neighbour"
     if lan is None or all(one.port != NEIGHBOUR_PORT for one in neighbour.listeners):
         return
@@ -224,7 +224,7 @@ def _own_address(
 
 
 def _why_dropped(column: Column, machine: NamespaceState, veth: VethLink, address: str, link: str) -> str:
-    """Why the machine routes no request from its link to a container's address; empty if no such rule was read."""
+    """Why the machine forwards no request from its link to a container's address; empty if no such rule was read."""
     if isinstance(machine.firewall, UnsetType):
         return ""
     port = column.port or 80

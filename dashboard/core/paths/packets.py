@@ -1,5 +1,5 @@
-"""What the kernel reports about the first packet of a request: the links that it passed, the rules that it met, and the
-reason if it was dropped.
+"""What the kernel reports about the first packet of a request: the links that it passed, the rules that it reached, and
+the reason if it was dropped.
 
 The links and the reason come from tracepoints (``net:net_dev_start_xmit``, ``net:netif_receive_skb``,
 ``skb:kfree_skb``), the rules from nftables' trace (nft(8), “meta nftrace”)."""
@@ -38,7 +38,7 @@ class PacketEvent:
 
 @dataclass(frozen=True, slots=True)
 class RuleStep:
-    """One rule, or the policy of a chain, that a traced packet met. ``handle`` is 0 for a policy."""
+    """One rule, or the policy of a chain, that a traced packet reached. ``handle`` is 0 for a policy."""
 
     packet: int
     table: str
@@ -51,7 +51,7 @@ class RuleStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstPacket:
-    """What was seen of one packet. ``links_error`` and ``rules_error`` state why nothing was."""
+    """What was observed of one packet. ``links_error`` and ``rules_error`` are the reasons if nothing was."""
 
     events: tuple[PacketEvent, ...] = ()
     rules: tuple[RuleStep, ...] = ()
@@ -61,12 +61,12 @@ class FirstPacket:
 
     @property
     def links(self) -> tuple[str, ...]:
-        """The links that it passed, in order: ``A → B`` are the ends of a veth pair."""
+        """The links that the packet passed, in order: ``A → B`` are the ends of a veth pair."""
         return _links(_journey(self.events))
 
     @property
     def reason(self) -> str:
-        """The kernel's reason for dropping it; empty if it was not seen dropped."""
+        """The kernel's reason for dropping the packet; empty if no drop was seen."""
         return next((event.reason for event in _journey(self.events) if event.kind is EventKind.DROPPED), "")
 
     @property
@@ -76,12 +76,12 @@ class FirstPacket:
 
     @property
     def dropping_rule(self) -> str:
-        """The rule, or policy, that dropped it; empty if none did."""
+        """The rule, or policy, that dropped the packet; empty if none did."""
         return next((self._text(step) for step in self.rules if step.verdict == "drop"), "")
 
     @property
     def connection(self) -> str:
-        """The state of its connection (conntrack), if the kernel reports it."""
+        """The conntrack state of the packet's connection, if the kernel reports it."""
         return next((step.connection for step in self.rules if step.connection), "")
 
     def _text(self, step: RuleStep) -> str:
@@ -116,8 +116,8 @@ def describe_reason(reason: str) -> str:
 
 
 def _journey(events: Sequence[PacketEvent]) -> Iterator[PacketEvent]:
-    """The events of the first packet over IP. The kernel reuses the identity of a packet that was freed, so its journey
-    ends with a drop, or when its first link sends again."""
+    """The events of the first packet over IP. The kernel reuses the identity of a freed packet, so the list ends with a
+    drop, or when the first link sends again."""
     first: PacketEvent | None = None
     for event in events:
         if first is None:
@@ -181,7 +181,8 @@ def read_rule_texts(
 
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
-    """The steps of the first packet from ``source`` (``address:port``). Rules of users may trace other packets."""
+    """The steps of the first packet from ``source`` (``address:port``). Rules that a user added may trace other
+    packets."""
     first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 
@@ -196,7 +197,7 @@ def links_hop(first: FirstPacket) -> Hop:
 
 
 def rules_hop(first: FirstPacket) -> Hop:
-    """The rules that the packet met, with their verdicts."""
+    """The rules that the packet reached, with their verdicts."""
     kind, title = HopKind.RULES, "Rules that the first packet met"
     if first.rules_error:
         return Hop.unknown(kind, title, first.rules_error)

@@ -1,7 +1,7 @@
 """Paths to published ports: through docker-proxy, through DNAT, and through the forwarder of a rootless Podman.
 
 The kernel translates a destination before it looks for a listener, so a nat rule decides first. Docker's rules exclude
-loopback addresses where docker-proxy runs; a program that listens decides only where no rule applies.
+loopback addresses if docker-proxy runs; a listening program matters only where no rule applies.
 """
 
 from collections.abc import Iterator, Sequence
@@ -64,8 +64,8 @@ def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
 def published_paths(
     column: Column, state: NamespaceState, machine: NamespaceState, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """The paths to the published port of ``column``, for each address family; for the first family that is published,
-    also the reasons for missing paths."""
+    """The paths to the published port of ``column``, for each address family; for the first published family also the
+    reasons for missing paths."""
     port = column.port or 80
     mappings = [one for one in column.published if (one.container_port, one.protocol) == (port, "tcp")]
     by_family = {family: mappings_of(column, state, machine, family) for family in Family}
@@ -129,7 +129,7 @@ class _FamilyPaths:
         return mapping.host_address in {"", ANY_ADDRESS[self._family]}
 
     def _published_on(self, *, loopback: bool) -> PublishedPort | None:
-        """The mapping for loopback, or for other addresses."""
+        """The mapping that is published on loopback, or on other addresses."""
         return next(
             (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
             None,
@@ -139,8 +139,8 @@ class _FamilyPaths:
         return default if self._is_any(mapping) else mapping.host_address
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
-        """The path to ``address``. Expected is docker-proxy over loopback, and DNAT otherwise; a rootless Podman has
-        neither, but a process that forwards."""
+        """The path to ``address``. The expected one is docker-proxy over loopback, and DNAT otherwise; a rootless
+        Podman has neither, but a forwarding process."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS
@@ -212,7 +212,7 @@ class _FamilyPaths:
         return replace(path, udp_port=udp, udp_missing=missing)
 
     def _forwarded(self, address: str, mapping: PublishedPort, forwarder: str) -> Path:
-        """Through a process that connects to the program from inside the container's namespace."""
+        """The path through a process that connects to the program from inside the container's namespace."""
         udp, missing = self._udp_port(mapping)
         sockets = listeners_on(self._machine, Protocol.UDP, self._family, udp, address) if udp else ()
         if udp and not any(is_rootless_forwarder(listener.process) for listener in sockets):

@@ -77,8 +77,8 @@ def requested_paths(
 
 def _destination(path: Path) -> Hashable:
     """The server, and what the client connects to: an address on each network of the server; for a published port
-    loopback and the machine's address, whatever forwards there. From outside the machine each family
-    is a destination: docker-proxy may answer one and DNAT the other."""
+    loopback and the machine's address, whichever program forwards there. From outside the machine each family is a
+    separate destination: docker-proxy may answer one and DNAT the other."""
     if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_ROOTLESS}:
         return path.server, path.kind, path.network, path.client, path.kind in FILTERED_KINDS and path.family
     if path.address:
@@ -87,7 +87,8 @@ def _destination(path: Path) -> Hashable:
 
 
 def path_to_compare(paths: Sequence[Path], path: Path) -> Path | None:
-    """The path to compare with ``path``: if possible of another server, from the same client and of another kind."""
+    """The path to compare with ``path``: if possible one to another server, from the same client and of another
+    kind."""
     return min(
         (other for other in paths if other.address and request_key(other) != request_key(path)),
         key=lambda other: (

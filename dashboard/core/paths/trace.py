@@ -42,7 +42,7 @@ def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
 
 
 def name_machine_in(traced: Trace, title: str) -> Trace:
-    """The trace with ``title`` as the name of the machine."""
+    """The trace, with ``title`` as the name of the machine."""
     hops = tuple(
         replace(hop, title=name_machine(hop.title, title), reason=name_machine(hop.reason, title))
         for hop in traced.hops

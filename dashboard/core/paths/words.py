@@ -1,4 +1,5 @@
-"""A path in the words of a person: ``127.0.0.1 → published port (docker-proxy)``, and why one takes longer."""
+"""Describes a path for users, ``127.0.0.1 → published port (docker-proxy)``, and why one path takes longer than
+another."""
 
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.paths.model import Path, PathKind, client_machine, kind_of, network_of, without_network
@@ -46,13 +47,13 @@ def _describe(name: str, which: int) -> str:
 
 
 def describe_path(name: str) -> str:
-    """The path with this name (``published-proxy``) in words; an unknown name itself."""
+    """The path with this name (``published-proxy``) in words; an unknown name is returned unchanged."""
     words = _describe(without_network(name), 0).replace("{machine}", client_machine(name))
     return f"{words}{_describe_network(name)}"
 
 
 def shorten_path(name: str) -> str:
-    """The same in at most 28 characters, without what the longer words explain; longer for a further network."""
+    """The same in at most 28 characters, without explanations; longer for a further network."""
     first, machine = without_network(name), client_machine(name)
     short = _describe(first, 1)
     family = ", IPv6" if first.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""
@@ -73,7 +74,7 @@ def _forwarder(path: Path) -> str:
 
 
 def cause_between(baseline: Path, other: Path) -> str:
-    """The hops of ``other`` that ``baseline`` does not have, in one line; empty if nothing is proven.
+    """The hops of ``other`` that ``baseline`` does not have, in one line; empty if nothing is proved.
 
     Both paths exist, so each hop was observed.
     """

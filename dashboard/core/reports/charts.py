@@ -23,7 +23,7 @@ _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class ChartTable:
-    """The figures of a chart: each line of ``body`` has as many texts as ``head``, the first is its label."""
+    """The figures of a chart: each line of ``body`` has as many texts as ``head``; the first is its label."""
 
     caption: str
     head: tuple[str, ...]

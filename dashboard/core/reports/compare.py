@@ -1,4 +1,5 @@
-"""Compares two or more reports: facts that changed, claims that flipped, latency, and what could explain it.
+"""Compares two or more reports: facts that changed, claims that flipped, latency, and what could explain the
+differences.
 
 The first report is the baseline. Times of different runs are unpaired (``core.measurements.between_runs``), and every
 verdict has a caveat unless the processors are known to be the same.
@@ -45,7 +46,7 @@ class LetteredReport:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A claim with its verdict in each report; ``flipped`` if two that tested it disagree."""
+    """A claim with its verdict in each report; ``flipped`` if two reports that tested it disagree."""
 
     id: str
     statement: str
@@ -121,7 +122,7 @@ def _compare_series(
 
 
 def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRow, ...], tuple[str, ...]]:
-    """A row for each series of the first report that another has, and all other series in words."""
+    """A row for each series of the first report that another report also has, and all other series in words."""
     series_of = [series_by_signature(report.figures) for report in reports]
     labels = label_signatures(dict.fromkeys(signature for series in series_of for signature in series))
     rows, unmatched = [], []

@@ -1,7 +1,7 @@
 """A report as data for the typesetter: texts, tables and charts in the order of the pages.
 
-Long lists are cut and the rest is counted. Characters that cannot be printed become a replacement character, and long
-words get places where they may be broken.
+Long lists are cut, with the number of omitted entries. Characters that cannot be printed become a replacement
+character, and long words get break opportunities.
 """
 
 import re
@@ -53,7 +53,7 @@ def clean(text: str, most: int = MAX_TEXT) -> str:
 
 
 def spoken(text: str, most: int = 2000) -> str:
-    """The text for alternative texts and bookmarks: as ``clean``, without places to break words."""
+    """The text for alternative texts and bookmarks: as ``clean``, but without break opportunities in words."""
     return clean(text, most).replace(BREAK, "")
 
 
@@ -244,7 +244,7 @@ def _cut(texts: Iterable[str]) -> list[str]:
 
 
 def _evidence(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """What each line of evidence is about, and what was observed; long lists are cut."""
+    """A table with the subject of each line of evidence and what was observed; long lists are cut."""
     more = [("", f"The report lists {len(lines) - MAX_ITEMS} more.")] if len(lines) > MAX_ITEMS else []
     return [split_evidence(line) for line in lines[:MAX_ITEMS]] + more
 

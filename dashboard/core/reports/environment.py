@@ -56,8 +56,8 @@ class FactRule:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRow:
-    """One fact of each report, empty where it is unknown. ``differs``: the known ones are not the same; ``why`` is what
-    that could explain."""
+    """One fact of each report, empty where it is unknown. ``differs``: the known values are not the same; ``why`` is
+    what that could explain."""
 
     key: str
     label: str
@@ -196,7 +196,7 @@ def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[Report
 
 
 def compare_environments(environments: Sequence[ReportEnvironment]) -> tuple[EnvironmentRow, ...]:
-    """Every fact that is known of at least one environment."""
+    """Every fact that is known in at least one environment."""
     compared = _with_common_links(environments)
     rows = []
     for rule in FACTS:

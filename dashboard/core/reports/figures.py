@@ -123,8 +123,8 @@ def _list_series(report: ReportFigures) -> Iterator[tuple[str, SeriesFigures]]:
 
 
 def series_by_signature(report: ReportFigures) -> dict[str, SeriesFigures]:
-    """The measured series by signature; where columns of one mode have the same, the key of the column is appended. Of
-    several runs the last one counts."""
+    """The measured series by signature; if columns of one mode have the same signature, the key of the column is
+    appended. Of several runs the last one counts."""
     series: dict[tuple[str, str], SeriesFigures] = {}
     columns: dict[str, set[str]] = {}
     for signature, one in _list_series(report):

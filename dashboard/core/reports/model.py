@@ -138,7 +138,7 @@ def experiment_signature(spec: ExperimentSpec) -> str:
 
 
 def split_evidence(line: str) -> tuple[str, str]:
-    """What a line of evidence is about, and what was observed: the columns of a table. The first is empty for a
+    """The subject of a line of evidence and what was observed: the columns of a table. The first is empty for a
     sentence."""
     about, colon, observed = line.partition(": ")
     return (about, observed) if colon and observed.strip() else ("", line)

@@ -76,7 +76,7 @@ def _point(saved_at: float, series: SeriesFigures) -> _Point | None:
 
 
 def _list_verdicts(figures: ReportFigures) -> dict[str, str]:
-    """Every verdict of a report by what it is about."""
+    """Every verdict of a report by its subject."""
     verdicts = {f"the claim {claim.id}": str(claim.verdict) for claim in figures.claims}
     for run in figures.measurements:
         options, modes = run.measurement.options, figures.modes

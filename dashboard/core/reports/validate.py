@@ -1,4 +1,5 @@
-"""Validates the content of a report: order, limits, whether its journal can be replayed and its histograms be read.
+"""Validates the content of a report: order, limits, and whether its journal can be replayed and its histograms can be
+read.
 
 Saved reports must meet the same rules as imported ones, so that every export can be imported.
 """
@@ -122,7 +123,7 @@ def _size(state: NamespaceState) -> int:
 
 
 def _cost(state: NamespaceState, changes: Changes) -> int:
-    """The number of items that are sorted: those of each changed list, old and new."""
+    """The number of items that a change sorts: the old and new ones of each changed list."""
     cost = 1
     if changes.interfaces_set or changes.interfaces_removed:
         cost += len(state.interfaces) + len(changes.interfaces_removed)
@@ -145,8 +146,8 @@ def _rules_of(state: NamespaceState) -> int:
 
 
 def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, View]:
-    """The view after ``shown_seq`` and the last one. Limits the work: a change may sort whole lists, and a table has a
-    cell for each item and column."""
+    """The view after ``shown_seq`` and the last one. The work is limited, since a change may sort whole lists, and a
+    table has a cell for each item and column."""
     view = shown = View()
     sizes: dict[str, int] = {}
     steps = 0
@@ -173,7 +174,8 @@ def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, Vie
 
 
 def _check_replay(experiment: FrozenExperiment) -> None:
-    """The journal can be replayed, and what readers see first and last can be compared and drawn."""
+    """Checks that the journal can be replayed, and that the first and the last view of readers can be compared and
+    drawn."""
     try:
         for view in _replay_bounded(experiment.journal, experiment.shown_seq):
             draw(view.columns, view.states)

@@ -142,7 +142,7 @@ def _thin_out(blocks: Sequence[Block]) -> Sequence[Block]:
 
 
 def _ecdf(blocks: Sequence[Block]) -> tuple[tuple[float, float], ...]:
-    """Without points where a histogram cannot be read."""
+    """The cumulative distribution of a series; without points if a histogram cannot be read."""
     parts = [block.histogram for block in blocks if block.histogram]
     try:
         points = cumulative_shares(merge_histograms(parts), ECDF_POINTS) if parts else ()

@@ -84,8 +84,8 @@ def read_output(frame: bytes) -> tuple[int, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class TerminalHello:
-    """The shell ``run``, from its beginning or from where the window stopped: output begins at ``start``; up to
-    ``live`` it was printed earlier."""
+    """The shell ``run``, from its beginning or from where the window stopped. Output begins at ``start``; output before
+    ``live`` was printed earlier."""
 
     run: str
     start: int

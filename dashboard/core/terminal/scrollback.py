@@ -1,4 +1,4 @@
-"""The latest output of a terminal, by offset: a window that reconnects asks for what follows its last byte."""
+"""The latest output of a terminal, by offset: a window that reconnects requests the output after its last byte."""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ class Scrollback:
             self.start += cut
 
     def _boundary(self, cut: int) -> int:
-        """Where to cut, so that the rest begins with a line, or at least with a whole character."""
+        """The position to cut at, so that the rest begins with a line, or at least with a whole character."""
         line = self._data.find(b"\n", cut, cut + LINE_SEARCH_BYTES)
         if line >= 0:
             return line + 1
@@ -38,8 +38,8 @@ class Scrollback:
         return cut
 
     def read(self, offset: int, limit: int) -> tuple[int, bytes]:
-        """Up to ``limit`` bytes from ``offset``, with the offset of the first: later than asked for if the earlier
-        output is gone. No bytes for an offset in the future."""
+        """Up to ``limit`` bytes from ``offset``, with the offset of the first byte, which is later than requested if
+        earlier output is gone. No bytes for an offset in the future."""
         begin = min(max(offset, self.start), self.end)
         position = begin - self.start
         return begin, bytes(self._data[position : position + limit])

@@ -1,7 +1,7 @@
-"""Which ``netstat`` and ``ss`` commands of a terminal are run outside of it, where process names are visible.
+"""Which ``netstat`` and ``ss`` commands of a terminal are run outside it, where process names are visible.
 
-A terminal has its own PID namespace and sees no programs of the host. These two tools are run in the host's network
-namespace instead. Only listed options are accepted: no files, no other namespaces, no loops.
+A terminal has its own PID namespace and sees no programs of the host, so these two tools are run outside it, in the
+host's network namespace. Only listed options are accepted: no files, no other namespaces, no loops.
 """
 
 import re
@@ -19,7 +19,7 @@ _FILTER = re.compile(r"[a-z0-9=!<>:.,*()\[\]/ |&-]{0,200}")
 
 
 def refuse_command(command: list[str]) -> str | None:
-    """Why this command, a tool and its arguments, is not run outside of the terminal; None if it is."""
+    """Why this command, a tool with its arguments, is not run outside the terminal; None if it is."""
     if not command or command[0] not in _LETTERS:
         return "Only netstat and ss are allowed."
     tool, *arguments = command

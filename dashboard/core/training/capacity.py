@@ -1,6 +1,6 @@
 """The number of private hosts that fit on a machine, the limits of each, and the queue for them. No clock.
 
-Hosts are overcommitted: limits are maximums, so each host counts with a quarter of its limits, and with at least what
+Hosts are overcommitted: limits are maximums, so each host counts with a quarter of its limits, but at least with what
 an idle engine needs. The kernel enforces the limits: a host that uses all of its memory takes none from another.
 """
 
@@ -52,12 +52,12 @@ class HostLimits:
 
 
 def share(limits: HostLimits) -> Resources:
-    """What a host with these limits counts with."""
+    """The resources with which a host with these limits counts."""
     return Resources(max(IDLE_MB, limits.memory_mb // OVERCOMMIT), max(IDLE_PIDS, limits.total_pids // OVERCOMMIT))
 
 
 def offered(hosts: int) -> Resources:
-    """What a machine offers that holds this many hosts with the default limits."""
+    """The resources of a machine that can hold this many hosts with the default limits."""
     one = share(HostLimits())
     return Resources(hosts * one.memory_mb, hosts * one.pids, MAX_HOSTS)
 
@@ -75,7 +75,8 @@ class Machine:
 class Capacity:
     """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is the
     reason why this machine can run none. ``isolated``: root of a host is an ordinary user of the machine. ``machines``
-    is the number of machines that hold the hosts together. ``others`` of the running ones are hosts of LANs."""
+    is the number of machines that hold the hosts together. ``others`` is how many of the running ones belong to
+    LANs."""
 
     running: int
     more: int
@@ -87,7 +88,7 @@ class Capacity:
 
     @property
     def for_groups(self) -> int:
-        """Hosts of groups that the machine can hold: those that it holds, and those that still fit."""
+        """The number of group hosts that the machine can hold: those that it holds, and those that still fit."""
         return self.total - self.others
 
     @property
@@ -149,8 +150,8 @@ def refuse_hosts(available: Capacity, count: int) -> str:
 
 
 def parallel_starts(cores: int) -> int:
-    """How many hosts start at the same time. Of the 1.4 s of a start, dockerd waits one second for its containerd and
-    computes 0.25 s: four per core keep the cores busy, more only delay each other."""
+    """How many hosts start at the same time. A start takes 1.4 s, in which dockerd waits one second for its containerd
+    and uses a core for 0.25 s: four per core keep the cores busy, more only delay each other."""
     return 4 * max(1, cores)
 
 

@@ -13,8 +13,8 @@ MAX_TITLE = 120
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """The settings of a new session. ``memory_mb``, ``pids`` and ``cpus`` limit each private host, which is
-    on a machine with all ``machine_labels``."""
+    """The settings of a new session. ``memory_mb``, ``pids`` and ``cpus`` limit each private host, which is placed on a
+    machine with all ``machine_labels``."""
 
     title: str = ""
     workshop: str = ""

@@ -29,7 +29,7 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupLoad:
-    """What a group runs now: experiments that run or are about to, their containers with those of measurements;
+    """What a group runs now: experiments that run or are about to, containers (including those of measurements), and
     measurements and claim runs that wait or run. ``kept`` counts the runs of the requested kind, finished or not."""
 
     experiments: int = 0

@@ -21,7 +21,7 @@ class DesiredState(StrEnum):
 
 class HostStage(StrEnum):
     """The recorded state of a host. ``UNPLACED``: no machine has room for it, and no lab acts on it. ``UNREACHABLE`` is
-    shown, and never recorded: its machine does not respond."""
+    only shown, never recorded: its machine does not respond."""
 
     UNPLACED = "unplaced"
     UNREACHABLE = "unreachable"
@@ -58,7 +58,7 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class ObservedHost:
-    """A host with files on this machine: whether its engine runs, and when it was started, by the clock of the
+    """A host with files on this machine: whether its engine runs, and when it was started, by the same clock as the
     records."""
 
     running: bool
@@ -152,7 +152,7 @@ def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> s
 
 
 def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[str]) -> tuple[HostStage, str]:
-    """The state of a host as people see it, and its reason. ``absent`` are the machines that do not respond."""
+    """The state of a host as pages show it, and the reason. ``absent`` are the machines that do not respond."""
     if machine not in absent or stage in {HostStage.STOPPED, HostStage.UNPLACED}:
         return stage, reason
     name = f"The machine “{machine}”" if machine else "The server's own machine"

@@ -1,4 +1,5 @@
-"""Join codes: 8 of 32 symbols (40 bits), readable from the back of a room and easy to type on a phone."""
+"""Join codes: 8 symbols from an alphabet of 32 (40 bits), readable from the back of a room and easy to type on a
+phone."""
 
 import hashlib
 

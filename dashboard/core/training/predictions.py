@@ -19,8 +19,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The answers to the question of one step. ``truth`` in words, empty where it is unknown or not revealed; ``read``:
-    it was read from the kernel and is not fixed by the workshop."""
+    """The answers to the question of one step. ``truth`` in words, empty if it is unknown or not revealed; ``read``: it
+    was read from the kernel instead of being fixed by the workshop."""
 
     step: str
     question: str
@@ -49,7 +49,7 @@ def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool)
 
 
 def has_everyone_answered(people: Collection[str], answered: Collection[str]) -> bool:
-    """Whether each of these participants has predicted; not if there are none."""
+    """Whether each of these participants has predicted; False without participants."""
     return bool(people) and set(people) <= set(answered)
 
 
@@ -61,7 +61,7 @@ def session_truth(readings: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many predictions were right, of how many with a known truth."""
+    """The number of right predictions, and of predictions with a known truth."""
 
     right: int
     of: int

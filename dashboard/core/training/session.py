@@ -68,7 +68,7 @@ def parse_text(typed: str) -> str:
 
 def next_group(groups: Iterable[int], size: int, past: Collection[int] = ()) -> int:
     """The group of the next participant: the first that is not full, counted from 1. The number of a ``past`` group
-    without members is not reused: its runs still have that number."""
+    without members is not reused: its runs keep that number."""
     members = Counter(groups)
     number = 1
     while members[number] >= size or (members[number] == 0 and number in past):

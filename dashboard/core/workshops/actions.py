@@ -22,7 +22,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class CreateNetwork:
-    """``docker network create NAME``, a bridge or, with ``-d overlay``, a network of all hosts of a swarm."""
+    """``docker network create NAME``: a bridge or, with ``-d overlay``, a network that spans all hosts of a swarm."""
 
     name: str
     options: dict[str, str] = field(default_factory=dict)

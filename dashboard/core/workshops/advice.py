@@ -1,4 +1,4 @@
-"""Advice for a step that is not done: the most likely mistake, from the observation, and how to correct it."""
+"""Advice for a step that is not done: the most likely mistake, inferred from the observation, and how to correct it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -238,7 +238,7 @@ def _removed(check: Check, observation: Observation, _known: KnownCommands) -> s
 
 
 def _mode(check: Check, observation: Observation, known: KnownCommands) -> str:
-    """A check of a container that fails because none runs, or because it runs in another mode."""
+    """A check that fails because no matching container runs, or because it runs in another mode."""
     if newest(observation, check.selector) is not None:
         return ""
     return _running(Check("container-running", check.arguments), observation, known)

@@ -8,7 +8,7 @@ from dashboard.core.workshops.model import Problem
 
 
 class FieldReader:
-    """Reads the values of one file and collects problems. A ``path`` leads to a value, its key last."""
+    """Reads the values of one file and collects problems. A ``path`` is the list of keys that leads to a value."""
 
     def __init__(self, file: str, source: Source) -> None:
         self.file = file
@@ -55,7 +55,7 @@ class FieldReader:
                 self.add_problem(f"“{key[:40]}” is unknown here: choose from {choices}.", *path, key)
 
     def tables(self, values: Mapping[str, Any], key: str, max_items: int) -> list[dict[str, Any]]:
-        """``[[key]]`` tables, none if the value is something else."""
+        """``[[key]]`` tables; empty if the value is something else."""
         tables = values.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self.add_problem(f"Write “{key}” as tables: [[{key}]].", key)

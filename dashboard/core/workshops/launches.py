@@ -1,4 +1,4 @@
-"""The ``docker run`` lines of a workshop: what a button performs, and what is typed.
+"""The ``docker run`` lines of a workshop: those that a button performs, and those that must be typed.
 
 The author of a workshop need not be trusted with the machine: a launch that gives a container rights beyond its own
 network has no button.

@@ -60,9 +60,9 @@ class ContainerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """``at`` is by the clock of the engine's machine, as the times of containers are. ``networks`` maps names to
-    drivers, without Docker's predefined three; ``connections`` are those of the machine's namespace; ``problem`` is
-    what could not be read."""
+    """``at`` is by the clock of the engine's machine, like the times of containers. ``networks`` maps names to drivers,
+    without Docker's predefined three; ``connections`` are those of the machine's namespace; ``problem`` states what
+    could not be read."""
 
     at: float
     machine: NamespaceState | None = None
@@ -97,7 +97,7 @@ def mode_of(network_mode: str, drivers: Mapping[str, str]) -> str:
 
 
 def is_image(given: str, wanted: str) -> bool:
-    """Whether a container's image is the wanted one; the lab image counts as nginx."""
+    """Whether a container has this image; the lab image counts as nginx."""
     given, wanted = (image.removesuffix(":latest") for image in (given, wanted))
     return given == wanted or (wanted == "nginx" and given.partition(":")[0] in {STAND_IN, "nginx"})
 

@@ -26,7 +26,7 @@ class Event:
 class StepRecord:
     """The progress of one person in one step. Times are in seconds since the epoch, 0 for never.
 
-    ``prediction`` is the index of the choice; ``truth`` the reading; ``attempts`` counts failed presses of Check;
+    ``prediction`` is the index of the choice; ``truth`` the reading; ``attempts`` counts presses of Check that failed;
     ``unmet`` is true once a check has failed since the step was opened; ``noted`` has the observed events; ``failing``
     is the last failing check, ``hints`` the number of opened hints."""
 
@@ -56,9 +56,9 @@ class StepStage(StrEnum):
 
 
 def current_step(workshop: Workshop, records: Records, until: int | None = None) -> int:
-    """The index of the first step that is not done; the number of steps if all are.
+    """The index of the first step that is not done; the number of steps if all are done.
 
-    ``until`` is the instructor's gate: no step from this index on is open.
+    ``until`` is the instructor's gate: steps from this index on are closed.
     """
     first = next(
         (number for number, step in enumerate(workshop.steps) if not records.get(step.slug, EMPTY).passed_at),

@@ -1,4 +1,4 @@
-"""The commands that bring a new host to the state in which the previous one was, as far as the steps record it."""
+"""The commands that bring a new host to the state of the previous one, as far as the steps recorded it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,5 +55,5 @@ def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tupl
 
 
 def _find(step: Step, line: str) -> Command | None:
-    """The command of a step with this line. The line of a failed command ends with the error: it has none."""
+    """The command of a step with this line; None for a failed command, whose recorded line ends with the error."""
     return next((command for command in step.run if command.line == line), None)

@@ -141,5 +141,5 @@ READINGS: dict[str, ReadingType] = {
 
 
 def read(reading: Reading, observation: Observation) -> str:
-    """The word, empty if it cannot be read now."""
+    """The result as one word, empty if it cannot be read now."""
     return READINGS[reading.kind].read(reading.arguments, observation)

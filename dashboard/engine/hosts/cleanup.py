@@ -172,8 +172,8 @@ def remove_everything(name: str, folders: list[Path]) -> None:
 
 
 def remove_foreign(folder: Path, kept: str) -> None:
-    """Removes what does not belong to the machine's root, apart from the file ``kept``. The folder itself must belong
-    to it. Raises OSError if that fails, for example because a process adds more in the meantime."""
+    """Removes all files that do not belong to the machine's root, apart from the file ``kept``. The folder itself must
+    belong to root. Raises OSError if that fails, for example because a process adds more in the meantime."""
     with os.scandir(folder) as entries:
         foreign = [entry for entry in entries if entry.name != kept and entry.stat(follow_symlinks=False).st_uid]
     for entry in foreign:

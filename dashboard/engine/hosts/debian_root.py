@@ -1,4 +1,5 @@
-"""Root file systems of Debian releases, each with the Docker Engine of that release, made once by mmdebstrap and kept.
+"""Root file systems of Debian releases, each with the Docker Engine of that release, created once by mmdebstrap and
+kept.
 
 All functions block."""
 
@@ -23,11 +24,11 @@ TIMEOUT_S = 600
 
 
 class DebianRootError(Exception):
-    """A root cannot be made; ``str()`` tells why and what to do."""
+    """A root cannot be created; ``str()`` tells why and what to do."""
 
 
 def debian_root(suite: str, data_dir: Path, say: Callable[[str], None], more: tuple[str, ...] = ()) -> Path:
-    """The root of this release with ``more`` packages, made in about half a minute if it is missing. Raises
+    """The root of this release with ``more`` packages, created in about half a minute if it is missing. Raises
     DebianRootError."""
     folder = data_dir.absolute() / "engines" / "-".join((suite, *more[:1]))
     packages = (*PACKAGES, *([] if suite in CONTAINS_CLIENT else [CLIENT]), *more)

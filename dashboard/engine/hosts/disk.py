@@ -4,7 +4,7 @@ Where this machine refuses loop devices (``probe``), hosts write into their fold
 block. Sources: mkfs.ext4(8), e2fsck(8), loop(4), mount(8).
 
 The file system has no journal: when a host is killed, the kernel unmounts its disk cleanly, and after a crash of the
-machine ``check`` repairs it. With a journal it would lose as many of the last writes."""
+machine ``check`` repairs it. A journal would save none of the last writes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DETACH_S = 10.0
 
 
 class DiskError(OSError):
-    """A program refused to make, check or mount a disk. ``status`` is its exit status."""
+    """A program refused to create, check or mount a disk. ``status`` is its exit status."""
 
     status = 0
 
@@ -75,7 +75,7 @@ def refusal(folder: Path) -> str:
 
 def probe(folder: Path) -> str:
     """Why this machine refuses disks below this folder; empty if it permits them. Raises OSError if that cannot be
-    found out: the folder is full, or a program does not end."""
+    determined, because the folder is full or a program does not end."""
     try:
         _probe(folder)
     except DiskError as error:
@@ -94,7 +94,7 @@ def _probe(folder: Path) -> None:
 
 
 def _run(*command: str, accepted: int = 0, timeout_s: float | None = None) -> None:
-    """Runs a program. ``accepted`` are the bits of its exit status that are no error."""
+    """Runs a program. ``accepted`` are the bits of its exit status that do not mean an error."""
     timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
     try:
@@ -140,8 +140,8 @@ def check(image: Path) -> None:
 
 
 def on_disk[T](image: Path, data: Path, work: Callable[[], T]) -> T:
-    """The result of ``work``, which finds the disk mounted at ``data``; nothing is mounted for other threads. The host
-    does not run. Without a disk it finds the folder. Raises DiskError."""
+    """The result of ``work``, which runs with the disk mounted at ``data``, in this thread only. The host must not run.
+    Without a disk, ``data`` is the plain folder. Raises DiskError."""
     if not image.exists():
         return work()
     wait_until_detached(image)

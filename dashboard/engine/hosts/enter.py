@@ -17,7 +17,7 @@ _ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit; shift; done; 
 
 def enter_command(host: PrivateHost) -> list[str]:
     """The command, beginning with sh: it enters the host's cgroups and, with nsenter(1), the namespaces of the host's
-    engine that are not the machine's. What is run there has the host's limits and its filter of system calls."""
+    engine that are not the machine's. Programs that run there have the host's limits and its system call filter."""
     more = ["--user", "--pid", "--ipc", "--cgroup"] if host.owner else []
     return [
         *("sh", "-c", _ENTER_CGROUPS, "sh", *shell_files(host.name), "--"),

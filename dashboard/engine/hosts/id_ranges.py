@@ -26,7 +26,7 @@ class NoIdsError(OSError):
 
 
 def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
-    """Claim a range for the host of ``folder`` and return its first id: ``wanted`` if no other host has it."""
+    """Claim a range for the host of ``folder`` and return its first id: ``wanted`` unless another host has it."""
     claims.mkdir(parents=True, exist_ok=True, mode=0o711)
     first = [wanted] if wanted else []
     for base in (*first, *_ranges(files)):
@@ -121,8 +121,8 @@ def _capability(path: Path) -> bytes:
 
 
 def _owned_by(capability: bytes, root: int) -> bytes:
-    """The same capabilities of a file, valid in namespaces of the user ``root`` (linux/capability.h, vfs_ns_cap_data:
-    revision 3 has the user, revision 2 is that of the machine's root)."""
+    """The capabilities of a file, changed to be valid in namespaces of the user ``root`` (linux/capability.h,
+    vfs_ns_cap_data: revision 3 has the user, revision 2 is that of the machine's root)."""
     magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
     revision = 0x03000000 if root else 0x02000000
     head = (magic & 0x00FFFFFF | revision).to_bytes(4, "little")

@@ -31,7 +31,7 @@ def is_unified(root: Path = CGROUPS) -> bool:
 
 
 def missing_controllers(root: Path = CGROUPS) -> tuple[str, ...]:
-    """The controllers that the machine lacks: hosts are not limited in what these control."""
+    """The controllers that the machine lacks: they do not limit hosts here."""
     if is_unified(root):
         return tuple(one for one in CONTROLLERS if one not in (root / "cgroup.controllers").read_text().split())
     return tuple(one for one in CONTROLLERS if not (root / one).is_dir())
@@ -70,7 +70,7 @@ class DelegatedCgroups:
 
 def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS) -> DelegatedCgroups:
     """Create the cgroups of a host in a user namespace; ``owner`` is the host's root. The host may create cgroups and
-    move processes below ``containers``; only the machine's root may change the limits there and above.
+    move processes below ``containers``; only the machine's root may change the limits of ``containers`` and above.
 
     It has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd reads
     statistics only if all are mounted. Raises OSError if a limit of a controller that the machine has cannot be
@@ -156,8 +156,8 @@ def _delegate(folder: Path) -> None:
 
 
 def _write_limit(controller: str, place: Path, value: str) -> None:
-    """Writes one limit. In the unified hierarchy its file is missing if the cgroup above delegates nothing, because it
-    has processes; ``memory.swap.max`` also if the kernel does not account for swap."""
+    """Writes one limit. In the unified hierarchy the file is missing if the parent cgroup delegates nothing because it
+    contains processes; ``memory.swap.max`` is also missing if the kernel does not account for swap."""
     if place.exists():
         place.write_text(value)
     elif not controller and place.name != "memory.swap.max":

@@ -56,7 +56,8 @@ def prepare(
 ) -> None:
     """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine;
     ``is_limited``: its disk has a limit, unless the setting is 0 or this machine refuses disks; the others as for
-    ``private_host.start``. Raises OSError if that cannot be found out, and ValueError if the setting is wrong."""
+    ``private_host.start``. Raises OSError if it cannot be determined whether the machine permits disks, and ValueError
+    if the setting is wrong."""
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
@@ -116,8 +117,8 @@ def load_modules() -> None:
 
 
 def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
-    """Start the chain of programs; each executes the next, so that the returned pid is that of the last: dockerd, or
-    the one that waits for the host's process 1."""
+    """Start the chain of programs. Each executes the next, so the returned pid is that of the last one: dockerd, or the
+    program that waits for the host's process 1."""
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
     tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
     if host.owner:
@@ -143,7 +144,7 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
 
 
 def create_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
-    """Create its cgroups, and the files that tell its script about them."""
+    """Create the host's cgroups, and the files that name them to its script."""
     if limits is not None and (missing := missing_controllers()):
         log.warning(
             "the private host %s has no limits of %s: cgroup controllers are missing", host.id, ", ".join(missing)

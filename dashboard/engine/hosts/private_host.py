@@ -81,12 +81,12 @@ async def start(
 
     ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
     ``die_with_parent`` it ends when the calling *thread* ends for any reason (PR_SET_PDEATHSIG, prctl(2)): its dockerd
-    receives SIGTERM, or, in a user namespace, its first process SIGKILL. Call from the main thread.
-    ``template`` is its initial content; ``group`` its owner in a session; ``root`` another root file system whose
-    engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is started (default: NETMODES_ENGINE_SETUP),
-    ``runtime`` how it is separated from the machine (default: NETMODES_HOST_RUNTIME, ``suitable_runtime``). ``lan`` is
-    its place on the LAN of ``joined``, or on a new one. ``is_disk_limited``: by NETMODES_HOST_DISK_MB. ``started`` is
-    now, by another clock than this machine's. Raises PrivateHostError and leaves nothing if it fails."""
+    receives SIGTERM, or, in a user namespace, its first process SIGKILL. Call from the main thread. ``template`` is its
+    initial content; ``group`` its owner in a session; ``root`` another root file system whose engine it runs (default:
+    NETMODES_ENGINE_ROOT), ``setup`` how it is started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated
+    from the machine (default: NETMODES_HOST_RUNTIME, ``suitable_runtime``). ``lan`` is its place on the LAN of
+    ``joined``, or on a new one. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started`` is the current time by
+    another clock than this machine's. Raises PrivateHostError and leaves nothing if it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -124,7 +124,7 @@ async def start_again(
 ) -> PrivateHost:
     """Start a host again after its engine ended, with its images, containers and networks; nothing is running.
 
-    Remaining processes are killed first. Without ``limits`` it has those that it had. ``die_with_parent`` and
+    Remaining processes are killed first. Without ``limits`` it keeps its previous ones. ``die_with_parent`` and
     ``joined`` as for ``start``. Raises PrivateHostError if it does not start; its files are kept.
     """
     run = RUN / host.id
@@ -186,8 +186,8 @@ def _claim_again(host: PrivateHost) -> int:
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
     """The host with the process of its dockerd. From here on the folder of its socket belongs to the machine's root:
-    otherwise root of the host could replace the socket with a link to another socket. A container that the engine
-    starts again may have written there before."""
+    otherwise root of the host could replace the socket with a link to another one. A container that the engine starts
+    again may already have written there."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     run.chmod(0o711)  # the owner before could change the mode, and add an access control list, whose mask this sets
@@ -240,26 +240,26 @@ async def end_engine(host: PrivateHost) -> None:
 
 
 async def stop_all(data_dir: Path) -> None:
-    """Stop every private host of this data folder and remove leftovers of ended ones."""
+    """Stop every private host of this data folder, and remove leftovers of hosts that have ended."""
     hosts = (*list_hosts(data_dir), *_started_again(data_dir))
     await asyncio.gather(*(stop(host) for host in {host.folder: host for host in hosts}.values()))
     await adopt(data_dir)
 
 
 def _started_again(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The hosts that the server starts again when they have ended."""
+    """The hosts that the server starts again after they have ended."""
     return (*records.group_hosts(data_dir), *records.lan_hosts(data_dir))
 
 
 async def remove(folder: Path) -> None:
-    """End what runs of the host of this folder, and remove its files. Raises OSError if something remains."""
+    """End all processes of the host of this folder, and remove its files. Raises OSError if something remains."""
     identity = folder.name
     await asyncio.to_thread(records.note_removal, folder)
     await asyncio.to_thread(remove_everything, f"netmodes-{identity}", [folder, RUN / identity])
 
 
 def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
-    """The folders of its data and of its sockets. Raises PrivateHostError if it exists."""
+    """The folders of a new host's data and sockets. Raises PrivateHostError if the host exists."""
     folder, run = data_dir.absolute() / "hosts" / identity, RUN / identity
     if folder.exists() or run.exists():
         raise PrivateHostError(f"A private host {identity} exists: remove it first.")

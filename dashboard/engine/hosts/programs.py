@@ -25,7 +25,7 @@ SETUP_TOOLS = {"firewalld": ("dbus-daemon", "dbus-send", "firewalld", "firewall-
 
 
 def engine_root() -> Path | None:
-    """The root file system whose engine private hosts run; None for the machine's own."""
+    """The root file system with the engine that private hosts run; None for the machine's own."""
     root = configuration.value("NETMODES_ENGINE_ROOT")
     return Path(root).absolute() if root else None
 
@@ -45,17 +45,17 @@ def engine_setup() -> str:
 
 
 def setup_script(setup: str) -> Path:
-    """The script; what follows the first hyphen of ``setup`` is for the script."""
+    """The script of ``setup``; the text after the first hyphen is an argument of the script."""
     return SETUPS / f"{setup.partition('-')[0]}.sh"
 
 
 def setup_line(setup: str) -> str:
-    """What private_host.sh reads: the script and ``setup``; empty for dockerd alone."""
+    """The line that private_host.sh reads: the script and ``setup``; empty for dockerd alone."""
     return f"{setup_script(setup)} {setup}\n" if setup else ""
 
 
 def engine_version(root: Path | None) -> str:
-    """What ``dockerd --version`` of the root prints; empty if it cannot be executed or does not end."""
+    """The output of the root's ``dockerd --version``; empty if it cannot be executed or does not end."""
     command = ["dockerd", "--version"] if root is None else ["chroot", str(root), "dockerd", "--version"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()

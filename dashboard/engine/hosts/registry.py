@@ -43,8 +43,8 @@ class LanPlace:
 
 @dataclass(frozen=True, slots=True)
 class PrivateHost:
-    """One running private host. ``pid`` is its dockerd's in this machine's pid namespace; ``netns`` the inode of its
-    machine's network namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch;
+    """One running private host. ``pid`` is that of its dockerd in this machine's pid namespace; ``netns`` the inode of
+    its machine's network namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch;
     ``group`` its group in a training session, empty for other hosts."""
 
     id: str
@@ -91,7 +91,8 @@ class PrivateHost:
 
     @property
     def log(self) -> Path:
-        """The output of what becomes its dockerd; that of dockerd itself is on its disk (``last_message``)."""
+        """The output of the programs that start dockerd; the output of dockerd itself is on the host's disk
+        (``last_message``)."""
         return self.folder / "dockerd.log"
 
     @property
@@ -100,7 +101,7 @@ class PrivateHost:
         return self.folder / disk.NAME
 
     def is_running(self) -> bool:
-        """Whether its dockerd still runs."""
+        """Whether the host's dockerd still runs."""
         return is_running(self.pid, self.ticks)
 
 
@@ -147,7 +148,7 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
 
 
 def _has_been_ready(record: dict[str, Any]) -> bool:
-    """Whether the host has been ready once. Records of earlier versions have only ``ready``."""
+    """Whether the host has ever been ready. Records of earlier versions have only ``ready``."""
     return bool(record.get("has_been_ready", record.get("ready")))
 
 
@@ -182,13 +183,13 @@ def recall(folder: Path) -> PrivateHost | None:
 
 
 def is_starting(folder: Path) -> bool:
-    """Whether a running process is starting it."""
+    """Whether a running process is starting the host."""
     record = read(folder)
     return not record.get("ready") and _has_starter(record)
 
 
 def _has_starter(record: dict[str, Any]) -> bool:
-    """Whether the process that started it last runs."""
+    """Whether the process that last started the host still runs."""
     starter = record.get("starter")
     return isinstance(starter, dict) and is_running(int(starter.get("pid") or 0), int(starter.get("ticks") or 0))
 
@@ -230,8 +231,9 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def note_left_running(host: PrivateHost) -> tuple[str, ...]:
-    """``left_running``, after those that an earlier start left recorded. They are recorded until they have been
-    started, because an engine marks all as stopped when it starts: a start that does not finish would lose them."""
+    """Records ``left_running``, after the containers that an earlier start left recorded, and returns all. They stay
+    recorded until they have been started, because an engine marks all containers as stopped when it starts: a start
+    that does not finish would lose them."""
     containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
     note_containers(host, containers)
     return containers
@@ -249,7 +251,7 @@ def _noted_containers(host: PrivateHost) -> tuple[str, ...]:
 
 
 def abandoned_containers(host: PrivateHost) -> tuple[str, ...]:
-    """The containers that are recorded although the process that started the host has ended."""
+    """The containers that are still recorded although the process that started the host has ended."""
     return () if _has_starter(read(host.folder)) else _noted_containers(host)
 
 
@@ -266,7 +268,7 @@ def _read_left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def last_message(host: PrivateHost) -> str:
-    """The last line that its engine has printed, in a sentence. The disk of a running host is not read."""
+    """The last line that the host's engine printed, in a sentence. The disk of a running host is not read."""
 
     def read(path: Path) -> list[str]:
         try:

@@ -1,8 +1,8 @@
 """How a private host is separated from the machine: the runtimes, the chosen one, and what the kernel permits.
 
-A runtime is a script that becomes the host's engine, and what ``private_host`` prepares for it. Another one, such as a
-virtual machine for each group, needs: an engine behind ``PrivateHost.socket``, a process of this machine with the
-host's namespaces, the host's cgroup, and a way to start a terminal (``shell``)."""
+A runtime consists of a script that becomes the host's engine, and of the things that ``private_host`` prepares for it.
+A new one, such as a virtual machine for each group, would need: an engine behind ``PrivateHost.socket``, a process of
+this machine in the host's namespaces, the host's cgroup, and a way to start a terminal (``shell``)."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ class _RefusedError(Exception):
 def _probe(*command: str) -> subprocess.CompletedProcess[str]:
     """The result of a command. Raises _RefusedError if it cannot be run, or does not end within PROBE_TIMEOUT_S.
 
-    What it has started ends with it. When unshare(1) is refused a namespace, the child that would have mapped the ids
-    waits for it for ever, and keeps the output open: so the output goes to files, and the group is killed.
+    Processes that it has started end with it. If unshare(1) is refused a namespace, the child that would have mapped
+    the ids waits forever and keeps the output open; so the output goes to files, and the process group is killed.
     """
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
     with (

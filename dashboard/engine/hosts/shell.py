@@ -1,4 +1,4 @@
-"""A shell on a private host: a pty here, a program in the host's namespaces at its other end.
+"""A shell on a private host: a pty on this side, and at its other end a program in the host's namespaces.
 
 The shell has a file system of its own (``shell.sh``) with tools, the socket of its host's engine and an empty home; the
 host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. If the host has
@@ -49,7 +49,7 @@ OVER_S = 1.0
 
 
 class HostShellError(Exception):
-    """No shell can be started there; ``str()`` tells why."""
+    """No shell can be started on the host; ``str()`` tells why."""
 
 
 class HostShell:
@@ -89,8 +89,8 @@ class HostShell:
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Send Ctrl-C. Input that waits in front of the line discipline is dropped, and so is unread input if there is
-        much of it, because the interrupt would wait behind it."""
+        """Send Ctrl-C. Input that has not reached the line discipline is dropped, and so is a large amount of unread
+        input, because the interrupt would wait behind it."""
         with suppress(OSError):
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
@@ -143,13 +143,13 @@ def set_size(fd: int, cols: int, rows: int) -> None:
 
 
 def _spaces(host: PrivateHost) -> tuple[str, ...]:
-    """The namespaces that the shell shares with the host at first."""
+    """The host's namespaces in which the shell starts."""
     return ("user", "net", "uts", "mount") if host.owner else ("net", "uts")
 
 
 def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
-    """Both ends of a new pty, and the device's path as the script sees it. In a user namespace the device is one of the
-    host: a device of the machine would not be visible there. Raises OSError."""
+    """Both ends of a new pty, and the device's path as the script sees it. In a user namespace the device belongs to
+    the host: a device of the machine would not be visible there. Raises OSError."""
     if not host.owner:
         master, slave = pty.openpty()
         return master, slave, os.ttyname(slave)

@@ -1,7 +1,7 @@
 """The filter of system calls on private hosts in user namespaces; ``user_namespace.calls`` loads it.
 
-Everything that a process under the filter starts inherits it, also privileged containers. The kernel refuses most of
-these calls to root of a user namespace anyway; the filter refuses them even if that check has an error.
+All processes that a process under the filter starts inherit it, including privileged containers. The kernel refuses
+most of these calls to root of a user namespace anyway; the filter refuses them even if that check has a bug.
 
 Sources: seccomp(2), the kernel's documentation of seccomp filters, Docker's documentation of its default profile."""
 
@@ -89,7 +89,7 @@ type Instruction = tuple[int, int, int, int]
 
 
 def filter_program(scope: Scope, machine: str) -> bytes:
-    """The filter as the kernel takes it: an array of struct sock_filter. Calls of other ABIs of the processor (i386,
+    """The filter as the kernel expects it: an array of struct sock_filter. Calls of other ABIs of the processor (i386,
     x32, 32-bit ARM) are refused. Raises KeyError for an unknown architecture."""
     numbers = NUMBERS[machine]
     program: list[Instruction] = [
@@ -123,7 +123,7 @@ def _refuse(error: int) -> Instruction:
 
 
 def _allow_arguments(number: int, values: Collection[int]) -> list[Instruction]:
-    """Refuse the call with this number unless its first argument is one of the values."""
+    """Refuse the system call with this number unless its first argument is one of the values."""
     compared = [(IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
     return [
         (IF_EQUAL, 0, len(values) + 3, number),
@@ -135,7 +135,7 @@ def _allow_arguments(number: int, values: Collection[int]) -> list[Instruction]:
 
 
 def _refuse_argument(number: int, comparison: int, value: int, argument: int = FIRST_ARGUMENT) -> list[Instruction]:
-    """Refuse the call with this number if an argument satisfies the comparison."""
+    """Refuse the system call with this number if an argument satisfies the comparison."""
     return [
         (IF_EQUAL, 0, 4, number),
         (LOAD, 0, 0, argument),
@@ -155,10 +155,10 @@ def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -
 
 
 def digits(scope: Scope) -> str:
-    """The filter of this machine in hexadecimal digits; empty if it has none."""
+    """The filter for this machine in hexadecimal digits; empty if it has none."""
     return "" if filter_refusal() else filter_program(scope, os.uname().machine).hex()
 
 
 def loader(scope: Scope) -> list[str]:
-    """The program and arguments before a command that load the filter."""
+    """The program and arguments that load the filter; a command follows them."""
     return [sys.executable, "-I", "-S", calls.__file__, digits(scope)]

@@ -51,7 +51,7 @@ class HostTemplate:
 
 
 async def host_template(data_dir: Path) -> HostTemplate:
-    """The template for this recipe and engine, created in some seconds if it is missing. Do not call it concurrently.
+    """The template for this recipe and engine, created in a few seconds if it is missing. Do not call it concurrently.
 
     Raises PrivateHostError or EngineError if it cannot be created. Unused templates are removed.
     """

@@ -12,8 +12,8 @@ NEWEST = "forky"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One engine: the Debian release of its root, options for its daemon.json, packages that its root has in addition,
-    and how private hosts start it (a script of ``setups``)."""
+    """One engine: the Debian release of its root, options for its daemon.json, additional packages in its root, and how
+    private hosts start it (a script of ``setups``)."""
 
     suite: str = NEWEST
     options: Mapping[str, Any] = field(default_factory=dict)

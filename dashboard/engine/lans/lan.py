@@ -60,13 +60,13 @@ class Lan:
 
     @property
     def missing(self) -> int:
-        """How many hosts are still being created, or were removed."""
+        """The number of hosts that are still being created or were removed."""
         return max(0, self.place.hosts - len(self.all_hosts))
 
     @property
     def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
-        """The inode of the network namespace, and the addresses, of each neighbour; none while no host runs, and
-        without those of a host that is being started or stopped."""
+        """The inode of each neighbour's network namespace, and its addresses. Empty while no host runs; without the
+        neighbours of a host that is being started or stopped."""
         found = []
         for number in range(self.place.neighbours if self.hosts else 0):
             file = self.hosts[0].folder / f"netns-neighbour{number + 1 if number else ''}"
@@ -144,7 +144,7 @@ def other_hosts(data_dir: Path, endpoint: str) -> tuple[PrivateHost, ...]:
 
 async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLimits | None = None) -> Lan:
     """Create a LAN with ``count`` hosts, each with these ``limits``; the number of ``place`` is that of the first host.
-    Raises PrivateHostError and leaves nothing if a host cannot be started, or if there is a LAN with this name."""
+    Raises PrivateHostError and leaves nothing if a host cannot be started, or if a LAN with this name exists."""
     place = replace(place, hosts=count)
     async with _only_one(data_dir, place.name):
         if any(host.lan.name == place.name for host in await asyncio.to_thread(lan_hosts, data_dir)):
@@ -169,7 +169,7 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLi
 
 
 async def _cancel(starts: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel starts of hosts, and wait until they have removed what they made."""
+    """Cancel starts of hosts, and wait until they have removed what they created."""
     for start in starts:
         start.cancel()
     await asyncio.gather(*starts, return_exceptions=True)
@@ -210,7 +210,7 @@ async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> Pr
 @asynccontextmanager
 async def _only_one(data_dir: Path, name: str) -> AsyncIterator[None]:
     """Waits until no other process creates the LAN, starts its hosts or removes it. The kernel releases the lock when a
-    process ends. The file is removed with the lock held, so a lock of a removed file does not count."""
+    process ends. The file is removed while the lock is held, so a lock on a removed file does not count."""
     file = data_dir / f"lan-{name}.lock"
     while True:
         with file.open("w") as lock:
@@ -232,8 +232,8 @@ def _is_locked(lock: IO[str], file: Path) -> bool:
 
 
 async def remove_lan(data_dir: Path, lan: Lan) -> None:
-    """Stop and remove all hosts of a LAN, also those that were created after the caller listed them. A cancellation
-    ends the wait for another process, but not the removal."""
+    """Stop and remove all hosts of a LAN, including those that were created after the caller listed them. A
+    cancellation ends the wait for another process, but not the removal."""
     async with _only_one(data_dir, lan.name):
         now = [one for one in await asyncio.to_thread(list_lans, data_dir) if one.name == lan.name]
         hosts = {host.id: host for one in (lan, *now) for host in one.all_hosts}

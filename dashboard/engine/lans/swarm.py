@@ -15,8 +15,8 @@ async def is_member(host: PrivateHost) -> bool:
 
 
 async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
-    """Form a swarm of hosts that are in none (``leave_swarm``), at their IPv4 addresses on the LAN. Raises EngineError;
-    then the hosts that answer are in no swarm."""
+    """Form a swarm of hosts that are in no swarm (``leave_swarm``), at their IPv4 addresses on the LAN. Raises
+    EngineError; then the hosts that answer are in no swarm."""
     first, *others = hosts
     address = first.lan.addresses[0]
     try:
@@ -32,7 +32,7 @@ async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
 
 async def leave_swarm(hosts: Iterable[PrivateHost]) -> None:
     """End the swarm: every host that is in one leaves it. Overlay networks disappear; their containers are the
-    caller's. Hosts that do not answer are left as they are.
+    caller's. Hosts that do not answer stay in the swarm.
 
     The hosts leave one after the other: an engine tells the others that it leaves, and before version 28.3 it never
     closes its port if it cannot tell enough of them within a second (moby, commit 16ed51d8;

@@ -30,7 +30,7 @@ STORED_S = 15
 
 @dataclass(frozen=True, slots=True)
 class SwarmNode:
-    """The node that an engine is. ``state`` as in /info (inactive, pending, active, error, locked); ``id`` and
+    """An engine as a node of a swarm. ``state`` as in /info (inactive, pending, active, error, locked); ``id`` and
     ``address`` are empty if it is inactive."""
 
     state: str
@@ -98,8 +98,8 @@ async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNod
 
 async def wait_until_stored(endpoints: Sequence[str]) -> None:
     """Wait until every manager has stored which members the swarm has, or ``STORED_S`` have passed: a manager that ends
-    before does not find the others when it is started again. Changes are stored in order, so an event of a later one
-    proves it. Raises EngineError."""
+    before does not find the others when it is started again. Changes are stored in order, so the event of a later
+    change proves it. Raises EngineError."""
     now = int(time.time())
     name = f"netmodes-members-{secrets.token_hex(4)}"  # an earlier one may remain
     config = (await _ask(endpoints[0], "create_config", name, b"stored"))["ID"]
@@ -116,8 +116,8 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
 
 
 def keeps_port(pid: int) -> bool:
-    """Whether the dockerd with this pid listens at the port for overlay networks. If its engine is in no swarm, it has
-    kept the port of its former one, and cannot take part in the overlay networks of another until it is started again.
+    """Whether the dockerd with this pid listens on the port for overlay networks. If its engine is in no swarm, it has
+    kept the port of its former swarm, and cannot use the overlay networks of another one until it is restarted.
     Blocks."""
     process = Path(f"/proc/{pid}")
     try:
@@ -128,7 +128,7 @@ def keeps_port(pid: int) -> bool:
 
 
 def _listening(table: Path) -> list[str]:
-    """The inodes of sockets that listen at the port. There is no table of IPv6 on a machine without it."""
+    """The inodes of sockets that listen on the port. A machine without IPv6 has no table for it."""
     with suppress(OSError):
         rows = [line.split() for line in table.read_text().splitlines()[1:]]
         return [row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{GOSSIP_PORT:04X}")]

@@ -1,4 +1,4 @@
-"""The adapter of ``requests`` for one pool of connections that are not opened by address."""
+"""The adapter of ``requests`` for one pool of connections that do not use the address of the URL."""
 
 from collections.abc import Mapping
 from typing import Any

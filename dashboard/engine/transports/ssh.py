@@ -51,7 +51,7 @@ def _host(netloc: str) -> str:
 
 
 def _not_a_host(endpoint: str) -> EngineUnreachable:
-    """The error for an address that ssh cannot use; a password in it is left out."""
+    """The error for an address that ssh cannot use; a password in it is omitted."""
     shown = re.sub(r"^(ssh://[^:@/\[]*):.*@", r"\1@", endpoint)
     return EngineUnreachable(f"“{shown}” is not the address of a host: write DOCKER_HOST=ssh://user@host:22.", 503)
 

@@ -57,7 +57,7 @@ class EngineLock:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """Without any other claim."""
+        """Holds the lock alone, without any other claim."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and self._sharing == 0)
             self._exclusive = True
@@ -89,7 +89,7 @@ class ClaimEngine:
 
     @property
     def title(self) -> str:
-        """The engine for a person: version, and private host or name."""
+        """The title of the engine: its version, and the private host or the name."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 

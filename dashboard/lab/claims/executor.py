@@ -1,7 +1,7 @@
-"""Executes claims: harmless ones on the reader's own engine, the others on private hosts that live for the run only.
+"""Executes claims: harmless ones on the user's own engine, the others on private hosts that exist only during the run.
 
 Claims that do not disturb each other run concurrently, timings exclusively at the end. Everything created is removed,
-whatever happens.
+even after an error.
 """
 
 import asyncio
@@ -139,7 +139,8 @@ async def open_engines(
     *,
     exclusive_host: bool = False,
 ) -> ClaimEngines:
-    """The reader's engine, and private hosts if claims need them: one that they share, one whose files are changed.
+    """The user's engine, and private hosts if claims need them: one that they share, and one with files that claims
+    change.
 
     They live until ``stack`` closes. With ``exclusive_host`` the engine is a private host without other users, and is
     shared.

@@ -67,7 +67,7 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """A unique name for one in a line: other claims may use the same name at the same time."""
+        """The unique name that replaces a name in a line: other claims may use the same name at the same time."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -111,13 +111,13 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
 
     async def create_network(self, line: str) -> str:
-        """Creates a network; a refusal is an error in the claim, or the machine cannot do it."""
+        """Creates a network; a refusal means an error in the claim, or a machine that does not support it."""
         if refusal := await self.try_create_network(line):
             raise NotTestableError(f"The engine cannot create the network: {refusal}")
         return self._names[parse_network_create(self._text(line)).name]
 
     async def try_create_network(self, line: str) -> str:
-        """Creates a network; empty, or the Engine's refusal."""
+        """Creates a network; returns the Engine's refusal, empty if it accepts."""
         parsed = parse_network_create(self._text(line))
         name = self._real_name(parsed.name)
 
@@ -128,7 +128,7 @@ class EngineTestbed(TestbedReader):
         return await _refusal(create())
 
     async def connect_network(self, network: str, container: Container) -> str:
-        """Empty, or the Engine's refusal."""
+        """Connects the container; returns the Engine's refusal, empty if it accepts."""
         return await _refusal(self._target.engine.connect_network(self._text(network), container.id))
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
@@ -207,7 +207,7 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The machine has no DNS server: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
-        """Empty, or the kernel's refusal."""
+        """Starts a server; returns the kernel's refusal, empty if it accepts."""
         async with self._namespace(MACHINE) as namespace:
             return await self._servers.serve(namespace, self._text(address), port)
 

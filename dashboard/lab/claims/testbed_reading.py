@@ -215,7 +215,7 @@ class TestbedReader:
                     await _run_tool(neighbour, line.split())
 
     async def lookup(self, place: Place, name: str) -> Lookup:
-        """Looks up a name with the resolver files of that place."""
+        """Looks up a name with the resolver files of this place."""
         state = await self.state(place)
         async with self._namespace(place) as namespace:
             return await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)
@@ -253,7 +253,7 @@ class TestbedReader:
         return tuple(listing.text.splitlines())
 
     async def stats(self, container: Container) -> Mapping[str, Any]:
-        """Asked of the Engine."""
+        """Asks the Engine."""
         return await self._target.engine.statistics(container.id)
 
 

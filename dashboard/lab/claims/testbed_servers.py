@@ -14,7 +14,8 @@ _TIMEOUT_S = 3.0
 
 
 def _bound(family: socket.AddressFamily, kind: socket.SocketKind, name: str | tuple[str, int]) -> socket.socket:
-    """A socket of the calling thread's namespace with this name, which listens if it is a stream; or OSError."""
+    """A socket in the calling thread's namespace, bound to this name; a stream socket listens. Returns the OSError if
+    that fails."""
     sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
     try:
         sock.setblocking(False)
@@ -38,7 +39,7 @@ class MachineServers:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, namespace: Namespace, address: str, port: int) -> str:
-        """Starts to listen; empty, or the kernel's refusal."""
+        """Starts to listen; returns the kernel's refusal, empty if it accepts."""
         family = socket.AF_UNIX if address.startswith("@") else socket.AF_INET6 if ":" in address else socket.AF_INET
         name: str | tuple[str, int] = f"\0{address[1:]}" if family == socket.AF_UNIX else (address, port)
         try:
@@ -52,7 +53,7 @@ class MachineServers:
         return ""
 
     async def answer_names(self, namespace: Namespace, address: str, names: Mapping[str, str]) -> str:
-        """Starts a DNS server on port 53; empty, or the kernel's refusal."""
+        """Starts a DNS server on port 53; returns the kernel's refusal, empty if it accepts."""
         try:
             sock = await namespace.arun(
                 lambda: _bound(socket.AF_INET, socket.SOCK_DGRAM, (address, 53)), discard=socket.socket.close

@@ -1,1 +1,1 @@
-"""The engine of a lab: its events, whether it answers, its restart, and who holds the ports of its machine."""
+"""The engine of a lab: its events, whether it answers, its restart, and the holders of its machine's ports."""

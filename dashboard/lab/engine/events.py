@@ -18,7 +18,7 @@ RETRY_S = 2.0
 
 
 class EngineEvents:
-    """Forwards engine events to the ``drivers``. ``watch`` knows whether it answers."""
+    """Forwards engine events to the ``drivers``. ``watch`` records whether the engine answers."""
 
     def __init__(self, context: Context, drivers: Mapping[str, ExperimentDriver], wake: Callable[[], None]) -> None:
         self._context = context
@@ -30,7 +30,7 @@ class EngineEvents:
             context.keeper.on_back = self.on_back
 
     async def wait(self, driver: ExperimentDriver) -> None:
-        """Waits while the engine is started again with its containers; the experiment shows why."""
+        """Waits while the engine is started again with its containers; the experiment shows the reason for the wait."""
         keeper = self._context.keeper
         if keeper is not None and keeper.starting:
             driver.on_engine_lost(keeper.describe_loss())
@@ -73,7 +73,7 @@ class EngineEvents:
             driver.on_engine_lost(reason)
 
     async def ping(self) -> None:
-        """Pings the engine: one that hangs keeps its event stream open."""
+        """Pings the engine, because an engine that hangs keeps its event stream open."""
         while True:
             await asyncio.sleep(PING_S if self.watch.answers else LOST_PING_S)
             try:

@@ -22,8 +22,8 @@ Listener = Callable[[], Awaitable[None]]
 class EngineKeeper:
     """The engine of one private host, kept running.
 
-    ``failed``: it does not run and is not being started; a user can have it started again. ``on_end`` and ``on_back``
-    are called when it has ended and when it answers again, with its containers.
+    ``failed``: it does not run and is not being started; a user can start it again. ``on_end`` and ``on_back`` are
+    called when it has ended and when it answers again, with its containers.
     """
 
     def __init__(self, host: PrivateHost, clock: Callable[[], float]) -> None:
@@ -51,16 +51,16 @@ class EngineKeeper:
         await private_host.stop(self.host)
 
     def start(self) -> None:
-        """Starts the engine again after a failure, because a user wants it."""
+        """Starts the engine again after a failure, at a user's request."""
         self._asked.set()
 
     async def settled(self) -> None:
-        """Waits while the engine is being started again, until it runs or that failed."""
+        """Waits while the engine is being started again, until it runs or the start has failed."""
         await self._settled.wait()
 
     @property
     def starting(self) -> bool:
-        """Whether it has ended and is being started again."""
+        """Whether the engine has ended and is being started again."""
         return not self._settled.is_set()
 
     def describe_loss(self) -> str:
@@ -93,7 +93,7 @@ class EngineKeeper:
             await self._notify(self.on_back)
 
     def _keep_files(self) -> None:
-        """Records at once that the host starts again: what removes the files of ended hosts must skip it."""
+        """Records at once that the host starts again, so that a cleanup of ended hosts skips its files."""
         try:
             note_starter(self.host)
         except OSError as error:

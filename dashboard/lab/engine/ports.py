@@ -1,4 +1,4 @@
-"""Who holds the ports of the machine that an experiment needs."""
+"""Finds the holders of the machine's ports that an experiment needs."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ POLL_S = 0.1
 
 
 async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
-    """Who holds the ports that ``arms`` need, except ``experiment`` itself. Experiments that are being stopped are
-    waited for. Raises EngineError if the engine does not answer."""
+    """The holders of the ports that ``arms`` need, except ``experiment`` itself. Waits for experiments that are being
+    stopped. Raises EngineError if the engine does not answer."""
     needed = needed_ports(arms)
     if not needed:
         return ()

@@ -39,15 +39,15 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """Starts the containers of running hosts that a process did not reach before it ended."""
+    """Starts the containers of running hosts that an earlier process had not yet started when it ended."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
             await _start_containers(host, containers)
 
 
 async def _start_containers(host: PrivateHost, containers: Collection[str]) -> None:
-    """Starts containers until the engine does not answer, because each further one could take ``ANSWER_S``. Those that
-    it has not answered for stay recorded: it may have ended again."""
+    """Starts containers. Ends when the engine does not answer, because each further one could take ``ANSWER_S``.
+    Containers without an answer stay recorded: the engine may have ended again."""
     left, end = list(containers), 0.0
     if left:
         with suppress(EngineError):
@@ -65,7 +65,7 @@ async def _start_containers(host: PrivateHost, containers: Collection[str]) -> N
 
 
 async def _start(engine: DockerEngine, container: str, end: float) -> None:
-    """Starts a container; tries again until ``end`` if its network is not there yet. The engine of a swarm knows its
+    """Starts a container; tries again until ``end`` if its network does not exist yet. An engine in a swarm knows its
     overlay networks only some time after the leader has been elected."""
     while True:
         try:

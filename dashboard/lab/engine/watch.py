@@ -1,4 +1,4 @@
-"""Whether an engine answers, and since when: the event stream shows a lost one at once, a ping one that hangs."""
+"""Whether an engine answers, and since when: the event stream reveals a lost engine at once, a ping one that hangs."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ class EngineWatch:
         self.problem = ""
 
     def lost(self, reason: str) -> bool:
-        """Notes that it does not answer. True if it did before."""
+        """Records that the engine does not answer. True if it did before."""
         changed = self.answers
         if changed:
             self.since = self._clock()
@@ -21,7 +21,7 @@ class EngineWatch:
         return changed
 
     def back(self) -> None:
-        """Notes that it answers."""
+        """Records that the engine answers."""
         if not self.answers:
             self.since = self._clock()
         self.answers, self.problem = True, ""

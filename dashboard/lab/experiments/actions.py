@@ -55,7 +55,7 @@ async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple
 async def try_all_paths(
     lab: Lab, experiment: str, *, multicast: bool, others: tuple[Attempt, ...] = ()
 ) -> tuple[Attempt, ...]:
-    """As ``try_paths``; the attempts of ``others``, which are other machines, are stored with the own ones."""
+    """As ``try_paths``; the attempts of ``others``, which are other machines, are stored with this machine's."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)
@@ -151,7 +151,7 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
 
 
 async def _until_gone(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    """The output; a message in its place if the column was removed before the command began."""
+    """The output, or a message if the column was removed before the command began."""
     async with aclosing(pieces):
         try:
             async for text in pieces:

@@ -79,8 +79,8 @@ class Arms:
     async def launch(self, actions: tuple[Action, ...], machine: asyncio.Future[None]) -> None:
         """Creates the networks, and runs and observes all arms, in parallel unless one depends on another.
 
-        Containers are created while the ``machine`` is read and start afterwards, so that the journal has what they
-        change there."""
+        Containers are created while the ``machine`` is read and start afterwards, so that the journal records what they
+        change on the machine."""
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
@@ -189,7 +189,7 @@ class Arms:
     async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
         """Opens and reads the container's namespace; if it has exited, collects its exit code instead.
 
-        An ``adopted`` container may have been observed before: then only what changed since is recorded."""
+        An ``adopted`` container may have been observed before: then only the changes since are recorded."""
         for _ in range(OBSERVATIONS):
             if await self._observe_once(arm, container, adopted=adopted):
                 return
@@ -235,7 +235,7 @@ class Arms:
         return True
 
     def _show_without_state(self, key: str, facts: ContainerFacts) -> None:
-        """Records what the Engine's API says of a running arm whose network stack cannot be read from here."""
+        """Records what the Engine's API reports about a running arm if its network stack cannot be read from here."""
         before = self._recorder.column(key)
         column = replace(running_column(before, facts), invisible=self._context.info.invisible)
         if column != before:
@@ -269,7 +269,7 @@ class Arms:
         raise OSError(f"the process of {key} has ended, but the Engine reports that it runs")
 
     async def collect_exited(self, key: str, container: str) -> bool:
-        """Whether an arm has exited, and not run again since. Then records its exit code and last log lines, and
+        """Whether an arm has exited and was not started again. If so, records its exit code and last log lines, and
         removes its container as ``--rm`` would."""
         return await self._collect(key, container) is None
 

@@ -1,4 +1,4 @@
-"""Checks what is left of an experiment after it was stopped."""
+"""Checks what is left of an experiment after a stop."""
 
 from __future__ import annotations
 

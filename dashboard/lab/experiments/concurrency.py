@@ -1,5 +1,5 @@
 """Concurrent work: waiting for all parts or for a shared task, starting parts so that only slow ones overlap, and
-passes over an experiment, of which the last one closes it."""
+counting passes over an experiment, the last of which closes it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ async def gather_all(*work: Awaitable[object]) -> None:
 
 
 async def result_of[T](task: asyncio.Future[T]) -> T:
-    """The result of a task that continues if the caller is cancelled. Then its error is dropped: ``asyncio.shield``
-    would log it from Python 3.14 on, also where another caller handles it."""
+    """The result of a task that continues if the caller is cancelled. In that case its error is dropped: from Python
+    3.14 on ``asyncio.shield`` would log it, even if another caller handles it."""
     if not task.done():
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         await asyncio.wait([task])
@@ -39,7 +39,7 @@ async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: 
 
 
 class Passes:
-    """The passes over each experiment that are under way. While one closes the experiment, others wait."""
+    """The current passes over each experiment. While one closes the experiment, others wait."""
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
@@ -56,7 +56,7 @@ class Passes:
             self._under_way += Counter()  # drops what is 0
 
     def under_way(self, experiment: str) -> int:
-        """The number of passes over an experiment that are under way."""
+        """The number of current passes over an experiment."""
         return self._under_way[experiment]
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Creates and removes containers whatever state an interrupted launch has left, and describes those that run."""
+"""Creates and removes containers, whichever state an interrupted launch has left, and describes the running ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEING_REMOVED = frozenset({"removing", "dead"})
 async def create_container(engine: Engine, name: str, config: dict[str, Any]) -> Created:
     """Creates a container; if one with the same labels already has the name, removes that first.
 
-    An Engine that hung may have created it after the request timed out, or a lab that ended during a launch asked for
+    An Engine that hung may have created it after the request timed out, or a lab that ended during a launch requested
     it: the name is taken at once, but the container is listed later.
     """
     for pause_s in CONFLICT_PAUSES_S:
@@ -46,7 +46,7 @@ async def create_container(engine: Engine, name: str, config: dict[str, Any]) ->
 
 
 async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tuple[str, ...]] | None:
-    """The facts of a container and, unless it runs, its last log lines; None if it is removed or being removed."""
+    """The facts of a container and, unless it runs, its last log lines; None if it has been or is being removed."""
     try:
         facts = await engine.inspect_container(container)
         logs = () if facts.running else await engine.container_logs(container, LOG_LINES)
@@ -68,7 +68,7 @@ async def remove_container(engine: Engine, container: str) -> None:
 
 
 async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]) -> None:
-    """Removes containers, those that share a namespace before its owner; refusals are logged."""
+    """Removes containers; those that share a namespace are removed before its owner. Refusals are logged."""
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(remove_container(engine, container) for container in wave))
 
@@ -92,7 +92,7 @@ async def remove_all(context: Context, record: Record) -> None:
 
 async def _remove_shared(context: Context, record: Record, used: set[str]) -> None:
     """Removes the overlay network of the whole unless a part of the experiment on another machine uses it: the last
-    part removes it. If the experiment was removed, the record of a part does not name the whole, and the network is
+    part removes it. If the experiment was removed, the record of a part no longer names the whole; the network is then
     one that containers of the part ``used``. The Engine refuses for a moment after the last container was removed."""
     engine = context.engine
     for network in await engine.networks(context.labels()):
@@ -126,7 +126,7 @@ def running_column(column: Column, facts: ContainerFacts, error: str | None = No
 
 
 def describe_start(column: Column) -> str:
-    """The text of the timeline for an arm that has started."""
+    """The text in the timeline for an arm that has started."""
     addresses = ", ".join(address for address in column.networks.values() if address)
     return f"{column.key} started" + (f" and got {addresses}" if addresses else "")
 

@@ -81,7 +81,7 @@ class ExperimentDriver:
 
     @property
     def view(self) -> View:
-        """The experiment as it is now."""
+        """The current view of the experiment."""
         return self._recorder.view
 
     @property
@@ -143,7 +143,7 @@ class ExperimentDriver:
 
     def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Stores the results of the requests over every path, unless the round is over. The answer states them in a
-        sentence; the timeline has an entry if that sentence is new."""
+        sentence; the timeline gets an entry if that sentence is new."""
         if self._recorder.ended:
             return
         trial = next_trial(self.view.trial, attempts, self._context.clock())
@@ -152,7 +152,7 @@ class ExperimentDriver:
             self._recorder.set_trial(Cause(Source.PERSON, "try"), trial, tried)
 
     async def close(self) -> None:
-        """Closes everything that is open here; containers stay as they are."""
+        """Closes everything that is open here; containers are not changed."""
         for task in self._event_tasks:
             task.cancel()
         await self.observer.close()
@@ -177,7 +177,7 @@ class ExperimentDriver:
         await self._recorder.journal.flush()
 
     async def _recognise_engine(self) -> None:
-        """After a loss, reads the Engine's process again before anything else: it may be another one."""
+        """After a loss, determines the Engine's process again before anything else: it may be a new one."""
         if self._engine_was_lost:
             self._context.info = await self._context.engine.info()
             self._engine_was_lost = False
@@ -267,7 +267,7 @@ class ExperimentDriver:
         await self._arms.launch(actions.result(), machine)
 
     async def _until_prepared(self, images: asyncio.Future[str]) -> None:
-        """Waits for the images; a stop cancels that, however long a pull takes."""
+        """Waits for the images; a stop cancels the wait, however long a pull takes."""
         try:
             await images
         except asyncio.CancelledError:
@@ -278,11 +278,11 @@ class ExperimentDriver:
         self._recorder.set_head(Cause(Source.LAB, "prepare"), progress=text, fraction=fraction)
 
     async def _remove_leftovers(self) -> tuple[Action, ...]:
-        """Removes containers that are not wanted; returns what is to be done for the others.
+        """Removes containers that are not wanted; returns the actions for the others.
 
-        An arm that has ended in this round stays so: a restart neither tries it again nor marks it as removed. A
-        container that was created but not recorded is created again, because the response to create had the Engine's
-        warnings.
+        An arm that has ended in this round stays ended: a restart neither tries it again nor marks it as removed. A
+        container that was created but not recorded is created again, because only the response to create has the
+        Engine's warnings.
         """
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
         containers = self._containers_of_round(listed)
@@ -336,7 +336,7 @@ class ExperimentDriver:
         return target is not None and target.pid == container.pid
 
     def _record_restart(self, containers: Mapping[str, ObservedContainer]) -> bool:
-        """Records that the Engine's process is another one, and which containers kept running (live-restore)."""
+        """Records that the Engine has a new process, and which containers kept running (live-restore)."""
         before, self._engine_pid = self._engine_pid, self._context.info.pid
         if None in {before, self._engine_pid} or before == self._engine_pid:
             return False
@@ -387,7 +387,7 @@ class ExperimentDriver:
         await self._save_head()
 
     async def _fail(self, reason: str) -> None:
-        """Removes everything, because no arm runs; the columns keep what happened."""
+        """Removes everything, because no arm runs; the columns keep the record of what happened."""
         await self._other.remove()
         await remove_all(self._context, self._record)
         await self.observer.close()

@@ -1,4 +1,4 @@
-"""Observes the first packet of a connection: its links, the rules that it meets, and why it is dropped."""
+"""Observes the first packet of a connection: its links, the rules that it reaches, and why it is dropped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def observe_first_packet(client: Namespace, machine: Namespace, path: Path
 
 
 async def remove_left_trace(context: Context) -> None:
-    """Removes what a server that was killed during a trace left on its private host."""
+    """Removes the leftovers of a server that was killed during a trace from its private host."""
     pid = context.info.pid
     if context.private and pid is not None:
         with suppress(NamespaceGone, OSError), Namespace.of_machine(pid, context.info.netns) as machine:

@@ -31,13 +31,13 @@ class Publisher(Protocol):
     """Wakes every process that shows experiments. Messages may be lost: the database is authoritative."""
 
     def wake(self, experiment: str) -> None:
-        """An experiment has new entries."""
+        """Announces that an experiment has new entries."""
 
     def measured(self, run: str) -> None:
-        """A measurement has new results."""
+        """Announces that a measurement has new results."""
 
     def trouble(self, experiment: str, problem: str) -> None:
-        """The journal cannot be written; with an empty text: it can be written again."""
+        """Announces that the journal cannot be written; with an empty text, that it can be written again."""
 
 
 class JournalWriter:
@@ -71,13 +71,13 @@ class JournalWriter:
 
     @property
     def view(self) -> View:
-        """The experiment after the newest entry."""
+        """The view after the newest entry."""
         return self._queue.view
 
     def append(
         self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
     ) -> Entry:
-        """Appends an entry, which is committed in the background; ``flush`` waits for it. A ``quiet`` one concerns no
+        """Appends an entry, which is committed in the background; ``flush`` waits for it. A ``quiet`` entry concerns no
         column: it changes the state, but is not an event of the experiment."""
         before = self._queue.appended
         entry = self._queue.append(self._clock(), time.monotonic(), cause, facts, text, about, quiet=quiet)
@@ -111,8 +111,8 @@ class JournalWriter:
             self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
-        """Commits what it can within ``timeout_s``, then stops: entries that were written later could have the
-        numbers of the next writer."""
+        """Commits as much as it can within ``timeout_s``, then stops: entries written later could have the same numbers
+        as those of the next writer."""
         if self._calm is not None:
             self._calm.cancel()
         self.end_merge()
@@ -133,7 +133,7 @@ class JournalWriter:
             return False
 
     async def _find_written(self, after: int) -> tuple[int, ...]:
-        """The numbers after ``after`` that an earlier write of this writer has committed, although it failed."""
+        """The numbers after ``after`` that an earlier write of this writer committed although it reported a failure."""
         try:
             entries = await self._database.run(experiment_store.entries, self.experiment, after)
         except DatabaseError:

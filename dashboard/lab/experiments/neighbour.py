@@ -35,7 +35,7 @@ def find_neighbour(context: Context) -> ObservationTarget | None:
 
 
 def is_rootless_podman(info: EngineInfo) -> bool:
-    """Whether bridges are in a namespace of the user's that is visible from here."""
+    """Whether the Engine's bridges are in a namespace of the user that is visible from here."""
     return info.rootless and info.kind is EngineKind.PODMAN and info.pid is not None
 
 
@@ -50,7 +50,7 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
 
 def find_bridges(context: Context) -> list[tuple[int, str]]:
     """The namespace of the Engine's bridges, as ``Namespace.of_machine`` takes it, unless it is that of the Engine's
-    process: of a rootless Podman, or RootlessKit's while dockerd is outside of it. Blocks."""
+    process: that of a rootless Podman, or RootlessKit's while dockerd is outside it. Blocks."""
     info = context.info
     if info.pid is not None and info.netns:
         return [(info.pid, info.netns)]
@@ -66,8 +66,8 @@ BESIDE: Mapping[str, Callable[[Context], ObservationTarget | None]] = {
 
 
 class NeighbourServer:
-    """The server of the neighbour, which answers with the client's address. It is in this process, so that a neighbour
-    costs no process. Several labs with the same neighbour share the port."""
+    """The server of the neighbour, which answers with the client's address. It runs in this process, so that a
+    neighbour costs no process. Several labs with the same neighbour share the port."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -77,7 +77,7 @@ class NeighbourServer:
         self._logged = 0
 
     async def ensure(self) -> None:
-        """Opens the server, again if the host has a new neighbour since it was restarted."""
+        """Opens the server; opens it again if the host was restarted and has a new neighbour."""
         found = await asyncio.to_thread(find_neighbour, self._context)
         if found is None:
             self.close()

@@ -32,8 +32,8 @@ class MissingFeature(EngineError):  # noqa: N818 - names the state, not a fault
 
 
 class ExperimentNetworks:
-    """The networks of one round. ``errors`` holds what the Engine refused, by the name of the network: it concerns only
-    the arms on it. ``announce`` gets an arm's key and its ``docker network create`` lines."""
+    """The networks of one round. ``errors`` holds the Engine's refusals, by the name of the network: each concerns only
+    the arms on that network. ``announce`` gets an arm's key and its ``docker network create`` lines."""
 
     def __init__(self, context: Context, record: Record, observer: Observer) -> None:
         self._engine = context.engine
@@ -78,7 +78,7 @@ class ExperimentNetworks:
         await asyncio.gather(*(self._create(name, request) for name, request in requests.items()))
 
     def check(self, arm: ArmSpec) -> None:
-        """MissingFeature, or what the Engine refused, if the arm cannot have its networks."""
+        """Raises MissingFeature, or the Engine's refusal, if the arm cannot have its networks."""
         missing = missing_feature(arm, self._api, self._kind)
         if missing is not None:
             raise MissingFeature(missing, 400)
@@ -87,8 +87,8 @@ class ExperimentNetworks:
                 raise self.errors[name]
 
     async def start(self, arm: ArmSpec, container: str) -> None:
-        """Starts the container of an arm. A part on another machine may have ended and removed the overlay network,
-        which nothing used yet: then it is created again, once. Raises EngineError."""
+        """Starts the container of an arm. A part on another machine may have ended and removed the overlay network
+        before anything used it: in that case it is created again, once. Raises EngineError."""
         try:
             await self._engine.start_container(container)
         except EngineError as error:

@@ -30,8 +30,8 @@ class ObservationTarget:
     """A process in the namespace to observe, and the paths of its resolver files.
 
     The files are read through the Engine's process: a private host has its own mounts. With ``firewall_backend`` the
-    rules of the firewall are read too (empty: the engine names no backend): other columns of the namespace do not
-    repeat them.
+    rules of the firewall are read too (empty: the engine names no backend); for other columns in the same namespace it
+    is None, so that rules are read once.
     """
 
     key: str
@@ -178,7 +178,7 @@ class Observer:
     async def reread_files(self) -> None:
         """Reads the resolver and hosts files again: the kernel reports no changes of files.
 
-        What was read while the Engine's process ended is dropped: the files are not visible then.
+        Results that were read while the Engine's process ended are dropped: the files are not visible then.
         """
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):
@@ -203,13 +203,13 @@ class Observer:
             await self._pool.refresh_firewall(inode)
 
     def start_lookups(self, names: Sequence[str]) -> None:
-        """Starts ``look_up`` in the background, in place of one that has not finished."""
+        """Starts ``look_up`` in the background; replaces one that has not finished."""
         if self._lookups is not None:
             self._lookups.cancel()
         self._lookups = asyncio.get_running_loop().create_task(self.look_up(names))
 
     async def wait_for_lookups(self) -> None:
-        """Waits for lookups that were started."""
+        """Waits for the lookups in the background."""
         if self._lookups is not None:
             await asyncio.wait([self._lookups])
 
@@ -274,5 +274,5 @@ def _with_view(state: NamespaceState, view: KernelView, target: ObservationTarge
 
 
 def _same_answers(before: Sequence[Lookup], after: Sequence[Lookup]) -> bool:
-    """Whether only the duration differs."""
+    """Whether two lookups differ at most in their duration."""
     return [replace(one, time_us=None) for one in before] == [replace(one, time_us=None) for one in after]

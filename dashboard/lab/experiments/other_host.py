@@ -33,7 +33,7 @@ OBSERVED = Cause(Source.LAB, "observe")
 
 
 def find_other_host(context: Context) -> PrivateHost | None:
-    """The host to show beside the experiment's host: the first other one on its named LAN."""
+    """The host to show next to the experiment's host: the first other one on its named LAN."""
     if not context.private:
         return None
     return next(iter(other_hosts(context.data_dir, context.info.endpoint)), None)
@@ -52,7 +52,7 @@ class OtherHost:
         return next((column for column in self._recorder.view.columns if column.key == key), None)
 
     async def observe(self) -> None:
-        """Observes the host, and the client there, which is started if it does not run."""
+        """Observes the host and the client on it; starts the client if it does not run."""
         column = self._column(OTHER_HOST)
         if column is None or (host := await asyncio.to_thread(find_other_host, self._context)) is None:
             return
@@ -116,7 +116,7 @@ class OtherHost:
             )
 
     async def remove(self) -> None:
-        """Removes the client. A host that has ended has none."""
+        """Removes the client; does nothing for a host that has ended."""
         await self._observer.remove(OTHER_CONTAINER)
         for host in await asyncio.to_thread(other_hosts, self._context.data_dir, self._context.info.endpoint):
             try:
@@ -128,8 +128,8 @@ class OtherHost:
 
 
 async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]:
-    """Removes the clients of experiments that have ended, which a lab that was killed, or the end of the experiment's
-    host, left on this host. Returns what was removed; raises EngineError."""
+    """Removes the clients of ended experiments, which were left on this host when a lab was killed or the experiment's
+    host ended. Returns what was removed; raises EngineError."""
     removed = []
     async with DockerEngine(host.endpoint) as engine:
         clients = await engine.containers({LABEL_CLIENT: context.installation})

@@ -37,12 +37,12 @@ class Recorder:
 
     @property
     def view(self) -> View:
-        """The experiment as it is now."""
+        """The current view of the experiment."""
         return self.journal.view
 
     @property
     def head(self) -> ExperimentHead:
-        """The current head, also before the first entry."""
+        """The current head, even before the first entry."""
         spec = self._record.spec
         return self.view.head or ExperimentHead(
             self._record.id, self._record.title, spec.image, spec.port, Phase.WAITING, self._record.created_at
@@ -72,7 +72,7 @@ class Recorder:
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
 
     def set_trial(self, cause: Cause, trial: Trial, tried: str) -> None:
-        """Stores the newest requests, with their sentence in the head."""
+        """Stores the newest requests, and the sentence about them in the head."""
         head = self.head
         facts = Facts(head=replace(head, tried=tried) if tried != head.tried else None, trial=trial)
         self.journal.append(cause, facts, tried if tried != head.tried else "")
@@ -101,8 +101,8 @@ class Recorder:
             self.journal.append(cause, facts, text, (column.key,))
 
     def restarted(self, version: str, kept: tuple[str, ...], started: tuple[str, ...] = ()) -> None:
-        """Records that the Engine was restarted, as ``version``, the arms whose containers kept running, and those
-        whose containers were started again."""
+        """Records that the Engine was restarted, with its ``version``, the arms with containers that kept running, and
+        the arms with containers that were started again."""
         text = describe_restart(kept, version if version != self.head.engine else "", started)
         facts = Facts(head=replace(self.head, engine=version, notice=f"{text}."))
         self.journal.append(Cause(Source.ENGINE, "restart"), facts, text, (*kept, *started))

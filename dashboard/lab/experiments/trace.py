@@ -45,7 +45,7 @@ def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
 
 
 async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[Trace, ...]:
-    """Traces the path ``key``, and then one to compare with: ``beside``, or a path of another mode.
+    """Traces the path ``key``, and then one to compare it with: ``beside``, or a path of another mode.
 
     NotRunningError, or ValueError with a message for the user if a path does not exist.
     """
@@ -150,8 +150,8 @@ class _TracedRequest:
         )
 
     async def _sample(self, *, settle: bool = False) -> Sample:
-        """With ``settle``, counters are read until two readings agree: the last packets of a connection come a little
-        after the answer."""
+        """Reads rules and counters. With ``settle``, counters are read until two readings agree: the last packets of a
+        connection arrive shortly after the answer."""
         counts = await self._counts()
         for _ in range(SETTLE_STEPS if settle else 0):
             await asyncio.sleep(SETTLE_STEP_S)

@@ -18,8 +18,8 @@ READY_S = 60.0
 
 
 async def start_again(data_dir: Path, lan: Lan) -> None:
-    """Starts the hosts of a LAN that have ended, and the containers that ran there or that a process did not reach
-    before it ended. The errors are those of ``start_lan_again``."""
+    """Starts the hosts of a LAN that have ended, with the containers that ran there, and containers that an earlier
+    process had not yet started when it ended. The errors are those of ``start_lan_again``."""
 
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
         return await start_with_containers(host, ready_s=READY_S, joined=joined)
@@ -51,6 +51,6 @@ async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
 
 
 def _end(host: PrivateHost) -> None:
-    """Ends the engine first, so that it does not record that its containers have ended."""
+    """Kills the engine before its containers, so that it does not record that they have ended."""
     kill([host.pid])
     kill_everything(host.name)

@@ -1,8 +1,8 @@
 """The named LANs of this machine, as pages create, show and remove them, and the labs of their hosts.
 
 LANs live in the data folder, not in the database: the command line creates the same ones. A LAN lasts until it is
-removed, also when the server stops. A host that has ended, for example with the machine, is started again with the
-containers that ran."""
+removed, even if the server stops. A host that has ended, for example because the machine was restarted, is started
+again with the containers that ran."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class NamedLans:
         ]
 
     async def close(self, *, stop: bool) -> None:
-        """Ends; with ``stop``, experiments on the hosts are stopped first. The LANs stay."""
+        """Stops this service; with ``stop``, experiments on the hosts are stopped first. The LANs stay."""
         tasks = [*self._loops, *self._tasks.values()]
         for task in tasks:
             task.cancel()
@@ -87,7 +87,7 @@ class NamedLans:
             await asyncio.gather(*map(self._labs.stop_all_of, self._known))
 
     async def _pass(self) -> None:
-        """Opens what the labs of new hosts need, and closes those of hosts that are gone."""
+        """Opens the labs of new hosts, and closes those of hosts that are gone."""
         async with self._lock:
             found = await asyncio.to_thread(find_lans, self._context.data_dir)
             self._found = {name: lan for name, lan in found.items() if not self._is_in(LanStage.CREATING, name)}
@@ -133,7 +133,7 @@ class NamedLans:
             raise
 
     def start_again(self, name: str) -> None:
-        """Starts the ended hosts of a LAN again after a failure, because a user wants it."""
+        """Starts the ended hosts of a LAN again after a failure, at a user's request."""
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)
@@ -153,8 +153,8 @@ class NamedLans:
         await self._labs.forget(identity, REMOVED)
 
     async def _ask_engines(self) -> None:
-        """Removes clients of ended experiments, and reads which LANs are swarms: the docker command changes that, too.
-        A LAN that is being changed waits."""
+        """Removes clients of ended experiments, and reads which LANs are swarms, because the docker command can change
+        that, too. Skips a LAN that is being changed."""
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:
@@ -202,8 +202,8 @@ class NamedLans:
         return sum(len(found.lan.all_hosts) for found in self._found.values()) + sum(self._creating.values())
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
-        """Starts to create a LAN; returns why it cannot be created, empty if it is being created. ``available``: what
-        the machine has for more hosts with ``LIMITS``."""
+        """Begins to create a LAN; returns the reason if it cannot be created, otherwise an empty text. ``available``:
+        the machine's capacity for more hosts with ``LIMITS``."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:
@@ -231,7 +231,7 @@ class NamedLans:
             del self._creating[place.name]
 
     def remove(self, name: str) -> None:
-        """Starts to remove a LAN with all its hosts, or dismisses the problem of one that could not be created."""
+        """Begins to remove a LAN with all its hosts, or dismisses the problem of one that could not be created."""
         if found := self._found.get(name):
             self._start(name, LanStage.REMOVING, self._remove(found.lan))
         else:
@@ -243,7 +243,7 @@ class NamedLans:
         await remove_lan(self._context.data_dir, lan)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
-        """Starts to form a swarm of the hosts of a LAN, or to end it."""
+        """Begins to form a swarm of the hosts of a LAN, or to end it."""
         if found := self._found.get(name):
             stage = LanStage.FORMING if wanted else LanStage.LEAVING
             self._start(name, stage, self._set_swarm(found.lan, wanted=wanted))

@@ -14,8 +14,8 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, or one was
-    started by a process that ended before the containers ran; and no process is starting one."""
+    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, or the process that
+    started one ended before the containers ran; and no process is starting a host now."""
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
@@ -36,8 +36,8 @@ def find_lans(data_dir: Path) -> dict[str, FoundLan]:
 
 
 class Restarts:
-    """Decides whether the ended hosts of a LAN are started again by themselves: not after a failure, and not for ever
-    if their engines end again and again. ``forget`` permits it again."""
+    """Decides whether the ended hosts of a LAN are started again automatically: not after a failure, and only a limited
+    number of times if their engines keep ending. ``forget`` permits it again."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class Restarts:
         self._failures: dict[str, str] = {}
 
     def refuse(self, name: str) -> str:
-        """Why the hosts are not started again; empty if they are to be started now, which counts as one restart."""
+        """Why the hosts are not started again; empty if they are to be started now, which is counted as a restart."""
         if failure := self._failures.get(name):
             return failure
         now = self._clock()
@@ -66,6 +66,6 @@ class Restarts:
         return self._failures.pop(name, None) is not None
 
     def forget(self, name: str) -> None:
-        """Forgets failures and restarts, because a user wants the hosts to start, or has removed them."""
+        """Forgets failures and restarts, because a user has started or removed the hosts."""
         self._ends.pop(name, None)
         self._failures.pop(name, None)

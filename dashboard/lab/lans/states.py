@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class LanStage(StrEnum):
-    """What a LAN does."""
+    """The current stage of a LAN."""
 
     CREATING = "creating"
     READY = "ready"

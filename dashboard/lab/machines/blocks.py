@@ -9,7 +9,7 @@ from dashboard.lab.reconciler import Lab
 
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
-    """Whether the calling web process carries the blocks of a run on this lab, and not another one."""
+    """Whether the calling web process, and no other one, carries the blocks of a run on this lab."""
     return lab.client_lines.carry(run, carrier)
 
 
@@ -21,17 +21,18 @@ async def next_block(
     number: int = 0,
     answer: RemoteAnswer | None = None,
 ) -> RemoteCommand:
-    """The next block of a run on this lab for a client on another machine; ``answer`` is that to block ``number``."""
+    """The next block of a run on this lab for a client on another machine; ``answer`` is the answer to block
+    ``number``."""
     return await lab.client_lines.next(run, carrier, clients, number, answer)
 
 
 async def measure_block(lab: Lab, run: str, carrier: str, block: RemoteBlock) -> RemoteAnswer:
-    """Measures a block of a run on another machine with a client on this one, for a web process that carries the run.
-    ValueError with a message if it is not measured."""
+    """Measures a block of another machine's run with a client on this machine, for the web process that carries the
+    run. ValueError with a message if it is not measured."""
     return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
 
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:
-    """Ends the client of a run on another machine, unless another web process carries the run since."""
+    """Ends this machine's client of another machine's run, unless another web process now carries the run."""
     await lab.lent_client.end(run, carrier)
     return True

@@ -1,4 +1,5 @@
-"""The blocks of a run that clients on other machines measure: the run gives them out, a web process carries them."""
+"""The blocks of a run that clients on other machines measure: the run hands them out, and a web process carries
+them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,15 +29,15 @@ class ClientLine:
         self._is_over = False
 
     async def clients(self) -> tuple[MachineClient, ...]:
-        """The machines as a web process has seen them; each with a problem if none asks."""
+        """The machines as reported by a web process; each has a problem if no web process asks for blocks."""
         await asyncio.wait([self._clients], timeout=CARRIER_S)
         if self._clients.done():
             return self._clients.result()
         return tuple(MachineClient(name, problem=NO_CARRIER.format(name)) for name in self.names)
 
     async def next(self, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None) -> RemoteCommand:
-        """The next block for a web process, which brings the answer to block ``number``; number 0 after ``POLL_S``
-        without one. A block that was not answered is given out again."""
+        """The next block for a web process, which brings the answer to block ``number``. After ``POLL_S`` without a
+        block, one with the number 0. A block without an answer is handed out again."""
         if not self._clients.done():
             self._clients.set_result(tuple(one for one in clients if one.name in self.names))
         waiting = self._answer
@@ -50,8 +51,8 @@ class ClientLine:
         return RemoteCommand()
 
     async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
-        """The answer of the client on a machine, with ``error`` if none comes. Raises ClientLostError if there will be
-        no more."""
+        """The answer of the client on a machine, with ``error`` if none comes. Raises ClientLostError if the client
+        answers no further blocks."""
         answer: asyncio.Future[RemoteAnswer] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._command = RemoteCommand(self._command.number + 1, machine, block)
@@ -76,8 +77,8 @@ class ClientLine:
 
 
 class ClientLines:
-    """The lines of a lab's runs, and the web process that carries the blocks of each: the first that asks, and another
-    one when it is silent."""
+    """The lines of a lab's runs, and the web process that carries the blocks of each: the first that asks, or another
+    one after it falls silent."""
 
     def __init__(self) -> None:
         self._lines: dict[str, ClientLine] = {}
@@ -98,7 +99,8 @@ class ClientLines:
             line.close()
 
     def carry(self, run: str, carrier: str) -> bool:
-        """Whether a web process carries the blocks of a run; it does from now on if no other one does."""
+        """Makes a web process the carrier of a run's blocks unless another one is; returns whether it is the
+        carrier."""
         now = asyncio.get_running_loop().time()
         self._carriers = {key: one for key, one in self._carriers.items() if now - one[1] < CARRIER_S}
         if self._carriers.get(run, (carrier, now))[0] != carrier:
@@ -109,8 +111,8 @@ class ClientLines:
     async def next(
         self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
     ) -> RemoteCommand:
-        """As ``ClientLine.next``; waits for a run that has not begun. The web process knows from the database when it
-        need not ask again."""
+        """As ``ClientLine.next``; waits for a run that has not begun. The web process learns from the database when to
+        stop asking."""
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)
         if run not in self._lines:

@@ -42,8 +42,8 @@ class LentClient:
 
     async def measure(self, run: str, carrier: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
         """Measures a block that a web process, the ``carrier``, brings. The first block of a run starts the process.
-        ``open_namespace`` opens this machine's network stack, and raises ValueError with a message if nothing is sent
-        to the address from there."""
+        ``open_namespace`` opens this machine's network stack, and raises ValueError with a message if no request may be
+        sent to the address from there."""
         if problem := block_problem(block):
             return RemoteAnswer({}, problem)
         async with self._lock:
@@ -75,7 +75,7 @@ class LentClient:
         return await self._child.ask(within_s=within_s, do="block", place=0, name="", **client_command(block))
 
     async def _begin(self, run: str) -> bool:
-        """Takes this machine's turn to measure; False if a measurement has it."""
+        """Takes the lock for measurements on this machine; False if a measurement holds it."""
         if self._run:
             return False
         try:
@@ -87,7 +87,7 @@ class LentClient:
         return True
 
     async def end(self, run: str, carrier: str = "") -> None:
-        """Ends the process of a run; with a ``carrier`` only if that one brought the last block."""
+        """Ends the process of a run; with a ``carrier``, only if that one brought the last block."""
         async with self._lock:
             if run and run == self._run and carrier in {"", self._carrier}:
                 self._stop_idle()

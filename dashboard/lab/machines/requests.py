@@ -1,4 +1,4 @@
-"""Requests from another machine: sent by its lab, and seen by the lab of the experiment."""
+"""Requests from another machine: sent by that machine's lab, and observed by the lab of the experiment."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def view_machine(lab: Lab) -> NamespaceState:
 
 
 async def machine_namespace(lab: Lab, address: str) -> Namespace:
-    """The network stack of this lab's machine, for requests to another machine. ValueError with a message if none is
-    sent to this address."""
+    """The network stack of this lab's machine, for requests to another machine. ValueError with a message if no request
+    may be sent to this address."""
     if problem := address_problem(await view_machine(lab), address):
         raise ValueError(problem)
     info = lab.context.info
@@ -57,7 +57,8 @@ async def machine_namespace(lab: Lab, address: str) -> Namespace:
 
 
 async def request_address(lab: Lab, address: str, port: int) -> Reply:
-    """One HTTP request from this machine to an address of another one. ValueError with a message if it is not sent."""
+    """Sends one HTTP request from this machine to an address of another one. ValueError with a message if it is not
+    sent."""
 
     async def hold(_client: str) -> None:
         await asyncio.sleep(HOLD_S)
@@ -86,7 +87,7 @@ async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int
 async def _watch(
     opened: Sequence[tuple[str, int, socket.socket]], known: set[tuple[str, str]], sockets: ExitStack
 ) -> AsyncGenerator[str]:
-    """A line for each connection that is not known."""
+    """A line for each new connection."""
     loop, most = asyncio.get_running_loop(), len(known) + MAX_SEEN
     end = loop.time() + WATCH_S
     with sockets:
@@ -107,5 +108,5 @@ def _peers(diag: socket.socket, port: int) -> list[str]:
 
 
 async def try_with(lab: Lab, experiment: str, multicast: bool, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """As ``actions.try_paths``; ``attempts`` from other machines are stored with the own ones."""
+    """As ``actions.try_paths``; ``attempts`` from other machines are stored with those of this machine."""
     return await try_all_paths(lab, experiment, multicast=multicast, others=attempts)

@@ -1,7 +1,7 @@
 """The engine of this machine in the swarm of the machines. Labs do not talk to each other: a web process calls each.
 
-A file in the data folder names the node that the engine became here. An engine that is another node is in a swarm that
-Netmodes did not form, and stays there.
+A file in the data folder names the node that the engine became here. If the engine is a different node, it is in a
+swarm that Netmodes did not form, and stays there.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """The node that this lab made of its engine, the swarm of that node, and when it entered that. ``node`` is empty
-    while it joins."""
+    """The id of the node that the engine became when this lab let it join, the id of the swarm, and the time of
+    joining. ``node`` is empty while the engine joins."""
 
     node: str
     cluster: str
@@ -59,8 +59,8 @@ def _write(data_dir: Path, member: _Member) -> None:
 
 
 async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) -> Membership:
-    """The swarm in which a node is. If the lab ended while its engine joined, the file does not name the node yet.
-    Raises EngineError."""
+    """In which swarm a node is. If the lab ended while its engine joined, the file does not name the node yet. Raises
+    EngineError."""
     if node.is_inactive:
         return Membership.NONE
     if member is None:
@@ -73,7 +73,7 @@ async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) ->
 
 
 async def view_swarm(lab: Lab) -> SwarmState:
-    """The engine's part now. Raises EngineError."""
+    """The engine's current membership, its address in the swarm, and why it cannot join. Raises EngineError."""
     context = lab.context
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
     membership = await _membership(context.info.endpoint, node, member)
@@ -89,8 +89,8 @@ async def view_swarm(lab: Lab) -> SwarmState:
 
 
 async def _keeps_port(context: Context) -> bool:
-    """Whether the engine, which is in no swarm, still listens for the one that it left. Unknown, and False, if the
-    engine is not a process of this machine."""
+    """Whether the engine, which is in no swarm, still listens on the port of the one that it left. False if that is
+    unknown, because the engine is not a process of this machine."""
     pid = await asyncio.to_thread(find_daemon, context.info.endpoint, context.info.kind)
     return pid is not None and await asyncio.to_thread(swarm_node.keeps_port, pid)
 
@@ -105,7 +105,7 @@ async def _require_own(context: Context) -> bool:
 
 
 async def _may_enter(context: Context) -> bool:
-    """Whether the engine is in no swarm and can enter one; False if it is in that of the machines. Raises
+    """Whether the engine is in no swarm and can enter one; False if it is in the swarm of the machines. Raises
     EngineError."""
     if await _require_own(context):
         return False
@@ -128,8 +128,8 @@ async def _changing(lab: Lab) -> AsyncIterator[Context]:
 
 @asynccontextmanager
 async def _entering(context: Context) -> AsyncIterator[None]:
-    """While the engine, which is in no swarm, enters one. If that fails, it leaves again: after its timeout of 20 s,
-    the Engine continues to join (moby, daemon/cluster)."""
+    """Surrounds the code with which the engine enters a swarm. If that fails, the engine leaves again: even after its
+    timeout of 20 s, the Engine continues to join (moby, daemon/cluster)."""
     try:
         yield
     except BaseException:
@@ -145,7 +145,8 @@ async def _end_attempt(context: Context) -> None:
 
 
 async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
-    """Forms a swarm of this engine alone at an address, unless it is in that of the machines. Raises EngineError."""
+    """Forms a swarm of this engine alone at an address, unless it is in the swarm of the machines. Raises
+    EngineError."""
     async with _changing(lab) as context:
         if await _may_enter(context):
             async with _entering(context):
@@ -167,7 +168,7 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 
 
 async def wait_until_stored(lab: Lab) -> bool:
-    """Waits until the engine has stored which members the swarm of the machines has, at most ``STORED_S``. Raises
+    """Waits until the engine has stored the members of the swarm of the machines, at most ``STORED_S``. Raises
     EngineError."""
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
@@ -175,7 +176,7 @@ async def wait_until_stored(lab: Lab) -> bool:
 
 
 async def leave_swarm(lab: Lab) -> bool:
-    """Leaves the swarm of the machines, also if it has no leader. Raises EngineError."""
+    """Leaves the swarm of the machines, even if it has no leader. Raises EngineError."""
     async with _changing(lab) as context:
         found, at = _found.pop(lab, (None, 0.0))
         is_found = found is not None and found == _read(context.data_dir) and time.monotonic() < at + FOUND_S
@@ -187,7 +188,8 @@ async def leave_swarm(lab: Lab) -> bool:
 
 
 async def leave_without_lab(data_dir: Path, endpoint: str) -> bool:
-    """Leaves the swarm of the machines where no lab runs; whether the engine was in it. Raises EngineError."""
+    """Leaves the swarm of the machines, on a machine without a running lab; returns whether the engine was in it.
+    Raises EngineError."""
     if (member := _read(data_dir)) is None:
         return False
     is_own = await _membership(endpoint, await swarm_node.read_node(endpoint), member) is Membership.OWN

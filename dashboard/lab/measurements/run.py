@@ -36,7 +36,7 @@ class Plan:
 
 
 def plan_series(run: ExperimentDriver, probes: Sequence[Probe], machines: Sequence[MachineClient] = ()) -> Plan:
-    """Every current path of the experiment with every suitable probe, also from other ``machines``."""
+    """Every current path of the experiment, including those from other ``machines``, with every suitable probe."""
     view = run.view
     paths = measured_paths(view.columns, view.states, machines)
     request = [probe for probe in probes if probe is not Probe.DNS]

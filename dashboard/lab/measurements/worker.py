@@ -39,7 +39,7 @@ class MeasurementWorker:
 
     async def look(self) -> None:
         """Start the oldest run whose experiment is ready; fail the runs that can never start. Concurrent calls, from
-        several wake-ups, take turns: otherwise both could start the same run."""
+        several wake-ups, take turns: otherwise two could start the same run."""
         async with self._looking:
             await self._start_next()
 

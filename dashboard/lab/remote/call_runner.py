@@ -25,8 +25,8 @@ def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
 async def run_call(
     supervisor: Supervisor, name: str, host: str, arguments: str, write: Callable[[str], Awaitable[None]]
 ) -> str:
-    """Runs a call and returns its result as JSON. A call with output passes the output to ``write``, beginning with an
-    empty text once the call was accepted; its result is empty. Raises the function's errors, and ValueError for invalid
+    """Runs a call and returns its result as JSON. A call with output passes it to ``write``, beginning with an empty
+    text once the call has been accepted; its result is empty. Raises the function's errors, and ValueError for invalid
     arguments."""
     if (terminal_call := TERMINAL_CALLS.get(name)) is not None:
         values = _decode(terminal_call, arguments)

@@ -41,12 +41,12 @@ async def launch_options(lab: Lab) -> LaunchOptions:
 
 
 async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
-    """Who holds the ports that ``arms`` need, except ``experiment`` itself. Raises EngineError."""
+    """The holders of the ports that ``arms`` need, except ``experiment`` itself. Raises EngineError."""
     return await ports.port_holders(lab, arms, experiment)
 
 
 async def start_engine(lab: Lab) -> bool:
-    """Starts the engine of the server's own private host again after it failed. False for another engine."""
+    """Starts the engine of the server's own private host again after a failure. False for any other engine."""
     if lab.context.keeper is None:
         return False
     lab.context.keeper.start()
@@ -75,7 +75,7 @@ async def host_state(hosts: GroupHosts, group: str) -> HostState:
 
 
 async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
-    """The number of running hosts and of those that can be added, and whether they are isolated from the machine."""
+    """The number of running hosts and of hosts that can be added, and whether they are isolated from the machine."""
     isolated = suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE
     return replace(hosts.capacity(limits), isolated=isolated)
 

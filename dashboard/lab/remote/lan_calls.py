@@ -14,14 +14,14 @@ async def lans(supervisor: Supervisor) -> tuple[LanState, ...]:
 async def create_lan(
     supervisor: Supervisor, name: str, hosts: int, neighbours: int, mtu: int, delay_ms: int, loss_percent: int
 ) -> str:
-    """Starts to create a LAN; returns why it cannot be created, empty if it is being created. MTU, delay and loss are
-    those of every link."""
+    """Begins to create a LAN; returns the reason if it cannot be created, otherwise an empty text. MTU, delay and loss
+    are those of every link."""
     place = LanPlace(name, 1, neighbours, mtu, delay_ms, loss_percent)
     return await supervisor.lans.create(place, hosts, supervisor.class_hosts.capacity(LIMITS))
 
 
 async def remove_lan(supervisor: Supervisor, name: str) -> bool:
-    """Starts to remove a LAN with all its hosts."""
+    """Begins to remove a LAN with all its hosts."""
     supervisor.lans.remove(name)
     return True
 
@@ -33,6 +33,6 @@ async def start_lan(supervisor: Supervisor, name: str) -> bool:
 
 
 async def set_swarm(supervisor: Supervisor, name: str, wanted: bool) -> bool:
-    """Starts to form a swarm of the hosts of a LAN, or to end it."""
+    """Begins to form a swarm of the hosts of a LAN, or to end it."""
     supervisor.lans.set_swarm(name, wanted=wanted)
     return True

@@ -1,4 +1,4 @@
-"""Messages between a lab and the web process that it has started, over a unix socket that only these two have open.
+"""Messages between a lab and the web process that it has started, over a unix socket that only these two hold.
 
 A message consists of its length in four bytes and of JSON. The lab trusts nothing that it receives: types are checked
 here, names and arguments of calls in ``lab.remote.link_server``.
@@ -37,11 +37,11 @@ class Cancel(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Look(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The wanted state has changed."""
+    """Announces that the wanted state has changed."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The web process serves pages."""
+    """Announces that the web process serves pages."""
 
 
 class Facts(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -1,8 +1,9 @@
 """The lab's side of the link to its web process: handles calls, and sends facts and wake-ups.
 
 It accepts only the functions of ``lab.remote.rpc``, except those between machines, and the methods of terminals, with
-arguments of the declared types. Even if an attacker controls the web process, these calls permit no more than a
-signed-in owner can do on pages: on one machine there is no page of a swarm.
+arguments of the declared types. Even if an attacker controls the web process, these calls permit no more than pages
+permit a signed-in owner. Calls between machines are excluded because an installation on one machine has no page for a
+swarm.
 """
 
 import asyncio

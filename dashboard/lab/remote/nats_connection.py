@@ -35,8 +35,8 @@ WEB_REPLIES = "netmodes.web.reply"
 
 
 def subjects_of(machine: str) -> tuple[list[str], list[str]]:
-    """What the lab of a machine may publish, and what it may subscribe to. No other machine may use these, apart from
-    wake-ups, which contain only that something has changed."""
+    """The subjects to which the lab of a machine may publish, and those to which it may subscribe. No other machine may
+    use them, apart from wake-ups, which state only that something has changed."""
     publish = [f"{WEB_HEARTBEATS}.{machine}", f"{WEB_JOURNALS}.{machine}", f"{WEB_REPLIES}.{machine}.>"]
     return publish, [f"{LAB_CALLS}.{machine}.>", f"{LAB_CANCELS}.{machine}.>", LAB_WAKEUPS]
 
@@ -74,8 +74,8 @@ async def _end(client: Client) -> None:
 
 
 async def _cancellable[T](work: Awaitable[T]) -> T:
-    """The result of a method of the client. The client ignores that its task is cancelled while it waits until the
-    server reads."""
+    """The result of a method of the client. The client itself ignores a cancellation of its task while it waits for the
+    server to read."""
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
     result = await work
@@ -88,7 +88,7 @@ type Handler = Callable[[Message], None]
 
 
 class NatsConnection:
-    """A connection that is opened again whenever it ends. Everything runs in one loop.
+    """A connection that is reopened whenever it ends. Everything runs in one loop.
 
     ``problem`` is the reason why there is no connection. ``on_connect`` is called whenever a connection was opened,
     because earlier messages may have been lost; ``on_loss`` whenever it has ended.
@@ -124,8 +124,8 @@ class NatsConnection:
             self._running = None
 
     async def listen(self, subject: str, handle: Handler, queue: str = "") -> None:
-        """Subscribes to a subject, on this connection and on those after it. Of the processes with the same ``queue``,
-        one receives each message."""
+        """Subscribes to a subject, on this connection and on later ones. Of the processes with the same ``queue``, one
+        receives each message."""
         self._listeners.append((subject, handle, queue))
         if self._client is not None:
             from nats.errors import Error

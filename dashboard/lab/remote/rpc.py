@@ -185,7 +185,8 @@ def find_call(function: Function) -> RemoteCall | None:
 
 
 async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") -> Any:
-    """The first argument of a call; ``host`` names a private host's lab. Raises LabUnavailableError or EngineError."""
+    """The object for the first argument of a call; ``host`` names a private host's lab. Raises LabUnavailableError or
+    EngineError."""
     if call.target is Supervisor:
         return supervisor
     if call.target is GroupHosts:

@@ -81,7 +81,7 @@ class RpcServer:
         return f"{self._start}.{self._losses}"
 
     def _on_loss(self) -> None:
-        """Replies are lost: web processes end their calls when they receive another name."""
+        """Takes a new name, because replies were lost: web processes end their calls when they receive another name."""
         self._losses += 1
         for task in self._calls.values():
             task.cancel()

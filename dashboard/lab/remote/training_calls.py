@@ -1,4 +1,4 @@
-"""Remote calls of the instructor's console to the lab of a group's host."""
+"""Remote calls from the instructor's console to the lab of a group's host."""
 
 from dataclasses import dataclass
 

@@ -39,14 +39,14 @@ class WakeupChannel:
         self.dropped = 0
 
     async def open(self) -> None:
-        """Starts to send."""
+        """Starts sending."""
         self._loop = asyncio.get_running_loop()
         if self._nats.is_set_up():
             self._has_pending = asyncio.Event()
             self._sending = self._loop.create_task(self._send(), name="wakeups")
 
     async def close(self) -> None:
-        """Stops, after a short time for pending wake-ups."""
+        """Stops sending, after a short time for pending wake-ups."""
         if self._sending is not None:
             if self._has_pending.is_set():
                 await asyncio.sleep(0.05)
@@ -98,7 +98,7 @@ class WakeupChannel:
 
 
 class WakeupPublisher:
-    """Wakes web processes when the journal or a measurement has something new."""
+    """Wakes web processes when a journal or a measurement has changed."""
 
     def __init__(self, wakeups: WakeupChannel) -> None:
         self._wakeups = wakeups

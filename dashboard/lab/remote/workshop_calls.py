@@ -31,8 +31,8 @@ def library() -> Library:
 
 @dataclass(frozen=True, slots=True)
 class StepAccess:
-    """The user, the workshop by its ``digest`` on the page, and the steps that are open: all with ``free``, otherwise
-    up to ``until``. Commands run on the host of the ``group``, or on the server's engine if it is empty."""
+    """The user, the workshop with the ``digest`` that the page shows, and the open steps: all with ``free``, otherwise
+    those before ``until``. Commands run on the host of the ``group``, or on the server's engine if it is empty."""
 
     person: str
     workshop: str
@@ -130,7 +130,7 @@ async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
 
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
-    """Starts to fetch these images in the background where that needs no download."""
+    """Starts to provide these images in the background if that needs no download."""
     task = asyncio.get_running_loop().create_task(pull_images(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)

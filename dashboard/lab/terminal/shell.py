@@ -21,8 +21,8 @@ READS_PER_EVENT = 4
 
 @dataclass(slots=True)
 class Window:
-    """One window. ``read_to`` is the offset up to which it has read the output; ``asked_at`` is when it last asked for
-    output, on the loop's clock."""
+    """One window. ``read_to`` is the offset up to which it has read the output; ``asked_at`` is when it last requested
+    output, by the loop's clock."""
 
     size: tuple[int, int]
     step: str = ""
@@ -74,7 +74,7 @@ class Terminal:
     # The shell.
 
     def begin(self, shell: HostShell) -> None:
-        """Starts to read a new shell."""
+        """Starts reading the output of a new shell."""
         self.shell, self.run, self.ended, self.can_restart = shell, secrets.token_hex(4), "", True
         self.scrollback, self._output_rate = Scrollback(limits.SCROLLBACK_BYTES), TokenBucket.full(limits.PRINTED)
         for window in self.windows.values():
@@ -127,7 +127,7 @@ class Terminal:
         self._reading = False
 
     def _is_ahead(self) -> bool:
-        """Whether no window keeps up with the output. Without windows, old output is dropped instead."""
+        """Whether no window keeps up with the output. False without windows: old output is then dropped instead."""
         if not self.windows:
             return False
         return self.scrollback.end - max(window.read_to for window in self.windows.values()) > limits.WINDOW_BYTES
@@ -188,8 +188,7 @@ class Terminal:
         self._count_change()
 
     async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
-        """The output after ``offset``, as soon as there is something that this window does not know; without data after
-        ``wait_s``."""
+        """The output after ``offset``, as soon as this window misses something; without data after ``wait_s``."""
         if key in self.windows:
             self.windows[key].asked_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):

@@ -106,7 +106,7 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """Wakes the labs of the hosts on which something waits, and opens them if needed."""
+        """Wakes the labs of the hosts on which work waits, and opens them if needed."""
         self._wake_again = True
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")
@@ -137,7 +137,7 @@ class GroupLabs:
             opened.context.info = await opened.context.engine.info()
 
     async def forget(self, host: str, reason: str) -> None:
-        """Closes the lab of a host that goes away, and marks what ran there as stopped."""
+        """Closes the lab of a host that is removed, and marks its experiments and runs as stopped."""
         await self._close(host)
         await self.mark_stopped(host, reason)
 

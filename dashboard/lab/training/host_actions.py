@@ -1,4 +1,5 @@
-"""Actions on private hosts of groups: start, restart, adopt, stop and reset, with the records that follow them."""
+"""Actions on private hosts of groups: start, restart, adopt, stop and reset, with the resulting changes to the
+records."""
 
 import asyncio
 import contextlib
@@ -34,8 +35,8 @@ SERVER_STOPPED = "The server was stopped."
 
 
 class HostActions:
-    """The private hosts of groups on this machine, by id, and what can be done with them. ``engine_exits`` holds the
-    times of each group's engine exits."""
+    """The private hosts of groups on this machine, by id, and the actions on them. ``engine_exits`` holds the times of
+    each group's engine exits."""
 
     def __init__(self, context: Context, labs: GroupLabs, cores: int) -> None:
         self._context = context
@@ -122,7 +123,7 @@ class HostActions:
             await self._note(record.group, state=HostStage.FAILED, reason=f"Internal error: {error}."[:400])
 
     async def remove(self, host: PrivateHost) -> None:
-        """Stops a host and removes its files, also if it cannot be recorded what that ends."""
+        """Stops a host and removes its files, even if the database cannot be updated."""
         try:
             await self._labs.forget(host.id, "Its private host was stopped.")
         finally:
@@ -164,7 +165,7 @@ class HostActions:
         await self._note_ready(host, record, await self._repeat_steps(host, record) if record.is_moved else "")
 
     async def _repeat_steps(self, host: PrivateHost, record: HostRecord) -> str:
-        """Brings a host that was moved to this machine to where the group was; a sentence about it."""
+        """Repeats the group's steps on a host that was moved to this machine; returns a sentence about the result."""
         self.hosts[host.id] = host
         self._labs.add(host)
         await self._note(record.group, reason="Your steps are being repeated on the new host.")

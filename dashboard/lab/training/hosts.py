@@ -1,7 +1,8 @@
 """Private hosts of groups: one for each participant or team, started on request, stopped with the session.
 
 The desired state is stored in the database. This module compares it with the hosts on the machine and acts, so a server
-that was killed continues with the hosts it left. ``core.training.host_plan`` and ``core.training.capacity`` decide.
+that was killed and restarted continues with the existing hosts. ``core.training.host_plan`` and
+``core.training.capacity`` decide.
 """
 
 import asyncio
@@ -101,7 +102,7 @@ class GroupHosts:
         return HostState(group, record.stage, message, position, record.host)
 
     def expect(self) -> None:
-        """Makes the template now: hosts of a new session may be placed here, which this lab cannot see yet."""
+        """Creates the template now: hosts of a new session, which this lab cannot see yet, may be placed here."""
         self._is_expecting = True
         self.wake()
 
@@ -111,7 +112,7 @@ class GroupHosts:
         self.wake()
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
-        """The number of hosts that run, also of LANs, and the number that still fit."""
+        """The number of running hosts, including those of LANs, and the number that still fit."""
         others = self._count_others()
         running = len(self._actions.hosts) + len(self._starting) + others
         return replace(capacity(self._machine(), limits or HostLimits(), running, self._problem), others=others)
@@ -153,7 +154,7 @@ class GroupHosts:
         self._loop = asyncio.get_running_loop().create_task(self._run(), name="group-hosts")
 
     async def close(self, *, stop_hosts: bool) -> None:
-        """Ends; with ``stop_hosts`` all hosts are stopped, and requested again for the next server."""
+        """Stops this service; with ``stop_hosts`` all hosts are stopped, and requested again for the next server."""
         tasks = [task for task in (self._loop, self._template_task, *self._busy.values()) if task is not None]
         for task in tasks:
             task.cancel()

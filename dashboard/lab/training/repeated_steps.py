@@ -1,4 +1,4 @@
-"""Repeats what a group did in the steps of its workshop on a new host."""
+"""Repeats on a new host the commands of a group's workshop steps."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ NOTHING = "Nothing of the steps had to be repeated."
 
 
 async def repeat_steps(context: Context, group: str) -> str:
-    """Runs the commands of the group's steps on the host of this context; a sentence about the result."""
+    """Runs the commands of the group's steps on the host of this context; returns a sentence about the result."""
     slug, digest, histories = await context.database.run(group_histories.load, group)
     folder = context.data_dir / "workshops"
     workshop = await asyncio.to_thread(Library(folder).get, slug)

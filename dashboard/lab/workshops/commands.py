@@ -96,7 +96,7 @@ async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
 
 
 async def clean_up(host: WorkshopHost) -> int:
-    """Removes everything that buttons created here, but not what was typed. Returns the number of containers."""
+    """Removes everything that buttons created here, nothing that was typed. Returns the number of containers."""
     containers = await host.engine.containers(dict(host.labels))
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(_remove(host.engine.remove_container, container) for container in wave))

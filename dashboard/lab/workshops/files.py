@@ -35,7 +35,8 @@ class LibraryEntry:
 
 
 def read_folder(path: Path, *, follow: bool = True) -> ParsedWorkshop:
-    """Parses a workshop's folder. Every error is a problem; nothing is raised. ``follow`` allows a link to it."""
+    """Parses a workshop's folder. Every error is a problem; nothing is raised. ``follow`` allows ``path`` itself to be
+    a link."""
     files: dict[str, str] = {}
     problems: list[Problem] = []
     try:
@@ -108,7 +109,7 @@ class Library:
         self._cache: dict[Path, tuple[tuple[object, ...], ParsedWorkshop]] = {}
 
     def all(self) -> tuple[LibraryEntry, ...]:
-        """The built-in ones, then those of this installation. Of two with the same slug the first is used."""
+        """The built-in ones, then those of this installation. Of two workshops with the same slug the first is used."""
         entries: list[LibraryEntry] = []
         slugs: set[str] = set()
         for parent, own in self._folders:

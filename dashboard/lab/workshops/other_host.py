@@ -35,7 +35,8 @@ async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> Command
 
 
 async def clean_up_everywhere(host: WorkshopHost) -> int:
-    """Removes what buttons created here and on the other hosts of the LAN. Returns the number of containers."""
+    """Removes everything that buttons created here and on the other hosts of the LAN. Returns the number of
+    containers."""
     removed = 0
     for each in await asyncio.to_thread(_find, host):
         try:

@@ -36,7 +36,7 @@ class WorkshopHost:
     """The Docker host of a workshop: this server's engine, or a private host.
 
     ``labels`` mark everything that a button creates there; ``pid`` is the engine's process; a button launches no
-    container beyond ``max_containers``, 0 for no limit.
+    container if there are ``max_containers`` already, 0 for no limit.
     """
 
     engine: Engine
@@ -229,7 +229,7 @@ def _past_connections(namespace: Namespace, ports: Sequence[int]) -> tuple[PastC
 
 
 def connection_to(port: int, connection: PastConnection, now: float) -> TcpConnection:
-    """The connection as seen from the server's port, whichever end was observed."""
+    """The connection with the server's port as its port, whichever end was observed."""
     server, client, client_port = connection.local, connection.peer, connection.peer_port
     if connection.local_port != port:
         server, client, client_port = connection.peer, connection.local, connection.local_port

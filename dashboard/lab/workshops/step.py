@@ -22,7 +22,7 @@ from dashboard.store.database import DatabaseThread
 
 
 class StepLockedError(Exception):
-    """The step cannot be worked on now; ``str()`` is a sentence that says what to do first."""
+    """The step cannot be worked on now; ``str()`` is a sentence with what to do first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class CheckResult:
 
 @dataclass(slots=True)
 class SharedObservations:
-    """Observations for automatic checks, shared: concurrent checks of the same step on the same engine get the same."""
+    """Shared observations for automatic checks: concurrent checks of the same step on the same engine get the same
+    one."""
 
     _running: dict[tuple[int, tuple[str, ...], tuple[int, ...], bool], asyncio.Task[Observation]] = field(
         default_factory=dict
@@ -61,8 +62,8 @@ class SharedObservations:
 
 @dataclass(slots=True)
 class StepRunner:
-    """A person in a workshop on a host. ``until`` is the instructor's gate (a step's index); ``free``: steps are open
-    even if earlier ones are not done."""
+    """The steps of one person in a workshop on a host. ``until`` is the instructor's gate (a step's index); ``free``:
+    steps are open even if earlier ones are not done."""
 
     host: WorkshopHost
     database: DatabaseThread
@@ -86,8 +87,8 @@ class StepRunner:
         return self.workshop.steps[number], stage, progress.records.get(slug, StepRecord())
 
     async def predict(self, slug: str, choice: int) -> StepRecord:
-        """Records a prediction, the first one only, and the current state. Raises ValueError if there is no such
-        choice."""
+        """Records a prediction, the first one only, and the current state. Raises ValueError if the choice does not
+        exist."""
         step, _, _ = await self.open(slug)
         if step.predict is None or not 0 <= choice < len(step.predict.choices):
             raise ValueError("Choose one of the answers.")

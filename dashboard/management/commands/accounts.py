@@ -90,7 +90,7 @@ class Command(NetmodesCommand):
 
 
 def _link(token: str) -> str:
-    """The line with a sign-in link, or its path if no server of this data folder runs."""
+    """The line with a sign-in link, or only the link's path if no server of this data folder runs."""
     address = served_address()
     if address is None:
         return f"Sign in (once, within an hour, after {configuration.COMMAND} up): /sign-in/?token={token}"

@@ -32,7 +32,7 @@ class Command(NetmodesCommand):
         form.add_argument("--csv", action="store_true", help="print CSV")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0, also without entries."""
+        """Exit 0, even without entries."""
         self.migrate()
         chosen = AuditFilter(options["account"], options["action"], options["outcome"])
         trail = audit.read(chosen, max(0, min(options["limit"], MAX_PRINTED)))

@@ -66,7 +66,7 @@ class Command(NetmodesCommand):
             raise SystemExit(FAILED)
 
     def _choose(self, engine: str) -> None:
-        """Makes every private host of this process and its children run this engine."""
+        """Makes every private host of this process and of its children run this engine."""
         try:
             os.environ |= engine_settings(engine, configuration.data_dir(), self.say)
         except KeyError as error:

@@ -1,4 +1,4 @@
-"""``./netmodes join TOKEN``: makes this machine one of an installation, and starts its lab."""
+"""``./netmodes join TOKEN``: adds this machine to an installation, and starts its lab."""
 
 import os
 import platform
@@ -30,7 +30,7 @@ class Command(NetmodesCommand):
         add_privileged_hosts(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Joins. The lab then takes the place of this process."""
+        """Joins. The lab then replaces this process."""
         require_root("The lab enters the network namespaces of containers, and")
         name = options["name"] or suggested_name(platform.node())
         try:

@@ -26,7 +26,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print prune/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0, also if nothing was old enough; 2 if N is not an age."""
+        """Exit 0, even if nothing was old enough; 2 if N is not an age."""
         days = _parse_days(options["days"])
         self.migrate()
         pruned = prune(days * DAY_S, dry_run=options["dry_run"], kinds=options["only"] or KINDS)

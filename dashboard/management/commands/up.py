@@ -110,7 +110,7 @@ class Command(NetmodesCommand):
             raise CommandError(message, returncode=FAILED) from None
 
     def _find_web_user(self) -> WebUser | None:
-        """The user that serves the pages; None, after a warning, if this machine cannot confine a process."""
+        """The user that serves the pages. Warns and returns None if this machine cannot confine a process."""
         from dashboard.management.pages.sandbox import find_refusal
         from dashboard.management.pages.web_process import find_user
 
@@ -173,8 +173,8 @@ class Command(NetmodesCommand):
         return True
 
     def _listen(self, host: str, port: int) -> list[socket.socket]:
-        """The listening sockets, opened first so that a port in use is reported at once. On loopback they are one for
-        each family: browsers look for the own name at ::1 first, and another program there would get our cookies."""
+        """The listening sockets, opened first so that a port in use is reported at once. On loopback there is one for
+        each address family: browsers try the own name at ::1 first, and another program there would get our cookies."""
         listening = [self._bind(host, port)]
         other = {"127.0.0.1": "::1", "localhost": "::1", "0.0.0.0": "::1", "::1": "127.0.0.1"}.get(host)  # noqa: S104
         if other and settings.OWN_NAME:

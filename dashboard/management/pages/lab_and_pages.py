@@ -20,7 +20,7 @@ async def run_lab_and_pages(
     data_dir: Path, web: WebProcess, say: Callable[[str], None], on_ready: Callable[[], None]
 ) -> None:
     """Runs until Ctrl-C, SIGTERM or the end of the terminal, then stops all experiments. Further signals print a
-    warning; after some seconds another one aborts and leaves experiments running. Raises WebProcessError."""
+    warning; after a few seconds another one aborts and leaves experiments running. Raises WebProcessError."""
     connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()

@@ -21,8 +21,8 @@ STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds 
 
 
 def is_printed(record: logging.LogRecord) -> bool:
-    """Whether a message of uvicorn is printed: no traceback of a request that is cancelled because the server stops.
-    Their number is printed as a sentence."""
+    """Whether a message of uvicorn is printed. Tracebacks of requests that are cancelled because the server stops are
+    not; a sentence gives their number."""
     if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
     if str(record.msg).startswith("Cancel %s running task"):
@@ -59,8 +59,8 @@ class PageServer(uvicorn.Server):
         self._is_warned = False
 
     def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
-        """Ends the server, also while it starts. Further signals print a warning, because an abort would leave
-        containers behind. After some seconds another Ctrl-C aborts."""
+        """Ends the server, even while it starts. Further signals print a warning, because an abort would leave
+        containers behind. After a few seconds another Ctrl-C aborts."""
         if interrupts.is_first(sig):
             self.should_exit = True
             service.abort_start()

@@ -204,7 +204,7 @@ def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
 
 def find_refusal(user: WebUser) -> str:
     """The reason why this machine cannot confine a process, found by a trial in a fork; empty if it can. AppArmor, for
-    example, may refuse mounts in a container, and the root of chroot(2) or of an initramfs cannot be replaced."""
+    example, may refuse mounts in a container; the root of chroot(2) or of an initramfs cannot be replaced."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

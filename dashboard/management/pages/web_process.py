@@ -51,7 +51,7 @@ class WebProcessError(Exception):
 
 
 class NotNowError(WebProcessError):
-    """The process cannot be started at present: the machine lacks memory, processes or descriptors."""
+    """The process cannot be started at present: the machine lacks memory, processes or file descriptors."""
 
 
 def is_apart() -> bool:
@@ -145,7 +145,7 @@ class WebProcess:
     async def run(self, server: LinkServer, on_ready: Callable[[], None]) -> None:
         """Handles the calls of the process, and starts it again whenever it ends, until ``stop``. ``on_ready`` is
         called each time it begins to serve pages. Raises WebProcessError if it cannot be started. Once it has served
-        pages, a lack of memory or processes is no error: the start is repeated."""
+        pages, a lack of memory or processes is not an error: the start is repeated."""
         pause_s, was_ready = FIRST_PAUSE_S, False
 
         def note_ready() -> None:

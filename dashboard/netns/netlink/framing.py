@@ -112,7 +112,7 @@ def receive(opened: socket.socket) -> bytes:
 
 
 def drain(opened: socket.socket) -> None:
-    """Discard what an interrupted exchange left in the socket."""
+    """Discard the remains of an interrupted exchange from the socket."""
     while True:
         try:
             opened.recv(_RECEIVE_BYTES)

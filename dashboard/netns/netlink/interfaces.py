@@ -90,12 +90,14 @@ class LinkTable:
 
     @property
     def unknown_nsids(self) -> set[int]:
-        """The numbers of other namespaces to which links refer and which ``identify`` has not received yet."""
+        """The ids (nsid) of other namespaces to which links refer, without those that ``identify`` has already
+        received."""
         numbers = {link.lower_nsid for link in self._links.values() if link.lower_nsid is not None}
         return numbers - self._namespaces.keys()
 
     def identify(self, namespaces: Mapping[int, int]) -> None:
-        """Set the inodes of other namespaces by their numbers; those without one are shown as not identified."""
+        """Set the inodes of other namespaces by their ids (nsid); namespaces without an inode are shown as not
+        identified."""
         known = {**dict.fromkeys(self.unknown_nsids, 0), **self._namespaces, **namespaces}
         if known != self._namespaces:
             self._namespaces = known
@@ -136,8 +138,8 @@ class LinkTable:
         return Touched.LINKS | Touched.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
-        """The kernel reports the first end of a new veth pair before the second one exists, and sends no event for an
-        end whose peer moves to another namespace."""
+        """Marks ends of veth pairs to be read again: the kernel reports the first end of a new pair before the second
+        one exists, and sends no event for an end when its peer moves to another namespace."""
         if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return
         if link.lower == 0:
@@ -146,13 +148,14 @@ class LinkTable:
             self.stale_peers.add(peer.index)
 
     def _forget_nsid(self, before: LinkRecord | None) -> None:
-        """Forget a number that no link uses: the kernel may give it to another namespace."""
+        """Forget an id (nsid) that no link uses: the kernel may give it to another namespace."""
         number = None if before is None else before.lower_nsid
         if number in self._namespaces and all(link.lower_nsid != number for link in self._links.values()):
             del self._namespaces[number]
 
     def _rename(self) -> None:
-        """A name was added, removed or changed: other links show it as master or lower link, and so do routes."""
+        """Updates other links and routes that show a name which was added, removed or changed, as master, lower link or
+        device."""
         self._built.clear()
         self._routes = None
         self.names_version += 1
@@ -239,8 +242,8 @@ def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
 
 
 def read_nsids(opened: socket.socket, places: Iterable[tuple[int, str]]) -> dict[int, int]:
-    """The inodes of network namespaces, by the numbers that the namespace of ``opened`` has given to them. ``places``
-    has the arguments of ``Namespace.of_machine``; namespaces that are gone or cannot be read are omitted."""
+    """The inodes of network namespaces, by the ids (nsid) that the namespace of ``opened`` has assigned to them.
+    ``places`` has the arguments of ``Namespace.of_machine``; namespaces that are gone or cannot be read are omitted."""
     inodes: dict[int, int] = {}
     for place in places:
         with suppress(NamespaceGone, OSError), Namespace.of_machine(*place) as namespace:

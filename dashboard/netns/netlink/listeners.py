@@ -100,7 +100,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class PastConnection:
-    """A TCP connection that is open or ended recently: ``ended_ms`` ago, 0 while it is open."""
+    """A TCP connection that is open, or ended ``ended_ms`` ago; 0 while it is open."""
 
     local: str
     local_port: int
@@ -258,8 +258,8 @@ class ListenerTable:
         return changed
 
     def _take(self, slot: int, protocol: Protocol, family: Family, chunks: list[bytes]) -> bool:
-        """Decode what is new. A dump of several datagrams is not atomic: sockets that are opened or closed between two
-        of them make the kernel skip or repeat others, so the dump is repeated until two agree."""
+        """Decode the new sockets. A dump of several datagrams is not atomic: sockets that are opened or closed between
+        two of them make the kernel skip or repeat others, so the dump is repeated until two agree."""
         before = self._decoded[slot]
         decoded = self._decode(protocol, family, chunks, before)
         for _ in range(_AGREEING_DUMPS if len(chunks) > 1 or len(self._chunks[slot]) > 1 else 0):

@@ -67,20 +67,20 @@ def pack_link_request(index: int) -> bytes:
 
 
 def pack_nsid_request(descriptor: int) -> bytes:
-    """The body of a request for the number of the namespace that an open descriptor refers to."""
+    """The body of a request for the id (nsid) of the namespace that an open descriptor refers to."""
     return _GENERAL.pack(0) + pack_attribute(_NETNSA_FD, _U32.pack(descriptor))
 
 
 def decode_nsid(body: bytes) -> int | None:
-    """The number from RTM_NEWNSID; None if the namespace has none here: then no link refers to it."""
+    """The id from RTM_NEWNSID; None if the namespace has no id here, so that no link refers to it."""
     number = _u32(split_attributes(body, _GENERAL.size), _NETNSA_NSID)
     return None if number == _NOT_ASSIGNED else number
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
-    """One link as reported by the kernel; relations are indexes. ``lower_nsid`` is the number that this namespace has
-    given to the namespace of ``lower``, None if it is this one."""
+    """One link as reported by the kernel; relations are indexes. ``lower_nsid`` is the id that this namespace has
+    assigned to the namespace of ``lower``, None if it is this one."""
 
     index: int
     name: str
@@ -148,8 +148,8 @@ def _hardware_address(kind: int, raw: bytes) -> str:
 def decode_link(body: bytes) -> LinkRecord | None:
     """A link from RTM_NEWLINK or RTM_DELLINK; None for a message that is not about the link itself.
 
-    Such messages are those of a bridge about its port (family AF_BRIDGE, also RTM_DELLINK when the port leaves the
-    bridge) and partial messages of wireless drivers.
+    Such messages come from a bridge about its port (family AF_BRIDGE, including RTM_DELLINK when the port leaves the
+    bridge), or are partial messages of wireless drivers.
     """
     if len(body) < _LINK.size:
         raise MalformedMessage("a link without its fixed part")

@@ -18,8 +18,9 @@ _PORT_HOLDERS = frozenset({"dockerd", "docker-proxy"})
 
 
 def rule_triggers(view: KernelView) -> object:
-    """The part of a view whose changes often come with new rules: interfaces, and listeners on TCP ports and published
-    UDP ports. Other UDP sockets are often opened for one query, and an owner may be found late."""
+    """The part of a view in which changes often come with new rules: interfaces, and listeners on TCP ports and
+    published UDP ports. Not other UDP sockets, which are often opened for one query, and not owners, which may be found
+    late."""
     ports = frozenset(
         (one.protocol, one.family, one.address, one.port)
         for one in view.listeners
@@ -76,8 +77,8 @@ class FirewallFeed:
             self._on_change()
 
     async def close(self) -> None:
-        """Ends the readings after changes and waits for the end of their tools; callers of ``refresh`` wait for their
-        own."""
+        """Stops reading after changes and waits for the tools of a current reading; callers of ``refresh`` wait for
+        theirs."""
         if (task := self._task) is not None:
             task.cancel()
             await asyncio.wait([task])

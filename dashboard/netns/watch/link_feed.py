@@ -1,4 +1,4 @@
-"""Links, addresses and routes of one namespace, kept current by rtnetlink events."""
+"""Keeps the links, addresses and routes of one namespace current with rtnetlink events."""
 
 import asyncio
 import errno
@@ -69,7 +69,7 @@ class LinkFeed:
 
     @property
     def lost(self) -> bool:
-        """Whether events were lost and no dump has repaired it yet."""
+        """Whether events were lost and no dump has made up for them yet."""
         return self._lost
 
     async def reload(self) -> None:
@@ -157,7 +157,8 @@ class LinkFeed:
             self._flush_later()
 
     async def _read_stale(self) -> None:
-        """Read what events do not report: routes that disappeared silently, peers of veths and their namespaces."""
+        """Read changes that events do not report: routes that disappeared silently, peers of veths and their
+        namespaces."""
         async with self._lock:
             routes, self._stale_routes = self._stale_routes, False
             stale = frozenset(self.table.stale_peers)

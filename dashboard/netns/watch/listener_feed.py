@@ -1,7 +1,7 @@
 """Listening sockets of one namespace with their owners: sockets are polled, owners searched for new sockets.
 
 Since Docker Engine 28 dockerd opens the socket of a published port and hands it to docker-proxy some milliseconds later
-(Moby, daemon/libnetwork/portmappers/nat): Netmodes looks for the owner of such a socket until dockerd has closed it.
+(Moby, daemon/libnetwork/portmappers/nat): Netmodes searches for the owner of such a socket until dockerd has closed it.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ class ListenerFeed:
 
     @property
     def count(self) -> int:
-        """The number of sockets whose owner was searched."""
+        """The number of sockets for which an owner has been searched."""
         return len(self._owners)
 
     def poll(self) -> bool:

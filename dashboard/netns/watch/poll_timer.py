@@ -47,7 +47,7 @@ class PollTimer:
             self._timer = None
 
     def _schedule(self) -> None:
-        """Sleep until the next member is due."""
+        """Set the timer for the next member that is due."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

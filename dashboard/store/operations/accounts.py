@@ -1,4 +1,4 @@
-"""Accounts: their roles, what belongs to them, invitations, sign-in links, and the end of their browser sessions."""
+"""Accounts: roles, ownership, invitations, sign-in links, and the end of browser sessions."""
 
 import hashlib
 import secrets
@@ -56,7 +56,8 @@ class ListedAccount:
 
 
 def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
-    """The role of a user. One without an account can only read, apart from the first owner before the first sign-in."""
+    """The role of a user. A user without an account can only read, apart from the first owner before the first
+    sign-in."""
     role = Account.objects.filter(user_id=user.pk or 0).values_list("role", flat=True).first()
     if role is None:
         return Role.OWNER if user.get_username() == OWNER_NAME else Role.READER
@@ -64,14 +65,14 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
 
 
 def belongs_to(kind: OwnedKind, identity: str, user: int) -> bool:
-    """Whether something belongs to an account. True if it does not exist: the page answers that."""
+    """Whether an object belongs to an account. True if it does not exist, so that the page itself can respond."""
     row = _TABLES[kind].objects.filter(pk=identity).values_list("owner_id", flat=True)
     return user in row or not row
 
 
 def creator_names() -> dict[int | None, str]:
-    """The names to show as creators, empty with a single account. What was created without an account (None) belongs
-    to the owner."""
+    """The names to show as creators; empty with a single account. Objects created without an account (None) belong to
+    the owner."""
     found: dict[int | None, str] = dict(User.objects.values_list("pk", "username"))
     if len(found) < 2:
         return {}
@@ -110,7 +111,7 @@ def _listed(row: User, last_commands: dict[int | None, float]) -> ListedAccount:
 
 
 def listed(users: QuerySet[User] | None = None) -> tuple[ListedAccount, ...]:
-    """All accounts, or these, oldest first."""
+    """These accounts, or all, oldest first."""
     rows = (User.objects.all() if users is None else users).annotate(last_command=Max("auditentry__at"))
     return tuple(_listed(row, {row.pk: row.last_command or 0.0}) for row in rows.order_by("pk"))
 

@@ -1,8 +1,8 @@
 """Locks of PostgreSQL, held while a connection lives: one lab per machine, one migration and one change of the swarm at
 a time.
 
-The role of a machine may take any advisory lock, so it can delay another lab. Migrations and the swarm use locks of
-tables that such a role cannot take: it could keep an owner from ending the swarm.
+The role of a machine may take any advisory lock, so it can delay another lab. For migrations and the swarm, table locks
+are used that such a role cannot take; with an advisory lock it could prevent an owner from ending the swarm.
 """
 
 import os
@@ -33,7 +33,7 @@ ANSWER_S = 3
 
 
 def lab_of(machine: str | None) -> int:
-    """The number of the lock of a machine's lab."""
+    """The number of the lock for a machine's lab."""
     return LAB if machine is None else LAB << 32 | zlib.crc32(machine.encode())
 
 
@@ -60,7 +60,7 @@ def _connect(**more: Any) -> Any:
 
 @contextmanager
 def _answers(connected: Any) -> Iterator[None]:
-    """Ends a connection that does not answer within ``ANSWER_S``: statements then fail. A server that has lost its
+    """Makes statements fail on a connection that does not answer within ``ANSWER_S``: a server that has lost its
     network sends nothing, not even the end of the connection."""
     with socket.socket(fileno=os.dup(connected.fileno())) as copy:
 
@@ -91,7 +91,7 @@ class AdvisoryLock:
     def acquire(self) -> bool:
         """Tries to take the lock; False if another process holds it. OperationalError without a database.
 
-        An earlier connection of this lock may still hold it, if only its network was lost: it is ended.
+        An earlier connection of this lock that merely lost its network may still hold it: that connection is ended.
         """
         import psycopg
 
@@ -116,7 +116,7 @@ class AdvisoryLock:
         return True
 
     def holds(self) -> bool:
-        """Whether the lock is held, taken again after a lost connection; OperationalError without a database."""
+        """Whether the lock is held; takes it again after a lost connection. OperationalError without a database."""
         import psycopg
 
         if self._connection is not None:
@@ -133,14 +133,14 @@ class AdvisoryLock:
 
 
 class SwarmLock:
-    """The lock of the web process that changes the swarm of machines. SQLite has no such lock: there is one machine.
-    Its methods block: call them in a thread."""
+    """The lock of the web process that changes the swarm of machines. SQLite needs none, because the installation has
+    one machine. Its methods block: call them in a thread."""
 
     def __init__(self) -> None:
         self._connection: Any = None
 
     def acquire(self, wait_s: float = 0.0) -> bool:
-        """Takes the lock; False if another process holds it all the time. OperationalError without a database."""
+        """Takes the lock; False if another process holds it until the timeout. OperationalError without a database."""
         if not is_shared():
             return True
         import psycopg
@@ -187,7 +187,7 @@ def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _create_migrations_table(connected: Any) -> None:
-    """Creates the table of migrations in an empty database. Machines have then not joined, and hold no lock."""
+    """Creates the table of migrations in an empty database, in which no machine has joined that could hold a lock."""
     exists = "SELECT to_regclass('django_migrations') IS NOT NULL"
     if not connected.execute(exists).fetchone()[0]:
         with connected.transaction():

@@ -48,7 +48,7 @@ _pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default
 
 @contextmanager
 def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
-    """Commands of the store that are called in this block record this entry."""
+    """Store commands that are called in this block record this entry."""
     token = _pending.set(entry)
     try:
         yield entry
@@ -58,8 +58,8 @@ def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
 
 
 def note(what: object = "") -> None:
-    """Records, in the current transaction, that the command which is being executed was done. ``what`` is the id of
-    what it created."""
+    """Records, in the current transaction, that the current command was done. ``what`` is the id of the object that it
+    created."""
     entry = _pending.get()
     if entry is not None:
         entry.object = entry.object or str(what)[:120]
@@ -67,13 +67,13 @@ def note(what: object = "") -> None:
 
 
 def audited[**P, T](command: Callable[P, T]) -> Callable[P, T]:
-    """A command of the store in a transaction that also contains the entry of the audit trail. If it returns False,
+    """Wraps a store command in a transaction that also contains the entry of the audit trail. If it returns False,
     nothing was done and nothing is recorded."""
     return _in_transaction(command, lambda _result: "")
 
 
 def creates[**P, T](command: Callable[P, T]) -> Callable[P, T]:
-    """As ``audited``, for a command that returns the id or the row of what it created."""
+    """As ``audited``, for a command that returns the id or the row of the object that it created."""
     return _in_transaction(command, lambda result: getattr(result, "pk", result))
 
 
@@ -114,7 +114,7 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries: those of an account, with an action or an outcome; ``text`` is part of the object or address."""
+    """Selects entries: by account, action and outcome; ``text`` is part of the object or address."""
 
     account: str = ""
     action: str = ""
@@ -152,7 +152,7 @@ def count(chosen: AuditFilter) -> int:
 
 
 def values(field: str) -> tuple[str, ...]:
-    """The accounts or actions that occur."""
+    """The accounts or actions that occur in entries."""
     return tuple(AuditEntry.objects.order_by(field).values_list(field, flat=True).distinct())
 
 

@@ -1,8 +1,8 @@
 """The time of the installation: the clock of the database, since the clock of a machine may be wrong.
 
-What is stored in the database or compared with it is by this clock, in labs, web processes and commands. A machine an
-hour ahead would otherwise end sessions an hour early. A database that is a file is used by one machine, and its clock
-is that machine's."""
+Times that are stored in the database or compared with it are by this clock, in labs, web processes and commands. A
+machine an hour ahead would otherwise end sessions an hour early. A database in a file is used by one machine, so the
+machine's clock is used."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ MAX_QUERY_S = 0.5
 
 
 def read_clock() -> float | None:
-    """The time of the database in seconds since the epoch; None if it is a file, which has no clock."""
+    """The time of the database server in seconds since the epoch; None for a database in a file, which has no clock."""
     if not is_shared():
         return None
     with connection.cursor() as cursor:
@@ -33,8 +33,8 @@ def read_clock() -> float | None:
 
 
 class DatabaseClock:
-    """The time of the database at the last ``synchronize``, plus the time since then on this machine.
-    Without a database that has a clock, and while it was never read, it is this machine's."""
+    """The time of the database at the last ``synchronize``, plus the time since then on this machine. The time of this
+    machine if the database has no clock, or if it has not been read yet."""
 
     def __init__(self, read: Callable[[], float | None] = read_clock) -> None:
         self._read = read
@@ -51,8 +51,9 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Reads the database's clock. The answer is taken for the middle of the query, so one that has waited for a
-        connection is repeated. If that waits, too, the time that is known changes only if it cannot be right."""
+        """Reads the database's clock. The answer is assumed to be from the middle of the query, so a query that had to
+        wait for a connection is repeated. If that one waits, too, the known time is changed only if it cannot be
+        right."""
         for _ in range(2):
             began = time.monotonic()
             now = self._read()
@@ -68,8 +69,8 @@ class DatabaseClock:
             self._offset = min(max(self._offset, now - ended), now - began)
 
     async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
-        """Reads the database's clock again and again, until it is cancelled: that of a machine drifts, and stands still
-        while the machine is suspended. ``run`` calls a function in a thread that may query the database."""
+        """Reads the database's clock repeatedly, until it is cancelled: a machine's clock drifts, and stops while the
+        machine is suspended. ``run`` calls a function in a thread that may query the database."""
         log_once = LogOnce(log, "the clock of the database cannot be read")
         while is_shared():
             await log_once.run(lambda: run(self.synchronize))

@@ -44,12 +44,12 @@ def listed() -> tuple[ListedToken, ...]:
 
 @audited
 def revoke(token: str) -> bool:
-    """Makes a token that was not used invalid; False if no unused token has this id."""
+    """Invalidates an unused token; False if no unused token has this id."""
     return JoinToken.objects.filter(pk=token, used_at=0.0, revoked_at=0.0).update(revoked_at=shared_clock()) == 1
 
 
 def check(token: str) -> JoinToken:
-    """The row of a token that can be used. TokenError with a sentence."""
+    """The row of a valid token. TokenError with a sentence."""
     row = JoinToken.objects.filter(digest=digest_of(token)).first()
     if row is None:
         raise TokenError(_("This token is not valid. Copy the whole command from the Machines page."))
@@ -63,7 +63,7 @@ def check(token: str) -> JoinToken:
 
 
 def use(token: str, machine: str) -> None:
-    """Uses up a token for a machine that exists. In a transaction that has its turn (``machine_roles.take_turn``).
+    """Marks a token as used by an existing machine. Requires a transaction that has called ``machine_roles.take_turn``.
     TokenError with a sentence."""
     row = check(token)
     row.used_at, row.machine_id = shared_clock(), machine

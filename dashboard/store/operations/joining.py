@@ -26,8 +26,8 @@ class NotAddedError(JoinError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a machine receives: the addresses of PostgreSQL and NATS with its own users. ``installation``: the id in
-    labels of containers and networks."""
+    """What a machine receives: the URLs of PostgreSQL and NATS with its own users. ``installation``: the id in labels
+    of containers and networks."""
 
     machine: str
     database: str
@@ -49,7 +49,8 @@ def addresses() -> tuple[str, str]:
 
 def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, address: str) -> Credentials:
     """Adds a machine and returns its credentials, which are not stored. JoinError with a sentence, TokenError if the
-    token is not valid; without a machine the token remains valid. Nothing is done for a client without a token."""
+    token is not valid; if no machine is added, the token remains valid. Nothing is done for a client without a
+    token."""
     if missing := installation_problem():
         raise JoinError(missing)
     join_tokens.check(token)
@@ -79,7 +80,7 @@ def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, 
 @audit.audited
 @transaction.atomic
 def revoke(name: str) -> bool:
-    """Ends the access of a machine to the database, and makes its key for NATS invalid; False if it has none."""
+    """Ends the access of a machine to the database, and invalidates its key for NATS; False if it has no access."""
     machine_roles.take_turn()
     if not machines.revoke(name):
         return False

@@ -1,8 +1,8 @@
 """A role in PostgreSQL for each machine that has joined, which reads and writes the rows of its machine only.
 
-Row-level security instead of writes through a web process: a lab keeps its queries, transactions and journal as they
-are, works while no web process runs, and the database itself refuses everything else. The owner of the tables, which
-web processes and the installation's lab use, is not restricted. Policies exist from the first machine on.
+Row-level security is used instead of writes through a web process: a lab keeps its queries, transactions and journal
+unchanged, works while no web process runs, and the database itself refuses everything else. The owner of the tables,
+which web processes and the installation's lab use, is not restricted. Policies exist from the first machine on.
 """
 
 import hashlib
@@ -144,14 +144,14 @@ def _exists(role: str) -> bool:
 
 
 def take_turn() -> None:
-    """Waits until no other transaction changes machines and their roles. In a transaction. Machines have no permission
-    for this table, so none can hold the lock, as it could an advisory one."""
+    """Waits until no other transaction changes machines and their roles. Requires a transaction. Machines have no
+    permission for this table, so they cannot hold the lock, as they could an advisory one."""
     if connection.vendor == "postgresql":
         _execute("LOCK TABLE dashboard_jointoken IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _statements() -> list[str]:
-    """What gives the group of all machines its permissions."""
+    """The SQL statements that grant permissions to the group of all machines."""
     group, start = _group(), len(_prefix()) + 1
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
@@ -188,8 +188,8 @@ def _statements() -> list[str]:
 
 
 def _is_prepared(digest: str) -> bool:
-    """Whether the permissions are those of this version. A restored database has the comment without permissions, and
-    one that was migrated back and forth lacks policies."""
+    """Whether the permissions are those of this version. The comment alone does not prove it: a restored database has
+    the comment without permissions, and one that was migrated back and forth lacks policies."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT obj_description(to_regprocedure('netmodes_is_here(text)'), 'pg_proc') = %s"
@@ -201,9 +201,9 @@ def _is_prepared(digest: str) -> bool:
 
 
 def _lock_tables() -> None:
-    """Locks all tables with policies, or none: a request that waits for one while it holds another would stop
-    everything that uses it, and end in a deadlock with a lab. OperationalError if they remain in use, for example by a
-    backup."""
+    """Locks all tables with policies, or none: a transaction that waits for one table while it holds another would
+    block all users of that table, and could end in a deadlock with a lab. OperationalError if they remain in use, for
+    example by a backup."""
     tables, end = ", ".join(f"dashboard_{table}" for table in _POLICIES), time.monotonic() + LOCK_S
     while True:
         try:
@@ -216,7 +216,7 @@ def _lock_tables() -> None:
 
 
 def prepare() -> None:
-    """Creates the group of all machines with its permissions and policies, or updates them if they differ. In a
+    """Creates the group of all machines with its permissions and policies, or updates them if they differ. Requires a
     transaction."""
     if not _exists(_group_role()):
         _execute(f"CREATE ROLE {_group()} NOLOGIN")
@@ -228,7 +228,7 @@ def prepare() -> None:
 
 
 def update() -> None:
-    """Updates the permissions after a migration, a change of this module or a restore, if there are machines."""
+    """Updates the permissions after a migration, a change of this module or a restore, if any machine has joined."""
     if is_supported() and Machine.objects.exists() and Installation.objects.exists():
         with transaction.atomic():
             take_turn()
@@ -236,8 +236,8 @@ def update() -> None:
 
 
 def create(machine: str) -> tuple[str, str]:
-    """Creates the role of a machine; its name and password. In a transaction. DatabaseError if the own role may not
-    create roles."""
+    """Creates the role of a machine and returns its name and password. Requires a transaction. DatabaseError if the
+    current role may not create roles."""
     prepare()
     role, password = role_of(machine), secrets.token_urlsafe(32)
     name, attributes = _quote(role), f"LOGIN CONNECTION LIMIT {MAX_CONNECTIONS} PASSWORD '{_verifier(role, password)}'"
@@ -250,15 +250,16 @@ def create(machine: str) -> tuple[str, str]:
 
 
 def _verifier(role: str, password: str) -> str:
-    """What PostgreSQL stores instead of the password, which could otherwise be in its log."""
+    """The verifier that PostgreSQL stores. It is sent instead of the password, which could otherwise appear in the
+    server's log."""
     connection.ensure_connection()
     encrypt = connection.connection.pgconn.encrypt_password
     return bytes(encrypt(password.encode(), role.encode(), b"scram-sha-256")).decode()
 
 
 def close(machine: str) -> None:
-    """Ends the access of a machine and, after the transaction, its connections. The role remains: a machine that has
-    created an object, for example a large one, would prevent that it is dropped."""
+    """Ends the access of a machine and, after the transaction, its connections. The role is not dropped: an object that
+    the machine has created, for example a large object, would prevent that."""
     if not is_supported() or not _exists(role := role_of(machine)):
         return
     name = _quote(role)

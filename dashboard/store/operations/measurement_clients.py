@@ -1,6 +1,6 @@
-"""The other machines from which a run measures, as a web process has written them, and for how long.
+"""The other machines from which a run measures, as written by a web process, and for how long.
 
-All times are of the clock of the database."""
+All times are by the clock of the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ EXTRA_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class CarriedRun:
-    """A run that has not ended, on the lab of ``machine``, with clients on other machines."""
+    """A run that has not ended, driven by the lab of ``machine``, with clients on other machines."""
 
     id: str
     machine: str | None
@@ -40,8 +40,8 @@ def create_run(
     *arguments: Any,
     **further: Any,
 ) -> str:
-    """As ``measurements.create_run``, with clients on these machines too. Labs may not write them, so none can make
-    another one measure."""
+    """As ``measurements.create_run``, with clients on these machines too. Labs may not write the clients, so no lab can
+    make another machine measure."""
     seconds = options.seconds + EXTRA_S
     valid_until = Now() + timedelta(seconds=WAIT_S + seconds)
     with transaction.atomic():
@@ -58,13 +58,13 @@ def load_clients(run: str) -> tuple[str, ...]:
 
 
 def are_valid(run: str) -> bool:
-    """Whether the machines from which a run measures still do."""
+    """Whether the machines from which a run measures may still do so."""
     return MeasurementClient.objects.filter(run_id=run, valid_until__gt=Now()).exists()
 
 
 def load_carried() -> tuple[CarriedRun, ...]:
-    """The runs with clients on other machines that wait or run. The clients of ended runs are removed: their labs could
-    begin them again."""
+    """The runs with clients on other machines that wait or run. The clients of ended runs are removed, because the lab
+    of a run could mark it as running again."""
     MeasurementClient.objects.exclude(run__state__in=LIVE).delete()
     rows = MeasurementClient.objects.filter(run__state__in=LIVE, valid_until__gt=Now()).order_by("run_id", "machine")
     found: dict[str, CarriedRun] = {}
@@ -75,13 +75,13 @@ def load_carried() -> tuple[CarriedRun, ...]:
 
 
 def begin_blocks(run: str, seconds: float) -> None:
-    """From the first block on, a run has its own time only. A second call extends nothing."""
+    """Limits a run to its own duration, counted from the first block. A second call extends nothing."""
     end = Now() + timedelta(seconds=seconds)
     MeasurementClient.objects.filter(run_id=run).update(valid_until=Least(F("valid_until"), end))
 
 
 def load_drained(run: str) -> frozenset[str] | None:
-    """Those machines of a run that are drained; None if the run has ended, or its time is up."""
+    """The drained ones among a run's machines; None if the run has ended or its time is up."""
     rows = MeasurementClient.objects.filter(run_id=run, run__state__in=LIVE, valid_until__gt=Now())
     drained = Exists(Machine.objects.filter(pk=OuterRef("machine"), is_draining=True))
     found = dict(rows.values_list("machine", drained))

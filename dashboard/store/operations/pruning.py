@@ -23,8 +23,8 @@ KINDS = (MEASUREMENTS, *DELETERS)
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """``prune/1``: what was deleted, or would be with ``dry_run``. ``experiments`` were launched for these ``runs``
-    only; ``others`` is data other than measurements. ``freed_bytes`` is by how much the file shrank; None if it did
-    not, with the reason in ``room``."""
+    only; ``others`` is data other than measurements. ``freed_bytes`` is the number of bytes by which the file shrank;
+    None if it did not, with the reason in ``room``."""
 
     before: str
     dry_run: bool
@@ -53,8 +53,8 @@ def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] 
 
 
 def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
-    """Ended runs from before ``limit``, the number of their blocks, and the experiments launched for them only: of the
-    same machine, since the lab of a machine writes its runs."""
+    """Ended runs from before ``limit``, the number of their blocks, and the experiments that were launched only for
+    them. These must be on the same machine, since a machine's lab can write any id into its runs."""
     live = [measurement_store.WAITING, measurement_store.RUNNING]
     old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=live)
     runs = list(old.values_list("pk", flat=True))
@@ -80,7 +80,7 @@ def _delete(runs: Sequence[str], twins: Sequence[str]) -> None:
 
 
 def _shrink_file() -> tuple[int | None, str]:
-    """Rewrites SQLite's file. The bytes that it shrank by, or None with the reason."""
+    """Rewrites SQLite's file. Returns the number of bytes by which it shrank, or None with the reason."""
     if connection.vendor != "sqlite":
         return None, "The database server reuses the free space."
     if MeasurementRun.objects.filter(state=measurement_store.RUNNING).exists():

@@ -98,12 +98,13 @@ def _entries(experiments: Collection[str]) -> QuerySet[models.JournalEntry]:
 
 
 def _owner(user: int | None, group: str) -> str:
-    """Whose flood it would be: the group's, or the user's."""
+    """The owner to whom an experiment's journal counts: the group, or the user."""
     return group or str(user)
 
 
 def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) -> int:
-    """Deletes those of the chosen experiments that are still among ``rows``: one may have been launched again."""
+    """Deletes the chosen experiments that are still among ``rows``: one may have been launched again in the
+    meantime."""
     with transaction.atomic():
         # The parts after the whole, as commands lock them.
         for condition in (Q(pk__in=chosen), Q(parent__in=chosen)):

@@ -34,7 +34,7 @@ def require_space() -> None:
 
 
 def journals() -> Journals:
-    """The size of the journals of all experiments. One on several machines counts once."""
+    """The size of the journals of all experiments. An experiment on several machines counts once."""
     number = Count("pk", filter=Q(parent=None))
     found = Experiment.objects.aggregate(number=number, entries=Sum("journal_entries"), size=Sum("journal_bytes"))
     return Journals(found["number"], found["entries"] or 0, found["size"] or 0)

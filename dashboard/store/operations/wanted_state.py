@@ -6,7 +6,7 @@ from dashboard.store.machines import here
 
 
 def wanted_state() -> object:
-    """A value that changes whenever the wanted state of this machine does: the lab then starts a pass."""
+    """A value that changes whenever the wanted state of this machine does, so that the lab starts a pass."""
     unsettled = experiment_store.unsettled(here())
     live = {"machine": here(), "state__in": ["waiting", "running"]}
     runs = (model.objects.filter(**live) for model in (MeasurementRun, ClaimRun))

@@ -1,4 +1,4 @@
-"""Compares saved reports: some of them, or those of one experiment over time."""
+"""Compares saved reports: chosen ones, or those of one experiment over time."""
 
 import zlib
 from collections.abc import Sequence

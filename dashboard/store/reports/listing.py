@@ -16,7 +16,7 @@ _LARGE = ("body", "view", "track", "words")
 
 
 class ReportNotFoundError(LookupError):
-    """There is no such report, or it is deleted."""
+    """The report does not exist, or is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class ReportPage:
 
 
 def get_report(report: str, *, deleted: bool = False) -> ListedReport:
-    """A report as in lists, with ``deleted`` also one that can be restored. Raises ReportNotFoundError."""
+    """A report as shown in lists; with ``deleted`` also a deleted one that can be restored. Raises
+    ReportNotFoundError."""
     rows = Report.objects.filter(pk=report)
     row = (rows if deleted else rows.filter(deleted_at=None)).prefetch_related("tag_rows").defer(*_LARGE).first()
     if row is None:

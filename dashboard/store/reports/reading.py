@@ -16,14 +16,14 @@ DERIVED_VERSION = 100 * VERSION + RECORDING_VERSION
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What is computed once from a report. ``recording`` is JSON, empty without a journal."""
+    """Data that is computed once from a report. ``recording`` is JSON, empty without a journal."""
 
     view: ReportView
     recording: bytes
 
 
 def content_bytes(report: str) -> bytes:
-    """The canonical bytes of the content, which ``core.reports.model.frame`` makes a file. Raises
+    """The canonical bytes of the content, from which ``core.reports.model.frame`` makes a file. Raises
     ReportNotFoundError."""
     return zlib.decompress(_row(report, "body").body)
 
@@ -55,7 +55,7 @@ def derive(content: ReportContent) -> Derived:
 
 
 def derived_columns(derived: Derived) -> dict[str, bytes | int]:
-    """The columns of the report's row that store it."""
+    """The values of the columns that store it in the report's row."""
     view = zlib.compress(encode_view(derived.view), 6)
     return {"view": view, "track": zlib.compress(derived.recording, 6), "derived": DERIVED_VERSION}
 

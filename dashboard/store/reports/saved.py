@@ -136,8 +136,8 @@ def import_file(
     data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
 ) -> str:
     """Validates an exported file and stores it, marked as imported if it is from another installation or has a
-    ``file_name``. Returns the report's id; raises InvalidReportError and writes nothing if the file is not valid, or
-    what ``check`` raises. The same content twice makes two reports."""
+    ``file_name``. Returns the report's id; raises InvalidReportError if the file is not valid, or the exception of
+    ``check``, and then writes nothing. Importing the same content twice creates two reports."""
     return _insert_imported(*validate_file(data), owner_id, file_name, check)
 
 
@@ -188,7 +188,7 @@ def insert_report(
     imported_file: str = "",
     check: Callable[[], None] = lambda: None,
 ) -> str:
-    """Stores a validated content with what is derived from it; ``body`` is its canonical bytes. Nothing is stored if
+    """Stores validated content with the data derived from it; ``body`` is its canonical bytes. Nothing is stored if
     ``check`` raises."""
     derived = derive(content)
     with transaction.atomic():
@@ -249,7 +249,7 @@ def undelete(report: str) -> None:
 
 @audited
 def purge(report: str) -> None:
-    """Removes a deleted report, its remarks and shares for ever. Raises ReportNotFoundError if it is not deleted."""
+    """Removes a deleted report, its remarks and shares permanently. Raises ReportNotFoundError if it is not deleted."""
     if not Report.objects.filter(pk=report).exclude(deleted_at=None).delete()[0]:
         raise ReportNotFoundError(NOT_FOUND)
 

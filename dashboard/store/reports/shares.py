@@ -76,8 +76,7 @@ def _is_live(row: Share) -> bool:
 
 @audited
 def revoke(share_id: int, report: str | None = None, *, session: str | None = None) -> bool:
-    """Ends a link for good (only one of ``report`` or ``session``, where given); False if there is no such live
-    link."""
+    """Ends a link permanently (only one of ``report`` or ``session``, if given); False if no such link is live."""
     rows = Share.objects.filter(pk=share_id, revoked_at=None)
     if report is not None:
         rows = rows.filter(report_id=report)

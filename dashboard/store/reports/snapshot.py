@@ -33,7 +33,7 @@ class NotSavedError(ValueError):
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
     """An experiment up to its newest committed entry. ``engine`` is the one that answers now; the report describes it
-    if the experiment ran on its version. NotSavedError if there is no such experiment."""
+    if the experiment ran on the same version. NotSavedError if the experiment does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:

@@ -1,6 +1,6 @@
-"""Experiments, measurements and claim runs of groups on their own hosts: started within the group's quota.
+"""Experiments, measurements and claim runs of groups on their own hosts, started within the group's quota.
 
-What a group ran stays when its host is gone, recorded as stopped.
+When the host is gone, they remain, recorded as stopped.
 """
 
 import secrets
@@ -78,7 +78,8 @@ def mark_used(group: str) -> None:
 
 @contextmanager
 def _locked_host(group: str) -> Iterator[str]:
-    """A transaction that locks the group: all members may start runs at once. Yields the id of its ready host."""
+    """A transaction that locks the group, because all members may start runs at once. Yields the id of its ready
+    host."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
         row = _ready(group)
@@ -160,7 +161,7 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
 
 
 def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:
-    """Queues the measurement of a workshop's step and returns its id; the one that has not ended, if there is one.
+    """Queues the measurement of a workshop's step and returns its id, or that of an earlier one that has not ended.
     Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
         if live := step_measurements.live_run(spec.title, owner_id, group):
@@ -182,7 +183,7 @@ def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
 
 
 def end_host(host: str, reason: str) -> tuple[str, ...]:
-    """Cancels what waits on a host that is gone; returns the cancelled measurements."""
+    """Cancels runs that wait on a host that is gone; returns the cancelled measurements."""
     waiting = MeasurementRun.objects.filter(host=host, state=measurement_store.WAITING)
     cancelled = tuple(waiting.values_list("pk", flat=True))
     for run in cancelled:

@@ -19,19 +19,20 @@ MOVING = "Your host is being created again on another machine; your steps are th
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How many hosts were given another machine; ``refused`` is why others were not, empty if all were."""
+    """How many hosts were given another machine; ``refused`` is the reason for those that were not, empty if all
+    were."""
 
     count: int
     refused: str = ""
 
 
 def take_turn() -> None:
-    """Waits for the other processes that place hosts. In a transaction."""
+    """Waits for the other processes that place hosts. Requires a transaction."""
     Installation.objects.select_for_update().first()
 
 
 def _held() -> QuerySet[GroupHost]:
-    """The hosts that have a place on a machine, whether they run already or not."""
+    """The hosts that have a place on a machine, whether they already run or not."""
     ended = Q(state__in=[HostStage.STOPPED, HostStage.FAILED], host="")
     return GroupHost.objects.exclude(ended).exclude(state=HostStage.UNPLACED).select_related("session")
 
@@ -49,7 +50,7 @@ def _unplaced(now: float) -> QuerySet[GroupHost]:
 
 
 def _kept(offers: Sequence[MachineOffer], without: Collection[str] = ()) -> list[Demand]:
-    """What the machines that respond hold already."""
+    """The demands that responding machines already hold."""
     present = {offer.name for offer in offers if offer.present}
     return [_demand(row) for row in _held() if (row.machine_id or "") in present and row.group not in without]
 
@@ -80,7 +81,7 @@ def _store(row: GroupHost, placement: Placement, stage: HostStage, reason: str, 
 
 @audited
 def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence[MachineOffer]) -> Moved:
-    """Moves the hosts that a session has on a machine to others: they are made again there, and what ran on them is
+    """Moves a session's hosts from one machine to others: they are created anew there, and the runs on them are
     recorded as stopped. A host that fits nowhere stays where it is. Raises ValueError if none is moved."""
     source = next((offer for offer in offers if offer.name == machine), None)
     if source is not None and source.present and not source.draining:
@@ -107,8 +108,9 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
 
 
 def _hand_over(row: GroupHost, machine: str) -> None:
-    """What runs on a host belongs to the next machine: its lab records that it has stopped. What has ended stays where
-    it ran. The lab of the machine writes ``row.host``, so the group and the machine must fit as well."""
+    """Gives the runs on a host that have not ended to the next machine, where the lab records that they have stopped.
+    Ended ones stay with the machine on which they ran. A machine's lab can write any id to ``row.host``, so the group
+    and the machine must match as well."""
     if not row.host:
         return
     on_host = Q(machine=row.machine_id, host=row.host, group=row.group)
@@ -120,8 +122,8 @@ def _hand_over(row: GroupHost, machine: str) -> None:
 
 
 def assign_measurements(experiments: Collection[str], machine: str | None) -> None:
-    """Gives the measurements of these experiments to the machine of the experiments: its lab must be able to change
-    all that refers to an experiment when it deletes it."""
+    """Gives the measurements of these experiments to the machine of the experiments: when its lab deletes an
+    experiment, it must be able to change all rows that refer to it."""
     rows = MeasurementRun.objects.filter(Q(experiment__in=experiments) | Q(source__in=experiments))
     rows.exclude(machine=machine).update(machine=machine)
 
@@ -136,5 +138,5 @@ def groups_by_machine(session: str) -> dict[str, list[str]]:
 
 
 def count_hosts(machine: str) -> int:
-    """How many private hosts of groups a machine holds: none is left when it can be upgraded."""
+    """The number of private hosts of groups on a machine; at 0 the machine can be upgraded."""
     return _held().filter(machine=machine).count()

@@ -56,7 +56,7 @@ def _with_session(rows: QuerySet[GroupHost]) -> QuerySet[GroupHost]:
 
 
 def load_all(now: float) -> tuple[HostRecord, ...]:
-    """All hosts of this machine but those that are stopped and were meant to be."""
+    """All hosts of this machine, except those that are stopped as requested."""
     rows = GroupHost.objects.filter(machine=here()).exclude(
         wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
     )
@@ -64,13 +64,13 @@ def load_all(now: float) -> tuple[HostRecord, ...]:
 
 
 def find(group: str, now: float) -> tuple[HostRecord, str] | None:
-    """A group's host and the reason of its state, None if it was never requested."""
+    """A group's host and the reason for its state, None if it was never requested."""
     row = _with_session(GroupHost.objects.filter(pk=group)).first()
     return None if row is None else (_record(row, now), row.reason)
 
 
 def has_open_sessions(now: float) -> bool:
-    """Whether an open session has hosts: then the host template should exist before the first is requested."""
+    """Whether an open session has hosts, so that the host template should exist before the first is requested."""
     sessions = TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now)
     if here() is not None:  # hosts are placed on a machine when they are requested
         sessions = sessions.filter(group_hosts__machine=here())
@@ -90,7 +90,7 @@ def machine_of_group(group: str) -> str | None:
 
 def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
     """Requests a host for the group; a failed one stays failed until it is reset. Raises NoHostError if it cannot have
-    one. ``offers`` are the machines to choose from, empty in an installation of one machine."""
+    one. ``offers`` are the machines to choose from, empty in an installation with one machine."""
     with writing():
         if offers:
             host_placement.take_turn()

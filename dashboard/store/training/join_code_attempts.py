@@ -1,4 +1,4 @@
-"""Wrong join codes, tokens of machines and passwords, and new participants, in the database: one rate limit for all
+"""Counts wrong join codes, machine tokens and passwords, and new participants, in the database: one rate limit for all
 web processes (``core.training.rate_limit``)."""
 
 import hashlib
@@ -80,7 +80,7 @@ def take_guess(address: str, now: float) -> float:
 
 
 def return_guess(address: str, now: float) -> None:
-    """The code was correct: it does not count."""
+    """Reverts the count of a code that was correct."""
     _give_back(_rates(address), now)
 
 
@@ -90,7 +90,7 @@ def take_join(address: str, now: float) -> float:
 
 
 def return_join(address: str, now: float) -> None:
-    """The participant did not join."""
+    """Reverts the count of a participant that did not join."""
     _give_back(_join_rates(address), now)
 
 
@@ -101,7 +101,7 @@ def take_token(address: str, now: float) -> float:
 
 
 def return_token(address: str, now: float) -> None:
-    """The token was valid: it does not count."""
+    """Reverts the count of a token that was valid."""
     _give_back(_token_rates(address), now)
 
 
@@ -111,7 +111,7 @@ def take_password(address: str, account: str, now: float) -> float:
 
 
 def return_password(address: str, account: str, now: float) -> None:
-    """The password was correct: it does not count."""
+    """Reverts the count of a password that was correct."""
     _give_back(_password_rates(address, account), now)
 
 

@@ -55,7 +55,7 @@ def _active(session: str, participant: str) -> QuerySet[Participant]:
 
 
 def _by_digest(field: str, token: str, **filters: str) -> ParticipantRef | None:
-    """The participant that is not removed and has the digest of this token in ``field``."""
+    """The participant with the digest of this token in ``field``, unless removed."""
     if len(token) != TOKEN_LENGTH:
         return None
     row = Participant.objects.filter(removed_at=0.0, **{field: digest_of(token)}, **filters).first()
@@ -71,7 +71,7 @@ REFUSALS = {
 def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
     """Adds a participant; returns it with its token, of which only the digest is stored. Raises JoinRefusedError.
 
-    Where admission is required, the participant waits for the instructor.
+    If admission is required, the participant waits for the instructor.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with writing():
@@ -169,14 +169,14 @@ def admit_all(session: str, now: float) -> tuple[str, ...]:
 
 @audited
 def make_link(session: str, participant: str) -> str | None:
-    """The token of a new link that moves the participant to another device; voids the previous link. None if there is
-    no such participant."""
+    """The token of a new link that moves the participant to another device; voids the previous link. None if the
+    participant does not exist."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     return token if _active(session, participant).update(resume_digest=digest_of(token)) else None
 
 
 def by_link(token: str) -> ParticipantRef | None:
-    """The participant of a link to another device. Does not use the link up."""
+    """The participant of a link to another device. The link remains valid."""
     return _by_digest("resume_digest", token)
 
 
@@ -194,8 +194,8 @@ def resume(link: str, now: float) -> tuple[ParticipantRef, str] | None:
 
 
 def make_results_link(session: str, participant: str) -> str | None:
-    """The token of a new link to the participant's own results; voids the previous one. None if there is no such
-    participant."""
+    """The token of a new link to the participant's own results; voids the previous one. None if the participant does
+    not exist."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     rows = _active(session, participant).exclude(admitted_at=0.0)
     return token if rows.update(results_digest=digest_of(token)) else None
@@ -223,7 +223,8 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 
 
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
-    """Records since when participants are away, and which have returned. Only one that was away can return."""
+    """Records since when participants have been away, and which have returned. Only a participant who was away can
+    return."""
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

@@ -25,12 +25,12 @@ MAX_MESSAGES = 200
 
 
 def pacing(row: TrainingSession, workshop: Workshop) -> Pacing:
-    """Which steps are open now."""
+    """The pacing of the session: which steps are open now."""
     return pacing_of(workshop, row.pace, row.step, row.gate, locked=row.locked)
 
 
 def answer(row: TrainingSession, participant: str, step: str, choice: int, text: str, now: float) -> int:
-    """Stores a prediction, unless there is one already; returns the one that counts. Also writes the participant's
+    """Stores a prediction, unless one exists already; returns the one that counts. Also writes the participant's
     progress, in the same transaction."""
 
     def decide(record: StepRecord) -> StepRecord:
@@ -111,8 +111,8 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 
 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
-    """The readings from kernels by step: when that participant finished the step (0 for a reading at the reveal), and
-    the reading. Those of all participants, the instructor and the reveals count."""
+    """The readings from kernels by step: the time at which the participant finished the step (0 for a reading at the
+    reveal), and the reading. The readings of all participants, of the instructor and of the reveals count."""
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(

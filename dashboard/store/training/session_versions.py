@@ -1,4 +1,5 @@
-"""Change markers of a session: they differ whenever its browsers must be sent something. Used after lost wake-ups."""
+"""Change markers of a session, which change whenever its browsers must receive something new. They detect lost
+wake-ups."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class SessionVersion:
-    """``shared`` covers what everybody sees; by participant, ``participants`` covers what only that one is sent, and
-    ``tokens`` is the digest of its token."""
+    """``shared`` covers the state that everybody sees. By participant, ``participants`` covers the messages for that
+    one alone, and ``tokens`` has the digest of its token."""
 
     shared: object = None
     participants: dict[str, object] | None = None
@@ -24,7 +25,7 @@ class SessionVersion:
 
 
 def version_of(session: str) -> SessionVersion:
-    """The current markers, empty if there is no such session."""
+    """The current markers, empty if the session does not exist."""
     row = TrainingSession.objects.filter(pk=session).values_list("workshop", *FIELDS).first()
     if row is None:
         return SessionVersion()
@@ -49,5 +50,5 @@ def version_of(session: str) -> SessionVersion:
 
 
 def mirrors_of(sessions: Iterable[str]) -> dict[str, str]:
-    """The mirrored experiment of those of these sessions that mirror one."""
+    """The mirrored experiment by session, for those of these sessions that mirror one."""
     return dict(TrainingSession.objects.filter(pk__in=sessions, mirror__isnull=False).values_list("pk", "mirror_id"))

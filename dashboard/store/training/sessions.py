@@ -84,7 +84,7 @@ def get(session: str) -> TrainingSession | None:
 
 
 def led(session: str, user: AbstractBaseUser | AnonymousUser) -> TrainingSession | None:
-    """A session that a user may lead: the own one of an instructor, or any one for an owner."""
+    """A session that a user may lead: an instructor only their own, an owner any."""
     row = get(session) if user.is_authenticated else None
     if row is None or may(role_of(user), Action.LEAD, owned=row.owner_id == user.pk) is not None:
         return None
@@ -103,7 +103,7 @@ def _record(session: str, now: float, kind: str, detail: str) -> None:
 
 @audited
 def change(session: str, owner: int, now: float, **fields: str | bool | float) -> bool:
-    """Sets fields of a session and records the events; False unless the session is open and this instructor's.
+    """Sets fields of a session and records the events; False unless the session is open and belongs to this instructor.
     ValueError for a field that an instructor does not control."""
     if unknown := fields.keys() - EVENT_KINDS:
         raise ValueError(f"This cannot be set: {', '.join(sorted(unknown))}.")
@@ -149,7 +149,8 @@ def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
 
 @audited
 def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> bool:
-    """Reveals the answer of a step to all participants. ``truth`` was just read from the kernel, if anything was."""
+    """Reveals the answer of a step to all participants. ``truth`` is the reading that was just taken from the kernel,
+    if any."""
     with transaction.atomic():
         row = TrainingSession.objects.select_for_update().filter(pk=session, owner_id=owner, closed_at=0.0).first()
         if row is None:
@@ -175,7 +176,7 @@ def store_truth(row: TrainingSession, step: str, truth: str, now: float) -> None
 
 @audited
 def close(session: str, owner: int, now: float) -> bool:
-    """Closes a session for good; its timer ends and its hosts stop. False if it is not open."""
+    """Closes a session permanently; its timer ends and its hosts stop. False if it is not open."""
     with transaction.atomic():
         rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
         if not rows.update(closed_at=now, timer_ends_at=0.0):

@@ -84,7 +84,7 @@ def recordings(participant: str) -> tuple[Recording, ...]:
 
 
 def pieces_of(participant: str, step: str) -> tuple[tuple[float, bytes], ...]:
-    """The recorded pieces of one step with their times, in order. Damaged pieces are left out."""
+    """The recorded pieces of one step with their times, in order. Damaged pieces are omitted."""
     rows = TerminalRecord.objects.filter(participant_id=participant, step=step).values_list("at", "data")
     pieces = []
     for at, data in rows[:RECORD_PIECES]:
@@ -135,7 +135,7 @@ class Recorder:
             await self.flush()
 
     async def flush(self) -> None:
-        """Stores what is buffered."""
+        """Stores the buffered output."""
         buffers, self._buffers = self._buffers, defaultdict(bytearray)
         for (participant, step), data in buffers.items():
             if not data:
@@ -147,7 +147,7 @@ class Recorder:
                 log.exception("output of a terminal could not be stored")
 
     async def close(self) -> None:
-        """Stores the rest and ends."""
+        """Stores the remaining output and stops."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

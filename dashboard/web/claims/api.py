@@ -40,7 +40,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @router.get("/claims/runs", summary="The newest runs of claims")
 def runs(request: HttpRequest, session: str = "") -> HttpResponse:
-    """Without their outcomes. On the server's own engine, or with ``session`` those of your training session."""
+    """Runs without their outcomes: on the server's own engine, or with ``session`` those of your training session."""
     if session:
         group_filter(session, request.user)
         return json_response([run for _group, _claim, run in claim_runs.session_runs(session)])
@@ -63,7 +63,7 @@ def create(request: HttpRequest, body: RunIn) -> Any:
 
 @router.get("/claims/runs/{identity}", response={404: Refusal}, summary="A run: its progress, and claims/1")
 def one_run(request: HttpRequest, identity: str) -> Any:
-    """``claims`` has those that are done."""
+    """One run; ``claims`` has those that are done."""
     found = claim_runs.load_run(identity)
     if found is None:
         return Status(404, {"detail": NO_RUN})
@@ -77,7 +77,7 @@ def one_run(request: HttpRequest, identity: str) -> Any:
     "/claims/runs/{identity}/cancel", response={202: dict, 404: Refusal}, summary="Cancel a run; its results are kept"
 )
 def cancel(request: HttpRequest, identity: str) -> Any:
-    """Cancels it within a second or two, and removes what it created."""
+    """Cancels the run within a second or two, and removes everything that it created."""
     if not claim_runs.exists(identity):
         return Status(404, {"detail": NO_RUN})
     wanted = claim_runs.request_cancel(identity)

@@ -14,7 +14,8 @@ from dashboard.store.claim_runs import Outcome
 class ShownClaim:
     """A claim with its outcome. ``stamp`` changes whenever there is something new to show; ``private``: it runs on a
     private host; ``unavailable`` is why it cannot be run from this page. After a run the statement is the one that was
-    judged, and ``condition`` which engines it is about; before, ``elsewhere`` has what is expected of other engines."""
+    judged, and ``condition`` states which engines it is about; before a run, ``elsewhere`` has what is expected of
+    other engines."""
 
     id: str
     topic: Topic
@@ -100,7 +101,8 @@ def show_catalogue(newest: Mapping[str, Outcome]) -> list[ShownClaim]:
 
 
 def show_run(outcomes: tuple[Outcome, ...]) -> list[ShownClaim]:
-    """The claims of one run with their outcomes; claims unknown to this version as the run recorded them."""
+    """The claims of one run with their outcomes; claims that this version does not know are shown as the run recorded
+    them."""
     known = {claim.id: claim for claim in all_claims()}
     shown = []
     for outcome in outcomes:

@@ -35,8 +35,8 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class ShownQuestion:
-    """A question with the newest outcomes of its claims. ``open``: its claims are shown; ``found``: the search
-    found it; ``text`` is what a search reads, the claims included."""
+    """A question with the newest outcomes of its claims. ``open``: its claims are shown; ``found``: the search found
+    it; ``text`` is the searched text, including the claims."""
 
     question: Question
     claims: tuple[ShownClaim, ...]
@@ -58,7 +58,7 @@ class ShownQuestion:
 
     @property
     def working(self) -> bool:
-        """Whether a claim of it waits or runs."""
+        """Whether a claim of this question waits or runs."""
         return any(claim.working for claim in self.claims)
 
     @property

@@ -95,7 +95,7 @@ def run_context(run: RunSummary) -> dict[str, Any]:
 
 
 def _remaining(run: RunSummary | None, recorded: Mapping[str, float]) -> str:
-    """How long a run still takes; empty if it is over."""
+    """The remaining time of a run; empty if it has ended."""
     if run is None or not run.live:
         return ""
     outcomes = claim_runs.outcomes(run.id)

@@ -1,4 +1,4 @@
-"""The HTTP API: the functions of the pages as JSON, with OpenAPI documents at /api/docs."""
+"""The HTTP API: what pages offer, as JSON, with OpenAPI documents at /api/docs."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -89,7 +89,7 @@ class InvalidExperiment(Refusal):
 
 @api.exception_handler(ValidationError)
 def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Parameters and bodies with the wrong structure, answered like every other refusal."""
+    """The response to parameters and bodies with the wrong structure, in the same format as every other refusal."""
     problems = [
         {"arm": None, "field": str(one["loc"][-1])[:60], "sentence": f"{str(one['loc'][-1])[:60]}: {one['msg']}."}
         for one in error.errors
@@ -171,7 +171,7 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Returns at once. Follow the launch at ``/api/experiments/ID`` or over the websocket. ``machine`` of an arm names
-    the machine on which it runs, ``machines`` those of ``modes``; default: that of the installation."""
+    the machine on which it runs, ``machines`` those for ``modes``; the default is the installation's machine."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
@@ -244,7 +244,7 @@ class TraceIn(Schema):
     summary="The observed hops of one request",
 )
 async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
-    """Makes the request, and one to compare with, and returns the evidence for every hop."""
+    """Sends the request, and one to compare with, and returns the evidence for every hop."""
     await require_experiment(identity)
     try:
         traces, _ = await traced(identity, body.way, body.beside)
@@ -254,7 +254,7 @@ async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
 
 
 class NameIn(Schema):
-    """The new name of an experiment; an empty one is that of its image and port."""
+    """The new name of an experiment; an empty one restores the default, made of its image and port."""
 
     title: str = Field("", max_length=MAX_TITLE)
 
@@ -284,8 +284,8 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     summary="stop, again, remove or try",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
-    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path, also
-    from other machines, with ``?multicast=true`` also datagrams to a multicast group."""
+    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path,
+    including those from other machines, and with ``?multicast=true`` also datagrams to a multicast group."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)

@@ -20,9 +20,9 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
-    """The page to show after a command: that of the experiment, or the one that the form came from. ``back`` in the
-    form is the id of another experiment, or ``/`` for the start page, which is also shown if neither is known. On the
-    page of an experiment its state gets the focus, since the button that was pressed is gone."""
+    """The page to show after a command: the one that the form came from. ``back`` in the form is the id of another
+    experiment, or ``/`` for the start page; without it, the experiment's own page, or the start page if there is no
+    experiment. On the page of an experiment its state gets the focus, since the button that was pressed is gone."""
     back = request.POST.get("back", "")
     shown = back if back.isascii() and back.isalnum() else identity
     return scope.front if back == "/" or not shown else f"{scope.experiment(shown)}#state"
@@ -44,7 +44,7 @@ def stop(request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
     """Launches the same arms again in new containers; also restarts a running experiment. If ports that they need are
-    in use, shows by whom instead."""
+    in use, shows a page with the holders instead."""
     held = await show_held_ports(request, identity, SERVER_SCOPE)
     if held is not None:
         return held
@@ -54,7 +54,7 @@ async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 async def start_engine(request: HttpRequest) -> HttpResponse:
-    """Starts the engine of the server's own private host again, after that failed."""
+    """Starts the engine of the server's own private host again, after an automatic start has failed."""
     with suppress(LabUnavailableError):
         await service.ask(experiment_calls.start_engine)
     return redirect(url_after(request, ""))
@@ -74,7 +74,7 @@ def remove(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def rename(request: HttpRequest, identity: str) -> HttpResponse:
-    """Gives the experiment another name; an empty one is that of its image and port."""
+    """Gives the experiment another name; an empty one restores the default, made of its image and port."""
     title = request.POST.get("title", "").strip()
     url = SERVER_SCOPE.experiment(identity)
     if sentence := title_problem(title):

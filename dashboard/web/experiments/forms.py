@@ -40,10 +40,10 @@ class OptionField(forms.CharField):
 
 
 class ModesField(forms.MultipleChoiceField):
-    """Ticked modes or machines; ``core.experiments`` says which exist."""
+    """Ticked modes or machines; ``core.experiments`` decides which exist."""
 
     def validate(self, value: Any) -> None:
-        """Accepts everything."""
+        """Accepts every value; ``core.experiments`` validates it."""
 
 
 class ArmForm(forms.Form):
@@ -163,14 +163,14 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """The published ports: those that the user wrote, or the container's port at the free port of the machine."""
+        """The published ports: those that the user entered, or the container's port at the free port of the machine."""
         if text.lower() == PUBLISH_NOTHING:
             return ""
         free_port = self.cleaned_data.get("free_port", "")
         return f"{free_port}:{port}" if free_port and not text and port.isdigit() else text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
-        """Adds errors at the fields that they are about; a problem without a field is shown at the modes."""
+        """Adds errors to the fields that they concern; a problem without a field is shown at the modes."""
         keys = [arm.key for arm in spec.arms]
         fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
         for problem in problems:
@@ -198,12 +198,13 @@ class LaunchForm(forms.Form):
 
     @property
     def has_arms(self) -> bool:
-        """Whether the options of arms are shown unfolded."""
+        """Whether the options of arms are unfolded."""
         return any(arm.errors or arm["mode"].value() for arm in self.arms)
 
     @property
     def has_options(self) -> bool:
-        """Whether anything but the image and the port is filled in or wrong: shown unfolded."""
+        """Whether any option other than the image and the port is filled in or invalid, so that options are
+        unfolded."""
         fields = ("title", "publish", "names")
         changed = any(self.errors.get(name) or self[name].value() for name in (*fields, "machines"))
         changed = changed or "mode" in self.errors

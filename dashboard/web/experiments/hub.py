@@ -1,4 +1,4 @@
-"""Follows the journals of experiments: turns new entries into one patch, however many they are."""
+"""Follows the journals of experiments: turns any number of new entries into one patch."""
 
 import asyncio
 import logging
@@ -47,10 +47,10 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """An experiment as its clients show it. ``title`` is its name, which no journal entry changes. ``machines``: where
-    it runs, or each of its parts, by their ids. ``problems``, by the same ids: why a journal itself cannot be written,
-    and since when. ``journal`` is that of all machines, if there are several. ``columns`` are those of the view, with
-    notes about their machines."""
+    """An experiment as its clients show it. ``title`` is its name, which no journal entry changes. ``machines`` maps
+    its id, or those of its parts, to the machine. ``problems``, by the same ids: why a journal itself cannot be
+    written, and since when. ``journal`` is the merged one, if there are several machines. ``columns`` are those of the
+    view, with notes about their machines."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -69,7 +69,7 @@ class ExperimentFeed(Feed):
 
     @property
     def head(self) -> ExperimentHead:
-        """The head, with what no journal entry has recorded: the current name, a stop, and a problem."""
+        """The head, with facts that no journal entry records: the current name, a stop, and a problem."""
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
         head = replace(head, title=self.title or head.title)
         if self.journal is not None:
@@ -79,8 +79,8 @@ class ExperimentFeed(Feed):
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """What a feed has not shown: the view after its new ``entries``, and the merged journal after them. ``written`` are
-    the ids of the journals that were written since."""
+    """Changes that a feed has not shown yet: the view after its new ``entries``, and the merged journal after them.
+    ``written`` are the ids of the journals that were written since."""
 
     view: View
     entries: tuple[Entry, ...]
@@ -101,7 +101,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return ExperimentFeed(key, machines={key: SERVER})
 
     def _feeds_of(self, experiment: str) -> list[ExperimentFeed]:
-        """The feeds that show an experiment: its own, and that of the experiment that it is a part of."""
+        """The feeds that show an experiment: its own, and the feed of the experiment of which it is a part."""
         keys = (experiment, self._parents.get(experiment, ""))
         return [self._feeds[key] for key in keys if key in self._feeds]
 
@@ -117,7 +117,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """The number of the newest entry that all feeds show, by experiment that has clients, and by part of one."""
+        """The number of the newest entry that all feeds show, for each experiment with clients and each part of one."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:
@@ -131,7 +131,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows what is known about machines now at their columns, and the phases after a stop on all of them."""
+        """Shows the current notes about machines at their columns, and the phases after a stop on all machines."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
@@ -140,7 +140,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 self._send_snapshot(feed)
 
     def wake_missed(self, experiment: str) -> None:
-        """Marks the feeds of an experiment as dirty that has new entries, although no wake-up came."""
+        """Marks the feeds of an experiment as dirty, because it has new entries although no wake-up came."""
         idle = [feed for feed in self._feeds_of(experiment) if not feed.dirty.is_set()]
         self.missed += bool(idle)
         for feed in idle:
@@ -154,8 +154,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
-        """Shows that the journal cannot be written, or (with an empty text) that it can be again. ``sender`` is the
-        machine that reports it: one that has joined may report only about its own experiments."""
+        """Shows that the journal cannot be written or (with an empty text) that it can be written again. ``sender`` is
+        the machine that reports it: a machine that has joined may report only about its own experiments."""
         for feed in self._feeds_of(experiment):
             before, since = feed.problems.get(experiment, ("", shared_clock()))
             machine = feed.machines.get(experiment)
@@ -192,7 +192,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
     async def _read(self, feed: ExperimentFeed) -> _News | None:
-        """What is new for a feed, which stays as it is; None if the experiment no longer exists."""
+        """Reads the changes for a feed, without changing the feed; None if the experiment no longer exists."""
         if not feed.loaded:
             record = await in_database(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
@@ -278,7 +278,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
 
 def _read_parts(before: MergedJournal, view: View) -> _News:
-    """What is new on all machines."""
+    """Reads the changes on all machines."""
     journal = before.copy()
     journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))
@@ -287,12 +287,12 @@ def _read_parts(before: MergedJournal, view: View) -> _News:
 
 
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
-    """Whether the rows, the diagram and the answer of the feed are not those of ``view``."""
+    """Whether the rows, the diagram and the answer of the feed belong to an older view than ``view``."""
     return view.states is not feed.view.states or view.columns is not feed.view.columns or not feed.loaded
 
 
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
-    """The containers of other experiments, if an arm may not run because one of them holds its port."""
+    """The containers of other experiments; empty unless an arm does not run because its port is taken."""
     return await in_database(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 

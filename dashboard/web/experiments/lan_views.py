@@ -44,8 +44,8 @@ async def load_lans() -> tuple[tuple[LanState, ...], str]:
 
 
 async def launch_hosts() -> dict[str, LaunchHost]:
-    """The hosts of LANs by id, without that of the server's own engine, those that have ended, and those of LANs that
-    are being removed."""
+    """The hosts of LANs by id, without the host of the server's own engine, ended hosts, and hosts of LANs that are
+    being removed."""
     lans, _problem = await load_lans()
     return {
         host.id: LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm)
@@ -87,7 +87,7 @@ def _number(text: str) -> int:
 
 @require_POST
 async def create(request: HttpRequest) -> HttpResponse:
-    """Starts to create a LAN; if that is refused, shows the form again with its input."""
+    """Begins to create a LAN; if that is refused, shows the form again with its input."""
     typed = {
         name: request.POST.get(name, str(default)).strip()[:40] for name, default in {"name": "", **FIELDS}.items()
     }
@@ -102,7 +102,7 @@ async def create(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_change(request: HttpRequest, lan: LanState) -> str:
-    """Why an account that is no owner may not change this LAN; empty if it may. Queries the database."""
+    """Why an account that is not an owner may not change this LAN; empty if it may. Queries the database."""
     if role_in(request) is Role.OWNER:
         return ""
     others = unsettled.load_owners(["" if host.own else host.id for host in lan.hosts]) - {request.user.pk}

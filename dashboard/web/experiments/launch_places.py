@@ -26,8 +26,8 @@ async def launch_places() -> dict[str, LaunchHost]:
 
 
 def own_engine_problem() -> str:
-    """Why nothing can be launched on the own engine of a server with other machines; empty if it can, or if the server
-    has no others."""
+    """Why nothing can be launched on the server's own engine, in an installation with other machines; empty if it can,
+    or if there are no others."""
     if service.labs is None:
         return ""
     lab = service.labs.server
@@ -37,7 +37,7 @@ def own_engine_problem() -> str:
 
 
 def machine_names(places: Iterable[str], place: str = "") -> tuple[str, ...]:
-    """The machines that arms of an experiment at ``place`` can name: none if no other machine is connected, or if it
+    """The machines that arms of an experiment at ``place`` can name: empty if no other machine is connected, or if it
     runs on a private host."""
     joined = [name for name, host in map(split_place, places) if name is not None and not host]
     if not joined or split_place(place)[1] or service.labs is None:

@@ -42,8 +42,8 @@ NO_OPTIONS = LaunchOptions((), (), 8080)
 
 
 async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
-    """Modes, local images and a free port to publish, of the server's engine or of a ``host`` of a LAN, and the
-    problem of the engine."""
+    """Modes, local images and a free port to publish, for the server's engine or a ``host`` of a LAN, and the problem
+    of the engine."""
     try:
         return await service.ask_of(host, experiment_calls.launch_options), ""
     except (LabUnavailableError, EngineError) as error:
@@ -56,7 +56,7 @@ def _example() -> ReportView | None:
 
 
 def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = ()) -> LaunchForm:
-    """The launch form, filled in with a preset; ``machines`` can be chosen."""
+    """The launch form, filled in with a preset; ``machines`` are those that can be chosen."""
     values = {"publish": PUBLISH_NOTHING, "modes": [], **prepared.values}
     modes: Sequence[str] = values.pop("modes")
     return LaunchForm(mode=modes, free_port=free_port, machine_names=machines, **values)
@@ -141,9 +141,8 @@ async def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch(request: HttpRequest) -> HttpResponse:
-    """Writes a new experiment; a form with errors comes back with everything that was typed, also if the ports that it
-    needs are in use, or the disk is too full. The form can also stop an experiment that holds one, and then comes
-    back."""
+    """Writes a new experiment. A form with errors is shown again with its input, as it is if ports that it needs are in
+    use or the disk is too full. The form can also stop an experiment that holds a port, and is then shown again."""
     host, places = request.POST.get("host", ""), await launch_places()
     form = LaunchForm(request.POST, machine_names=machine_names(places, host))
     spec = form.parse()
@@ -175,8 +174,8 @@ async def launch(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch_preset(request: HttpRequest) -> HttpResponse:
-    """Launches a preset and opens the part of the page in which its difference is shown; if the ports that it needs are
-    in use, or a mode is not available, shows the form instead."""
+    """Launches a preset and opens the part of the page that shows its difference; if ports that it needs are in use, or
+    a mode is not available, shows the form instead."""
     preset = _preset_named(request.POST.get("preset", ""))
     host = request.POST.get("host", "")
     if host and host not in await launch_places():

@@ -1,7 +1,8 @@
 """“Try” with requests from other machines.
 
 Each request is a call to the lab of the client, which sends it; the lab of the experiment watches which client the
-program sees. The two labs do not talk to each other, and no clocks are compared: the time is the client's.
+program sees. The two labs do not talk to each other, and no clocks are compared: the duration is measured by the
+client's lab.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ LATE = f"It was not requested: the requests before it took {LIMIT_S:g} s."
 
 
 async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:
-    """As ``actions.try_paths``, with requests from all other machines. Raises what the lab of the experiment does."""
+    """As ``actions.try_paths``, with requests from all other machines. Raises the errors of the experiment's lab."""
     record = await in_database(experiment_store.load, experiment)
     clients = () if record is None or record.host else await find_clients(record.machine)
     if not clients or record is None:
@@ -82,9 +83,9 @@ class SeenClients:
         return len(self._seen.get(server, ()))
 
     def client_of(self, server: str, reply: Reply, before: int) -> str:
-        """What the program saw of a connection that began after ``before`` others: the client's own end, or, of a
-        request that was answered, the only new client that is no other machine's own end: a proxy or a translated
-        address. Empty if several came, or if there was no connection."""
+        """The client that the program saw for a connection that began after ``before`` others: the client's own end;
+        or, if the request was answered, the only new client that is not another machine's own end, which is a proxy or
+        a translated address. Empty if there are several candidates or none."""
         if not reply.client:
             return ""
         self._own.add(reply.client)

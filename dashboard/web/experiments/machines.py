@@ -24,8 +24,8 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def machine_notes() -> dict[str, MachineNote]:
-    """What is known about each machine, by its name: why its columns do not change, or another state of it. From a
-    thread of the database."""
+    """What is known about each machine, by its name: why its columns do not change, or another state that it is in.
+    Queries the database."""
     labs = service.labs
     if labs is None:
         return {}
@@ -50,8 +50,8 @@ def machine_notes() -> dict[str, MachineNote]:
 
 
 def choosable() -> tuple[str, ...]:
-    """The machines that arms can name now, as in the launch form: none if no other machine is connected. From a thread
-    of the database."""
+    """The machines that arms can name now, as in the launch form: empty if no other machine is connected. Queries the
+    database."""
     labs = service.labs
     if labs is None:
         return ()
@@ -89,7 +89,7 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
 
 
 async def inspect(experiment: str, column: str, command: str, name: str) -> AsyncGenerator[str]:
-    """The output of a command in a column, on its machine. Raises what ``actions.inspect`` raises."""
+    """The output of a command in a column, on its machine. Raises the same errors as ``actions.inspect``."""
     place = await in_database(parts.find_column, experiment, column)
     return await service.ask_about(place.experiment, actions.inspect, place.experiment, place.column, command, name)
 
@@ -109,7 +109,7 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
     a cursor, ``after`` is ignored. ValueError with a sentence for an invalid cursor.
 
     The number of an entry is enough to continue the journal of one machine. Several machines store their entries at the
-    same time: a cursor has the newest number that was read of each, so that no entry is skipped or repeated."""
+    same time: a cursor has the newest number that was read from each, so that no entry is skipped or repeated."""
     if not record.parts:
         return tuple(islice(parts.read(record, after), limit)), ""
     journal = parts.merged_journal(record)
@@ -123,7 +123,7 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
 
 
 def _skip(journal: MergedJournal, cursor: str) -> None:
-    """Reads the journal up to a cursor: the head of all machines results from every earlier one."""
+    """Reads the journal up to a cursor, because the merged head depends on every earlier entry."""
     numbers = cursor.split("-")
     if len(numbers) != len(journal.seen) or not all(
         one.isascii() and one.isdigit() and len(one) < 10 for one in numbers

@@ -1,7 +1,7 @@
 """Positions of the texts and icons in a diagram's boxes, in the units of the diagram.
 
-The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vectors.json`` holds both to it.
-Numbers are text, so that no locale puts a comma into an SVG attribute.
+The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vectors.json`` tests both. Numbers are text,
+so that no locale puts a comma into an SVG attribute.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class NumberView:
 @dataclass(frozen=True, slots=True)
 class PictureView:
     """The elements of the diagram: the machine's frame, then edges, then the boxes in front of them; for the chosen
-    path, the ids of what it passes and the numbers of its hops."""
+    path, the ids of the elements that it passes and the numbers of its hops."""
 
     box: str
     summary: str

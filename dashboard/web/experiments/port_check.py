@@ -1,4 +1,4 @@
-"""Checks before a launch whether the ports that it needs are held, and shows by whom."""
+"""Checks before a launch whether the ports that it needs are held, and shows the holders."""
 
 import asyncio
 from contextlib import suppress
@@ -35,8 +35,9 @@ STOP_POLL_S = 0.1
 async def find_holders(
     request: HttpRequest, arms: tuple[ArmSpec, ...], experiment: str = "", host: str = ""
 ) -> tuple[PortHolder, ...]:
-    """Who holds the ports that ``arms`` need, except ``experiment`` itself. ``host`` is the private host of a training
-    session. Empty if the user launches anyway, and if the lab does not answer: the experiment shows why it waits."""
+    """The holders of the ports that ``arms`` need, except ``experiment`` itself. ``host`` is the private host of a
+    training session. Empty if the user launches anyway, and if the lab does not answer: the experiment then shows why
+    it waits."""
     if ANYWAY in request.POST:
         return ()
     return (await _ask(arms, experiment, host)).holders
@@ -44,7 +45,7 @@ async def find_holders(
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What labs answered; ``is_complete``: those of all machines did."""
+    """The answers of labs; ``is_complete``: the labs of all machines answered."""
 
     holders: tuple[PortHolder, ...] = ()
     is_complete: bool = False
@@ -77,7 +78,7 @@ async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tupl
 
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
     """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need.
-    Returns what still holds them, None if that is not known, because the lab of a machine does not answer."""
+    Returns the remaining holders; None if they are unknown because a machine's lab does not answer."""
     identity = request.POST[STOP]
     await in_database(parts.set_wanted, identity, Wanted.STOPPED)
     service.wake()
@@ -93,8 +94,8 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:
-    """A page on who holds the ports that a launch of this experiment needs; None if it can be launched. ``host`` is by
-    default the private host on which the experiment ran, if it did."""
+    """A page on who holds the ports that a launch of this experiment needs; None if it can be launched. ``host``
+    defaults to the private host on which the experiment ran, if any."""
     record = await in_database(experiment_store.load, identity)
     if record is None:
         return None

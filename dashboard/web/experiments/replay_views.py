@@ -25,7 +25,7 @@ KEPT = 4
 
 @dataclass(slots=True)
 class _Kept:
-    """A recording, the journal of all machines after it if there are several, and the recording as JSON."""
+    """A recording, the merged journal at its end if there are several machines, and the recording as JSON."""
 
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
@@ -47,7 +47,8 @@ def _place(identity: str) -> _Kept:
 
 
 def encoded_track(identity: str) -> bytes:
-    """The track up to the newest entry, as JSON; Http404 if there is no such experiment. Slow: call it in a thread."""
+    """The recording up to the newest entry, as JSON; Http404 if the experiment does not exist. Slow: call it in a
+    thread."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
@@ -72,7 +73,8 @@ def encoded_track(identity: str) -> bytes:
 def _read_new(
     record: Record, recording: ReplayRecording, before: MergedJournal | None
 ) -> tuple[MergedJournal | None, tuple[Entry, ...]]:
-    """The entries after a recording. Those of several machines continue the journal ``before``; it after them."""
+    """The entries after a recording, and the merged journal after them. With several machines, the entries continue the
+    merged journal ``before``."""
     if before is None:
         return None, tuple(parts.read(record, recording.view.seq))
     journal = before.copy()

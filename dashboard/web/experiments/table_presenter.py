@@ -1,7 +1,7 @@
 """The comparison as the page shows it: sections of rows, each row with one cell per column.
 
-The browser computes the same from the same rows (``js/core/comparison/cells.js``);
-``tests/js/vectors.json`` holds both to it.
+The browser computes the same from the same rows (``js/core/comparison/cells.js``); ``tests/js/vectors.json`` tests
+both.
 """
 
 import re
@@ -37,8 +37,8 @@ class CellKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """The machine above its columns: their number, its engine and kernel, why they do not change, and another state of
-    the machine."""
+    """The header of a machine above its columns: their number, its engine and kernel, why they do not change, or
+    another state that the machine is in."""
 
     name: str
     span: int
@@ -63,7 +63,7 @@ class CellView:
 @dataclass(frozen=True, slots=True)
 class RowView:
     """One row with its cells in the order of the columns. ``over``: folded at first, as one of many rows or as a
-    ``detail``. ``again``: the differing row above it has the same reason."""
+    ``detail``. ``again``: the differing row above has the same reason."""
 
     id: str
     row: Row
@@ -79,7 +79,7 @@ class RowView:
 
     @property
     def differs(self) -> bool:
-        """Whether it is known that columns differ."""
+        """Whether columns are known to differ."""
         return self.row.differs
 
 
@@ -144,7 +144,7 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
 
 
 def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
-    """The machines of the columns, in their order; none if the experiment runs on one."""
+    """The machines of the columns, in order; empty if the experiment runs on one."""
     groups: dict[str, list[Column]] = {}
     for column in columns or ():
         if column.machine:
@@ -162,7 +162,7 @@ def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
 
 
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:
-    """Every known section, also empty ones, then unknown ones in the order of their rows."""
+    """Every known section, including empty ones, then unknown ones in the order of their rows."""
     grouped: dict[str, list[RowView]] = {section.key: [] for section in SECTIONS}
     differing: dict[str, list[str]] = {}
     for row in by_weight(rows):

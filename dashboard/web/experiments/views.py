@@ -81,7 +81,8 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE, phases: Seq
 
 
 def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
-    """The experiments in a list. A row that cannot be read is left out: the lab of a machine writes its own rows."""
+    """The experiments in a list. A row that cannot be read is omitted: a machine's lab writes its own rows, and may
+    write invalid ones."""
     items = []
     rows = list(rows)
     phases = parts.phases_of([row.pk for row in rows if row.parts])
@@ -170,7 +171,8 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
 
 
 def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> dict[str, Any]:
-    """The creator of an experiment, and whether it belongs to another account, which hides what would be refused."""
+    """The creator of an experiment, and whether it belongs to another account: the page then hides commands that would
+    be refused."""
     if scope.group:
         return {}
     names = creators_of(request).names
@@ -191,8 +193,8 @@ async def require_experiment(identity: str) -> None:
 
 @require_POST
 async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Sends a request over every path, also from other machines; with the field ``multicast`` also datagrams to a
-    multicast group."""
+    """Sends a request over every path, including those from other machines; with the field ``multicast`` also datagrams
+    to a multicast group."""
     await require_experiment(identity)
     try:
         attempts = await machines.try_paths(identity, multicast="multicast" in request.POST)
@@ -262,7 +264,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
-    """What this engine and kernel support; ``?machine=NAME``: those of a machine that has joined."""
+    """What this engine and kernel support; with ``?machine=NAME``, those of a machine that has joined."""
     machine = request.GET.get("machine") or None
     if machine is not None and await in_database(find_machine, machine) is None:
         raise Http404(_("No machine has this name."))
@@ -271,7 +273,7 @@ async def doctor(request: HttpRequest) -> HttpResponse:
 
 
 async def run_doctor(machine: str | None = None) -> Any:
-    """``doctor/1`` of a machine, also if there is no lab."""
+    """``doctor/1`` of a machine, even if it has no lab."""
     try:
         return await service.ask_on(machine, "", experiment_calls.doctor)
     except LabUnavailableError as error:

@@ -29,8 +29,8 @@ def provide_threads() -> None:
 
 @cache
 def request_threads() -> ThreadPoolExecutor:
-    """The threads for requests if the database is PostgreSQL: fewer than it has connections. Requests that hang, of
-    any number of addresses, then leave connections to everything else."""
+    """The threads for requests if the database is PostgreSQL: fewer than it has connections. Requests that hang, from
+    any number of addresses, then leave connections for everything else."""
     count = max(1, database_connections() - KEPT_CONNECTIONS)
     return ThreadPoolExecutor(count, thread_name_prefix="netmodes-requests")
 
@@ -53,9 +53,9 @@ def close_connection() -> None:
 class ConnectionMiddleware:
     """The last middleware before the view. It closes the PostgreSQL connection of the request before an async view.
 
-    The middleware of a request uses a connection in its thread to find the user, and an async view, which may wait for
-    the lab, queries in other threads. If every request kept its first connection, many requests would hold the whole
-    pool and none would get a second one.
+    To find the user, middleware uses a connection in the request's thread; an async view, which may wait for the lab,
+    queries in other threads. If every request kept its first connection, many requests would hold the whole pool and
+    none would get a second one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -66,6 +66,6 @@ class ConnectionMiddleware:
         return self.get_response(request)
 
     async def process_view(self, _request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
-        """Closes the connection before an async view; the user is resolved."""
+        """Closes the connection before an async view; the user has already been resolved."""
         if inspect.iscoroutinefunction(view):
             await sync_to_async(close_connection)()

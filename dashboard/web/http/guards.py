@@ -95,7 +95,7 @@ class HostGuard:
 
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
-    """Sends an error response without Django; for a websocket in place of its handshake."""
+    """Sends an error response without Django; for a websocket, instead of its handshake."""
     prefix: Literal["http", "websocket.http"] = "http"
     if scope["type"] == "websocket":
         await receive()
@@ -275,7 +275,7 @@ class SignInRequiredMiddleware:
         return sign_in_page(request, lost_access=bool(session_in(path)))
 
     def _no_access(self, request: HttpRequest, session: str) -> HttpResponse:
-        """The response to a participant who requests a page outside of their session."""
+        """The response to a participant who requests a page outside their session."""
         if request.path_info.startswith("/api/"):
             return JsonResponse({"detail": _("Only the instructor has access.")}, status=403)
         return render(request, "training/no_access.html", {"home": f"/sessions/{session}/"}, status=403)

@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: replaces the proxy's address and scheme by those of the client."""
+"""Behind a reverse proxy: replaces the proxy's address and scheme with those of the client."""
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any
@@ -48,7 +48,7 @@ class ProxyGuard:
 
 def without_prefix(headers: Iterable[Header]) -> list[Header]:
     """The headers of a request with the cookies under the names that the application uses; cookies without the prefix
-    are left out, because another page may have set them."""
+    are omitted, because another page may have set them."""
     return [(name, _own_cookies(value)) if name.lower() == b"cookie" else (name, value) for name, value in headers]
 
 

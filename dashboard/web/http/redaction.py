@@ -1,5 +1,5 @@
-"""What logs omit: tokens, because Django logs the URL of refused requests, which may contain the token of a link;
-tracebacks of malformed requests; and requests that were cancelled."""
+"""Filters for logs. They remove tokens, because Django logs the URL of refused requests, which may contain the token of
+a link; tracebacks of malformed requests; and cancellations of requests."""
 
 import asyncio
 import logging
@@ -9,10 +9,10 @@ _TOKEN = re.compile(r"(/r/|/seat/|(?<![\w/-])/results/|[?&](?:token|code|key)=)[
 
 
 class RedactTokens(logging.Filter):
-    """Replaces tokens by “…”."""
+    """Replaces tokens with “…”."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """True: the record is logged."""
+        """Always True: the record is logged."""
         message = record.getMessage()
         if _TOKEN.search(message):
             record.msg, record.args = _TOKEN.sub(r"\1…", message), None
@@ -20,10 +20,10 @@ class RedactTokens(logging.Filter):
 
 
 class OmitTraceback(logging.Filter):
-    """Logs a malformed request in one line: Django adds a traceback, which tells nothing about the server."""
+    """Logs a malformed request in one line: Django would add a traceback, which says nothing about the server."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """True: the record is logged."""
+        """Always True: the record is logged."""
         if getattr(record, "status_code", None) == 400:
             record.exc_info = record.exc_text = None
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
@@ -31,8 +31,8 @@ class OmitTraceback(logging.Filter):
 
 
 class OmitCancelled(logging.Filter):
-    """Omits the cancellation of a request. It passes through the middleware's thread as an exception of a future that
-    asgiref shields, and from Python 3.14 on asyncio logs that with a traceback."""
+    """Omits the cancellation of a request. The cancellation passes through the middleware's thread as an exception of a
+    future that asgiref shields, and from Python 3.14 on asyncio logs that with a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is logged."""

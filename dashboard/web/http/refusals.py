@@ -1,4 +1,4 @@
-"""Answers commands that the store refuses: the disk has no space, or the machine takes no new work."""
+"""Responds to commands that the store refuses: the disk has no space, or the machine accepts no new work."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ NO_SPACE = 507
 
 
 def _refusal(exception: Exception) -> tuple[int, str] | None:
-    """The status and the title of the answer."""
+    """The status and the title of the response."""
     if isinstance(exception, NoSpaceError):
         return NO_SPACE, _("The disk is almost full")
     return (409, _("This machine takes no new work")) if isinstance(exception, MachineClosedError) else None
@@ -31,7 +31,7 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """The page, or JSON under /api/."""
+        """Returns a page with the reason, or JSON under /api/."""
         refusal = _refusal(exception)
         if refusal is None:
             return None

@@ -66,7 +66,7 @@ def _disconnect_all(key: str, code: int) -> None:
 
 
 def end_session(key: str) -> None:
-    """Closes every connection of a session that has ended, so that its pages show that they are signed out. From any
+    """Closes every connection of a session that has ended, so that its pages show that the user is signed out. From any
     thread."""
     _disconnect_all(key, SIGNED_OUT)
 
@@ -85,7 +85,7 @@ def _missing_sessions(keys: Sequence[str]) -> set[str]:
 async def close_ended_sessions() -> None:
     """Closes the connections of sessions that no longer exist.
 
-    A signed-in user is signed out. A participant's session may only have a new key, because its browser joined as
+    A signed-in user is signed out. A participant's session may merely have a new key, because the browser joined as
     another participant: its page reconnects.
     """
     for key in await in_database(_missing_sessions, tuple(filter(None, _connections))):

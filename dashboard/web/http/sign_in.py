@@ -46,7 +46,7 @@ def _private(response: HttpResponse) -> HttpResponse:
 
 
 def sign_in_page(request: HttpRequest, status: int = 401, **context: Any) -> HttpResponse:
-    """The sign-in page with the ways that exist."""
+    """The sign-in page, with the available ways to sign in."""
     try:
         passwords = accounts.has_passwords()
     except DatabaseError:
@@ -66,7 +66,8 @@ def enter(request: HttpRequest, user: User, way: str) -> None:
 
 
 def _with_link(request: HttpRequest, token: str) -> None:
-    """A guessed token is not recorded: it has 256 bits, and everybody could fill the audit trail."""
+    """Signs in with a link. Wrong tokens are not recorded: 256 bits cannot be guessed, and anybody could fill the audit
+    trail."""
     link = redeem(token)
     if link is None:
         return
@@ -76,7 +77,8 @@ def _with_link(request: HttpRequest, token: str) -> None:
 
 
 def _with_password(request: HttpRequest) -> HttpResponse:
-    """Wrong passwords are limited for each address and each account. Those for accounts that exist are recorded."""
+    """Signs in with a password. Wrong passwords are limited for each address and each account; those for existing
+    accounts are recorded."""
     name, password = request.POST.get("name", "")[:150], request.POST.get("password", "")[:4096]
     if not name or not password:
         return sign_in_page(request, problem=_("Enter your name and your password."), name=name)

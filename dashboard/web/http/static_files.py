@@ -1,4 +1,4 @@
-"""Static files under ASGI: read whole, compressed once, cached by browsers until they change."""
+"""Static files under ASGI: read in full, compressed once, cached by browsers until they change."""
 
 import gzip
 import hashlib
@@ -46,7 +46,8 @@ def _compressed(content: bytes) -> bytes:
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
-    """WhiteNoise with the bytes of a file instead of a file iterator, which ASGI would have to consume in a thread."""
+    """WhiteNoise that returns the bytes of a file instead of a file iterator, which ASGI would have to consume in a
+    thread."""
 
     def __call__(  # type: ignore[override]  # the middleware is called with a request, its base by a WSGI server
         self, request: HttpRequest

@@ -33,8 +33,8 @@ type Check = Callable[[], None]
 
 
 async def run_cancellable[T](work: Callable[[Check], T]) -> T:
-    """The result of ``work`` in its own thread. If the client disconnects, the next call of its ``Check`` raises
-    ClientGoneError, which ends the work."""
+    """The result of ``work``, which runs in its own thread. If the client disconnects, the next call of its ``Check``
+    raises ClientGoneError, which ends the work."""
     gone = threading.Event()
 
     def check() -> None:

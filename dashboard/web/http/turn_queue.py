@@ -1,4 +1,4 @@
-"""The queue of an address: which of its requests are computed, and which wait."""
+"""The queue of requests from one address: which of them are computed, and which wait."""
 
 import asyncio
 from collections import OrderedDict
@@ -18,8 +18,9 @@ class Limits:
     """How many requests are handled at once. Each has a thread, and threads of Python compute one at a time: the event
     loop gets as much of that time as each of them.
 
-    ``turns``: requests that are computed. ``late``: more of them, after ``TURN_S``. ``calls``: calls to labs, during
-    which a request is not computed. ``unanswered``: all requests, those that wait included; more are refused.
+    ``turns``: requests that are computed. ``late``: additional ones, if others take longer than ``TURN_S``. ``calls``:
+    calls to labs, during which a request is not computed. ``unanswered``: all requests, including waiting ones; further
+    ones are refused.
     """
 
     turns: int
@@ -34,7 +35,7 @@ COOKIE = Limits(turns=2, late=6, calls=16, unanswered=1024)
 
 
 class Group:
-    """The requests of an address, or those of it with the same session cookie."""
+    """The requests of an address, or its requests with the same session cookie."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -68,8 +69,8 @@ class Address(Group):
         self._passing_since = 0.0
 
     def begin_waiting(self) -> None:
-        """Begins requests once a pass of the loop has brought no other one: threads that compute would delay the loop
-        while it accepts connections."""
+        """Begins waiting requests once an iteration of the event loop has brought no new one: computing threads would
+        delay the loop while it accepts connections."""
         if self._passing is None:
             loop = asyncio.get_running_loop()
             self._passing_since = loop.time()
@@ -84,7 +85,7 @@ class Address(Group):
             self._begin()
 
     def _begin(self) -> None:
-        """Begins requests while there are places. The cookies take turns."""
+        """Begins requests while there are places, alternating between session cookies."""
         while self.has_place:
             ready = (key for key, group in self.by_cookie.items() if group.waiting and group.has_place)
             if (cookie := next(ready, None)) is None:
@@ -107,8 +108,8 @@ class Turn:
         self._absent = 0
 
     def wait(self, *, first: bool = False) -> asyncio.Future[None]:
-        """What is done when the request may go on: its turn begins, or it needs none, since another task of it calls a
-        lab or it is over. ``first``: before the other requests with the same cookie."""
+        """A future that is done when the request may go on: its turn has begun, or it needs no turn, because another of
+        its tasks calls a lab or it has ended. ``first``: before the other requests with the same cookie."""
         group, address = self._groups
         self._begins = self.loop.create_future()
         group.waiting[self] = None
@@ -144,13 +145,13 @@ class Turn:
             self._groups[1].begin_waiting()
 
     def end(self) -> None:
-        """Leaves the turn to others for good. Harmless when repeated."""
+        """Gives up the turn permanently. Harmless when repeated."""
         self.is_over = True
         self._leave()
 
     @asynccontextmanager
     async def left(self) -> AsyncIterator[None]:
-        """Leaves the turn to others until the end of the block, which is a call to a lab."""
+        """Gives up the turn until the end of the block, which is a call to a lab."""
         group, address = self._groups
         self._absent += 1
         self._leave()

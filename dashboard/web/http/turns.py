@@ -1,4 +1,4 @@
-"""Handshakes and requests take turns: a client that sends a thousand at once must not delay every other one."""
+"""Makes handshakes and requests take turns: a client that sends a thousand at once must not delay all others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ class HandshakeGuard:
 
 @asynccontextmanager
 async def out_of_turn() -> AsyncIterator[None]:
-    """Leaves the turn of the request that this code handles to others until the end of the block: a call to a lab."""
+    """Gives up the turn of the current request until the end of the block, which is a call to a lab."""
     turn = current_turn.get()
     if turn is None or turn.is_over or turn.loop is not asyncio.get_running_loop():
         yield
@@ -57,7 +57,7 @@ async def out_of_turn() -> AsyncIterator[None]:
 
 
 class RequestGuard:
-    """Limits the requests of each address that are handled at once, and those of it with the same session cookie."""
+    """Limits the requests that are handled at once, for each address and for each session cookie of an address."""
 
     def __init__(self, application: Any, limits: Limits = ADDRESS, of_cookie: Limits = COOKIE) -> None:
         self._application: Application = application  # Django's has narrower types
@@ -67,7 +67,7 @@ class RequestGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it with 503. Its turn begins when it has arrived completely, since a slow
-        client must not hold a place, and ends with the response. It has none in ``out_of_turn``."""
+        client must not hold a place, and ends with the response. In ``out_of_turn`` it has no turn."""
         name, cookie = client_key(str((scope.get("client") or ("",))[0])), session_cookie(scope)
         address = self._addresses.setdefault(name, Address(self._limits))
         group = address.by_cookie.setdefault(cookie, Group(self._of_cookie))
@@ -99,7 +99,7 @@ class RequestGuard:
         is_answered = False
 
         async def begins() -> Scope | None:
-            """Waits for the turn. The message that the client has disconnected, if it does so before."""
+            """Waits for the turn. If the client disconnects first, returns the message about that."""
             nonlocal next_message
             begins = turn.wait()
             if not begins.done():
@@ -144,7 +144,7 @@ def is_complete(message: Scope) -> bool:
 
 
 def session_cookie(scope: Scope) -> str:
-    """The session cookie of a request, which nothing has checked; empty without one."""
+    """The session cookie of a request, not verified; empty without one."""
     prefix = f"{settings.SESSION_COOKIE_NAME}=".encode()
     for name, value in scope.get("headers", ()):
         if name == b"cookie":

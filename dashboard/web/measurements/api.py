@@ -97,7 +97,7 @@ def distribution(request: HttpRequest, identity: str) -> Any:
     summary="Cancel a run; finished blocks are kept",
 )
 def cancel(request: HttpRequest, identity: str) -> Any:
-    """Cancel it within a second."""
+    """Cancel the run within a second."""
     if not measurement_store.exists(identity):
         return Status(404, {"detail": "No measurement has this id."})
     wanted = measurement_store.want_cancelled(identity)

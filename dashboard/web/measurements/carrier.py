@@ -1,7 +1,7 @@
 """Carries the blocks of measurements between the lab of the experiment and the labs of clients on other machines.
 
-The lab of the experiment gives out one block at a time; the lab of the client measures it. Labs do not talk to each
-other, so a web process calls both in turn. One web process carries a run; another one takes over if it ends.
+The lab of the experiment hands out one block at a time; the lab of the client measures it. Labs do not talk to each
+other, so a web process calls both in turn. One web process carries a run; another one takes over if that process ends.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class BlockCarriers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def look(self) -> None:
-        """Starts to carry the runs that need it."""
+        """Starts carrying the runs that need it."""
         for run in await in_database(client_store.load_carried):
             if run.id not in self._tasks:
                 task = asyncio.get_running_loop().create_task(self._carry(run), name=f"carry-{run.id}")
@@ -43,7 +43,7 @@ class BlockCarriers:
                 task.add_done_callback(lambda _task, key=run.id: self._tasks.pop(key, None))  # type: ignore[misc]
 
     async def close(self) -> None:
-        """Ends, and the clients with it."""
+        """Stops carrying, and ends the clients."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -85,7 +85,7 @@ class BlockCarriers:
             await asyncio.shield(asyncio.gather(*(self._end(name, run.id) for name in run.clients)))
 
     async def _while_carrying[T](self, run: CarriedRun, work: Awaitable[T]) -> T:
-        """The result of ``work``; meanwhile this process renews that it carries the run."""
+        """The result of ``work``; meanwhile this process keeps announcing that it carries the run."""
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=RENEW_S))[0]:
@@ -114,7 +114,7 @@ class BlockCarriers:
         return answer
 
     async def _end(self, name: str, run: str) -> None:
-        """Ends the client on a machine. If the machine does not respond, its lab ends it."""
+        """Ends the client on a machine. If the machine does not respond, its lab ends the client by itself."""
         try:
             await self._service.ask_on(row_of(name), "", blocks.end_client, run, self._name)
         except (LabUnavailableError, TimeoutError) as error:

@@ -21,7 +21,7 @@ class Shown:
 
 
 def describe_run(row: MeasurementRun) -> dict[str, Any]:
-    """The data above the figures. Times in seconds."""
+    """The data that the page shows above the figures. Times in seconds."""
     options = msgspec.json.decode(row.options, type=Options)
     elapsed = row.elapsed_s
     remaining = None
@@ -59,7 +59,7 @@ def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) ->
 
 
 def show_run(identity: str, before: Shown | None = None) -> Shown | None:
-    """The current run; figures are recomputed only when its state changed. None if it does not exist."""
+    """The current state of a run; figures are recomputed only when it has changed. None if it does not exist."""
     row = MeasurementRun.objects.filter(pk=identity).first()
     if row is None:
         return None

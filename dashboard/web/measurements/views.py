@@ -35,7 +35,7 @@ FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions", "machine"
 
 
 class InvalidOptionsError(Exception):
-    """The options cannot be measured; ``sentences`` tell what to change."""
+    """The options are not valid; ``sentences`` tell what to change."""
 
     def __init__(self, sentences: tuple[str, ...]) -> None:
         super().__init__(" ".join(sentences))
@@ -171,7 +171,8 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 @require_POST
 def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Request a measurement; what was entered is shown again with the problems, also on a full disk."""
+    """Request a measurement; if it is refused, also because the disk is full, show the form again with its input and
+    the problems."""
     said = _typed(request.POST)
     try:
         run = start_run(identity, said, request.user.pk)

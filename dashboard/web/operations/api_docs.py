@@ -1,4 +1,5 @@
-"""The page of the HTTP API, rendered from its OpenAPI document without scripts, under the policy of every page."""
+"""The page about the HTTP API, rendered from its OpenAPI document without scripts, under the same policy as every
+page."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A status that the operation answers with."""
+    """A status with which the operation responds."""
 
     status: str
     meaning: str
@@ -52,7 +53,7 @@ class Operation:
 
 
 def describe_type(schema: Schema) -> tuple[str, str]:
-    """The type in words, and the name of the schema in it, if there is one."""
+    """The type in words, and the name of the schema in it, if it has one."""
     if (reference := str(schema.get("$ref", ""))).startswith(_REFERENCE):
         name = reference.removeprefix(_REFERENCE)
         return name, name
@@ -121,7 +122,7 @@ def read_operations(document: Schema) -> Iterator[tuple[str, Operation]]:
 
 
 class Documentation(DocsBase):
-    """The page ``/api/docs``."""
+    """Renders the page ``/api/docs``."""
 
     _context: dict[str, Any] | None = None
 

@@ -1,4 +1,4 @@
-"""The documents of this version, served without a connection to anywhere: ``/docs/``.
+"""The documents of this version, served at ``/docs/`` without any external connection.
 
 They come with the program and are public, so their HTML is trusted and everybody may read them.
 """
@@ -48,7 +48,7 @@ def names() -> frozenset[str]:
 
 
 def url_of(target: str) -> str:
-    """The URL of what a document links to; empty if it is not served, such as a file of the sources."""
+    """The URL for the target of a link in a document; empty if the target is not served, such as a source file."""
     if target.startswith(("https://", "http://", "#")):
         return target
     match = _DOCUMENT.fullmatch(target)
@@ -64,7 +64,7 @@ def _file(name: str) -> Path | None:
 
 
 class _Renderer(RendererHTML):
-    """Headings have ids, links lead to what is served, and wide tables scroll."""
+    """Gives headings ids, resolves links to served files, and makes wide tables scroll."""
 
     def heading_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         identity = slugify(re.sub(r"[^\w\s-]", "", tokens[index + 1].content))

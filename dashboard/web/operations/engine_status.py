@@ -14,7 +14,8 @@ from dashboard.web.service import service
 
 @dataclass(frozen=True, slots=True)
 class EngineChip:
-    """The chip in the header that shows the state of the engine. ``startable``: a user can have Netmodes start it."""
+    """The chip in the header that shows the state of the engine. ``startable``: Netmodes can start it when a user asks
+    for it."""
 
     text: str
     ok: bool

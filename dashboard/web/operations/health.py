@@ -44,7 +44,7 @@ def _select() -> None:
 
 
 async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | None:
-    """Seconds until the database answered, None if it did not."""
+    """The time until the database answered, in seconds; None if it did not."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(timeout_s):
@@ -72,8 +72,8 @@ def has_own_lab() -> bool:
 
 
 def lab_missing() -> tuple[Missing, ...]:
-    """The missing parts among lab and engine. The labs of other machines take the place of the installation's own if
-    it has none. They do not if it has one that fails: nothing else drives the experiments of that one."""
+    """The missing parts among lab and engine. If the installation has no lab of its own, the labs of other machines
+    replace it. They do not replace one that fails: nothing else drives its experiments."""
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 
 
@@ -95,7 +95,7 @@ def degradation() -> str:
 
 
 def _own_lab_note() -> str:
-    """The sentence about an own lab that other machines replace; empty if none does."""
+    """The sentence about the installation's own lab if other machines replace it; empty if they do not."""
     if lab_missing() or not own_lab_missing():
         return ""
     return "No lab of the installation's own machine has started: only other machines run experiments."

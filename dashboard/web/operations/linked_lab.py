@@ -151,8 +151,9 @@ class LinkedLab:
 
 
 class LinkedOutput:
-    """The output of a call. At its end, or in ``aclose``, ``forget`` is called once with a flag: whether the call has
-    ended. This is not a generator, because ``aclose`` of a generator that was never read runs none of its code."""
+    """The output of a call. At its end, or in ``aclose``, ``forget`` is called once, with a flag that tells whether the
+    call has ended. This is not a generator, because ``aclose`` of a generator that was never read runs none of its
+    code."""
 
     def __init__(self, replies: asyncio.Queue[Output | Result], forget: Callable[[bool], None]) -> None:
         self._replies = replies

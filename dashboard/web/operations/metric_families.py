@@ -45,7 +45,7 @@ class HubMetrics:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseMetrics:
-    """Size, rows and latency of the database; ``latency_s``: for one row."""
+    """Size, rows and latency of the database; ``latency_s``: the time to read one row."""
 
     vendor: str
     latency_s: float

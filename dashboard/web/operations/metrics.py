@@ -32,7 +32,7 @@ BEARER = "Bearer "
 
 
 def _read_hub(page: str, hub: FeedHub[Any]) -> HubMetrics:
-    """The counters of a hub. In the hub's loop, where they do not change meanwhile."""
+    """The counters of a hub. Call it in the hub's loop, where they do not change meanwhile."""
     return HubMetrics(
         page,
         hub.browsers,

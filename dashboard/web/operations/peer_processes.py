@@ -16,8 +16,8 @@ def _ignore(*_wakeup: str) -> None:
 
 @dataclass(slots=True)
 class PeerProcesses:
-    """The other processes; none if this is the only one. ``reports`` has, for each process, the time of its last report
-    and the participants connected to it, by session."""
+    """The other processes, if there are any. ``reports`` has, for each process, the time of its last report and the
+    participants connected to it, by session."""
 
     tell: Callable[..., None] = _ignore
     reports: Mapping[str, tuple[float, Participants]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class PeerProcesses:
         return _changed(before, sessions)
 
     def renew(self, now: float) -> None:
-        """Extends all reports, after a time in which none could arrive."""
+        """Extends all reports, after a period in which none could arrive."""
         self.reports = {process: (now, sessions) for process, (_at, sessions) in self.reports.items()}
 
     def expire(self, now: float) -> frozenset[str]:

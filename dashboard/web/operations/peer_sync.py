@@ -1,7 +1,7 @@
 """Keeps several web processes in step, even if wake-ups are lost.
 
-Wake-ups come over NATS (``lab.remote.wakeups``). In addition, every process polls the database for what its browsers
-show. It reports to the others which participants are connected to it."""
+Wake-ups come over NATS (``lab.remote.wakeups``). In addition, every process polls the database for the objects that its
+browsers show, and reports to the others which participants are connected to it."""
 
 import asyncio
 import logging
@@ -58,7 +58,7 @@ class PeerSync:
         self._reported_at = 0.0
 
     async def start(self) -> None:
-        """Starts, if there may be other processes."""
+        """Starts the synchronization, if there may be other processes."""
         if not self._service.has_peers:
             return
         self._check_now = asyncio.Event()
@@ -73,7 +73,7 @@ class PeerSync:
         self._tasks = [loop.create_task(self._every(job, pause), name=f"peers-{job.__name__}") for job, pause in jobs]
 
     async def close(self) -> None:
-        """Stops, and reports that no participant is connected to this process."""
+        """Stops the synchronization, and reports that no participant is connected to this process."""
         self._service.on_wakeup = None
         self._sessions.peers = PeerProcesses()
         tasks, self._tasks = self._tasks, []

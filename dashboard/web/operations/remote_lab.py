@@ -1,4 +1,4 @@
-"""Access to labs in other processes, also on other machines: their heartbeats, and calls over NATS."""
+"""Access to labs in other processes, including those on other machines: their heartbeats, and calls over NATS."""
 
 import asyncio
 import itertools
@@ -91,7 +91,7 @@ class RemoteLab:
         return deployment.local_heartbeat(self._last, time.monotonic(), shared_clock())
 
     def start(self) -> None:
-        """Starts to serve calls of the running loop."""
+        """Starts sending calls, from the running loop."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._first_heartbeat = asyncio.Event()
@@ -224,7 +224,8 @@ class RemoteLabs:
         self.server = self.of(None)
 
     def of(self, machine: str | None) -> RemoteLab:
-        """The lab of a machine, also if it is not connected; None: of the installation. From any thread."""
+        """The lab of a machine, even if it is not connected; None stands for that of the installation. From any
+        thread."""
         name = machine or SERVER
         lab = self._labs.get(name)
         return lab if lab is not None else self._labs.setdefault(name, RemoteLab(self._nats, name, self._inbox))
@@ -235,7 +236,7 @@ class RemoteLabs:
         return tuple(name for name, lab in labs if lab is not self.server and lab.accepts_calls)
 
     async def start(self) -> None:
-        """Starts to receive heartbeats and replies."""
+        """Starts receiving heartbeats and replies."""
         await self._nats.listen(f"{WEB_HEARTBEATS}.*", self._on_heartbeat)
         await self._nats.listen(f"{WEB_REPLIES}.*.{self._inbox}.*", self._on_reply)
         self._nats.on_loss.append(self._on_loss)

@@ -53,8 +53,8 @@ class SaveIn(Schema):
 
 
 class Saved(Schema):
-    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: it was there
-    before its file was imported, and nothing was stored."""
+    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: the report was
+    stored before its file was imported, and nothing was added."""
 
     id: str
     url: str
@@ -67,7 +67,7 @@ class Saved(Schema):
 
 
 class ImportQuery(Schema):
-    """The name of the file, and whether to store a content that a report has already."""
+    """The name of the file, and whether to store content that a report already has."""
 
     file: str = Field(default="", max_length=1000)
     copy_existing: bool = Field(default=False, alias="copy")
@@ -127,7 +127,7 @@ def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
 
 @router.post("/reports", response={201: Saved, 400: Refusal}, summary="Save an experiment or a measurement")
 def save(request: HttpRequest, body: SaveIn) -> Any:
-    """Freezes it as it is now. The report never changes."""
+    """Saves the current state. The report never changes."""
     if bool(body.experiment) == bool(body.measurement):
         return Status(400, {"detail": "Give either experiment or measurement."})
     runs = (body.measurement, *(body.runs or ()))
@@ -150,7 +150,7 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     summary="Import a report (report/1 as the body)",
 )
 async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> Any:
-    """Validates the file before anything is stored. 200 if a report has this content; ``copy=true`` stores it again."""
+    """Validates the file, then stores it. 200 if a report already has this content; ``copy=true`` stores it again."""
     data = request.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         return Status(413, {"detail": f"A report has at most {MAX_BYTES:,} bytes. Save a smaller one."})
@@ -247,13 +247,13 @@ def removed(request: HttpRequest, identity: str) -> HttpResponse:
     "/reports/{identity}/remarks", response={201: dict, 400: Refusal, 404: Refusal}, summary="Add a remark to a report"
 )
 def annotate(request: HttpRequest, identity: str, body: RemarkIn) -> Any:
-    """It changes neither the report nor its hash."""
+    """Adds a remark, which changes neither the report nor its hash."""
     return Status(201, {"id": saved_reports.annotate(identity, body.text, owner_id=request.user.pk)})
 
 
 @router.get("/reports/{identity}/shares", response={404: Refusal}, summary="List the share links of a report")
 def shares(request: HttpRequest, identity: str) -> HttpResponse:
-    """Without their tokens, which are shown only once."""
+    """The links of a report, without their tokens, which are shown only once."""
     report_listing.get_report(identity)
     return json_response({"shares": report_shares.shares_of(identity)})
 
@@ -264,7 +264,7 @@ def shares(request: HttpRequest, identity: str) -> HttpResponse:
     summary="Create a link that shows a report without sign-in",
 )
 async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
-    """``url`` is shown only once."""
+    """Creates a link; its ``url`` is shown only once."""
     expires_at = None if body.days is None else shared_now() + timedelta(days=body.days)
 
     def make() -> str:
@@ -280,7 +280,7 @@ async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
 
 @router.post("/reports/{identity}/shares/{number}/revoke", response={200: dict, 404: Refusal}, summary="Revoke a link")
 def revoke(request: HttpRequest, identity: str, number: int) -> Any:
-    """404 if the report has no such live link."""
+    """Ends a link; 404 if the report has no such live link."""
     report_listing.get_report(identity)
     if not 0 <= number < 2**63 or not report_shares.revoke(number, identity):
         return Status(404, {"detail": "There is no such link, or it is revoked already."})
@@ -293,7 +293,7 @@ def revoke(request: HttpRequest, identity: str, number: int) -> Any:
     summary="Archive, unarchive, delete, undelete or purge a report",
 )
 def change(request: HttpRequest, identity: str, action: str) -> Any:
-    """A deleted report can be restored for 30 days, unless it is purged: removed for ever."""
+    """Changes a report. A deleted one can be restored for 30 days; ``purge`` removes it permanently."""
     if action not in ACTIONS:
         return Status(400, {"detail": f"There is no action “{action[:40]}”. Choose from {', '.join(ACTIONS)}."})
     ACTIONS[action](identity)

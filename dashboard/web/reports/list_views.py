@@ -47,7 +47,7 @@ class ListQuery:
 
     @property
     def filtered(self) -> bool:
-        """Whether it is not the whole list."""
+        """Whether a search or a filter is set."""
         return bool(self.query or self.tags or self.origin or self.mine or self.archived)
 
     def url(self, tags: tuple[str, ...] | None = None, page: int = 0) -> str:
@@ -78,7 +78,7 @@ def _read_query(get: QueryDict) -> ListQuery:
 
 
 def _list_tags(page: ReportPage, query: ListQuery) -> list[dict[str, Any]]:
-    """Tags that add a filter or remove it, chosen ones first."""
+    """The tags, each of which adds or removes a filter; chosen ones first."""
     tags = []
     for tag, count in sorted(page.tags[:SHOWN_TAGS], key=lambda item: item[0] not in query.tags):
         chosen = tag in query.tags
@@ -148,8 +148,8 @@ def _existing_report(identity: str) -> ListedReport | None:
 @require_POST
 @cancellable
 def import_report(request: HttpRequest, check: Check) -> HttpResponse:
-    """Imports a report; an invalid file is refused at the form, and a content that a report has already leads to that
-    report. A client that disconnects ends the import, and nothing is stored."""
+    """Imports a report. An invalid file shows the form again with the reason; a file with the content of an existing
+    report leads to that report. If the client disconnects, the import ends and nothing is stored."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         return _refuse_import(request, _("Choose the JSON export of a report."))
@@ -199,7 +199,7 @@ def deleted(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def purge(_request: HttpRequest, identity: str) -> HttpResponse:
-    """Removes a deleted report for ever."""
+    """Removes a deleted report permanently."""
     try:
         saved_reports.purge(identity)
     except ReportNotFoundError:

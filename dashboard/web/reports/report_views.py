@@ -34,7 +34,7 @@ def get_report_or_404(identity: str) -> ListedReport:
 
 
 def _source(report: ListedReport) -> dict[str, str]:
-    """A link to what the report was saved from, if it still exists."""
+    """A link to the source of the report, if that still exists."""
     if report.imported_from or not report.source:
         return {}
     if MeasurementRun.objects.filter(pk=report.source).exists():
@@ -79,7 +79,7 @@ def recording(_request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def annotate(request: HttpRequest, identity: str) -> HttpResponse:
-    """Adds a remark; an invalid one comes back with the entered text."""
+    """Adds a remark; an invalid one is shown again with the entered text."""
     get_report_or_404(identity)
     text = request.POST.get("text", "")
     try:
@@ -119,8 +119,8 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 @threaded
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the experiment of a report on the current engine; its report makes a trend. If it ran on machines that
-    cannot be chosen, as in an anonymised report, the user chooses others."""
+    """Launches the experiment of a report on the current engine; a report of the new run continues the trend. If the
+    experiment ran on machines that cannot be chosen, as in an anonymised report, the user chooses others."""
     get_report_or_404(identity)
     frozen = load_content(identity).experiment
     if frozen is None:

@@ -58,7 +58,7 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @threaded
 def share(request: HttpRequest, identity: str) -> HttpResponse:
-    """Shows the links of a report and what anonymising would replace; POST creates a link and shows it once."""
+    """Shows the links of a report and what anonymising it would replace; POST creates a link and shows it once."""
     if request.method != "POST":
         return _page(request, identity)
     get_report_or_404(identity)
@@ -77,7 +77,7 @@ def share(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def revoke(_request: HttpRequest, identity: str, number: str) -> HttpResponse:
-    """Ends a link for good."""
+    """Ends a link permanently."""
     get_report_or_404(identity)
     known = {str(one.id): one.id for one in report_shares.shares_of(identity)}
     if number not in known or not report_shares.revoke(known[number], identity):

@@ -1,4 +1,4 @@
-"""The websocket of a terminal, for the participant that owns it. It is the only websocket that reads.
+"""The websocket of a terminal, for the participant that owns it. It is the only websocket that accepts input.
 
 Flow control in both directions: a window that does not acknowledge drawing gets no more output, and input waits until
 the shell takes it. Permission is checked again every ``CHECK_S``: a participant may be removed in another process.
@@ -45,7 +45,7 @@ NO_PARTICIPANT = "This device is not a participant of this session."
 
 
 def owner_of(scope: Any, session: str, step: str) -> limits.TerminalOwner | str:
-    """The participant of a browser as owner of a terminal, or why it may have none. Queries the database."""
+    """A browser's participant as owner of a terminal, or the reason why it may have none. Queries the database."""
     token = tokens_of(scope.get("session")).get(session, "")
     ref = participants.by_token(session, str(token))
     row = Participant.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
@@ -236,7 +236,7 @@ class TerminalConsumer(AsyncConsumer):
             loop.call_later(INTERRUPT_WAIT_S, self._interrupt_first, participant, self.taken + self.queued)
 
     def _interrupt_first(self, participant: str, until: int) -> None:
-        """Sends a waiting Ctrl-C before the input that the program does not read; that input is dropped."""
+        """Sends a waiting Ctrl-C ahead of input that the program does not read; that input is dropped."""
         if self.taken >= until or self.client is None or self.client.closing:
             return
         self.type_task.cancel()
@@ -248,7 +248,7 @@ class TerminalConsumer(AsyncConsumer):
         self.type_task = self._task(self._type(participant))
 
     async def _type(self, participant: str) -> None:
-        """Passes input on as fast as the shell takes it."""
+        """Passes input on as fast as the shell accepts it."""
         pending = self.input
         while True:
             data = await pending.get()

@@ -1,4 +1,4 @@
-"""Terminals of labs in other processes, also on other machines."""
+"""Terminals of labs in other processes, including those on other machines."""
 
 from typing import Any
 

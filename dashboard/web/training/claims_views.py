@@ -1,4 +1,4 @@
-"""Claims of a participant: run on the host of the group, or on a private host of their own where they need a machine to
+"""Claims of a participant: run on the host of the group, or on a separate private host if they need a machine to
 themselves."""
 
 from dataclasses import replace

@@ -20,8 +20,8 @@ from dashboard.web.training.roles import tokens_of
 
 
 def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
-    """The participant (or ``INSTRUCTOR``) of a websocket, whether it is admitted, and the mirrored experiment; None for
-    anybody else. Queries the database."""
+    """The participant (or ``INSTRUCTOR``) of a websocket, whether they are admitted, and the mirrored experiment; None
+    for anybody else. Queries the database."""
     user = scope.get("user")
     row = training_sessions.get(identity)
     if row is None:
@@ -37,7 +37,7 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
 
 
 class SessionConsumer(AsyncConsumer):
-    """The state of a session for all participants, and the own state of this one."""
+    """Sends the state of a session for all participants, and this participant's own state."""
 
     client: Client | None = None
     participant = INSTRUCTOR

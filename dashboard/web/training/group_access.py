@@ -1,6 +1,6 @@
-"""Access to what groups ran: for the group's participants and the instructor, at every URL that names it.
+"""Access to the runs of groups, for the group's participants and the instructor, at every URL that names a run.
 
-All others get a 404, as if it did not exist.
+All others get a 404, as if the run did not exist.
 """
 
 import re
@@ -48,7 +48,7 @@ def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | N
 
 
 def any_participant(browser_session: Any) -> ParticipantRef | None:
-    """A participant of any session that a browser session holds. Queries the database."""
+    """A participant, of any session, that a browser session holds. Queries the database."""
     held = (participants.by_token(session, str(token)) for session, token in tokens_of(browser_session).items())
     return next((participant for participant in held if participant is not None), None)
 
@@ -84,8 +84,8 @@ class GroupAccessMiddleware:
 
 
 def group_filter(session: str, user: Any) -> dict[str, str]:
-    """The filter for a list of the API: runs outside sessions, or those of the groups of one ``session`` of
-    this user. Http404 for a session of somebody else. Queries the database."""
+    """The filter for a list of the API: runs outside sessions, or those of the groups in one ``session`` of this user.
+    Http404 for another user's session. Queries the database."""
     if not session:
         return {"group": ""}
     if training_sessions.led(session[:16], user) is None:

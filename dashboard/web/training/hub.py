@@ -37,7 +37,7 @@ INSTRUCTOR = ""
 @dataclass(slots=True)
 class SessionFeed(Feed):
     """One session. ``connections`` are the clients of each participant, ``left_at`` is when the last one was lost;
-    ``waiting`` are the clients of participants that are not admitted, which are sent nothing else."""
+    ``waiting`` are the clients of participants that are not admitted, which receive nothing before their admission."""
 
     state: SessionState | None = None
     connections: dict[str, set[Client]] = field(default_factory=dict)
@@ -95,17 +95,17 @@ class SessionHub(FeedHub[SessionFeed]):
             self._loop.call_soon_threadsafe(call)
 
     def wake(self, key: str) -> None:
-        """Something has changed: clients are sent it within ``COLLECT_S``."""
+        """Sends changes to clients within ``COLLECT_S``."""
         self.peers.tell("class", key)
         self._in_loop(lambda: self.mark(key))
 
     def tell(self, session: str, *changed: str) -> None:
-        """Something has changed: clients are sent it at once, and the ``changed`` participants their own state."""
+        """Sends changes to clients at once, and to the ``changed`` participants their own state."""
         self.peers.tell("class-now", session, *changed)
         self._in_loop(lambda: self.mark(session, *changed, urgent=True))
 
     def mark(self, session: str, *changed: str, urgent: bool = False) -> None:
-        """A wake-up in this process, in the event loop."""
+        """Handles a wake-up in this process, in the event loop."""
         feed = self._feeds.get(session)
         if feed is not None:
             feed.outdated.update(changed)
@@ -172,8 +172,8 @@ class SessionHub(FeedHub[SessionFeed]):
         super().leave(key, client)
 
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Links a client of another hub to a participant, a session or a mirror, and so disconnects it together with
-        them."""
+        """Links a client of another hub to a participant, a session or a mirror, so that it is disconnected together
+        with them."""
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)
 
@@ -222,7 +222,7 @@ class SessionHub(FeedHub[SessionFeed]):
                 await asyncio.wait_for(feed.urgent.wait(), COLLECT_S)
 
     async def _check_hosts(self, feed: SessionFeed) -> None:
-        """Hosts start and stop without a command: finds the participants of those that have changed."""
+        """Finds the participants with hosts that have changed, because hosts start and stop without a command."""
         before = feed.hosts or {}
         feed.absent, hosts = await in_database(_read_hosts, feed.key)
         feed.hosts = hosts

@@ -2,8 +2,8 @@
 
 New participants are limited by client (``core.training.rate_limit``). A host starts when its group opens a step.
 
-Typed codes are rate limited by client and overall. The join link and its QR code contain a signature in addition to the
-code, which cannot be guessed: they work while others guess codes.
+Typed codes are rate limited by client and overall. The join link and its QR code contain the code and a signature,
+which cannot be guessed: they keep working while others guess codes.
 """
 
 import math
@@ -47,7 +47,7 @@ class _Attempts(Protocol):
 
 
 def _attempts() -> _Attempts:
-    """The rate limit: of this process, or in the database where there are several web processes."""
+    """The rate limit: in this process, or in the database if there are several web processes."""
     return join_code_attempts if service.has_peers else rate_limit
 
 
@@ -57,7 +57,7 @@ def key_of(code: str) -> str:
 
 
 def join_link(origin: str, code: str) -> str:
-    """The link with which participants join; ``origin`` is that of their ``JoinAddress``."""
+    """The link with which participants join; ``origin`` is that of the session's ``JoinAddress``."""
     return f"{origin}/join/?code={code}&key={key_of(code)}"
 
 
@@ -105,14 +105,14 @@ def join(request: HttpRequest) -> HttpResponse:
 
 
 def _counted(take: Callable[[str, float], float], address: str, now: float) -> int:
-    """Takes one attempt before it is made: of requests at the same time only as many pass as may. Returns the whole
-    seconds to wait, 0 if it may be made."""
+    """Counts an attempt before it is made, so that simultaneous requests cannot exceed the limit. Returns the whole
+    seconds to wait, 0 if the attempt may be made."""
     with _lock:
         return math.ceil(take(address, now))
 
 
 def _return(give_back: Callable[[str, float], None], address: str, now: float) -> None:
-    """Gives back an attempt that does not count."""
+    """Reverts the count of an attempt that does not count."""
     with _lock:
         give_back(address, now)
 
@@ -147,7 +147,8 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def resume(request: HttpRequest, token: str) -> HttpResponse:
-    """A personal link. GET changes nothing, so no link preview uses it up; the button moves the participant here."""
+    """A personal link. GET changes nothing, so a link preview does not use it up; the button moves the participant to
+    this device."""
     if request.method != "POST":
         participant = participants.by_link(token)
         session = training_sessions.get(participant.session) if participant else None

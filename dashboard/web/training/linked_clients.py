@@ -13,7 +13,7 @@ def mirror_key(session: str, experiment: str) -> str:
 
 
 class LinkedClients:
-    """The clients by the key to which they are linked. Everything runs in the event loop."""
+    """The clients, by the key to which they are linked. Everything runs in the event loop."""
 
     def __init__(self) -> None:
         self._clients: dict[str, dict[Client, FeedHub[Any]]] = {}

@@ -1,4 +1,4 @@
-"""Pages of a participant other than the steps: lobby, mirrored comparison, asking for help, another device."""
+"""A participant's pages other than the steps: lobby, mirrored comparison, asking for help, another device."""
 
 from typing import Any
 
@@ -124,7 +124,7 @@ async def device(request: HttpRequest, row: TrainingSession, participant: Partic
 @require_POST
 @for_participant
 async def leave(request: HttpRequest, row: TrainingSession, _participant: ParticipantRef) -> HttpResponse:
-    """Removes the participant from this browser; it stays in the session."""
+    """Removes the participant from this browser; they stay in the session."""
     key = request.session.session_key
     await in_database(remove_token, request, row.id)
     end_session(key or "")

@@ -42,7 +42,7 @@ def _url(row: TrainingSession, participant: str) -> str:
 
 
 def find_participant(row: TrainingSession, participant: str) -> Participant:
-    """A participant of the session that was not removed. Raises Http404 if there is no such participant."""
+    """A participant of the session. Raises Http404 if the participant does not exist or was removed."""
     found = participants.get(row.id, participant)
     if found is None or found.removed_at:
         raise Http404(_("This session has no participant with this number."))

@@ -44,8 +44,8 @@ def participant_in(browser_session: Any, path: str) -> ParticipantRef | None:
 
 
 def add_token(request: HttpRequest, identity: str, token: str) -> None:
-    """Makes this browser the participant with this token. It gets a new cookie, unless signing in has just created one:
-    a client that knew the old cookie is not the participant."""
+    """Makes this browser the participant with this token. The browser gets a new cookie, unless signing in has just
+    created one, so that a client that knows the old cookie does not become the participant."""
     others = {key: value for key, value in tokens_of(request.session).items() if key != identity}
     if request.session.session_key and not request.user.is_authenticated:
         request.session.cycle_key()
@@ -53,12 +53,12 @@ def add_token(request: HttpRequest, identity: str, token: str) -> None:
 
 
 def remove_token(request: HttpRequest, identity: str) -> None:
-    """This browser is no longer a participant of the session."""
+    """Removes the session's token from this browser, which is then no longer a participant."""
     request.session[TOKENS_KEY] = {key: token for key, token in tokens_of(request.session).items() if key != identity}
 
 
 def not_found() -> Http404:
-    """The answer to everybody else."""
+    """The response to everybody else."""
     return Http404(_("There is no session with this number."))
 
 
@@ -82,7 +82,7 @@ def for_participant[**P](view: ParticipantView[P]) -> View:
 
 
 def for_admitted[**P](view: ParticipantView[P]) -> View:
-    """A view for an admitted participant; one that waits is redirected to the lobby."""
+    """A view for an admitted participant; a waiting one is redirected to the lobby."""
 
     @for_participant
     @wraps(view)

@@ -35,7 +35,7 @@ def workshop_in(row: TrainingSession) -> Workshop:
 
 
 def _without_lab(group: str) -> HostState | None:
-    """The state of a host that no lab can report: it has no machine, or its machine does not respond."""
+    """The state of a host that no lab can report, because it has no machine or the machine does not respond."""
     stage, reason = group_host_store.state_of(group, absent_machines())
     return HostState(group, stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
 
@@ -54,7 +54,7 @@ async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostS
 
 
 def closed_reason(row: TrainingSession) -> str:
-    """Why nothing can be done in any step now; empty if it can."""
+    """Why participants cannot work on any step now; empty if they can."""
     if row.closed_at:
         return _("This session is over. Your results are kept.")
     if row.locked:

@@ -71,7 +71,8 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
     place, workshop, found = await _place(row, participant, step, whole_page=not part)
 
     def store() -> tuple[int, str]:
-        """Stores it in one call, since all participants predict at the same time; status and reason of a refusal."""
+        """Stores a prediction in one call, since all participants predict at the same time. Returns the status and the
+        reason of a refusal."""
         walk = workshop_store.load_progress(participant.person, row.workshop)
         question = found.predict
         if walk is None or place.is_locked(workshop, walk, found):

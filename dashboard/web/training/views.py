@@ -31,7 +31,7 @@ def status_of(row: TrainingSession, now: float) -> JoinStatus:
 
 
 def refuse_hosts(available: Capacity, needed: int) -> str | None:
-    """Why a session with this many hosts cannot be created; None if it can. More hosts than fit at once are no reason:
+    """Why a session with this many hosts cannot be created; None if it can. It may have more hosts than fit at once:
     the others wait in a queue."""
     if not needed or (not available.problem and available.total):
         return None

@@ -45,8 +45,8 @@ class WorkshopPlace:
 
     ``home`` is the URL of the overview, ``front`` the prefix of a step's URL, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine; with ``runs`` False the person has no host and
-    only watches. ``closed`` is why nothing can be done now. ``owner`` is the user who owns what a step launches.
-    ``records`` reads the records from the progress.
+    only watches. ``closed`` is the reason why the user cannot work on steps now. ``owner`` is the user who owns
+    everything that a step launches. ``records`` reads the records from the progress.
     """
 
     person: str
@@ -83,8 +83,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """The images of the engine, so that the shown commands work as typed, and the diagram; empty if it does not
-    answer."""
+    """The images of the engine, so that the shown commands work as typed, and the diagram; both empty if the engine
+    does not answer."""
     if not place.runs:
         return HostView()
     try:
@@ -111,7 +111,7 @@ async def render_step(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The step as it is now, with the ``result`` of an action."""
+    """The step in its current state, with the ``result`` of an action."""
     progress = await in_database(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
@@ -271,7 +271,7 @@ async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop
 
 
 def parse_number(request: HttpRequest, name: str) -> int:
-    """A small number of a form; -1 for anything else, which is then refused."""
+    """A small number from a form; -1 for anything else, which is then refused."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 

@@ -1,4 +1,4 @@
-"""The measurement of a step that claims something about speed: requested by a button, shown in the step."""
+"""The measurement of a step that makes a statement about speed: requested by a button, shown in the step."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def title_of(workshop: Workshop, step: Step) -> str:
 
 
 def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
-    """Requests a measurement and returns its id; the one that has not ended, if there is one. Raises NoHostError or
+    """Requests a measurement and returns its id, or that of an earlier one that has not ended. Raises NoHostError or
     QuotaError."""
     arms = tuple(ArmSpec(mode.value, mode) for mode in step.measure)
     spec, options = ExperimentSpec(title_of(workshop, step), "nginx", 80, arms), Options(seconds=SECONDS)
@@ -46,8 +46,8 @@ def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
 
 
 def show(place: WorkshopPlace, workshop: Workshop, step: Step) -> StepMeasurement | None:
-    """The newest measurement of the step; None without one, and in a session without hosts: the instructor's own one is
-    not for participants."""
+    """The newest measurement of the step. None without one, and in a session without hosts, where participants must not
+    see the instructor's own."""
     if not step.measure or not place.runs:
         return None
     run = step_measurements.newest_run(title_of(workshop, step), place.owner, place.group)

@@ -1,4 +1,5 @@
-"""``faults``: faults in a real server: objects lost, left behind and touched, and the time until it is ready again."""
+"""``faults``: faults in a real server: objects that it loses, leaves behind or wrongly changes, and the time until it
+is ready again."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -21,8 +22,8 @@ NOTES = (*(" ".join(text.split()) for text in (READY, KILLED)), ACKNOWLEDGED)
 
 
 async def inject(fault: str, injection: Coroutine[Any, Any, None], trials: Trials) -> None:
-    """Injects a fault. If that is not possible, whatever the reason, the trials so far are kept and the others are
-    injected all the same."""
+    """Injects a fault. If that fails for any reason, the trials so far are kept and the other faults are still
+    injected."""
     try:
         await injection
     except BenchmarkError as error:
@@ -54,7 +55,7 @@ async def fail_servers(run: BenchmarkRun, trials: Trials) -> None:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Injects all faults: those of engines beside the others, each with its own servers and engines."""
+    """Injects all faults: those of engines concurrently with the others, each with its own servers and engines."""
     trials = Trials(run.say)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fail_engines(run, trials))

@@ -22,8 +22,8 @@ KILLS_OF_EACH = 2
 
 
 async def kill(run: BenchmarkRun, machine: Machine, trials: Trials) -> None:
-    """Kills the hosts of a session, one after the other. The container of each serves port 80, and must serve again
-    after each kill."""
+    """Kills the hosts of a session, one after the other. Each has a container that serves port 80, and must serve it
+    again after each kill."""
     seconds: list[float] = []
     database = DatabaseThread()
     try:

@@ -1,4 +1,4 @@
-"""What a fault must not harm: what the server has acknowledged, and foreign containers and networks."""
+"""What a fault must not harm: objects that the server has acknowledged, and foreign containers and networks."""
 
 import asyncio
 import re
@@ -117,7 +117,7 @@ async def ready(server: Server) -> bool:
 
 
 class Machine:
-    """The engine of the scene, through its command line, with a foreign container and a foreign network."""
+    """The engine of the scene, used through its command line, with a foreign container and a foreign network."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -145,8 +145,8 @@ class Machine:
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:
-        """How many foreign objects have changed. ``ran``: the engine ran all the time, so the container must have
-        the same start time."""
+        """How many foreign objects have changed. ``ran``: the engine ran throughout, so the container must have the
+        same start time."""
         pairs = list(zip(self._foreign_state(), self._foreign, strict=True))
         return sum(now != before for now, before in (pairs if ran else pairs[:2]))
 

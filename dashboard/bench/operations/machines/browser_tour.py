@@ -32,7 +32,7 @@ REACH_S = 30.0
 
 @dataclass(slots=True)
 class BrowserTour:
-    """``done`` are the steps with their seconds."""
+    """``done`` holds the finished steps with their seconds."""
 
     installation: MachinesInstallation
     session: TrainingClass
@@ -114,7 +114,7 @@ class BrowserTour:
         return experiment
 
     async def _containers(self, experiment: str) -> dict[str, str]:
-        """The containers of the arms that run."""
+        """The running containers of the arms."""
         owner = self.installation.owners[0]
         shown = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/experiments/{experiment}")).data)
         columns = shown["columns"]
@@ -150,7 +150,7 @@ class BrowserTour:
         await self._picture(page, "try")
 
     async def _measure(self, page: Any, origin: str, experiment: str) -> None:
-        """A measurement on the first machine with the last as another client."""
+        """A measurement on the first machine, with the last machine as an additional client."""
         await page.goto(f"{origin}/experiments/{experiment}/?view=measure#measure")
         await page.select_option("#measure-machine", self.names[0])
         await page.check(f"#from-machine-{self.names[-1]}", force=True)

@@ -1,6 +1,6 @@
 """``machine-faults``: faults in an installation with three machines: what is lost, what people see, and for how long.
 
-Each machine has an experiment and private hosts; each participant checks the step all the time."""
+Each machine has an experiment and private hosts; each participant checks the step continuously."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -55,7 +55,7 @@ async def inject(run: BenchmarkRun, faults: Collection[str], rounds: int) -> tup
 
 
 def describe_answers(answers: Counter[tuple[int, str]]) -> str:
-    """The answers that participants got, most frequent first. Without a status, a process did not answer."""
+    """The answers that participants received, most frequent first. Without a status, a process did not answer."""
     parts = []
     for (status, sentence), count in answers.most_common(MAX_ANSWERS):
         text = "the page" if status == HTTPStatus.OK else f"{status or 'no answer'} “{sentence}”"

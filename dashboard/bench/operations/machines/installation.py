@@ -38,12 +38,12 @@ class JoinedMachine:
 
     @property
     def name(self) -> str:
-        """Its name in the installation."""
+        """The machine's name in the installation."""
         return self.machine.name
 
     def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``netmodes join`` on it, without starting the lab; its label ``machine`` is its name. ``environment``
-        has other variables."""
+        """Runs ``netmodes join`` on the machine, without starting the lab; its label ``machine`` is its name.
+        ``environment`` has additional variables."""
         name = name or self.name
         command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name]
         return subprocess.run(
@@ -70,7 +70,7 @@ class MachinesInstallation:
     notes: list[str] = field(default_factory=list)
 
     def token(self) -> str:
-        """A new token, as the page of machines shows it."""
+        """A new token, as shown on the Machines page."""
         page = self.owners[0].ask("POST", "/machines/tokens/", {"address": self.deployment.webs[0].origin})
         found = re.search(r"join (netmodes-[\w-]+)", page.data.decode())
         if found is None:
@@ -82,7 +82,7 @@ class MachinesInstallation:
         return all("connected" in self.row(name, web) for web in range(len(self.owners)))
 
     def row(self, name: str, web: int = 0) -> str:
-        """The text of a machine's row on the page of machines; empty without one."""
+        """The text of a machine's row on the Machines page; empty without a row."""
         page = self.owners[web].get("/machines/").decode()
         found = re.search(rf'<tr>\s*<th scope="row">(?:<a [^>]*>)?{name}\b.*?</tr>', page, re.DOTALL)
         return re.sub(r"<[^>]+>|\s+", " ", found[0]) if found else ""
@@ -92,8 +92,8 @@ class MachinesInstallation:
 async def machines_installation(
     run: BenchmarkRun, engines: dict[str, str] | None = None
 ) -> AsyncIterator[MachinesInstallation]:
-    """An installation with a machine for each of ``engines`` (name: engine), removed after the block. This thread is in
-    the network namespace of the LAN meanwhile."""
+    """An installation with a machine for each of ``engines`` (name: engine), removed after the block. Meanwhile, this
+    thread is in the network namespace of the LAN."""
     with ExitStack() as stack:
         stack.enter_context(lan())
         deployment = stack.enter_context(team_deployment(None, address=SWITCH_ADDRESS))
@@ -117,7 +117,7 @@ async def machines_installation(
 
 
 def _settings(installation: MachinesInstallation, run: BenchmarkRun, engine: str, data_dir: Path) -> dict[str, str]:
-    """The settings for an engine; those of this machine's engine if its root cannot be made."""
+    """The settings for an engine; those of this machine's engine if its root cannot be created."""
     try:
         return engine_settings(engine, data_dir, run.say) if engine else {}
     except DebianRootError as error:

@@ -72,7 +72,7 @@ class IsolatedMachine(Service):
         )
 
     def _answers(self) -> bool:
-        """Whether its engine answers."""
+        """Whether the machine's engine answers."""
         if not psutil.Process(self.pid).children():
             return False  # not forked yet
         command = ["docker", "-H", self.endpoint, "version"]
@@ -80,7 +80,7 @@ class IsolatedMachine(Service):
 
     @property
     def init(self) -> int:
-        """The pid of its process 1 in this machine's pid namespace."""
+        """The pid of the isolated machine's process 1, in this machine's pid namespace."""
         children = psutil.Process(self.pid).children()
         if not children:
             raise BenchmarkError(f"{self.name} has ended: {self.output()[-500:]}")
@@ -88,11 +88,11 @@ class IsolatedMachine(Service):
 
     @property
     def endpoint(self) -> str:
-        """The endpoint of its engine, as this machine reaches it."""
+        """The endpoint of the isolated machine's engine, as this machine reaches it."""
         return f"unix://{self.path('/run/docker.sock')}"
 
     def path(self, inside: str) -> Path:
-        """A path on the machine, as this machine reaches it."""
+        """A path on the isolated machine, as this machine reaches it."""
         return Path(f"/proc/{self.init}/root{inside}")
 
     def command(self, command: Sequence[str]) -> list[str]:
@@ -107,7 +107,7 @@ class IsolatedMachine(Service):
         return done.stdout
 
     async def load_image(self, data_dir: Path) -> None:
-        """Gives its engine the lab image as ``nginx``."""
+        """Loads the lab image into the machine's engine, as ``nginx``."""
         engine = DockerEngine(self.endpoint, timeout_s=ENGINE_S)
         try:
             await ensure_image(engine, "nginx", data_dir, lambda _text, _fraction: None, private=True)
@@ -115,7 +115,7 @@ class IsolatedMachine(Service):
             await engine.close()
 
     def cut_off(self, *, silently: bool = True) -> None:
-        """Separates it from the LAN: its firewall drops everything, or its link goes down."""
+        """Separates the machine from the LAN: its firewall drops everything, or its link goes down."""
         if silently:
             for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
                 self.run("iptables", "-w", "5", "-I", chain, direction, "eth0", "-j", "DROP")
@@ -131,7 +131,7 @@ class IsolatedMachine(Service):
             _run("ip", "link", "set", self.link, "up")
 
     def stop(self) -> None:
-        """Ends everything on it and removes its cgroups, those of its private hosts included."""
+        """Ends everything on the machine and removes its cgroups, including those of its private hosts."""
         hosts = [f"netmodes-{one.name}" for one in (self.folder / "hosts").glob("*")]
         super().stop()
         for name in (self._cgroup, *hosts):
@@ -140,7 +140,8 @@ class IsolatedMachine(Service):
 
 
 class InsideService(Service):
-    """A process on a machine: signals reach the process itself, not the program that has entered the machine."""
+    """A process on a machine: signals reach the process itself, not the program that entered the machine's
+    namespaces."""
 
     def __init__(
         self,
@@ -154,13 +155,13 @@ class InsideService(Service):
         self._machine, self._arguments = machine, arguments
 
     def launch(self) -> None:
-        """Starts it on the machine as that is now, without waiting."""
+        """Starts the process in the machine's current namespaces, without waiting."""
         self._command = self._machine.command(self._arguments)
         super().launch()
 
     @contextmanager
     def variables(self, **values: str) -> Iterator[None]:
-        """Starts during the block have these environment variables, too."""
+        """Processes that are started during the block also have these environment variables."""
         before = self._environment
         self._environment = {**(before or {}), **values}
         try:

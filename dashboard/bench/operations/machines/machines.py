@@ -1,6 +1,6 @@
 """``machines``: three machines with different engines join over a LAN, and hold the private hosts of a class.
 
-Each machine has network, mount and pid namespaces of its own, and a lab. Two web processes, PostgreSQL and NATS are
+Each machine has network, mount and pid namespaces of its own, and a lab. Two web processes, PostgreSQL and NATS run as
 another machine on the LAN."""
 
 import os
@@ -26,7 +26,7 @@ HOST_MB = 120
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """The machines join; a class works on them while a browser shows what they do together; then the largest class."""
+    """The machines join; a class works on them while a browser tours the pages of machines; then the largest class."""
     figures: list[Figure] = []
     async with machines_installation(run) as installation:
         notes = [f"Engines: {', '.join(f'{name} {version}' for name, version in installation.engines.items())}."]
@@ -63,8 +63,8 @@ async def _measure_class(
     *,
     first: bool = False,
 ) -> tuple[list[Figure], float]:
-    """A session with this number of participants, from the request of the hosts to their removal, and what each host
-    took in MB. While the hosts of the ``first`` run, a browser shows what the machines do together."""
+    """A session with this number of participants, from the request for the hosts to their removal, and the memory of
+    each host in MB. While the hosts of the ``first`` session run, a browser tours the pages of machines."""
     free_mb = _available_mb()
     if free_mb < count * host_mb + KEPT_MB:
         raise BenchmarkError(f"{count} hosts need {count * host_mb + KEPT_MB:.0f} MB, and {free_mb} MB are free")

@@ -1,4 +1,4 @@
-"""The faults: each begins, is seen, and ends; then everything must work again and nothing may be lost."""
+"""The faults. Each begins, is shown on the pages, and ends; then everything must work again and nothing may be lost."""
 
 import asyncio
 import shutil
@@ -51,7 +51,7 @@ async def _shows(scene: MachineScene, name: str, state: str) -> bool:
 
 
 async def lab_killed(scene: MachineScene, number: int) -> FaultRound:
-    """SIGKILL to the lab of a machine; a new one is started when the pages show it."""
+    """Sends SIGKILL to the lab of a machine; a new one is started once the pages show the failure."""
     name = _machine_of(scene, number)
     lab = scene.installation.machines[name].lab
     await asyncio.to_thread(lab.kill)
@@ -63,7 +63,7 @@ async def lab_killed(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def web_killed(scene: MachineScene, number: int) -> FaultRound:
-    """SIGKILL to a web process. Everything must work at the other one, which is the time until it is seen."""
+    """Sends SIGKILL to a web process. ``seen_s`` is the time until everything works at the other one."""
     killed = number % 2
     web = scene.installation.deployment.webs[killed]
     scene.webs = [1 - killed]

@@ -1,6 +1,6 @@
 """What a fault in an installation with several machines must not harm, and what people see meanwhile.
 
-Each machine has an experiment and private hosts; each participant checks the step all the time."""
+Each machine has an experiment and private hosts; each participant checks the step continuously."""
 
 import asyncio
 import json
@@ -34,8 +34,8 @@ LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.H
 
 @dataclass(slots=True)
 class MachineScene:
-    """``answers`` counts what participants saw since it was cleared: a status with its sentence. ``webs`` are the
-    numbers of the web processes that run."""
+    """``answers`` counts the answers that participants saw since it was cleared, each a status with its sentence.
+    ``webs`` are the numbers of the running web processes."""
 
     installation: MachinesInstallation
     classes: list[TrainingClass] = field(default_factory=list)
@@ -74,8 +74,8 @@ class MachineScene:
         return frozenset(listed.stdout.split())
 
     async def count_lost(self, moved: frozenset[str] = frozenset()) -> int:
-        """What was there when stock was taken and is no longer: experiments, hosts of groups, containers, passed steps.
-        Hosts of the groups ``moved`` must be ready on another machine."""
+        """The number of objects that existed when stock was taken and no longer do: experiments, hosts of groups,
+        containers, passed steps. The hosts of the groups in ``moved`` must be ready on another machine."""
         before, after = self.hosts, await asyncio.to_thread(self._hosts)
         lost = max(0, self.passed - await asyncio.to_thread(self.classes[0].passed))
         for group, row in before.items():
@@ -121,7 +121,7 @@ class MachineScene:
         return await each.has_passed(person)
 
     def _choose_web(self, person: Client) -> None:
-        """As a proxy does: another web process in place of one that does not run."""
+        """Chooses as a proxy does: another web process if this one does not run."""
         webs = self.installation.deployment.webs
         host = webs[self.webs[person.number % len(self.webs)]].host
         if host != person.host:
@@ -210,7 +210,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s:
 
 
 async def started(service: Service) -> None:
-    """Starts a service, without stopping this loop meanwhile."""
+    """Starts a service without blocking this event loop."""
     service.launch()
     while not await asyncio.to_thread(service.is_started):
         await asyncio.sleep(POLL_S)

@@ -43,7 +43,7 @@ def query(installation: MachinesInstallation, statement: str, *values: object) -
 
 @asynccontextmanager
 async def within(state: Callable[[], object], deadline_s: float = DEADLINE_S) -> AsyncIterator[None]:
-    """Ends the block after ``deadline_s`` with a BenchmarkError that has the state."""
+    """Ends the block after ``deadline_s`` with a BenchmarkError that contains the state."""
     try:
         async with asyncio.timeout(deadline_s):
             yield
@@ -81,7 +81,7 @@ class TrainingClass:
 
     @property
     def step(self) -> str:
-        """The address of the step."""
+        """The URL of the step."""
         return f"/sessions/{self.instructor.session}/steps/{STEP}"
 
     def hosts(self) -> dict[str, HostRow]:

@@ -1,4 +1,4 @@
-"""What host mode does with -p and -P: it discards them, and only the response to create warns, and only of -p."""
+"""Host mode discards -p and -P. Only the response to create warns, and only about -p."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What ufw and firewalld block of published ports and of host mode."""
+"""Which requests to published ports and to host mode ufw and firewalld block."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Unpack

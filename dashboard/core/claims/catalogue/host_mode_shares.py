@@ -1,5 +1,5 @@
-"""What a container in host mode shares with the machine, and what it does not; the stack of a bridge container beside
-it. ``host_shares_netns.py`` has the claim that the others explain."""
+"""What a container in host mode shares with the machine, and what it does not, compared with the stack of a bridge
+container. ``host_shares_netns.py`` has the main claim, which these explain."""
 
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import describe_inodes, interface_names

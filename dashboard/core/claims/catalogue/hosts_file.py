@@ -1,5 +1,5 @@
-"""The machine's /etc/hosts in host mode: inherited, and discarded by --add-host; with Podman behind Docker's API it is
-not inherited."""
+"""The machine's /etc/hosts in host mode: the container inherits it, except with --add-host or with Podman behind
+Docker's API."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import describe_names, host_entries
@@ -32,7 +32,7 @@ def judge_separate(files: Files) -> Judgement:
 
 
 def judge_added(files: Files) -> Judgement:
-    """Holds if the new name is there and the machine's names are not."""
+    """Holds if the container has the new name and none of the machine's names."""
     machine, inside = map(host_entries, files)
     if kept := sorted(machine.keys() & inside.keys()):
         return differs(f"The machine's names are still there: {', '.join(kept)}.", *_evidence(files))

@@ -55,7 +55,7 @@ def judge_both_run(pair: tuple[Container, Container]) -> Judgement:
 
 
 async def observe_taken(testbed: Testbed) -> str:
-    """The kernel's refusal to a service of the machine that wants the same port."""
+    """The kernel's refusal when a service of the machine binds the same port."""
     container = await testbed.run(TAKEN)
     await testbed.wait_listening(container, 8118)
     return await testbed.serve_on_machine("127.0.0.1", 8118)

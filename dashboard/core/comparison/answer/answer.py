@@ -53,7 +53,8 @@ def _with_full_stop(text: str) -> str:
 
 
 def _reason(column: Column) -> str:
-    """Why an arm was refused or exited, in the words of the Engine or of the program; empty if nobody said it."""
+    """Why an arm was refused or exited, in the words of the Engine or of the program; empty if neither gave a
+    reason."""
     if column.status is ArmStatus.REFUSED:
         return column.error or ""
     if column.status is not ArmStatus.EXITED:
@@ -67,7 +68,7 @@ def _says_taken(reason: str) -> bool:
 
 
 def has_taken_port(columns: Sequence[Column]) -> bool:
-    """Whether an arm does not run because its port is taken: only then the answer needs the containers of other
+    """Whether an arm does not run because its port is taken: only then does the answer need the containers of other
     experiments."""
     return any(_says_taken(_reason(column)) for column in columns)
 
@@ -82,7 +83,7 @@ def _own_users(columns: Sequence[Column]) -> list[PortUser]:
 
 
 def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
-    """The ports of the machine, one of which an arm could not bind."""
+    """The ports of the machine that an arm wanted; it could not bind one of them."""
     named = port_in_message(reason) if column.status is ArmStatus.REFUSED else column.port
     return list(ports_of(column.asked)) if named is None else [HostPort(named)]
 

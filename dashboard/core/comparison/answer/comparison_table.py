@@ -28,11 +28,11 @@ class ComparisonTable:
         return [column for column in self.columns if column.key not in OBSERVERS]
 
     def row(self, identity: str) -> Row | None:
-        """The row with this id, if there is one."""
+        """The row with this id, if it exists."""
         return self._by_id.get(identity)
 
     def differing_row(self, identity: str) -> Row | None:
-        """The row with this id, if there is one and its columns differ."""
+        """The row with this id, if it exists and its columns differ."""
         row = self.row(identity)
         return row if row is not None and row.differs else None
 

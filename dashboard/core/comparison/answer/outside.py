@@ -50,14 +50,15 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
 
 
 def _bound(listener: Listener) -> str:
-    """The address of a listener; that of IPv4 for a socket of both families (ipv6(7), IPV6_V6ONLY)."""
+    """The address of a listener; the IPv4 one for a socket of both families (ipv6(7), IPV6_V6ONLY)."""
     both = listener.address == _ANY_IPV6 and not listener.v6only
     return _ANY_IPV4 if both else listener.address
 
 
 def _endpoints(bound: Iterable[tuple[str, int]], addresses: Sequence[str]) -> list[str]:
-    """Where bound addresses and ports are reached: all addresses of a family at the machine's, which are those of its
-    LAN, another one at itself, and loopback nowhere. A port that IPv4 reaches is not named again for IPv6."""
+    """The endpoints at which another machine reaches bound addresses and ports. A wildcard is reached at the machine's
+    LAN addresses, a specific address at itself, loopback nowhere. A port that IPv4 reaches is not listed again for
+    IPv6."""
     outside = [one for one in bound if not is_loopback(one[0])]
     everywhere = {port for address, port in outside if address in {"", _ANY_IPV4}}
     ipv4, ipv6 = (next((one for one in addresses if (":" in one) is wanted), "") for wanted in (False, True))

@@ -56,7 +56,8 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
 
 
 def _join_ports(by_place: Mapping[str, Sequence[str]]) -> str:
-    """The ports that a column publishes, each with its place; the table has those beyond ``MAX_PORTS``."""
+    """The ports that a column publishes, each with its address on the machine: at most ``MAX_PORTS``, since the table
+    lists all."""
     places = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_place.items()]
     if len(places) <= MAX_PORTS:
         return join_names(places)

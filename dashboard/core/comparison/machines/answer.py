@@ -1,5 +1,5 @@
-"""The answer for an experiment on several machines: how their engines and kernels differ, then what each machine
-answers."""
+"""The answer for an experiment on several machines: how their engines and kernels differ, then the answer for each
+machine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -36,8 +36,8 @@ def answer(
 def _answer_for_machines(
     groups: Sequence[ObservedGroup], columns: Sequence[Column], rows: Sequence[Row], others: Sequence[PortUser]
 ) -> Answer:
-    """A difference between modes that several machines have is stated once, with the titles that arms of these modes
-    have on the first machine: the titles of arms are different on all machines."""
+    """Combines the answers of the machines. A difference between modes that several machines show is stated once, with
+    the titles of the first machine's arms of these modes: each arm has its own title."""
     found: dict[tuple[str, str, str], list[Difference]] = {}
     machines: dict[tuple[str, str, str], list[str]] = {}
     trouble: list[tuple[str, ExperimentRef | None]] = []

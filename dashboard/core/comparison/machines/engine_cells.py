@@ -1,4 +1,4 @@
-"""Cells of what the engine of a machine reports about itself and its kernel."""
+"""Cells with what the engine of a machine reports about itself and its kernel."""
 
 from collections.abc import Iterator
 

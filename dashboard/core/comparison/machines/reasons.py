@@ -1,7 +1,7 @@
 """Why the machines of one experiment differ.
 
-Each sentence states what was read from the engine and the kernel of each machine, or what each machine has of its own.
-That a version is the cause is stated only where the columns show what this version does.
+Each sentence states what was read from the engine and the kernel of each machine, or what only that machine has. A
+version is named as the cause only where the columns show what this version does.
 """
 
 import re
@@ -39,11 +39,11 @@ class ComparedMachine:
 
     @property
     def engine(self) -> ReportedEngine | None:
-        """What its engine reports."""
+        """What the machine's engine reports."""
         return next((column.engine for column in self.columns if column.key == MACHINE), None)
 
     def values(self) -> dict[str, set[tuple[bool, str]]]:
-        """What is compared in this row, by mode: that of the machine itself, and of arms in one mode."""
+        """The compared values in this row, by mode: those of the machine itself, and those of the arms in each mode."""
         found: dict[str, set[tuple[bool, str]]] = {}
         for column in self.columns:
             cell = self.cells.get(column.key)
@@ -116,8 +116,9 @@ def _holders(machine: ComparedMachine) -> list[str]:
 
 
 def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
-    """Which program listens on the port of this row on each machine, if the programs differ. No version of an engine is
-    a reason: since 28.0 dockerd opens the socket of a published port, but docker-proxy gets it at once."""
+    """Which program listens on the port of this row on each machine, if the programs differ. The version of an engine
+    is never the reason: since 28.0 dockerd opens the socket of a published port, but passes it to docker-proxy at
+    once."""
     holders = {machine.name: _holders(machine) for machine in machines}
     held = [machine for machine in machines if holders[machine.name]]
     if len({tuple(holders[machine.name]) for machine in held}) < 2:

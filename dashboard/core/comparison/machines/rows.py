@@ -1,7 +1,7 @@
 """Rows of columns on several machines: compared within each machine, and between machines.
 
-The cells of a machine are those that its columns alone would have. A network namespace is one of its machine: equal
-numbers on two machines are different stacks.
+The cells of a machine are those that its columns alone would have. A network namespace belongs to its machine: equal
+inodes on two machines are different stacks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class ObservedGroup:
 
 
 def observe_groups(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[ObservedGroup, ...]:
-    """The columns of each machine; nothing if all are of one machine."""
+    """The columns of each machine; empty if all belong to one machine."""
     return tuple(
         ObservedGroup(group, ObservedColumns(group.columns, group.states))
         for group in group_by_machine(columns, states)
@@ -97,7 +97,8 @@ def _make_row(groups: Sequence[ObservedGroup], key: RowKey, present: Sequence[Ma
 
 
 def _explain(groups: Sequence[ObservedGroup], key: RowKey, cells: Sequence[dict[str, Cell]]) -> str:
-    """Why the columns of a machine differ, then why the machines do. A reason of every machine is stated once."""
+    """Why the columns of a machine differ, then why the machines do. A reason that applies on every machine is stated
+    once."""
     reasons: dict[str, list[str]] = {}
     if key.section != ENGINE_SECTION:
         for group, own in zip(groups, cells, strict=True):

@@ -17,14 +17,14 @@ KINDS = {"listener": "listeners", "link": "links", "address": "addresses", "rout
 
 
 def is_mergeable(entry: Entry) -> bool:
-    """Whether the entry may be merged. One that removes columns may not: a column can come back at another place."""
+    """Whether the entry may be merged. One that removes columns may not: a column can reappear at another position."""
     return not entry.facts.removed
 
 
 def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = False) -> bool:
     """Whether an entry after ``view`` records a change that the machine or the Engine makes by itself, any number of
-    times. Actions of users, phases and the status of arms keep entries of their own; in a full journal the status of
-    arms and the results of requests do not, because both can be repeated without end."""
+    times. Actions of users, phases and the status of arms keep separate entries; in a full journal the status of arms
+    and the results of requests do not, because both can be repeated without end."""
     if is_full and not facts.removed:
         is_trial = facts.trial is not UNSET and cause.source is Source.PERSON and not facts.columns
         if is_trial or (cause.source in {Source.KERNEL, Source.ENGINE} and facts.head is None):
@@ -104,5 +104,5 @@ def describe_merged(tally: Tally, until: float) -> str:
 
 
 def describe_unwritten(count: int) -> str:
-    """The text of an entry that replaces the entries which waited while the database accepted no writes."""
+    """The text of an entry that replaces those that waited while the database accepted no writes."""
     return f"The database accepted no writes: {count:,} entries are merged into this one"

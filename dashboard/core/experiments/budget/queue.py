@@ -109,7 +109,7 @@ class JournalQueue:
         return entry
 
     def _tell_if_used_up(self, at: float, now: float) -> None:
-        """Appends an entry that announces the limit of the journal, once it is reached."""
+        """Appends an entry that announces that the journal has reached its limit, once."""
         if self.pace.is_used_up and not self._told_used_up:
             self._told_used_up = True
             told = describe_used_up(self.pace.limits)

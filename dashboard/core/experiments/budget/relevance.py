@@ -91,7 +91,7 @@ def _changed(before: Iterable[IsolatedBridge], after: Iterable[IsolatedBridge] |
 
 
 def _own_links(machine: NamespaceState, states: Mapping[str, NamespaceState]) -> set[str]:
-    """The names of the machine's ends of the veth pairs of the columns, and of the bridges that these have joined."""
+    """The names of the machine's ends of the columns' veth pairs, and of the bridges that these have joined."""
     own: set[str] = set()
     for state in states.values():
         if state.netns != machine.netns:

@@ -1,1 +1,1 @@
-"""What a launch needs, and how far it is."""
+"""What a launch needs, and its progress."""

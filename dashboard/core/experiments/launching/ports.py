@@ -24,7 +24,7 @@ _PORT_IN_MESSAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
-    """A port of the machine; an empty address means all addresses."""
+    """A port of the machine; an empty address stands for all addresses."""
 
     port: int
     protocol: str = "tcp"
@@ -46,7 +46,7 @@ class PortUser:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """Who holds a port: a sentence, and the experiment to stop if it is one of Netmodes."""
+    """Who holds a port: a sentence, and the experiment to stop if the holder belongs to one."""
 
     port: HostPort
     sentence: str
@@ -54,8 +54,8 @@ class PortHolder:
 
 
 def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
-    """The ports of the machine that the arms need: those that they publish, and those that they listen on in host
-    mode. A port that the Engine chooses is none of them."""
+    """The ports of the machine that the arms need: those that they publish, and those that they listen on in host mode.
+    Ports that the Engine chooses are not included."""
     modes = {arm.key: arm.mode for arm in arms}
 
     def ports() -> Iterator[HostPort]:
@@ -82,7 +82,7 @@ def port_in_message(message: str) -> int | None:
 
 
 def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[PortUser]) -> PortHolder | None:
-    """Who holds a port of the machine, as far as its ``listeners`` and the running containers show."""
+    """The holder of a port of the machine, if its ``listeners`` or the running containers show one."""
     publisher = next((user for user in users if any(_overlap(port, one) for one in user.ports)), None)
     listener = next((one for one in listeners if _listens(one, port)), None)
     if listener is None or (publisher is not None and _is_of_engine(listener)):
@@ -120,7 +120,7 @@ def held_ports(
 
 
 def _is_of_engine(listener: Listener) -> bool:
-    """Whether a process listens for the Engine, on a published port."""
+    """Whether a process listens on behalf of the Engine, on a published port."""
     if listener.container is not None:
         return False
     return listener.process in _HOLDERS or bool(forwarder_name(listener.process))

@@ -1,4 +1,4 @@
-"""How far the launch of each arm is, from the phase of its experiment and what the lab has recorded."""
+"""The progress of each arm's launch, from the phase of its experiment and what the lab has recorded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class ArmProgress:
-    """The progress of one arm. ``fraction`` is None where it is not known how long a step takes as a whole."""
+    """The progress of one arm. ``fraction`` is None if the duration of the step is not known."""
 
     key: str
     title: str

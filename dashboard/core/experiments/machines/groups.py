@@ -1,8 +1,8 @@
 """The columns of an experiment on several machines, and those of each machine as its own lab knows them.
 
 A lab knows nothing of the other machines: on each the machine's column has the key ``machine`` and the title “this
-machine”. Among the columns of all, those that are no arms get the number of the machine in the key, and its name in the
-title. Arms have different keys on all machines.
+machine”. Among the columns of all machines, those that are not arms get the number of the machine in the key, and its
+name in the title. Keys of arms are unique among all machines.
 """
 
 from collections import Counter
@@ -15,12 +15,12 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 def shared_key(key: str, number: int) -> str:
-    """The key among the columns of all machines of a column of the machine ``number``, counted from 1."""
+    """The key, unique among all machines, of a column of the machine ``number``, counted from 1."""
     return f"{key}@{number}" if number > 1 and is_observer(key) else key
 
 
 def shared_column(column: Column, number: int, machine: str) -> Column:
-    """A column among those of all machines."""
+    """The column with a key and a title that are unique among all machines."""
     title = f"{column.title} ({machine})" if is_observer(column.key) else column.title
     return replace(column, key=shared_key(column.key, number), title=title, machine=machine, absent="", note="")
 
@@ -52,7 +52,7 @@ class MachineGroup:
 
 
 def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[MachineGroup, ...]:
-    """The columns of each machine, in the order of the machines; nothing if the experiment runs on one machine only."""
+    """The columns of each machine, in the order of the machines; empty if the experiment runs on one machine only."""
     names = dict.fromkeys(column.machine for column in columns)
     if not any(names):
         return ()
@@ -67,9 +67,9 @@ def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceSt
 
 
 def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
-    """For each machine the titles of its arms, by key, with which a sentence is the same for all machines: the one that
-    the first arm, the second arm and so on of the mode has on the first machine with such an arm. None for a machine on
-    which two arms would have the same title."""
+    """For each machine the titles of its arms, by key, that make a sentence the same for all machines: the nth arm of a
+    mode gets the title of the nth arm of that mode on the first machine that has one. None for a machine on which two
+    arms would have the same title."""
     first: dict[tuple[str, int], str] = {}
     found = []
     for group in groups:
@@ -84,13 +84,13 @@ def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
 
 
 def machine_number(key: str) -> int:
-    """The number of the machine in the key of a column that is no arm."""
+    """The number of the machine in the key of a column that is not an arm."""
     number = key.partition("@")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 1
 
 
 def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """The columns with those of one machine beside each other, otherwise in the same order."""
+    """The columns, grouped by machine, otherwise in the same order."""
     columns = tuple(columns)
     places = {name: place for place, name in enumerate(dict.fromkeys(column.machine for column in columns))}
     return tuple(sorted(columns, key=lambda column: places[column.machine])) if len(places) > 1 else columns
@@ -98,14 +98,14 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MachineNote:
-    """What is known about a machine now: why its columns do not change (``absent``), or another state of it."""
+    """What is known about a machine now: why its columns do not change (``absent``), or another state that it is in."""
 
     absent: str = ""
     note: str = ""
 
 
 def mark_machines(columns: tuple[Column, ...], notes: Mapping[str, MachineNote]) -> tuple[Column, ...]:
-    """The columns with the note about their machine, if there is one. ``notes`` are by name."""
+    """The columns, each with the note about its machine, if it has one. ``notes`` are by name."""
     if not any(column.machine for column in columns):
         return columns
     known = {column.machine: notes.get(column.machine, MachineNote()) for column in columns}

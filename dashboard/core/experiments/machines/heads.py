@@ -13,7 +13,7 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
-    """The phase of a part, also after a command that its lab has not answered: the lab may be absent."""
+    """The phase of a part, even after a command that its lab has not answered: the lab may be absent."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING
@@ -21,7 +21,7 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
     """The head of the whole experiment after a stop that not every lab has answered. ``phases`` are those of its parts
-    after the stop, none without a stop; ``last_at`` is the time of the newest entry."""
+    after the stop, empty without a stop; ``last_at`` is the time of the newest entry."""
     if not phases:
         return head
     phase = merge_phases(phases)

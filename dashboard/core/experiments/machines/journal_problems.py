@@ -1,4 +1,4 @@
-"""Why the journals of an experiment cannot be written, which no entry of theirs can record."""
+"""Why the journals of an experiment cannot be written: no journal entry can record that."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +10,8 @@ def show_problems(
     head: ExperimentHead, problems: Mapping[str, tuple[str, float]], machines: Mapping[str, str]
 ) -> ExperimentHead:
     """The head with these problems and the time of the first; both are by the id of the experiment, or of its parts if
-    it runs on several machines. Then each problem names its machine, and those that a journal has recorded stay."""
+    it runs on several machines. In that case each problem names its machine, and problems that a journal has recorded
+    stay."""
     if not problems:
         return head
     since = min(since for _text, since in problems.values())

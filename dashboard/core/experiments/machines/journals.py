@@ -1,9 +1,9 @@
 """One journal for an experiment on several machines: the entries of its parts in the order in which they were stored.
 
-So the live page, a past moment and a report use the same fold as for one machine. The number of an entry is one more
-than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the same
-numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those
-without a lab.
+The live page, a past moment and a report therefore use the same fold as for one machine. The number of an entry is one
+more than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the same
+numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those without a
+lab.
 
 A lab writes the journal of its own part only: what an entry states about another column than the arms and the observers
 of its machine is left out.
@@ -48,7 +48,7 @@ class MergedJournal:
         self._heads = {part.machine: replace(self.head, id=part.id) for part in self.parts}
 
     def copy(self) -> "MergedJournal":
-        """The same journal, which continues by itself."""
+        """A copy that continues independently."""
         copied = MergedJournal(self.head, self.parts, requested=self.requested, last_at=self.last_at)
         copied.seen, copied._heads, copied._trials = dict(self.seen), dict(self._heads), dict(self._trials)
         return copied
@@ -66,7 +66,7 @@ class MergedJournal:
         return Entry(FIRST, self.head.created_at, Cause(Source.PERSON, "launch"), facts, text)
 
     def extend(self, entries: Iterable[tuple[str, Entry]]) -> Iterator[Entry]:
-        """The entries of all machines for new ones of parts, each with the id of its part."""
+        """Adds new entries of parts, each with the id of its part; returns the entries of the merged journal."""
         parts = {part.id: part for part in self.parts}
         for identity, entry in entries:
             if entry.seq > self.seen[identity]:
@@ -116,7 +116,7 @@ class MergedJournal:
 
 
 def _columns_of(part: Part) -> dict[str, str]:
-    """The keys of the columns that the lab of a part observes, with their keys among those of all machines."""
+    """The keys of the columns that the lab of a part observes, each with its key that is unique among all machines."""
     return {key: shared_key(key, part.number) for key in (*OBSERVERS, *(arm.key for arm in part.arms))}
 
 
@@ -127,7 +127,7 @@ def _names(attempt: Attempt, others: Collection[str]) -> bool:
 
 
 def shared_attempt(attempt: Attempt, number: int) -> Attempt:
-    """A request on the machine ``number`` among those on all machines."""
+    """A request on the machine ``number``, with keys that are unique among all machines."""
     return replace(
         attempt,
         origin=shared_key(attempt.origin, number),
@@ -137,15 +137,15 @@ def shared_attempt(attempt: Attempt, number: int) -> Attempt:
 
 
 def shared_request(key: str, number: int) -> str:
-    """The key of a path or request, which begins with that of a column, among those of all machines."""
+    """The key, unique among all machines, of a path or request; it begins with the key of a column."""
     column, slash, rest = key.partition("/")
     return f"{shared_key(column, number)}{slash}{rest}"
 
 
 def number_to_show(shown: Mapping[str, int], entries: Iterable[tuple[str, Entry]]) -> int:
-    """The number in the merged journal that an ended experiment shows: the last one before the first part was stopped.
-    ``shown`` has the entry that each ended part shows, for parts that were stopped; ``entries`` are those of all parts.
-    0 without one."""
+    """The number of the entry in the merged journal that an ended experiment shows: the last one before the first part
+    was stopped; 0 without one. ``shown`` has the entry that each stopped part shows; ``entries`` are those of all
+    parts."""
     seen: dict[str, int] = {}
     for identity, entry in entries:
         seen[identity] = entry.seq

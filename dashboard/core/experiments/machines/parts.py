@@ -16,8 +16,8 @@ SERVER_NAME = "server"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The arms of one machine: ``id`` is the experiment that the lab of the machine drives, ``whole`` the one that
-    users see. ``number`` counts the machines from 1."""
+    """The arms of one machine: ``id`` is the experiment that the machine's lab drives, ``whole`` the one that users
+    see. ``number`` counts the machines from 1."""
 
     id: str
     machine: str
@@ -34,7 +34,7 @@ def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
 
 
 def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[Problem, ...]:
-    """Why arms cannot run on the machines that they name. ``machines`` are those that can be chosen; none if no other
+    """Why arms cannot run on the machines that they name. ``machines`` are those that can be chosen; empty if no other
     machine has joined."""
     if not machines:
         sentence = "Arms can name a machine only for an experiment on a machine's own engine, if others have joined."
@@ -54,18 +54,18 @@ def name_machines(spec: ExperimentSpec, default: str | None) -> ExperimentSpec:
 
 
 def missing_machines(spec: ExperimentSpec, machines: Collection[str]) -> tuple[str, ...]:
-    """The machines that arms name and that are none of ``machines``."""
+    """The machines that arms name and that are not in ``machines``."""
     return tuple(dict.fromkeys(arm.machine for arm in spec.arms if arm.machine and arm.machine not in machines))
 
 
 def move_arms(spec: ExperimentSpec, machines: Mapping[str, str]) -> ExperimentSpec:
-    """The specification with the arms of some machines on others; ``machines`` has these by the old name."""
+    """The specification with the arms of some machines moved to others; ``machines`` maps old names to new ones."""
     return replace(spec, arms=tuple(replace(arm, machine=machines.get(arm.machine, arm.machine)) for arm in spec.arms))
 
 
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:
-    """The specification for each machine, in the order of the arms. The lab of a machine does not see the others; arms
-    in overlay mode share a network with those of the others, whose names are looked up, too."""
+    """The specification for each machine, in the order of the arms. The lab of a machine does not see the other arms.
+    Arms in overlay mode share a network across machines, so the names of those on other machines are looked up, too."""
     arms: dict[str | None, list[ArmSpec]] = {}
     for arm in spec.arms:
         arms.setdefault(machine_of_arm(arm, default), []).append(replace(arm, machine=""))

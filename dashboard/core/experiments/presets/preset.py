@@ -1,7 +1,7 @@
 """A preset: a prepared experiment whose columns differ in a known row.
 
-A preset names programs that people know and one of the lab image. It launches the first program whose image the Engine
-lists; Netmodes makes the lab image itself, so that a preset needs no registry.
+A preset names programs that people know and one of the lab image. It launches the first program of which the Engine
+lists the image; Netmodes builds the lab image itself, so a preset needs no registry.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ class Program:
 
     @property
     def arm(self) -> dict[str, str]:
-        """The options of an arm that runs it; empty if the image needs none."""
+        """The options of an arm that runs the program; empty if the image needs none."""
         return {name: text for name, text in (("command", self.command), ("environment", self.environment)) if text}
 
 

@@ -1,4 +1,5 @@
-"""The blocks of a measurement as commands to client processes, and those that a lab measures for another machine."""
+"""The blocks of a measurement as commands to client processes, and the blocks that a lab measures for another
+machine."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def client_command(block: RemoteBlock) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RemoteAnswer:
-    """What the client process answered; or ``lost``, a sentence: there will be no more answers from this machine."""
+    """The answer of the client process; or ``lost``, a sentence on why this machine sends no more answers."""
 
     fields: dict[str, Any]
     lost: str = ""
@@ -74,7 +75,7 @@ class RemoteCommand:
 
 
 def block_problem(block: RemoteBlock) -> str:
-    """Why a lab measures no such block; empty if it does."""
+    """Why a lab refuses to measure the block; empty if it accepts."""
     if block.probe is Probe.DNS:
         return "dns is measured from containers only."
     if not 0 < block.port < 65_536 or not 0 < block.payload <= MAX_PAYLOAD_BYTES:

@@ -31,17 +31,17 @@ class MachineClient:
 
     @property
     def key(self) -> str:
-        """The client of its paths."""
+        """The client in the machine's paths."""
         return f"{MACHINE_KEY}{self.name}"
 
     @property
     def title(self) -> str:
-        """Its name at the beginning of a title."""
+        """The machine's name, as the beginning of a title."""
         return f"Machine {self.name}"
 
 
 def visible_part(state: NamespaceState) -> NamespaceState:
-    """What other machines have to know of a machine to find paths from it: its interfaces and routes."""
+    """What other machines need to know about a machine to find paths from it: its interfaces and routes."""
     return NamespaceState(state.netns, interfaces=state.interfaces, routes=state.routes)
 
 
@@ -56,7 +56,7 @@ def machine_clients(machines: Iterable[MachineClient]) -> tuple[OutsideClient, .
 
 
 def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]) -> tuple[Path, ...]:
-    """A path with the reason for each machine that sends no requests."""
+    """For each machine that sends no requests, a path with the reason."""
     running = (one for one in columns if one.key not in OBSERVERS and one.status is ArmStatus.RUNNING)
     server = next((column.key for column in running), MACHINE)
     return tuple(
@@ -72,9 +72,10 @@ def without_trace(attempt: Attempt) -> Attempt:
 
 
 def address_problem(state: NamespaceState, address: str) -> str:
-    """Why a machine with this network stack sends no request to an address that it was told; empty if it does. Its own
-    addresses and those in the subnet of one of its bridges (``bridge_around``) are not those of another machine. An
-    address is accepted only in the form in which labs report it: other forms of an own address differ as texts."""
+    """Why a machine with this network stack sends no request to an address that it has received; empty if it does. Its
+    own addresses and those in the subnet of one of its bridges (``bridge_around``) are not those of another machine. An
+    address is accepted only in the form in which labs report it: the machine's own address in another form would not be
+    recognised."""
     try:
         target = ipaddress.ip_address(address)
     except ValueError:

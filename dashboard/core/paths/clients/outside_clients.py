@@ -15,7 +15,7 @@ class OutsideClient:
     """A client outside the machine. ``lan`` is the network stack that is on the LAN: the client's own, or its host's.
     ``families`` are the address families in which it has an address. ``kinds`` are the kinds of its paths to host mode,
     to a published port, and to a container's own address. ``noun`` is its name in a sentence. ``is_routed``: it need
-    not be on the machine's LAN, and what it cannot reach is shown with the reason."""
+    not be on the machine's LAN, and addresses that it cannot reach are shown with the reason."""
 
     key: str
     title: str
@@ -68,8 +68,8 @@ def families_of(state: NamespaceState) -> frozenset[Family]:
 
 
 def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """The machine's address to which a client sends requests, and the machine's interface that has it; None if it can
-    reach none of the family."""
+    """The machine's address to which a client sends requests, and the machine's interface with it; None if the client
+    reaches no address of the family."""
     if family not in client.families:
         return None
     if not client.is_routed:
@@ -107,8 +107,8 @@ def find_obstacle(client: OutsideClient, address: str) -> str:
 
 
 def bridge_around(state: NamespaceState, address: str) -> str:
-    """The bridge of a machine in the subnet of which an address is, since a container of this machine may have it;
-    empty if no bridge is. A bridge with the default route has the machine's uplink: its subnet is the LAN."""
+    """The bridge of a machine with a subnet that contains the address, since a container of this machine may have it;
+    empty if no bridge has one. A bridge with the default route has the machine's uplink: its subnet is the LAN."""
     route = find_route(state, address)
     if route is None or route.gateway:
         return ""
@@ -147,7 +147,7 @@ def route_gateway(state: NamespaceState, address: str) -> str | None:
 
 
 def find_route(state: NamespaceState, address: str) -> Route | None:
-    """The most specific route to an address, of equal ones that with the lowest metric; None without a route."""
+    """The most specific route to an address; of several, the one with the lowest metric. None without a route."""
     target = ipaddress.ip_address(address)
     best: tuple[int, int, Route] | None = None
     for route in state.routes:

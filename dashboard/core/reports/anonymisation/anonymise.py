@@ -1,6 +1,6 @@
 """Anonymises a report: each detail of the machine is replaced by a pseudonym, the same one wherever it occurs.
 
-So what is the same, different or only in one column stays so. Replaced are host names, addresses
+So values that are the same, different or in one column only remain so. The following is replaced: host names, addresses
 (``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of environment
 variables, paths of user files, the engine's address, the installation and the author. Kernel, processor, versions,
 images, ports and names of programs stay: without them the figures mean nothing.
@@ -63,7 +63,7 @@ class Replacement:
 
 
 def anonymise(content: ReportContent) -> tuple[ReportContent, tuple[Replacement, ...]]:
-    """The content without the details of the machine, and what was replaced. Unknown fields are left out."""
+    """The content without the details of the machine, and the replacements. Unknown fields are omitted."""
     anonymiser = _Anonymiser(content)
     return anonymiser.content(content), anonymiser.replacements()
 
@@ -163,8 +163,8 @@ class _Anonymiser:
         return after
 
     def told(self, text: str) -> str:
-        """The pseudonyms in a text that names machines: before a colon, in parentheses, or in a list of them. There
-        also a name is replaced that may be any word in other texts."""
+        """The text with pseudonyms for the machines that it names: before a colon, in parentheses, or in a list. Here
+        even a name is replaced that could be an ordinary word in other texts."""
         if not self._machines:
             return self.text(text)
         if text.startswith(LAUNCH_REQUESTED):
@@ -245,8 +245,8 @@ def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:
 
 
 def _bounded(text: str, *, in_names: bool = False) -> str:
-    """The pattern of a literal; a short one must not match within a word. ``in_names``: the key of an arm, with which
-    the names of containers end."""
+    """The pattern of a literal; a short one must not match within a word. ``in_names``: the key of an arm, which is the
+    end of a container's name."""
     if len(text) >= LONG and not in_names:
         return re.escape(text)
     return rf"(?<![{'' if in_names else '-'}\w]){re.escape(text)}(?![\w-])"

@@ -59,7 +59,7 @@ _MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f
 class Identifiers:
     """The identifiers of a machine. ``commands`` and ``settings`` map texts to their replacements; ``words`` are names
     that are replaced in fields for names only. ``machines`` are the names of machines that have joined, ``keys`` the
-    arms that are named after one, with its name."""
+    keys of arms that contain one, each with that name."""
 
     names: set[str] = field(default_factory=set)
     machines: set[str] = field(default_factory=set)

@@ -33,7 +33,7 @@ _DERIVED = ("primary", "links", "exits")
 @dataclass(frozen=True)
 class Frame:
     """Columns and states of one position. ``common`` is a number for the columns and one for the namespaces that they
-    share; ``numbers`` has one for each field of each state and for what is derived from it: ``primary`` addresses of
+    share; ``numbers`` has one for each field of each state and for the values derived from it: ``primary`` addresses of
     the machine and of the columns outside it, ``links`` without their addresses, ``exits`` (interfaces of default
     routes)."""
 
@@ -49,7 +49,7 @@ class Frame:
 
     @cached_property
     def groups(self) -> tuple[ObservedGroup, ...]:
-        """The same for each machine, if there are several."""
+        """The columns and states of each machine, if there are several."""
         return observe_groups(self.columns, self.states)
 
     @cached_property

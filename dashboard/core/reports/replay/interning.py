@@ -1,4 +1,4 @@
-"""Interns repeated values: each gets a number from 0 on and is stored once."""
+"""Interns repeated values: each gets a number, counted from 0, and is stored once."""
 
 from collections.abc import Hashable, Sequence
 
@@ -41,10 +41,10 @@ class Table:
 class Chains:
     """Sequences of numbers, most of which are similar to an earlier one.
 
-    A sequence is dumped as ``[back, start, removed, *inserted]``: the sequence ``back`` numbers before this one (one
-    more than there are: the empty one), without ``removed`` items from ``start`` on, with ``inserted`` in their place.
-    Inserted numbers are dumped as the difference to the last inserted number of any sequence: new values have
-    consecutive numbers, and small, regular numbers compress well."""
+    A sequence is dumped as ``[back, start, removed, *inserted]``: take the sequence that is ``back`` numbers before
+    this one (if ``back`` leads before the first, the empty sequence), remove ``removed`` items at ``start``, and insert
+    ``inserted`` there. Inserted numbers are dumped as the difference to the last inserted number of any sequence: new
+    values have consecutive numbers, and small, regular numbers compress well."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], int] = {}

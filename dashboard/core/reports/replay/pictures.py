@@ -1,4 +1,4 @@
-"""The pictures of a recording and the paths in them, drawn again only where a visible input changed.
+"""The pictures of a recording and the paths in them, redrawn only where a visible input changed.
 
 The layout follows from the boxes, the edges and the number of lines in each box. A changed address or process is
 another line in a box that stays where it is."""
@@ -32,7 +32,7 @@ _Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Items:
-    """The small boxes of a namespace: their lines by id in each picture, and numbers for their texts and for the room
+    """The small boxes of a namespace: their lines by id in each picture, and numbers for their texts and for the space
     that they take."""
 
     wide: Mapping[str, tuple[str, ...]]
@@ -42,8 +42,8 @@ class _Items:
 
 
 class RecordedPictures:
-    """All pictures that were ever shown. ``computed`` is the number of layouts; a layout of one machine of several
-    counts with all its boxes, edges and paths, because all of them are drawn again."""
+    """All pictures that were ever shown. ``computed`` is the number of layouts; the layout of one of several machines
+    counts with all its boxes, edges and paths, because all of them are redrawn."""
 
     def __init__(self) -> None:
         self.tables = {name: Table() for name in _TABLES}
@@ -69,7 +69,7 @@ class RecordedPictures:
         self._items, self._shapes = Numbers(), Numbers()
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """``wide``, ``narrow`` and ``paths``, each with its number, if its inputs changed."""
+        """Those of ``wide``, ``narrow`` and ``paths`` that have changed inputs, each with its number."""
         if frame.groups:
             yield from self._draw_machines(frame)
             return
@@ -202,7 +202,7 @@ class RecordedPictures:
         )
 
     def _number_paths(self, frame: Frame, about: _Key, paths: tuple[tuple[Path, str], ...]) -> int:
-        """The number of the paths as the pictures show them."""
+        """Interns the paths as the pictures show them; returns their number."""
         drawing = None
         numbers = []
         for path, request in paths:
@@ -244,7 +244,7 @@ class RecordedPictures:
 
 
 def _with_lines(picture: Picture, lines_of: Mapping[str, tuple[str, ...]]) -> Picture:
-    """The layout with other lines in the small boxes."""
+    """The layout, with the lines in the small boxes replaced."""
     boxes = []
     for box in picture.boxes:
         lines = tuple(clip(line, box.w) for line in lines_of[box.id]) if box.id in lines_of else box.lines

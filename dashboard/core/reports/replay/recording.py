@@ -1,8 +1,7 @@
 """The recording of an experiment, entry by entry, for replay in a browser.
 
-Rows and pictures are computed here. Every row, head and picture that was ever shown is in a table once, and each entry
-lists which of them replaced another. Equal inputs are not computed twice.
-``static/dashboard/js/core/reports/replay.js`` reads it.
+Rows and pictures are computed here. Every row, head and picture that was ever shown is stored in a table once, and each
+entry lists the changes. Equal inputs are not computed twice. ``static/dashboard/js/core/reports/replay.js`` reads it.
 """
 
 from collections.abc import Iterable

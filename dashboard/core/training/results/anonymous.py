@@ -1,10 +1,10 @@
 """The anonymous report of a session: no participant is in it, and no figure identifies one.
 
-Even a reader who knows the participants must not learn what one of them answered. So every count is rounded to the
-nearest multiple of 5, each on its own: 0 means 0 to 2, 5 means 3 to 7, and the report does not tell whether *all* gave
-the same answer or one did not. Shares are shown from 23 participants, averages from 8 (HESA, "Rounding and suppression
-to anonymise statistics"). A reading that is not one of the workshop's answers may be an address: it is left out. Times
-are reduced to the day.
+Even a reader who knows the participants must not learn what one of them answered. So every count is rounded
+independently to the nearest multiple of 5: 0 means 0 to 2, 5 means 3 to 7, and the report does not show whether *all*
+gave the same answer or one did not. Shares are shown from 23 participants, averages from 8 (HESA, "Rounding and
+suppression to anonymise statistics"). A reading that is not one of the workshop's answers may be an address: it is left
+out. Times are reduced to the day.
 """
 
 from collections.abc import Collection
@@ -84,7 +84,8 @@ def _step(step: StepReport) -> StepReport:
 
 
 def anonymous(report: SessionReport) -> SessionReport:
-    """The anonymous report. Only for a closed session: a figure that changes reveals who has just answered."""
+    """The anonymous report. Only for a closed session: in an open one, a changing figure would reveal who has just
+    answered."""
     return replace(
         report,
         id="",
@@ -112,8 +113,8 @@ def _own_cell(cell: CellReport, revealed: Collection[str]) -> CellReport:
 
 
 def report_for_participant(report: SessionReport, participant: str, revealed: Collection[str]) -> SessionReport:
-    """A participant's report: everything about themselves; about the others exact figures of ``revealed`` steps and
-    rounded figures of the rest. While the session is open, nothing about steps that are not revealed."""
+    """A participant's report: everything about themselves; about the others, exact figures of ``revealed`` steps and
+    rounded figures of the rest. While the session is open, it has nothing about unrevealed steps."""
     rounding = anonymous(report)
     over = bool(report.closed_at)
     visible = {step.slug for step in report.steps} if over else set(revealed)

@@ -1,4 +1,4 @@
-"""All events of a session in one order."""
+"""All events of a session, in order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -72,8 +72,8 @@ class SessionFacts:
 
 
 def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: Mapping[str, str]) -> Records:
-    """A participant's records as the session counts them: without hosts, a step is done for all present participants
-    once its answer is revealed."""
+    """A participant's records as the session counts them: in a session without hosts, a step is done for all present
+    participants once its answer is revealed."""
     if facts.hosts != HostsFor.NONE:
         return participant.records
     counted: dict[str, StepRecord] = dict(participant.records)

@@ -71,7 +71,8 @@ class StepReport:
 @dataclass(frozen=True, slots=True)
 class CellReport:
     """One participant in one step. ``state``: locked (never opened), predict, run or done; ``seconds`` from opening to
-    finishing it. ``truth`` is what was read on this participant's host, else what most participants read."""
+    finishing it. ``truth`` is the reading from this participant's host, otherwise the most frequent reading of all
+    participants."""
 
     step: str
     state: str

@@ -91,7 +91,7 @@ class ReplayBuilder:
         return ReplayEntry(entry.at, text, patch)
 
     def _with_names(self, text: str) -> str:
-        """A text of the instructor with the names that this replay uses."""
+        """A text of the instructor, with participants named as in this replay."""
         if all(name == renamed for name, renamed in self._renamed.items()):
             return text
         return self._any_name.sub(lambda found: self._renamed[found[0]], text)

@@ -1,4 +1,5 @@
-"""The report of a session: per step predictions, truth, times, failed checks and help; and each participant's own."""
+"""The report of a session: predictions, truth, times, failed checks and help, for each step and for each
+participant."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

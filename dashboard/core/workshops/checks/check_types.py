@@ -24,7 +24,7 @@ class Check:
 
     @property
     def selector(self) -> ContainerSelector:
-        """The containers that it is about."""
+        """The containers that the check concerns."""
         return selector_of(self.arguments)
 
 

@@ -11,7 +11,8 @@ _DROPS = re.compile(r"-j (DROP|REJECT)\b")
 
 
 def _rules(arguments: Arguments, observation: Observation) -> Iterator[tuple[int, str]]:
-    """The packets and the text of each rule in the chain that drops or rejects packets, to the port if one is given."""
+    """The packet count and the text of each rule in the chain that drops or rejects packets; if a port is given,
+    packets to that port."""
     port = arguments.get("port")
     for line in observation.rules:
         match = _RULE.fullmatch(line.strip())

@@ -181,8 +181,8 @@ def _name_unknown(arguments: Arguments, observation: Observation) -> Finding:
 def connections_to(arguments: Arguments, observation: Observation) -> tuple[TcpConnection, ...]:
     """Requests to a port that reached this place since the selected container started.
 
-    The end that closed a connection remembers it: a connection seen in another namespace counts if its server address
-    belongs to this one.
+    Only the end that closed a connection keeps it in TIME_WAIT, so a connection seen in another namespace counts if its
+    server address belongs to this one.
     """
     port, selector = int(arguments["port"]), selector_of(arguments)
     container = newest(observation, selector)

@@ -1,1 +1,1 @@
-"""The start of a private host in a user namespace: ``boot`` outside of it, ``inside.sh`` in it."""
+"""Starts a private host in a user namespace: ``boot`` runs outside the namespace, ``inside.sh`` in it."""

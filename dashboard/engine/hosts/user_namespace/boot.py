@@ -2,8 +2,8 @@
 
 ``main`` runs as root of the machine, in a process of its own. It loads the filter of system calls, enters the host's
 cgroups, creates the host's namespaces, LAN and file system, and leaves the machine's files: no other file of the
-machine is visible. It imports little and makes system calls instead of starting programs, because it runs at each
-start of a host: a shell script that did the same took 0.15 s of processor time more."""
+machine is visible. It imports little and makes system calls instead of starting programs, because it runs at each start
+of a host: a shell script that did the same took 0.15 s more processor time."""
 
 import os
 import sys
@@ -67,8 +67,8 @@ def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -
 
 
 def create_namespaces(name: str, owner: int) -> dict[str, int]:
-    """Creates the host's user namespace and those that it owns. Returns their open files. This process is in the host's
-    topmost cgroup, which is therefore the root of what the host sees."""
+    """Creates the host's user namespace and the namespaces that it owns. Returns their open files. This process is in
+    the host's topmost cgroup, so that this cgroup is the root that the host sees."""
     reader, writer = os.pipe()
     waiting, end = os.pipe()
     holder = os.fork()
@@ -111,8 +111,8 @@ def _enter(cgroups: list[str]) -> None:
 
 
 def write_limits(lines: list[str]) -> None:
-    """Each line is a file and its value. A controller that cannot be delegated has no files, so its limit fails;
-    ``memory.swap.max`` is also missing where the kernel does not account for swap."""
+    """Writes limits: each line is a file and its value. A controller that cannot be delegated has no files, so its
+    limit fails; ``memory.swap.max`` is also missing where the kernel does not account for swap."""
     for line in lines:
         file, _, value = line.partition(" ")
         try:

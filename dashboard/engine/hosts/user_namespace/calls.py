@@ -31,7 +31,7 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
 
 
 def bind_readonly(source: str, target: str) -> None:
-    """Mounts a file or folder at another place, read-only; its other attributes stay as they are."""
+    """Mounts a file or folder at another place, read-only; its other attributes remain unchanged."""
     mount(source, target, flags=BIND)
     kept = os.statvfs(target).f_flag & (NOSUID | NODEV | NOEXEC)
     mount("none", target, flags=BIND | REMOUNT | RDONLY | kept)
@@ -46,7 +46,7 @@ def change_root(new: str, old: str) -> None:
 
 
 def set_host_name(name: str) -> None:
-    """The host name of this UTS namespace."""
+    """Sets the host name of this UTS namespace."""
     _check(libc.sethostname(os.fsencode(name), len(os.fsencode(name))), name)
 
 

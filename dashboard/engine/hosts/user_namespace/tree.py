@@ -38,8 +38,8 @@ LINKS = {
 
 
 def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None:
-    """Builds the host's file system and makes it the root. In it are host/, the root of the host; proc and sys, the
-    machine's, because the kernel permits new ones only beside complete ones; and layers of the template."""
+    """Builds the host's file system and makes it the root. It contains host/, the root of the host; the machine's proc
+    and sys, because the kernel permits new ones only if complete ones are visible; and layers of the template."""
     tree = f"{folder}/tree"
     os.makedirs(tree, exist_ok=True)
     mount("netmodes-root", tree, "tmpfs", 0, "mode=0755,size=8m")
@@ -74,10 +74,10 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
 
 
 def _show_programs(root: str) -> None:
-    """Shows the machine's programs, or those of another root, in the host and beside it.
+    """Shows the machine's programs, or those of another root, inside the host and next to it.
 
     Without nosuid and nodev: runc cannot mount a file from here read-only if it has to keep them (docker run --init).
-    The set-user-ID bit has no effect in the host, because the machine's root is no user of it."""
+    The set-user-ID bit has no effect in the host, because the machine's root is not a user there."""
     bind_readonly(f"{root}/usr", "usr")
     os.symlink("host/usr", "../usr")
     for place in PROGRAMS:
@@ -124,7 +124,7 @@ def _mount_state(folder: str, run: str, owner: int) -> None:
 
 def _mount_layers(folder: str, users: int) -> list[str]:
     """Mounts the layers of the template with the host's ids, which only the machine's root may do. Returns lines of
-    fstab(5), with which ``inside.sh`` mounts each in its place: there the host may unmount it, if an image is
+    fstab(5), with which ``inside.sh`` mounts each in its place: that mount the host may undo, when an image is
     removed."""
     idmap = f"X-mount.idmap=/proc/{os.getpid()}/fd/{users}"
     lines: list[str] = []
@@ -155,14 +155,14 @@ def cgroup_mounts(name: str, own: list[str]) -> list[str]:
 
 
 def escape(path: str) -> str:
-    """A path as fstab(5) has it."""
+    """A path, escaped as fstab(5) requires."""
     for character in ("\\", " ", "\t", "\n"):
         path = path.replace(character, f"\\{ord(character):03o}")
     return path
 
 
 def _find(root: str, place: str) -> str:
-    """The place in the root whose engine runs, or the machine's."""
+    """The path in the root that provides the engine, otherwise the machine's."""
     return f"{root}/{place}" if os.path.lexists(f"{root}/{place}") else f"/{place}"
 
 

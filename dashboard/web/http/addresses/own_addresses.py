@@ -1,4 +1,5 @@
-"""Where this web process can be opened: its listening sockets and the machine's addresses, read from the kernel."""
+"""The addresses at which this web process can be opened: its listening sockets and the machine's addresses, read from
+the kernel."""
 
 import os
 from contextlib import suppress

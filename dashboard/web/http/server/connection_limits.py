@@ -1,7 +1,7 @@
 """Limits on connections, before anything of a request is handled: their number, the size of headers, waiting times.
 
-Uvicorn accepts headers of any size, waits for them for ever, and accepts connections until descriptors run out; a lab
-in the same process then fails, too.
+Uvicorn accepts headers of any size, waits for them forever, and accepts connections until descriptors run out; a lab in
+the same process then fails, too.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ def raise_descriptor_limit() -> int:
 
 
 def connections_for(descriptors: int) -> int:
-    """The number of connections to accept with this many descriptors: at least half of them stay for the lab where
-    they are few."""
+    """The number of connections to accept with this many descriptors: if they are few, at least half of them remain for
+    the lab."""
     return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2))
 
 
@@ -68,7 +68,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.headers_s)
 
     def _has_too_many(self) -> bool:
-        """Whether the address has more than half of all possible connections. They are counted only then."""
+        """Whether the address has more than half of all possible connections. Counts them only if that is possible."""
         limit, address = self.max_connections // 2, self.client[0] if self.client else ""
         if len(self.connections) <= limit or self.is_proxy(address):
             return False
@@ -102,13 +102,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Called when a request begins."""
         super().on_message_begin()
         if self._timer is None:
             self._wait(self.headers_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Adds a header. Those behind a body are ignored: the application has got the headers."""
+        """Adds a header. Headers after the body (trailers) are ignored: the application already has the headers."""
         if not self._in_body:
             super().on_header(name, value)
 
@@ -126,17 +126,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.body_pause_s)
 
     def on_chunk_header(self) -> None:
-        """A part of a body begins."""
+        """Called when a chunk of a body begins."""
         self._progressed = True
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body; none is wanted after a refusal."""
+        """Handles a part of the body; ignored after a refusal."""
         self._progressed = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is complete; another one may follow."""
+        """Called when the request is complete; another one may follow."""
         self._in_body, self._ended = False, True
         self._stop_waiting()
         if not self.transport.is_closing():

@@ -1,4 +1,4 @@
-"""Uvicorn's websocket protocol with shared frames for a message to many browsers."""
+"""Uvicorn's websocket protocol, with frames that many browsers share."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _last_frame = b""
 
 
 def encode_frame(text: str) -> bytes:
-    """The text as a frame, encoded once for the same object: frames of a server are not masked (RFC 6455, 5.1), so all
+    """The text as a frame, encoded once per text object: frames of a server are not masked (RFC 6455, 5.1), so all
     browsers get the same bytes, unless an extension transforms them."""
     global _last_text, _last_frame  # noqa: PLW0603 - the newest text, which is being sent to all browsers
     if text is not _last_text:
@@ -59,13 +59,13 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         )
 
     def handle_connect(self, event: Request) -> None:
-        """Adds the extension; the application has only been scheduled and will see it."""
+        """Adds the extension; the application has only been scheduled, so it will see it."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING_PROTOCOLS:
             self.scope["extensions"][EXTENSION] = {"write": self.write_now}
 
     def pause_writing(self) -> None:
-        """Reads nothing from a browser that does not read: it could otherwise send pings for ever, and the pongs would
+        """Reads nothing from a browser that does not read: it could otherwise send pings forever, and the pongs would
         stay in memory."""
         super().pause_writing()
         self.transport.pause_reading()
@@ -77,15 +77,16 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     async def receive(self) -> Any:
-        """Uvicorn reads again when the application has taken every message, also from a browser that does not read."""
+        """Returns the next message to the application. Uvicorn then resumes reading even from a browser that does not
+        read; this class prevents that."""
         message = await super().receive()
         if not self.writable.is_set() and not self.transport.is_closing():
             self.transport.pause_reading()
         return message
 
     def send_receive_event_to_app(self) -> None:
-        """Passes a message on. Where a text is not UTF-8, closes with 1007: uvicorn does that too, but logs a traceback
-        for each, with which one browser could fill the log."""
+        """Passes a message on. Closes with 1007 if a text is not UTF-8: uvicorn does that too, but logs a traceback
+        each time, so that one browser could fill the log."""
         if self.curr_msg_data_type == "text" and not self.close_sent and not is_utf8(b"".join(self.frames)):
             self.frames = []
             self.conn.send_close(CloseCode.INVALID_DATA)

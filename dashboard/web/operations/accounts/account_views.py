@@ -1,4 +1,4 @@
-"""The owner's page of accounts, and the page of the own account."""
+"""The owner's page of accounts, and every user's page of their own account."""
 
 from collections.abc import Callable
 from typing import Any
@@ -101,7 +101,7 @@ def change(request: HttpRequest, account: int, what: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @threaded
 def own_account(request: HttpRequest) -> HttpResponse:
-    """The own account, with a form that sets or changes the password. Other browsers are then signed out."""
+    """The user's own account, with a form to set or change the password. Changing it signs other browsers out."""
     user = User.objects.get(pk=request.user.pk or 0)
     kind = PasswordChangeForm if user.password and user.has_usable_password() else SetPasswordForm
     if request.method != "POST":

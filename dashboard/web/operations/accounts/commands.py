@@ -8,8 +8,8 @@ from dashboard.core.operations.roles import Action, OwnedKind
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A POST route. ``kind``: what the id in its URL names, where it can belong to an account. ``named_by``: the parts
-    of the URL that the audit trail shows."""
+    """A POST route. ``kind``: the kind of object that the id in its URL names, if it can belong to an account.
+    ``named_by``: the parts of the URL that the audit trail shows."""
 
     name: str
     action: Action
@@ -154,7 +154,8 @@ PAGES: Mapping[str, Action] = {
 
 
 def is_participants(route: str) -> bool:
-    """Whether the route is a command of participants, which the views check, or of no account at all."""
+    """Whether the route is a command of participants, for which the views check access, or of a client without an
+    account."""
     return route in NOT_RECORDED or route.startswith(PARTICIPANT_PREFIXES)
 
 

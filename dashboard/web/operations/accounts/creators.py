@@ -1,4 +1,4 @@
-"""Who created what in lists, and the filter “mine”. Both appear only where more than one account exists."""
+"""The creators of objects in lists, and the filter “mine”. Both appear only if more than one account exists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Creators:
     ids: frozenset[int | None] | None
 
     def filter[M: Model](self, rows: QuerySet[M]) -> QuerySet[M]:
-        """Only the rows that are shown."""
+        """Restricts rows to those of the shown creators."""
         if self.ids is None:
             return rows
         unowned = Q(owner=None) if None in self.ids else Q(pk__in=())
@@ -26,12 +26,12 @@ class Creators:
 
     @property
     def context(self) -> dict[str, Any]:
-        """For ``{% creator %}`` and ``operations/accounts/_owner_filter.html``."""
+        """The context for ``{% creator %}`` and ``operations/accounts/_owner_filter.html``."""
         return {"creators": self.names, "mine": self.ids is not None}
 
 
 def creators_of(request: HttpRequest) -> Creators:
-    """For a list; ``?owner=me`` shows only what belongs to the account. Queries the database."""
+    """The creators for a list; ``?owner=me`` shows only the account's own objects. Queries the database."""
     names = accounts.creator_names()
     if not names or request.GET.get("owner") != "me":
         return Creators(names, None)

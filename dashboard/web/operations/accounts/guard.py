@@ -34,7 +34,7 @@ def role_in(request: HttpRequest) -> Role | None:
 def refusal_of(
     request: HttpRequest, action: Action, kind: OwnedKind | None = None, identity: str = ""
 ) -> Refusal | None:
-    """Why the account that sends the request may not do this with something; None if it may. Queries the database."""
+    """Why the account that sends the request may not do this with an object; None if it may. Queries the database."""
     role = role_in(request)
     if role is None:
         return Refusal(_("Sign in first."))
@@ -43,7 +43,7 @@ def refusal_of(
 
 
 def refuse_account(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """403 with the reason: a page, or JSON under /api/."""
+    """Returns 403 with the reason: a page, or JSON under /api/."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"detail": refusal.sentence}, status=403)
     context = {"status": 403, "title": _("Your account cannot do this"), "sentence": refusal.sentence}
@@ -63,8 +63,8 @@ def _new_entry(request: HttpRequest) -> audit.PendingEntry:
 
 
 def _name_hidden(request: HttpRequest, entry: audit.PendingEntry) -> None:
-    """Adds the command to the audit entry of a request that another middleware refused. The object of the request is
-    hidden from the account."""
+    """Adds the command to the audit entry of a request that another middleware refused, because its object is hidden
+    from the account."""
     with suppress(Resolver404):
         match = resolve(request.path_info)
         if (command := command_at(match.route, match.kwargs)) is not None:
@@ -80,8 +80,8 @@ def _store(entry: audit.PendingEntry, outcome: str) -> None:
 
 
 class AccountMiddleware:
-    """Refuses what the role of the account does not allow, and records each command in the audit trail: in its own
-    transaction if the store does, otherwise after the response, with its outcome."""
+    """Refuses what the role of the account does not allow, and records each command in the audit trail: in the
+    command's own transaction if the store records it, otherwise after the response, with its outcome."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -101,7 +101,7 @@ class AccountMiddleware:
         return response
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, values: dict[str, Any]) -> HttpResponse | None:
-        """403 before the view, if the role does not allow the command or the page."""
+        """Returns 403 instead of the view if the role does not allow the command or the page."""
         role, match = role_in(request), request.resolver_match
         if role is None or match is None or is_participants(match.route):
             return None

@@ -1,7 +1,7 @@
 """Sign-in with OpenID Connect, by django-allauth; its routes exist only if a provider is configured.
 
 Only invited people get in: the first time by the verified e-mail address of their account, later by the provider's id
-(``sub``) that was then stored.
+(``sub``), which is stored then.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
     """Signs in the account that was invited with the provider's verified address; nobody can sign up."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """Never."""
+        """Always False: nobody can sign up."""
         return False
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
@@ -48,7 +48,7 @@ class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
 
 
 def _invited(sociallogin: SocialLogin) -> User | None:
-    """The account of this person at the provider, if it may sign in."""
+    """The account that belongs to this person at the provider, if it may sign in."""
     if sociallogin.is_existing:
         known = sociallogin.user
         return known if isinstance(known, User) and known.is_active else None
@@ -74,8 +74,8 @@ def _enter(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
 @require_POST
 @threaded
 def start(request: HttpRequest) -> HttpResponseBase:
-    """Sends the browser to the provider. A page does that and no redirect: browsers apply ``form-action`` of the
-    content security policy to the redirects of a form, too, and a provider may redirect further."""
+    """Sends the browser to the provider. This needs a page instead of a redirect: browsers apply ``form-action`` of the
+    content security policy to redirects after a form, too, and a provider may redirect further."""
     try:
         provider = social_adapter().get_provider(request, PROVIDER)
         answer: HttpResponse = provider.redirect_from_request(request)

@@ -30,13 +30,14 @@ class ClientChoice:
 
 
 def row_of(name: str) -> str | None:
-    """The value in rows for a machine's name: None for that of the installation."""
+    """The value that rows store for a machine's name: None for the installation's machine."""
     return None if name == SERVER else name
 
 
 def other_machines(machine: str | None) -> dict[str, str]:
     """The machines except ``machine``, by name, each with the reason why it sends no requests, which is empty if it
-    does. That of the installation is called ``server`` and is omitted while its lab has no engine. In a thread."""
+    does. The installation's machine is called ``server`` and is omitted while its lab has no engine. Call it in a
+    thread."""
     labs = service.labs
     if labs is None:
         return {}
@@ -55,7 +56,7 @@ def other_machines(machine: str | None) -> dict[str, str]:
 
 
 def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
-    """The machines from which the paths of an experiment can be measured. In a thread."""
+    """The machines from which the paths of an experiment can be measured. Call it in a thread."""
     record = experiment_store.load(experiment) if service.labs is not None else None
     if record is None or record.host:
         return ()

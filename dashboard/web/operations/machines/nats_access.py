@@ -29,7 +29,7 @@ PASS_S = 5.0
 
 
 class NatsAccess:
-    """Answers the questions of NATS servers. In the server's loop. ``refuse`` receives the revoked machines."""
+    """Answers the requests of NATS servers, in the server's loop. ``refuse`` is called with the revoked machines."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class NatsAccess:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts to answer, and to end connections of revoked machines."""
+        """Starts answering, and ending connections of revoked machines."""
         await self._nats.listen(AUTH, lambda message: self._run(self._answer(message)), AUTH_QUEUE)
         await self._nats.listen(self._inbox, lambda message: self._run(self._kick(message)))
         self._run(self._watch())
@@ -83,8 +83,8 @@ class NatsAccess:
             await asyncio.sleep(PASS_S)
 
     async def end_revoked(self) -> None:
-        """Refuses calls to revoked machines, and asks the servers for their connections, of which it ends those of
-        revoked machines."""
+        """Refuses calls to revoked machines, and asks the NATS servers for their connections, to end those of revoked
+        machines."""
         try:
             self._revoked = await in_database(self._list_revoked)
         except DatabaseError as error:

@@ -28,7 +28,7 @@ _OWN = MachineRecord(SERVER, MachineFacts(), {}, False, 0.0, 0.0, 0.0)
 @dataclass(frozen=True, slots=True)
 class MachineLine:
     """One machine. ``engine`` is its name and version, ``lag_s`` the seconds since the last heartbeat, None without
-    one; ``problem`` is the reason for a state that needs attention, or what a machine that is drained still does."""
+    one; ``problem`` is the reason for a state that needs attention, or states what a drained machine still runs."""
 
     record: MachineRecord
     state: MachineState
@@ -38,22 +38,22 @@ class MachineLine:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the installation's own machine."""
+        """Whether this is the installation's own machine."""
         return self.record.name == SERVER
 
     @property
     def is_connected(self) -> bool:
-        """Whether its lab sends heartbeats."""
+        """Whether the machine's lab sends heartbeats."""
         return self.lag_s is not None and self.state not in {MachineState.ABSENT, MachineState.REVOKED}
 
     @property
     def is_usable(self) -> bool:
-        """Whether what runs on it can be used."""
+        """Whether experiments and hosts on the machine can be used."""
         return self.state in {MachineState.CONNECTED, MachineState.DRAINING, MachineState.NO_LAB}
 
     @property
     def memory_gb(self) -> float:
-        """Its memory in GB."""
+        """The machine's memory in GB."""
         return self.record.facts.memory_mb / 1024
 
 
@@ -99,7 +99,7 @@ def _describe_drain(machine: str) -> str:
 
 
 def _own_line() -> MachineLine | None:
-    """The installation's own machine. None without machines that could join: it is the only one."""
+    """The installation's own machine; None in an installation that no machine can join."""
     if service.labs is None:
         return None
     lab = service.labs.server
@@ -114,7 +114,7 @@ def _own_line() -> MachineLine | None:
 
 
 def list_lines() -> tuple[MachineLine, ...]:
-    """All machines: the installation's own first, those that were revoked at the end."""
+    """All machines: the installation's own first, revoked ones last."""
     own, lines = _own_line(), [_line(record) for record in machines.list_machines()]
     joined = sorted(lines, key=lambda line: (line.record.is_revoked, line.record.name))
     return (*([own] if own is not None else []), *joined)

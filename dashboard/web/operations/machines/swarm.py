@@ -1,7 +1,6 @@
 """The page of the swarm of machines: its members, and the commands that form and end it.
 
-Labs do not talk to each other: the web process asks each for its part, and carries the token from the first to the
-others.
+Labs do not talk to each other: the web process calls each in turn, and carries the token from the first to the others.
 """
 
 import asyncio
@@ -40,7 +39,7 @@ WAIT_S = 60.0
 
 
 def _names() -> tuple[str, ...]:
-    """The machines that may be asked, that of the installation included if it has an engine. In a thread."""
+    """The names of the machines to call, including the installation's if it has an engine. Call it in a thread."""
     labs = service.labs
     if labs is None:
         return ()
@@ -49,7 +48,7 @@ def _names() -> tuple[str, ...]:
 
 
 async def read_machines() -> tuple[SwarmMachine, ...]:
-    """The machines as their labs see them now."""
+    """The machines, as their labs report them now."""
     return tuple(await asyncio.gather(*map(_read, await in_database(_names))))
 
 
@@ -64,8 +63,8 @@ async def _read(name: str) -> SwarmMachine:
 
 
 async def form(plan: SwarmPlan) -> None:
-    """Forms the swarm, or lets machines join it. Raises SwarmRefusedError with the machine that failed; those that
-    joined before have left it again."""
+    """Forms the swarm, or lets machines join it. Raises SwarmRefusedError with the machine that failed; machines that
+    had already joined have left it again."""
     first, member = plan.first, plan.addresses[plan.first]
     entered = [first] if plan.is_new else []
     name = first
@@ -82,8 +81,8 @@ async def form(plan: SwarmPlan) -> None:
 
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
-    """Lets machines leave the swarm, one after the other, because each tells the others (``engine.lans.swarm``);
-    returns why some did not. They are read before: the last ones have no leader."""
+    """Lets machines leave the swarm, one after the other, because each must tell the others (``engine.lans.swarm``);
+    returns why some did not. ``machines`` must have been read before: the last ones have no leader."""
     problems = []
     for one in await asyncio.gather(*map(_read, names)):
         if one.swarm.membership is Membership.FOREIGN:  # it stays in that
@@ -99,8 +98,8 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
 
 
 async def end_everywhere() -> bool:
-    """Ends the swarm on all machines, because one of its managers is no longer trusted; whether all have left it. The
-    page names those that have not."""
+    """Ends the swarm on all machines, because one of its managers is no longer trusted; returns whether all have left
+    it. The page names those that have not."""
     lock = SwarmLock()
     is_alone = await in_database(lock.acquire, WAIT_S)
     try:
@@ -111,7 +110,7 @@ async def end_everywhere() -> bool:
 
 @asynccontextmanager
 async def _alone() -> AsyncIterator[None]:
-    """While no other request changes the swarm. Raises SwarmRefusedError."""
+    """Runs the block while no other request changes the swarm. Raises SwarmRefusedError."""
     lock = SwarmLock()
     if not await in_database(lock.acquire):
         raise SwarmRefusedError(_("Another request is changing the swarm. Wait until it has ended."))
@@ -159,7 +158,7 @@ async def _change(request: HttpRequest, what: str) -> None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def page(request: HttpRequest) -> HttpResponse:
-    """The swarm; by POST it is formed with the chosen machines, or ended."""
+    """The page of the swarm; POST forms it with the chosen machines, or ends it."""
     if request.method != "POST":
         return await _page(request)
     what = request.POST.get("what", "")

@@ -1,4 +1,4 @@
-"""The page of machines: all that have joined, with the state of their labs, and the owner's commands."""
+"""The Machines page: all machines that have joined, with the state of their labs, and the owner's commands."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse
 @require_safe
 @threaded
 def listing(request: HttpRequest) -> HttpResponse:
-    """All machines. The page reads itself again every second."""
+    """All machines. The page reloads its content every second."""
     return _page(request)
 
 
@@ -59,14 +59,14 @@ def create_token(request: HttpRequest) -> HttpResponse:
 @require_POST
 @threaded
 def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
-    """Makes a token invalid that was not used."""
+    """Invalidates an unused token."""
     if not join_tokens.revoke(token):
         raise Http404(_("No such token can still be used."))
     return redirect("/machines/")
 
 
 def _change(name: str, what: str) -> bool:
-    """Whether the machine and the command exist."""
+    """Executes a command; returns whether the machine and the command exist."""
     if what in {"drain", "undrain"}:
         return machines.set_draining(name, draining=what == "drain")
     return what == "revoke" and joining.revoke(name)
@@ -74,7 +74,8 @@ def _change(name: str, what: str) -> bool:
 
 @require_POST
 async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Drains a machine, ends that, or revokes the machine. Then the others leave the swarm, which it may manage."""
+    """Drains a machine, makes a drained machine available again, or revokes a machine. After a revocation the others
+    leave the swarm, because the revoked machine may manage it."""
     if not await in_database(_change, name, what):
         raise Http404(_("This machine or command does not exist."))
     if what == "revoke":

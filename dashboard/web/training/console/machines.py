@@ -27,7 +27,7 @@ class MachineOfSession:
 
     @property
     def can_be_moved(self) -> bool:
-        """Whether its hosts can be moved to other machines."""
+        """Whether the machine's hosts can be moved to other machines."""
         return self.state != "present"
 
 
@@ -39,7 +39,7 @@ def _state(name: str, offers: tuple[MachineOffer, ...]) -> str:
 
 
 async def machines_of(row: TrainingSession) -> tuple[MachineOfSession, ...]:
-    """The machines with hosts of a session; none if all hosts are on the server's own machine."""
+    """The machines with hosts of a session; empty if all hosts are on the server's own machine."""
     offers = await machine_offers()
     if not offers:
         return ()

@@ -120,7 +120,7 @@ async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_GET
 @for_instructor
 async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page for the projector: large, and without anything about a single participant."""
+    """The page for the projector: large, and with nothing about individual participants."""
 
     def read() -> dict[str, Any]:
         context = _console(request, row)
@@ -155,7 +155,7 @@ def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
 
 
 async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, number: int) -> Picture | None:
-    """The diagram of the server's engine, or of the host of a participant who has this step done; None if it cannot be
+    """The diagram of the server's engine, or of the host of a participant who has done this step; None if it cannot be
     read."""
     done = (one.participant for one in grid.people if one.row.cells[number].stage is StepStage.DONE)
     last = next(done, None)

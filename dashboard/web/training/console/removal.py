@@ -40,7 +40,8 @@ async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_instructor
 async def removal(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """Lists participants, newest first. POST removes the selected ones, and requires admission if that is selected."""
+    """Lists participants, newest first. POST removes the selected ones and, if that is selected, makes later ones wait
+    for admission."""
     if request.method != "POST":
         return await _page(request, row)
     chosen = request.POST.getlist("participant")[: row.max_participants]

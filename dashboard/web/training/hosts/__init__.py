@@ -1,1 +1,1 @@
-"""Private hosts of groups: requests, and the pages of a participant on the own host."""
+"""Private hosts of groups: requests, and the pages of a participant about the group's host."""

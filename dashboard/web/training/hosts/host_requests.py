@@ -22,8 +22,8 @@ EXPECT_S = 2.0
 
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
-    """The machines that can hold private hosts, with the server's own, which has an empty name; none if no other
-    machine has ever joined. A revoked machine is not offered, but it may have left hosts for the others."""
+    """The machines that can hold private hosts, with the server's own, which has an empty name; empty if no other
+    machine has ever joined. A revoked machine is not offered, but hosts that it held may have to move to the others."""
     labs = service.labs
     records = await in_database(machines.list_machines) if labs is not None else ()
     if labs is None or not records:
@@ -54,7 +54,7 @@ async def _capacity_of(machine: str | None, limits: HostLimits | None) -> Capaci
 
 async def expect_hosts() -> None:
     """Lets machines that have joined prepare for the hosts of a new session, which their labs do not see before a host
-    is placed there. A lab that does not answer prepares itself with its first host."""
+    is placed there. A lab that does not answer prepares when its first host starts."""
     names = [offer.name for offer in await machine_offers() if offer.name and offer.present and not offer.draining]
     calls = [service.ask_on(name, "", experiment_calls.expect_hosts) for name in names]
     with suppress(TimeoutError):
@@ -63,7 +63,7 @@ async def expect_hosts() -> None:
 
 
 def absent_machines() -> frozenset[str]:
-    """The machines whose hosts cannot be used now, also those that were revoked; empty if hosts are on one machine.
+    """The machines with hosts that cannot be used now, including revoked ones; empty if all hosts are on one machine.
     Queries the database."""
     labs = service.labs
     records = machines.list_machines() if labs is not None else ()
@@ -97,6 +97,6 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
 
 
 async def place_waiting() -> None:
-    """Gives a machine to the hosts that wait for one, if there is room now."""
+    """Assigns machines to the hosts that wait for one, if there is room now."""
     if await in_database(host_placement.place_waiting, await machine_offers(), shared_clock()):
         service.wake()

@@ -91,8 +91,8 @@ async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpRespon
 @require_POST
 @on_group_host()
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """Launches an experiment; a refused form comes back with what was entered, also if ports that it needs are in use.
-    The form can also stop an experiment of the group that holds one, and then comes back."""
+    """Launches an experiment. A refused form is shown again with its input, as it is if ports that it needs are in use.
+    The form can also stop an experiment of the group that holds a port, and is then shown again."""
     form = LaunchForm(request.POST)
     spec = form.parse()
     available, problem = await _launch_options(host.group)
@@ -148,7 +148,7 @@ async def stop(request: HttpRequest, host: ParticipantHostContext, run_id: str) 
 @require_POST
 @on_group_host(RunKind.EXPERIMENT)
 async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """Launches an experiment again, on the group's current host, also if it runs; not if its ports are in use."""
+    """Launches an experiment again, even if it runs, on the group's current host; not if its ports are in use."""
     url = host.scope.experiment(run_id)
     try:
         place = await in_database(group_runs.ready_place, host.group)
@@ -163,7 +163,7 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
 
 
 def _shared(kind: RunKind, view: Callable[..., Any], *, with_scope: bool = True) -> Callable[..., Any]:
-    """A view of the server's own engine, for the group's own runs. ``with_scope``: it takes the URLs of its pages."""
+    """Adapts a view of the server's own engine to the group's runs. ``with_scope``: the view takes a ``UrlScope``."""
 
     @on_group_host(kind)
     async def shared(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""A participant's views of the group's host: permissions, URLs and the context of the pages."""
+"""Parts of a participant's views of the group's host: permissions, URLs and the context of the pages."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ from dashboard.web.training.step_context import page_context, workshop_in
 
 
 def results_url(row: TrainingSession) -> str:
-    """The URL below which the instructor's results are."""
+    """The URL of the instructor's results; their other pages are below it."""
     return f"/sessions/{row.id}/console/results/"
 
 
