@@ -185,8 +185,11 @@ class Responder:
         self._control.run_until_command(lambda: _serve_forever(opened, probe, payload, wait))
 
     def do_sink(self, listener: int, timeout_s: float) -> None:
-        """Accept the next connection and read it in a child, which ends with the connection or with this process."""
+        """Answer, then accept the next connection and read it in a child, which ends with the connection or with this
+        process. The second answer tells whether it came."""
         opened = self._listeners[listener]
+        _drop_waiting(opened)  # the stream of an earlier block, which came too late
+        self._control.answer()
         if not select.select([opened], [], [], timeout_s)[0]:
             self._control.answer(error="The load stream did not arrive.")
             return

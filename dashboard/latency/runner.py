@@ -276,9 +276,9 @@ class _Run:
 
     async def _load(self, one: Series, responder: Child) -> str:
         """Start the stream that saturates the path; returns a sentence if it cannot."""
-        timeout = self._options.timeout_s
-        responder.send(do="sink", listener=self._listeners[one.key]["tcp"], timeout_s=timeout)
-        answer = await self._children["load"].ask(
+        timeout, load = self._options.timeout_s, self._children["load"]
+        await responder.ask(do="sink", listener=self._listeners[one.key]["tcp"], timeout_s=timeout)
+        answer = await load.ask(
             within_s=_ANSWER_S + timeout,
             do="load",
             place=self._place[one.path.client],
@@ -287,6 +287,8 @@ class _Run:
             timeout_s=timeout,
         )
         sunk = await responder.receive(_ANSWER_S + timeout)
+        if "error" in sunk and "error" not in answer:
+            await load.rest()
         return str(answer.get("error") or sunk.get("error") or "")
 
     async def _end_children(self) -> None:

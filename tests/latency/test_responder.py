@@ -149,3 +149,18 @@ def test_each_listener_is_served_in_the_namespace_in_which_it_was_opened(monkeyp
     assert served == [0, 1]
     for opened in responder._listeners:
         opened.close()
+
+
+def test_the_load_is_the_connection_that_comes_after_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that came too late for its block may still wait at the listener, and would end at once."""
+    control = Mock()
+    responder = Responder(control, Mock())
+    responder.do_open(0, "tcp", 0)
+    where = ("127.0.0.1", responder._listeners[0].getsockname()[1])
+    socket.create_connection(where, timeout=5).close()
+    monkeypatch.setattr("dashboard.latency.responder.os.fork", lambda: 1)  # the parent closes its copy
+    with responder._listeners[0], socket.socket() as stream:
+        stream.settimeout(5)
+        control.answer.side_effect = lambda: control.answer.call_count == 2 and stream.connect(where)
+        responder.do_sink(0, 5)
+        assert stream.recv(1) == b""

@@ -59,9 +59,8 @@ async def test_it_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> None
 
 async def test_under_load_a_stream_runs_beside_the_requests(lab: Lab) -> None:
     before = _bytes_received(lab)
-    await lab.run(lab.series(Probe.TCP_RR), seconds=0.6, under_load=True)
-    assert {one.error for one in lab.told} <= {"", NO_LOAD}, "a busy machine may start the load too late"
-    assert all(one.n for one in lab.told if not one.error)
+    await lab.run(lab.series(Probe.TCP_RR), seconds=0.6, under_load=True, timeout_s=3)
+    assert all(one.n and not one.error for one in lab.told)
     requests = sum(one.n for one in lab.told) * 64
     assert requests
     assert _bytes_received(lab) - before > 10_000_000 > requests
