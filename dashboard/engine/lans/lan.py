@@ -232,11 +232,14 @@ def _is_locked(lock: IO[str], file: Path) -> bool:
 
 
 async def remove_lan(data_dir: Path, lan: Lan) -> None:
-    """Stop and remove all hosts of a LAN, including those that were created after the caller listed them. A
-    cancellation ends the wait for another process, but not the removal."""
+    """Stop and remove all hosts of a LAN, including those that were created after the caller listed them, but not those
+    of a later LAN with this name. A cancellation ends the wait for another process, but not the removal."""
     async with _only_one(data_dir, lan.name):
-        now = [one for one in await asyncio.to_thread(list_lans, data_dir) if one.name == lan.name]
-        hosts = {host.id: host for one in (lan, *now) for host in one.all_hosts}
+        hosts = {host.id: host for host in lan.all_hosts}
+        for now in await asyncio.to_thread(list_lans, data_dir):
+            found = {host.id: host for host in now.all_hosts}
+            if hosts.keys() & found.keys():
+                hosts |= found
         await uninterrupted(stop_hosts(hosts.values()))
 
 

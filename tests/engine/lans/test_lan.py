@@ -272,6 +272,20 @@ async def test_a_removal_also_removes_the_hosts_that_were_created_while_it_waite
     assert made == []
 
 
+async def test_a_removal_leaves_a_lan_that_has_the_name_since_then(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stopped: list[str] = []
+
+    async def stop(host: PrivateHost) -> None:
+        stopped.append(host.id)
+
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(lans, "list_lans", lambda _folder: (Lan("office", (office_host("new", 1),)),))
+    await remove_lan(tmp_path, Lan("office", (office_host("old", 1),)))
+    assert stopped == ["old"]
+
+
 async def test_a_cancellation_does_not_interrupt_a_removal_that_has_begun(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
