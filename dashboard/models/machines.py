@@ -13,7 +13,7 @@ class Machine(models.Model):
     The owner writes ``labels`` (a JSON object) and ``is_draining``; the machine's lab writes its facts: ``cpus``,
     ``memory_mb``, ``capacity`` (private hosts with the default limits), ``engine``, ``engine_version``, ``kernel``,
     ``version`` (of Netmodes) and ``seen_at``. ``key_digest`` is the SHA-256 of its key for NATS. Times are in seconds
-    since the epoch; ``revoked_at`` is 0 while the machine may connect.
+    since the epoch; ``revoked_at`` is 0 while the machine may connect, and ``last_revoked_at`` stays if it joins again.
     """
 
     name = models.CharField(primary_key=True, max_length=32)
@@ -30,6 +30,7 @@ class Machine(models.Model):
     joined_at = models.FloatField()
     seen_at = models.FloatField(default=0.0)
     revoked_at = models.FloatField(default=0.0)
+    last_revoked_at = models.FloatField(default=0.0)
 
     class Meta:
         ordering = ["name"]

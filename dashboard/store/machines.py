@@ -27,8 +27,8 @@ def digest_of(secret: str) -> str:
 
 def _record(row: Machine) -> MachineRecord:
     facts = MachineFacts(**{name: getattr(row, name) for name in MachineFacts.__dataclass_fields__})
-    labels = json.loads(row.labels)
-    return MachineRecord(row.name, facts, labels, row.is_draining, row.joined_at, row.seen_at, row.revoked_at)
+    times = row.joined_at, row.seen_at, row.revoked_at, row.last_revoked_at
+    return MachineRecord(row.name, facts, json.loads(row.labels), row.is_draining, *times)
 
 
 def list_machines() -> tuple[MachineRecord, ...]:
@@ -119,5 +119,5 @@ def set_draining(name: str, *, draining: bool) -> bool:
 def revoke(name: str) -> bool:
     """Makes the key of a machine invalid; ``store.operations.joining`` also ends its access to the database. False if
     it does not exist or was revoked before."""
-    rows = Machine.objects.filter(pk=name, revoked_at=0.0)
-    return rows.update(revoked_at=shared_clock(), key_digest="") == 1
+    rows, now = Machine.objects.filter(pk=name, revoked_at=0.0), shared_clock()
+    return rows.update(revoked_at=now, last_revoked_at=now, key_digest="") == 1

@@ -46,6 +46,18 @@ def test_a_name_is_registered_once_until_it_is_revoked() -> None:
     assert not machines.has_key("lab2", first)
 
 
+def test_a_machine_that_joins_again_keeps_the_time_of_its_last_revocation() -> None:
+    machines.register("lab2", {}, FACTS)
+    assert Machine.objects.get().last_revoked_at == 0.0
+    machines.revoke("lab2")
+    revoked_at = Machine.objects.get().revoked_at
+    machines.register("lab2", {}, FACTS)
+    record = machines.find("lab2")
+    assert record is not None
+    assert (record.is_revoked, record.last_revoked_at) == (False, revoked_at)
+    assert revoked_at > 0
+
+
 def test_draining_and_facts_are_written() -> None:
     machines.register("lab2", {"rack": "2"}, MachineFacts())
     assert machines.set_draining("lab2", draining=True)

@@ -69,7 +69,7 @@ class MachineFacts:
 @dataclass(frozen=True, slots=True)
 class MachineRecord:
     """A machine as the database has it. Times in seconds since the epoch; ``revoked_at`` is 0 while the machine may
-    connect."""
+    connect, and ``last_revoked_at`` stays if it joins again."""
 
     name: str
     facts: MachineFacts
@@ -78,6 +78,7 @@ class MachineRecord:
     joined_at: float
     seen_at: float
     revoked_at: float
+    last_revoked_at: float = 0.0
 
     @property
     def is_revoked(self) -> bool:

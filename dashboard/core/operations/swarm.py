@@ -26,12 +26,13 @@ KEPT = (
 )
 CHANGED = "The members of the swarm have changed since this page was read. Look at them, and confirm again."
 OUTDATED = (
-    "{0}: in the swarm since before {1} was revoked, so {1} may be a manager of it and can start containers there. End "
-    "the swarm."
+    "{0}: in the swarm since before {1} was revoked. The revoked machine may be a manager of it and can start containers "
+    "there. End the swarm."
 )
 UNKNOWN = (
-    "{0}: the state of its engine is not known. If it is in a swarm with a revoked machine ({1}), that one can start "
-    "containers there. Open this page again when the engine can be read, and end the swarm."
+    "{0}: the state of its engine is not known. It may be in a swarm with a machine that was revoked ({1}), which can "
+    "start containers there in that case. Open this page again when the engine can be read: it then names the machines "
+    "that have to leave."
 )
 DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."
 
@@ -117,16 +118,17 @@ def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> N
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
     """The members that have not left the swarm since a machine was revoked, so that the revoked machine may still
-    manage it; empty if all have left. ``revoked`` are the times by name."""
+    manage it; empty if all have left. ``revoked`` are the times by name, also of machines that have joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [one.name for one in machines if one.is_member and last and one.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Collection[str]) -> str:
-    """The machines that may be in a swarm with a revoked one, because they do not respond; empty if none."""
-    names = [one.name for one in machines if one.problem]
-    return UNKNOWN.format(", ".join(names), ", ".join(sorted(revoked))) if names and revoked else ""
+    """The machines that may be in a swarm with a revoked one, because they do not respond; empty if none. One that was
+    revoked itself and has joined again is named if others were revoked."""
+    names = [one.name for one in machines if one.problem and set(revoked) - {one.name}]
+    return UNKNOWN.format(", ".join(names), ", ".join(sorted(revoked))) if names else ""
 
 
 def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> SwarmPlan:

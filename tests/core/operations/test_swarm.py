@@ -134,3 +134,5 @@ def test_machines_that_may_be_in_a_swarm_with_a_revoked_one_are_named() -> None:
     absent = SwarmMachine("lab2", problem="It does not respond.")
     assert find_unknown([machine(1), absent], ()) == find_unknown([machine(1)], ["lab9"]) == ""
     assert find_unknown([machine(1), absent], ["lab9"]).startswith("lab2: the state of its engine is not known.")
+    assert find_unknown([machine(1), absent], ["lab2"]) == "", "it is that machine, which has joined again"
+    assert find_unknown([absent], ["lab2", "lab9"]).startswith("lab2: the state of its engine is not known.")

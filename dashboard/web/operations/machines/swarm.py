@@ -121,7 +121,8 @@ async def _alone() -> AsyncIterator[None]:
 
 
 def _revoked() -> dict[str, float]:
-    return {record.name: record.revoked_at for record in machines.list_machines() if record.is_revoked}
+    records = machines.list_machines()
+    return {record.name: record.last_revoked_at for record in records if record.last_revoked_at}
 
 
 async def _page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
