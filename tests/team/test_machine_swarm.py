@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,41 @@ def state(engine: PrivateEngine) -> str:
     return engine.docker("info", "--format", "{{.Swarm.LocalNodeState}}")
 
 
+def requested_from_arm_to_arm(server: Server, identity: str, own: str) -> None:
+    """Over the overlay network in both directions, by address and by name; ``own`` is the address of the first arm."""
+    tried = server.ask("POST", f"/experiments/{identity}/try/", headers={"Accept": "application/json"})
+    assert tried.status == 200, tried.data.decode()
+    found = [one for one in json.loads(tried.data)["attempts"] if one["path"] == "from-machine-overlay"]
+    assert [(one["origin"], one["server"], one["url"].startswith("http://overlay")) for one in found] == [
+        ("@lab2", "overlay", False),
+        ("@lab2", "overlay", True),
+        ("@server", "overlay-lab2", False),
+        ("@server", "overlay-lab2", True),
+    ], tried.data.decode()
+    assert [(one["status"], one["error"]) for one in found] == [(200, "")] * 4, found
+    assert [one["client_seen"].startswith(f"{own}:") for one in found] == [False, False, True, True]
+    assert all(one["client_seen"] for one in found)
+
+
+def measured_from_arm_to_arm(server: Server, identity: str) -> None:
+    """With http; with a responder there is the reason why not."""
+
+    def measure(probe: str) -> dict[str, Any]:
+        fields = [("machine", "server"), ("probe", probe), ("seconds", "4"), ("from_machine", "lab2")]
+        started = server.ask("POST", f"/experiments/{identity}/measure/", fields)
+        assert started.status == 302, started.data.decode()[-3000:]
+        address = f"/api{started.headers['location'].rstrip('/')}"
+        until(lambda: json.loads(server.get(address))["run"]["state"] not in {"waiting", "running"}, 2 * HEALED_S)
+        found: dict[str, Any] = json.loads(server.get(address))
+        assert found["run"]["state"] == "finished", found
+        return found["measurement"]
+
+    path = "from-machine-overlay@lab2"
+    (series,) = [one for one in measure("http")["series"] if one["path"] == path]
+    assert (series["n"] > 0, series["failed_blocks"], series["client"]) == (True, 0, "@lab2"), series
+    assert "measure with http" in json.dumps(measure("tcp-rr"))
+
+
 def test_an_experiment_has_one_overlay_network_on_two_machines(lan: Lan, server: Server, tmp_path: Path) -> None:
     first, second = (PrivateEngine(host, tmp_path) for host in lan.hosts)
     machines = [("machine", name) for name in NAMES]
@@ -90,6 +126,8 @@ def test_an_experiment_has_one_overlay_network_on_two_machines(lan: Lan, server:
         found["overlay"], f'{{{{(index .NetworkSettings.Networks "nm-{identity}-overlay").IPAddress}}}}'
     )
     until(lambda: f"from {own}." in first.try_docker(*wget).stdout, HEALED_S)
+    requested_from_arm_to_arm(server, identity, own)
+    measured_from_arm_to_arm(server, identity)
 
     assert server.ask("POST", f"/experiments/{identity}/stop/").status == 302
     until(lambda: phase(server, identity) == "stopped", HEALED_S)

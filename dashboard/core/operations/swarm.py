@@ -26,8 +26,8 @@ KEPT = (
 )
 CHANGED = "The members of the swarm have changed since this page was read. Look at them, and confirm again."
 OUTDATED = (
-    "{0}: in the swarm since before {1} was revoked. The revoked machine may be a manager of it and can start containers "
-    "there. End the swarm."
+    "{0}: in the swarm since before {1} was revoked. The revoked machine may be a manager of it and can start "
+    "containers there. End the swarm."
 )
 UNKNOWN = (
     "{0}: the state of its engine is not known. It may be in a swarm with a machine that was revoked ({1}), which can "

@@ -36,6 +36,7 @@ _PLACES = {
     PathKind.FROM_MACHINE_ADDRESS: "at the machine's address, from {}",
     PathKind.FROM_MACHINE_PUBLISHED: "at its published port, from {}",
     PathKind.FROM_MACHINE_CONTAINER: "at its own address, from {}",
+    PathKind.FROM_MACHINE_OVERLAY: "over the overlay network, from {}",
 }
 
 

@@ -17,6 +17,7 @@ from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine, not_visible
 from dashboard.core.paths.clients.machines import MachineClient, machine_clients, missing_clients
 from dashboard.core.paths.clients.outside_clients import outside_clients
+from dashboard.core.paths.clients.overlay import overlay_paths
 from dashboard.core.paths.model import (
     FILTERED_KINDS,
     LOOPBACK_ADDRESSES,
@@ -28,6 +29,7 @@ from dashboard.core.paths.model import (
     family_of,
     first_available,
     global_addresses,
+    link_with,
     reachable_address,
     veth_links,
 )
@@ -103,10 +105,6 @@ def _bridge_address(
         yield Path(kind, title, MACHINE, column.key, unavailable=why)
 
 
-def _link_with(state: NamespaceState, address: str) -> Interface | None:
-    return next((link for link in state.interfaces if any(a.address == address for a in link.addresses)), None)
-
-
 def _hops_between(
     machine: NamespaceState | None,
     server: NamespaceState,
@@ -133,7 +131,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     found = dict.fromkeys(Family, 0)
     for network, assigned in column.networks.items():
-        server_link = _link_with(state, assigned) if assigned else None
+        server_link = link_with(state, assigned) if assigned else None
         if server_link is None:
             continue
         by_name = network != DEFAULT_BRIDGE
@@ -144,7 +142,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
             if other.key != column.key and other.networks.get(network) and states[other.key].netns != state.netns
         )
         peer = next(peers, None)
-        client_link = None if peer is None else _link_with(states[peer.key], peer.networks[network])
+        client_link = None if peer is None else link_with(states[peer.key], peer.networks[network])
         if peer is None or client_link is None:
             title = f"Another container to {column.title}, {where}"
             why = f"no second container {where} was seen: a path between two needs one"
@@ -191,6 +189,7 @@ def find_paths(
     Several may have one ``key``: see ``first_available``.
     """
     machine, clients = states.get(MACHINE), (*outside_clients(states), *machine_clients(machines))
+    arms = {one.name: one.arm for one in machines if one.arm is not None}
     paths: list[Path] = []
     running = [
         column
@@ -227,6 +226,7 @@ def find_paths(
             paths.append(_open_path(PathKind.SHARED_NAMESPACE, title, target.key, column, loopback, ("lo",)))
         paths += _between(column, running, states)
         paths += paths_beside(column, columns, states)
+        paths += overlay_paths(column, state, arms)
     paths += missing_clients(machines, columns)
     title = next((column.title for column in columns if column.key == MACHINE), "")
     return tuple(

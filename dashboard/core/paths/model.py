@@ -23,7 +23,8 @@ class PathKind(StrEnum):
     mode container, to a published port, and to the container's own address; ``PEER_…``: the same from another host on
     the LAN; ``REMOTE_…``: the same from a container on that host, and over a network that spans both hosts;
     ``HAIRPIN``: from a container to its own published port; ``TO_LAN``: from a container to the neighbour's server;
-    ``FROM_MACHINE_…``: the same as ``LAN_…`` from another machine of the installation."""
+    ``FROM_MACHINE_…``: the same as ``LAN_…`` from another machine of the installation, and over an overlay network from
+    an arm there."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -50,6 +51,7 @@ class PathKind(StrEnum):
     FROM_MACHINE_ADDRESS = "from-machine-address"
     FROM_MACHINE_PUBLISHED = "from-machine-published"
     FROM_MACHINE_CONTAINER = "from-machine-container"
+    FROM_MACHINE_OVERLAY = "from-machine-overlay"
 
 
 #: The first character of a client that is another machine of the installation; its name follows.
@@ -82,6 +84,7 @@ FILTERED_KINDS = frozenset(
         PathKind.FROM_MACHINE_ADDRESS,
         PathKind.FROM_MACHINE_PUBLISHED,
         PathKind.FROM_MACHINE_CONTAINER,
+        PathKind.FROM_MACHINE_OVERLAY,
     }
 )
 
@@ -173,6 +176,11 @@ def is_loopback(address: str) -> bool:
 def global_addresses(link: Interface, family: Family) -> list[str]:
     """The addresses of a link with scope global."""
     return [address.address for address in link.addresses if address.family == family and address.scope == "global"]
+
+
+def link_with(state: NamespaceState, address: str) -> Interface | None:
+    """The link that has an address."""
+    return next((link for link in state.interfaces if any(one.address == address for one in link.addresses)), None)
 
 
 def veth_links(machine: NamespaceState, inside: NamespaceState) -> list[VethLink]:

@@ -32,6 +32,7 @@ from dashboard.core.paths.model import (
     family_of,
     global_addresses,
     is_loopback,
+    link_with,
     reachable_address,
 )
 from dashboard.core.paths.translations import find_translation, listeners_on, mappings_of, translations
@@ -99,10 +100,7 @@ def _paths_over_networks(
     hosts."""
     for network in sorted(column.networks.keys() & other.networks.keys() - {"bridge", "host", "none"}):
         address = column.networks[network]
-        far, near = (
-            next((link for link in one.interfaces if any(a.address == end for a in link.addresses)), None)
-            for one, end in ((state, address), (other_state, other.networks[network]))
-        )
+        far, near = link_with(state, address), link_with(other_state, other.networks[network])
         if address and far is not None and near is not None:
             title = f"The container on the other host to {column.title}, over the network {network}"
             hops = (near.name, f"VXLAN of {network}", far.name)

@@ -32,6 +32,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     PathKind.FROM_MACHINE_ADDRESS: ("from machine {machine} → host", "{machine} → host"),
     PathKind.FROM_MACHINE_PUBLISHED: ("from machine {machine} → published port", "{machine} → published"),
     PathKind.FROM_MACHINE_CONTAINER: ("from machine {machine} → container's address", "{machine} → container"),
+    PathKind.FROM_MACHINE_OVERLAY: ("from machine {machine} → overlay network (VXLAN)", "{machine} → overlay"),
 }
 #: The characters of a machine's name in the shorter words.
 _SHORT_NAME = 12

@@ -4,7 +4,8 @@ from functools import partial
 
 from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteBlock, RemoteCommand
 from dashboard.core.paths.clients.machines import MachineClient
-from dashboard.lab.machines.requests import machine_namespace
+from dashboard.core.paths.clients.overlay import OverlayArm
+from dashboard.lab.machines.requests import arm_namespace, machine_namespace
 from dashboard.lab.reconciler import Lab
 
 
@@ -26,10 +27,21 @@ async def next_block(
     return await lab.client_lines.next(run, carrier, clients, number, answer)
 
 
-async def measure_block(lab: Lab, run: str, carrier: str, block: RemoteBlock) -> RemoteAnswer:
+async def measure_block(
+    lab: Lab, run: str, carrier: str, block: RemoteBlock, arm: OverlayArm | None = None
+) -> RemoteAnswer:
     """Measures a block of another machine's run with a client on this machine, for the web process that carries the
-    run. ValueError with a message if it is not measured."""
-    return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
+    run. The client is in the machine's network stack, or in that of an ``arm`` on this machine. ValueError with a
+    message if it is not measured."""
+    if not block.from_arm:
+        return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
+    if arm is None:
+        return RemoteAnswer({"error": "No arm in overlay mode was seen on this machine."})
+    opened = partial(arm_namespace, lab, arm.experiment, arm.column)
+    try:
+        return await lab.lent_client.measure(run, carrier, block, opened)
+    except ValueError as error:  # the machine itself may still measure
+        return RemoteAnswer({"error": str(error)})
 
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:

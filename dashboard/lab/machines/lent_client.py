@@ -23,18 +23,18 @@ BUSY = "This machine measures something else at the moment."
 
 
 class LentClient:
-    """The client process for one run at a time. While it exists, nothing else is measured here: two measurements would
-    disturb each other. ``turn`` is the lock that all measurements of this machine take."""
+    """The client processes for one run at a time. While they exist, nothing else is measured here: two measurements
+    would disturb each other. ``turn`` is the lock that all measurements of this machine take."""
 
     def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn
         self._run = ""
         #: The web process that brought the last block.
         self._carrier = ""
-        #: The addresses to which this run may send.
-        self._addresses: set[str] = set()
-        self._child: Child | None = None
-        self._conditions: Conditions | None = None
+        #: The addresses to which this run may send, from the machine and from an arm.
+        self._addresses: set[tuple[bool, str]] = set()
+        #: By whether they measure from an arm, and under which conditions.
+        self._children: dict[tuple[bool, Conditions], Child] = {}
         self._idle: asyncio.TimerHandle | None = None
         self._ends: set[asyncio.Task[None]] = set()
         #: One block or end at a time.
@@ -42,8 +42,8 @@ class LentClient:
 
     async def measure(self, run: str, carrier: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
         """Measures a block that a web process, the ``carrier``, brings. The first block of a run starts the process.
-        ``open_namespace`` opens this machine's network stack, and raises ValueError with a message if no request may be
-        sent to the address from there."""
+        ``open_namespace`` opens the network stack from which it measures, and raises ValueError with a message if no
+        request may be sent to the address from there."""
         if problem := block_problem(block):
             return RemoteAnswer({}, problem)
         async with self._lock:
@@ -52,27 +52,28 @@ class LentClient:
             self._carrier = carrier
             self._stop_idle()
             try:
-                if block.address not in self._addresses:  # reading routes takes longer than a block
-                    (await open_namespace(block.address)).close()
-                    self._addresses.add(block.address)
+                if (target := (block.from_arm, block.address)) not in self._addresses:
+                    (await open_namespace(block.address)).close()  # reading routes takes longer than a block
+                    self._addresses.add(target)
                 return RemoteAnswer(await self._measure(block, open_namespace))
             except ChildEnded as ended:
-                await self._end_child()
+                await self._end_children()
                 return RemoteAnswer({"error": str(ended)})
             except BaseException:
-                await asyncio.shield(asyncio.ensure_future(self._end_child()))  # its answer would be that to the next
+                # A late answer would be that to the next block.
+                await asyncio.shield(asyncio.ensure_future(self._end_children()))
                 raise
             finally:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
 
     async def _measure(self, block: RemoteBlock, open_namespace: OpenNamespace) -> dict[str, Any]:
-        if self._child is None or self._conditions is not block.conditions:
-            await self._end_child()
-            self._conditions = block.conditions
+        which = block.from_arm, block.conditions
+        if which not in self._children:
             with await open_namespace(block.address) as namespace:
-                self._child = await Child.start("client", [namespace.fd], pick_cores()[0], block.conditions)
+                child = await Child.start("client", [namespace.fd], pick_cores()[0], block.conditions)
+            self._children[which] = child
         within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
-        return await self._child.ask(within_s=within_s, do="block", place=0, name="", **client_command(block))
+        return await self._children[which].ask(within_s=within_s, do="block", place=0, name="", **client_command(block))
 
     async def _begin(self, run: str) -> bool:
         """Takes the lock for measurements on this machine; False if a measurement holds it."""
@@ -93,7 +94,7 @@ class LentClient:
                 self._stop_idle()
                 self._run = ""
                 try:
-                    await self._end_child()
+                    await self._end_children()
                 finally:
                     self._turn.release()
 
@@ -112,8 +113,9 @@ class LentClient:
         self._ends.add(task)
         task.add_done_callback(self._ends.discard)
 
-    async def _end_child(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
+    async def _end_children(self) -> None:
+        children = list(self._children.values())
+        self._children.clear()
+        for child in children:
             with suppress(ChildEnded):
                 await child.end()

@@ -11,11 +11,20 @@ from functools import partial
 
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.state import NamespaceState, Resolver
 from dashboard.core.paths.clients.machines import address_problem, visible_part
-from dashboard.lab.experiments.actions import TIMEOUT_S, column_namespace, running_driver, try_all_paths
+from dashboard.core.paths.clients.overlay import overlay_problem
+from dashboard.lab.experiments.actions import (
+    TIMEOUT_S,
+    NotRunningError,
+    column_namespace,
+    running_driver,
+    try_all_paths,
+)
+from dashboard.lab.experiments.multicast import COLUMN_GONE
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.reconciler import Lab
+from dashboard.netns.lookup import lookup
 from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.netlink.listeners import open_diag_socket, read_connections
@@ -59,12 +68,42 @@ async def machine_namespace(lab: Lab, address: str) -> Namespace:
 async def request_address(lab: Lab, address: str, port: int) -> Reply:
     """Sends one HTTP request from this machine to an address of another one. ValueError with a message if it is not
     sent."""
-
-    async def hold(_client: str) -> None:
-        await asyncio.sleep(HOLD_S)
-
     with await machine_namespace(lab, address) as namespace:
-        return await request(namespace, address, port, timeout_s=TIMEOUT_S, on_connected=hold)
+        return await request(namespace, address, port, timeout_s=TIMEOUT_S, on_connected=_hold)
+
+
+async def _hold(_client: str) -> None:
+    await asyncio.sleep(HOLD_S)
+
+
+async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) -> Namespace:
+    """The network stack of an arm in overlay mode, for requests to another machine over its overlay network. ValueError
+    with a message if none is sent to this address."""
+    try:
+        driver = running_driver(lab, experiment)
+    except NotRunningError as error:
+        raise ValueError(str(error)) from error
+    view = driver.view
+    arm = next((one for one in view.columns if one.key == column), None)
+    if problem := overlay_problem(arm, view.states.get(column), address):
+        raise ValueError(problem)
+    namespace = column_namespace(lab, driver, column)
+    if namespace is None:
+        raise ValueError(COLUMN_GONE)
+    return namespace.duplicate()
+
+
+async def request_from_arm(lab: Lab, experiment: str, column: str, address: str, port: int, name: str) -> Reply:
+    """As ``request_address``, from an arm in overlay mode. A ``name`` is looked up there first, and must have the
+    address."""
+    with await arm_namespace(lab, experiment, column, address) as namespace:
+        if name:
+            state = running_driver(lab, experiment).view.states[column]
+            found = await lookup(namespace, name, state.resolver or Resolver(), state.hosts)
+            if address not in found.answers:
+                shown = ", ".join(found.answers) or found.outcome
+                return Reply(None, error=f"The name {name} does not lead to {address}: {shown}.")
+        return await request(namespace, address, port, host=name, timeout_s=TIMEOUT_S, on_connected=_hold)
 
 
 async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int], ...]) -> AsyncGenerator[str]:

@@ -159,6 +159,7 @@ _FUNCTIONS = (
     blocks.measure_block,
     blocks.next_block,
     requests.request_address,
+    requests.request_from_arm,
     requests.try_with,
     requests.view_machine,
     requests.watch_clients,

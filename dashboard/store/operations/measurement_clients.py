@@ -23,10 +23,12 @@ EXTRA_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class CarriedRun:
-    """A run that has not ended, driven by the lab of ``machine``, with clients on other machines."""
+    """A run that has not ended, driven by the lab of ``machine``, with clients on other machines. ``experiment`` is the
+    one that was chosen, also if a twin replaces it; empty if its row is gone."""
 
     id: str
     machine: str | None
+    experiment: str
     seconds: float
     clients: tuple[str, ...]
 
@@ -68,9 +70,10 @@ def load_carried() -> tuple[CarriedRun, ...]:
     MeasurementClient.objects.exclude(run__state__in=LIVE).delete()
     rows = MeasurementClient.objects.filter(run__state__in=LIVE, valid_until__gt=Now()).order_by("run_id", "machine")
     found: dict[str, CarriedRun] = {}
-    for run, machine, seconds, client in rows.values_list("run_id", "run__machine_id", "seconds", "machine"):
-        before = found.get(run, CarriedRun(run, machine, seconds, ()))
-        found[run] = CarriedRun(run, machine, seconds, (*before.clients, client))
+    columns = ("run_id", "run__machine_id", "run__experiment_id", "run__source_id", "seconds", "machine")
+    for run, machine, experiment, source, seconds, client in rows.values_list(*columns):
+        before = found[run].clients if run in found else ()
+        found[run] = CarriedRun(run, machine, source or experiment or "", seconds, (*before, client))
     return tuple(found.values())
 
 

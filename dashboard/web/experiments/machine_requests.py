@@ -13,8 +13,10 @@ from dataclasses import replace
 from functools import partial
 
 from dashboard.core.experiments.journal import Attempt
+from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.paths.clients.machines import MachineClient, without_trace
-from dashboard.core.paths.model import MACHINE_KEY, Path
+from dashboard.core.paths.clients.overlay import OverlayArm
+from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind
 from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.concurrency import run_staggered
@@ -35,7 +37,7 @@ LATE = f"It was not requested: the requests before it took {LIMIT_S:g} s."
 async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:
     """As ``actions.try_paths``, with requests from all other machines. Raises the errors of the experiment's lab."""
     record = await in_database(experiment_store.load, experiment)
-    clients = () if record is None or record.host else await find_clients(record.machine)
+    clients = () if record is None or record.host else await find_clients(record.machine, experiment)
     if not clients or record is None:
         return await service.ask_about(experiment, actions.try_paths, experiment, multicast)
     attempts = await _request_all(experiment, record.machine, clients)
@@ -47,12 +49,16 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
     found = requested_paths(view.columns, view.states, clients)
     paths = [path for path in found if path.client.startswith(MACHINE_KEY)]
     servers = tuple(dict.fromkeys((path.server, path.server_port) for path in paths if path.address))
-    seen = SeenClients()
+    arms, seen = {one.key: one.arm for one in clients}, SeenClients()
+    # Over the overlay network by address, then by name.
+    asked = [(path, name) for path in paths for name in dict.fromkeys(("", path.host_name))]
     watching = await service.ask_on(machine, "", requests.watch_clients, experiment, servers)
     reading = asyncio.ensure_future(seen.read(watching))
     try:
         end = asyncio.get_running_loop().time() + LIMIT_S
-        sent = await run_staggered([partial(_request, path, seen, end) for path in paths], STAGGER_S)
+        sent = await run_staggered(
+            [partial(_request, path, seen, end, arms.get(path.client), name) for path, name in asked], STAGGER_S
+        )
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
@@ -96,15 +102,24 @@ class SeenClients:
         return others[0] if len(others) == 1 and reply.status is not None else ""
 
 
-async def _request(path: Path, seen: SeenClients, end: float) -> Attempt:
+async def _request(path: Path, seen: SeenClients, end: float, arm: OverlayArm | None = None, host: str = "") -> Attempt:
+    """Requests a path; over an overlay network from the ``arm``, also by the name ``host``."""
     attempt = without_trace(new_attempt(path))
+    if host:
+        url = f"http://{format_endpoint(host, path.port)}/"
+        attempt = replace(attempt, title=f"{path.title}, by name", url=url, curl=f"curl -i {url}")
     if path.unavailable:
         return attempt
     if asyncio.get_running_loop().time() > end:
         return replace(attempt, error=LATE)
-    before, name = seen.count(path.server), path.client.removeprefix(MACHINE_KEY)
+    before, lab = seen.count(path.server), row_of(path.client.removeprefix(MACHINE_KEY))
+    target = path.address, path.port
     try:
-        reply = await service.ask_on(row_of(name), "", requests.request_address, path.address, path.port)
+        if path.kind is PathKind.FROM_MACHINE_OVERLAY and arm is not None:
+            from_arm = arm.experiment, arm.column, *target, host
+            reply = await service.ask_on(lab, "", requests.request_from_arm, *from_arm)
+        else:
+            reply = await service.ask_on(lab, "", requests.request_address, *target)
     except CALL_ERRORS as error:
         return replace(attempt, error=str(error))
     return replace(

@@ -7,16 +7,24 @@ other, so a web process calls both in turn. One web process carries a run; anoth
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 
 from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteCommand
+from dashboard.core.paths.clients.overlay import OverlayArm
 from dashboard.lab.machines import blocks
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations import measurement_clients as client_store
 from dashboard.store.operations.measurement_clients import CarriedRun
 from dashboard.web.http.database import in_database
-from dashboard.web.operations.machines.clients import CALL_ERRORS, DRAINED, other_machines, row_of, view_clients
+from dashboard.web.operations.machines.clients import (
+    CALL_ERRORS,
+    DRAINED,
+    other_machines,
+    overlay_arms,
+    row_of,
+    view_clients,
+)
 from dashboard.web.service import Service
 
 log = logging.getLogger(__name__)
@@ -64,7 +72,8 @@ class BlockCarriers:
     async def _carry_blocks(self, run: CarriedRun) -> None:
         problems = await in_database(other_machines, run.machine)
         gone = {name: f"The machine {name} has left." for name in run.clients if name not in problems}
-        clients = await self._while_carrying(run, view_clients(run.clients, problems | gone))
+        arms = await in_database(overlay_arms, run.experiment)
+        clients = await self._while_carrying(run, view_clients(run.clients, problems | gone, arms))
         command, answer, has_begun = RemoteCommand(), None, False
         try:
             while True:
@@ -80,7 +89,7 @@ class BlockCarriers:
                 if command.block is not None and not has_begun:
                     await in_database(client_store.begin_blocks, run.id, run.seconds)
                     has_begun = True
-                answer = None if drained is None else await self._measure(run, command, drained)
+                answer = None if drained is None else await self._measure(run, command, drained, arms)
         finally:
             await asyncio.shield(asyncio.gather(*(self._end(name, run.id) for name in run.clients)))
 
@@ -95,14 +104,22 @@ class BlockCarriers:
         finally:
             task.cancel()
 
-    async def _measure(self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str]) -> RemoteAnswer | None:
+    async def _measure(
+        self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str], arms: Mapping[str, OverlayArm]
+    ) -> RemoteAnswer | None:
         """The answer of a client to a block; None without a block."""
         if command.block is None or command.machine not in run.clients:
             return None
         if command.machine in drained:
             return RemoteAnswer({}, DRAINED.format(command.machine))
         asked = self._service.ask_on(
-            row_of(command.machine), "", blocks.measure_block, run.id, self._name, command.block
+            row_of(command.machine),
+            "",
+            blocks.measure_block,
+            run.id,
+            self._name,
+            command.block,
+            arms.get(command.machine),
         )
         try:
             answer: RemoteAnswer = await self._while_carrying(run, asked)

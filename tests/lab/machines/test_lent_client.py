@@ -72,6 +72,20 @@ async def test_a_block_is_measured_by_one_process_until_the_run_ends(lent: LentC
     assert clients() == []
 
 
+async def test_a_block_from_an_arm_is_measured_by_a_process_of_its_own(lent: LentClient, block: RemoteBlock) -> None:
+    """In another network stack. Each checks its addresses."""
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+    with pytest.raises(ValueError, match="itself"):
+        await measure(lent, "run", replace(block, from_arm=True), refused="127.0.0.1")
+    assert (await measure(lent, "run", replace(block, from_arm=True))).fields["n"] > 0
+    both = clients()
+    assert len(both) == 2
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+    assert clients() == both
+    await lent.end("run")
+    assert clients() == []
+
+
 async def test_only_the_web_process_that_brought_the_last_block_ends_the_process(
     lent: LentClient, block: RemoteBlock
 ) -> None:

@@ -51,6 +51,15 @@ def test_a_run_names_its_clients_until_it_has_ended() -> None:
     assert measurement_clients.load_clients(run) == ()
 
 
+def test_the_experiment_of_a_run_is_the_one_that_was_chosen() -> None:
+    chosen, twin = (experiment_store.create_experiment(make_spec("host")) for _ in range(2))
+    arguments = "t", [Probe.HTTP], Options(), 1
+    first = measurement_clients.create_run(("lab2",), chosen, *arguments)
+    second = measurement_clients.create_run(("lab2",), twin, *arguments, twin=True, source=chosen)
+    found = {one.id: one.experiment for one in measurement_clients.load_carried()}
+    assert found == {first: chosen, second: chosen}
+
+
 def test_a_lab_that_begins_an_ended_run_again_has_no_clients() -> None:
     run = make_run("lab2")
     set_state(run, measurement_store.FINISHED)

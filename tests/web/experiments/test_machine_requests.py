@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 
 import pytest
 
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.clients.overlay import OverlayArm
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.netns.request import Reply
@@ -83,6 +85,27 @@ async def test_each_outcome_is_an_attempt(
     assert (await _request(PATH, SeenClients(), end - 60)).error == LATE
     missing = Path(PathKind.FROM_MACHINE_ADDRESS, "", "@lab2", "host", unavailable="no route")
     assert (await _request(missing, SeenClients(), end)).unavailable == "no route"
+
+
+async def test_an_arm_on_another_machine_requests_by_address_and_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+
+    async def ask_on(machine: str, _host: str, function: Callable[..., object], *args: object) -> Reply:
+        calls.append((machine, function.__name__, *args))
+        return answered(OWN)
+
+    monkeypatch.setattr(service, "ask_on", ask_on)
+    path = replace(PATH, kind=PathKind.FROM_MACHINE_OVERLAY, title="over the overlay network", host_name="overlay")
+    arm, end = OverlayArm("part2", "overlay-lab2", "overlay-lab2", {}), asyncio.get_running_loop().time() + 5
+    plain = await _request(path, SeenClients(), end, arm)
+    named = await _request(path, SeenClients(), end, arm, "overlay")
+    assert calls == [
+        ("lab2", "request_from_arm", "part2", "overlay-lab2", "192.0.2.2", 80, ""),
+        ("lab2", "request_from_arm", "part2", "overlay-lab2", "192.0.2.2", 80, "overlay"),
+    ]
+    assert (plain.url, plain.title) == ("http://192.0.2.2:80/", "over the overlay network")
+    assert (named.url, named.title) == ("http://overlay:80/", "over the overlay network, by name")
+    assert named.curl == "curl -i http://overlay:80/"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,6 +14,7 @@ from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteCommand, make_block
 from dashboard.core.measurements.schedule import BlockPlan, Series
 from dashboard.core.paths.clients.machines import MachineClient
+from dashboard.core.paths.clients.overlay import OverlayArm
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.machines import blocks
 from dashboard.lab.supervisor import LabUnavailableError
@@ -31,6 +32,8 @@ from tests.support.specs import make_spec
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = Path(PathKind.FROM_MACHINE_ADDRESS, "", "@lab2", "host", address="192.0.2.2", port=80)
 BLOCK = make_block(Series("s", PATH, Probe.HTTP), BlockPlan(0.1, 0.01, 100), Options(), 80)
+
+ARM = OverlayArm("part2", "overlay-lab2", "overlay-lab2", {})
 
 
 class Labs(Service):
@@ -59,10 +62,13 @@ class Labs(Service):
 
 @pytest.fixture
 def labs(monkeypatch: pytest.MonkeyPatch) -> Labs:
-    async def view(names: tuple[str, ...], problems: dict[str, str]) -> tuple[MachineClient, ...]:
+    async def view(
+        names: tuple[str, ...], problems: dict[str, str], _arms: dict[str, OverlayArm]
+    ) -> tuple[MachineClient, ...]:
         return tuple(MachineClient(name, problem=problems[name]) for name in names)
 
     monkeypatch.setattr(carrier, "view_clients", view)
+    monkeypatch.setattr(carrier, "overlay_arms", lambda _experiment: {"lab2": ARM})
     monkeypatch.setattr(carrier, "other_machines", lambda _machine: {"lab2": ""})
     monkeypatch.setattr(carrier, "PAUSE_S", 60.0)
     return Labs()
@@ -91,9 +97,9 @@ async def test_each_block_goes_to_the_client_and_its_answer_back(labs: Labs) -> 
     assert labs.calls[:6] == [
         (None, "carry_blocks", run, name),
         (None, "next_block", run, name, clients, 0, None),
-        ("lab2", "measure_block", run, name, BLOCK),
+        ("lab2", "measure_block", run, name, BLOCK, ARM),
         (None, "next_block", run, name, (), 1, RemoteAnswer({"n": 1})),
-        ("lab2", "measure_block", run, name, BLOCK),
+        ("lab2", "measure_block", run, name, BLOCK, ARM),
         (None, "next_block", run, name, (), 2, RemoteAnswer({"n": 1})),
     ]
     assert ("lab2", "end_client", run, name_of(labs)) in labs.calls

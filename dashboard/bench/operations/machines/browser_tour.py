@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,11 @@ from dashboard.bench.operations.machines.training_class import TrainingClass
 
 PICTURES = "NETMODES_TOUR_PICTURES"
 MODES = ("host", "bridge", "overlay")
+#: The kind of the paths over the overlay network between machines.
+OVERLAY = "from-machine-overlay"
 SECONDS = "6"
+#: The color schemes of the pictures, and the sizes of the page. The last one is that of the tour.
+LOOKS = {"dark": {"width": 390, "height": 844}, "light": {"width": 1440, "height": 900}}
 #: Playwright's limit for each step of a page, in ms.
 PAGE_MS = 60_000
 REACH_S = 30.0
@@ -73,8 +78,10 @@ class BrowserTour:
 
     async def _picture(self, page: Any, name: str) -> None:
         self._number += 1
-        if self._pictures is not None:
-            await page.screenshot(path=self._pictures / f"{self._number:02}-{name}.png", full_page=True)
+        for scheme, size in LOOKS.items() if self._pictures is not None else ():
+            await page.emulate_media(color_scheme=scheme)
+            await page.set_viewport_size(size)
+            await page.screenshot(path=self._pictures / f"{self._number:02}-{name}-{size['width']}.png", full_page=True)
 
     async def _form_swarm(self, page: Any, origin: str) -> None:
         await page.goto(f"{origin}/machines/")
@@ -113,11 +120,15 @@ class BrowserTour:
         await self._reach(experiment)
         return experiment
 
+    async def _shown(self, experiment: str) -> dict[str, Any]:
+        """An experiment as its page shows it."""
+        answer = await asyncio.to_thread(self.installation.owners[0].ask, "GET", f"/api/experiments/{experiment}")
+        shown: dict[str, Any] = json.loads(answer.data)
+        return shown
+
     async def _containers(self, experiment: str) -> dict[str, str]:
         """The running containers of the arms."""
-        owner = self.installation.owners[0]
-        shown = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/experiments/{experiment}")).data)
-        columns = shown["columns"]
+        columns = (await self._shown(experiment))["columns"]
         return {
             one["key"]: one["container"]["id"] for one in columns if one["container"] and one["status"] == "running"
         }
@@ -146,14 +157,24 @@ class BrowserTour:
         await page.click("form[data-try] button")
         await page.wait_for_selector("[data-slot=attempts] > li", timeout=PAGE_MS)
         count = await page.locator("[data-slot=attempts] > li").count()
-        self._note(f"{count} paths are requested", began)
+        overlay = 2 * len(self.names) * (len(self.names) - 1)  # by address and by name
+
+        async def answered() -> bool:
+            attempts = (await self._shown(experiment))["trial"]["attempts"]
+            return overlay == len([1 for one in attempts if one["path"] == OVERLAY and one["status"] == HTTPStatus.OK])
+
+        await until(answered, f"{overlay} answers between arms over the overlay network", REACH_S)
+        self._note(f"{count} paths are requested, {overlay} of them over the overlay network", began)
         await self._picture(page, "try")
 
     async def _measure(self, page: Any, origin: str, experiment: str) -> None:
-        """A measurement on the first machine, with the last machine as an additional client."""
+        """A measurement on the first machine, with the last machine as an additional client, also over the overlay
+        network."""
         await page.goto(f"{origin}/experiments/{experiment}/?view=measure#measure")
         await page.select_option("#measure-machine", self.names[0])
         await page.check(f"#from-machine-{self.names[-1]}", force=True)
+        await page.uncheck("#probe-tcp-rr", force=True)
+        await page.check("#probe-http", force=True)
         await page.fill("#measure-seconds", SECONDS)
         await self._picture(page, "measure")
         began = time.monotonic()
@@ -169,7 +190,8 @@ class BrowserTour:
         await until(ended, "the measurement has ended")
         found = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/measurements/{run}")).data)
         between = [one for one in found["measurement"]["series"] if f"@{self.names[-1]}" in one["path"] and one["n"]]
-        if found["run"]["state"] != "finished" or not between:
+        overlay = [one for one in between if one["path"].startswith(OVERLAY)]
+        if found["run"]["state"] != "finished" or not overlay:
             raise BenchmarkError(f"nothing was measured between machines: {found['run']}")
         medians = ", ".join(f"{one['column']} {one['path']} p50 {one['p50_us']:.0f} µs" for one in between)
         self._note(f"measured from {self.names[-1]} to {self.names[0]} ({medians})", began)
@@ -182,8 +204,8 @@ class BrowserTour:
         await asyncio.to_thread(owner.post, f"/experiments/{experiment}/stop/")
 
         async def is_clean() -> bool:
-            shown = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/experiments/{experiment}")).data)
-            return shown["experiment"]["phase"] == "stopped" and all(one["ok"] for one in shown["experiment"]["proof"])
+            head = (await self._shown(experiment))["experiment"]
+            return head["phase"] == "stopped" and all(one["ok"] for one in head["proof"])
 
         await until(is_clean, "stopped, and nothing is left")
         for name in self.names:
@@ -211,7 +233,7 @@ class BrowserTour:
 
 async def _page(browser: Any, origin: str, cookies: Mapping[str, str]) -> Any:
     """A page with the cookies of a client."""
-    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    context = await browser.new_context(viewport=LOOKS["light"])
     await context.add_cookies([{"name": name, "value": value, "url": origin} for name, value in cookies.items()])
     page = await context.new_page()
     page.set_default_timeout(PAGE_MS)

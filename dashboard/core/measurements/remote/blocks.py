@@ -7,6 +7,7 @@ from typing import Any
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import MAX_PAYLOAD_BYTES, Options, Probe
 from dashboard.core.measurements.schedule import MAX_REQUESTS, BlockPlan, Series
+from dashboard.core.paths.model import PathKind
 
 #: The longest block, which is that of the lowest rate, with its timeout: the longest that a remote call may take.
 MAX_BLOCK_S = 50.0
@@ -14,7 +15,8 @@ MAX_BLOCK_S = 50.0
 
 @dataclass(frozen=True, slots=True)
 class RemoteBlock:
-    """One block for a client process, as ``latency.client`` reads it, without the namespace."""
+    """One block for a client process, as ``latency.client`` reads it, without the namespace: that of the machine, or of
+    its arm on the overlay network."""
 
     probe: Probe
     address: str
@@ -28,6 +30,7 @@ class RemoteBlock:
     http_path: str
     host: str
     conditions: Conditions
+    from_arm: bool = False
 
 
 def make_block(one: Series, plan: BlockPlan, options: Options, port: int) -> RemoteBlock:
@@ -45,13 +48,14 @@ def make_block(one: Series, plan: BlockPlan, options: Options, port: int) -> Rem
         http_path=options.http_path,
         host=one.path.host_name,
         conditions=options.conditions,
+        from_arm=one.path.kind is PathKind.FROM_MACHINE_OVERLAY,
     )
 
 
 def client_command(block: RemoteBlock) -> dict[str, Any]:
     """The fields of the command to the client process, which was started under the conditions."""
     command = asdict(block)
-    del command["conditions"]
+    del command["conditions"], command["from_arm"]
     return command
 
 

@@ -13,6 +13,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import MACHINE, OBSERVERS
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.clients.outside_clients import OutsideClient, bridge_around, families_of
+from dashboard.core.paths.clients.overlay import OverlayArm
 from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind
 
 #: The maximum number of machines from which the paths of an experiment are requested at once.
@@ -23,11 +24,13 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class MachineClient:
-    """Another machine: its name, and its interfaces and routes, or the ``problem`` why it sends no requests."""
+    """Another machine: its name, and its interfaces and routes, or the ``problem`` why it sends no requests. ``arm`` is
+    an arm of the same experiment there, on an overlay network."""
 
     name: str
     state: NamespaceState | None = None
     problem: str = ""
+    arm: OverlayArm | None = None
 
     @property
     def key(self) -> str:

@@ -1,17 +1,19 @@
 """Other machines as clients of an experiment's paths, as their labs see them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.core.experiments.journal import replay
 from dashboard.core.operations.machines import SERVER
 from dashboard.core.paths.clients.machines import MAX_CLIENTS, MachineClient
+from dashboard.core.paths.clients.overlay import OverlayArm, find_overlay_arm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.machines import requests
 from dashboard.lab.remote.rpc import LabFailedError
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines
+from dashboard.store import machines, parts
 from dashboard.web.http.database import in_database
 from dashboard.web.service import service
 
@@ -64,23 +66,39 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
     return tuple(ClientChoice(name, problem) for name, problem in found.items())
 
 
-async def view_clients(names: Sequence[str], problems: dict[str, str]) -> tuple[MachineClient, ...]:
-    """The interfaces and routes of these machines, read now."""
+def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
+    """The arms on other machines of the experiment to which a part belongs, each on an overlay network, by machine. In
+    a thread."""
+    record = experiment_store.load(experiment)
+    whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
+    found = {}
+    for name, part in parts.ids_of(whole.parts).items() if whole is not None else ():
+        entries = parts.read_parts({part: 0} if part != experiment else {})
+        view = replay(entry for _part, entry in entries)
+        if (arm := find_overlay_arm(part, view.columns, view.states)) is not None:
+            found[name] = arm
+    return found
+
+
+async def view_clients(
+    names: Sequence[str], problems: dict[str, str], arms: Mapping[str, OverlayArm]
+) -> tuple[MachineClient, ...]:
+    """The interfaces and routes of these machines, read now, with their ``arms`` of the same experiment."""
     usable = [name for name in names if not problems.get(name)]
-    shown = await asyncio.gather(*(_view(name) for name in usable[:MAX_CLIENTS]))
+    shown = await asyncio.gather(*(_view(name, arms.get(name)) for name in usable[:MAX_CLIENTS]))
     missing = [MachineClient(name, problem=problems[name]) for name in names if problems.get(name)]
     missing += [MachineClient(name, problem=TOO_MANY.format(MAX_CLIENTS)) for name in usable[MAX_CLIENTS:]]
     return (*shown, *missing)
 
 
-async def _view(name: str) -> MachineClient:
+async def _view(name: str, arm: OverlayArm | None) -> MachineClient:
     try:
-        return MachineClient(name, await service.ask_on(row_of(name), "", requests.view_machine))
+        return MachineClient(name, await service.ask_on(row_of(name), "", requests.view_machine), arm=arm)
     except CALL_ERRORS as error:
         return MachineClient(name, problem=str(error))
 
 
-async def find_clients(machine: str | None) -> tuple[MachineClient, ...]:
-    """All machines except ``machine``, as clients."""
+async def find_clients(machine: str | None, experiment: str) -> tuple[MachineClient, ...]:
+    """All machines except ``machine``, as clients of an experiment there."""
     problems = await in_database(other_machines, machine)
-    return await view_clients(tuple(problems), problems)
+    return await view_clients(tuple(problems), problems, await in_database(overlay_arms, experiment))

@@ -13,9 +13,10 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines
-from dashboard.web.operations.machines.clients import client_choices, find_clients, other_machines, row_of
+from dashboard.store import machines, parts
+from dashboard.web.operations.machines.clients import client_choices, find_clients, other_machines, overlay_arms, row_of
 from dashboard.web.service import service
+from tests.core.machine_scenes import entries_of
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,6 +64,22 @@ def test_an_experiment_on_a_private_host_is_reached_from_its_machine_only() -> N
     assert client_choices(private) == client_choices("nothing") == ()
 
 
+def test_the_arms_of_the_other_parts_are_clients_over_the_overlay_network() -> None:
+    machines.register("lab2", {}, MachineFacts())
+    whole = parts.create(make_spec("overlay", machines=["server", "lab2"]))
+    record = experiment_store.load(whole)
+    assert record is not None
+    ids = parts.ids_of(record.parts)
+    for name in ids:
+        experiment_store.append(ids[name], entries_of(name, ("overlay",)))
+    found = overlay_arms(ids["server"])
+    assert {name: (arm.experiment, arm.column) for name, arm in found.items()} == {
+        "lab2": (ids["lab2"], "overlay-lab2")
+    }
+    assert overlay_arms(ids["lab2"]).keys() == {"server"}
+    assert overlay_arms(whole) == overlay_arms("nothing") == {}
+
+
 async def test_a_machine_that_cannot_be_read_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask_on(machine: str | None, *_: object) -> NamespaceState:
         if machine == "lab1":
@@ -72,7 +89,7 @@ async def test_a_machine_that_cannot_be_read_has_a_reason(monkeypatch: pytest.Mo
     problems = {f"lab{number}": "" for number in range(MAX_CLIENTS + 1)} | {"lab9": "absent"}
     monkeypatch.setattr(service, "ask_on", ask_on)
     monkeypatch.setattr("dashboard.web.operations.machines.clients.other_machines", lambda _machine: problems)
-    found = {one.name: one.problem for one in await find_clients(None)}
+    found = {one.name: one.problem for one in await find_clients(None, "nothing")}
     assert found["lab0"] == ""
     assert found["lab1"].endswith("does not respond.")
     assert found["lab8"] == f"Requests are sent from at most {MAX_CLIENTS} machines."
