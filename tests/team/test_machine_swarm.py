@@ -87,9 +87,10 @@ def measured_from_arm_to_arm(server: Server, identity: str) -> None:
         assert started.status == 302, started.data.decode()[-3000:]
         address = f"/api{started.headers['location'].rstrip('/')}"
         until(lambda: json.loads(server.get(address))["run"]["state"] not in {"waiting", "running"}, 2 * HEALED_S)
-        found: dict[str, Any] = json.loads(server.get(address))
+        found = json.loads(server.get(address))
         assert found["run"]["state"] == "finished", found
-        return found["measurement"]
+        measurement: dict[str, Any] = found["measurement"]
+        return measurement
 
     path = "from-machine-overlay@lab2"
     (series,) = [one for one in measure("http")["series"] if one["path"] == path]

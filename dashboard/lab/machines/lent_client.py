@@ -56,24 +56,26 @@ class LentClient:
                     (await open_namespace(block.address)).close()  # reading routes takes longer than a block
                     self._addresses.add(target)
                 return RemoteAnswer(await self._measure(block, open_namespace))
-            except ChildEnded as ended:
-                await self._end_children()
-                return RemoteAnswer({"error": str(ended)})
-            except BaseException:
-                # A late answer would be that to the next block.
-                await asyncio.shield(asyncio.ensure_future(self._end_children()))
-                raise
             finally:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
 
     async def _measure(self, block: RemoteBlock, open_namespace: OpenNamespace) -> dict[str, Any]:
         which = block.from_arm, block.conditions
-        if which not in self._children:
-            with await open_namespace(block.address) as namespace:
-                child = await Child.start("client", [namespace.fd], pick_cores()[0], block.conditions)
-            self._children[which] = child
         within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
-        return await self._children[which].ask(within_s=within_s, do="block", place=0, name="", **client_command(block))
+        try:
+            if which not in self._children:
+                with await open_namespace(block.address) as namespace:
+                    child = await Child.start("client", [namespace.fd], pick_cores()[0], block.conditions)
+                self._children[which] = child
+            ask = self._children[which].ask
+            return await ask(within_s=within_s, do="block", place=0, name="", **client_command(block))
+        except ChildEnded as ended:
+            await self._end_children()
+            return {"error": str(ended)}
+        except BaseException:
+            # A late answer would be that to the next block.
+            await asyncio.shield(asyncio.ensure_future(self._end_children()))
+            raise
 
     async def _begin(self, run: str) -> bool:
         """Takes the lock for measurements on this machine; False if a measurement holds it."""

@@ -78,7 +78,9 @@ class BrowserTour:
 
     async def _picture(self, page: Any, name: str) -> None:
         self._number += 1
-        for scheme, size in LOOKS.items() if self._pictures is not None else ():
+        if self._pictures is None:
+            return
+        for scheme, size in LOOKS.items():
             await page.emulate_media(color_scheme=scheme)
             await page.set_viewport_size(size)
             await page.screenshot(path=self._pictures / f"{self._number:02}-{name}-{size['width']}.png", full_page=True)
