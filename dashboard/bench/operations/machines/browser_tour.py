@@ -116,7 +116,12 @@ class BrowserTour:
         async def runs() -> bool:
             return len(await self._containers(experiment)) == len(MODES) * len(self.names)
 
-        await until(runs, "all arms running")
+        try:
+            await until(runs, "all arms running")
+        except BenchmarkError as error:
+            columns = (await self._shown(experiment))["columns"]
+            states = ", ".join(f"{one['key']} {one['status']} {one['error'] or ''}".strip() for one in columns)
+            raise BenchmarkError(f"{error}: {states}") from error
         self._note(f"{len(MODES) * len(self.names)} arms run on {len(self.names)} machines", began)
         await self._picture(page, "experiment")
         await self._reach(experiment)
