@@ -9,6 +9,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column, PublishedPort
 from dashboard.core.experiments.stream import RowPatch, row_id
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.namespaces.state import (
+    ClosedBridge,
     DirectDrop,
     Family,
     FirewallRules,
@@ -120,7 +121,7 @@ firewalls = st.builds(
     translations=st.lists(translations, max_size=3).map(tuple),
     isolated_bridges=st.sampled_from([(), (IsolatedBridge(Family.INET, "docker0"),)]),
     unread=st.sampled_from([(), (UnreadRules(Family.INET6, "ip6tables-save is not installed"),)]),
-    closed_bridges=st.sampled_from([(), (IsolatedBridge(Family.INET, "docker0"),)]),
+    closed_bridges=st.sampled_from([(), (ClosedBridge(Family.INET, "docker0", ("eth1",)),)]),
     direct_drops=st.sampled_from([(), (DirectDrop(Family.INET, "172.17.0.2", ("docker0", "eth0")),)]),
 )
 #: As they come from an adapter: in any order, with duplicates; a link's index is its own, as in the kernel.

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from dashboard.core.namespaces.state import (
+    ClosedBridge,
     DirectDrop,
     FirewallRules,
     HostsEntry,
@@ -43,7 +44,7 @@ class FirewallChanges:
     unread: tuple[UnreadRules, ...] | None = None
     drops_added: tuple[DirectDrop, ...] = ()
     drops_removed: tuple[DirectDrop, ...] = ()
-    closed_bridges: tuple[IsolatedBridge, ...] | None = None
+    closed_bridges: tuple[ClosedBridge, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

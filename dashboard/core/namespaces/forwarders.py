@@ -1,4 +1,12 @@
-"""The processes that forward published ports in user space, by their names."""
+"""The processes that forward published ports in user space, by their names.
+
+docker-proxy (Moby, cmd/docker-proxy) connects from the machine to the container's address, from an IPv6 socket to an
+IPv4 address where the container has no other. rootlessport (Podman, pkg/rootlessport; RootlessKit, pkg/port/builtin)
+connects inside the container's namespace to one address of the container, over whichever family a request came. pasta
+(passt, fwd.c) keeps the family: what came from loopback it sends inside the namespace, all else through its tap device.
+slirp4netns (its add_hostfwd) forwards IPv4 only, and for Podman only with port_handler=slirp4netns. All forward
+TCP and UDP; for UDP each has a socket of its own.
+"""
 
 DOCKER_PROXY = "docker-proxy"
 PASTA = "pasta"
@@ -16,3 +24,8 @@ def forwarder_name(process: str | None) -> str:
 def is_rootless_forwarder(process: str | None) -> bool:
     """Whether a rootless Podman forwards with this process."""
     return forwarder_name(process) in _ROOTLESS
+
+
+def keeps_family(process: str | None) -> bool:
+    """Whether the program in the container receives a request over the family over which it came."""
+    return forwarder_name(process) == PASTA

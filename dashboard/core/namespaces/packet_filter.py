@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dashboard.core.namespaces.destinations import Destinations, Network
 from dashboard.core.namespaces.packet_rules import Chain, NameMatch, Rule, Table, Verdict
 from dashboard.core.namespaces.state import (
+    ClosedBridge,
     DirectDrop,
     Family,
     FirewallRules,
@@ -43,7 +44,7 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
         for chain in table.hooked("filter", "prerouting")
         for drop in _direct_drops(table, chain, family)
     )
-    closed = (IsolatedBridge(family, name) for family in Family for name in sorted(forwarding[family].closed_links()))
+    closed = (one for family in Family for one in forwarding[family].closed_links())
     return FirewallRules(sorted_rules(translations), tuple(isolated), direct_drops=drops, closed_bridges=tuple(closed))
 
 
@@ -204,19 +205,20 @@ class _Forwarding:
             for port in ([rule.to_port] if rule.to_port else rule.ports or ())
         }
 
-    def closed_links(self) -> set[str]:
-        """The links to which every connection from another link is dropped, except those to published ports."""
+    def closed_links(self) -> Iterator[ClosedBridge]:
+        """The links to which connections from links that no rule names are dropped, except those to published ports."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
-        origins = {match.name for rule in self._rules for match in rule.incoming} - {"lo"}
-        return {
-            link
-            for link in links
-            if all(self.drops(origin, link, unpublished=True) for origin in ("", *origins) if origin != link)
-        }
+        origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
+        for link in sorted(links):
+            if self.drops("", link, unpublished=True):
+                others = (origin for origin in origins if origin != link)
+                accepted = (origin for origin in others if not self.drops(origin, link, unpublished=True))
+                yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
         """Whether every connection between two links is certainly dropped; with ``unpublished`` those to ports that are
         not published."""
+        self.step()
         for table, chain in self._start:
             outcomes = _Passage(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
             if {chain.policy if one is Verdict.RETURN else one for one in outcomes} == {Verdict.DROP}:

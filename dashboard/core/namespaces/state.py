@@ -167,6 +167,16 @@ class IsolatedBridge:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedBridge:
+    """A bridge to which filter rules drop what other links send to ports that are not published. From the links in
+    ``open_from``, named as the rules name them, a rule may accept it."""
+
+    family: Family
+    name: str
+    open_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DirectDrop:
     """A rule that drops packets for a container's address unless they arrive on one of ``interfaces``."""
 
@@ -185,8 +195,7 @@ class UnreadRules:
 
 @dataclass(frozen=True, slots=True)
 class FirewallRules:
-    """What the packet filter does to requests. No two translations without a condition apply to one packet. To
-    ``closed_bridges`` it drops what other links send to ports that are not published.
+    """What the packet filter does to requests. No two translations without a condition apply to one packet.
 
     A family in ``unread`` has no rules here, even if the kernel has some.
     """
@@ -195,7 +204,7 @@ class FirewallRules:
     isolated_bridges: tuple[IsolatedBridge, ...] = ()
     unread: tuple[UnreadRules, ...] = ()
     direct_drops: tuple[DirectDrop, ...] = ()
-    closed_bridges: tuple[IsolatedBridge, ...] = ()
+    closed_bridges: tuple[ClosedBridge, ...] = ()
 
     def why_unread(self, family: Family) -> str:
         """Why the rules for ``family`` are not known; empty if they are."""

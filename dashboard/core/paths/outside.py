@@ -16,7 +16,7 @@ from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.namespaces.links import exit_link
 from dashboard.core.namespaces.packet_rules import NameMatch
-from dashboard.core.namespaces.state import Family, IsolatedBridge, NamespaceState
+from dashboard.core.namespaces.state import Family, NamespaceState
 from dashboard.core.paths.clients.outside_clients import (
     OutsideClient,
     families_of,
@@ -35,7 +35,7 @@ from dashboard.core.paths.model import (
     link_with,
     reachable_address,
 )
-from dashboard.core.paths.translations import find_translation, listeners_on, mappings_of, translations
+from dashboard.core.paths.translations import find_translation, listeners_on, mappings_of, translations, udp_port
 
 #: The TCP port of the neighbour's server.
 NEIGHBOUR_PORT = 80
@@ -43,6 +43,7 @@ NEIGHBOUR_PORT = 80
 #: The processes that hold a port published by rootful Podman, so that no other program can bind it; netavark's rules
 #: forward the packets.
 PODMAN_HOLDERS = frozenset({"conmon", "podman"})
+UDP_FROM_BRIDGE = "docker-proxy may answer over UDP from the bridge's address, to which the container sent nothing"
 NO_HAIRPIN_MODE = "netavark gives bridge ports no hairpin mode, and whether br_netfilter requires it is not read"
 #: Hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
 _HOPS_TO_PORT = {
@@ -133,7 +134,9 @@ def _published(
     title = f"{client.title} to the published port of {column.title}"
     for family in Family:
         # One for addresses other than loopback first.
-        mappings = sorted(mappings_of(column, state, machine, family), key=lambda one: is_loopback(one.host_address))
+        mappings = sorted(
+            mappings_of(column, machine, family, program=state), key=lambda one: is_loopback(one.host_address)
+        )
         mapping = next(iter(mappings), None)
         found = find_arrival(client, machine, family)
         if mapping is None:
@@ -149,6 +152,8 @@ def _published(
         )
         path = Path(kind, title, client.key, column.key, family, address, mapping.host_port)
         path = replace(path, server_port=mapping.container_port, fixed=True, hops=hops)
+        udp, missing = udp_port(column, machine, veths, address)
+        path = replace(path, udp_port=udp, udp_missing=missing)
         yield replace(path, title=f"{title}, published on loopback only") if loopback else path
         veth = next((one for one in veths if global_addresses(one.inner, family)), None)
         if client.key != NEIGHBOUR:
@@ -164,7 +169,9 @@ def _published(
                 yield Path(PathKind.HAIRPIN, own, column.key, column.key, unavailable=NO_HAIRPIN_MODE)
                 continue
             hops = (veth.inner.name, veth.bridge.name, *forwarding)
-            yield replace(path, kind=PathKind.HAIRPIN, title=own, client=column.key, hops=hops)
+            path = replace(path, kind=PathKind.HAIRPIN, title=own, client=column.key, hops=hops)
+            through_proxy = udp and any(hop.startswith(DOCKER_PROXY) for hop in forwarding)
+            yield replace(path, udp_port=0, udp_missing=UDP_FROM_BRIDGE) if through_proxy else path
     why = f"{column.title} publishes no port for {column.port or 80}/tcp"
     if why := why_unreachable(client, machine) if exists else why:
         yield Path(kind, title, client.key, column.key, unavailable=why)
@@ -229,8 +236,13 @@ def _why_dropped(column: Column, machine: NamespaceState, veth: VethLink, addres
     published = any((one.container_port, one.protocol) == (port, "tcp") for one in column.published) or any(
         (one.to_address, one.to_port) == (address, port) for one in machine.firewall.translations
     )
-    if not published and IsolatedBridge(family_of(address), veth.bridge.name) in machine.firewall.closed_bridges:
-        return f"a filter rule drops requests from other links to {veth.bridge.name}, and {port}/tcp is not published"
+    closed = any(
+        (one.family, one.name) == (family_of(address), veth.bridge.name)
+        and not any(NameMatch(name).matches(link) for name in one.open_from)
+        for one in machine.firewall.closed_bridges
+    )
+    if closed and not published:
+        return f"a filter rule drops requests from {link} to {veth.bridge.name}, and {port}/tcp is not published"
     drops = machine.firewall.direct_drops
     names = [NameMatch(name) for drop in drops if drop.address == address for name in drop.interfaces]
     if not names or any(name.matches(link) for name in names):

@@ -5,7 +5,6 @@ loopback addresses if docker-proxy runs; a listening program matters only where 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from msgspec import UnsetType
 
@@ -13,7 +12,7 @@ from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name, is_rootless_forwarder
-from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Protocol, Translation
+from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
     LOOPBACK_ADDRESSES,
@@ -25,7 +24,7 @@ from dashboard.core.paths.model import (
     inner_address,
     is_loopback,
 )
-from dashboard.core.paths.translations import covers_family, find_translation, listeners_on, mappings_of, translations
+from dashboard.core.paths.translations import find_translation, listeners_on, mappings_of, translations, udp_port
 
 UNKNOWN_PROCESS = "an unknown process"
 
@@ -68,7 +67,7 @@ def published_paths(
     reasons for missing paths."""
     port = column.port or 80
     mappings = [one for one in column.published if (one.container_port, one.protocol) == (port, "tcp")]
-    by_family = {family: mappings_of(column, state, machine, family) for family in Family}
+    by_family = {family: mappings_of(column, machine, family, program=state) for family in Family}
     families = [family for family, found in by_family.items() if found]
     for family in families:
         for path in _FamilyPaths(column, machine, veths, family, by_family[family]).paths():
@@ -195,42 +194,20 @@ class _FamilyPaths:
 
     def _translated(self, address: str, mapping: PublishedPort, rule: Translation, hops: tuple[str, ...]) -> Path:
         ends = (format_endpoint(address, mapping.host_port), format_endpoint(rule.to_address, rule.to_port))
-        udp, missing = self._udp_port(mapping)
-        if udp:
-            result = find_translation(self._rules, Protocol.UDP, address, udp)
-            if result.translation is None:
-                no_rule = f"no nat rule of the machine translates {format_endpoint(address, udp)} over UDP"
-                udp, missing = 0, result.unknown or no_rule
-        path = self._open(PathKind.PUBLISHED_DNAT, address, mapping, (f"DNAT {' → '.join(ends)}", *hops))
-        return replace(path, udp_port=udp, udp_missing=missing)
+        return self._open(PathKind.PUBLISHED_DNAT, address, mapping, (f"DNAT {' → '.join(ends)}", *hops))
 
     def _proxied(self, address: str, mapping: PublishedPort) -> Path:
         hops = inner_address(self._veths, self._family)[1] or inner_address(self._veths, Family.INET)[1]
         proxy = f"docker-proxy :{mapping.host_port} (user space)"
-        udp, missing = self._udp_port(mapping)
-        path = self._open(PathKind.PUBLISHED_PROXY, address, mapping, ("lo", proxy, *hops))
-        return replace(path, udp_port=udp, udp_missing=missing)
+        return self._open(PathKind.PUBLISHED_PROXY, address, mapping, ("lo", proxy, *hops))
 
     def _forwarded(self, address: str, mapping: PublishedPort, forwarder: str) -> Path:
-        """The path through a process that connects to the program from inside the container's namespace."""
-        udp, missing = self._udp_port(mapping)
-        sockets = listeners_on(self._machine, Protocol.UDP, self._family, udp, address) if udp else ()
-        if udp and not any(is_rootless_forwarder(listener.process) for listener in sockets):
-            udp, missing = 0, f"{forwarder} has no UDP socket for {format_endpoint(address, udp)}"
+        """The path through a process that forwards into the container's namespace."""
         hops = ("lo", f"{forwarder} :{mapping.host_port} (user space)")
-        path = self._open(PathKind.PUBLISHED_ROOTLESS, address, mapping, hops)
-        return replace(path, udp_port=udp, udp_missing=missing)
-
-    def _udp_port(self, mapping: PublishedPort) -> tuple[int, str]:
-        """The port that is published for the same port of the container over UDP; 0 for none, and the reason if one is
-        published for the other family only."""
-        port = mapping.container_port
-        published = [one for one in self._column.published if (one.container_port, one.protocol) == (port, "udp")]
-        if ports := [one for one in published if covers_family(one, self._family)]:
-            return min(ports, key=lambda one: not self._is_any(one)).host_port, ""
-        return 0, f"port {port}/udp is published on {published[0].host_address} only" if published else ""
+        return self._open(PathKind.PUBLISHED_ROOTLESS, address, mapping, hops)
 
     def _open(self, kind: PathKind, address: str, mapping: PublishedPort, hops: tuple[str, ...]) -> Path:
+        udp, missing = udp_port(self._column, self._machine, self._veths, address)
         return Path(
             kind,
             self._title(address),
@@ -242,4 +219,6 @@ class _FamilyPaths:
             server_port=mapping.container_port,
             fixed=True,
             hops=hops,
+            udp_port=udp,
+            udp_missing=missing,
         )

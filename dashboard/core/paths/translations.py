@@ -10,7 +10,7 @@ from msgspec import UnsetType
 
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.namespaces.addresses import format_endpoint
-from dashboard.core.namespaces.forwarders import DOCKER_PROXY, PASTA, forwarder_name, is_rootless_forwarder
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name, is_rootless_forwarder, keeps_family
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Protocol, Translation
 from dashboard.core.paths.model import ANY_ADDRESS, VethLink, family_of, inner_address
 
@@ -86,25 +86,54 @@ def _infer(column: Column, machine: NamespaceState, family: Family, inner: str) 
                 yield rule
 
 
-def mappings_of(column: Column, state: NamespaceState, machine: NamespaceState, family: Family) -> list[PublishedPort]:
-    """The mappings of the program's TCP port that use a port of the machine over ``family``. A forwarder of a rootless
-    Podman listens on both families, although Podman names 0.0.0.0 only; pasta keeps the family of a connection, so the
-    program must listen on it too."""
+def mappings_of(
+    column: Column,
+    machine: NamespaceState,
+    family: Family,
+    protocol: str = Protocol.TCP,
+    program: NamespaceState | None = None,
+) -> list[PublishedPort]:
+    """The mappings of the program's port that use a port of the machine over ``family``. The forwarder of a rootless
+    Podman may listen on both families, although Podman names 0.0.0.0 only. If it keeps the family, the program must
+    listen on that too, in its namespace ``program``; without one, something else answers, on both."""
+    port = column.port or 80
+    listening = program is None or any(listeners_on(program, protocol, family, port))
     found = []
     for one in column.published:
-        if (one.container_port, one.protocol) != (column.port or 80, "tcp") or not one.host_port:
+        if (one.container_port, one.protocol) != (port, protocol) or not one.host_port:
             continue
         if covers_family(one, family):
             found.append(one)
         elif one.host_address in ANY_ADDRESS.values() and any(
-            is_rootless_forwarder(listener.process)
-            and (
-                forwarder_name(listener.process) != PASTA or any(listeners_on(state, "tcp", family, one.container_port))
-            )
+            is_rootless_forwarder(listener.process) and (listening or not keeps_family(listener.process))
             for listener in listeners_on(machine, one.protocol, family, one.host_port)
         ):
             found.append(replace(one, host_address=ANY_ADDRESS[family]))
     return found
+
+
+def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str) -> tuple[int, str]:
+    """The port at ``address`` that leads to the program's port over UDP, as a nat rule or the socket of a forwarder
+    proves; 0 for none, and the reason if one is published."""
+    port, family = column.port or 80, family_of(address)
+    published = [one for one in column.published if (one.container_port, one.protocol) == (port, Protocol.UDP)]
+    if not published:
+        return 0, ""
+    why = f"port {port}/udp is published on {published[0].host_address} only"
+    rules, unread = translations(column, machine, veths, family)
+    for one in mappings_of(column, machine, family, Protocol.UDP):
+        if one.host_address not in {"", ANY_ADDRESS[family], address}:
+            continue
+        endpoint = format_endpoint(address, one.host_port)
+        result = find_translation(rules, Protocol.UDP, address, one.host_port)
+        sockets = listeners_on(machine, Protocol.UDP, family, one.host_port, address)
+        if result.translation is not None or (
+            not result.unknown and any(forwarder_name(listener.process) for listener in sockets)
+        ):
+            return one.host_port, ""
+        no_rule = f"no nat rule of the machine translates {endpoint} over UDP, and no forwarder has a UDP socket there"
+        why = result.unknown or unread or no_rule
+    return 0, why
 
 
 def covers_family(port: PublishedPort, family: Family) -> bool:

@@ -8,13 +8,15 @@ import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.measurements.measurement import Probe
+from dashboard.core.measurements.schedule import unsuited
 from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
-from dashboard.core.namespaces.state import DirectDrop, Family, FirewallRules, IsolatedBridge
+from dashboard.core.namespaces.state import ClosedBridge, DirectDrop, Family, FirewallRules, Protocol
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
-from dashboard.core.paths.outside import NEIGHBOUR_PORT, leads_on
+from dashboard.core.paths.outside import NEIGHBOUR_PORT, UDP_FROM_BRIDGE, leads_on
 from dashboard.core.paths.requests import request_key, requested_paths
-from tests.core.builders import MACHINE, Columns, States, make_ports, with_column
+from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, with_column
 from tests.core.scenes import make_scene, with_neighbour, with_other_host
 
 
@@ -74,11 +76,37 @@ def test_a_container_s_own_address_is_offered_on_a_published_port_where_the_filt
     columns, states = with_neighbour(*make_scene(("bridge",)))
     if not published:
         columns = with_column(columns, "bridge", published=())
-    rules = FirewallRules(closed_bridges=(IsolatedBridge(Family.INET, "docker0"),))
+    rules = FirewallRules(closed_bridges=(ClosedBridge(Family.INET, "docker0", ("eth7", "br+")),))
     states = {**states, MACHINE: replace(states[MACHINE], firewall=rules)}
     (path,) = [path for path in outside(columns, states) if path.kind is PathKind.LAN_CONTAINER]
-    dropped = "a filter rule drops requests from other links to docker0, and 80/tcp is not published"
+    dropped = "a filter rule drops requests from eth0 to docker0, and 80/tcp is not published"
     assert (bool(path.address), path.unavailable) == (published, "" if published else dropped)
+
+
+@pytest.mark.parametrize("link", ["eth0", "eth+"])
+def test_a_container_s_own_address_is_offered_where_the_filter_may_accept_what_arrives_on_the_lan_s_link(
+    link: str,
+) -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    columns = with_column(columns, "bridge", published=())
+    rules = FirewallRules(closed_bridges=(ClosedBridge(Family.INET, "docker0", ("eth7", link)),))
+    states = {**states, MACHINE: replace(states[MACHINE], firewall=rules)}
+    (path,) = [path for path in outside(columns, states) if path.kind is PathKind.LAN_CONTAINER]
+    assert path.target == "172.17.0.2:80"
+
+
+def test_udp_from_the_lan_needs_a_rule_or_a_socket_that_leads_to_the_container() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    udp = PublishedPort(80, "udp", "0.0.0.0", 8080)
+    columns = with_column(columns, "bridge", published=(*make_ports(8080), udp))
+    kinds = (PathKind.LAN_PUBLISHED, PathKind.HAIRPIN)
+    no_rule = "no nat rule of the machine translates 192.0.2.2:8080 over UDP, and no forwarder has a UDP socket there"
+    for process, why in (("dockerd", (no_rule, no_rule)), ("docker-proxy", ("", UDP_FROM_BRIDGE))):
+        listeners = (*states[MACHINE].listeners, make_listener(8080, process, protocol=Protocol.UDP))
+        machine = replace(states[MACHINE], listeners=listeners, firewall=FirewallRules())
+        found = outside(columns, {**states, MACHINE: machine})
+        paths = {path.kind: path for path in found if path.family is Family.INET}
+        assert tuple(unsuited(paths[kind], Probe.UDP_RR) for kind in kinds) == why
 
 
 def test_without_docker_proxy_a_container_reaches_its_own_published_port_through_dnat() -> None:

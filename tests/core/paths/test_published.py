@@ -123,6 +123,55 @@ def test_a_forwarder_that_listens_on_ipv4_only_answers_there() -> None:
     assert offered == {"published-rootless 127.0.0.1:8080", "published-rootless 192.0.2.2:8080"}
 
 
+NO_UDP_RULE, NO_UDP_SOCKET = "no nat rule of the machine translates {} over UDP", "no forwarder has a UDP socket there"
+
+
+@pytest.mark.parametrize(
+    ("published_on", "listens", "expected"),
+    [
+        ("0.0.0.0", "0.0.0.0", {"127.0.0.1": 5353, "192.0.2.2": 5353}),
+        ("127.0.0.1", "127.0.0.1", {"127.0.0.1": 5353, "192.0.2.2": 0}),
+        ("192.0.2.2", "192.0.2.2", {"127.0.0.1": 0, "192.0.2.2": 5353}),
+        ("192.0.2.9", "192.0.2.9", {"127.0.0.1": 0, "192.0.2.2": 0}),
+    ],
+)
+def test_udp_through_docker_proxy_is_offered_where_it_is_published(
+    published_on: str, listens: str, expected: dict[str, int]
+) -> None:
+    udp = PublishedPort(80, "udp", published_on, 5353)
+    columns, states = scene(NO_RULES, ports=(*make_ports(8080), udp))
+    proxy = make_listener(5353, "docker-proxy", protocol=Protocol.UDP, address=listens)
+    states[MACHINE] = replace(states[MACHINE], listeners=(*states[MACHINE].listeners, proxy))
+    paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_PROXY]
+    assert {path.address: path.udp_port for path in paths if path.family is Family.INET} == expected
+    why = f"port 80/udp is published on {published_on} only"
+    assert {unsuited(path, Probe.UDP_RR) for path in paths if not path.udp_port} == {why}
+
+
+def test_udp_is_offered_on_the_port_that_leads_to_the_container_at_each_address() -> None:
+    ports = (PublishedPort(80, "udp", "127.0.0.1", 5353), PublishedPort(80, "udp", "192.0.2.2", 5354))
+    columns, states = scene(NO_RULES, ports=(*make_ports(8080), *ports))
+    sockets = (
+        make_listener(one.host_port, "docker-proxy", protocol=Protocol.UDP, address=one.host_address) for one in ports
+    )
+    states[MACHINE] = replace(states[MACHINE], listeners=(*states[MACHINE].listeners, *sockets))
+    paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_PROXY]
+    found = {path.address: path.udp_port for path in paths if path.family is Family.INET}
+    assert found == {"127.0.0.1": 5353, "192.0.2.2": 5354}
+
+
+@pytest.mark.parametrize("process", ["rootlessport", "pasta.avx2"])
+def test_udp_is_forwarded_over_both_families_where_the_forwarder_listens_on_both(process: str) -> None:
+    both = make_listener(5353, process, protocol=Protocol.UDP, family=Family.INET6, address="::", v6only=False)
+    columns, states = rootless(process, both)
+    program = make_listener(80, family=Family.INET6, address="::", v6only=False)
+    states["bridge"] = replace(states["bridge"], listeners=(program,))
+    ports = (*columns[1].published, PublishedPort(80, "udp", "0.0.0.0", 5353))
+    columns = (columns[0], replace(columns[1], published=ports), *columns[2:])
+    paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
+    assert {(path.family, path.udp_port) for path in paths} == {(family, 5353) for family in Family}
+
+
 @pytest.mark.parametrize(("process", "udp_port"), [("rootlessport", 5353), ("dnsmasq", 0)])
 def test_udp_is_forwarded_where_the_forwarder_has_a_socket(process: str, udp_port: int) -> None:
     columns, states = rootless("rootlessport", make_listener(5353, process, protocol=Protocol.UDP))
@@ -133,7 +182,7 @@ def test_udp_is_forwarded_where_the_forwarder_has_a_socket(process: str, udp_por
     reasons = {path.target: unsuited(path, Probe.UDP_RR) for path in paths}
     ends = ("127.0.0.1", "192.0.2.2")
     assert [reasons[f"{end}:8080"] for end in ends] == [
-        "" if udp_port else f"rootlessport has no UDP socket for {end}:5353" for end in ends
+        "" if udp_port else f"{NO_UDP_RULE.format(f'{end}:5353')}, and {NO_UDP_SOCKET}" for end in ends
     ]
     assert reasons["[2001:db8::2]:8080"] == "port 80/udp is published on 0.0.0.0 only"
 
@@ -221,7 +270,7 @@ def test_udp_needs_a_rule_of_its_own() -> None:
         paths = find_paths(*scene(FirewallRules(rules), ports=ports))
         (path,) = [path for path in paths if path.kind is PathKind.PUBLISHED_DNAT]
         assert path.udp_port == expected
-        no_rule = "no nat rule of the machine translates 192.0.2.2:8085 over UDP"
+        no_rule = f"{NO_UDP_RULE.format('192.0.2.2:8085')}, and {NO_UDP_SOCKET}"
         assert unsuited(path, Probe.UDP_RR) == ("" if expected else no_rule)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from dashboard.core.paths.model import Path as RequestPath
 from dashboard.core.paths.model import PathKind
 from dashboard.core.paths.outside import leads_on
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.lab.experiments.actions import column_namespace
+from dashboard.netns.namespace import Namespace
+from tests.support.datagrams import answering, echoes
 from tests.support.lab_harness import close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
@@ -36,13 +40,14 @@ ROUTED = {"default-network-opts": {"bridge": {f"{MODE}4": "routed", f"{MODE}6": 
 pytestmark = pytest.mark.engine
 ARMS = [
     {"key": "host", "mode": "host"},
-    {"key": "bridge", "mode": "bridge", "publish": ["8080:80"]},
+    {"key": "bridge", "mode": "bridge", "publish": ["8080:80", "127.0.0.1:8080:80/udp"]},
     {"key": "second", "mode": "bridge"},
-    {"key": "user", "mode": "user-bridge", "publish": ["8081:80", "8090:90/udp"]},
-    {"key": "local", "mode": "user-bridge", "publish": ["127.0.0.1:8082:80"]},
-    {"key": "outer", "mode": "bridge", "publish": ["192.0.2.2:8083:80"]},
+    {"key": "user", "mode": "user-bridge", "publish": ["8081:80", "8091:80/udp", "8090:90/udp"]},
+    {"key": "local", "mode": "user-bridge", "publish": ["127.0.0.1:8082:80", "192.0.2.2:8082:80/udp"]},
+    {"key": "outer", "mode": "bridge", "publish": ["192.0.2.2:8083:80", "8093:80/udp"]},
 ]
 HOST_PORTS = {"bridge": 8080, "user": 8081, "local": 8082, "outer": 8083}
+UDP_PORTS = {"bridge": 8080, "user": 8091, "local": 8082, "outer": 8093}
 
 
 def rules_of_kernel(host: PrivateEngine) -> set[tuple[str, int, str]]:
@@ -90,6 +95,23 @@ async def check_requests(view: View, pids: Mapping[str, int]) -> None:
         others = [address for address in MACHINE_ADDRESSES if address not in known]
         answering = [address for address in others if await asyncio.to_thread(curl, pids[MACHINE], address, port)]
         assert answering == [], f"{key} is not offered there, but answers"
+
+
+def check_datagrams(view: View, pids: Mapping[str, int], neighbour: Namespace) -> None:
+    """Where a published port is offered over UDP, its UDP port answers; at the addresses of other paths it does not."""
+    kinds = {PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.LAN_PUBLISHED}
+    paths = [one for one in find_paths(view.columns, view.states) if one.kind in kinds and one.address]
+    paths = [path for path in paths if path.server in UDP_PORTS and leads_on(path)]
+    assert {path.client for path in paths} == {MACHINE, NEIGHBOUR}
+    with ExitStack() as stack:
+        spaces = {key: stack.enter_context(Namespace.of_pid(pids[key])) for key in (MACHINE, *UDP_PORTS)}
+        stack.enter_context(echoes([spaces[key] for key in UDP_PORTS], 80))
+        for client, namespace in ((MACHINE, spaces[MACHINE]), (NEIGHBOUR, neighbour)):
+            own = [path for path in paths if path.client == client]
+            offered = {(path.server, path.address, path.udp_port) for path in own if path.udp_port}
+            asked = {(path.server, path.address, UDP_PORTS[path.server]) for path in own}
+            answers = answering(namespace, {endpoint[1:] for endpoint in asked})
+            assert offered == {endpoint for endpoint in asked if endpoint[1:] in answers}
 
 
 def check_rules(view: View, kernel_rules: set[tuple[str, int, str]]) -> None:
@@ -145,6 +167,9 @@ async def view(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> A
                 pids[column.key] = host.container_pid(column.container.id)
         check_rules(settled, rules_of_kernel(host))
         await check_requests(settled, pids)
+        neighbour = column_namespace(harness.lab, driver, NEIGHBOUR)
+        assert neighbour is not None
+        await asyncio.to_thread(check_datagrams, settled, pids, neighbour)
         yield settled
     finally:
         await close_lab_harness(harness)

@@ -12,14 +12,7 @@ from dashboard.core.modes import MACHINE, OBSERVERS, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import NOTHING, Changes, FirewallChanges
 from dashboard.core.namespaces.forwarders import forwarder_name
 from dashboard.core.namespaces.links import is_cable, veth_ends
-from dashboard.core.namespaces.state import (
-    FirewallRules,
-    Interface,
-    IsolatedBridge,
-    Listener,
-    NamespaceState,
-    Translation,
-)
+from dashboard.core.namespaces.state import FirewallRules, Interface, Listener, NamespaceState, Translation
 
 
 def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
@@ -75,18 +68,16 @@ def _is_foreign(
     }
     rules = change.firewall if isinstance(change.firewall, FirewallChanges) else FirewallChanges()
     before = machine.firewall if isinstance(machine.firewall, FirewallRules) else FirewallRules()
-    bridges = (
-        *_changed(before.isolated_bridges, rules.isolated_bridges),
-        *_changed(before.closed_bridges, rules.closed_bridges),
-    )
-    if rules.unread is not None or {bridge.name for bridge in bridges} & own:
+    bridges = {one.name for one in _changed(before.isolated_bridges, rules.isolated_bridges)}
+    bridges |= {one.name for one in _changed(before.closed_bridges, rules.closed_bridges)}
+    if rules.unread is not None or bridges & own:
         return False
     if any(drop.address in addresses for drop in (*rules.drops_added, *rules.drops_removed)):
         return False
     return all(_is_foreign_rule(rule, addresses, ports) for rule in (*rules.added, *rules.removed))
 
 
-def _changed(before: Iterable[IsolatedBridge], after: Iterable[IsolatedBridge] | None) -> set[IsolatedBridge]:
+def _changed[T](before: Iterable[T], after: Iterable[T] | None) -> set[T]:
     return set() if after is None else set(before) ^ set(after)
 
 

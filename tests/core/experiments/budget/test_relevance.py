@@ -13,11 +13,11 @@ from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import MACHINE, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import (
+    ClosedBridge,
     DirectDrop,
     Family,
     FirewallRules,
     Interface,
-    IsolatedBridge,
     NamespaceState,
     Protocol,
     Translation,
@@ -56,7 +56,7 @@ def translation(port: int, address: str) -> Translation:
         replace(MACHINE_STATE, listeners=(*MACHINE_STATE.listeners, make_listener(90, "nginx", 5, container="f" * 64))),
         replace(MACHINE_STATE, firewall=FirewallRules((translation(9000, "172.29.0.2"),))),
         replace(MACHINE_STATE, firewall=FirewallRules(direct_drops=(DirectDrop(Family.INET, "172.29.0.2"),))),
-        replace(MACHINE_STATE, firewall=FirewallRules(closed_bridges=(IsolatedBridge(Family.INET, "docker9"),))),
+        replace(MACHINE_STATE, firewall=FirewallRules(closed_bridges=(ClosedBridge(Family.INET, "docker9"),))),
     ],
     ids=[
         "veth",
@@ -98,7 +98,7 @@ def own_cable() -> Interface:
         with_links(FOREIGN, hostname="renamed"),
         replace(MACHINE_STATE, firewall=FirewallRules((translation(8080, "172.29.0.2"),))),
         replace(MACHINE_STATE, firewall=FirewallRules(direct_drops=(DirectDrop(Family.INET, "172.17.0.2"),))),
-        replace(MACHINE_STATE, firewall=FirewallRules(closed_bridges=(IsolatedBridge(Family.INET, "docker0"),))),
+        replace(MACHINE_STATE, firewall=FirewallRules(closed_bridges=(ClosedBridge(Family.INET, "docker0"),))),
         replace(MACHINE_STATE, firewall=FirewallRules(unread=(UnreadRules(Family.INET, "no iptables"),))),
     ],
 )

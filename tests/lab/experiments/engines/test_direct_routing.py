@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import PathKind
@@ -54,7 +55,7 @@ async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> As
 
 
 async def test_a_container_s_own_address_is_offered_exactly_where_it_answers(
-    lab: LabHarness, request: pytest.FixtureRequest
+    lab: LabHarness, host: PrivateEngine, request: pytest.FixtureRequest
 ) -> None:
     permitted = OPTIONS[request.node.callspec.params["host"]][1]
     open_arm, closed_arm = {"publish": ["18080:80"]}, {"key": "closed"}
@@ -85,3 +86,16 @@ async def test_a_container_s_own_address_is_offered_exactly_where_it_answers(
     dropped = f"a rule of the machine drops packets for {addresses['user-bridge'].ip} that arrive on eth0"
     assert permitted or paths["user-bridge"].unavailable.startswith(dropped)
     assert "80/tcp is not published" in paths["closed"].unavailable
+    # Where direct routing is not permitted, the other rule still drops the packets before they are routed.
+    for link, accepted in (("eth7", False), ("eth0", permitted)):
+        host.on_machine("iptables", "-I", "DOCKER-USER", "-i", link, "-j", "ACCEPT")
+
+        async def is_offered_where_it_answers(expected: bool = accepted) -> bool:
+            await lab.want(identity, Wanted.RUNNING)
+            await driver.settled()
+            found = find_paths(driver.view.columns, driver.view.states)
+            (path,) = [one for one in found if (one.kind, one.server) == (PathKind.LAN_CONTAINER, "closed")]
+            return bool(path.address) is expected
+
+        assert (await curl(lab, identity, f"http://{addresses['closed'].ip}/") == 0) is accepted
+        await eventually(is_offered_where_it_answers)

@@ -70,6 +70,9 @@ async def test_every_path_that_is_offered_answers(lab: LabHarness) -> None:
     offered = [attempt for attempt in attempts if not attempt.unavailable]
     assert offered
     assert {attempt.url: attempt.error for attempt in offered if attempt.status != 200} == {}
+    # nginx names the client of its connection in each page.
+    seen = {attempt.url: attempt.client_seen.rpartition(":")[0].strip("[]") for attempt in offered}
+    assert all(f" from {seen[attempt.url]}." in attempt.body_start for attempt in offered)
 
 
 async def test_the_doctor_says_what_takes_the_place_of_the_machine(host: PrivateEngine) -> None:

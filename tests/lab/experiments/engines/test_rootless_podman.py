@@ -7,7 +7,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,11 +30,13 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.programs import engine_root, engine_setup
 from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.lab.doctor import examine, modes_of
-from dashboard.lab.experiments.actions import try_paths
+from dashboard.lab.experiments.actions import column_namespace, try_paths
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.trace import trace
 from dashboard.lab.measurements.run import measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
 from tests.lab.measurements.test_run import SLEEP, ask, result
+from tests.support.datagrams import answering, echoes
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
@@ -139,12 +141,35 @@ async def test_cables_lead_to_the_bridges_as_the_kernel_numbers_them(lab: LabHar
     await lab.stop(identity)
 
 
+def both(port: int) -> list[str]:
+    return [f"{port}:80", f"{port}:80/udp"]
+
+
+def check_datagrams(lab: LabHarness, driver: ExperimentDriver, ports: Mapping[str, int]) -> None:
+    """Over UDP exactly those addresses answer at which a path has a UDP port; these are all, of both families."""
+    found = find_paths(driver.view.columns, driver.view.states)
+    spaces = {key: column_namespace(lab.lab, driver, key) for key in (MACHINE, NEIGHBOUR, *ports)}
+    machine, neighbour, *servers = [space for space in spaces.values() if space is not None]
+    for client, kind in ((machine, PathKind.PUBLISHED_ROOTLESS), (neighbour, PathKind.LAN_PUBLISHED)):
+        paths = [path for path in found if path.kind is kind and path.server in ports]
+        asked = {(path.address, port) for path in paths for port in ports.values()}
+        with echoes(servers, 80):
+            assert {(path.address, path.udp_port) for path in paths} == answering(client, asked) == asked
+        assert {path.family for path in paths} == set(Family)
+
+
 async def test_published_ports_answer_through_rootlessport(lab: LabHarness, host: PrivateEngine) -> None:
-    identity = await lab.running("host", "bridge", "user-bridge", publish=["18080:80"])
+    arms = [
+        {"mode": "host"},
+        {"mode": "bridge", "publish": both(18080)},
+        {"mode": "user-bridge", "publish": both(18081)},
+    ]
+    identity = await lab.running(arms=arms)
     driver = lab.lab.driver_of(identity)
     assert driver is not None
     await driver.settled()
     view = driver.view
+    await asyncio.to_thread(check_datagrams, lab, driver, {"bridge": 18080, "user-bridge": 18081})
     paths = [path for path in find_paths(view.columns, view.states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
     assert {path.server for path in paths} == {"bridge", "user-bridge"}
     assert {path.family for path in paths} == set(Family)
@@ -172,7 +197,8 @@ async def test_the_modes_of_podman_are_launched_and_shown_as_the_kernel_shows_th
 ) -> None:
     modes = {report.mode: report for report in await modes_of(lab.context.engine, lab.context.info)}
     assert all(modes[mode].available for mode in PODMAN_MODES)
-    arms = [{"mode": mode, "publish": [f"{port}:80"]} for port, mode in enumerate(STACKS, 18180)]
+    ports = dict(zip(STACKS, range(18180, 18190), strict=False))
+    arms = [{"mode": mode, "publish": both(port)} for mode, port in ports.items()]
     identity = await lab.running(arms=arms)
     driver = lab.lab.driver_of(identity)
     assert driver is not None
@@ -190,11 +216,47 @@ async def test_the_modes_of_podman_are_launched_and_shown_as_the_kernel_shows_th
     addresses = {mode: primary_addresses(view.states[mode])[0] for mode in STACKS}
     own = primary_addresses(machine)[0]
     assert addresses == {"pasta": own, "private": own, "slirp4netns": "10.0.2.100"}
-    tried = [one for one in await try_paths(lab.lab, identity) if one.path == PathKind.PUBLISHED_ROOTLESS and one.url]
-    assert {(one.server, one.status) for one in tried} == {(mode, 200) for mode in STACKS}
+    kinds = {PathKind.PUBLISHED_ROOTLESS, PathKind.LAN_PUBLISHED}
+    tried = [one for one in await try_paths(lab.lab, identity) if one.path in kinds and one.url]
+    assert {(one.server, one.path, one.status) for one in tried} == {
+        (mode, kind, 200) for mode in STACKS for kind in kinds
+    }
+    # nginx names the client of its connection in each page.
+    assert all(f" from {one.client_seen.rpartition(':')[0].strip('[]')}." in one.body_start for one in tried)
+    seen = {(one.server, one.origin, one.url): one.client_seen.rpartition(":")[0] for one in tried}
+    neighbour = primary_addresses(view.states[NEIGHBOUR])[0]
+    for mode, port in ports.items():
+        clients = [(MACHINE, "127.0.0.1"), (MACHINE, own), (NEIGHBOUR, own)]
+        shown = [seen[mode, client, f"http://{address}:{port}/"] for client, address in clients]
+        # Podman passes --map-guest-addr 169.254.1.2 to pasta: what the container calls to reach the machine.
+        assert shown == (["10.0.2.100"] * 3 if mode == "slirp4netns" else [own, "169.254.1.2", neighbour])
+    await asyncio.to_thread(check_datagrams, lab, driver, ports)
     rows = {(row.section, row.key): row for row in compare(view.columns, view.states)}
     assert "asta gives pasta and private the machine's address" in rows["identity", "address"].why
     assert (await lab.stop(identity)).proof
+
+
+async def test_the_namespace_of_another_container_is_joined_and_a_foreign_one_is_refused_in_a_sentence(
+    lab: LabHarness, host: PrivateEngine
+) -> None:
+    first = await lab.running(arms=[{"mode": "pasta", "publish": ["18280:80"]}])
+    path = host.inspect(f"nm-{first}-pasta", "{{.NetworkSettings.SandboxKey}}")
+    identity = await lab.running(arms=[{"mode": f"ns:{path}", "command": "sleep 600"}])
+    driver = lab.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    view = driver.view
+    joined = (await lab.view(first)).states["pasta"]
+    assert view.states["ns"].netns == joined.netns
+    assert host.inspect(f"nm-{identity}-ns", "{{.HostConfig.NetworkMode}}") == f"ns:{path}"
+    assert [one for one in find_paths(view.columns, view.states) if one.address and one.client == MACHINE] == []
+    await lab.stop(identity)
+    assert joined.netns == (await lab.view(first)).states["pasta"].netns
+    foreign = await lab.launch(arms=[{"mode": "ns:/proc/1/ns/net"}])
+    await lab.reaches(foreign, Phase.FAILED)
+    refused = (await lab.column(foreign, "ns")).error
+    assert re.fullmatch(r"[^\n]*network namespace path: [^\n]*/proc/1/ns/net: permission denied\.?", refused or "")
+    await lab.stop(first)
 
 
 async def test_forwarded_ports_are_measured(lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> None:
