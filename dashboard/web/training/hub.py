@@ -30,8 +30,7 @@ from dashboard.web.workshops.views import library
 log = logging.getLogger(__name__)
 COLLECT_S = 0.5
 HOST_CHECK_S = 1.0
-#: The key of the instructor among the participants.
-INSTRUCTOR = ""
+INSTRUCTOR = ""  # the key of the instructor among the participants
 
 
 @dataclass(slots=True)
@@ -172,8 +171,7 @@ class SessionHub(FeedHub[SessionFeed]):
         super().leave(key, client)
 
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Links a client of another hub to a participant, a session or a mirror, so that it is disconnected together
-        with them."""
+        """Links a client of another hub to a participant, a session or a mirror: they are disconnected together."""
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)
 
@@ -234,9 +232,16 @@ class SessionHub(FeedHub[SessionFeed]):
             feed.dirty.set()
 
     async def _pass(self, feed: SessionFeed) -> None:
+        arrived, outdated, feed.arrived, feed.outdated = feed.arrived, feed.outdated, set(), set()
+        try:
+            await self._send_and_record(feed, arrived, outdated)
+        except Exception:
+            feed.arrived |= arrived
+            feed.outdated |= outdated
+            raise
+
+    async def _send_and_record(self, feed: SessionFeed, arrived: set[str], outdated: set[str]) -> None:
         now = shared_clock()
-        arrived, feed.arrived = feed.arrived, set()
-        outdated, feed.outdated = feed.outdated, set()
         on_peers = self.peers.participants(feed.key)
         state = await in_database(_read_state, feed.key, len(feed.present(now) | on_peers))
         if state is None:
@@ -264,9 +269,9 @@ class SessionHub(FeedHub[SessionFeed]):
         """Stores which participants have left or returned, for results and replay."""
         came = here - feed.recorded
         left = {key: feed.left_at.get(key, shared_clock()) for key in feed.recorded - here - on_peers}
-        feed.recorded = here
         if came or left:
             await in_database(participants.note_presence, feed.key, came, left, shared_clock())
+        feed.recorded = here
 
     async def _send_own_state(self, feed: SessionFeed, participant: str, only: Client | None = None) -> None:
         state = await in_database(session_state.participant_state, feed.key, participant, feed.absent)

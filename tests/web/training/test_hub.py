@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 
 from dashboard.core.training.session import GRACE_S
 from dashboard.models import Participant, TrainingSession
@@ -130,6 +131,41 @@ async def test_a_participant_stays_present_for_the_grace_period(
         return [(one.kind, one.at) for one in found if one.kind != "started"] == [("away", 1e9)]
 
     await eventually(noted)
+
+
+@pytest.mark.parametrize("write", ["mark_seen", "note_presence"])
+async def test_a_write_that_failed_is_repeated(
+    hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    written, failures = getattr(participants, write), ["database is locked"]
+
+    def fail_once(*arguments: Any) -> None:
+        if failures:
+            raise OperationalError(failures.pop())
+        written(*arguments)
+
+    monkeypatch.setattr(participants, write, fail_once)
+    monkeypatch.setattr("dashboard.web.training.hub.RETRY_S", 0.01)
+    ada = await join(row, "Ada")
+    client = await hub.enter(row.id, ada.id, Browser().send, None, admitted=True)
+    await hub.enter(row.id, INSTRUCTOR, Browser().send, None, admitted=True)
+
+    async def seen() -> bool:
+        found: Participant = await database_sync_to_async(Participant.objects.get)(pk=ada.id)
+        return bool(found.seen_at > NOW)
+
+    await eventually(seen)
+    await eventually(lambda: hub.feeds()[0].recorded == {ada.id} and not failures)
+    monkeypatch.setattr("dashboard.core.training.session.GRACE_S", -1.0)
+    failures.extend(["database is locked"] * (write == "note_presence"))
+    hub.exit(row.id, ada.id, client)
+    hub.wake(row.id)
+
+    async def is_away() -> bool:
+        found = await database_sync_to_async(workshop_store.load_events)(ada.person, row.workshop)
+        return bool(found[-1].kind == "away")
+
+    await eventually(is_away)
 
 
 async def test_removed_participants_and_deleted_sessions_are_disconnected(
