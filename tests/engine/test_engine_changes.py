@@ -81,7 +81,7 @@ async def new(tmp_path: Path) -> AsyncIterator[tuple[DockerEngine, FakeEngine]]:
     """A client and an engine that behaves as Docker Engine 29.5."""
     with fake_engine(tmp_path, lambda _method, _path: b"") as fake:
         fake.respond = engine_29(lambda: fake)
-        engine = DockerEngine(fake.endpoint, timeout_s=2)
+        engine = DockerEngine(fake.endpoint, timeout_s=20)
         yield engine, fake
         await engine.close()
 
@@ -108,7 +108,7 @@ async def test_a_hardware_address_belongs_to_the_container_before_api_1_44(
         return json_answer({"ApiVersion": api}) if path == "/version" else json_answer({"Id": "c"}, 201)
 
     with fake_engine(tmp_path, respond) as fake:
-        engine = DockerEngine(fake.endpoint, timeout_s=2)
+        engine = DockerEngine(fake.endpoint, timeout_s=20)
         await engine.create_container("web", RUN)
         assert ("MacAddress" in json.loads(fake.bodies[-1])) is sent
         await engine.close()
@@ -189,7 +189,7 @@ async def test_an_engine_whose_api_is_newer_is_asked_in_the_newest_known_version
         return json_answer([])
 
     with fake_engine(tmp_path, respond) as fake:
-        engine = DockerEngine(fake.endpoint, timeout_s=2)
+        engine = DockerEngine(fake.endpoint, timeout_s=20)
         await engine.networks({})
         assert fake.requests[-1][1].startswith("/v1.52/networks")
         await engine.close()
@@ -230,7 +230,7 @@ async def test_missing_and_unknown_fields_are_no_error(tmp_path: Path, filler: d
         return json_answer([{"Id": "7", **filler}] if listed else filler)
 
     with fake_engine(tmp_path, respond) as fake:
-        engine = DockerEngine(fake.endpoint, timeout_s=2)
+        engine = DockerEngine(fake.endpoint, timeout_s=20)
         info = await engine.info()
         assert (info.version, info.firewall_backend, info.nftables, info.userland_proxy) == (
             "",

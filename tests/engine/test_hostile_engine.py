@@ -114,7 +114,7 @@ async def test_an_answer_without_an_end_is_cut_off(tmp_path: Path) -> None:
 async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
     away = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\n[]"
     with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else away) as fake:
-        engine = DockerEngine(fake.endpoint, timeout_s=2)
+        engine = DockerEngine(fake.endpoint, timeout_s=20)
         assert await engine.networks({}) == ()
         assert len(fake.requests) == 2
         await engine.close()

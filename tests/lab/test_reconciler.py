@@ -219,7 +219,7 @@ async def test_closing_does_not_wait_for_a_disk_that_is_full(fake_lab: LabHarnes
         full.setattr(experiment, "FLUSH_TIMEOUT_S", 0.2)
         await fake_lab.want(identity, Wanted.STOPPED)
         await eventually(lambda: any("disk is full" in one for one in fake_lab.publisher.troubles))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await fake_lab.lab.close()
 
 

@@ -34,7 +34,7 @@ def served(*answers: Answer) -> Iterator[int]:
         try:
             yield listener.getsockname()[1]
         finally:
-            thread.join(5)
+            thread.join(20)
             assert not thread.is_alive()
 
 
@@ -176,7 +176,7 @@ def answering_datagrams(answer: Callable[[bytes], list[bytes]]) -> Iterator[int]
         thread = threading.Thread(target=serve)
         thread.start()
         yield opened.getsockname()[1]
-        thread.join(5)
+        thread.join(20)
 
 
 def test_a_datagram_of_another_size_is_refused() -> None:

@@ -38,7 +38,7 @@ def with_pair(answer: Callable[[socket.socket], object], use: Callable[[socket.s
         thread.start()
         use(mine)
         mine.close()
-        thread.join(5)
+        thread.join(20)
         assert not thread.is_alive()
 
 
@@ -95,7 +95,7 @@ def test_datagrams_of_the_right_size_are_answered_on_both_families(family: socke
         for _ in range(4):
             mine.send(bytes(64))
             assert len(mine.recv(100)) == 64
-        thread.join(5)
+        thread.join(20)
         assert not thread.is_alive()
 
 
@@ -112,7 +112,7 @@ def test_another_one_is_answered_after_who_asked_twice_has_gone() -> None:
                 for _ in range(3):
                     mine.send(bytes(64))
                     assert len(mine.recv(100)) == 64
-            thread.join(5)
+            thread.join(20)
             assert not thread.is_alive()
 
 

@@ -76,7 +76,7 @@ async def test_a_result_that_is_there_when_the_caller_is_cancelled_is_discarded(
     await others_run()
     (thread,) = (one for one in threading.enumerate() if one.name == "netns visit")
     go_on.set()
-    thread.join(5)
+    thread.join(20)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert given_back == [7]

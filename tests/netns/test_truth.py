@@ -275,7 +275,7 @@ def _read_until_killed(zoo: Zoo) -> list[object]:
     reader.start()
     until(lambda: reader.rounds or reader.wrong)
     zoo.kill()
-    reader.join(5)
+    reader.join(20)
     assert not reader.is_alive()
     return reader.wrong
 

@@ -87,7 +87,7 @@ async def test_a_failure_releases_the_lock() -> None:
         with pytest.raises(RuntimeError):
             async with acquire():
                 raise RuntimeError
-    async with asyncio.timeout(1), lock.exclusive():
+    async with asyncio.timeout(20), lock.exclusive():
         pass
 
 

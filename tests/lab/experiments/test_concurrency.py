@@ -90,7 +90,7 @@ async def test_staggered_work_ends_with_its_caller() -> None:
     await others_run()
     task.cancel()
     await asyncio.wait([task])
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 20)
 
 
 async def test_a_pass_that_begins_while_an_experiment_is_closed_waits() -> None:

@@ -188,7 +188,7 @@ async def test_entries_of_a_removed_experiment_are_dropped(
     await writer.flush()
     await database.run(experiment_store.delete, writer.experiment)
     writer.append(CAUSE, Facts(), "nobody asks")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await writer.flush()
     assert publisher.troubles == []
 

@@ -86,7 +86,7 @@ async def test_one_web_process_carries_a_run_until_it_is_silent() -> None:
     assert not lines.carry("run", "second")
     assert (await lines.next("run", "second", CLIENTS, 0, None)).is_over
     assert lines.carry("another", "second")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not lines.carry("run", "second"):
             await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.02)
     assert not lines.carry("run", "first")

@@ -52,7 +52,7 @@ async def test_the_client_that_a_program_sees_is_streamed(lab_harness: LabHarnes
         line = asyncio.ensure_future(anext(lines))
         reply = await request(machine, "127.0.0.1", 80, on_connected=hold)
         assert reply.status == 200
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert json.loads(await line) == ["host", reply.client]
 
 

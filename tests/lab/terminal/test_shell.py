@@ -35,7 +35,7 @@ class TerminalHarness:
     async def read(self, window: str, until: str, offset: int = 0, run: str = "") -> tuple[str, int]:
         """Reads as a window until the output contains this text. Returns the output and the offset of its end."""
         text, run = b"", run or self.terminal.run
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while until.encode() not in text:
                 chunk = await self.terminal.read_from(window, run, offset, self.terminal.change, 5.0)
                 assert chunk.offset == offset
@@ -147,6 +147,6 @@ async def test_input_that_waits_ends_with_the_shell(harness: TerminalHarness) ->
     typing = asyncio.ensure_future(terminal.write(b"x\r" * 20_000))
     await asyncio.wait([typing], timeout=0.2)
     await terminal.finish("Its participant was removed.", can_restart=False)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await typing
     assert (terminal.ended, terminal.can_restart, terminal.shell) == ("Its participant was removed.", False, None)

@@ -187,7 +187,7 @@ async def test_a_lab_that_sees_no_session_yet_prepares_when_it_is_asked(
         await hosts._pass()
         assert not made.is_set()
         await expect_hosts(hosts)
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(20):
             await made.wait()
     finally:
         await hosts.close(stop_hosts=False)

@@ -23,7 +23,7 @@ async def test_views_of_an_address_that_hang_leave_threads_for_others() -> None:
     goes_on = threading.Event()
     hanging = [asyncio.create_task(in_database(goes_on.wait)) for _ in range(ADDRESS.turns + ADDRESS.late)]
     try:
-        assert await asyncio.wait_for(in_database(lambda: "a query"), 5) == "a query"
+        assert await asyncio.wait_for(in_database(lambda: "a query"), 20) == "a query"
     finally:
         goes_on.set()
         await asyncio.gather(*hanging)
@@ -77,7 +77,7 @@ async def test_requests_of_several_addresses_that_hang_leave_connections_for_fee
         addresses = guard._addresses.values
         await eventually(lambda: sum(address.begun for address in addresses()) == count)
         await eventually(partial(queries.has_begun, database_connections() - KEPT_CONNECTIONS))
-        assert await asyncio.wait_for(in_database(lambda: "a feed"), 5) == "a feed"
+        assert await asyncio.wait_for(in_database(lambda: "a feed"), 20) == "a feed"
         assert queries.has_begun(database_connections() - KEPT_CONNECTIONS)
     finally:
         queries.goes_on.set()

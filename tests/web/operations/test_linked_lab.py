@@ -105,7 +105,7 @@ async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
             if "abc 20\n" in read:
                 break
     assert read.startswith("abc 1\nabc 2\n")
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 20)
     assert linked.lab._replies == {}
 
 
@@ -134,7 +134,7 @@ async def test_output_that_is_closed_early_ends_the_command(
     await output.aclose()
     assert linked.lab._replies == {}
     assert [text async for text in output] == []
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 20)
 
 
 async def test_a_caller_that_no_longer_waits_ends_its_call(linked: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,9 +150,9 @@ async def test_a_caller_that_no_longer_waits_ends_its_call(linked: Linked, monke
     call = remote_call(actions.try_paths)
     monkeypatch.setitem(rpc.REMOTE_CALLS, call.name, _replaced(call, wait))
     calling = asyncio.create_task(linked.lab.call(call, "", "abc"))
-    await asyncio.wait_for(started.wait(), 5)
+    await asyncio.wait_for(started.wait(), 20)
     calling.cancel()
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 20)
     assert linked.lab._replies == {}
 
 

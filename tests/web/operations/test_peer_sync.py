@@ -156,7 +156,8 @@ async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_wit
     here.sessions.tell(row.id, ada.id)
     assert here.sent == [("class-now", row.id, ada.id)]
     there.sync.receive(here.sent[0])
-    await eventually(lambda: hers.of("session")[-1]["step"] == "launch", 1.0)
+    assert there.sessions.feeds()[0].urgent.is_set(), "it is sent at once"
+    await eventually(lambda: hers.of("session")[-1]["step"] == "launch")
     # Now without a wake-up.
     await eventually(lambda: there.sessions.feeds()[0].version.shared)
     before = len(instructor.of("progress"))

@@ -164,7 +164,7 @@ async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
             if "abc 20\n" in read:
                 break
     assert read.startswith("abc 1\nabc 2\n")
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 20)
 
 
 def _replaced(call: RemoteCall, function: Any) -> RemoteCall:
