@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.core.workshops.model import Step, Workshop
-from dashboard.lab.workshops.files import Library
+from dashboard.core.workshops.model import Step
 from tests.support.private_engine import PrivateEngine
-
-
-def workshop(slug: str) -> Workshop:
-    """A built-in workshop."""
-    found = Library(Path("/nonexistent")).get(slug)
-    assert found is not None
-    return found
 
 
 class StepPage:

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -112,11 +113,24 @@ def restore(terminal: Terminal) -> None:
     assert done.json["key"] is True
 
 
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Path:
+    """A data folder with the old database, migrated. Tests leave it unchanged."""
+    terminal = without_data(tmp_path_factory.mktemp("placed") / "data", kept)
+    place(terminal)
+    return terminal.folder
+
+
 @pytest.fixture(scope="module", params=["placed", pytest.param("restored", marks=pytest.mark.slow)])
-def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Iterator[Installation]:
+def old(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kept: Path, placed: Path
+) -> Iterator[Installation]:
     """This version with the old database, either from its data folder or restored from the old backup."""
     terminal = without_data(tmp_path_factory.mktemp("old") / "data", kept)
-    (restore if request.param == "restored" else place)(terminal)
+    if request.param == "restored":
+        restore(terminal)
+    else:
+        shutil.copytree(placed, terminal.folder, dirs_exist_ok=True)
     with closing(sqlite3.connect(terminal.folder / "netmodes.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -124,9 +138,9 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     terminal.close()
 
 
-def contents(terminal: Terminal) -> dict[str, list[Any]]:
+def contents(folder: Path) -> dict[str, list[Any]]:
     """The rows of every table, except those that record when this version migrated."""
-    with closing(sqlite3.connect(terminal.folder / "netmodes.db")) as connection:
+    with closing(sqlite3.connect(folder / "netmodes.db")) as connection:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {
             name: sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr)  # noqa: S608
@@ -135,12 +149,11 @@ def contents(terminal: Terminal) -> dict[str, list[Any]]:
         }
 
 
-def test_the_old_backup_restores_the_rows_of_the_old_database(tmp_path: Path, kept: Path) -> None:
+def test_the_old_backup_restores_the_rows_of_the_old_database(tmp_path: Path, kept: Path, placed: Path) -> None:
     """So every test of the placed database also holds for the restored one, except for links to sign in."""
-    placed, restored = without_data(tmp_path / "placed", kept), without_data(tmp_path / "restored", kept)
-    place(placed)
+    restored = without_data(tmp_path / "restored", kept)
     restore(restored)
-    before, after = contents(placed), contents(restored)
+    before, after = contents(placed), contents(restored.folder)
     assert before.pop("dashboard_signinlink") != []
     assert after.pop("dashboard_signinlink") == []
     assert len(before["dashboard_report"]) > 2

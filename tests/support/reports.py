@@ -57,11 +57,12 @@ def make_blocks(key: str, center_us: float, rounds: int = 12, requests: int = 20
     return tuple(blocks)
 
 
+@cache
 def make_run(
     identity: str = "run2345678",
-    centers: Sequence[float] = (16.0, 18.0, 43.0),
+    centers: tuple[float, ...] = (16.0, 18.0, 43.0),
     rounds: int = 12,
-    paths: Sequence[Path] = PATHS,
+    paths: tuple[Path, ...] = PATHS,
 ) -> FrozenRun:
     """A finished run over the first of the paths: by default loopback, container address, docker-proxy."""
     series = tuple(Series(path.key, path, Probe.TCP_RR) for path in paths[: len(centers)])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.test import Client
 
 from dashboard.core.operations.roles import Role
 from dashboard.models import Account
-from tests.web.asgi_client import HOST, Person
+from tests.web.asgi_client import Person, browser_of
 
 
 def account(name: str, role: Role) -> User:
@@ -20,10 +19,7 @@ def account(name: str, role: Role) -> User:
 
 def signed_in(name: str, role: Role) -> Person:
     """The browser of a user with this role."""
-    client = Client(HTTP_HOST=HOST)
-    client.force_login(account(name, role))
-    client.get("/")
-    return Person({key: morsel.value for key, morsel in client.cookies.items()})
+    return browser_of(account(name, role))
 
 
 async def someone(name: str, role: Role) -> Person:

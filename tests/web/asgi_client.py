@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.crypto import get_random_string
 
 from dashboard.asgi import application
 from tests.support.polling import eventually
@@ -70,12 +71,18 @@ def owner() -> User:
     return User.objects.get_or_create(username="owner")[0]
 
 
+def browser_of(user: User) -> Person:
+    """A browser in which this user is signed in. The token of forms, which a page would set, is made here."""
+    client = Client(HTTP_HOST=HOST)
+    client.force_login(user)
+    return Person(
+        {name: morsel.value for name, morsel in client.cookies.items()} | {"csrftoken": get_random_string(32)}
+    )
+
+
 def sign_in() -> Person:
     """A session without a sign-in link, for tests behind the sign-in."""
-    client = Client(HTTP_HOST=HOST)
-    client.force_login(owner())
-    client.get("/")
-    return Person({name: morsel.value for name, morsel in client.cookies.items()})
+    return browser_of(owner())
 
 
 async def person() -> Person:

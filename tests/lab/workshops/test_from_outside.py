@@ -14,15 +14,14 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.firewalls.ufw import unpacked_package
 from dashboard.engine.hosts import private_host
 from dashboard.lab.workshops.commands import run_command
-from dashboard.lab.workshops.files import Library
 from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from tests.lab.hosts import host_for
+from tests.lab.training_builders import workshop
 from tests.support.polling import eventually
 from tests.support.private_engine import CACHE, load_lab_image, share_lab_image
 from tests.support.workers import outside
 
-WORKSHOP = Library(Path("/nonexistent")).get("from-outside")
-assert WORKSHOP is not None
+WORKSHOP = workshop("from-outside")
 
 
 async def judged(host: WorkshopHost, step: Step, noted: dict[str, str]) -> StepJudgement:
@@ -57,7 +56,6 @@ async def finish(host: WorkshopHost, step: Step) -> None:
 @pytest.mark.engine
 @pytest.mark.slow
 async def test_the_buttons_of_the_workshop_finish_every_step(tmp_path: Path) -> None:
-    assert WORKSHOP is not None
     share_lab_image(tmp_path)
     with outside():
         (tmp_path / "cache" / "ufw").symlink_to(unpacked_package(CACHE / "cache"))

@@ -15,16 +15,15 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import Lan, create_lan
 from dashboard.engine.lans.swarm import form_swarm
-from dashboard.lab.workshops.files import Library
 from dashboard.lab.workshops.other_host import NO_OTHER_HOST, clean_up_everywhere, run_anywhere
 from dashboard.lab.workshops.snapshot import WorkshopHost
 from tests.lab.hosts import host_for, observe
+from tests.lab.training_builders import workshop
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
-WORKSHOP = Library(Path("/nonexistent")).get("across-hosts")
-assert WORKSHOP is not None
+WORKSHOP = workshop("across-hosts")
 STEPS = WORKSHOP.steps
 
 

@@ -13,11 +13,11 @@ from dashboard.core.workshops.model import Step, Workshop, correct_choice
 from dashboard.core.workshops.parser import HEAD, parse_workshop
 from dashboard.core.workshops.progress import Event, summarise
 from dashboard.engine.protocol import EngineUnreachable
-from dashboard.lab.workshops.files import Library
 from dashboard.lab.workshops.step import SharedObservations, StepLockedError, StepRunner
 from dashboard.store import workshops as store
 from dashboard.store.database import DatabaseThread
 from tests.lab.hosts import host_for, private_workshop_host
+from tests.lab.training_builders import workshop as built_in
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually, others_run
 from tests.support.private_engine import PrivateEngine
@@ -183,8 +183,7 @@ async def test_an_unreachable_engine_counts_as_no_attempt(runner: StepRunner, fa
 async def test_a_workshop_can_be_completed_by_its_commands_alone(engine_host: PrivateEngine, slug: str) -> None:
     """The buttons complete each step, and every prediction has a correct choice."""
     database = DatabaseThread()
-    found = Library(Path("/nonexistent")).get(slug)
-    assert found is not None
+    found = built_in(slug)
     async with private_workshop_host(engine_host) as host:
         await database.run(store.start, "user:2", found.slug, found.digest, time.time())
         runner = StepRunner(host, database, time.time, "user:2", found)

@@ -47,7 +47,7 @@ def test_a_measurement_on_a_lan_is_exported_with_its_clients_and_imported_again(
         (OTHER_HOST, PathKind.PEER_PUBLISHED),
         (OTHER_CONTAINER, PathKind.REMOTE_PUBLISHED),
     }
-    run = make_run(centers=[30.0 + number for number in range(len(paths))], rounds=6, paths=paths)
+    run = make_run(centers=tuple(30.0 + number for number in range(len(paths))), rounds=6, paths=tuple(paths))
     number = saved_reports.import_file(make_file(with_scene(columns, dict(states), measurements=(run,))))
 
     def export(ending: str) -> str:

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
-from django.test import Client
+from django.utils.crypto import get_random_string
 
 from dashboard.core.operations.roles import Role
 from dashboard.models import Account, Participant, TrainingSession
 from tests.lab.training_builders import again, session
-from tests.web.asgi_client import HOST, NOBODY, ORIGIN, Person, http
+from tests.web.asgi_client import ORIGIN, Person, browser_of, http
 from tests.web.asgi_client import Answer as Got
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -34,8 +34,8 @@ def cookie_of(answer: Got, name: str) -> str:
 
 
 async def stranger() -> Person:
-    """A browser without a session, with the CSRF token of the form."""
-    return Person({"csrftoken": cookie_of(await get("/join/", NOBODY), "csrftoken")})
+    """A browser without a session, with a CSRF token."""
+    return Person({"csrftoken": get_random_string(32)})
 
 
 async def join(code: str, name: str, who: Person | None = None, **more: str) -> tuple[Got, Person]:
@@ -55,12 +55,9 @@ def new(owner: str = "owner", **wanted: object) -> TrainingSession:
 
 @database_sync_to_async
 def sign_in_as(name: str) -> Person:
-    client = Client(HTTP_HOST=HOST)
     user, _ = User.objects.get_or_create(username=name)
     Account.objects.get_or_create(user=user, defaults={"role": Role.INSTRUCTOR})
-    client.force_login(user)
-    client.get("/")
-    return Person({key: morsel.value for key, morsel in client.cookies.items()})
+    return browser_of(user)
 
 
 @dataclass
