@@ -115,8 +115,8 @@ def test_tests_with_a_browser_stay_in_one_worker_while_there_are_others() -> Non
     assert two.given == others[:2]
 
 
-@pytest.mark.parametrize(("cores", "count"), [(1, 2), (2, 3), (4, 5), (64, 6)])
-def test_one_worker_more_than_cores_uses_the_time_in_which_others_wait(
+@pytest.mark.parametrize(("cores", "count"), [(1, 3), (2, 4), (4, 6), (64, 6)])
+def test_two_workers_more_than_cores_use_the_time_in_which_others_wait(
     monkeypatch: pytest.MonkeyPatch, cores: int, count: int
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(cores)))

@@ -46,7 +46,7 @@ BROWSER = "tests/browser/"
 #: Seconds that a file, or each file of a folder, takes on two quiet cores; the first matching prefix counts. Long files
 #: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
-    "tests/management/test_old_files.py": 55,
+    "tests/management/test_old_files.py": 35,
     "tests/management/test_upgrading.py": 15,
     "tests/browser/test_widths.py": 25,
     "tests/browser/operations/": 35,
@@ -54,7 +54,6 @@ SECONDS: dict[str, int] = {
     "tests/browser/accessibility/test_keyboard_only.py": 15,
     "tests/browser/experiments/test_above_the_fold.py": 25,
     "tests/management/faults/": 35,
-    "tests/docs/test_typed.py": 20,
     "tests/engine/hosts/test_escapes.py": 50,
     "tests/management/test_up.py": 35,
     "tests/management/test_backup.py": 25,
@@ -71,7 +70,7 @@ SECONDS: dict[str, int] = {
     "tests/browser/measurements/": 30,
     "tests/web/http/test_security_walk.py": 20,
     "tests/engine/test_facts.py": 30,
-    "tests/lab/experiments/test_any_engine.py": 60,
+    "tests/lab/experiments/test_any_engine.py": 20,
     "tests/team/": 25,
     "tests/browser/experiments/test_lifecycle.py": 25,
     "tests/engine/hosts/test_private_host.py": 25,
@@ -125,9 +124,9 @@ def seconds_of(scope: str) -> int:
 
 
 def worker_count() -> int:
-    """The number of workers: one more than there are cores, because a test waits for engines and pages about half of
+    """The number of workers: two more than there are cores, because a test waits for engines and pages about half of
     the time; at most six, each with an engine and a server."""
-    return min(6, len(os.sched_getaffinity(0)) + 1)
+    return min(6, len(os.sched_getaffinity(0)) + 2)
 
 
 class Scheduler(LoadScopeScheduling):
