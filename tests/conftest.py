@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
 from django.db.models.signals import post_migrate
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 from dashboard import configuration
 from dashboard.core.claims.engine_facts import EngineFacts
@@ -31,15 +33,23 @@ from tests.support.private_engine import PrivateEngine, private_engine, share_la
 GATE_EXAMPLES = 40
 
 
+def _skip_local_constants() -> None:
+    """Hypothesis would parse all of our modules for constants that it then also tries. Every worker spends seconds on
+    that; ``--all`` does it."""
+    pytest.MonkeyPatch().setattr(providers, "_get_local_constants", lambda: providers._local_constants)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Restores signals; moves a worker into its own network namespace. In the gate, Hypothesis tries fewer examples."""
     workers.restore_interrupts()
     if "not slow" in config.option.markexpr:
         settings.register_profile("gate", max_examples=GATE_EXAMPLES)
         settings.load_profile("gate")
+        _skip_local_constants()
     if workers.is_worker(config):
         workers.enter_network_namespace()
         workers.wait_for_bytecode(config.workerinput["workerid"])  # type: ignore[attr-defined]
+        gc.disable()
     else:
         workers.allow_time_to_clean_up()
 
@@ -51,9 +61,11 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Lets the other workers collect."""
+    """Lets the other workers collect. Ten thousand collected tests are no garbage: they are not looked at again."""
     if workers.is_worker(session.config):
         workers.bytecode_is_kept()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -121,9 +133,9 @@ def newest_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEng
         yield host
 
 
-@pytest.fixture(scope="session", params=["engine", "newest"])
+@pytest.fixture(scope="session", params=["engine", pytest.param("newest", marks=pytest.mark.slow)])
 def any_host(request: pytest.FixtureRequest) -> PrivateEngine:
-    """The suite's host, then one with the newest engine; only the former if ``--engine`` chose it."""
+    """The suite's host, then, with ``--all``, one with the newest engine; only the former if ``--engine`` chose it."""
     if request.param == "newest" and engine_root() is not None:
         pytest.skip("--engine chose the engine")
     host: PrivateEngine = request.getfixturevalue("engine_host" if request.param == "engine" else "newest_host")

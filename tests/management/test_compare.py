@@ -34,7 +34,8 @@ def names(host: PrivateEngine) -> list[str]:
 def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
-    done = terminal.run("compare", "host", "bridge", "user-bridge", "none", "--publish", "18200:80", "--json")
+    modes, saved = ("host", "bridge", "user-bridge", "none"), ("--save", "--title", "From cron")
+    done = terminal.run("compare", *modes, "--publish", "18200:80", *saved, "--json")
     assert done.code == 0, done.err
     assert violations(done.json, schema_of("comparison/1")) == []
     found = msgspec.json.decode(done.out, type=Comparison)
@@ -49,6 +50,26 @@ def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
     assert {row.relation for row in found.rows} == {"same", "differs", "only"}
     assert names(engine_host) == []
     assert engine_api.networks(engine_host.endpoint) == []
+    assert_report_can_be_exported(terminal, done)
+
+
+def assert_report_can_be_exported(terminal: Terminal, done: Done) -> None:
+    """The report that a comparison names, as a file."""
+    report = done.json["report"]
+    assert f"Saved as report {report}" in done.err
+    exported = terminal.run("report", "export", report)
+    assert exported.code == 0, exported.err
+    content = validate_file(exported.out.encode())[0]
+    assert content.title == "From cron"
+    assert content.experiment is not None
+    assert (content.experiment.head.phase, content.experiment.engine.version) == (
+        "stopped",
+        done.json["engine"]["version"],
+    )
+    assert 0 < content.experiment.shown_seq < content.experiment.journal[-1].seq
+    view = replay(entry for entry in content.experiment.journal if entry.seq <= content.experiment.shown_seq)
+    assert set(view.states) == set(done.json["states"])
+    assert content.environment.cores > 0
 
 
 def test_networks_are_options_of_the_arms_that_can_have_them(terminal: Terminal, engine_host: PrivateEngine) -> None:
@@ -60,16 +81,8 @@ def test_networks_are_options_of_the_arms_that_can_have_them(terminal: Terminal,
     assert engine_api.networks(engine_host.endpoint) == []
 
 
-def test_without_json_it_is_a_table(terminal: Terminal) -> None:
-    done = terminal.run("compare", "host", "none")
-    assert done.code == 0, done.err
-    assert "docker run --rm -d --network host nginx" in done.out
-    assert "≠" in done.out
-    assert "rows are the same in all columns" in done.out
-
-
 @pytest.mark.django_db(transaction=True)
-def test_rows_that_are_the_same_are_shown_on_request(
+def test_without_json_it_is_a_table_with_rows_that_are_the_same_on_request(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns, states = make_scene(("host", "bridge"))
@@ -82,6 +95,8 @@ def test_rows_that_are_the_same_are_shown_on_request(
     assert (brief.code, whole.code) == (0, 0), whole.err
     assert "rows are the same in all columns." in brief.out
     assert "rows are the same in all columns." not in whole.out
+    assert "docker run --rm -d --network host " in brief.out
+    assert "\n≠ " in brief.out
     assert ("\n= " in brief.out, "\n= " in whole.out) == (False, True)
 
 
@@ -102,6 +117,7 @@ def test_what_docker_refuses_is_exit_1_with_its_message(terminal: Terminal, engi
     assert names(engine_host) == []
 
 
+@pytest.mark.slow
 def test_an_unknown_image_is_exit_1(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("compare", "none", "bridge", "--image", "no/such:1", "--json")
     assert done.code == 1
@@ -209,27 +225,6 @@ def test_reap_removes_what_sigkill_left_and_keeps_a_running_command(
         living.process.send_signal(signal.SIGCONT)
     assert living.ended().code == 0
     assert names(engine_host) == []
-
-
-def test_a_saved_report_is_named_in_the_document_and_can_be_exported(terminal: Terminal) -> None:
-    done = terminal.run("compare", "host", "none", "--save", "--title", "From cron", "--json")
-    assert done.code == 0, done.err
-    assert violations(done.json, schema_of("comparison/1")) == []
-    report = done.json["report"]
-    assert f"Saved as report {report}" in done.err
-    exported = terminal.run("report", "export", report)
-    assert exported.code == 0, exported.err
-    content = validate_file(exported.out.encode())[0]
-    assert content.title == "From cron"
-    assert content.experiment is not None
-    assert (content.experiment.head.phase, content.experiment.engine.version) == (
-        "stopped",
-        done.json["engine"]["version"],
-    )
-    assert 0 < content.experiment.shown_seq < content.experiment.journal[-1].seq
-    view = replay(entry for entry in content.experiment.journal if entry.seq <= content.experiment.shown_seq)
-    assert set(view.states) == set(done.json["states"])
-    assert content.environment.cores > 0
 
 
 def test_a_terminal_without_utf_8_shows_signs_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:

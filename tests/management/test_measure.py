@@ -14,17 +14,25 @@ from tests.support.private_engine import PrivateEngine
 from tests.support.terminal import Terminal, run_here
 
 
-def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
+def test_the_output_is_one_document_and_the_report_that_it_names_has_every_block(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
-    done = terminal.run("measure", "host", "bridge", "--seconds", "2", "--seed", "5", "--json")
+    saved = ("--save", "--title", "Cost")
+    done = terminal.run("measure", "host", "bridge", "--seconds", "2", "--seed", "5", *saved, "--json")
     assert done.code == 0, done.err
-    assert violations(done.json, schema_of("measurement/1")) == []
+    document = {name: value for name, value in done.json.items() if name != "report"}  # which only --save adds
+    assert violations(document, schema_of("measurement/1")) == []
     found = msgspec.json.decode(done.out, type=Measurement)
     assert (found.schema, found.seed) == ("measurement/1", 5)
     assert {"host/loopback", "bridge/published-proxy"} <= {one.key for one in found.series if one.n}
     assert found.comparisons
     assert engine_host.docker("ps", "-aq") == ""
+    content = validate_file(terminal.run("report", "export", done.json["report"]).out.encode())[0]
+    (run,) = content.measurements
+    assert (content.title, content.origin) == ("Cost", "measurement")
+    assert content.experiment is not None
+    assert msgspec.json.decode(msgspec.json.encode(run.measurement.series)) == done.json["series"]
+    assert {block.series for block in run.blocks} == {one.key for one in run.series}
 
 
 def test_without_json_it_is_a_table_with_bars_verdicts_and_conditions(terminal: Terminal) -> None:
@@ -73,16 +81,3 @@ def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Termi
     done = terminal.run("measure", "none", "--seconds", "1")
     assert done.code == 1
     assert "There is no path to measure: none has loopback only" in done.err
-
-
-def test_a_saved_report_is_named_in_the_document_and_has_every_block(terminal: Terminal) -> None:
-    done = terminal.run(
-        "measure", "host", "bridge", "--seconds", "1.5", "--rate", "500", "--save", "--title", "Cost", "--json"
-    )
-    assert done.code == 0, done.err
-    content = validate_file(terminal.run("report", "export", done.json["report"]).out.encode())[0]
-    (run,) = content.measurements
-    assert (content.title, content.origin) == ("Cost", "measurement")
-    assert content.experiment is not None
-    assert msgspec.json.decode(msgspec.json.encode(run.measurement.series)) == done.json["series"]
-    assert {block.series for block in run.blocks} == {one.key for one in run.series}

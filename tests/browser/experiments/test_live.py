@@ -67,7 +67,10 @@ def _inside(engine: PrivateEngine, identity: str, arm: str, *command: str) -> st
 def live_page(running: str, browser: Browser, server: Server) -> Iterator[ExperimentPage]:
     """The live page of the experiment. A page in a new browser takes a second of processor time."""
     with visits(browser, server) as visit:
-        page = ExperimentPage(visit().open(f"{server.url}/experiments/{running}/"))
+        visitor = visit()
+        visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+        visitor.expect(r"Failed to load resource: .* 400 .*/inspect/")
+        page = ExperimentPage(visitor.open(f"{server.url}/experiments/{running}/"))
         page.wait_until_live()
         yield page
 
@@ -268,37 +271,42 @@ def test_a_dropped_connection_reconnects_and_catches_up(
 # Finding things.
 
 
-def test_differences_only_hides_what_is_the_same_and_is_remembered(running: str, show: Show) -> None:
+def test_differences_only_a_search_and_the_theme_are_remembered(running: str, show: Show) -> None:
     page = show(running)
-    only = page.page.get_by_label("Differences only")
+    only, search = page.page.get_by_label("Differences only"), page.page.get_by_label("Filter rows")
     expect(only).to_be_checked()
     same = page.page.locator("tr[data-relation=same]:not([data-detail])")
     assert same.count() > 3
     expect(same.first).to_be_hidden()
+    search.fill("docker0 MTU")
+    expect(page.row("identity/netns/")).to_be_hidden()
+    assert page.shown_rows() == ["interfaces/docker0/mtu"]
     only.uncheck()
-    expect(same.first).to_be_visible()
+    theme = page.page.locator("[data-theme-button]")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    expect(theme).to_contain_text("Theme: auto")
+    light = page.page.evaluate(paper)
+    theme.click()
+    expect(theme).to_contain_text("Theme: light")
+    theme.click()
+    expect(theme).to_contain_text("Theme: dark")
+    assert page.page.evaluate(paper) != light
+
     page.page.reload()
     page.wait_until_live()
+    expect(theme).to_contain_text("Theme: dark")
+    assert page.page.evaluate(paper) != light
     expect(only).not_to_be_checked()
+    expect(search).to_have_value("docker0 MTU")
+    expect(page.row("identity/netns/")).to_be_hidden()
+    search.fill("no such thing")
+    expect(page.page.get_by_text("No row matches.")).to_be_visible()
+    search.fill("")
+    expect(page.row("identity/netns/")).to_be_visible()
+    assert page.page.url.endswith(f"/experiments/{running}/")
     expect(same.first).to_be_visible()
     only.check()
     expect(same.first).to_be_hidden()
-
-
-def test_a_search_filters_rows_and_is_kept_in_the_url(running: str, show: Show) -> None:
-    page = show(running)
-    page.page.get_by_label("Filter rows").fill("docker0 MTU")
-    expect(page.row("identity/netns/")).to_be_hidden()
-    assert page.shown_rows() == ["interfaces/docker0/mtu"]
-    page.page.reload()
-    page.wait_until_live()
-    expect(page.page.get_by_label("Filter rows")).to_have_value("docker0 MTU")
-    assert page.shown_rows() == ["interfaces/docker0/mtu"]
-    page.page.get_by_label("Filter rows").fill("no such thing")
-    expect(page.page.get_by_text("No row matches.")).to_be_visible()
-    page.page.get_by_label("Filter rows").fill("")
-    expect(page.row("identity/netns/")).to_be_visible()
-    assert page.page.url.endswith(f"/experiments/{running}/")
 
 
 def test_a_section_folds_and_unfolds(shown: ExperimentPage) -> None:
@@ -313,29 +321,12 @@ def test_a_section_folds_and_unfolds(shown: ExperimentPage) -> None:
     expect(page.row("identity/netns/")).to_be_visible()
 
 
-def test_copy_puts_the_command_on_the_clipboard(running: str, show: Show, visitor: Visitor, server: Server) -> None:
-    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
-    page = show(running)
+def test_copy_puts_the_command_on_the_clipboard(shown: ExperimentPage) -> None:
+    page = shown
     page.detail("host").get_by_role("button", name="Copy host command").click()
     expect(page.page.locator("#announcements")).to_have_text("Copied")
     copied = page.page.evaluate("navigator.clipboard.readText()")
     assert copied == f"docker run --rm -d --network host -p {PORT}:80 nginx"
-
-
-def test_the_theme_is_remembered(running: str, show: Show) -> None:
-    page = show(running)
-    button = page.page.locator("[data-theme-button]")
-    paper = "getComputedStyle(document.body).backgroundColor"
-    expect(button).to_contain_text("Theme: auto")
-    light = page.page.evaluate(paper)
-    button.click()
-    expect(button).to_contain_text("Theme: light")
-    button.click()
-    expect(button).to_contain_text("Theme: dark")
-    assert page.page.evaluate(paper) != light
-    page.page.reload()
-    expect(button).to_contain_text("Theme: dark")
-    assert page.page.evaluate(paper) != light
 
 
 # Talking to it.
@@ -472,9 +463,8 @@ def test_inspect_asks_docker_s_resolver_for_a_name(running: str, shown: Experime
     assert page.text("identity/address/", "user-bridge") in printed
 
 
-def test_an_invalid_name_is_refused_with_a_sentence(running: str, show: Show, visitor: Visitor) -> None:
-    visitor.expect(r"Failed to load resource: .* 400 .*/inspect/")
-    page = show(running)
+def test_an_invalid_name_is_refused_with_a_sentence(shown: ExperimentPage) -> None:
+    page = shown
     page.open_panel("inspect")
     page.page.get_by_label("Command", exact=True).select_option(label="nslookup NAME")
     page.page.get_by_label("Name to look up").fill("-x; id")

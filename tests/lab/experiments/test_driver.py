@@ -231,7 +231,7 @@ async def test_an_image_that_ends_at_once_shows_its_exit_code_and_last_log_lines
 
 
 async def test_an_exit_during_the_launch_of_others_is_not_missed(lab_harness: LabHarness) -> None:
-    arms = [{"mode": "none", "command": "sh -c 'sleep 0.3; exit 3'"}, *[{"mode": "bridge"} for _ in range(6)]]
+    arms = [{"mode": "none", "command": "sh -c 'sleep 0.3; exit 3'"}, *[{"mode": "bridge"} for _ in range(4)]]
     identity = await lab_harness.running(arms=arms)
     column = await lab_harness.ends_as(identity, "none", ArmStatus.EXITED)
     assert column.exit_code == 3
@@ -353,7 +353,7 @@ async def test_an_experiment_that_is_removed_is_forgotten_with_everything(
 
 
 async def test_a_stop_during_a_launch_ends_it(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
-    identity = await lab_harness.launch(*["bridge"] * 8)
+    identity = await lab_harness.launch(*["bridge"] * 5)
     await lab_harness.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
     head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof), head.proof
