@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.row_calls import row_calls
 from dashboard.bench.operations.team_deployment import TeamDeployment
 from dashboard.bench.server import Server
 from dashboard.bench.training.deliveries import Instructor
@@ -30,8 +31,9 @@ ERASE = b"\x15"
 OFFSET_BYTES = 8
 
 
-async def call_times(deployment: TeamDeployment, count: int) -> list[float]:
-    """Milliseconds of calls to the lab, one after the other, as a web process makes them."""
+async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float, float]]:
+    """Milliseconds of calls to the lab, one after the other, as a web process makes them; each with those of the same
+    question as a row."""
     nats = NatsConnection(deployment.nats.web_url)
     labs = RemoteLabs(nats)
     await labs.start()
@@ -42,12 +44,16 @@ async def call_times(deployment: TeamDeployment, count: int) -> list[float]:
             while not labs.server.is_connected:
                 await labs.server.wait_for_heartbeat()
         times = []
-        for number in range(count + 1):
-            started = time.perf_counter()
-            if call is None or (await labs.server.call(call, "", "none-1")).stage is not HostStage.STOPPED:
-                raise BenchmarkError("the lab answered another question")
-            if number:  # the first one opens the lab's connection to the database
-                times.append((time.perf_counter() - started) * 1000)
+        async with row_calls(deployment.postgres.url) as ask:
+            for number in range(count + 1):
+                started = time.perf_counter()
+                if call is None or (await labs.server.call(call, "", "none-1")).stage is not HostStage.STOPPED:
+                    raise BenchmarkError("the lab answered another question")
+                called = time.perf_counter()
+                if await ask("netmodes") != "netmodes":
+                    raise BenchmarkError("the row has the answer of another question")
+                if number:  # the first one opens the lab's connection to the database
+                    times.append(((called - started) * 1000, (time.perf_counter() - called) * 1000))
     finally:
         await labs.close()
         await nats.close()

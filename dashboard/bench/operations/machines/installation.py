@@ -79,13 +79,17 @@ class MachinesInstallation:
 
     def is_connected(self, name: str) -> bool:
         """Whether the pages of all web processes show the machine as connected."""
-        return all("connected" in self.row(name, web) for web in range(len(self.owners)))
+        return all("connected" in self.rows(web).get(name, "") for web in range(len(self.owners)))
 
-    def row(self, name: str, web: int = 0) -> str:
-        """The text of a machine's row on the Machines page; empty without a row."""
-        page = self.owners[web].get("/machines/").decode()
-        found = re.search(rf'<tr>\s*<th scope="row">(?:<a [^>]*>)?{name}\b.*?</tr>', page, re.DOTALL)
-        return re.sub(r"<[^>]+>|\s+", " ", found[0]) if found else ""
+    def rows(self, web: int) -> dict[str, str]:
+        """The text of each machine's row on the Machines page."""
+        return rows_of(self.owners[web].get("/machines/").decode())
+
+
+def rows_of(page: str) -> dict[str, str]:
+    """The text of each row of the Machines page, by the machine's name."""
+    rows = re.finditer(r'<tr>\s*<th scope="row">(?:<a [^>]*>)?([\w-]+).*?</tr>', page, re.DOTALL)
+    return {row[1]: re.sub(r"<[^>]+>|\s+", " ", row[0]) for row in rows}
 
 
 @asynccontextmanager
@@ -152,7 +156,7 @@ async def _start(installation: MachinesInstallation, joined: JoinedMachine, data
     ready = time.monotonic()
     while not installation.is_connected(joined.name):
         if time.monotonic() - ready > JOIN_S:
-            raise BenchmarkError(f"the page does not show {joined.name}: {installation.row(joined.name)}")
+            raise BenchmarkError(f"the page does not show {joined.name}: {installation.rows(0)}")
         await asyncio.sleep(0.05)
     installation.seen_s.append(time.monotonic() - ready)
     installation.engines[joined.name] = joined.lab.output().partition("Docker Engine ")[2].partition("\n")[0]

@@ -16,8 +16,8 @@ from dashboard.bench.operations.machines.training_class import TrainingClass
 from dashboard.bench.processes import BASE
 from dashboard.core.training.host_plan import HostStage
 
-#: How long a machine is cut off, and in every tenth round.
-CUT_S, LONG_CUT_S = 12.0, 60.0
+#: How long a machine is cut off.
+CUT_S = 60.0
 HOUR_S = 3600.0
 SHIFTED = Path(__file__).with_name("shifted_clock")
 WAITING = "Another lab drives the experiments of this machine"
@@ -45,8 +45,8 @@ def _machine_of(scene: MachineScene, number: int) -> str:
 async def _shows(scene: MachineScene, name: str, state: str) -> bool:
     """Whether the pages of all web processes show this state of a machine."""
     with suppress(*LOST, BenchmarkError):
-        rows = [await asyncio.to_thread(scene.installation.row, name, web) for web in scene.webs]
-        return all(state in row for row in rows)
+        rows = [await asyncio.to_thread(scene.installation.rows, web) for web in scene.webs]
+        return all(state in each.get(name, "") for each in rows)
     return False
 
 
@@ -109,8 +109,7 @@ async def cut_off(scene: MachineScene, number: int) -> FaultRound:
     machine.cut_off(silently=silently)
     try:
         seen_s = await until(lambda: _shows(scene, name, "absent"), "absent")
-        lasts_s = LONG_CUT_S if number % 10 == 9 else CUT_S
-        await asyncio.sleep(max(0.0, cut + lasts_s - time.monotonic()))
+        await asyncio.sleep(max(0.0, cut + CUT_S - time.monotonic()))
     finally:
         machine.reconnect(silently=silently)
     return FaultRound("machine cut off", seen_s, await _healed(scene), await scene.count_lost())

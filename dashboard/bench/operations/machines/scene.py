@@ -24,10 +24,13 @@ from dashboard.core.training.host_plan import HostStage
 
 #: Participants of each session. A session with so few hosts stays on one machine.
 PEOPLE = 2
+#: The sessions last this long.
+HOURS = 8
 DEADLINE_S = 120.0
-POLL_S = 0.1
+#: Whether everything works is a page of each web process and a call to each lab: more often, that is load.
+POLL_S = 0.5
 #: How often each participant checks the step.
-CHECK_S = 0.5
+CHECK_S = 2.0
 #: What ends a request that no process answers.
 LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.HTTPError)
 
@@ -105,10 +108,11 @@ class MachineScene:
         """Whether all pages show all machines as connected, each lab handles a call, and all checks are passed."""
         try:
             for web in self.webs:
+                rows = await asyncio.to_thread(self.installation.rows, web)
+                if any("connected" not in rows.get(name, "") for name in self.names):
+                    return False
                 owner = self.installation.owners[web]
-                for name, identity in self.experiments.items():
-                    if "connected" not in await asyncio.to_thread(self.installation.row, name, web):
-                        return False
+                for identity in self.experiments.values():
                     tried = await asyncio.to_thread(owner.ask, "POST", f"/experiments/{identity}/try/")
                     if tried.status != HTTPStatus.OK:
                         return False
@@ -180,7 +184,7 @@ async def open_scene(installation: MachinesInstallation) -> AsyncIterator[Machin
             form = {"host": f"@{name}", "image": "nginx", "port": "80", "mode": "none", "publish": ""}
             scene.experiments[name] = (await asyncio.to_thread(owner.post, "/experiments/", form)).split("/")[2]
         for _name in scene.names:
-            scene.classes.append(await TrainingClass.open(installation, PEOPLE))
+            scene.classes.append(await TrainingClass.open(installation, PEOPLE, hours=HOURS))
             await scene.classes[-1].start()
         for identity in scene.experiments.values():
             await until(lambda identity=identity: _runs(scene, identity), "running")  # type: ignore[misc]

@@ -60,10 +60,12 @@ class TrainingClass:
     people: list[Client] = field(default_factory=list)
 
     @classmethod
-    async def open(cls, installation: MachinesInstallation, count: int, machine: str = "") -> "TrainingClass":
+    async def open(
+        cls, installation: MachinesInstallation, count: int, machine: str = "", hours: int = 1
+    ) -> "TrainingClass":
         """A session in which this many participants have joined; its hosts are on any machine, or on this one. It and
-        its hosts last an hour."""
-        options = {"hosts": "person", "terminal": "on", "hours": "1"}
+        its hosts last this many hours."""
+        options = {"hosts": "person", "terminal": "on", "hours": str(hours)}
         if machine:
             options["machine_labels"] = f"machine={machine}"
         instructor = await asyncio.to_thread(Instructor.with_session, installation.owners[0], count, **options)

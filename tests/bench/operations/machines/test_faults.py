@@ -1,4 +1,5 @@
-"""The results of fault rounds on several machines, the answers that participants got, and the shifted clock."""
+"""The results of fault rounds on several machines, what participants and the page of machines showed, and the shifted
+clock."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from collections import Counter
 import pytest
 
 from dashboard.bench.operations.machines.faults import describe_answers, figures_of
+from dashboard.bench.operations.machines.installation import rows_of
 from dashboard.bench.operations.machines.rounds import FAULTS, SHIFTED, FaultRound
 from dashboard.bench.operations.machines.scene import sentence_of
 from dashboard.bench.statistics import Verdict
@@ -49,6 +51,19 @@ def test_the_clock_of_a_process_is_shifted(shift: float) -> None:
         [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True, check=True
     )
     assert all(abs(float(text) - time.time() - shift) < 30.0 for text in done.stdout.split())
+
+
+def test_the_rows_of_the_page_of_machines_are_known_by_name() -> None:
+    page = """<table><thead><tr><th scope="col">name</th></tr></thead><tbody>
+    <tr>
+    <th scope="row"><a href="/doctor/?machine=lab1">lab1</a><br><span class="soft">rack=2</span></th>
+    <td><span class="chip">connected</span></td></tr><tr>
+    <th scope="row">lab-12</th><td>absent</td></tr></tbody></table>"""
+    rows = rows_of(page)
+    assert {name: text.split() for name, text in rows.items()} == {
+        "lab1": ["lab1", "rack=2", "connected"],
+        "lab-12": ["lab-12", "absent"],
+    }
 
 
 def test_every_fault_of_the_list_is_described() -> None:
