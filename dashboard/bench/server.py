@@ -49,6 +49,11 @@ class Browser:
         """Scheme, host and port."""
         return f"http://{self.host}"
 
+    @property
+    def source(self) -> tuple[str, int] | None:
+        """The address and port from which it connects; None: the kernel chooses."""
+        return None
+
     def headers(self, method: str = "GET") -> dict[str, str]:
         """The headers of a same-origin request by a browser."""
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
@@ -75,6 +80,7 @@ class Browser:
             max_size=MAX_FRAME_BYTES,
             max_queue=None,
             proxy=None,
+            local_addr=self.source,
         )
 
 

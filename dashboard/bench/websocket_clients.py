@@ -27,6 +27,8 @@ DEADLINE_S = 150.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.4, 10.0
 #: How many clients connect at the same time when they only listen.
 CONCURRENT_HANDSHAKES = 20
+#: How many clients of a program share an address. Joins of one address are limited (``core.training.rate_limit``).
+PER_ADDRESS = 15
 
 
 @dataclass(slots=True)
@@ -38,6 +40,12 @@ class Client(Browser):
     body: bytes = b""
     received: list[tuple[float, str]] = field(default_factory=list)
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    @property
+    def source(self) -> tuple[str, int] | None:
+        """At a server on the loopback interface, ``PER_ADDRESS`` clients share an address: joins are limited by it."""
+        network = self.number // PER_ADDRESS + 1
+        return (f"127.0.{network >> 8}.{network & 255}", 0) if self.host.startswith("127.") else None
 
     async def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
         """Status and Location of an answer, whose body is read to its end. Like a browser, it reconnects if the
@@ -51,7 +59,7 @@ class Client(Browser):
     async def _ask(self, method: str, path: str, fields: dict[str, str] | None) -> tuple[int, str]:
         if self._streams is None:
             name, _, port = self.host.partition(":")
-            self._streams = await asyncio.open_connection(name, int(port))
+            self._streams = await asyncio.open_connection(name, int(port), local_addr=self.source)
         reader, writer = self._streams
         body = urlencode(fields or {}) if method == "POST" else ""
         headers = {"Host": self.host, "Content-Length": str(len(body)), **self.headers(method)}
