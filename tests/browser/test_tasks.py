@@ -19,8 +19,8 @@ def _leave_nothing(server: Server) -> Iterator[None]:
     server.forget_everything()
 
 
-#: These measure for seconds, or export a report.
-SLOW = {"cost_of_localhost", "show_it_to_a_colleague"}
+#: These measure for seconds, export a report, or launch what other tests launch with one click.
+SLOW = {"cost_of_localhost", "show_it_to_a_colleague", "why_publish_is_ignored"}
 
 
 @pytest.mark.parametrize(
