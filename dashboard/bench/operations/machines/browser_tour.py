@@ -32,7 +32,7 @@ SECONDS = "6"
 LOOKS = {"dark": {"width": 390, "height": 844}, "light": {"width": 1440, "height": 900}}
 #: Playwright's limit for each step of a page, in ms.
 PAGE_MS = 60_000
-REACH_S = 30.0
+REACH_S, LAUNCH_S = 30.0, 240.0
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class BrowserTour:
             return len(await self._containers(experiment)) == len(MODES) * len(self.names)
 
         try:
-            await until(runs, "all arms running")
+            await until(runs, "all arms running", LAUNCH_S)
         except BenchmarkError as error:
             columns = (await self._shown(experiment))["columns"]
             states = ", ".join(f"{one['key']} {one['status']} {one['error'] or ''}".strip() for one in columns)
