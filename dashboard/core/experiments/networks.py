@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
@@ -78,6 +79,13 @@ def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None 
         for name, attachment in attached_networks(experiment, arm).items():
             needed[name] = NeededNetwork(Mode.USER_BRIDGE, attachment.ipv6)
     return needed
+
+
+def may_attach_later(status: int, text: str) -> bool:
+    """Whether an Engine that could not attach a container to an overlay network may be able to a moment later: the
+    network is not there yet or is being removed, or its manager did not answer within 20 s (moby,
+    daemon/cluster/networks.go). Engine 20.10 removes what it began only after it has reported that."""
+    return status == HTTPStatus.NOT_FOUND or "attaching to network failed" in text
 
 
 def endpoint_settings(attachment: NetworkAttachment) -> dict[str, Any]:

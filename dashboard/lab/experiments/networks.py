@@ -9,6 +9,7 @@ from dashboard.core.experiments.networks import (
     NetworkRequest,
     free_subnet,
     local_subnet6,
+    may_attach_later,
     missing_feature,
     needed_networks,
     network_line,
@@ -20,7 +21,8 @@ from dashboard.lab.context import LABEL_PLACE, LABEL_ROUND, Context
 from dashboard.lab.experiments.observer import Observer
 from dashboard.store.experiments import Record
 
-NOT_FOUND, CONFLICT = 404, 409
+#: How long an Engine is asked again to attach a container to an overlay network, and the pause between two requests.
+ATTACH_S, PAUSE_S = 40.0, 0.5
 #: Networks that are created at the same time.
 MAX_CREATIONS = 4
 
@@ -87,16 +89,22 @@ class ExperimentNetworks:
                 raise self.errors[name]
 
     async def start(self, arm: ArmSpec, container: str) -> None:
-        """Starts the container of an arm. A part on another machine may have ended and removed the overlay network
-        before anything used it: in that case it is created again, once. Raises EngineError."""
-        try:
-            await self._engine.start_container(container)
-        except EngineError as error:
-            if arm.mode is not Mode.OVERLAY or error.status != NOT_FOUND:
+        """Starts the container of an arm. An overlay network that a part on another machine removed before anything
+        used it is created again; an Engine that cannot attach the container yet is asked again for ``ATTACH_S``.
+        Raises EngineError."""
+        end = asyncio.get_running_loop().time() + ATTACH_S
+        while True:
+            try:
+                return await self._engine.start_container(container)
+            except EngineUnreachable:
                 raise
+            except EngineError as error:
+                is_late = asyncio.get_running_loop().time() > end
+                if arm.mode is not Mode.OVERLAY or is_late or not may_attach_later(error.status, str(error)):
+                    raise
             await self.create(self._announce)
             self.check(arm)
-            await self._engine.start_container(container)
+            await asyncio.sleep(PAUSE_S)
 
     async def _existing(self) -> set[str]:
         listed = await self._engine.networks(self._labels)
@@ -112,7 +120,8 @@ class ExperimentNetworks:
         except EngineUnreachable:
             raise
         except EngineError as error:
-            if error.status != CONFLICT or name not in await self._existing():
+            # Of two managers that create an overlay at the same moment, one may answer 500 instead of 409.
+            if name not in await self._existing():
                 self.errors[name] = error
 
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:

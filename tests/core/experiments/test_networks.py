@@ -19,6 +19,7 @@ from dashboard.core.experiments.networks import (
     check_networks,
     free_subnet,
     local_subnet6,
+    may_attach_later,
     missing_feature,
     needed_networks,
     network_body,
@@ -242,3 +243,16 @@ def test_what_an_engine_lacks_is_a_sentence(changes: dict[str, Any], api: str, w
     else:
         assert sentence is not None
         assert re.search(words, sentence)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "later"),
+    [
+        (404, "network nm-7f2a9c-overlay not found", True),
+        (500, "attaching to network failed, make sure your network options are correct and check manager logs", True),
+        (500, "driver failed programming external connectivity: port is already allocated", False),
+        (400, "exec: no such file", False),
+    ],
+)
+def test_an_engine_may_attach_a_container_later(status: int, text: str, later: bool) -> None:
+    assert may_attach_later(status, text) is later

@@ -17,6 +17,7 @@ from dashboard.core.experiments.networks import missing_feature
 from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import LABEL_PLACE
+from dashboard.lab.experiments import networks
 from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS
 from dashboard.models import Experiment
@@ -53,9 +54,9 @@ async def test_few_networks_are_created_at_the_same_time(
             running -= 1
 
     monkeypatch.setattr(fake, "create_network", counted)
-    networks = [f"n{number}" for number in range(8)]
-    await fake_lab.running(arms=[{"mode": "user-bridge", "networks": networks}])
-    assert len(counts) == len(networks) + 1
+    names = [f"n{number}" for number in range(8)]
+    await fake_lab.running(arms=[{"mode": "user-bridge", "networks": names}])
+    assert len(counts) == len(names) + 1
     assert max(counts) == MAX_CREATIONS
 
 
@@ -124,6 +125,48 @@ async def test_an_overlay_that_another_part_removes_before_it_is_used_is_created
     assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
     assert removed
     assert await _made(fake) == {name}
+
+
+async def test_an_overlay_that_another_machine_creates_at_the_same_moment_is_used(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Engine 28.5.2 answered: 500, not 409."""
+    whole, create_network = await fake_lab.database.run(_whole), fake.create_network
+
+    async def create(name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
+        await create_network(name, driver, labels | {LABEL_PLACE: "@lab2"}, options)
+        raise EngineError("rpc error: code = Unknown desc = name conflicts with an existing object", 500)
+
+    monkeypatch.setattr(fake, "create_network", create)
+    part = await _part(fake_lab, whole, "overlay")
+    assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
+
+
+async def test_an_engine_that_is_too_slow_to_attach_a_container_is_asked_again(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Engine 20.10.24 answered. Other refusals are not repeated."""
+    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
+    answers = [
+        EngineError("attaching to network failed, make sure your network options are correct", 500),
+        EngineError(f"network nm-{whole}-overlay not found", 404),
+        EngineError(f"network nm-{whole}-overlay not found", 404),
+    ]
+
+    async def start(container: str) -> None:
+        if answers and "overlay" in (await fake.inspect_container(container)).name:
+            raise answers.pop(0)
+        await start_container(container)
+
+    monkeypatch.setattr(fake, "start_container", start)
+    monkeypatch.setattr(networks, "PAUSE_S", 0.01)
+    part = await _part(fake_lab, whole, "overlay")
+    assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
+    assert not answers
+    answers += [EngineError("port is already allocated", 500)] * 2
+    refused = await _part(fake_lab, whole, "overlay", "none")
+    assert (await fake_lab.column(refused, "overlay")).status is ArmStatus.REFUSED
+    assert len(answers) == 1
 
 
 async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_another_one_has_created(
