@@ -13,7 +13,8 @@ HEAD = f"""\
 {TITLE}
 
 What `./netmodes test --engine` runs: the tests that may fail on another engine. A test that ran again counts with its
-last result. Later runs had more tests. With `--all` there are ten launches and 20 plans:
+last result. Later runs had more tests. With `--all` there are ten launches and 20 plans; a later run without adds one
+of each:
 
 - launches: all modes with `-p`, `-P`, UDP and 127.0.0.1; the owner of each listener is that of `ss`, each DNAT is
   a rule of `iptables-save` or `nft`, each offered path answers, and no other address does.
