@@ -14,8 +14,9 @@ from dashboard.engine.lans.swarm_node import wait_for_leader
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 
 log = logging.getLogger(__name__)
-#: How long containers are tried again because of a network of a swarm, and how often.
-NETWORK_S, POLL_S = 20.0, 0.5
+#: How long containers are tried again because of a network of a swarm, and how often. The Engine gives up an attempt
+#: after 20 s, which is too short on a busy machine (moby, daemon/cluster).
+NETWORK_S, POLL_S = 60.0, 0.5
 #: How long the start of a container may take. The Engine waits up to 20 s for an overlay network.
 ANSWER_S = 30.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Self
 
 import pytest
@@ -166,15 +167,16 @@ async def test_an_engine_that_does_not_answer_is_asked_for_no_further_container(
 
 
 @pytest.mark.parametrize(
-    ("state", "refusal", "attempts"),
+    ("state", "refusal", "attempts", "took_s"),
     [
-        ("active", "network 2cn3 not found", 3),
-        ("active", "no such image", 1),
-        ("inactive", "network 2cn3 not found", 1),
+        ("active", "network 2cn3 not found", 3, 0.0),
+        ("active", "attaching to network failed: context deadline exceeded", 3, 20.0),
+        ("active", "no such image", 1, 0.0),
+        ("inactive", "network 2cn3 not found", 1, 0.0),
     ],
 )
 async def test_a_container_starts_once_the_swarm_has_its_network(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, refusal: str, attempts: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, refusal: str, attempts: int, took_s: float
 ) -> None:
     host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
     registry.remember(host, ready=True)
@@ -201,6 +203,7 @@ async def test_a_container_starts_once_the_swarm_has_its_network(
     monkeypatch.setattr(restart, "DockerEngine", Engine)
     monkeypatch.setattr(restart, "wait_for_leader", node)
     monkeypatch.setattr(restart, "POLL_S", 0.0)
+    monkeypatch.setattr(restart, "time", SimpleNamespace(monotonic=lambda: 1.0 + len(tried) * took_s))
     monkeypatch.setattr(restart, "abandoned_containers", lambda _host: ("web",))
     await finish_starts([host])
     assert len(tried) == attempts
