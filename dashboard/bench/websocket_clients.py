@@ -157,30 +157,12 @@ class Clients:
                 known[text] = content == value or (isinstance(content, list) and value in content)
             return known[text]
 
-        times: dict[int, float] = {}
-        async with asyncio.timeout(DEADLINE_S):
-            while len(times) < len(self._clients):
-                for client in self._clients:
-                    if client.number not in times:
-                        arrivals = (at for at, text in client.received if at >= after and matches(text))
-                        if (first := next(arrivals, None)) is not None:
-                            times[client.number] = first
-                await asyncio.sleep(0.02)
-        return list(times.values())
+        return await self._first_times(after, matches)
 
     async def arrivals(self, after: float, characters: int) -> list[float]:
         """The times at which each client received its first message, after ``after``, with more characters than this;
         TimeoutError if a client received none within ``DEADLINE_S``."""
-        times: dict[int, float] = {}
-        async with asyncio.timeout(DEADLINE_S):
-            while len(times) < len(self._clients):
-                for client in self._clients:
-                    if client.number not in times:
-                        found = (at for at, text in client.received if at >= after and len(text) > characters)
-                        if (first := next(found, None)) is not None:
-                            times[client.number] = first
-                await asyncio.sleep(0.02)
-        return list(times.values())
+        return await self._first_times(after, lambda text: len(text) > characters)
 
     async def take(self) -> dict[str, Any]:
         """How many messages all clients have received since the last ``take``, and the texts of the first client."""
@@ -191,6 +173,18 @@ class Clients:
         for client in self._clients:
             client.received.clear()
         return taken
+
+    async def _first_times(self, after: float, matches: Callable[[str], bool]) -> list[float]:
+        times: dict[int, float] = {}
+        async with asyncio.timeout(DEADLINE_S):
+            while len(times) < len(self._clients):
+                for client in self._clients:
+                    if client.number not in times:
+                        arrivals = (at for at, text in client.received if at >= after and matches(text))
+                        if (first := next(arrivals, None)) is not None:
+                            times[client.number] = first
+                await asyncio.sleep(0.02)
+        return list(times.values())
 
     async def _connect(self, client: Client, address: str) -> None:
         connected = asyncio.Event()

@@ -112,10 +112,8 @@ def container_facts(answer: object) -> ContainerFacts:
         exit_code=integer(state.get("ExitCode")) if status in {"exited", "dead"} else None,
         error=text(state.get("Error")),
         network_mode=text(host.get("NetworkMode"), 256),
-        sandbox_key=text(settings.get("SandboxKey")),
         resolv_conf_path=text(top.get("ResolvConfPath")),
         hosts_path=text(top.get("HostsPath")),
-        hostname=text(config.get("Hostname"), 256),
         published=ports(settings.get("Ports")),
         asked=ports(host.get("PortBindings")),
         networks=addresses,
@@ -140,7 +138,6 @@ def network_facts(answer: object) -> NetworkFacts:
         driver=driver,
         labels=labels(top.get("Labels")),
         subnet=text(pool.get("Subnet"), 64) or None,
-        gateway=text(pool.get("Gateway"), 64) or None,
         bridge=bridge,
         ipv6=top.get("EnableIPv6") is True,
     )
@@ -149,15 +146,8 @@ def network_facts(answer: object) -> NetworkFacts:
 def image_facts(answer: object) -> ImageFacts:
     """``GET /images/{name}/json``."""
     top = mapping(answer)
-    config = mapping(top.get("Config"))
-    return ImageFacts(
-        id=text(top.get("Id"), 128),
-        tags=texts(top.get("RepoTags")),
-        exposed=tuple(sorted(mapping(config.get("ExposedPorts")))),
-        size_bytes=max(integer(top.get("Size")), 0),
-        created=text(top.get("Created"), 64),
-        labels=labels(config.get("Labels")),
-    )
+    image_labels = labels(mapping(top.get("Config")).get("Labels"))
+    return ImageFacts(id=text(top.get("Id"), 128), tags=texts(top.get("RepoTags")), labels=image_labels)
 
 
 def engine_kind(version: object) -> EngineKind:
@@ -224,9 +214,7 @@ def _rootlesskit(version: dict[str, Any]) -> RootlessKit | None:
     details = next((mapping(one.get("Details")) for one in components if one.get("Name") == "rootlesskit"), None)
     if details is None:
         return None
-    return RootlessKit(
-        text(details.get("NetworkDriver"), 64), text(details.get("PortDriver"), 64), text(details.get("StateDir"))
-    )
+    return RootlessKit(text(details.get("NetworkDriver"), 64), text(details.get("PortDriver"), 64))
 
 
 def engine_event(line: bytes) -> EngineEvent | None:
@@ -240,15 +228,7 @@ def engine_event(line: bytes) -> EngineEvent | None:
     kind, action = text(top.get("Type"), 64), text(top.get("Action"), 256)
     if not kind or not action:
         return None
-    nanoseconds = integer(top.get("timeNano"))
-    return EngineEvent(
-        kind=kind,
-        action=action,
-        id=text(actor.get("ID"), 128),
-        labels=attributes,
-        at=nanoseconds / 1e9 if nanoseconds else float(integer(top.get("time"))),
-        attributes=attributes,
-    )
+    return EngineEvent(kind, action, text(actor.get("ID"), 128), attributes, attributes)
 
 
 def progress_step(line: bytes) -> PullProgress | None:

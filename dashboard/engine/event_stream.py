@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -115,11 +114,4 @@ class EventStream:
 
 
 def _notice(action: str, reason: str = "") -> EngineEvent:
-    return EngineEvent(
-        kind="stream",
-        action=action,
-        id="",
-        labels={},
-        at=time.time(),
-        attributes={"reason": reason} if reason else {},
-    )
+    return EngineEvent("stream", action, "", {}, {"reason": reason} if reason else {})

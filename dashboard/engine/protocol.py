@@ -31,11 +31,10 @@ class EngineUnreachable(EngineError):  # noqa: N818 - names the state, not a fau
 @dataclass(frozen=True, slots=True)
 class RootlessKit:
     """The program whose namespaces a rootless engine runs in, from /version: the drivers of its network and of
-    published ports (slirp4netns, pasta; builtin, slirp4netns, implicit), and its state directory."""
+    published ports (slirp4netns, pasta; builtin, slirp4netns, implicit)."""
 
     network_driver: str
     port_driver: str
-    state_dir: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class EngineInfo:
     @property
     def notice(self) -> str:
         """What a user must know to read the columns: what stands in for the machine, and what is not visible."""
-        kit = self.rootlesskit or RootlessKit("", "", "")
+        kit = self.rootlesskit or RootlessKit("", "")
         rootless = rootless_notice(kit.network_driver, kit.port_driver) if self.machine_title == ROOTLESS_TITLE else ""
         return " ".join(part for part in (engine_notice(self.kind), rootless, invisible_notice(self.invisible)) if part)
 
@@ -118,10 +117,8 @@ class ContainerFacts:
     exit_code: int | None
     error: str
     network_mode: str
-    sandbox_key: str
     resolv_conf_path: str
     hosts_path: str
-    hostname: str
     published: tuple[PublishedPort, ...]
     asked: tuple[PublishedPort, ...]
     networks: dict[str, str]
@@ -130,7 +127,7 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """A network with its labels and its first IPAM subnet and gateway, if any. ``bridge`` is the Linux name of its
+    """A network with its labels and its first IPAM subnet, if any. ``bridge`` is the Linux name of its
     bridge (docker0, br-<id>), None for other drivers. ``ipv6``: it has IPv6."""
 
     id: str
@@ -138,20 +135,16 @@ class NetworkFacts:
     driver: str
     labels: dict[str, str]
     subnet: str | None = None
-    gateway: str | None = None
     bridge: str | None = None
     ipv6: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """A local image. ``exposed`` are ports like ``80/tcp``."""
+    """A local image."""
 
     id: str
     tags: tuple[str, ...]
-    exposed: tuple[str, ...]
-    size_bytes: int
-    created: str = ""
     labels: dict[str, str] = field(default_factory=dict)
 
 
@@ -165,16 +158,15 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """One event: ``kind`` is container, network or ``daemon``; ``labels`` are those of the object; ``at`` is in
-    seconds. After every connect a stream starts with kind ``stream``, action ``connected``: the caller must then list
-    everything again. When the connection is lost, kind ``stream``, action ``lost`` has the reason in
-    ``attributes["reason"]``; it repeats for failed retries."""
+    """One event: ``kind`` is container, network or ``daemon``; ``labels`` are those of the object. After every connect
+    a stream starts with kind ``stream``, action ``connected``: the caller must then list everything again. When the
+    connection is lost, kind ``stream``, action ``lost`` has the reason in ``attributes["reason"]``; it repeats for
+    failed retries."""
 
     kind: str
     action: str
     id: str
     labels: dict[str, str]
-    at: float
     attributes: dict[str, str] = field(default_factory=dict)
 
 

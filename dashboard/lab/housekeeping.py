@@ -6,6 +6,8 @@ import logging
 from django.conf import settings
 from django.db import DatabaseError, connections
 
+from dashboard.store.operations import rate_limits
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.pruning import prune
 from dashboard.store.operations.retention import delete_over_budget
 
@@ -17,7 +19,9 @@ DAY_S = 86_400.0
 
 def tidy(days: float, max_journals_bytes: int) -> str:
     """Deletes data that ended more than ``days`` ago (0: none), and the oldest ended experiments while all journals
-    together exceed the maximum. Returns a sentence, empty if nothing was deleted."""
+    together exceed the maximum. Returns a sentence, empty if nothing was deleted. Rate limits that are full again are
+    deleted as well."""
+    rate_limits.delete_old(shared_clock())
     pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
     old = pruned.runs + pruned.others.rows if pruned is not None else 0
     large = delete_over_budget(max_journals_bytes)

@@ -94,7 +94,6 @@ class Lab:
             engine_answers=engine.answers,
             engine_since=engine.since,
             passed_at=self._passed_at,
-            engine_problem=engine.problem,
             engine_startable=self.context.keeper is not None and self.context.keeper.failed,
             engine_kind=info.kind,
             ended=next((one.get_name() for one in self._loops if one.done()), ""),

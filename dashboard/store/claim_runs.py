@@ -29,7 +29,6 @@ class QueuedRun:
 
     id: str
     claims: tuple[str, ...]
-    misconception: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
     """The queued runs of one host, which no process drives yet, oldest first."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
     return tuple(
-        QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()), row.misconception)
+        QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()))
         for row in rows.prefetch_related("outcomes")
     )
 

@@ -22,7 +22,7 @@ from dashboard.core.experiments.journal import (
     replay,
 )
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ENDED, ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, JournalEntry
 from dashboard.store import recent_entries
@@ -32,7 +32,6 @@ from dashboard.store.operations.storage import require_space
 
 #: Entries of one query.
 PAGE = 500
-_ENDED = (Phase.STOPPED, Phase.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
         if again:
             row.round += 1
             row.arms.update(container_id="")
-            if row.phase in _ENDED:
+            if row.phase in ENDED:
                 # It is not over: what deletes ended experiments must skip it before the lab has begun the round.
                 row.phase = Phase.WAITING
                 changed.append("phase")
@@ -180,16 +179,20 @@ def load_all(experiments: Collection[str]) -> tuple[Record, ...]:
     return tuple(_record(row) for row in Experiment.objects.filter(pk__in=experiments).prefetch_related("arms"))
 
 
+def waiting_head(record: Record) -> ExperimentHead:
+    """The head before the first entry."""
+    spec = record.spec
+    return ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
+
+
 def waiting_view(record: Record) -> View:
     """The view before the first entry."""
-    spec = record.spec
-    head = ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
-    return View(0, head, initial_columns(record.id, spec.arms))
+    return View(0, waiting_head(record), initial_columns(record.id, record.spec.arms))
 
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
     """Experiments of a machine that run, should run, or are not cleaned up yet."""
-    return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=_ENDED)
+    return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=ENDED)
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:

@@ -1,6 +1,5 @@
 """Machines with a lab of their own. Every function is one short transaction."""
 
-import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from dataclasses import asdict
 from django.conf import settings
 
 from dashboard.core.operations.machines import MachineFacts, MachineRecord
+from dashboard.core.training.join_codes import digest_of
 from dashboard.models import Machine
 from dashboard.store.operations.audit import audited
 from dashboard.store.operations.database_clock import shared_clock
@@ -18,11 +18,6 @@ def here() -> str | None:
     """The name of this process's machine: rows with this value belong to its lab. None for the lab of the
     installation."""
     return settings.MACHINE or None
-
-
-def digest_of(secret: str) -> str:
-    """The SHA-256 of a key or token, as it is stored. Keys and tokens have 256 random bits."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _record(row: Machine) -> MachineRecord:

@@ -20,10 +20,10 @@ from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View
 from dashboard.core.experiments.journal import replay as replay_entries
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.groups import machine_number
-from dashboard.core.experiments.machines.heads import ENDED, merge_phases, requested_phase
+from dashboard.core.experiments.machines.heads import merge_phases, requested_phase
 from dashboard.core.experiments.machines.journals import FIRST, MergedJournal, number_to_show
 from dashboard.core.experiments.machines.parts import SERVER_NAME, Part, divide, name_machines
-from dashboard.core.experiments.messages import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ENDED, Phase
 from dashboard.core.modes import ExperimentSpec, is_observer, plain_key
 from dashboard.core.operations.machines import place_of
 from dashboard.models import Experiment, JournalEntry
@@ -208,15 +208,10 @@ def count_by_phase() -> dict[str, int]:
     return dict(found)
 
 
-def _waiting_head(record: Record) -> ExperimentHead:
-    spec = record.spec
-    return ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
-
-
 def merged_journal(record: Record) -> MergedJournal:
     """A merged journal, still empty, for an experiment on several machines."""
     phases = requested_phases((record.id,)).get(record.id, ())
-    return MergedJournal(_waiting_head(record), parts_of(record), requested=phases)
+    return MergedJournal(experiment_store.waiting_head(record), parts_of(record), requested=phases)
 
 
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:

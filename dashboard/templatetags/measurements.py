@@ -26,30 +26,21 @@ LIVE = frozenset({"waiting", "running"})
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeView:
-    """One selectable probe."""
-
-    name: str
-    about: str | Promise
-    ours: bool
-    checked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionsView:
-    """Selectable conditions."""
+class ChoiceView:
+    """A probe or conditions that can be chosen. ``ours``: the probe is answered by our own responder."""
 
     name: str
     about: str | Promise
     checked: bool
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FormView:
     """The form with the submitted values or its defaults."""
 
-    probes: tuple[ProbeView, ...]
-    conditions: tuple[ConditionsView, ...]
+    probes: tuple[ChoiceView, ...]
+    conditions: tuple[ChoiceView, ...]
     values: dict[str, str]
     under_load: bool
     unusual: bool
@@ -67,8 +58,8 @@ def measure_form(values: Any = None) -> FormView:
     under_load = bool(typed.get("under_load"))
     conditions = str(typed.get("conditions") or Conditions.QUIET)
     return FormView(
-        tuple(ProbeView(one, WORDS["probe"][one], one in ANSWERED_BY_US, one in chosen) for one in ranked),
-        tuple(ConditionsView(one, WORDS["conditions"][one], one == conditions) for one in Conditions),
+        tuple(ChoiceView(one, WORDS["probe"][one], one in chosen, one in ANSWERED_BY_US) for one in ranked),
+        tuple(ChoiceView(one, WORDS["conditions"][one], one == conditions) for one in Conditions),
         texts,
         under_load,
         under_load or any(texts[name] for name in ("payload", "rate", "width")) or Probe.DNS in chosen,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.engine_kind import ENGINE_NAMES, ONLY_PODMAN
 from dashboard.core.experiments.messages import (
+    ENDED,
     ArmStatus,
     Column,
     ExperimentHead,
@@ -36,8 +37,8 @@ SHOWN_TIMELINE = 200
 ACTIONS = {
     "stop": (Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING, Phase.RUNNING),
     "restart": (Phase.RUNNING,),
-    "again": (Phase.STOPPED, Phase.FAILED),
-    "remove": (Phase.STOPPED, Phase.FAILED),
+    "again": ENDED,
+    "remove": ENDED,
     "talk": (Phase.LAUNCHING, Phase.RUNNING),
     "silence": (Phase.WAITING, Phase.PREPARING, Phase.STOPPING, Phase.STOPPED, Phase.FAILED),
 }

@@ -59,7 +59,11 @@ class FeedConsumer(AsyncConsumer):
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         """Leaves the feed."""
         if self.client is not None:
-            self.hub.leave(self.key, self.client)
-            sessions.linked.remove(self.participant, self.client)
+            self.exit(self.client)
             remove_connection(self)
         raise StopConsumer
+
+    def exit(self, client: Client) -> None:
+        """Leaves the feed."""
+        self.hub.leave(self.key, client)
+        sessions.linked.remove(self.participant, client)

@@ -25,6 +25,8 @@ from dashboard.core.namespaces.state import (
     Resolver,
     Route,
 )
+from dashboard.core.paths.finder import measured_paths
+from dashboard.core.paths.model import Path as RequestPath
 from tests.core.builders import (
     DISCARDED,
     MACHINE,
@@ -286,3 +288,11 @@ def recorded_scene() -> tuple[Columns, States]:
     raw = msgspec.json.decode((RECORDED / "seven_columns.json").read_bytes())
     found = msgspec.convert(raw | {"rows": []}, Comparison)
     return found.columns, found.states
+
+
+def paths_by_key(columns: Columns, states: States) -> dict[str, RequestPath]:
+    """The measured paths by key; each key occurs only once."""
+    paths = measured_paths(columns, states)
+    by_key = {path.key: path for path in paths}
+    assert len(by_key) == len(paths)
+    return by_key

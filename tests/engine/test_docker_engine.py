@@ -88,7 +88,6 @@ async def test_a_bridge_container_lives_from_create_to_remove(
         *([(80, 8080, "::")] if ipv6 else []),
     }
     assert [(one.container_port, one.host_port) for one in container.asked] == [(80, 8080)]
-    assert container.sandbox_key.rpartition("/")[0].endswith("/netns")
     for path in (container.resolv_conf_path, container.hosts_path):
         # A rootless engine's paths are those of its own mount namespace.
         assert await asyncio.to_thread(engine_host.on_machine, "cat", path)
@@ -116,7 +115,6 @@ async def test_a_published_port_in_host_mode_is_discarded_with_a_warning_in_the_
     assert facts.published == ()
     assert [one.host_port for one in facts.asked] == [8080]
     assert facts.networks == {"host": ""}
-    assert facts.sandbox_key.endswith("/netns/default")
 
 
 @pytest.mark.usefixtures("host_mode")
@@ -254,7 +252,7 @@ async def test_a_program_that_ignores_the_signal_is_killed_after_its_grace(
 @pytest.mark.usefixtures("docker")
 async def test_images_are_named_and_an_unknown_one_is_none(engine: DockerEngine) -> None:
     images = await engine.images()
-    assert any("nginx:latest" in one.tags and one.exposed == ("80/tcp",) and one.size_bytes > 0 for one in images)
+    assert any("nginx:latest" in one.tags for one in images)
     assert await engine.image("no-such-image") is None
     await engine.tag_image("nginx", "netmodes-test:tagged")
     tagged = await engine.image("netmodes-test:tagged")
@@ -268,7 +266,8 @@ async def test_an_archive_becomes_an_image(engine: DockerEngine, engine_host: Pr
     identity = await engine.import_image(str(archive), "netmodes-test:empty", ("EXPOSE 99/udp",))
     image = await engine.image("netmodes-test:empty")
     assert image is not None
-    assert (image.id, image.exposed) == (identity, ("99/udp",))
+    assert image.id == identity
+    assert "99/udp" in engine_host.docker("inspect", "--format", "{{json .Config.ExposedPorts}}", identity)
     engine_host.docker("rmi", "netmodes-test:empty")
 
 

@@ -25,7 +25,7 @@ class Store:
 
     @staticmethod
     def facts(tag: str, labels: dict[str, str]) -> ImageFacts:
-        return ImageFacts(id=f"sha256:{tag}", tags=(tag,), exposed=("80/tcp",), size_bytes=1, labels=labels)
+        return ImageFacts(id=f"sha256:{tag}", tags=(tag,), labels=labels)
 
     async def image(self, reference: str) -> ImageFacts | None:
         return self.tags.get(reference)

@@ -16,7 +16,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.lab import housekeeping
 from dashboard.lab.housekeeping import tidy
-from dashboard.models import Experiment, JournalEntry
+from dashboard.models import Experiment, GuessBucket, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import retention
 from tests.support.polling import eventually
@@ -46,6 +46,12 @@ def test_experiments_that_ended_long_ago_are_deleted_with_their_journals() -> No
     assert not JournalEntry.objects.filter(experiment=old).exists()
     assert tidy(365, LARGE) == ""
     assert tidy(0, LARGE) == ""
+
+
+def test_clients_that_have_not_tried_to_join_for_a_while_are_forgotten() -> None:
+    GuessBucket.objects.create(key="192.0.2.1", remaining=1.0, at=1.0)
+    assert tidy(0, LARGE) == ""
+    assert not GuessBucket.objects.exists()
 
 
 def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:

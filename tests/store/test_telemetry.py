@@ -10,7 +10,7 @@ def test_a_value_counts_in_the_first_bucket_with_a_bound_not_below_it() -> None:
     for value in (0.1, 0.100001, 1.0, 7.0, -3.0):
         histogram.add(value)
     found = histogram.now()
-    assert (found.counts, found.count) == ((2, 2, 1), 5)
+    assert found.counts == (2, 2, 1)
     assert abs(found.total - 8.200001) < 1e-9
 
 
@@ -21,7 +21,7 @@ def test_launches_are_counted_by_mode_and_outcome() -> None:
     telemetry.record_launch("host", "refused", 0.1)
     telemetry.claims["holds"] += 1
     found = telemetry.metrics()
-    assert [(one.mode, one.outcome, one.seconds.count) for one in found.launches] == [
+    assert [(one.mode, one.outcome, sum(one.seconds.counts)) for one in found.launches] == [
         ("host", "refused", 1),
         ("host", "running", 2),
     ]

@@ -87,12 +87,12 @@ class FakeEngine:
 
     def add_image(self, reference: str) -> None:
         tag = reference if ":" in reference else f"{reference}:latest"
-        self.local[tag] = ImageFacts(f"sha256:{tag}", (tag,), ("80/tcp",), 1000)
+        self.local[tag] = ImageFacts(f"sha256:{tag}", (tag,))
 
     def emit(self, kind: str, action: str, identity: str = "", **attributes: str) -> None:
         """Sends an event to all event streams."""
         labels = self.made[identity].labels if identity in self.made else {}
-        event = EngineEvent(kind, action, identity, dict(labels), 0.0, {**labels, **attributes})
+        event = EngineEvent(kind, action, identity, dict(labels), {**labels, **attributes})
         for queue in self._subscribers:
             queue.put_nowait(event)
 
@@ -166,10 +166,8 @@ class FakeEngine:
             exit_code=0,
             error="",
             network_mode=config["HostConfig"]["NetworkMode"],
-            sandbox_key="",
             resolv_conf_path="/etc/resolv.conf",
             hosts_path="/etc/hosts",
-            hostname=config.get("Hostname", ""),
             published=(),
             asked=asked,
             networks={config["HostConfig"]["NetworkMode"]: ""},
@@ -196,7 +194,7 @@ class FakeEngine:
             "Id": facts.id,
             "Name": f"/{facts.name}",
             "State": {"Status": facts.status, "Running": facts.running, "Pid": facts.pid, "ExitCode": facts.exit_code},
-            "Config": {"Image": facts.image, "Labels": facts.labels, "Hostname": facts.hostname},
+            "Config": {"Image": facts.image, "Labels": facts.labels},
             "HostConfig": {"NetworkMode": facts.network_mode},
             "NetworkSettings": {"Networks": {name: {"IPAddress": text} for name, text in facts.networks.items()}},
             "ResolvConfPath": facts.resolv_conf_path,
@@ -295,7 +293,7 @@ class FakeEngine:
         queue: asyncio.Queue[EngineEvent] = asyncio.Queue()
         self._subscribers.add(queue)
         try:
-            yield EngineEvent("stream", "connected", "", {}, 0.0)
+            yield EngineEvent("stream", "connected", "", {})
             while True:
                 yield await queue.get()
         finally:

@@ -11,6 +11,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from dashboard.bench.processes import answer_commands
 from dashboard.bench.server import Browser
@@ -132,23 +133,17 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-class Attacker:
-    """The methods are the commands of the program."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-
-    async def attack(self, name: str, experiment: str, cookies: dict[str, str], seconds: float) -> None:
-        """Attacks for some seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await ATTACKS[name](Browser(self._host, cookies), experiment)
-                await asyncio.Event().wait()
+async def attack(host: str, name: str, experiment: str, cookies: dict[str, str], seconds: float) -> None:
+    """Attacks a server for some seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await ATTACKS[name](Browser(host, cookies), experiment)
+            await asyncio.Event().wait()
 
 
 def main() -> None:
     """Runs until stdin ends."""
-    asyncio.run(answer_commands({"attack": Attacker(sys.argv[1]).attack}))
+    asyncio.run(answer_commands({"attack": partial(attack, sys.argv[1])}))
 
 
 if __name__ == "__main__":

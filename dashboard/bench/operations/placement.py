@@ -19,7 +19,7 @@ SEED = 18
 class Simulation:
     """The result. ``fills`` and ``fills_after`` are the fullest resource of each machine (1 is full) before and after
     the machine ``gone`` went away; ``held`` counts the hosts that it had, ``moved`` those that now have another
-    machine. ``machines_per_session`` is the mean; ``place_s`` and ``move_s`` are processor time."""
+    machine. ``machines_per_session`` is the mean; ``place_s`` is processor time."""
 
     gone: str
     refused: int
@@ -29,7 +29,6 @@ class Simulation:
     moved: frozenset[str]
     machines_per_session: float
     place_s: float
-    move_s: float
 
 
 def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Demand]:
@@ -76,9 +75,7 @@ def simulate(seed: int = SEED) -> Simulation:
     gone = chance.choice(machines).name
     left = [machine for machine in machines if machine.name != gone]
     demands = with_machines(demands, before)
-    move_started = time.process_time()
     after = place(left, demands)
-    ended = time.process_time()
     return Simulation(
         gone,
         len(before.refused) + len(after.refused),
@@ -88,5 +85,4 @@ def simulate(seed: int = SEED) -> Simulation:
         _changed(before.machines, after.machines),
         len({(demand.affinity, demand.machine) for demand in demands}) / SESSIONS,
         placed_at - started,
-        ended - move_started,
     )

@@ -1,4 +1,4 @@
-"""Helpers for the sentences that give reasons: which columns they are about, and how the parts are joined."""
+"""Helpers for sentences about columns: which columns they are about, and how the parts are joined."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -39,10 +39,15 @@ def columns_with_value(observed: ObservedColumns, cells: RowCells) -> list[Colum
     return [column for column in observed.columns if cells[column.key].text is not None]
 
 
+def join_names(names: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; each name once."""
+    unique = list(dict.fromkeys(names))
+    return " and ".join([*([", ".join(unique[:-1])] if unique[1:] else []), *unique[-1:]])
+
+
 def join_titles(columns: Iterable[Column]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    titles = list(dict.fromkeys(column.title for column in columns))
-    return " and ".join([*([", ".join(titles[:-1])] if titles[1:] else []), *titles[-1:]])
+    """The titles of columns, as ``join_names``."""
+    return join_names(column.title for column in columns)
 
 
 def agree(columns: Sequence[Column], one: str, many: str) -> str:
@@ -65,3 +70,9 @@ def make_sentence(*parts: str) -> str:
     """The joined clauses as a sentence, with a capital letter."""
     text = join_clauses(*parts)
     return f"{text[:1].upper()}{text[1:]}"
+
+
+def with_full_stop(text: str) -> str:
+    """The text as a sentence: with a full stop unless it ends with ``.``, ``!`` or ``?``."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -248,6 +248,9 @@ class Phase(StrEnum):
     FAILED = "failed"  # no arm could be launched
 
 
+ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
+
+
 @dataclass(frozen=True, slots=True)
 class ExperimentHead:
     """The experiment as a whole. Times in seconds since the epoch.

@@ -44,11 +44,6 @@ class Role(StrEnum):
     LAB = "lab"
 
     @property
-    def serves(self) -> bool:
-        """Whether this process serves browsers."""
-        return self is not Role.LAB
-
-    @property
     def drives(self) -> bool:
         """Whether this process uses Docker and the kernel."""
         return self is not Role.WEB

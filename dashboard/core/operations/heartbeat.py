@@ -34,17 +34,16 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class LabStatus:
-    """The state of a lab. ``engine_since``: since when its engine has been answering, or not. ``engine_problem``: why
-    it does not, for signed-in users; ``engine_startable``: Netmodes can start it when a user asks for it.
-    ``private_engine``: the version of the dockerd that private hosts run, empty without one. ``passed_at``: the end of
-    the reconciler's last pass. ``ended``: a task of the lab that ended unexpectedly."""
+    """The state of a lab. ``engine_since``: since when its engine has been answering, or not. ``engine_startable``:
+    Netmodes can start it when a user asks for it. ``private_engine``: the version of the dockerd that private hosts
+    run, empty without one. ``passed_at``: the end of the reconciler's last pass. ``ended``: a task of the lab that
+    ended unexpectedly."""
 
     engine: str
     private: bool
     engine_answers: bool
     engine_since: float
     passed_at: float
-    engine_problem: str = ""
     ended: str = ""
     engine_kind: EngineKind = EngineKind.DOCKER
     private_engine: str = ""
@@ -59,11 +58,6 @@ class Distribution:
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
     total: float
-
-    @property
-    def count(self) -> int:
-        """The number of values."""
-        return sum(self.counts)
 
 
 @dataclass(frozen=True, slots=True)

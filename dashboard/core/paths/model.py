@@ -165,14 +165,6 @@ def family_of(address: str) -> Family:
     return Family.INET6 if ":" in address else Family.INET
 
 
-def is_loopback(address: str) -> bool:
-    """Whether an address is one of loopback; False for other texts."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
 def global_addresses(link: Interface, family: Family) -> list[str]:
     """The addresses of a link with scope global."""
     return [address.address for address in link.addresses if address.family == family and address.scope == "global"]

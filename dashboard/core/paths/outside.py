@@ -16,6 +16,7 @@ from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.namespaces.links import exit_link
 from dashboard.core.namespaces.packet_rules import NameMatch
+from dashboard.core.namespaces.resolver import is_loopback
 from dashboard.core.namespaces.state import Family, NamespaceState
 from dashboard.core.paths.clients.outside_clients import (
     OutsideClient,
@@ -31,7 +32,6 @@ from dashboard.core.paths.model import (
     VethLink,
     family_of,
     global_addresses,
-    is_loopback,
     link_with,
     reachable_address,
 )

@@ -12,6 +12,7 @@ from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name, is_rootless_forwarder
+from dashboard.core.namespaces.resolver import is_loopback
 from dashboard.core.namespaces.state import Family, Listener, NamespaceState, Translation
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
@@ -22,7 +23,6 @@ from dashboard.core.paths.model import (
     family_of,
     global_addresses,
     inner_address,
-    is_loopback,
 )
 from dashboard.core.paths.translations import find_translation, listeners_on, mappings_of, translations, udp_port
 

@@ -4,10 +4,11 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import Column
+from dashboard.core.namespaces.resolver import is_loopback
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.core.paths.finder import find_paths
-from dashboard.core.paths.model import FILTERED_KINDS, MACHINE_KEY, Path, PathKind, first_available, is_loopback
+from dashboard.core.paths.model import FILTERED_KINDS, MACHINE_KEY, Path, PathKind, first_available
 
 #: The kinds that are requested, in the order of preference for a comparison.
 REQUESTED_KINDS = (

@@ -6,8 +6,8 @@ Each sentence follows from the content of the report.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.core.comparison.answer.comparison_table import join_names
 from dashboard.core.comparison.answer.differences import list_differences
+from dashboard.core.comparison.phrases import join_names, with_full_stop
 from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
@@ -49,11 +49,6 @@ class Summary:
     headlines: tuple[str, ...] = ()
 
 
-def _with_full_stop(text: str) -> str:
-    text = text.strip()
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
 def _format_count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
@@ -88,7 +83,7 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
         parts.append(_format_count(len(content.claims), "tested claim"))
     text = "; ".join(part for part in parts if part) or "Nothing was compared"
     engine = _describe_engine(content)
-    return _with_full_stop(f"{text}, {engine}" if engine else text)
+    return with_full_stop(f"{text}, {engine}" if engine else text)
 
 
 def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
@@ -99,17 +94,17 @@ def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
     where = "" if conditions is Conditions.QUIET else f", {conditions} conditions"
     probe = f"{one.probe}, {_format_count(one.rounds, 'paired block')}{where}"
     if one.delta_us is None or one.ci95_us is None:
-        return _with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {one.reason}")
+        return with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {one.reason}")
     low, high = one.ci95_us
     interval = f"95 % interval {signed(low, 1)} to {signed(high, 1)} µs"
     if one.verdict in {"slower", "faster"}:
         by = f"{abs(one.delta_us):.1f} µs at the median"
-        cause = f" Reason: {_with_full_stop(one.cause)}" if one.cause else ""
+        cause = f" Reason: {with_full_stop(one.cause)}" if one.cause else ""
         return f"{other} is {one.verdict} than {baseline} by {by} ({interval}; {probe}).{cause}"
     if one.verdict == "same":
         within = one.within_us if one.within_us is not None else max(abs(low), abs(high))
         return f"{other} does not differ from {baseline} by more than {within:.1f} µs ({interval}; {probe})."
-    return _with_full_stop(f"{other} against {baseline} is inconclusive ({interval}; {probe}): {one.reason}")
+    return with_full_stop(f"{other} against {baseline} is inconclusive ({interval}; {probe}): {one.reason}")
 
 
 def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:
@@ -132,16 +127,16 @@ def column_warnings(columns: Sequence[Column]) -> list[str]:
     """Warnings of the Engine, and containers that were refused, exited or were removed."""
     warnings = []
     for one in columns:
-        warnings += [f"{one.title}: warning of the Engine: {_with_full_stop(text)}" for text in one.warnings]
+        warnings += [f"{one.title}: warning of the Engine: {with_full_stop(text)}" for text in one.warnings]
         if one.status is ArmStatus.REFUSED:
-            warnings.append(f"{one.title}: the Engine refused it: {_with_full_stop(one.error or 'no reason given')}")
+            warnings.append(f"{one.title}: the Engine refused it: {with_full_stop(one.error or 'no reason given')}")
         elif one.status is ArmStatus.EXITED:
             code = "" if one.exit_code is None else f" with code {one.exit_code}"
             warnings.append(f"{one.title}: the program exited{code}.")
         elif one.status is ArmStatus.LOST:
             warnings.append(f"{one.title}: the container was removed outside of Netmodes.")
         elif one.error:
-            warnings.append(f"{one.title}: {_with_full_stop(one.error)}")
+            warnings.append(f"{one.title}: {with_full_stop(one.error)}")
     return warnings
 
 
@@ -170,15 +165,15 @@ def run_warnings(title: str, measurement: Measurement) -> list[str]:
     """An incomplete run, failed blocks, unavailable paths."""
     warnings = []
     if not measurement.complete:
-        reason = _with_full_stop(measurement.stop_reason or "it was ended early")
+        reason = with_full_stop(measurement.stop_reason or "it was ended early")
         warnings.append(f"The measurement “{title}” is incomplete: {reason}")
     for one in measurement.series:
         name = f"{describe_path(one.path)}, {one.column} ({one.probe})"
         if one.failed_blocks:
-            error = f": {_with_full_stop(one.errors[0])}" if one.errors else "."
+            error = f": {with_full_stop(one.errors[0])}" if one.errors else "."
             warnings.append(f"{one.failed_blocks} of {_format_count(one.blocks, 'block')} of {name} failed{error}")
         elif one.errors:
-            warnings.append(f"{name}: {_with_full_stop(one.errors[0])}")
+            warnings.append(f"{name}: {with_full_stop(one.errors[0])}")
     return warnings
 
 
@@ -186,7 +181,7 @@ def claim_warnings(claims: Sequence[ClaimResult]) -> list[str]:
     """Claims that were not confirmed."""
     results = {ClaimVerdict.DIFFERS: "does not hold here", ClaimVerdict.NOT_TESTABLE: "could not be tested"}
     return [
-        _with_full_stop(f"The claim “{one.statement}” {results[one.verdict]}{f': {one.reason}' if one.reason else ''}")
+        with_full_stop(f"The claim “{one.statement}” {results[one.verdict]}{f': {one.reason}' if one.reason else ''}")
         for one in claims
         if one.verdict in results
     ]
@@ -195,7 +190,7 @@ def claim_warnings(claims: Sequence[ClaimResult]) -> list[str]:
 def list_warnings(content: ReportContent, columns: Sequence[Column]) -> tuple[str, ...]:
     """The warnings that apply to the figures, each once; at most ``MAX_WARNINGS`` and the number of the others."""
     experiment = content.experiment
-    warnings = [_with_full_stop(experiment.head.problem)] if experiment is not None and experiment.head.problem else []
+    warnings = [with_full_stop(experiment.head.problem)] if experiment is not None and experiment.head.problem else []
     warnings += column_warnings(columns)
     warnings += [text for run in content.measurements for text in environment_warnings(run.measurement.environment)]
     warnings += [text for run in content.measurements for text in run_warnings(run.title, run.measurement)]

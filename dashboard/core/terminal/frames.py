@@ -75,13 +75,6 @@ def output(offset: int, data: bytes) -> bytes:
     return _OFFSET.pack(offset) + data
 
 
-def read_output(frame: bytes) -> tuple[int, bytes]:
-    """Offset and output of a frame. Raises FrameError if it is too short."""
-    if len(frame) < _OFFSET.size:
-        raise FrameError("A frame of output begins with an offset of eight bytes.")
-    return _OFFSET.unpack_from(frame)[0], frame[_OFFSET.size :]
-
-
 @dataclass(frozen=True, slots=True)
 class TerminalHello:
     """The shell ``run``, from its beginning or from where the window stopped. Output begins at ``start``; output before

@@ -34,5 +34,5 @@ def format_code(code: str) -> str:
 
 
 def digest_of(secret: str) -> str:
-    """The SHA-256 of a code or a token, which is what the database stores of it."""
+    """The SHA-256 of a code, token or key, which is what the database stores of it."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -75,16 +75,6 @@ class PrivateHost:
         return f"unix://{self.socket}"
 
     @property
-    def resolv_conf(self) -> Path:
-        """The file mounted as its machine's /etc/resolv.conf: write it in place, do not replace it."""
-        return self.folder / "etc" / "resolv.conf"
-
-    @property
-    def hosts_file(self) -> Path:
-        """The file mounted as its machine's /etc/hosts: write it in place, do not replace it."""
-        return self.folder / "etc" / "hosts"
-
-    @property
     def data(self) -> Path:
         """The data-root of the engine."""
         return self.folder / "data"

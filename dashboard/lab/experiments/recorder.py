@@ -15,15 +15,13 @@ from dashboard.core.experiments.journal_text import (
     describe_restart,
     listening_process,
 )
-from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
+from dashboard.core.experiments.messages import ENDED, ArmStatus, Column, ExperimentHead
 from dashboard.core.modes import MACHINE, OBSERVERS
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
-from dashboard.store.experiments import Record
-
-ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
+from dashboard.store.experiments import Record, waiting_head
 
 
 class Recorder:
@@ -43,10 +41,7 @@ class Recorder:
     @property
     def head(self) -> ExperimentHead:
         """The current head, even before the first entry."""
-        spec = self._record.spec
-        return self.view.head or ExperimentHead(
-            self._record.id, self._record.title, spec.image, spec.port, Phase.WAITING, self._record.created_at
-        )
+        return self.view.head or waiting_head(self._record)
 
     @property
     def ended(self) -> bool:

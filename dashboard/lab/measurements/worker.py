@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import Phase
+from dashboard.core.experiments.messages import ENDED, Phase
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.machines.client_line import ClientLines
@@ -59,7 +59,7 @@ class MeasurementWorker:
                 )
                 return
             record = await database.run(experiment_store.load, request.experiment)
-            if record is None or (record.wanted is not Wanted.RUNNING) or record.phase in {Phase.STOPPED, Phase.FAILED}:
+            if record is None or (record.wanted is not Wanted.RUNNING) or record.phase in ENDED:
                 why = head.notice if head is not None and head.phase is Phase.FAILED else ""
                 removed = "The experiment was removed before it could be measured: launch it again."
                 stopped = "The experiment does not run: launch it again first."

@@ -33,12 +33,10 @@ from dashboard.store.database import DatabaseThread
 from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.wanted_state import wanted_state
-from dashboard.store.training import join_code_attempts
 
 log = logging.getLogger(__name__)
-#: Seconds between two reads of the wanted state, two deletions of old rate limits, and two reports about the machine.
+#: Seconds between two reads of the wanted state, and between two reports about the machine.
 WANTED_S = 1.0
-DELETE_S = 60.0
 NOTE_S = 10.0
 #: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
 MAX_CALLS = 4096
@@ -103,7 +101,7 @@ class RpcServer:
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
             (self._send_heartbeat, HEARTBEAT_S),
             (self._check_wanted, WANTED_S),
-            (self._note_machine, NOTE_S) if machines.here() else (self._delete_old, DELETE_S),
+            *([(self._note_machine, NOTE_S)] if machines.here() else []),
         ]
         self._loops = [loop.create_task(self._every(job, pause), name=f"rpc-{job.__name__}") for job, pause in jobs]
         self._loops.append(loop.create_task(shared_clock.follow(self._database.run), name="database-clock"))
@@ -157,10 +155,6 @@ class RpcServer:
         if not self._supervisor.waits:
             facts = await read_facts(self._supervisor)
             await self._database.run(machines.note_facts, self._machine, facts, shared_clock())
-
-    async def _delete_old(self) -> None:
-        if not self._supervisor.waits:
-            await self._database.run(join_code_attempts.delete_old, shared_clock())
 
     async def _check_wanted(self) -> None:
         """Reads the wanted state from the database, since wake-ups may be lost. A lab that can read it is alive."""

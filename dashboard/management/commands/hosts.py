@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +14,7 @@ from dashboard.engine.hosts.enter import enter_command, enter_environment
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.lans.images import add_image
+from dashboard.engine.lans.lan import stop_hosts
 from dashboard.interrupts import uninterrupted
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 
@@ -26,10 +26,6 @@ def host_json(host: PrivateHost) -> dict[str, Any]:
     neighbour = {"netns": host.neighbour, "addresses": NEIGHBOUR_ADDRESSES} if host.neighbour else None
     fields = {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
     return {**fields, "neighbour": neighbour}
-
-
-async def _stop(hosts: Sequence[PrivateHost]) -> None:
-    await asyncio.gather(*(private_host.stop(host) for host in hosts))
 
 
 class Command(NetmodesCommand):
@@ -78,7 +74,7 @@ class Command(NetmodesCommand):
         try:
             await asyncio.gather(*(self._create_one(folder, created) for _ in range(int(text))))
         except asyncio.CancelledError:
-            await uninterrupted(_stop(created))
+            await uninterrupted(stop_hosts(created))
             raise
         return tuple(created)
 
@@ -114,7 +110,7 @@ class Command(NetmodesCommand):
                 f"Unknown private host {', '.join(sorted(unknown))}: see {configuration.COMMAND} hosts list."
             )
         chosen = [host for host in hosts if options["all"] or host.id in options["ids"]]
-        await uninterrupted(_stop(chosen))
+        await uninterrupted(stop_hosts(chosen))
         if options["all"]:
             await private_host.stop_all(configuration.data_dir())
         return tuple(chosen)

@@ -152,16 +152,6 @@ class Watch:
             own.close()
             raise
 
-    @property
-    def inode(self) -> int:
-        """The inode of the watched namespace."""
-        return self._namespace.inode
-
-    @property
-    def unreadable(self) -> frozenset[str]:
-        """Protocols whose sockets this kernel cannot list, such as ``udp``."""
-        return frozenset(self._inside.listeners.unreadable)
-
     def close(self) -> None:
         """Stop watching and release the namespace; ``on_change`` is no longer called. Idempotent."""
         if self._closed:

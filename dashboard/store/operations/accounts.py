@@ -1,6 +1,5 @@
 """Accounts: roles, ownership, invitations, sign-in links, and the end of browser sessions."""
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dashboard.core.operations.roles import OwnedKind, Role, Standing, change_problem
+from dashboard.core.training.join_codes import digest_of
 from dashboard.models import Account, ClaimRun, Experiment, MeasurementRun, Report, SignInLink
 from dashboard.store.operations.audit import audited, note
 from dashboard.store.operations.database_clock import shared_clock
@@ -236,17 +236,13 @@ def save_password(form: SetPasswordForm[User]) -> User:
     return form.save()
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def make_token(user: int | None = None) -> str:
     """The token of a new link, 256 random bits, for an account; None: for the installation's owner. Deletes expired
     links."""
     token = secrets.token_urlsafe(32)
     now = shared_clock()
     SignInLink.objects.filter(expires_at__lt=now).delete()
-    SignInLink.objects.create(digest=_digest(token), user_id=user, created_at=now, expires_at=now + LINK_LIFETIME_S)
+    SignInLink.objects.create(digest=digest_of(token), user_id=user, created_at=now, expires_at=now + LINK_LIFETIME_S)
     return token
 
 
@@ -254,7 +250,7 @@ def redeem(token: str) -> SignInLink | None:
     """Uses up a token and returns its link; None if it is unknown, used or expired."""
     now = shared_clock()
     with transaction.atomic():
-        links = SignInLink.objects.filter(digest=_digest(token), used_at__isnull=True, expires_at__gte=now)
+        links = SignInLink.objects.filter(digest=digest_of(token), used_at__isnull=True, expires_at__gte=now)
         if links.update(used_at=now) != 1:
             return None
-        return SignInLink.objects.get(digest=_digest(token))
+        return SignInLink.objects.get(digest=digest_of(token))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from dashboard.core.operations.machines import TOKEN_LIFETIME_S
+from dashboard.core.training.join_codes import digest_of
 from dashboard.models import JoinToken
-from dashboard.store.machines import digest_of
 from dashboard.store.operations.audit import audited, note
 from dashboard.store.operations.database_clock import shared_clock
 

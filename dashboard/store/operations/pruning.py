@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 
-from dashboard.core.experiments.messages import Phase
+from dashboard.core.experiments.messages import ENDED
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.database_clock import shared_clock
@@ -62,7 +62,7 @@ def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
         Experiment.objects.filter(
             Q(measurements__machine=F("machine")) | Q(measurements__machine=None, machine=None),
             measurements__in=old.filter(twin=True),
-            phase__in=[Phase.STOPPED, Phase.FAILED],
+            phase__in=ENDED,
         )
         .values_list("pk", flat=True)
         .distinct()

@@ -3,7 +3,6 @@
 A link holds a token of 128 random bits, of which only the SHA-256 is stored.
 """
 
-import hashlib
 import hmac
 import secrets
 import zlib
@@ -12,6 +11,7 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
+from dashboard.core.training.join_codes import digest_of
 from dashboard.models import Report, Share
 from dashboard.store.operations.audit import audited
 from dashboard.store.operations.database_clock import shared_now
@@ -34,10 +34,6 @@ class SharedLink:
     live: bool
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbed: bool) -> str:
     """Creates a link that shows ``document``. Returns the token, which is not stored; raises ReportNotFoundError."""
     if not Report.objects.filter(pk=report, deleted_at=None).exists():
@@ -53,14 +49,14 @@ def create_for_session(session: str, document: bytes, *, expires_at: datetime | 
 @audited
 def _create(document: bytes, **fields: object) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    Share.objects.create(digest=_digest(token), document=zlib.compress(document, 6), **fields)
+    Share.objects.create(digest=digest_of(token), document=zlib.compress(document, 6), **fields)
     return token
 
 
 def open_share(token: str, *, count: bool = True) -> bytes | None:
     """The document of a token, with ``count`` counted as a view; None if the token is unknown, revoked or expired, or
     its report is deleted. The lookup is by the token's SHA-256, so its duration reveals nothing about the token."""
-    digest = _digest(token if len(token) == TOKEN_LENGTH else "")
+    digest = digest_of(token if len(token) == TOKEN_LENGTH else "")
     # The document is read only when it is shown, so that every other token takes the same time.
     row = Share.objects.filter(digest=digest, report__deleted_at=None).defer("document").first()
     if row is None or not hmac.compare_digest(row.digest, digest) or not _is_live(row):

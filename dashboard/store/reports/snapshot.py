@@ -9,7 +9,7 @@ from django.db.models import Q
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.heads import apply_requests
-from dashboard.core.experiments.messages import EngineRef, Phase
+from dashboard.core.experiments.messages import ENDED, EngineRef
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun
@@ -44,7 +44,7 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
         raise NotSavedError("The experiment has not started. Wait until it is launched.")
     last = max((entry.at for entry in journal), default=0.0)
     head = apply_requests(head, parts.requested_phases((record.id,)).get(record.id, ()), last)
-    ended = head.phase in {Phase.STOPPED, Phase.FAILED}
+    ended = head.phase in ENDED
     shown = min(parts.shown_number(record, row.shown_seq), journal[-1].seq) if ended and journal else 0
     if record.parts:
         head, engine = replace(head, title=record.title), None  # each machine's column has its own engine

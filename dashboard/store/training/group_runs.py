@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import Phase
+from dashboard.core.experiments.messages import ENDED, Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
 from dashboard.core.modes import ExperimentSpec
@@ -41,7 +41,6 @@ _MODELS: dict[RunKind, type[Model]] = {
     RunKind.MEASUREMENT: MeasurementRun,
     RunKind.CLAIMS: ClaimRun,
 }
-_ENDED = [Phase.STOPPED, Phase.FAILED]
 NOT_RUNNING = "Your private host is not running. Start it first."
 STARTING = "Your private host is starting. Wait a moment."
 
@@ -89,7 +88,7 @@ def _locked_host(group: str) -> Iterator[str]:
 
 
 def _load(host: str, without: str = "") -> GroupLoad:
-    live = Experiment.objects.filter(host=host, wanted=Wanted.RUNNING).exclude(phase__in=_ENDED).exclude(pk=without)
+    live = Experiment.objects.filter(host=host, wanted=Wanted.RUNNING).exclude(phase__in=ENDED).exclude(pk=without)
     arms = {
         key: len(msgspec.json.decode(spec, type=ExperimentSpec).arms) for key, spec in live.values_list("pk", "spec")
     }
@@ -131,7 +130,7 @@ def launch_again(experiment: str, group: str) -> bool:
             return False
         arms = msgspec.json.decode(row.spec, type=ExperimentSpec).arms
         _check(refuse_launch(_load(host, without=experiment), len(arms), new=False))
-        if row.phase in _ENDED:
+        if row.phase in ENDED:
             # It counts from now on, not only when the lab starts it.
             machine = machine_of_group(group)
             Experiment.objects.filter(pk=experiment).update(host=host, machine=machine, phase=Phase.WAITING)
@@ -190,7 +189,7 @@ def end_host(host: str, reason: str) -> tuple[str, ...]:
         measurement_store.fail_run(run, reason, measurement_store.CANCELLED)
     ClaimRun.objects.filter(host=host, state=claim_runs.WAITING).update(state=claim_runs.CANCELLED, problem=reason)
     # Experiments that the lab never started have no journal that could end them.
-    rows = Experiment.objects.filter(host=host, wanted=Wanted.STOPPED).exclude(phase__in=_ENDED)
+    rows = Experiment.objects.filter(host=host, wanted=Wanted.STOPPED).exclude(phase__in=ENDED)
     rows.update(phase=Phase.STOPPED)
     Experiment.objects.filter(host=host, wanted=Wanted.REMOVED).delete()
     return cancelled

@@ -132,13 +132,7 @@ def rename(session: str, participant: str, name: str) -> None:
         Participant.objects.filter(session_id=session, pk=participant).update(name=name)
 
 
-def remove(session: str, participant: str, now: float) -> bool:
-    """Removes one participant; False if the session has no such participant."""
-    removed, _groups = remove_several(session, [participant], now)
-    return bool(removed)
-
-
-def remove_several(session: str, chosen: Collection[str], now: float) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def remove(session: str, chosen: Collection[str], now: float) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Removes participants: tokens and links become invalid, answers stay. Returns who was removed, and the groups that
     have no participant now."""
     changes = {"removed_at": now, "resume_digest": "", "results_digest": "", "hand_raised_at": 0.0}

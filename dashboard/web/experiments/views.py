@@ -26,7 +26,7 @@ from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.groups import mark_machines
 from dashboard.core.experiments.machines.heads import apply_requests, merge_phases
-from dashboard.core.experiments.messages import ExperimentHead, Phase, TimelineItem
+from dashboard.core.experiments.messages import Phase, TimelineItem
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
@@ -52,7 +52,6 @@ from dashboard.web.operations.machines.clients import client_choices
 from dashboard.web.service import LabUnavailableError, service
 
 log = logging.getLogger(__name__)
-ENDED = {Phase.STOPPED, Phase.FAILED}
 
 
 def refuse(
@@ -113,15 +112,13 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
             past, past_at = view, entry.at
         if entry.text:
             items.append(timeline_item(entry, first))
-    spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
-    waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
-    head = view.head or waiting
+    head = view.head or replace(experiment_store.waiting_head(record), phase=record.phase)
     head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last)
     if 0 < head.round < row.round:
         # The lab has not started the requested round yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
     head = replace(head, title=row.title)
-    shown = view if first is not None else replace(view, columns=initial_columns(row.id, spec.arms))
+    shown = view if first is not None else replace(view, columns=initial_columns(row.id, record.spec.arms))
     if record.parts:
         shown = replace(shown, columns=mark_machines(shown.columns, machines.machine_notes()))
     if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):

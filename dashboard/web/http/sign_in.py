@@ -13,10 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard.store.operations import accounts, audit
+from dashboard.store.operations import accounts, audit, rate_limits
 from dashboard.store.operations.accounts import redeem
 from dashboard.store.operations.database_clock import shared_clock
-from dashboard.store.training import join_code_attempts
 from dashboard.web.http.session_connections import end_session
 from dashboard.web.http.threaded_views import threaded
 
@@ -83,7 +82,7 @@ def _with_password(request: HttpRequest) -> HttpResponse:
     if not name or not password:
         return sign_in_page(request, problem=_("Enter your name and your password."), name=name)
     address, now = _address(request), shared_clock()
-    if wait_s := join_code_attempts.take_password(address, name, now):
+    if wait_s := rate_limits.take(rate_limits.wrong_passwords(address, name), now):
         problem = _("Too many wrong passwords. Try again in %(seconds)d seconds.") % {"seconds": int(wait_s) + 1}
         return sign_in_page(request, 429, problem=problem, name=name)
     user = authenticate(request, username=name, password=password)
@@ -92,7 +91,7 @@ def _with_password(request: HttpRequest) -> HttpResponse:
         if known is not None:
             audit.record(SIGN_IN, "password", audit.REFUSED, user=known.pk, account=name, address=address)
         return sign_in_page(request, problem=_("The name or the password is wrong."), name=name)
-    join_code_attempts.return_password(address, name, now)
+    rate_limits.give_back(rate_limits.wrong_passwords(address, name), now)
     enter(request, user, "password")
     return redirect("/")
 

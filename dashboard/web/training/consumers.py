@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from channels.consumer import AsyncConsumer
-from channels.exceptions import StopConsumer
-
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.hub import hub as experiments
-from dashboard.web.feed_consumer import READ_ONLY
+from dashboard.web.feed_consumer import FeedConsumer
 from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import in_database
 from dashboard.web.http.server.shared_frames import EXTENSION
-from dashboard.web.http.session_connections import add_connection, remove_connection
+from dashboard.web.http.session_connections import add_connection
 from dashboard.web.training.hub import INSTRUCTOR, hub
 from dashboard.web.training.linked_clients import mirror_key
 from dashboard.web.training.roles import tokens_of
@@ -36,21 +33,14 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
     return participant.id, participant.admitted, row.mirror_id or ""
 
 
-class SessionConsumer(AsyncConsumer):
+class SessionConsumer(FeedConsumer):
     """Sends the state of a session for all participants, and this participant's own state."""
 
-    client: Client | None = None
-    participant = INSTRUCTOR
     hub: FeedHub[Any] = hub
-
-    @property
-    def identity(self) -> str:
-        """The session in the URL."""
-        return str(self.scope["url_route"]["kwargs"]["identity"])
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Joins the feed, or closes with ``GONE``."""
-        found = await in_database(_authorise, self.scope, self.identity)
+        found = await in_database(_authorise, self.scope, self.key)
         await self.send({"type": "websocket.accept"})
         if found is None:
             await self.send({"type": "websocket.close", "code": GONE})
@@ -62,22 +52,11 @@ class SessionConsumer(AsyncConsumer):
 
     async def enter(self, write_now: Any, _mirrored: str, *, admitted: bool) -> None:
         """Joins the feed."""
-        self.client = await hub.enter(self.identity, self.participant, self.base_send, write_now, admitted=admitted)
-
-    async def websocket_receive(self, _message: dict[str, Any]) -> None:
-        """Closes the connection: commands are POSTs."""
-        await self.send({"type": "websocket.close", "code": READ_ONLY})
-
-    async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
-        """Leaves the feed."""
-        if self.client is not None:
-            self.exit(self.client)
-            remove_connection(self)
-        raise StopConsumer
+        self.client = await hub.enter(self.key, self.participant, self.base_send, write_now, admitted=admitted)
 
     def exit(self, client: Client) -> None:
         """Leaves the feed."""
-        hub.exit(self.identity, self.participant, client)
+        hub.exit(self.key, self.participant, client)
 
 
 class MirrorConsumer(SessionConsumer):
@@ -93,9 +72,9 @@ class MirrorConsumer(SessionConsumer):
             return
         self.mirrored = mirrored
         self.client = await experiments.join(mirrored, self.base_send, write_now)
-        hub.link(mirror_key(self.identity, mirrored), self.client, experiments)
+        hub.link(mirror_key(self.key, mirrored), self.client, experiments)
 
     def exit(self, client: Client) -> None:
         """Leaves the feed."""
-        hub.linked.remove(mirror_key(self.identity, self.mirrored), client)
+        hub.linked.remove(mirror_key(self.key, self.mirrored), client)
         experiments.leave(self.mirrored, client)

@@ -7,9 +7,6 @@ which cannot be guessed: they keep working while others guess codes.
 """
 
 import math
-import threading
-from collections.abc import Callable
-from typing import Protocol
 
 from django.core.signing import Signer
 from django.http import HttpRequest, HttpResponse
@@ -20,35 +17,19 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from dashboard.core.training.join_codes import format_code, parse_code
-from dashboard.core.training.rate_limit import JoinRateLimit
 from dashboard.core.training.session import parse_name
 from dashboard.models import TrainingSession
+from dashboard.store.operations import rate_limits
 from dashboard.store.operations.database_clock import shared_clock
-from dashboard.store.training import join_code_attempts, participants
+from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import REFUSALS, JoinRefusedError
-from dashboard.web.service import service
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import add_token, tokens_of
 from dashboard.web.training.views import status_of
 
 _signer = Signer(salt="netmodes.join")
 KEY_LENGTH = 22
-rate_limit = JoinRateLimit()
-#: Requests run in several threads.
-_lock = threading.Lock()
-
-
-class _Attempts(Protocol):
-    def take_guess(self, address: str, now: float) -> float: ...
-    def return_guess(self, address: str, now: float) -> None: ...
-    def take_join(self, address: str, now: float) -> float: ...
-    def return_join(self, address: str, now: float) -> None: ...
-
-
-def _attempts() -> _Attempts:
-    """The rate limit: in this process, or in the database if there are several web processes."""
-    return join_code_attempts if service.has_peers else rate_limit
 
 
 def key_of(code: str) -> str:
@@ -89,7 +70,7 @@ def join(request: HttpRequest) -> HttpResponse:
         return _page(request, 400, code_problem=str(error))
     invited = constant_time_compare(request.POST.get("key", ""), key_of(code))
     address, now = str(request.META.get("REMOTE_ADDR", "")), shared_clock()
-    if wait_s := 0 if invited else _counted(_attempts().take_guess, address, now):
+    if wait_s := 0 if invited else math.ceil(rate_limits.take(rate_limits.wrong_codes(address), now)):
         sentence = ngettext(
             "Too many wrong codes. Wait %(count)d second, or use the link or the QR code of your instructor.",
             "Too many wrong codes. Wait %(count)d seconds, or use the link or the QR code of your instructor.",
@@ -100,21 +81,8 @@ def join(request: HttpRequest) -> HttpResponse:
     if row is None:
         return _page(request, 404, code_problem=_("No session has this code. Check it and try again."))
     if not invited:
-        _return(_attempts().return_guess, address, now)
+        rate_limits.give_back(rate_limits.wrong_codes(address), now)
     return _join(request, row, address, now)
-
-
-def _counted(take: Callable[[str, float], float], address: str, now: float) -> int:
-    """Counts an attempt before it is made, so that simultaneous requests cannot exceed the limit. Returns the whole
-    seconds to wait, 0 if the attempt may be made."""
-    with _lock:
-        return math.ceil(take(address, now))
-
-
-def _return(give_back: Callable[[str, float], None], address: str, now: float) -> None:
-    """Reverts the count of an attempt that does not count."""
-    with _lock:
-        give_back(address, now)
 
 
 def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) -> HttpResponse:
@@ -123,7 +91,7 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
         return redirect(home)
     if (status := status_of(row, now)) in REFUSALS:
         return _page(request, 410, code_problem=REFUSALS[status])
-    if wait_s := _counted(_attempts().take_join, address, now):
+    if wait_s := math.ceil(rate_limits.take(rate_limits.new_participants(address), now)):
         sentence = ngettext(
             "Many participants have joined from your network within a minute. Wait %(count)d second, then press Join "
             "again.",
@@ -135,10 +103,10 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
     try:
         _participant, token = participants.join(row.id, parse_name(request.POST.get("name", "")), now)
     except ValueError as error:
-        _return(_attempts().return_join, address, now)
+        rate_limits.give_back(rate_limits.new_participants(address), now)
         return _page(request, 400, name_problem=str(error), title=row.title, shown=format_code(row.code))
     except JoinRefusedError as error:
-        _return(_attempts().return_join, address, now)
+        rate_limits.give_back(rate_limits.new_participants(address), now)
         return _page(request, 409, name_problem=str(error), title=row.title)
     add_token(request, row.id, token)
     hub.wake(row.id)

@@ -10,7 +10,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from dashboard.bench.operations.attacks import ATTACKS, Attacker, handshake, ping
+from dashboard.bench.operations.attacks import ATTACKS, attack, handshake, ping
 from dashboard.bench.server import Browser
 from tests.support.polling import DEADLINE_S, eventually
 
@@ -56,16 +56,16 @@ async def test_an_attack_ends_after_its_time_even_if_the_server_closes_or_never_
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        attacker = Attacker(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        attacking = asyncio.create_task(attacker.attack(name, "abc", {"sessionid": "s"}, DEADLINE_S * 10))
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        attacking = asyncio.create_task(attack(host, name, "abc", {"sessionid": "s"}, DEADLINE_S * 10))
         await eventually(lambda: received.startswith(start))
         attacking.cancel()
         await asyncio.wait({attacking})
-    await attacker.attack(name, "abc", {}, 0.0)
+    await attack(host, name, "abc", {}, 0.0)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_an_attack_on_a_server_that_refuses_connections_has_no_traceback(name: str) -> None:
     with socket.socket() as closed:  # bound, without a listener
         closed.bind(("127.0.0.1", 0))
-        await Attacker(f"127.0.0.1:{closed.getsockname()[1]}").attack(name, "abc", {}, 0.2)
+        await attack(f"127.0.0.1:{closed.getsockname()[1]}", name, "abc", {}, 0.2)

@@ -35,7 +35,7 @@ def heartbeat(at: float = NOW, **changed: object) -> Heartbeat:
         (heartbeat(), []),
         (heartbeat(NOW - SILENT_S), []),
         (heartbeat(NOW - SILENT_S - 0.1), [(Part.LAB, NOW - SILENT_S - 0.1)]),
-        (heartbeat(engine_answers=False, engine_since=900.0, engine_problem="secret path"), [(Part.ENGINE, 900.0)]),
+        (heartbeat(engine_answers=False, engine_since=900.0), [(Part.ENGINE, 900.0)]),
         (heartbeat(passed_at=NOW - PASS_OVERDUE_S - 1), [(Part.LAB, NOW - PASS_OVERDUE_S - 1)]),
         (heartbeat(ended="lab-passes", engine_answers=False), [(Part.LAB, 0.0), (Part.ENGINE, 10.0)]),
         (None, [(Part.ENGINE, 0.0)]),

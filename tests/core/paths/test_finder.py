@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from dashboard.core.experiments.messages import ArmStatus, PublishedPort
-from dashboard.core.namespaces.state import Family, Interface, Listener, NamespaceState, Protocol, Resolver
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.namespaces.state import Interface, NamespaceState, Resolver
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
-from dashboard.core.paths.model import Path, PathKind
-from dashboard.core.paths.words import cause_between
-from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports
-from tests.core.scenes import make_scene
-
-
-def paths_by_key(columns: Columns, states: States) -> dict[str, Path]:
-    """The measured paths by key; each key occurs only once."""
-    paths = measured_paths(columns, states)
-    by_key = {path.key: path for path in paths}
-    assert len(by_key) == len(paths)
-    return by_key
+from dashboard.core.paths.model import PathKind
+from tests.core.builders import MACHINE, Columns, States, make_address
+from tests.core.scenes import make_scene, paths_by_key
 
 
 def with_link(state: NamespaceState, kind: str, *more: str) -> NamespaceState:
@@ -72,49 +62,6 @@ def test_a_path_that_does_not_exist_has_its_reason(modes: tuple[str, ...], key: 
     path = paths_by_key(*make_scene(modes))[key]
     assert words in path.unavailable
     assert (path.address, path.target) == ("", "")
-
-
-def test_without_p_no_port_is_published() -> None:
-    paths = paths_by_key(*make_scene(("bridge",), publish=None))
-    assert paths["bridge/published-dnat"].unavailable == "bridge publishes no port"
-    assert paths["bridge/published-proxy"].unavailable == "bridge publishes no port"
-
-
-def test_docker_proxy_is_a_path_only_if_it_was_seen_to_listen() -> None:
-    columns, states = make_scene(("bridge",))
-    others = tuple(listener for listener in states[MACHINE].listeners if listener.process != "docker-proxy")
-    states[MACHINE] = replace(states[MACHINE], listeners=others)
-    assert "nothing that was seen listens there" in paths_by_key(columns, states)["bridge/published-proxy"].unavailable
-    taken = tuple(
-        replace(listener, port=8080, process="dockerd") if listener.process == "sshd" else listener
-        for listener in others
-    )
-    states[MACHINE] = replace(states[MACHINE], listeners=taken)
-    assert "dockerd holds the port" in paths_by_key(columns, states)["bridge/published-proxy"].unavailable
-
-
-def test_a_port_published_on_loopback_has_no_dnat() -> None:
-    columns, states = make_scene(("bridge",))
-    columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "127.0.0.2")))
-    paths = paths_by_key(columns, states)
-    assert paths["bridge/published-proxy"].target == "127.0.0.2:8080"
-    assert paths["bridge/published-dnat"].unavailable == "bridge publishes on 127.0.0.2 only"
-
-
-def test_a_port_published_on_one_address_is_reached_there() -> None:
-    columns, states = make_scene(("bridge",))
-    columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "192.0.2.2")))
-    paths = paths_by_key(columns, states)
-    assert paths["bridge/published-dnat"].target == "192.0.2.2:8080"
-    assert "bridge/published-proxy" not in paths
-
-
-def test_udp_has_a_path_if_it_is_published_too() -> None:
-    columns, states = make_scene(("bridge",))
-    both = (*make_ports(8080), PublishedPort(80, "udp", "0.0.0.0", 8085))
-    columns = (columns[0], replace(columns[1], published=both))
-    assert paths_by_key(columns, states)["bridge/published-dnat"].udp_port == 8085
-    assert paths_by_key(columns, states)["bridge/published-proxy-ipv6"].udp_port == 0
 
 
 def test_ipv6_is_measured_if_both_sides_have_it() -> None:
@@ -185,28 +132,6 @@ def test_each_column_uses_its_own_resolver() -> None:
     assert paths["host/resolver"].unavailable == "host has no name server in its resolv.conf"
 
 
-@pytest.mark.parametrize(
-    ("baseline", "other", "words"),
-    [
-        ("host/loopback", "bridge/published-proxy", "docker-proxy copies each byte in user space"),
-        ("bridge/published-dnat", "bridge/published-proxy", "docker-proxy copies each byte in user space"),
-        ("bridge/published-proxy", "host/loopback", "without docker-proxy:"),
-        ("host/loopback", "bridge/bridge-address", "crosses docker0, veth0000021, eth0 into another network stack"),
-        ("bridge/bridge-address", "bridge/published-dnat", "each packet's address is translated"),
-        ("bridge/published-dnat", "bridge/bridge-address", "the baseline's path is longer: each packet's address"),
-        ("host/loopback", "host/loopback-ipv6", ""),
-        ("container/shared-namespace", "host/loopback", ""),
-    ],
-)
-def test_a_cause_is_named_if_the_hops_prove_it(baseline: str, other: str, words: str) -> None:
-    paths = paths_by_key(*make_scene(("host", "bridge", "container")))
-    paths |= paths_by_key(*make_scene(("bridge", "container")))
-    paths |= paths_by_key(*make_scene(("host", "bridge")))
-    cause = cause_between(paths[baseline], paths[other])
-    assert words in cause
-    assert bool(words) == bool(cause)
-
-
 def test_without_a_default_route_the_bridge_s_address_is_translated_too() -> None:
     columns, states = make_scene(("bridge",))
     machine = states[MACHINE]
@@ -220,31 +145,6 @@ def test_without_a_default_route_the_bridge_s_address_is_translated_too() -> Non
     )
     why = paths_by_key(columns, states)["bridge/published-dnat"].unavailable
     assert why == "the machine has no address except loopback"
-
-
-def between(kind: PathKind, *hops: str) -> Path:
-    return Path(kind, "", "a", "b", hops=hops)
-
-
-def test_a_path_between_containers_is_longer_than_one_over_loopback() -> None:
-    other = between(PathKind.CONTAINER_TO_CONTAINER, "eth0", "veth1", "br0")
-    for kind in (PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE):
-        assert "eth0, veth1, br0" in cause_between(between(kind, "lo"), other)
-    assert cause_between(between(PathKind.BRIDGE_ADDRESS), other) == ""
-    assert cause_between(other, between(PathKind.LOOPBACK)) == ""
-    assert cause_between(between(PathKind.SHARED_NAMESPACE), between(PathKind.LOOPBACK)) == ""
-
-
-def test_from_loopback_to_a_published_port_both_causes_are_named() -> None:
-    hops = ("DNAT 192.0.2.2:80", "docker0", "veth1", "eth0")
-    cause = cause_between(between(PathKind.LOOPBACK), between(PathKind.PUBLISHED_DNAT, *hops))
-    assert "docker0, veth1, eth0" in cause
-    assert "DNAT 192" not in cause
-    assert "DNAT" in cause
-    assert cause_between(between(PathKind.PUBLISHED_DNAT), between(PathKind.PUBLISHED_DNAT)) == ""
-    assert cause_between(between(PathKind.PUBLISHED_PROXY), between(PathKind.PUBLISHED_PROXY)) == ""
-    back = cause_between(between(PathKind.BRIDGE_ADDRESS, *hops[1:]), between(PathKind.LOOPBACK))
-    assert "docker0, veth1, eth0" in back
 
 
 def test_links_on_one_parent_are_connected_by_it_without_a_bridge() -> None:
@@ -349,62 +249,6 @@ def test_each_network_of_an_arm_has_its_paths() -> None:
     assert len(titles) == 2
 
 
-def published(*ports: PublishedPort, **machine: Any) -> dict[str, tuple[str, str]]:
-    """Target and reason of each path through these ports of a container in bridge mode."""
-    columns, states = make_scene(("bridge",))
-    columns = (columns[0], replace(columns[1], published=ports))
-    states[MACHINE] = replace(states[MACHINE], **machine)
-    paths = paths_by_key(columns, states).values()
-    return {path.name: (path.target, path.unavailable) for path in paths if path.name.startswith("published")}
-
-
-def test_a_mapping_for_all_addresses_is_preferred_to_one_for_a_single_address() -> None:
-    single, everywhere = PublishedPort(80, "tcp", "192.0.2.2", 8080), PublishedPort(80, "tcp", "0.0.0.0", 8080)
-    for ports in ((single, everywhere), (everywhere, single), (single, replace(everywhere, host_address=""))):
-        assert published(*ports)["published-proxy"][0] == "127.0.0.1:8080"
-    assert "published-proxy" not in published(single)
-    assert published(single)["published-dnat"] == ("192.0.2.2:8080", "")
-
-
-def test_only_the_port_of_the_program_over_tcp_counts_as_published() -> None:
-    for port in (PublishedPort(81, "tcp", "0.0.0.0", 8080), PublishedPort(80, "udp", "0.0.0.0", 8080)):
-        assert [reason for _target, reason in published(port).values()] == ["bridge does not publish 80/tcp"] * 2
-    assert [reason for _target, reason in published().values()] == ["bridge publishes no port"] * 2
-
-
-@pytest.mark.parametrize(
-    ("listener", "proxied", "over_ipv6"),
-    [
-        (make_listener(8080, "docker-proxy"), True, False),
-        (make_listener(8080, "docker-proxy", family=Family.INET6, address="::", v6only=False), True, True),
-        (make_listener(8080, "docker-proxy", family=Family.INET6, address="::", v6only=True), False, True),
-        (make_listener(8081, "docker-proxy"), False, False),
-        (make_listener(8080, "docker-proxy", protocol=Protocol.UDP), False, False),
-        (make_listener(8080, None), False, False),
-    ],
-)
-def test_docker_proxy_must_listen_on_the_port_for_the_family(
-    listener: Listener, proxied: bool, over_ipv6: bool
-) -> None:
-    paths = published(*make_ports(8080), listeners=(listener,))
-    assert (paths["published-proxy"][0] != "") is proxied
-    assert ("published-proxy-ipv6" in paths) is over_ipv6
-
-
-def test_without_docker_proxy_loopback_is_translated_and_measured_where_nothing_else_is() -> None:
-    dockerd = (make_listener(8080, "dockerd"),)
-    everywhere = published(*make_ports(8080), listeners=dockerd)
-    assert everywhere["published-dnat"] == ("192.0.2.2:8080", ""), "the machine's address comes first"
-    assert "dockerd holds" in everywhere["published-proxy"][1]
-    assert published(*make_ports(8080, 80, "127.0.0.1"), listeners=dockerd)["published-dnat"][0] == "127.0.0.1:8080"
-
-
-def test_a_port_that_is_published_on_ipv6_only_has_paths_over_ipv6_only() -> None:
-    assert published(*make_ports(8080, 80, "::")) == {"published-proxy-ipv6": ("[::1]:8080", "")}
-    assert published(*make_ports(8080, 80, "2001:db8::2")) == {"published-proxy-ipv6": ("[2001:db8::2]:8080", "")}
-    assert published(*make_ports(8080, 80, "2001:db8::2"), listeners=()) == {}
-
-
 def test_requests_have_paths_that_measurements_leave_out() -> None:
     columns, states = make_scene(("host", "bridge"))
     more = set(find_paths(columns, states)) - set(measured_paths(columns, states))
@@ -414,30 +258,6 @@ def test_requests_have_paths_that_measurements_leave_out() -> None:
         ("bridge/inside", "127.0.0.1:80"),
         ("bridge/published-proxy-ipv6", "[2001:db8::2]:8081"),  # after [::1]:8081
     }
-
-
-def test_docker_proxy_is_found_among_other_listeners_on_a_port() -> None:
-    both = (make_listener(8080, "nginx"), make_listener(8080, "docker-proxy"))
-    assert published(*make_ports(8080), listeners=both)["published-proxy"][0]
-    assert "nginx holds" in published(*make_ports(8080), listeners=both[:1])["published-proxy"][1]
-    assert (
-        "unknown process" in published(*make_ports(8080), listeners=(make_listener(8080, None),))["published-proxy"][1]
-    )
-
-
-def test_a_translation_needs_an_address_of_the_container_behind_a_bridge() -> None:
-    columns, states = make_scene(("bridge",))
-    states["bridge"] = replace(states["bridge"], interfaces=states["bridge"].interfaces[:1])
-    path = paths_by_key(columns, states)["bridge/published-dnat"]
-    assert "no address of bridge" in path.unavailable
-    assert "bridge/published-dnat-ipv6" not in paths_by_key(columns, states)
-
-
-def test_a_machine_without_an_address_translates_nothing() -> None:
-    lo = tuple(link for link in make_scene(("bridge",))[1][MACHINE].interfaces if link.kind == "loopback")
-    paths = published(*make_ports(8080), interfaces=lo, routes=())
-    assert "except loopback" in paths["published-dnat"][1]
-    assert "bridge publishes on 127.0.0.1 only" in published(*make_ports(8080, 80, "127.0.0.1"))["published-dnat"][1]
 
 
 def test_an_address_outside_the_bridge_s_subnets_is_not_reachable() -> None:
@@ -469,16 +289,3 @@ def test_between_containers_a_link_of_another_namespace_is_no_hop() -> None:
     path = paths_by_key(columns, states)["user-bridge/container-to-container"]
     outer = next(link for link in states[MACHINE].interfaces if link.master == "br-user-bridge")
     assert path.hops == ("eth0", outer.name, "eth0")
-
-
-def test_docker_proxy_is_the_difference_only_if_one_path_has_it() -> None:
-    proxied = between(PathKind.HAIRPIN, "eth0", "docker0", "docker-proxy :8080 (user space)")
-    translated = between(PathKind.LAN_PUBLISHED, "eth0 (LAN)", "DNAT 192.0.2.2:8080 → 172.17.0.2:80")
-    published = between(PathKind.PUBLISHED_PROXY, "lo", "docker-proxy :8080 (user space)")
-    assert cause_between(published, proxied) == ""
-    assert cause_between(proxied, published) == ""
-    assert cause_between(translated, proxied).startswith("docker-proxy copies")
-    assert cause_between(published, translated).startswith("without docker-proxy: ")
-    rootless = between(PathKind.PUBLISHED_ROOTLESS, "lo", "rootlessport :8080 (user space)")
-    assert cause_between(translated, rootless).startswith("rootlessport copies")
-    assert cause_between(published, rootless) == ""

@@ -25,8 +25,8 @@ def test_the_folder_has_what_the_script_reads(host: PrivateHost, tmp_path: Path)
     preparation.prepare(host, Path("/other"), {"ipv6": True}, "nameserver 192.0.2.9\n", None)
     assert json.loads((host.folder / "daemon.json").read_text()) == {"log-level": "warn", "ipv6": True}
     assert (host.folder / "root").read_text() == "/other"
-    assert host.resolv_conf.read_text() == "nameserver 192.0.2.9\n"
-    assert host.name in host.hosts_file.read_text()
+    assert (host.folder / "etc" / "resolv.conf").read_text() == "nameserver 192.0.2.9\n"
+    assert host.name in (host.folder / "etc" / "hosts").read_text()
     assert host.folder.stat().st_mode & 0o077 == 0
     assert (tmp_path / "run/abc").is_dir()
 
@@ -37,7 +37,7 @@ def test_data_and_sockets_belong_to_the_root_of_a_host_in_a_user_namespace(host:
     assert host.data.stat().st_uid == 524288
     assert not host.disk.exists()
     assert (tmp_path / "run/abc").stat().st_uid == 524288
-    for file in (host.resolv_conf, host.hosts_file, host.folder):
+    for file in (host.folder / "etc" / "resolv.conf", host.folder / "etc" / "hosts", host.folder):
         assert file.stat().st_uid == 0, "files of the machine's disk cannot grow from inside"
     assert read(host.folder)["owner"] == 524288
 

@@ -96,7 +96,7 @@ def test_a_host_is_a_machine_of_its_own(host: PrivateHost) -> None:
     assert f"inet {MACHINE_ADDRESS}/24" in machine.on_machine("ip", "address", "show", "eth0")
     assert "default via 192.0.2.1 dev eth0" in machine.on_machine("ip", "route")
     assert f"{MACHINE_ADDRESS}\t{host.name}" in machine.on_machine("cat", "/etc/hosts")
-    assert machine.on_machine("cat", "/etc/resolv.conf") == host.resolv_conf.read_text()
+    assert machine.on_machine("cat", "/etc/resolv.conf") == (host.folder / "etc" / "resolv.conf").read_text()
     assert machine.docker("info", "--format", "{{.Name}}") == host.name
     assert len(host.socket.encode()) < 108
 

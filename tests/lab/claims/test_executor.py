@@ -74,8 +74,9 @@ class Executed:
 def _foreign_lines(engine: ClaimEngine) -> list[str]:
     """Lines that claims write into the files of a machine and remove again."""
     assert engine.host is not None
-    lines = (engine.host.resolv_conf.read_text() + engine.host.hosts_file.read_text()).splitlines()
-    return [line for line in lines if re.search(r"192\.0\.2\.(53|77)\b", line)]
+    etc = engine.host.folder / "etc"
+    lines = (etc / "resolv.conf").read_text() + (etc / "hosts").read_text()
+    return [line for line in lines.splitlines() if re.search(r"192\.0\.2\.(53|77)\b", line)]
 
 
 def _share_ufw(folder: Path) -> None:

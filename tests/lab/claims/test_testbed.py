@@ -98,7 +98,8 @@ async def test_a_container_is_observed_until_it_exits(real: ClaimEngine) -> None
 
 @pytest.mark.engine
 async def test_the_machines_files_are_restored(real: ClaimEngine, engine_host: PrivateEngine) -> None:
-    before = engine_host.host.resolv_conf.read_text()
+    resolv_conf = engine_host.host.folder / "etc" / "resolv.conf"
+    before = resolv_conf.read_text()
 
     async def fail() -> None:
         async with open_testbed(real, LABELS, "nm-testbed") as testbed:
@@ -109,7 +110,7 @@ async def test_the_machines_files_are_restored(real: ClaimEngine, engine_host: P
 
     with pytest.raises(RuntimeError):
         await fail()
-    assert engine_host.host.resolv_conf.read_text() == before
+    assert resolv_conf.read_text() == before
 
 
 async def test_the_readers_own_machine_is_never_changed(engine: ClaimEngine) -> None:

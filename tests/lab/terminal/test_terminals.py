@@ -185,7 +185,7 @@ async def test_it_ends_with_its_participant_its_session_or_when_idle(
         await open_terminals.attach(hers, f"more-{number}", 80, 24)
     with pytest.raises(TerminalError, match="already open in"):
         await open_terminals.attach(hers, "one too many", 80, 24)
-    await database_sync_to_async(participants.remove)(harness.row.id, ada.id, 1.0)
+    await database_sync_to_async(participants.remove)(harness.row.id, [ada.id], 1.0)
     chunk = await window.is_told("no longer a participant")
     assert not chunk.again
     await open_terminals.start(hers.participant)

@@ -27,6 +27,6 @@ def test_the_members_of_a_team_have_a_history_each_and_others_are_not_in_it() ->
     done = [[each.detail for each in found.events if each.kind == "did"] for found in histories]
     assert sorted(done) == [["line 0"], ["line 1"]]
     assert histories[0].records["launch"].passed_at == NOW
-    participants.remove(row.id, people[1].id, NOW)
+    participants.remove(row.id, [people[1].id], NOW)
     assert len(group_histories.load(f"{row.id}-1")[2]) == 1
     assert group_histories.load(f"{row.id}-9") == (slug, digest, ())

@@ -92,7 +92,7 @@ def test_a_host_is_started_anew_only_when_that_of_removed_participants_has_stopp
     spam, _ = participant(row, "Spam")
     group = f"{row.id}-{spam.group}"
     group_host_store.request_first(group, NOW + 1)
-    assert participants.remove_several(row.id, [spam.id], NOW + 2) == ((spam.id,), (spam.group,))
+    assert participants.remove(row.id, [spam.id], NOW + 2) == ((spam.id,), (spam.group,))
     group_host_store.set_desired(group, DesiredState.STOPPED)
     group_host_store.note(group, state="ready", host="h1")
     group_host_store.request_first(group, NOW + 4)

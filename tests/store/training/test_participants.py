@@ -35,7 +35,7 @@ def test_teams_fill_up_and_a_participant_that_was_taken_away_is_free() -> None:
     assert [one.group for one in people] == [1, 1, 2]
     with pytest.raises(JoinRefusedError, match="All 3 places"):
         participant(row, "d")
-    assert participants.remove(row.id, people[0].id, NOW)
+    assert participants.remove(row.id, [people[0].id], NOW)[0] == (people[0].id,)
     assert participant(row, "d")[0].group == 1
 
 
@@ -43,7 +43,7 @@ def test_a_newcomer_does_not_get_the_runs_of_a_removed_participant() -> None:
     row = session(hosts="person", max_participants=2)
     ada, _ = participant(row, "Ada")
     participant(row, "Bob")
-    assert participants.remove(row.id, ada.id, NOW)
+    assert participants.remove(row.id, [ada.id], NOW)[0] == (ada.id,)
     assert participant(row, "Eve")[0].group == 3
 
 
@@ -109,8 +109,8 @@ def test_a_removed_participant_has_no_valid_token_or_link() -> None:
     ada, token = participant(row)
     link = participants.make_link(row.id, ada.id)
     assert link is not None
-    assert not participants.remove("another", ada.id, NOW)
-    assert participants.remove(row.id, ada.id, NOW)
+    assert participants.remove("another", [ada.id], NOW) == ((), ())
+    assert participants.remove(row.id, [ada.id], NOW)[0] == (ada.id,)
     assert participants.by_token(row.id, token) is None
     assert participants.resume(link, NOW) is None
     assert participants.make_link(row.id, ada.id) is None
@@ -146,8 +146,8 @@ def test_several_are_removed_at_once_and_empty_groups_are_named() -> None:
     row, other = session(hosts="team", team_size=2), session()
     people = [participant(row, name)[0].id for name in ("a", "b", "c", "d", "e")]
     stranger, _ = participant(other)
-    removed, empty = participants.remove_several(row.id, [people[0], people[2], people[3], stranger.id, "?"], NOW)
+    removed, empty = participants.remove(row.id, [people[0], people[2], people[3], stranger.id, "?"], NOW)
     assert set(removed) == {people[0], people[2], people[3]}
     assert empty == (2,)
-    assert participants.remove_several(row.id, people[:1], NOW) == ((), ())
+    assert participants.remove(row.id, people[:1], NOW) == ((), ())
     assert participants.get(other.id, stranger.id).removed_at == 0.0  # type: ignore[union-attr]

@@ -53,7 +53,7 @@ def row() -> TrainingSession:
     session_state.add_message(made.id, bob.id, LAUNCH.slug, "Why?", NOW + 95, from_instructor=False)
     session_state.add_message(made.id, None, LAUNCH.slug, "Read the text", NOW + 99, from_instructor=True)
     participants.raise_hand(made.id, bob.id, NOW + 98, up=False)
-    participants.remove(made.id, cleo.id, NOW + 100)
+    participants.remove(made.id, [cleo.id], NOW + 100)
     training_sessions.change(made.id, instructor(), NOW + 101, admission_required=True)
     participant(again(made), "Dan", NOW + 102)
     training_sessions.reveal(made.id, instructor(), NOW + 110, LAUNCH.slug)
@@ -120,7 +120,7 @@ def test_a_results_link_shows_one_participant_until_a_newer_link(row: TrainingSe
         assert participants.by_results_link(wrong) is None
     assert participants.make_results_link(row.id, Participant.objects.get(name="Cleo").pk) is None, "she was removed"
     assert participants.make_results_link(row.id, Participant.objects.get(name="Dan").pk) is None, "he was not admitted"
-    participants.remove(row.id, ada.pk, END)
+    participants.remove(row.id, [ada.pk], END)
     assert participants.by_results_link(second) is None
 
 
@@ -159,7 +159,7 @@ def test_absences_and_returns_are_recorded_once() -> None:
         for one in facts.participants
     }
     assert told == {"Ada": [("away", NOW + 20), ("back", NOW + 60)], "Bob": []}
-    participants.remove(made.id, bob.id, NOW + 90)
+    participants.remove(made.id, [bob.id], NOW + 90)
     participants.note_presence(made.id, set(), {bob.id: NOW + 90}, NOW + 102)
     training_sessions.close(made.id, instructor(), END)
     participants.note_presence(made.id, set(), {ada.id: END}, END)

@@ -93,7 +93,7 @@ def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:
     people = {name: participant(row, name, NOW + number)[0] for number, name in enumerate(names)}
     training_sessions.change(row.id, instructor(), NOW, admission_required=True)
     participant(again(row), "late")
-    participants.remove(row.id, people["gone"].id, NOW)
+    participants.remove(row.id, [people["gone"].id], NOW)
     participants.raise_hand(row.id, people["hand"].id, NOW, up=True)
     for one in people.values():
         session_state.mark_opened(row, one.id, "prepare", NOW)
@@ -136,5 +136,5 @@ def test_messages_reach_their_participants_and_are_bounded(monkeypatch: pytest.M
     state = session_state.participant_state(row.id, bob.id)
     assert state is not None
     assert (state.name, state.hand, len(state.messages)) == ("Bob", False, 1)
-    participants.remove(row.id, bob.id, NOW)
+    participants.remove(row.id, [bob.id], NOW)
     assert session_state.participant_state(row.id, bob.id) is None

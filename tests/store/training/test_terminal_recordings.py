@@ -52,7 +52,7 @@ def test_the_reason_why_a_participant_may_have_no_terminal() -> None:
     row = session(hosts=HostsFor.PERSON, terminal=True)
     ada, bob = participant(row)[0].id, participant(row, "Bob")[0].id
     assert refusals([ada, bob], NOW) == {}
-    participants.remove(row.id, ada, NOW)
+    participants.remove(row.id, [ada], NOW)
     found = refusals([ada, bob, "nobody"], NOW)
     assert "no longer a participant" in found.pop(ada)
     assert "deleted" in found.pop("nobody")

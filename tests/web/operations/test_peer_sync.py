@@ -164,7 +164,7 @@ async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_wit
     await in_database(session_state.add_message, row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
     await eventually(lambda: hers.of("participant")[-1]["messages"])
     assert len(instructor.of("progress")) > before
-    await in_database(participants.remove, row.id, ada.id, NOW)
+    await in_database(participants.remove, row.id, [ada.id], NOW)
     await eventually(lambda: hers.code == GONE)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 
-from dashboard.core.terminal.frames import read_output
 from dashboard.core.terminal.limits import TYPED_BYTES, WINDOW_BYTES
 from dashboard.core.training.session import HostsFor
 from dashboard.lab.terminal import terminals as lab_terminals
@@ -104,8 +103,8 @@ class Window:
         found = await self.socket.next()
         assert found["type"] == "websocket.send", found
         if found.get("bytes") is not None:
-            self.at, data = read_output(found["bytes"])
-            self.at += len(data)
+            offset, data = found["bytes"][:8], found["bytes"][8:]
+            self.at = int.from_bytes(offset) + len(data)
             self.text += data
         else:
             self.said.append(json.loads(found["text"]))

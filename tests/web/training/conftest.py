@@ -7,16 +7,9 @@ import time
 import pytest
 from channels.db import database_sync_to_async
 
-from dashboard.core.training.rate_limit import JoinRateLimit
 from dashboard.web.training import join_views
 from tests.web.asgi_client import person
 from tests.web.training.session_clients import TwoSessions, join, new, participant_id, sign_in_as
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resets the rate limits of joining."""
-    monkeypatch.setattr(join_views, "rate_limit", JoinRateLimit())
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ async def test_removed_participants_and_deleted_sessions_are_disconnected(
     hers, his = Browser(), Browser()
     await hub.enter(row.id, ada.id, hers.send, None, admitted=True)
     await hub.enter(row.id, bob.id, his.send, None, admitted=True)
-    await database_sync_to_async(participants.remove)(row.id, ada.id, NOW)
+    await database_sync_to_async(participants.remove)(row.id, [ada.id], NOW)
     hub.tell(row.id, ada.id)
     await eventually(lambda: hers.code == 4404)
     assert his.code is None

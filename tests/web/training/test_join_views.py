@@ -11,11 +11,11 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.token_bucket import Rate
 from dashboard.core.training.join_address import JoinAddress
-from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
+from dashboard.core.training.rate_limit import PER_CLIENT
 from dashboard.models import GroupHost, Participant, TrainingSession
+from dashboard.store.operations import rate_limits
 from dashboard.store.training import participants
 from dashboard.web.http.addresses import own_addresses
-from dashboard.web.training import join_views
 from dashboard.web.training.join_views import key_of
 from tests.web.asgi_client import Person, websocket
 from tests.web.training.session_clients import OWN, TwoSessions, cookie_of, get, join, new, post, stranger
@@ -97,7 +97,7 @@ async def test_a_flood_of_newcomers_from_one_address_is_limited_and_others_join(
 
 async def test_simultaneous_joins_cannot_exceed_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     row = await new()
-    monkeypatch.setattr(join_views, "rate_limit", JoinRateLimit(joins=Rate(2, 0.001)))
+    monkeypatch.setattr(rate_limits, "JOINS", Rate(2, 0.001))
     real, waits = participants.join, threading.Event()
     inside: list[str] = []
 
@@ -114,7 +114,7 @@ async def test_simultaneous_joins_cannot_exceed_the_limit(monkeypatch: pytest.Mo
 
 async def test_a_refused_name_does_not_count_as_a_join(monkeypatch: pytest.MonkeyPatch) -> None:
     row = await new()
-    monkeypatch.setattr(join_views, "rate_limit", JoinRateLimit(joins=Rate(2, 0.001)))
+    monkeypatch.setattr(rate_limits, "JOINS", Rate(2, 0.001))
     assert [(await join(row.code, name))[0].status for name in ("Ada", "Ada", "", "Bob", "Eve")] == [
         302,
         409,

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dashboard.core.comparison.answer.comparison_table import join_titles, one_line
+from dashboard.core.comparison.answer.comparison_table import one_line
 from dashboard.core.comparison.answer.differences import list_differences
+from dashboard.core.comparison.phrases import join_titles, with_full_stop
 from dashboard.core.experiments.launching.ports import HostPort, PortUser, find_holder, port_in_message, ports_of
 from dashboard.core.experiments.messages import Answer, ArmStatus, Column, ExperimentRef, Relation, Row
 from dashboard.core.experiments.stream import row_id
@@ -45,11 +46,6 @@ def describe_same(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     if not names:
         return f"The same in every column: {others} fact{'' if others == 1 else 's'}."
     return f"The same in every column: {', '.join(names)}{f' and {rest}' if others else ''}."
-
-
-def _with_full_stop(text: str) -> str:
-    text = text.strip()
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _reason(column: Column) -> str:
@@ -95,10 +91,10 @@ def _describe_arm(
         return f"{column.title}: the container was removed outside Netmodes.", None
     reason = _reason(column)
     if column.status is ArmStatus.REFUSED:
-        text = f"{column.title}: the Engine refused it: {_with_full_stop(reason or 'the Engine gave no reason')}"
+        text = f"{column.title}: the Engine refused it: {with_full_stop(reason or 'the Engine gave no reason')}"
     else:
         code = "" if column.exit_code is None else f" with code {column.exit_code}"
-        text = f"{column.title}: the program exited{code}{f': {_with_full_stop(reason)}' if reason else '.'}"
+        text = f"{column.title}: the program exited{code}{f': {with_full_stop(reason)}' if reason else '.'}"
     if not _says_taken(reason):
         return text, None
     users = [*_own_users(columns), *others]

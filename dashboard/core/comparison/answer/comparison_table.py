@@ -1,6 +1,6 @@
 """The comparison that a report shows, with the lookups that rules about differences need."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,23 +71,6 @@ class ComparisonTable:
         ]
 
 
-def join_names(names: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; each name once."""
-    unique = list(dict.fromkeys(names))
-    return " and ".join([*([", ".join(unique[:-1])] if unique[1:] else []), *unique[-1:]])
-
-
-def join_titles(columns: Iterable[Column]) -> str:
-    """The titles of columns, as ``join_names``."""
-    return join_names(column.title for column in columns)
-
-
-def join_parts(parts: Iterable[str]) -> str:
-    """The parts that are not empty, joined by semicolons, with a full stop; empty if there are none."""
-    text = "; ".join(part for part in parts if part)
-    return f"{text}." if text else ""
-
-
 def one_line(text: str) -> str:
     """The lines of a cell, separated by commas."""
     return ", ".join(text.split("\n"))
@@ -100,8 +83,3 @@ def join_addresses(text: str) -> str:
     both = {port for port in ports if f"0.0.0.0:{port}" in lines}
     short = [line.replace("0.0.0.0:", "*:") if line.removeprefix("0.0.0.0:") in both else line for line in lines]
     return ", ".join(line for line in short if line.removeprefix("[::]:") not in both)
-
-
-def verb_for(columns: Sequence[Column], singular: str, plural: str) -> str:
-    """The form of a verb that fits the number of columns."""
-    return singular if len(columns) == 1 else plural

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_parts, join_titles, one_line
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable, one_line
 from dashboard.core.comparison.answer.rules import RULES
+from dashboard.core.comparison.phrases import join_clauses, join_titles
 from dashboard.core.experiments.messages import Column, Difference, Row
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.modes import MACHINE
@@ -26,7 +27,7 @@ def _describe_row(table: ComparisonTable, row: Row) -> str:
     for column in table.running_without_text(row):
         absent.setdefault(row.absent.get(column.key) or "none", []).append(column)
     parts += [f"{join_titles(columns)} {word}" for word, columns in absent.items()]
-    return f"{row.label or row.key}: {join_parts(parts)}" if parts else ""
+    return f"{row.label or row.key}: {join_clauses(*parts)}" if parts else ""
 
 
 def list_differences(

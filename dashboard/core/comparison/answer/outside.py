@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_parts, verb_for
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable
+from dashboard.core.comparison.phrases import agree, join_clauses
 from dashboard.core.experiments.messages import ArmStatus, Column, Row
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
@@ -23,7 +24,7 @@ def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
         return None
     running = [column for column in table.arms if column.status is ArmStatus.RUNNING]
     parts = [_describe(column, machine, addresses, shares=column in table.sharing_machine) for column in running]
-    text = join_parts(parts)
+    text = join_clauses(*parts)
     return (row, f"To another machine on the LAN, {text}") if text else None
 
 
@@ -43,7 +44,7 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
     ports = [one for one in column.published if one.protocol == "tcp" and one.host_port]
     if endpoints := _endpoints(((one.host_address, one.host_port) for one in ports), addresses):
         return (
-            f"{column.title} offers only its published {verb_for([column] * len(endpoints), 'port', 'ports')} "
+            f"{column.title} offers only its published {agree([column] * len(endpoints), 'port', 'ports')} "
             + ", ".join(endpoints)
         )
     return f"{column.title} offers nothing: " + ("it publishes on loopback only" if ports else "it publishes no port")

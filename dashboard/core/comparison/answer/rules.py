@@ -5,16 +5,9 @@ Each sentence follows from a row of the comparison. A rule returns None where no
 
 from collections.abc import Callable, Mapping, Sequence
 
-from dashboard.core.comparison.answer.comparison_table import (
-    ComparisonTable,
-    join_addresses,
-    join_names,
-    join_parts,
-    join_titles,
-    one_line,
-    verb_for,
-)
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_addresses, one_line
 from dashboard.core.comparison.answer.outside import offer_to_the_lan
+from dashboard.core.comparison.phrases import agree, join_clauses, join_names, join_titles
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.resolver import is_loopback
@@ -30,11 +23,11 @@ def _namespace(table: ComparisonTable, row: Row) -> str:
     alone = [columns[0] for columns in separate if len(columns) == 1]
     parts = []
     if sharing:
-        parts.append(f"{join_titles(sharing)} {verb_for(sharing, 'uses', 'use')} this machine's network namespace")
+        parts.append(f"{join_titles(sharing)} {agree(sharing, 'uses', 'use')} this machine's network namespace")
     if alone:
-        parts.append(f"{join_titles(alone)} {verb_for(alone, 'has its own', 'each have their own')}")
+        parts.append(f"{join_titles(alone)} {agree(alone, 'has its own', 'each have their own')}")
     parts += [f"{join_titles(columns)} share one" for columns in separate if len(columns) > 1]
-    sentence = join_parts(parts)
+    sentence = join_clauses(*parts)
     return sentence if sharing or not sentence else f"Network namespaces: {sentence}"
 
 
@@ -81,13 +74,11 @@ def _published(table: ComparisonTable) -> tuple[Row, str] | None:
         listening = table.row(f"listeners/tcp :{column.port}/") if column.port else None
         if listening is not None and listening.cells.get(column.key) is not None:
             parts.append(f"{column.title} listens on the machine's port {column.port}, without forwarding")
-    return first, join_parts(parts)
+    return first, join_clauses(*parts)
 
 
 def _address(table: ComparisonTable, row: Row) -> str:
-    parts = [
-        f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} {text}" for text, columns in table.by_text(row)
-    ]
+    parts = [f"{join_titles(columns)} {agree(columns, 'has', 'have')} {text}" for text, columns in table.by_text(row)]
     without: dict[str, list[Column]] = {}
     missing = table.running_without_text(row)
     for column in (one for one in missing if not one.invisible):
@@ -97,12 +88,12 @@ def _address(table: ComparisonTable, row: Row) -> str:
             source = f"that of {column.target or 'its target'}" if column.mode == Mode.CONTAINER else ""
         without.setdefault(source, []).append(column)
     for source, columns in without.items():
-        uses = f" and {verb_for(columns, 'uses', 'use')} {source}" if source else ""
-        parts.append(f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} no separate address{uses}")
+        uses = f" and {agree(columns, 'uses', 'use')} {source}" if source else ""
+        parts.append(f"{join_titles(columns)} {agree(columns, 'has', 'have')} no separate address{uses}")
     # If a column's network stack cannot be read, only the addresses that the Engine assigned are known.
     unassigned = [one for one in missing if one.invisible]
     parts += [f"the Engine assigned none to {join_titles(unassigned)}"] if unassigned else []
-    return join_parts(parts)
+    return join_clauses(*parts)
 
 
 def _resolver(table: ComparisonTable, row: Row) -> str:
@@ -110,10 +101,10 @@ def _resolver(table: ComparisonTable, row: Row) -> str:
     for column in table.with_text(row):
         groups.setdefault((row.cells[column.key] or "", row.notes.get(column.key, "")), []).append(column)
     parts = [
-        f"{join_titles(columns)} {verb_for(columns, 'uses', 'use')} {one_line(text)}{f' ({note})' if note else ''}"
+        f"{join_titles(columns)} {agree(columns, 'uses', 'use')} {one_line(text)}{f' ({note})' if note else ''}"
         for (text, note), columns in groups.items()
     ]
-    return f"Name servers: {join_parts(parts)}" if parts else ""
+    return f"Name servers: {join_clauses(*parts)}" if parts else ""
 
 
 def _lookup(table: ComparisonTable) -> tuple[Row, str] | None:
@@ -163,16 +154,16 @@ def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
     only = "only " if most < len(machine) else ""
     count = "none" if most == 0 else f"{only}{most}" if len(separate) == 1 else f"at most {most}"
     sentence = (
-        f"{join_titles(sharing)} {verb_for(sharing, 'shares', 'share')} this machine's "
+        f"{join_titles(sharing)} {agree(sharing, 'shares', 'share')} this machine's "
         f"{_describe_reachable(len(machine), reachable)}; "
-        f"{join_titles(separate)} {verb_for(separate, 'has', 'have')} {count}."
+        f"{join_titles(separate)} {agree(separate, 'has', 'have')} {count}."
     )
     return proof, sentence
 
 
 def _low_ports(table: ComparisonTable, row: Row) -> str:
     parts = [f"from {text} in {join_titles(columns)}" for text, columns in table.by_text(row, machine=True)]
-    return f"Without root a program may bind ports {join_parts(parts)}" if parts else ""
+    return f"Without root a program may bind ports {join_clauses(*parts)}" if parts else ""
 
 
 def _default_route(table: ComparisonTable) -> tuple[Row, str] | None:
@@ -181,13 +172,13 @@ def _default_route(table: ComparisonTable) -> tuple[Row, str] | None:
         return None
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     missing = table.running_without_text(row)
-    parts += [f"{join_titles(missing)} {verb_for(missing, 'has', 'have')} none"] if missing else []
-    return row, f"Default route: {join_parts(parts)}"
+    parts += [f"{join_titles(missing)} {agree(missing, 'has', 'have')} none"] if missing else []
+    return row, f"Default route: {join_clauses(*parts)}"
 
 
 def _hostname(table: ComparisonTable, row: Row) -> str:
     parts = [f"{text} in {join_titles(columns)}" for text, columns in table.by_text(row)]
-    return f"The host name is {join_parts(parts)}" if parts else ""
+    return f"The host name is {join_clauses(*parts)}" if parts else ""
 
 
 def _on_row(identity: str, describe: Callable[[ComparisonTable, Row], str]) -> Rule:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from dashboard.core.comparison.answer.answer import describe_same, describe_trouble, write_answer
 from dashboard.core.comparison.answer.differences import MAX_DIFFERENCES, list_differences
 from dashboard.core.comparison.machines.rows import ENGINE_SECTION, ObservedGroup, observe_groups
+from dashboard.core.comparison.phrases import join_names
 from dashboard.core.comparison.row_building import section_rows
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.experiments.launching.ports import PortUser
@@ -56,7 +57,7 @@ def _answer_for_machines(
             for sentence, holder in describe_trouble(observed.columns, observed.states, users)
         ]
     modes = [
-        replace(one[0], sentence=f"On {_join(machines[key])}: {key[1] if one[1:] else one[0].sentence}")
+        replace(one[0], sentence=f"On {join_names(machines[key])}: {key[1] if one[1:] else one[0].sentence}")
         for key, one in found.items()
     ]
     shown = {row_id(row) for row in rows}
@@ -80,11 +81,7 @@ def _list_engines(columns: Sequence[Column], rows: Sequence[Row]) -> list[Differ
         for key, text in row.cells.items():
             if text is not None:
                 by_text.setdefault(text, []).append(names.get(key, key))
-        parts = [f"{text} on {_join(machines)}" for text, machines in by_text.items()]
+        parts = [f"{text} on {join_names(machines)}" for text, machines in by_text.items()]
         if len(parts) > 1:
             found.append(Difference(ENGINE_SECTION, f"{row.label}: {', '.join(parts)}.", row.why, row_id(row)))
     return found
-
-
-def _join(names: Sequence[str]) -> str:
-    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])

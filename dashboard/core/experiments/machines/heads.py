@@ -4,9 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ENDED, ExperimentHead, Phase
 
-ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 #: The phase of an experiment that has not ended is the first of these that a part has. A part that waits for an absent
 #: lab does not delay the others.
 _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase.WAITING)

@@ -14,7 +14,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from dashboard.core.comparison.answer.comparison_table import join_names
+from dashboard.core.comparison.phrases import join_names
 from dashboard.core.experiments.journal import Attempt, Entry
 from dashboard.core.experiments.machines.journals import LAUNCH_REQUESTED
 from dashboard.core.experiments.messages import Check, Column, EngineRef, ExperimentHead

@@ -17,6 +17,7 @@ from dashboard.core.experiments.messages import Column, ContainerRef, EngineRef
 from dashboard.core.measurements.measurement import Environment, Options, SeriesResult
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
 from dashboard.core.namespaces.delta import Changes
+from dashboard.core.namespaces.hosts_file import is_address
 from dashboard.core.namespaces.state import HostsEntry, Interface, Listener, Lookup, NamespaceState, Resolver, Route
 from dashboard.core.paths.model import MACHINE_KEY, Path
 from dashboard.core.reports.anonymisation.pseudonyms import Address, Network
@@ -116,7 +117,7 @@ def find_identifiers(content: ReportContent) -> Identifiers:
     if content.installation:
         identifiers.installations.add(content.installation)
     known = KNOWN_NAMES | own | {""}
-    identifiers.names = {name for name in identifiers.names if name.lower() not in known and not _is_address(name)}
+    identifiers.names = {name for name in identifiers.names if name.lower() not in known and not is_address(name)}
     identifiers.names |= identifiers.machines
     identifiers.authors -= COMMON_WORDS | own
     identifiers.words = {name for name in identifiers.names if name.lower() in COMMON_WORDS | own}
@@ -133,14 +134,6 @@ def _addresses(text: str) -> Iterator[Address]:
             yield ipaddress.ip_address(word.strip(".") if "." in word else word)
         except ValueError:
             continue
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _collect(one: Any, identifiers: Identifiers, own: set[str]) -> None:

@@ -11,10 +11,9 @@ from django.views.decorators.http import require_POST
 from dashboard import __version__
 from dashboard.core.machines.labels import parse_labels
 from dashboard.core.operations.machines import MachineFacts, version_problem
-from dashboard.store.operations import audit, joining
+from dashboard.store.operations import audit, joining, rate_limits
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.join_tokens import TokenError
-from dashboard.store.training import join_code_attempts
 from dashboard.web.http.threaded_views import threaded
 
 MAX_BYTES = 16_384
@@ -52,7 +51,7 @@ def join(request: HttpRequest) -> HttpResponse:
     if problem := version_problem(__version__, asked.facts.version):
         return _refuse(409, problem)
     address, now = str(request.META.get("REMOTE_ADDR", "")), shared_clock()
-    if wait_s := math.ceil(join_code_attempts.take_token(address, now)):
+    if wait_s := math.ceil(rate_limits.take(rate_limits.wrong_tokens(address), now)):
         return _refuse(429, _("Too many wrong tokens. Wait %(count)d s.") % {"count": wait_s})
     try:
         credentials = joining.join(asked.token, asked.name, labels, asked.facts, address)
@@ -60,9 +59,9 @@ def join(request: HttpRequest) -> HttpResponse:
         audit.record("join machine", "", audit.REFUSED, account="machine", address=address)
         return _refuse(403, str(error))
     except joining.JoinError as error:
-        join_code_attempts.return_token(address, now)
+        rate_limits.give_back(rate_limits.wrong_tokens(address), now)
         return _refuse(500 if isinstance(error, joining.NotAddedError) else 403, str(error))
-    join_code_attempts.return_token(address, now)
+    rate_limits.give_back(rate_limits.wrong_tokens(address), now)
     response = JsonResponse(msgspec.to_builtins(credentials))
     response["Cache-Control"] = "no-store"
     return response

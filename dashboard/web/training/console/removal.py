@@ -24,7 +24,7 @@ from dashboard.web.training.roles import for_instructor
 
 async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
     """Removes these participants and stops the hosts of groups that are then empty; returns the number removed."""
-    removed, empty = await in_database(participants.remove_several, row.id, chosen, shared_clock())
+    removed, empty = await in_database(participants.remove, row.id, chosen, shared_clock())
     for participant in removed:
         hub.disconnect_participant(row.id, participant)
     stopped = [

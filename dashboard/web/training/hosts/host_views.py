@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ENDED
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.training.group_quota import RunKind, missing_images
 from dashboard.engine.protocol import EngineError
@@ -60,11 +61,10 @@ async def _home(
 
     def show() -> HttpResponse:
         rows = group_runs.experiments_of(host.group, 2 * SHOWN)
-        ended = experiment_views.ENDED
         context = {
             **scope.context,
-            "running": experiment_views.experiment_items([row for row in rows if row.phase not in ended], scope),
-            "past": experiment_views.experiment_items([row for row in rows if row.phase in ended], scope)[:SHOWN],
+            "running": experiment_views.experiment_items([row for row in rows if row.phase not in ENDED], scope),
+            "past": experiment_views.experiment_items([row for row in rows if row.phase in ENDED], scope)[:SHOWN],
             "runs": list_runs(group_runs.measurements_of(host.group, SHOWN), scope),
             "claims_history": claim_runs.list_runs(5, group=host.group),
             "available": available,

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from dashboard.core.comparison.answer.comparison_table import (
-    ComparisonTable,
-    join_names,
-    join_parts,
-    join_titles,
-    one_line,
-    verb_for,
-)
+from dashboard.core.comparison.answer.comparison_table import ComparisonTable, one_line
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus
 from tests.core.builders import end, without
@@ -66,22 +57,5 @@ def test_a_container_that_exited_does_not_lack_a_text() -> None:
     assert [column.key for column in running.running_without_text(row)] == ["none"]
 
 
-@pytest.mark.parametrize(
-    ("names", "joined"),
-    [([], ""), (["a"], "a"), (["a", "a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
-)
-def test_names_are_joined_by_commas_and_a_final_and(names: list[str], joined: str) -> None:
-    assert join_names(names) == joined
-
-
-def test_parts_are_joined_by_semicolons_with_a_full_stop() -> None:
-    assert join_parts(["a", "", "b"]) == "a; b."
-    assert join_parts(["", ""]) == ""
+def test_the_lines_of_a_cell_are_separated_by_commas() -> None:
     assert one_line("a\nb") == "a, b"
-
-
-def test_titles_of_columns_are_joined_as_names() -> None:
-    assert join_titles(make_table("host", "bridge", "none").arms) == "host, bridge and none"
-    assert join_titles([]) == ""
-    arms = make_table("host", "bridge").arms
-    assert (verb_for(arms, "has", "have"), verb_for(arms[:1], "has", "have")) == ("have", "has")

@@ -22,10 +22,11 @@ from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.modes import MACHINE, NEIGHBOUR, PODMAN_MODES, ROOTLESS_NETNS
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import veth_ends
+from dashboard.core.namespaces.resolver import is_loopback
 from dashboard.core.namespaces.state import Family, Origin
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.hops import HopKind, HopStatus
-from dashboard.core.paths.model import PathKind, is_loopback
+from dashboard.core.paths.model import PathKind
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.programs import engine_root, engine_setup
 from dashboard.engine.hosts.variants import VARIANTS
