@@ -17,8 +17,8 @@ from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.store.installation import installation_id
+from tests.core.sample import make_columns, make_head, make_states
 from tests.support.specs import make_spec
-from tests.web.sample import make_columns, make_head, make_states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CAUSE = Cause(Source.ENGINE, "create", "a person")

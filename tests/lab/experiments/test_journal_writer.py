@@ -19,10 +19,10 @@ from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.telemetry import telemetry
+from tests.core.sample import make_columns, make_head, make_listener, make_states
 from tests.support.lab_harness import RecordingPublisher
 from tests.support.polling import eventually, others_run
 from tests.support.specs import make_spec
-from tests.web.sample import make_columns, make_head, make_listener, make_states
 
 CAUSE = Cause(Source.LAB, "test")
 KERNEL = Cause(Source.KERNEL, "listener tcp :9000")

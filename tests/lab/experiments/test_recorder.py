@@ -14,10 +14,10 @@ from dashboard.core.modes import MACHINE
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
+from tests.core.sample import make_columns, make_head, make_link, make_listener, make_states
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import others_run
 from tests.support.specs import make_spec
-from tests.web.sample import make_columns, make_head, make_link, make_listener, make_states
 
 CAUSE = Cause(Source.LAB, "test")
 

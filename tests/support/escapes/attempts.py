@@ -211,10 +211,6 @@ def has_more_files(scene: Scene, origin: str, name: str) -> bool:
     return scene.output[name] == f"done: {resource.prlimit(scene.probes[origin], resource.RLIMIT_NOFILE)[1]}"
 
 
-def _own_frame(scene: Scene, origin: str) -> str:
-    return f"{scene.machine.frame}{origin}"
-
-
 #: What the probe attempts: name, what it must not reach, the look from outside, and whether it succeeds with
 #: ``privileged`` from a terminal and from a container.
 PROBED: tuple[tuple[str, str, Look, str, str], ...] = (

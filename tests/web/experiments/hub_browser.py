@@ -13,9 +13,9 @@ from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.stream import Patch, Snapshot
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import ExperimentHub
+from tests.core.sample import make_columns, make_head, make_listener, make_states
 from tests.core.strategies import apply_rows
 from tests.support.polling import eventually
-from tests.web.sample import make_columns, make_head, make_listener, make_states
 
 CAUSE = Cause(Source.LAB, "test")
 Message = Snapshot | Patch

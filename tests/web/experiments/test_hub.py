@@ -17,10 +17,10 @@ from dashboard.store import experiments as experiment_store
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
+from tests.core.sample import make_head, make_states
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.experiments.hub_browser import Browser, entry, first, listening, settled, told, write
-from tests.web.sample import make_head, make_states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,9 +16,9 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import ExperimentHub
+from tests.core.sample import make_columns, make_head, make_listener, make_states
 from tests.support.polling import eventually
 from tests.web.experiments.hub_browser import Browser, entry, first, listening, settled, told, write
-from tests.web.sample import make_columns, make_head, make_listener, make_states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

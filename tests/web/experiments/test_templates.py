@@ -30,6 +30,7 @@ from dashboard.core.modes import PODMAN_MODES, Mode
 from dashboard.templatetags import netmodes
 from dashboard.web.experiments import picture_presenter, table_presenter
 from dashboard.web.experiments.forms import LaunchForm
+from tests.core.sample import DISCARDED, STARTED_AT, make_columns, make_crowd, make_listener, make_states, make_timeline
 from tests.core.strategies import apply_rows
 from tests.web import sample
 
@@ -79,7 +80,7 @@ def draw_page(template: str, context: dict[str, Any], path: str = "/") -> Page:
 
 def hostile_snapshot() -> Any:
     """A snapshot with hostile text in every place that an image, a container or a user controls."""
-    first, host, *others = sample.make_columns()
+    first, host, *others = make_columns()
     host = replace(
         host,
         title=HOSTILE,
@@ -89,10 +90,10 @@ def hostile_snapshot() -> Any:
         exit_code=1,
         logs=(HOSTILE,),
     )
-    timeline = (replace(sample.make_timeline()[0], text=HOSTILE, cause=HOSTILE),)
+    timeline = (replace(make_timeline()[0], text=HOSTILE, cause=HOSTILE),)
     return sample.make_snapshot(
         columns=(first, host, *others),
-        states=sample.make_states(sample.make_listener(9000, HOSTILE, 7)),
+        states=make_states(make_listener(9000, HOSTILE, 7)),
         timeline=timeline,
         notice=HOSTILE,
         problem=HOSTILE,
@@ -141,13 +142,11 @@ PAGES: dict[str, Callable[[], Page]] = {
     ),
     "experiment, nothing yet": lambda: draw_page(
         "experiments/experiment.html",
-        sample.experiment_context(
-            sample.make_snapshot(Phase.WAITING, sample.make_columns()[:1], {}, (), started_at=None)
-        ),
+        sample.experiment_context(sample.make_snapshot(Phase.WAITING, make_columns()[:1], {}, (), started_at=None)),
     ),
     "experiment, a moment": lambda: draw_page(
         "experiments/experiment.html",
-        sample.experiment_context(sample.make_snapshot(Phase.STOPPED, as_it_was=sample.STARTED_AT), ws_path=""),
+        sample.experiment_context(sample.make_snapshot(Phase.STOPPED, as_it_was=STARTED_AT), ws_path=""),
         "/experiments/7f2a9c/?at=5",
     ),
     "experiment, hostile": lambda: draw_page(
@@ -301,7 +300,7 @@ def test_the_same_namespace_has_the_same_badge() -> None:
 def test_the_head_shows_the_command_the_warning_and_docker_s_message() -> None:
     html = PAGES["experiment, nine columns"]().html
     assert "docker run --rm -d --network host -p 8080:80 nginx" in re.sub(r"<[^>]*>", "", html)
-    assert f"<li>{sample.DISCARDED}</li>" in html
+    assert f"<li>{DISCARDED}</li>" in html
     assert "This node is not a swarm manager." in html
     assert "exit code 1" in html
     assert "bind() to 0.0.0.0:80 failed" in html
@@ -315,8 +314,8 @@ def test_a_past_state_is_not_shown_as_live() -> None:
 
 
 def test_rows_after_the_fortieth_are_folded() -> None:
-    states = sample.make_states(*sample.make_crowd(60))
-    sections = table_presenter.list_sections(sample.make_columns(), sample.make_snapshot(states=states).rows)
+    states = make_states(*make_crowd(60))
+    sections = table_presenter.list_sections(make_columns(), sample.make_snapshot(states=states).rows)
     listeners = next(one for one in sections if one.key == "listeners")
     assert [one.over for one in listeners.rows].index(True) == table_presenter.FOLD_AFTER
     assert listeners.folds

@@ -22,13 +22,13 @@ from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments import views
 from dashboard.web.operations import health
 from dashboard.web.service import service
+from tests.core.sample import make_columns, make_head, make_states
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, abandon, http
 from tests.web.own_host import lab_here
-from tests.web.sample import make_columns, make_head, make_states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORM = (("content-type", "application/x-www-form-urlencoded"),)

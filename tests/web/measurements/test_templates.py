@@ -29,6 +29,7 @@ from dashboard.core.paths.model import Path as Way
 from dashboard.templatetags import measurements as measuring
 from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements import presenters as measurement_presenters
+from tests.core.sample import STARTED_AT
 from tests.core.scenes import make_scene
 from tests.web import sample
 from tests.web.experiments.test_templates import Page
@@ -101,8 +102,8 @@ def make_run(state: str = "finished", **more: Any) -> dict[str, Any]:
         "experiment_id": "7f2a9c",
         "experiment_url": "/experiments/7f2a9c/",
         "url": "/measurements/r1/",
-        "created_at": datetime.fromtimestamp(sample.STARTED_AT, UTC),
-        "started_at": sample.STARTED_AT,
+        "created_at": datetime.fromtimestamp(STARTED_AT, UTC),
+        "started_at": STARTED_AT,
         "elapsed_s": 3.25,
         "seconds": 10.0,
         "remaining_s": 6.75 if state == "running" else None,

@@ -22,8 +22,8 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from tests.core.builders import make_listener, make_state
+from tests.core.sample import make_columns, make_head, make_states
 from tests.core.strategies import states
-from tests.web.sample import make_columns, make_head, make_states
 
 KERNEL = Cause(Source.KERNEL, "listener tcp :80")
 BEFORE = View(10, make_head(), make_columns(), make_states())

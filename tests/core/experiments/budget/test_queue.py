@@ -16,7 +16,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from tests.core.builders import make_listener
-from tests.web.sample import make_columns, make_head, make_states
+from tests.core.sample import make_columns, make_head, make_states
 
 START = View(0, make_head(), make_columns(), make_states())
 KERNEL = Cause(Source.KERNEL, "listener tcp :80")

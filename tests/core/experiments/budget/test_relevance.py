@@ -24,7 +24,7 @@ from dashboard.core.namespaces.state import (
     UnreadRules,
 )
 from tests.core.builders import make_address, make_route
-from tests.web.sample import make_columns, make_head, make_link, make_listener, make_states
+from tests.core.sample import make_columns, make_head, make_link, make_listener, make_states
 
 VIEW = View(9, make_head(), make_columns(), make_states())
 MACHINE_STATE = VIEW.states[MACHINE]
