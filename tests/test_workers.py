@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support import workers
-from tests.support.processes import ignored_signals
+from tests.support.terminal import ignored_signals
 from tests.support.workers import ALONE, GROUPS, SECONDS, Scheduler, scope_of, seconds_of
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -32,13 +32,11 @@ _FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress after each block. ``current`` is the series of the next block, empty at the end."""
+    """The progress after each block."""
 
     rounds: int
-    blocks: int
     elapsed_s: float
     remaining_s: float
-    current: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,6 @@ class _Run:
         self._waited: dict[str, list[float]] = {}
         self._failures = dict.fromkeys(self._series, 0)
         self._restarts = 0
-        self._told = 0
         self._began = asyncio.get_running_loop().time()
 
     def _elapsed(self) -> float:
@@ -217,7 +214,6 @@ class _Run:
             note=answer.get("note", ""),
         )
         self._blocks[key].append(block)
-        self._told += 1
         await self._on_block(block)
         self._failures[key] = self._failures[key] + 1 if block.error else 0
         if self._failures[key] >= _FAILURES_IN_A_ROW:
@@ -226,7 +222,7 @@ class _Run:
             self._refused[key] = f"Abandoned after the first block failed: {block.error}"
         if self._on_progress is not None:
             elapsed = self._elapsed()
-            self._on_progress(Progress(number, self._told, elapsed, remaining_s(self._options, elapsed), key))
+            self._on_progress(Progress(number, elapsed, remaining_s(self._options, elapsed)))
         if not self._children:
             self._restarts += 1
             if self._restarts > _MOST_RESTARTS:

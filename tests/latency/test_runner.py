@@ -237,7 +237,7 @@ async def test_progress_tells_what_is_left(lab: Lab) -> None:
         on_block=keep,
         on_progress=seen.append,
     )
-    assert [one.blocks for one in seen] == list(range(1, len(lab.told) + 1))
+    assert len(seen) == len(lab.told)
     # On a busy machine a block may end long after the time is up.
     assert all(one.remaining_s == pytest.approx(max(0.0, 0.5 - one.elapsed_s), abs=0.2) for one in seen)
 

@@ -135,8 +135,7 @@ class _Walk:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Follows a chain. Returns what it does not translate: packets that continue after the chain, and those with a
-        final verdict."""
+        """What a chain does not translate: packets that continue after the chain, and those with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -216,8 +215,7 @@ class _Forwarding:
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
-        """Whether every connection between two links is certainly dropped; with ``unpublished`` those to ports that are
-        not published."""
+        """Whether every connection between two links, or only to ports that are not published, is certainly dropped."""
         self.step()
         for table, chain in self._start:
             outcomes = _Passage(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)

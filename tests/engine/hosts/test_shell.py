@@ -18,8 +18,8 @@ from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.shell import HostShellError, open_shell
 from tests.support.polling import until
-from tests.support.processes import ignored_signals
 from tests.support.screens import READY, READY_THEN_SLEEP, Screen
+from tests.support.terminal import ignored_signals
 
 pytestmark = pytest.mark.engine
 LIMITS = HostLimits(256, 128, 1.0)
