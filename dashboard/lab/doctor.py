@@ -18,12 +18,18 @@ from dashboard.engine.hosts.runtimes import Runtime, sharing_refusal, suitable_r
 from dashboard.engine.hosts.syscall_filter import filter_refusal
 from dashboard.engine.lans.lan import list_lans
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
+from dashboard.lab.engine.daemon_options import read_daemon_options
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.interfaces import read_interfaces
 from dashboard.netns.netlink.listeners import read_listeners
 
 TOOLS = {"ip": "iproute2", "ss": "iproute2", "netstat": "net-tools", "nslookup": "busybox", "nsenter": "util-linux"}
+#: What the option changes besides published ports (dockerd(8), ``--iptables``).
+NO_RULES = (
+    "the Engine sets no rules (iptables=false): it does not isolate its networks from each other, and does not "
+    "translate the addresses of containers that send to other machines"
+)
 PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
 
 
@@ -174,6 +180,10 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         return unavailable_report(str(error), checks)
     checks.insert(0, Check("engine", ok=True, detail=f"{describe_engine(info.kind, info.version)} at {info.endpoint}"))
     checks.append(_machine_check(info))
+    options = await asyncio.to_thread(read_daemon_options, info.pid)
+    if info.kind is EngineKind.DOCKER and options.iptables is False:
+        forwarded = "nothing forwards" if options.userland_proxy is False else "docker-proxy alone forwards"
+        checks.append(Check("firewall", ok=True, detail=f"{NO_RULES}: {forwarded} published ports"))
     if info.kind is EngineKind.PODMAN:
         checks.append(Check("podman", ok=True, detail=describe_podman(info.programs, rootless=info.rootless)))
     return Doctor(reference(info, private=private), modes, tuple(checks))

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.claims.engine_facts import DaemonOptions
 from dashboard.core.modes import Mode
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import lans_of
-from dashboard.lab.doctor import examine, free_port, modes_of
+from dashboard.lab.doctor import NO_RULES, examine, free_port, modes_of
 from tests.netns.namespaces import Zoo, wanted
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.private_engine import PrivateEngine
@@ -67,6 +68,24 @@ async def test_the_version_of_docker_desktop_decides_about_host_mode() -> None:
         works = {one.mode: one for one in await modes_of(FakeEngine(info=info), info)}
         assert works[Mode.HOST].available is available
         assert ("Enable host networking" in works[Mode.HOST].note) is available
+
+
+@pytest.mark.parametrize(
+    ("options", "forwarded"),
+    [
+        (DaemonOptions(userland_proxy=True, iptables=False), ["docker-proxy alone forwards published ports"]),
+        (DaemonOptions(userland_proxy=False, iptables=False), ["nothing forwards published ports"]),
+        (DaemonOptions(userland_proxy=True, iptables=True), []),
+        (DaemonOptions(), []),
+    ],
+)
+async def test_an_engine_that_sets_no_rules_is_named(
+    monkeypatch: pytest.MonkeyPatch, options: DaemonOptions, forwarded: list[str]
+) -> None:
+    monkeypatch.setattr("dashboard.lab.doctor.read_daemon_options", lambda _pid: options)
+    report = await examine(FakeEngine(), private=False)
+    details = [check.detail for check in report.checks if check.name == "firewall"]
+    assert details == [f"{NO_RULES}: {each}" for each in forwarded]
 
 
 async def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

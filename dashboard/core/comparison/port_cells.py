@@ -18,6 +18,10 @@ def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
     return (port, protocol)
 
 
+#: Programs with UDP sockets on random ports, on which nothing is asked, and what these are for.
+ASKING = {"aardvark-dns": "queries", "slirp4netns": "datagrams"}
+
+
 def _describe_address(one: Listener) -> str:
     if one.address in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         text = "all IPv4" if one.family == "inet" else ("all IPv6" if one.v6only else "all IPv4 and IPv6")
@@ -29,7 +33,8 @@ def _describe_address(one: Listener) -> str:
 def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
     """Listeners by protocol and port."""
     grouped: dict[tuple[str, int], list[Listener]] = {}
-    asking: list[Listener] = []
+    asking: dict[str, int] = {}
+    published = {one.host_port for other in observed.columns for one in other.published}
     apart = column.key != MACHINE and not observed.shares_machine(column.key)
     for one in state.listeners:
         if apart and one.address == EMBEDDED_RESOLVER and one.container is None:
@@ -44,14 +49,14 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
                 key,
                 Cell(f"{one.process or 'dockerd'} :{one.port}", "Docker's resolver", note="random port"),
             )
-        elif one.process == "aardvark-dns" and one.protocol == "udp" and one.port != DNS_PORT:
-            asking.append(one)
+        elif one.protocol == "udp" and one.process in ASKING and one.port not in {DNS_PORT, *published}:
+            asking[one.process] = asking.get(one.process, 0) + 1
         else:
             grouped.setdefault((one.protocol, one.port), []).append(one)
-    if asking:
-        key = RowKey("listeners", "udp queries", "", "udp, queries of aardvark-dns", (99999, "udp"))
-        number = f"{len(asking)} socket{'' if len(asking) == 1 else 's'}"
-        yield key, Cell("aardvark-dns", note=f"{number}, random ports")
+    for process, count in asking.items():
+        what = ASKING[process]
+        key = RowKey("listeners", f"udp {what}", "", f"udp, {what} of {process}", (99999, f"udp {what}"))
+        yield key, Cell(process, note=f"{count} socket{'' if count == 1 else 's'}, random ports")
     for (protocol, port), listeners in grouped.items():
         key = RowKey("listeners", f"{protocol} :{port}", "", f"{protocol} :{port}", _port_order(protocol, port))
         yield key, _listener_cell(observed, column, listeners)

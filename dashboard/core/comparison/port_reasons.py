@@ -65,6 +65,11 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
             "aardvark-dns asks the machine's name servers and waits for their answers"
             + if_host_mode(observed, ", which host mode sees there")
         )
+    if key.key == "udp datagrams":
+        return join_clauses(
+            "slirp4netns sends what containers send over UDP, such as queries, from sockets of its own"
+            + if_host_mode(observed, ", which host mode sees there")
+        )
     on_machine = _on_port(observed.machine.listeners, key) if observed.machine is not None else []
     if any(one.process == "docker-proxy" for one in on_machine):
         return join_clauses(

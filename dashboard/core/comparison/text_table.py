@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from dashboard.core.comparison.rows import SECTIONS
-from dashboard.core.experiments.messages import ArmStatus, Comparison, Doctor, Relation, Row
+from dashboard.core.experiments.messages import ArmStatus, Comparison, Doctor, ModeReport, Relation, Row
 
 SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐", Relation.UNKNOWN: "?"}
 LABEL_WIDTH = 30
@@ -77,10 +77,15 @@ def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool 
 
 
 def doctor_text(doctor: Doctor) -> str:
-    """The report of the doctor as text: a line per mode, then a line per check."""
+    """The report of the doctor as text: a line per mode, or per several with the same reason; then a line per check."""
+    reports: dict[str, list[ModeReport]] = {}
+    for one in doctor.modes:
+        reports.setdefault(one.reason or one.mode, []).append(one)
     modes = [
-        f"{'yes' if one.available else 'no ':3}  {one.mode:12}  {printable(one.reason or one.note)}"
-        for one in doctor.modes
+        f"{'yes' if same[0].available else 'no ':3}  {', '.join(one.mode for one in same):12}  "
+        f"{printable(same[0].reason or same[0].note)}"
+        for same in reports.values()
     ]
-    checks = [f"{'good' if one.ok else 'bad ':4}  {one.name:12}  {printable(one.detail)}" for one in doctor.checks]
+    width = max(12, *(len(one.name) for one in doctor.checks))
+    checks = [f"{'good' if one.ok else 'bad ':4}  {one.name:{width}}  {printable(one.detail)}" for one in doctor.checks]
     return printable("\n".join(line.rstrip() for line in (*modes, "", *checks)))

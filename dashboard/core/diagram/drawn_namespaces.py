@@ -189,7 +189,8 @@ def _forwarding_lines(
     ]
     if proxies:
         where = _proxied_addresses(proxies, rules) if everywhere else bound
-        lines["proxy"] = (f"{forwarder_name(proxies[0].process)} {port}", where)
+        where = where if protocol == "tcp" else f"{protocol}, {where}"
+        lines["proxy"] = (f"{forwarder_name(proxies[0].process)} :{host_port}", where)
     if rules:
         lines["dnat"] = (dnat, _translated_addresses(rules))
     elif machine.firewall.unread and not proxies:

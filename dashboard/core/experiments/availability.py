@@ -13,6 +13,15 @@ from dashboard.core.modes import Availability, Available, Mode, Unavailable
 
 #: RootlessKit shares the machine's namespace with host-mode containers since this release.
 ROOTLESS_HOST_SINCE = (29, 5)
+#: The kernel refuses an ordinary user the others (ip_unprivileged_port_start in ip(7)).
+UNPRIVILEGED_PORTS = (
+    "A program in host mode can open ports from 1024 on, unless net.ipv4.ip_unprivileged_port_start is less."
+)
+ANY_NAMESPACE = "It needs the path of the namespace, in the options of an arm: ns:/run/netns/lab."
+OWN_NAMESPACE = (
+    "It needs the path of a namespace of Podman's user, in the options of an arm, such as the SandboxKey that podman "
+    "inspect prints for a container."
+)
 #: Podman has the mode pasta since this release (its release notes).
 PASTA_SINCE = (4, 4)
 #: Docker Desktop can forward the ports of host-mode containers since this release.
@@ -58,7 +67,7 @@ def _host(engine: EngineTraits) -> Availability:
             return Unavailable("Docker Desktop before 4.34 has no host mode: update it, or use Docker Engine on Linux.")
         return Available(DESKTOP_HOST)
     if engine.kind is EngineKind.PODMAN:
-        return Available()
+        return Available(UNPRIVILEGED_PORTS if engine.rootless else "")
     if engine.rootless and parse_version(engine.version) < ROOTLESS_HOST_SINCE:
         return Unavailable(
             "A rootless engine before 29.5 shares RootlessKit's network, not the machine's: "
@@ -142,7 +151,7 @@ def _podman_modes(engine: EngineTraits) -> dict[Mode, Availability]:
         Mode.PASTA: _pasta(engine),
         Mode.SLIRP4NETNS: _rootless_program("slirp4netns", "slirp4netns", engine),
         Mode.PRIVATE: Available(f"Here it is {default}."),
-        Mode.NS: Available("It needs the path of the namespace, in the options of an arm: ns:/run/netns/lab."),
+        Mode.NS: Available(OWN_NAMESPACE if engine.rootless else ANY_NAMESPACE),
     }
 
 

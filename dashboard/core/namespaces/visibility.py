@@ -39,6 +39,8 @@ def rootless_notice(network_driver: str, port_driver: str) -> str:
     network = f" ({network_driver})" if network_driver else ""
     notice = f"The engine is rootless: {ROOTLESS_TITLE}{network} takes the place of the machine."
     holder = {"builtin": "RootlessKit", "slirp4netns": "slirp4netns"}.get(port_driver)
+    if network_driver == "pasta" and not port_driver:  # RootlessKit does not name its driver implicit.
+        return f"{notice} On the machine itself, pasta binds published ports, unless RootlessKit has no port driver."
     if holder is None:
         return f"{notice} Which process binds published ports on the machine itself is not visible."
     return f"{notice} On the machine itself, {holder} binds published ports (port driver {port_driver})."

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts, facts_of, parse_daemon_options
+from dashboard.core.claims.engine_facts import EngineFacts, facts_of
 from dashboard.core.claims.model import Claim, Need
 from dashboard.core.claims.testbed import NotTestableError
 from dashboard.core.experiments.engine_kind import describe_engine
@@ -25,8 +24,8 @@ from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.lab.doctor import modes_of
+from dashboard.lab.engine.daemon_options import read_daemon_options
 from dashboard.lab.watch_pool import WatchPool
-from dashboard.netns.files import read_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 
@@ -130,26 +129,6 @@ def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | M
     if not any(address.address == "::1" for link in state.interfaces for address in link.addresses):
         lacks[Need.IPV6] = "This machine has no IPv6."
     return next((address for address in primary_addresses(state) if ":" not in address), ""), lacks
-
-
-def read_daemon_options(pid: int | None) -> DaemonOptions:
-    """The options of the daemon with this pid, from its command line and its daemon.json."""
-    if pid is None:
-        return DaemonOptions()
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return DaemonOptions()
-    if not any(command):
-        return DaemonOptions()
-    path = "/etc/docker/daemon.json"
-    for word, following in pairwise(command):
-        if word == "--config-file":
-            path = following
-        elif word.startswith("--config-file="):
-            path = word.partition("=")[2]
-    content = read_inside(pid, path)
-    return parse_daemon_options(command, None if content is None else content.decode(errors="replace"))
 
 
 async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dashboard.core.comparison.rows import compare
+from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.namespaces.state import Protocol
 from tests.core.builders import MACHINE, make_listener, with_column, without
 from tests.core.comparison.reason_helpers import change, on_podman, why
@@ -115,6 +117,21 @@ def test_podman_s_name_server_and_its_queries_are_named() -> None:
         why(scene, "listeners", "udp :53") == "Podman's aardvark-dns answers on the bridges of user-defined networks."
     )
     assert "asks the machine's name servers" in why(scene, "listeners", "udp queries")
+
+
+def test_the_sockets_of_slirp4netns_have_one_row_except_the_published_port() -> None:
+    scene = make_scene(("host", "bridge"))
+    columns, states = scene
+    columns = with_column(columns, "bridge", published=(PublishedPort(53, "udp", "0.0.0.0", 5353),))
+    sockets = tuple(make_listener(port, "slirp4netns", 9, protocol=Protocol.UDP) for port in (5353, 40001, 40002))
+    scene = change(change((columns, states), MACHINE, listeners=sockets), "host", listeners=sockets)
+    rows = {row.key: row for row in compare(*scene) if row.section == "listeners"}
+    assert {key for key in rows if key.startswith("udp")} == {"udp :5353", "udp datagrams"}
+    assert rows["udp datagrams"].notes[MACHINE] == "2 sockets, random ports"
+    assert rows["udp datagrams"].why == (
+        "slirp4netns sends what containers send over UDP, such as queries, from sockets of its own, which host mode "
+        "sees there."
+    )
 
 
 def test_podman_forgets_a_port_that_host_mode_discards() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.comparison.text_table import comparison_text, doctor_text, printable
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN
 from dashboard.core.experiments.messages import (
     ArmStatus,
     Check,
@@ -153,4 +154,19 @@ def test_the_doctor_says_yes_or_no_and_why() -> None:
         "",
         "good  engine        26.1.5",
         "bad   image         not here yet",
+    ]
+
+
+def test_modes_with_the_same_reason_have_one_line_and_names_of_checks_one_width() -> None:
+    modes = (
+        *(ModeReport(mode, False, ONLY_PODMAN) for mode in ("pasta", "ns")),
+        ModeReport("host", True, note="Here."),
+    )
+    checks = (Check("private hosts", True, "none"), Check("ip", True, "/sbin/ip"))
+    assert doctor_text(Doctor(ENGINE, modes, checks)).splitlines() == [
+        f"no   pasta, ns     {ONLY_PODMAN}",
+        "yes  host          Here.",
+        "",
+        "good  private hosts  none",
+        "good  ip             /sbin/ip",
     ]

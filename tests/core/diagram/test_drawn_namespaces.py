@@ -263,6 +263,15 @@ def test_docker_proxy_is_drawn_where_it_listens_on_loopback_for_all_addresses() 
     ]
 
 
+def test_what_forwards_udp_is_drawn_with_its_whole_port() -> None:
+    column = make_column("bridge", published=(PublishedPort(80, "udp", "0.0.0.0", 18080),))
+    socket = make_listener(18080, "rootlessport", protocol=Protocol.UDP)
+    machine = make_state(listeners=(socket,), firewall=FirewallRules())
+    assert [item.lines for item in mapping_items(column, INSIDE, machine)] == [
+        ("rootlessport :18080", "udp, all addresses")
+    ]
+
+
 OTHER = replace(DNAT, to_address="172.17.0.3", address="192.0.2.2")
 
 

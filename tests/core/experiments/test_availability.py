@@ -31,7 +31,10 @@ def test_a_rootless_podman_has_all_modes_of_podman() -> None:
     found = availability(ROOTLESS_PODMAN, KINDS)
     assert {mode for mode in PODMAN_MODES if isinstance(found[mode], Available)} == PODMAN_MODES
     assert found[Mode.PRIVATE] == Available("Here it is pasta or slirp4netns, as Podman is configured.")
-    assert "ns:/run/netns/lab" in str(found[Mode.NS])
+    assert "such as the SandboxKey" in str(found[Mode.NS])
+    assert "ports from 1024 on" in str(found[Mode.HOST])
+    as_root = availability(PODMAN, KINDS)
+    assert ("ns:/run/netns/lab" in str(as_root[Mode.NS]), as_root[Mode.HOST]) == (True, Available())
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def test_behind_rootlesskit_no_sentence_calls_its_namespace_the_machine(text: st
     [
         ("slirp4netns", "builtin", "On the machine itself, RootlessKit binds published ports (port driver builtin)."),
         ("slirp4netns", "slirp4netns", "On the machine itself, slirp4netns binds published ports"),
-        ("pasta", "", "Which process binds published ports on the machine itself is not visible."),
+        ("pasta", "", "On the machine itself, pasta binds published ports, unless RootlessKit has no port driver."),
+        ("vpnkit", "", "Which process binds published ports on the machine itself is not visible."),
     ],
 )
 def test_the_notice_names_the_drivers_that_the_engine_names(network: str, ports: str, words: str) -> None:

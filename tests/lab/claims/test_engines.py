@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +16,7 @@ from dashboard.core.claims.model import Claim, Need
 from dashboard.core.claims.testbed import NotTestableError
 from dashboard.engine.hosts import private_host
 from dashboard.lab.claims import engines as claim_engines
-from dashboard.lab.claims.engines import (
-    ClaimEngine,
-    EngineLock,
-    inspect_machine,
-    open_engine,
-    private_engine_version,
-    read_daemon_options,
-)
+from dashboard.lab.claims.engines import ClaimEngine, EngineLock, inspect_machine, open_engine, private_engine_version
 from dashboard.lab.watch_pool import WatchPool
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.polling import eventually, others_run
@@ -146,19 +138,6 @@ async def test_the_facts_come_from_the_version_and_the_default_bridge(fake: Fake
     assert facts.options == DaemonOptions()
     fake.facts = make_info(version="29.5.0", userland_proxy=False)
     assert (await open_engine(fake, CACHE, WatchPool())).facts.options.userland_proxy is False
-
-
-@pytest.mark.parametrize("form", ["--config-file {}", "--config-file={}"])
-def test_options_of_the_daemon_are_read_from_its_process(tmp_path: Path, form: str) -> None:
-    file = tmp_path / "daemon.json"
-    file.write_text('{"userland-proxy": false}')
-    command = ["sh", "-c", "echo; read line", "dockerd", *form.format(file).split(), "--iptables=false"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        assert read_daemon_options(process.pid) == DaemonOptions(False, False, "nat", True)
-        process.communicate(b"\n")
-    assert read_daemon_options(process.pid) == DaemonOptions()
 
 
 def test_the_version_of_private_hosts_is_that_of_the_dockerd_that_they_run(monkeypatch: pytest.MonkeyPatch) -> None:

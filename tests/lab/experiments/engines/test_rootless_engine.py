@@ -18,6 +18,7 @@ from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.lab.doctor import examine
 from dashboard.lab.experiments.actions import try_paths
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -85,15 +86,22 @@ async def test_the_doctor_says_what_takes_the_place_of_the_machine(host: Private
     assert not next(mode for mode in report.modes if mode.mode == "host").available
 
 
-def test_rootlesskit_binds_published_ports_on_the_machine_itself(host: PrivateEngine) -> None:
-    if "slirp4netns" not in host.docker("version", "--format", "{{json .Server.Components}}"):
-        pytest.skip("with pasta the kernel shows no listener of the port before it is used")
+async def test_published_ports_are_bound_on_the_machine_itself(host: PrivateEngine) -> None:
+    # The host itself is RootlessKit; dockerd runs in its namespaces.
+    on_machine = ["nsenter", "-t", str(host.host.pid), "--net", "--"]
+    with_pasta = "slirp4netns" not in host.docker("version", "--format", "{{json .Server.Components}}")
     host.docker("run", "-d", "--name", "web", "-p", "8090:80", "nginx")
+
+    def run(*command: str) -> str:
+        return subprocess.run([*on_machine, *command], capture_output=True, text=True, check=True).stdout
+
     try:
-        # The host itself is RootlessKit; dockerd runs in its namespaces.
-        command = ["nsenter", "-t", str(host.host.pid), "--net", "--", "ss", "-Hltnp", "sport = :8090"]
-        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-        assert lines
-        assert all("rootlesskit" in line for line in lines)
+        # pasta looks for new listeners in RootlessKit's namespace once a second.
+        lines = await eventually(lambda: run("ss", "-Hltnp", "sport = :8090").splitlines())
+        assert all(("pasta" if with_pasta else "rootlesskit") in line for line in lines)
+        if with_pasta:
+            clients = {at: run("curl", "-sm9", f"http://{at}:8090/") for at in ("127.0.0.1", "192.0.2.2")}
+            assert " from 10.0.2.100." in clients["127.0.0.1"]
+            assert " from 192.0.2.2." in clients["192.0.2.2"]
     finally:
         host.docker("rm", "-f", "web")
