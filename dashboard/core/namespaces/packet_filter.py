@@ -55,9 +55,8 @@ def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[Direct
     drop."""
     trusted: dict[Network | None, set[str]] = {}
     excepted: set[Network] = set()
-    jumps_accept = any(
-        rule.verdict is Verdict.ACCEPT for one in table.chains.values() if not one.hook for rule in one.rules
-    )
+    targets = (rule for one in table.chains.values() if not one.hook for rule in one.rules)
+    jumps_accept = any(rule.verdict is Verdict.ACCEPT for rule in targets)
     steps = MAX_STEPS
     for rule in chain.rules:
         if family not in rule.families or not rule.new or (rule.protocols and Protocol.TCP not in rule.protocols):
@@ -210,8 +209,7 @@ class _Forwarding:
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
             if self.drops("", link, unpublished=True):
-                others = (origin for origin in origins if origin != link)
-                accepted = (origin for origin in others if not self.drops(origin, link, unpublished=True))
+                accepted = (one for one in origins if one != link and not self.drops(one, link, unpublished=True))
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:

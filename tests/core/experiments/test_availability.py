@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
+from dashboard.core.experiments.availability import UNPRIVILEGED_PORTS, EngineTraits, availability, parse_version
 from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
 from dashboard.core.modes import PODMAN_MODES, Available, Mode, Unavailable
 
@@ -32,7 +32,6 @@ def test_a_rootless_podman_has_all_modes_of_podman() -> None:
     assert {mode for mode in PODMAN_MODES if isinstance(found[mode], Available)} == PODMAN_MODES
     assert found[Mode.PRIVATE] == Available("Here it is pasta or slirp4netns, as Podman is configured.")
     assert "such as the SandboxKey" in str(found[Mode.NS])
-    assert "ports from 1024 on" in str(found[Mode.HOST])
     as_root = availability(PODMAN, KINDS)
     assert ("ns:/run/netns/lab" in str(as_root[Mode.NS]), as_root[Mode.HOST]) == (True, Available())
 
@@ -125,7 +124,7 @@ def test_host_mode_on_docker_desktop_is_offered_with_what_it_takes(version: tupl
 
 def test_a_rootless_podman_shares_the_machine_s_own_namespace() -> None:
     """Podman runs no RootlessKit: only bridge networks are in a namespace of the user."""
-    assert availability(replace(PLAIN, kind=EngineKind.PODMAN, rootless=True), KINDS)[Mode.HOST] == Available()
+    assert availability(ROOTLESS_PODMAN, KINDS)[Mode.HOST] == Available(UNPRIVILEGED_PORTS)
 
 
 def test_a_link_kind_that_was_not_tested_counts_as_supported() -> None:

@@ -28,7 +28,7 @@ from dashboard.core.paths.outside import leads_on
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.experiments.actions import column_namespace
 from dashboard.netns.namespace import Namespace
-from tests.support.datagrams import answering, echoes
+from tests.support.engines.datagrams import answering, echoes
 from tests.support.lab_harness import close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine

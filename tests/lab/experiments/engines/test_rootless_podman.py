@@ -37,7 +37,7 @@ from dashboard.lab.experiments.trace import trace
 from dashboard.lab.measurements.run import measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
 from tests.lab.measurements.test_run import SLEEP, ask, result
-from tests.support.datagrams import answering, echoes
+from tests.support.engines.datagrams import answering, echoes
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
