@@ -83,6 +83,7 @@ class BrowserTour:
         for scheme, size in LOOKS.items():
             await page.emulate_media(color_scheme=scheme)
             await page.set_viewport_size(size)
+            await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             await page.screenshot(path=self._pictures / f"{self._number:02}-{name}-{size['width']}.png", full_page=True)
 
     async def _form_swarm(self, page: Any, origin: str) -> None:
@@ -159,7 +160,7 @@ class BrowserTour:
             return False
 
     async def _request(self, page: Any, origin: str, experiment: str) -> None:
-        await page.goto(f"{origin}/experiments/{experiment}/?view=try")
+        await page.goto(f"{origin}/experiments/{experiment}/#try")
         began = time.monotonic()
         await page.click("form[data-try] button")
         await page.wait_for_selector("[data-slot=attempts] > li", timeout=PAGE_MS)
@@ -177,7 +178,7 @@ class BrowserTour:
     async def _measure(self, page: Any, origin: str, experiment: str) -> None:
         """A measurement on the first machine, with the last machine as an additional client, also over the overlay
         network."""
-        await page.goto(f"{origin}/experiments/{experiment}/?view=measure#measure")
+        await page.goto(f"{origin}/experiments/{experiment}/#measure")
         await page.select_option("#measure-machine", self.names[0])
         await page.check(f"#from-machine-{self.names[-1]}", force=True)
         await page.uncheck("#probe-tcp-rr", force=True)
