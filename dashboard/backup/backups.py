@@ -60,7 +60,7 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
     """Writes everything that is committed now into a file. Raises BackupError or OSError."""
     vendor = _vendor()
     if target.exists():
-        raise BackupError(f"{target} exists already. Choose another file name.")
+        raise BackupError(f"{target} already exists. Choose another file name.")
     with _temporary_folder(target.parent) as folder:
         copy = folder / DATABASE[vendor]
         if vendor == SQLITE:

@@ -234,7 +234,7 @@ def interface_words() -> dict[str, Any]:
         "session": session_words(),
         "chart": CHART_WORDS,
         "partlyRunning": _("partly running"),
-        "runningEngineAway": _("running, engine away"),
+        "runningEngineAway": _("running, engine unavailable"),
         "counts": _("{differ} differ · {same} same"),
         "noDiagram": _("There is no diagram: {reason}."),
         "showAll": _("show all {count}"),

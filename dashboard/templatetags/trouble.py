@@ -21,7 +21,7 @@ def running_trouble(head: ExperimentHead, answer: Answer) -> str:
     if head.phase is not Phase.RUNNING:
         return ""
     if head.engine_away:
-        return _("running, engine away")
+        return _("running, engine unavailable")
     return _("partly running") if answer.trouble else ""
 
 

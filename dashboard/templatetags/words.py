@@ -41,7 +41,7 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         Mode.OVERLAY: _("a network across machines, needs a swarm"),
         Mode.PASTA: _("a separate stack with the machine's address, forwarded by pasta"),
         Mode.SLIRP4NETNS: _("a separate stack with an address of its own, forwarded by slirp4netns"),
-        Mode.PRIVATE: _("a separate stack, as Podman makes it by default"),
+        Mode.PRIVATE: _("a separate stack, as Podman creates it by default"),
         Mode.NS: _("the network namespace at a path"),
     },
     "verdict": {

@@ -8,15 +8,15 @@ import { describePhase, followsEngine } from "../../static/dashboard/js/core/exp
 const words = {
   phases: { running: "running", stopping: "stopping" },
   partlyRunning: "partly running",
-  runningEngineAway: "running, engine away",
+  runningEngineAway: "running, engine unavailable",
 };
 
 test("a running experiment says that its engine is away, or that an arm does not run", () => {
   const table = [
     ["running", false, false, "running", false],
     ["running", false, true, "partly running", true],
-    ["running", true, false, "running, engine away", true],
-    ["running", true, true, "running, engine away", true],
+    ["running", true, false, "running, engine unavailable", true],
+    ["running", true, true, "running, engine unavailable", true],
     ["stopping", true, true, "stopping", false],
     ["other", false, false, "other", false],
   ];

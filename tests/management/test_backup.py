@@ -107,7 +107,7 @@ def test_a_backup_during_writes_holds_all_entries_committed_before(made: Termina
     assert before <= len(found) <= after + 1
     assert (new / "netmodes.db").stat().st_mode & 0o777 == 0o600
     refused = made.run("backup", str(file))
-    assert (refused.code, refused.err.strip()) == (1, f"{file} exists already. Choose another file name.")
+    assert (refused.code, refused.err.strip()) == (1, f"{file} already exists. Choose another file name.")
 
 
 def test_a_restore_keeps_existing_data_and_refuses_while_netmodes_runs(

@@ -92,7 +92,7 @@ def test_a_wrong_used_revoked_or_expired_token_is_refused_in_a_sentence(
             database.execute(
                 f"UPDATE dashboard_jointoken SET {column} = 1 WHERE id = ({newest} OFFSET {offset} LIMIT 1)"  # noqa: S608
             )
-    assert "was used already" in other.join(used, "--name", "lab3").stderr
+    assert "has already been used" in other.join(used, "--name", "lab3").stderr
     assert "has expired" in other.join(expired, "--name", "lab3").stderr
     assert not (other.folder / "machine.json").exists()
 

@@ -19,8 +19,8 @@ HELP: tuple[Help, ...] = (
         _("claims"),
         _(
             "A claim is a statement about a network mode that is tested: Netmodes launches containers, reads the "
-            "kernel and the Engine, and judges. The result is confirmed, differs, or not testable here, with the "
-            "evidence. Claims that need a machine's ports or files run on a private host, not on yours."
+            "kernel and the Engine, and judges the result. The verdict is “confirmed”, “differs” or “not testable "
+            "here”, with the evidence. Claims that need a machine's ports or files run on a private host, not on yours."
         ),
         "docs/claims.md",
         "./netmodes claims --list",
@@ -70,7 +70,7 @@ HELP: tuple[Help, ...] = (
         _("predicting"),
         _(
             "Predict the outcome before you see it. The first answer counts. The truth is read from the kernel if "
-            "possible, else it is part of the workshop."
+            "possible; otherwise the workshop defines it."
         ),
         "docs/workshops.md",
     ),

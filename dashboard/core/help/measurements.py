@@ -8,9 +8,9 @@ HELP: tuple[Help, ...] = (
         "measure",
         _("measuring"),
         _(
-            "Times one request and its answer on every path that there is. Blocks of all paths take turns in a random "
-            "order and are compared in pairs, so that a busy moment meets all alike. The answer is a difference with "
-            "an interval, and may be: no difference."
+            "Times a request and its response on every path. Blocks of all paths alternate in random order and are "
+            "compared in pairs, so that a busy moment affects all of them. The result is a difference with an "
+            "interval; it may also be “no difference”."
         ),
         "docs/measuring.md; docs/measuring-well.md",
         "./netmodes measure host bridge",
@@ -30,8 +30,8 @@ HELP: tuple[Help, ...] = (
         "blocks",
         _("the blocks"),
         _(
-            "A run is made of short blocks. A round has one of each path, in an order that is drawn anew. What "
-            "disturbs the machine for a moment meets neighbours alike, and leaves their difference as it is."
+            "A run consists of short blocks. Each round has one block of every path, in a new random order. A short "
+            "disturbance of the machine affects adjacent blocks alike, so their difference hardly changes."
         ),
         "docs/measuring.md",
     ),
@@ -39,8 +39,8 @@ HELP: tuple[Help, ...] = (
         "distribution",
         _("the distribution"),
         _(
-            "For each time the share of the requests that took at most so long. The right end is the tail: few "
-            "requests, and those that somebody notices. A mean hides them."
+            "For each time, the share of requests that took at most that long. The right end is the tail: the few slow"
+            " requests that users notice and that a mean hides."
         ),
         "docs/measuring.md",
     ),
@@ -48,9 +48,9 @@ HELP: tuple[Help, ...] = (
         "method",
         _("the method"),
         _(
-            "Client and responder are processes of their own in the right network namespaces, on different cores "
-            "where there are two, without garbage collection. In quiet conditions they have real-time priority and "
-            "keep idle cores awake; in ordinary ones they do neither. The seed gives the same order of blocks again."
+            "Client and responder are separate processes in the network namespaces of the path, on different cores if "
+            "there are two, without garbage collection. In quiet conditions they have real-time priority and keep idle"
+            " cores awake; in ordinary ones neither. With the same seed, the blocks have the same order."
         ),
         "setns(2); sched(7); docs/measuring.md",
     ),
@@ -68,8 +68,8 @@ HELP: tuple[Help, ...] = (
         "runs",
         _("runs"),
         _(
-            "Every run is kept with every block and its histogram, also one that was cancelled or killed: it is "
-            "marked incomplete. ./netmodes prune forgets old ones."
+            "Every run is kept with all its blocks and their histograms. A run that was cancelled or killed is kept, "
+            "too, and marked as such. ./netmodes prune deletes old runs."
         ),
         "docs/measuring.md",
         "./netmodes prune --days 90 --dry-run",
@@ -79,7 +79,8 @@ HELP: tuple[Help, ...] = (
         _("a series over time"),
         _(
             "A series is one mode, path and probe with the same payload, rate, load and conditions. Its runs were not "
-            "interleaved: what changed on the machine between two of them is in their difference, and in no interval."
+            "interleaved: if the machine changed between two of them, the difference includes the change, but the "
+            "intervals do not show it."
         ),
         "docs/measuring.md",
     ),

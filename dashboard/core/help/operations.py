@@ -29,8 +29,7 @@ HELP: tuple[Help, ...] = (
         _("machines"),
         _(
             "Each machine has a Docker Engine and a lab that launches there. Experiments, measurements and private "
-            "hosts belong to one machine. A machine that drains gets no new ones; one that is revoked can no longer "
-            "connect."
+            "hosts belong to one machine. A drained machine gets no new ones; a revoked one can no longer connect."
         ),
         "docs/deploying.md",
     ),
@@ -58,7 +57,7 @@ HELP: tuple[Help, ...] = (
         _(
             "Machines that form a swarm can have overlay networks, which span them: an experiment with the mode "
             "overlay on several machines has one network for all of its arms there. A swarm that Netmodes did not form "
-            "is left as it is."
+            "is left alone."
         ),
         "docs/deploying.md",
     ),
@@ -67,7 +66,7 @@ HELP: tuple[Help, ...] = (
         _("people"),
         _(
             "“Last active” is the last sign-in or command. Deactivation ends all browser sessions of an account and "
-            "voids its links; what belongs to it stays."
+            "voids its links; everything that belongs to it stays."
         ),
         _PAGE,
     ),
@@ -89,7 +88,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "roles",
         _("roles"),
-        _("“own” is what the account created. Pages and API refuse everything else with 403 and the reason."),
+        _(
+            "“own” means everything that the account created. Pages and API refuse everything else with 403 and the "
+            "reason."
+        ),
         _PAGE,
     ),
     Help(
@@ -117,8 +119,8 @@ HELP: tuple[Help, ...] = (
         "audit-entries",
         _("entries"),
         _(
-            "“done”: it was done. “refused”: the role does not allow it, or the input was invalid. “failed”: an error "
-            "of the server. Entries are deleted after the retention time."
+            "“done”: the command was executed. “refused”: the role does not allow it, or the input was invalid. "
+            "“failed”: an error of the server. Entries are deleted after the retention time."
         ),
         _PAGE,
     ),

@@ -47,7 +47,7 @@ HELP: tuple[Help, ...] = (
         "reports",
         _("saved reports"),
         _(
-            "A report is a frozen experiment, measurement or run of claims. Reports of the same experiment make a "
+            "A report is a frozen experiment, measurement or run of claims. Reports of the same experiment form a "
             "trend. Select some to compare them. A deleted report can be restored for 30 days."
         ),
         "docs/report-format.md",
@@ -58,7 +58,7 @@ HELP: tuple[Help, ...] = (
         _("deleted reports"),
         _(
             "A deleted report is kept for 30 days: until then it can be restored with its remarks and links. Then it "
-            "is removed. Delete for ever removes it at once."
+            "is removed. Delete permanently removes it at once."
         ),
         "docs/report-format.md",
     ),
@@ -67,8 +67,8 @@ HELP: tuple[Help, ...] = (
         _("importing"),
         _(
             "Format, limits and hash are checked and the journal is replayed before the report is stored. An imported "
-            "report is marked with its file and the installation that saved it. A report that you already have is "
-            "offered instead of a second one."
+            "report is marked with its file and the installation that saved it. If you already have this report, the "
+            "page links to it instead of storing it twice."
         ),
         "docs/report-format.md",
         "./netmodes report import FILE",
@@ -91,7 +91,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "share-links",
         _("the links"),
-        _("Every link to this report, with its number of views and its end. An expired or revoked link opens nothing."),
+        _(
+            "Every link to this report, with its number of views and its expiry. An expired or revoked link opens "
+            "nothing."
+        ),
         "docs/report-format.md",
     ),
     Help(
@@ -133,8 +136,8 @@ HELP: tuple[Help, ...] = (
         "changes",
         _("changed facts"),
         _(
-            "Rows of the table that are not the same in every report. What changes with each launch is not compared: "
-            "inodes, process ids, MAC addresses, names of veth pairs, container ids."
+            "Rows of the table that are not the same in every report. Values that change with each launch are not "
+            "compared: inodes, process ids, MAC addresses, names of veth pairs, container ids."
         ),
         "docs/report-format.md",
     ),
@@ -148,8 +151,8 @@ HELP: tuple[Help, ...] = (
         "trend",
         _("a trend"),
         _(
-            "Reports of the same experiment by date. A number on the axis marks that the environment changed since the "
-            "report before."
+            "Reports of the same experiment by date. A number on the axis marks that the environment changed since the"
+            " previous report."
         ),
         "docs/measuring.md",
     ),

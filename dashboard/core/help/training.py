@@ -30,7 +30,7 @@ HELP: tuple[Help, ...] = (
         _(
             "A Docker host for each participant or team, with its own port 80, so that host mode works for all at the "
             "same time. Root of a host does not reach the machine or other hosts; with --privileged-hosts it is root "
-            "of the machine. The form that creates a session states which of the two holds."
+            "of the machine. The form that creates a session states which of the two applies."
         ),
         _PAGE,
         "./netmodes hosts list",
@@ -73,7 +73,7 @@ HELP: tuple[Help, ...] = (
         _("removing participants"),
         _(
             "Their links and browsers lose access at once, their answers stay, and hosts that no participant uses are "
-            "stopped. From one network address forty can join at once, then forty a minute."
+            "stopped. From one network address forty participants can join at once, then forty a minute."
         ),
         _PAGE,
     ),
@@ -81,8 +81,8 @@ HELP: tuple[Help, ...] = (
         "session-code",
         _("how to join"),
         _(
-            "Eight of 32 symbols without look-alikes: 40 bits. Wrong codes are rate limited by address and overall. "
-            "The link and the QR code also contain a signature and are not limited."
+            "Eight symbols out of 32 that are hard to confuse: 40 bits. Wrong codes are rate limited by address and "
+            "overall. The link and the QR code also contain a signature and are not limited."
         ),
         _PAGE,
     ),
@@ -126,7 +126,7 @@ HELP: tuple[Help, ...] = (
     Help(
         "session-people",
         _("who is here"),
-        _("Participants see only names and presence of each other."),
+        _("Participants see only each other's name and presence."),
         _PAGE,
     ),
     Help(
@@ -157,8 +157,8 @@ HELP: tuple[Help, ...] = (
         "terminal",
         _("the terminal"),
         _(
-            "A shell in your host's network: its interfaces, its port 80, its engine. Of the machine it sees tools, "
-            "but no data, processes or other hosts. You are root on your host only, unless the server runs with "
+            "A shell in your host's network: its interfaces, its port 80, its engine. It sees the machine's tools, but"
+            " not its data, its processes or other hosts. You are root on your host only, unless the server runs with "
             "--privileged-hosts."
         ),
         _PAGE,

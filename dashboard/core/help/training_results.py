@@ -10,8 +10,8 @@ HELP: tuple[Help, ...] = (
         "results-steps",
         _("the steps"),
         _(
-            "Times run from opening a step to its passed check, over those who finished: median and 90th percentile. "
-            "Failed checks count presses of Check."
+            "Times run from opening a step to passing its check: median and 90th percentile of the participants who "
+            "finished. Failed checks are presses of Check that failed."
         ),
         _PAGE,
     ),
@@ -29,7 +29,7 @@ HELP: tuple[Help, ...] = (
         _("the participants' results"),
         _(
             "A row is a participant, a column is a step. P is the prediction, judged by the reading on the "
-            "participant's own host, or by that of the session. Only you see this table."
+            "participant's own host, otherwise by that of the session. Only you see this table."
         ),
         _PAGE,
     ),
@@ -58,8 +58,9 @@ HELP: tuple[Help, ...] = (
         "results-share",
         _("the anonymous results"),
         _(
-            "Without names, single participants or their times. Counts are rounded to the nearest 5, shares are shown "
-            "from 23 participants, averages from 8: nobody can infer what one participant answered."
+            "Without names, individual participants or their times. Counts are rounded to the nearest 5, shares are "
+            "shown for 23 participants or more, averages for 8 or more: nobody can infer what one participant "
+            "answered."
         ),
         _PAGE,
     ),

@@ -16,7 +16,7 @@ from dashboard.core.paths.model import global_addresses
 #: More managers make a swarm slower, not safer (Docker's documentation, “Administer and maintain a swarm”).
 MAX_MEMBERS = 7
 FOREIGN = (
-    "The engine of {0} is in a swarm that Netmodes did not form, and that is left as it is. Choose other machines, or "
+    "The engine of {0} is in a swarm that Netmodes did not form, and that is left alone. Choose other machines, or "
     "run `docker swarm leave --force` there if the engine should leave it."
 )
 #: Before version 28.3 (moby, commit 16ed51d8).

@@ -134,9 +134,9 @@ def _require_valid(name: str, email: str) -> None:
     if len(name) > MAX_NAME or len(email) > MAX_EMAIL:
         raise AccountError(_("A name has at most %(limit)d characters.") % {"limit": MAX_NAME})
     if User.objects.filter(username__iexact=name).exists():
-        raise AccountError(_("An account named “%(name)s” exists already.") % {"name": name})
+        raise AccountError(_("An account named “%(name)s” already exists.") % {"name": name})
     if email and User.objects.filter(email__iexact=email).exists():
-        raise AccountError(_("An account with the address “%(email)s” exists already.") % {"email": email})
+        raise AccountError(_("An account with the address “%(email)s” already exists.") % {"email": email})
     if User.objects.count() >= MAX_ACCOUNTS:
         raise AccountError(_("There are %(limit)d accounts, which is the limit.") % {"limit": MAX_ACCOUNTS})
 
@@ -154,7 +154,7 @@ def invite(name: str, email: str, role: Role) -> str:
             note(name)
             return make_token(user.pk)
     except IntegrityError:  # another owner has just invited the same name
-        raise AccountError(_("An account named “%(name)s” exists already.") % {"name": name}) from None
+        raise AccountError(_("An account named “%(name)s” already exists.") % {"name": name}) from None
 
 
 @audited

@@ -56,7 +56,7 @@ def check(token: str) -> JoinToken:
     if row.revoked_at:
         raise TokenError(_("This token was revoked. Create another one on the Machines page."))
     if row.used_at:
-        raise TokenError(_("This token was used already. Create another one on the Machines page."))
+        raise TokenError(_("This token has already been used. Create another one on the Machines page."))
     if row.expires_at <= shared_clock():
         raise TokenError(_("This token has expired. Create another one on the Machines page."))
     return row

@@ -125,7 +125,7 @@ def test_a_deleted_report_is_restored_from_the_list_of_deleted_reports(
     page = visitor.open(imported[1])
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("link", name="Deleted reports").first.click()
-    page.locator("summary", has_text="Delete for ever…").first.click()
+    page.locator("summary", has_text="Delete permanently…").first.click()
     expect(page.get_by_text("cannot be restored").first).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Restore After").click()

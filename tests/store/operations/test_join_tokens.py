@@ -35,7 +35,7 @@ def test_a_token_is_used_once_and_only_its_digest_is_stored() -> None:
     use(token)
     assert JoinToken.objects.get().machine_id == "lab2"
     assert join_tokens.listed() == ()
-    with pytest.raises(TokenError, match="was used already"):
+    with pytest.raises(TokenError, match="has already been used"):
         use(token)
 
 

@@ -259,7 +259,7 @@ def test_buttons_match_the_phase(phase: Phase, expected: set[str]) -> None:
     ("phase", "away", "text"),
     [
         (Phase.RUNNING, False, "running"),
-        (Phase.RUNNING, True, "running, engine away"),
+        (Phase.RUNNING, True, "running, engine unavailable"),
         (Phase.STOPPING, True, "stopping"),
     ],
 )
@@ -268,7 +268,7 @@ def test_a_running_experiment_whose_engine_is_away_is_marked(phase: Phase, away:
         "experiments/experiment.html", sample.experiment_context(sample.make_snapshot(phase, engine_away=away))
     )
     (chip,) = page.find("span", data_slot="phase-chip")
-    assert ("data-trouble" in chip) is (text == "running, engine away")
+    assert ("data-trouble" in chip) is (text == "running, engine unavailable")
     assert f'<span data-slot="phase">{text}</span' in page.html
 
 

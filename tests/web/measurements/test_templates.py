@@ -379,6 +379,14 @@ def test_a_chart_of_blocks_needs_two_of_them(count: int, drawn: bool) -> None:
     assert len(page.find("tr", **{"data-blocks": "host/loopback"})) == 1, "the table has the figures"
 
 
+def test_every_figure_of_the_blocks_has_the_slot_that_the_browser_updates() -> None:
+    script = (ROOT / "static/dashboard/js/ui/measurements/measurement.js").read_text()
+    updated = re.findall(r'"(\w+)"', script.partition("for (const name of [")[2].partition("]")[0])
+    row = draw_run().html.partition('data-blocks="')[2].partition("</tr>")[0]
+    assert updated == ["lowest", "middle", "highest", "tail"]
+    assert sorted(re.findall(r'data-slot="([^"]*)"', row)) == sorted(["count", "failed", *updated])
+
+
 def test_every_path_of_a_chart_is_labelled_in_words_and_has_the_same_mark_everywhere() -> None:
     page = draw_run()
     labels = re.findall(r'<g data-mode="[^"]*" data-mark="([^"]*)"[^>]*data-label="([^"]*)">', page.html)

@@ -71,7 +71,7 @@ COMMANDS: Mapping[str, Command] = {
     f"{_R}archive/": _report("archive report"),
     f"{_R}delete/": _report("delete report"),
     f"{_R}undelete/": _report("restore report"),
-    f"{_R}purge/": _report("delete report for ever"),
+    f"{_R}purge/": _report("delete report permanently"),
     f"{_R}share/": _report("share report"),
     f"{_R}shares/<str:number>/revoke/": _report("revoke link"),
     "workshop/<str:workshop>/start/": Command("start workshop", Action.LAUNCH, None, ("workshop",)),
@@ -120,7 +120,7 @@ COMMANDS: Mapping[str, Command] = {
     f"{_API_R}unarchive": _report("restore report"),
     f"{_API_R}delete": _report("delete report"),
     f"{_API_R}undelete": _report("restore report"),
-    f"{_API_R}purge": _report("delete report for ever"),
+    f"{_API_R}purge": _report("delete report permanently"),
 }
 
 #: POST routes that record nothing, and why.

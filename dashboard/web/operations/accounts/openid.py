@@ -81,7 +81,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
         answer: HttpResponse = provider.redirect_from_request(request)
     except (RequestException, KeyError, ValueError):
         return sign_in_page(
-            request, 502, problem=_("The provider for sign-in does not answer. Use a link, or try again later.")
+            request, 502, problem=_("The sign-in provider does not answer. Use a link, or try again later.")
         )
     location = answer.headers.get("Location", "")
     if not location:

@@ -91,7 +91,7 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
             async with asyncio.timeout(LEAVE_S):
                 await service.ask_on(row_of(one.name), "", swarm.leave_swarm)
         except TimeoutError:
-            problems.append(_("%(name)s: it has not left the swarm in time.") % {"name": one.name})
+            problems.append(_("%(name)s: did not leave the swarm in time.") % {"name": one.name})
         except CALL_ERRORS as error:
             problems.append(f"{one.name}: {error}")
     return tuple(problems)

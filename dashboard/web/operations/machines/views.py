@@ -61,7 +61,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
 def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
     """Invalidates an unused token."""
     if not join_tokens.revoke(token):
-        raise Http404(_("No such token can still be used."))
+        raise Http404(_("This token does not exist, or can no longer be used."))
     return redirect("/machines/")
 
 

@@ -119,7 +119,7 @@ async def form(me: Person, *names: str, shown: str = "", **more: str) -> Answer:
 async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person) -> None:
     page = (await http("GET", PAGE, who=me)).text
     assert "A user who has root on one of them can then start containers on all of them" in page
-    assert "the machines join without a confirmation there" in page
+    assert "the machines join without further confirmation" in page
     assert "End the swarm" not in page
     refused = await post(me, what="form", machine=["lab1", "lab2"])
     assert (refused.status, "Confirm" in refused.text, labs.members) == (400, True, [])
@@ -146,7 +146,7 @@ async def test_a_machine_that_does_not_leave_does_not_keep_the_others(
     monkeypatch.setattr(swarm, "LEAVE_S", 0.05)
     labs.members, labs.hanging = ["lab1", "lab2", "lab3"], "lab2"
     answer = await post(me, what="end")
-    assert (answer.status, "lab2: it has not left the swarm in time." in answer.text) == (409, True)
+    assert (answer.status, "lab2: did not leave the swarm in time." in answer.text) == (409, True)
     assert labs.members == ["lab2"]
     assert labs.left == [("lab1", 1), ("lab2", 1), ("lab3", 1)]
 
@@ -182,7 +182,7 @@ async def test_if_a_machine_cannot_join_a_swarm_its_members_stay(labs: Labs, me:
 async def test_a_swarm_that_netmodes_did_not_form_is_not_touched(labs: Labs, me: Person) -> None:
     labs.foreign = {"lab2"}
     page = (await http("GET", PAGE, who=me)).text
-    assert "left as it is" in page
+    assert "left alone" in page
     assert 'value="lab2"' not in page
     answer = await form(me, "lab1", "lab2")
     assert (answer.status, labs.members) == (409, [])
