@@ -65,7 +65,7 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
         copy = folder / DATABASE[vendor]
         if vendor == SQLITE:
             if sqlite.is_empty(_database_file()):
-                raise BackupError(f"{_database_file().parent} holds no database yet: there is nothing to back up.")
+                raise BackupError(f"{_database_file().parent} contains no database yet: there is nothing to back up.")
             sqlite.copy_database(_database_file(), copy)
             applied = sqlite.migrations(copy)
         else:
@@ -138,13 +138,13 @@ def _check_target(*, replace: bool) -> None:
     if connection.vendor == SQLITE:
         if not replace and not sqlite.is_empty(_database_file()):
             raise BackupError(
-                f"{_database_file()} holds data already. Name another folder in NETMODES_DATA_DIR, or use --replace, "
-                "which keeps the existing database beside the restored one."
+                f"{_database_file()} already contains data. Name another folder in NETMODES_DATA_DIR, or use "
+                "--replace, which keeps the existing database beside the restored one."
             )
         return
     try:
         if not postgresql.is_empty():
-            raise BackupError("The database holds data already. Create an empty one and name it in DATABASE_URL.")
+            raise BackupError("The database already contains data. Create an empty one and name it in DATABASE_URL.")
         if others := postgresql.other_connections():
             raise BackupError(f"The database is in use by {others} other connections. Stop its users first.")
     except DatabaseError as error:
@@ -155,7 +155,7 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
     """The extracted database after an integrity check."""
     copy = files.get(DATABASE.get(manifest.database, ""))
     if copy is None:
-        raise BackupError("The backup holds no database of Netmodes.")
+        raise BackupError("The backup contains no database of Netmodes.")
     if manifest.database == SQLITE:
         sqlite.check(copy)
         if set(sqlite.migrations(copy)) != set(manifest.migrations):

@@ -83,7 +83,7 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
         for tool in ("apt-get", "apt-cache", "dpkg-deb"):
             if shutil.which(tool) is None:
                 raise LabImageUnavailableError(
-                    f"The lab image is made from the packages of Debian or Ubuntu, but {tool} is not installed: "
+                    f"The lab image is built from packages of Debian or Ubuntu, but {tool} is not installed: "
                     "load your own image with `docker load`, or connect this machine to a registry."
                 )
         with tempfile.TemporaryDirectory(prefix="lab-image-", dir=cache) as folder:

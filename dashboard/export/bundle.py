@@ -71,5 +71,5 @@ def styles(*names: str, root: Path = STATIC) -> str:
     text = "\n".join((root / "css" / name).read_text(encoding="utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL)
     if re.search(r"url\(|@import|</style", text, re.IGNORECASE):
-        raise NotBundledError("a style sheet would load something")
+        raise NotBundledError("a style sheet refers to another file")
     return text

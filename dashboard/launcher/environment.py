@@ -122,7 +122,7 @@ class Environment:
         if os.path.islink(launch.venv):
             remove(launch.venv)  # venv would empty the folder that it leads to
         if not run(launch.interpreter, "-m", "venv", "--clear", launch.venv):
-            raise LauncherError(f"{launch.interpreter} could not make {launch.venv}")
+            raise LauncherError(f"{launch.interpreter} could not create {launch.venv}")
 
     def _pip_install(self, lock: str) -> None:
         path = f"{self.launch.root}/{LOCKS[lock]}"

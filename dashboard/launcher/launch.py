@@ -37,7 +37,7 @@ class Launch:
         try:
             os.makedirs(self.data, mode=0o700, exist_ok=True)
         except OSError:
-            raise LauncherError(f"cannot make {self.data}: {hint}") from None
+            raise LauncherError(f"cannot create {self.data}: {hint}") from None
         if not os.access(self.data, os.X_OK):
             raise LauncherError(f"cannot enter {self.data}: {hint}")
         if not os.access(self.data, os.W_OK):

@@ -19,7 +19,7 @@ def require_plain_words(launch: Launch) -> None:
     ]
     for name, word in words:
         if not is_plain(word, "/_.:@+,= -"):
-            raise LauncherError(f"{name} must be made of letters, digits, spaces and /_.:@+,=- for a service: {word}")
+            raise LauncherError(f"{name} may contain only letters, digits, spaces and /_.:@+,=- for a service: {word}")
 
 
 def _command(launch: Launch) -> str:

@@ -36,7 +36,7 @@ ENGINE_TESTS = (
     "tests/browser/experiments/test_live.py::test_host_mode_has_the_machine_s_badge_and_bridge_its_own",
     "tests/browser/experiments/test_live.py::test_every_difference_has_a_reason",
     "tests/browser/experiments/test_live.py::test_every_path_answers_or_names_what_prevents_it",
-    "tests/browser/experiments/test_live.py::test_inspect_prints_the_same_addresses_as_were_read",
+    "tests/browser/experiments/test_live.py::test_inspect_prints_the_same_addresses_as_the_table",
 )
 
 

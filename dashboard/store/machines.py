@@ -74,7 +74,7 @@ def require_open(name: str | None, *, for_group: bool = False) -> None:
     if record.is_revoked:
         raise MachineClosedError(f"The machine “{name}” was revoked: nothing starts on it. Choose another machine.")
     raise MachineClosedError(
-        f"The machine “{name}” is drained: nothing new starts on it. Choose another machine, or end the drain."
+        f"The machine “{name}” is drained: nothing new starts on it. Choose another machine, or resume this one."
     )
 
 
@@ -84,7 +84,7 @@ def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
     row = Machine.objects.select_for_update().filter(pk=name).first()
     if row is not None and not row.revoked_at:
         raise ValueError(
-            f"A machine named “{name}” has joined already. Choose another name with --name, or revoke that machine "
+            f"A machine named “{name}” has already joined. Choose another name with --name, or revoke that machine "
             "first."
         )
     key = secrets.token_urlsafe(32)

@@ -232,4 +232,4 @@ async def _close(send: Send, code: int) -> None:
     try:
         await send({"type": "websocket.close", "code": code})
     except (RuntimeError, OSError):
-        log.debug("a client had gone before it could be closed")
+        log.debug("a client disconnected before its connection could be closed")

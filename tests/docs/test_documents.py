@@ -51,7 +51,7 @@ def test_every_page_is_in_the_index() -> None:
     assert missing == []
 
 
-def test_blocks_say_what_they_are_and_why_they_are_not_run() -> None:
+def test_blocks_have_a_language_and_a_reason_if_they_are_not_run() -> None:
     assert [name_of(one) for one in BLOCKS if one.language not in LANGUAGES] == []
     reasons = {name_of(one): one.mark.partition(": ")[2] for one in BLOCKS if one.mark.startswith("not run")}
     assert [name for name, reason in reasons.items() if len(reason.split()) < 4] == []
@@ -70,7 +70,7 @@ def test_code_in_documents_is_well_formed(block: Block) -> None:
         json.loads(block.text)
 
 
-def test_the_claim_that_is_shown_is_one_that_there_is() -> None:
+def test_the_claim_in_the_document_exists() -> None:
     (shown,) = (one.text for one in BLOCKS if one.page == "docs/adding-a-claim.md" and one.language == "python")
     assert shown == (ROOT / "dashboard/core/claims/catalogue/host_shares_netns.py").read_text()
 

@@ -147,7 +147,7 @@ def desk(room: Desk, engine_host: PrivateEngine) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow) for page in TYPED])
-def test_what_a_page_says_to_type_works(desk: Desk, page: str) -> None:
+def test_the_commands_on_a_page_work(desk: Desk, page: str) -> None:
     printed = ""
     for block in TYPED[page]:
         if block.is_run:

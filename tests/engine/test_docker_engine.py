@@ -250,7 +250,7 @@ async def test_a_program_that_ignores_the_signal_is_killed_after_its_grace(
 
 
 @pytest.mark.usefixtures("docker")
-async def test_images_are_named_and_an_unknown_one_is_none(engine: DockerEngine) -> None:
+async def test_images_are_named_and_an_unknown_one_is_missing(engine: DockerEngine) -> None:
     images = await engine.images()
     assert any("nginx:latest" in one.tags for one in images)
     assert await engine.image("no-such-image") is None
@@ -271,7 +271,7 @@ async def test_an_archive_becomes_an_image(engine: DockerEngine, engine_host: Pr
     engine_host.docker("rmi", "netmodes-test:empty")
 
 
-async def test_an_archive_that_is_none_is_refused(engine: DockerEngine, tmp_path: Path) -> None:
+async def test_an_invalid_archive_is_refused(engine: DockerEngine, tmp_path: Path) -> None:
     archive = tmp_path / "bad.tar"
     archive.write_bytes(b"this is not an archive" * 1000)
     with pytest.raises(EngineError):

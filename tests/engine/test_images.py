@@ -66,7 +66,7 @@ async def get(
     return choice, said
 
 
-async def test_a_local_image_is_used_and_nobody_is_asked(tmp_path: Path) -> None:
+async def test_a_local_image_is_used_without_asking_a_registry(tmp_path: Path) -> None:
     store = Store("redis:7")
     choice, said = await get(store, "redis:7", tmp_path)
     assert (choice.reference, choice.sentence, store.calls, said) == ("redis:7", "", [], [])
@@ -80,7 +80,7 @@ async def test_an_image_that_a_registry_has_is_pulled_with_its_progress(tmp_path
 
 
 @pytest.mark.parametrize("error", [SILENT, EngineError("toomanyrequests: slow down", 429)])
-async def test_for_nginx_the_lab_image_stands_in_and_says_so(tmp_path: Path, error: Exception) -> None:
+async def test_the_lab_image_replaces_nginx_and_reports_it(tmp_path: Path, error: Exception) -> None:
     store = Store(registry=error)
     choice, _ = await get(store, "nginx", tmp_path)
     assert choice.reference == LAB_REFERENCE
@@ -88,7 +88,7 @@ async def test_for_nginx_the_lab_image_stands_in_and_says_so(tmp_path: Path, err
     assert "nginx" not in store.tags
 
 
-async def test_for_another_image_there_is_no_stand_in(tmp_path: Path) -> None:
+async def test_no_image_replaces_another_one_than_nginx(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="redis:7 is not on this engine and cannot be pulled: No registry"):
         await get(Store(registry=SILENT), "redis:7", tmp_path)
 
@@ -118,9 +118,7 @@ async def test_a_lab_image_of_an_older_recipe_is_replaced(tmp_path: Path) -> Non
     assert store.calls == [f"import {LAB_REFERENCE}"]
 
 
-async def test_where_the_lab_image_cannot_be_built_its_reason_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lab_image_that_cannot_be_built_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_data: Path, _progress: object) -> Path:
         raise LabImageUnavailableError("apt-get is not here.")
 

@@ -21,7 +21,7 @@ def open_answer(endpoint: str, timeout_s: float = 5) -> tuple[requests.Session, 
     return session, StreamedAnswer(response, lambda error: EngineError(f"translated: {type(error).__name__}"))
 
 
-def test_lines_are_whole_however_they_arrive(tmp_path: Path) -> None:
+def test_lines_are_complete_in_whatever_pieces_they_arrive(tmp_path: Path) -> None:
     body = b"one\ntwo\n" + b"x" * 200_000 + b"\nlast without an end"
     with fake_engine(tmp_path, lambda _m, _p: http(body)) as fake:
         session, answer = open_answer(fake.endpoint)

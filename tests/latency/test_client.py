@@ -56,7 +56,7 @@ def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:
     assert max(late) >= 20_000_000
 
 
-def test_asked_at_once_a_stall_is_one_slow_answer() -> None:
+def test_in_a_closed_loop_a_stall_is_one_slow_answer() -> None:
     taken = Taken(100)
     ask_at_once(Instant(stall_at=10), taken, time.perf_counter_ns() + 5_000_000_000)
     assert taken.number == 100
@@ -82,7 +82,7 @@ def test_connections_are_renewed_between_requests() -> None:
     assert one.reconnects == 1
 
 
-def test_the_time_that_is_over_measures_nothing() -> None:
+def test_an_expired_block_measures_nothing() -> None:
     taken = Taken(10)
     ask_at_once(Instant(), taken, time.perf_counter_ns() - 1)
     assert taken.number == 0

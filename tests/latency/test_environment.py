@@ -16,7 +16,7 @@ from dashboard.latency.environment import load_average, pick_cores, read_environ
 from tests.latency.conftest import Lab
 
 
-def test_it_says_where_it_runs() -> None:
+def test_the_environment_describes_the_machine() -> None:
     found = read_environment()
     assert found.kernel == platform.release()
     assert found.cores == os.cpu_count()
@@ -41,7 +41,7 @@ def test_in_ordinary_conditions_cores_are_awake_only_if_another_program_holds_th
     assert read_machine().conditions is None
 
 
-def test_cores_are_two_of_those_that_we_may_use() -> None:
+def test_two_of_the_allowed_cores_are_used() -> None:
     allowed = os.sched_getaffinity(0)
     cores = pick_cores()
     if len(allowed) > 1:

@@ -102,7 +102,7 @@ def test_a_server_that_ends_the_connection_is_connected_to_again(answer: bytes, 
         (saying(b"220 mail.example ESMTP\r\n\r\n"), "does not speak HTTP"),
     ],
 )
-def test_what_is_no_answer_is_refused_in_a_sentence(answer: Answer, words: str) -> None:
+def test_an_invalid_answer_is_refused_with_a_sentence(answer: Answer, words: str) -> None:
     with served(answer) as port, pytest.raises(Refusal, match=words) as refused:
         ask_http(port)
     assert str(port) in str(refused.value)
@@ -151,7 +151,7 @@ def test_asking_without_a_connection_is_refused() -> None:
         SameSize("127.0.0.1", 1, 64).ask()
 
 
-def test_connecting_each_time_wants_the_whole_answer_and_the_end() -> None:
+def test_connecting_each_time_waits_for_the_whole_answer_and_the_end() -> None:
     with served(saying(bytes(64), ends=True), saying(bytes(65), ends=True), saying(bytes(3), ends=True)) as port:
         one = ConnectEachTime("127.0.0.1", port, 64)
         one.connect()

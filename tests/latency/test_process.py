@@ -38,7 +38,7 @@ def opened_by(pid: int) -> set[str]:
     return {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
 
 
-async def test_a_helper_is_settled_on_its_core_without_a_collector_that_interrupts() -> None:
+async def test_a_helper_is_pinned_to_its_core_with_garbage_collection_off() -> None:
     core = max(os.sched_getaffinity(0))
     child = await Child.start("client", [], core)
     try:
@@ -69,7 +69,7 @@ async def test_in_ordinary_conditions_a_helper_has_the_priority_of_its_parent_an
         await child.end()
 
 
-async def test_ending_twice_is_harmless_and_a_dead_helper_says_so() -> None:
+async def test_ending_twice_is_harmless_and_an_ended_helper_is_reported() -> None:
     child = await Child.start("responder", [], None)
     await child.rest()
     os.kill(child.pid, signal.SIGTERM)
@@ -103,7 +103,7 @@ async def test_a_command_that_arrives_before_the_work_begins_ends_it(name: str) 
         os.close(network)
 
 
-async def test_a_helper_that_hangs_is_said_to_hang() -> None:
+async def test_a_helper_that_hangs_is_reported() -> None:
     child = await Child.start("responder", [], None)
     try:
         await child.rest()
@@ -125,7 +125,7 @@ def test_helpers_end_with_a_parent_that_is_killed() -> None:
     until(lambda: not psutil.pid_exists(pid))
 
 
-def test_a_helper_whose_parent_has_gone_already_does_not_begin() -> None:
+def test_a_helper_with_an_ended_parent_does_not_begin() -> None:
     config = {"parent": 1, "control": 0, "places": [], "core": None}
     done = subprocess.run(
         [sys.executable, "-m", "dashboard.latency.client", json.dumps(config)],

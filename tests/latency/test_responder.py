@@ -52,7 +52,7 @@ def test_requests_are_answered_one_by_one_even_in_pieces() -> None:
     with_pair(lambda theirs: answer_requests(theirs, 64), use)
 
 
-def test_the_known_wait_is_waited() -> None:
+def test_the_configured_delay_is_kept() -> None:
     def use(mine: socket.socket) -> None:
         before = time.perf_counter_ns()
         mine.sendall(bytes(64))
@@ -65,7 +65,7 @@ def test_the_known_wait_is_waited() -> None:
     assert wait.taken_ns[0] >= 5_000_000
 
 
-def test_one_request_then_the_end() -> None:
+def test_a_connection_is_closed_after_one_request() -> None:
     def use(mine: socket.socket) -> None:
         mine.sendall(bytes(64))
         assert len(mine.recv(64)) == 64
@@ -74,7 +74,7 @@ def test_one_request_then_the_end() -> None:
     with_pair(lambda theirs: answer_once(theirs, 64), use)
 
 
-def test_a_stream_is_swallowed_and_counted() -> None:
+def test_a_stream_is_read_and_counted() -> None:
     def use(mine: socket.socket) -> None:
         mine.sendall(bytes(1_000_000))
         mine.shutdown(socket.SHUT_WR)
@@ -99,7 +99,7 @@ def test_datagrams_of_the_right_size_are_answered_on_both_families(family: socke
         assert not thread.is_alive()
 
 
-def test_another_one_is_answered_after_who_asked_twice_has_gone() -> None:
+def test_another_client_is_answered_after_one_that_asked_twice_has_gone() -> None:
     with open_listener("udp", 0) as listener:
         where = ("127.0.0.1", listener.getsockname()[1])
         listener.settimeout(0.2)

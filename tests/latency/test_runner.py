@@ -125,7 +125,7 @@ async def test_servers_that_misbehave_are_sentences_and_the_rest_goes_on(lab: La
     assert len(good) > 3
 
 
-async def test_nobody_listens(lab: Lab) -> None:
+async def test_a_path_without_a_listener_is_abandoned(lab: Lab) -> None:
     ended = await lab.run(lab.series(Probe.HTTP, port=81), seconds=20.0)
     assert ended.stopped is Stop.FAILED
     assert "10.77.0.2:81 refused the connection: nothing listens there." in ended.reason
@@ -144,7 +144,7 @@ async def test_a_port_that_is_taken_is_named(lab: Lab) -> None:
     assert ended.refused["bad"] == (f"The responder cannot listen on port {port}/tcp of far: Address already in use.")
 
 
-async def test_a_rate_that_a_path_cannot_keep_is_said(lab: Lab) -> None:
+async def test_a_rate_that_a_path_cannot_sustain_is_reported(lab: Lab) -> None:
     await lab.run(lab.series(Probe.TCP_CRR), rate=90_000.0, seconds=1.0)
     assert lab.told
     assert all("does not sustain 90,000 requests per second" in one.note for one in lab.told)
@@ -203,7 +203,7 @@ async def test_helpers_that_are_killed_again_and_again_end_the_run(lab: Lab) -> 
     assert len([one for one in lab.told if one.counts]) >= 1
 
 
-async def test_cancelling_leaves_no_process_and_every_told_block(lab: Lab) -> None:
+async def test_cancelling_leaves_no_process_and_keeps_every_reported_block(lab: Lab) -> None:
     task = asyncio.create_task(lab.run(lab.series(Probe.TCP_RR), seconds=60.0, under_load=True))
     await eventually(lambda: len(lab.told) >= 3)
     assert helpers()
@@ -214,7 +214,7 @@ async def test_cancelling_leaves_no_process_and_every_told_block(lab: Lab) -> No
     assert all(one.counts or one.error == NO_LOAD for one in lab.told)
 
 
-async def test_what_the_caller_raises_ends_the_run(lab: Lab) -> None:
+async def test_an_error_of_the_caller_ends_the_run(lab: Lab) -> None:
     def full(_block: Block) -> None:
         raise OSError(28, "No space left on device")
 
@@ -223,7 +223,7 @@ async def test_what_the_caller_raises_ends_the_run(lab: Lab) -> None:
     assert not helpers()
 
 
-async def test_progress_tells_what_is_left(lab: Lab) -> None:
+async def test_progress_has_the_remaining_time(lab: Lab) -> None:
     seen: list[Progress] = []
 
     async def keep(block: Block) -> None:

@@ -156,5 +156,5 @@ def test_an_environment_that_is_a_link_is_replaced_and_not_what_it_leads_to(benc
 
 def test_an_interpreter_that_makes_no_environment_is_named(bench: Bench) -> None:
     bench.launch.interpreter = "/bin/false"
-    with pytest.raises(LauncherError, match=f"^/bin/false could not make {bench.launch.venv}$"):
+    with pytest.raises(LauncherError, match=f"^/bin/false could not create {bench.launch.venv}$"):
         bench.environment.require("run")

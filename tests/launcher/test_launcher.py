@@ -103,7 +103,7 @@ def test_a_data_folder_that_cannot_be_made_is_one_line_of_error(machine: Machine
     done = machine.run("doctor", NETMODES_DATA_DIR=f"{machine.folder}/file/var")
     assert done.returncode == 1
     assert done.stderr == (
-        f"netmodes: cannot make {machine.folder}/file/var: set NETMODES_DATA_DIR to a folder that you can write to\n"
+        f"netmodes: cannot create {machine.folder}/file/var: set NETMODES_DATA_DIR to a folder that you can write to\n"
     )
 
 

@@ -36,7 +36,7 @@ def test_the_other_lines_are_those_of_the_template(launch: MakeLaunch) -> None:
 @pytest.mark.parametrize("word", ["50%", '"', "$HOME", "a\\b", "a\nb", "ü"])
 def test_a_character_with_a_meaning_in_units_is_refused(launch: MakeLaunch, word: str) -> None:
     service.require_plain_words(launch("setup", "--host", "0.0.0.0"))
-    with pytest.raises(LauncherError, match="each argument must be made of letters"):
+    with pytest.raises(LauncherError, match="each argument may contain only letters"):
         service.require_plain_words(launch("setup", "--host", word))
 
 

@@ -120,7 +120,7 @@ def test_a_restore_keeps_existing_data_and_refuses_while_netmodes_runs(
         connection.execute(ENTRY, (1, ""))
     refused = made.run("restore", str(file))
     assert refused.code == 1
-    assert "holds data already" in refused.err
+    assert "already contains data" in refused.err
     assert "--replace" in refused.err
     lock = LabLock(made.folder)
     lock.acquire()

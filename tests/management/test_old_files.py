@@ -356,7 +356,7 @@ def test_participants_stay_signed_in_with_their_old_cookies(old: Installation) -
     assert "Bridge and DNS on Monday" not in old.open("Eva", home, 403).body, "a participant of another session"
 
 
-def test_who_was_removed_stays_out_and_who_waited_still_waits(old: Installation) -> None:
+def test_removed_participants_stay_out_and_waiting_ones_still_wait(old: Installation) -> None:
     old.open("Dora M.", f"/sessions/{CLOSED['session']}/", 401)
     old.open("Gina", f"/sessions/{OPEN['session']}/", 401)
     assert "Hugo" in old.open("Hugo", f"/sessions/{OPEN['session']}/").body

@@ -178,7 +178,7 @@ async def test_the_next_server_is_asked_when_one_fails(
     assert (found.outcome, found.server) == ("answer", "127.0.0.11")
 
 
-async def test_a_server_that_is_silent_costs_its_share_of_the_time(namespace: Namespace, server: Server) -> None:
+async def test_a_silent_server_uses_only_its_share_of_the_timeout(namespace: Namespace, server: Server) -> None:
     with namespace.run(lambda: _silent("127.0.0.98")):
         found = await lookup(namespace, "web", Resolver(("127.0.0.98", "127.0.0.11")), (), timeout_s=0.4)
     assert (found.outcome, found.server) == ("answer", "127.0.0.11")

@@ -189,7 +189,7 @@ async def test_the_server_closes_the_connection_first(namespace: Namespace) -> N
     assert (reply.status, reply.body_start, ended_by_client) == (200, "hello", [])
 
 
-async def test_a_server_that_never_closes_is_left(namespace: Namespace) -> None:
+async def test_a_server_that_never_closes_is_not_waited_for(namespace: Namespace) -> None:
     async def keep_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(OK)

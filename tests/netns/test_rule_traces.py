@@ -71,7 +71,7 @@ async def test_traces_of_one_namespace_take_turns(zoo: Zoo, namespace: Namespace
     assert [[step.verdict for step in steps] for steps in results] == [["accept"]] * 3
 
 
-async def test_a_trace_does_not_wait_for_ever(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_trace_does_not_wait_forever(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rule_traces, "LOCK_S", 0.0)
     async with trace_rules(namespace, "127.0.0.1", 80):
         with pytest.raises(TraceUnavailableError, match="another request is being traced"):

@@ -65,7 +65,7 @@ def measured(rounds: int = 12) -> str:
     return run
 
 
-def test_what_was_acknowledged_comes_back_as_it_was() -> None:
+def test_acknowledged_blocks_are_loaded_unchanged() -> None:
     run = begun()
     sent = block("host/loopback", 0, 10.0)
     measurement_store.add_block(run, sent)
@@ -74,7 +74,7 @@ def test_what_was_acknowledged_comes_back_as_it_was() -> None:
     assert blocks == {"host/loopback": [sent]}
 
 
-def test_a_finished_run_has_figures_verdicts_and_the_paths_that_are_not_there() -> None:
+def test_a_finished_run_has_figures_verdicts_and_missing_paths() -> None:
     run = measured()
     measurement_store.finish_run(run, Stop.TIME, "The time is up.", 3.0, Environment(kernel="6.18"), {})
     found = measurement_store.load_measurement(run)
@@ -99,7 +99,7 @@ def test_the_same_blocks_and_seed_give_the_same_figures() -> None:
     assert measurement_store.load_measurement(run) == measurement_store.load_measurement(run)
 
 
-def test_once_a_run_is_over_its_figures_are_made_once_and_are_those_of_its_blocks() -> None:
+def test_the_figures_of_an_ended_run_are_computed_once_from_its_blocks() -> None:
     run = measured()
     assert measurement_store.load_measurement(run) is not None
     assert MeasurementRun.objects.get(pk=run).result == ""
@@ -111,7 +111,7 @@ def test_once_a_run_is_over_its_figures_are_made_once_and_are_those_of_its_block
     assert made.series[0].n == 600
 
 
-def test_figures_of_another_version_are_made_anew() -> None:
+def test_figures_of_another_version_are_computed_again() -> None:
     run = measured()
     MeasurementRun.objects.filter(pk=run).update(state=measurement_store.FINISHED, result='{"schema": 7}')
     found = measurement_store.load_measurement(run)
@@ -136,7 +136,7 @@ def test_a_run_of_a_living_process_is_left_alone() -> None:
     assert measurement_store.mark_incomplete() == 0
 
 
-def test_only_what_waits_or_runs_can_be_cancelled() -> None:
+def test_only_a_waiting_or_running_measurement_can_be_cancelled() -> None:
     run = begun()
     assert not measurement_store.is_cancelled(run)
     assert measurement_store.want_cancelled(run)
@@ -145,7 +145,7 @@ def test_only_what_waits_or_runs_can_be_cancelled() -> None:
     assert not measurement_store.want_cancelled(run)
 
 
-def test_waiting_runs_come_oldest_first_with_all_that_was_asked() -> None:
+def test_waiting_runs_are_oldest_first_with_all_requested_options() -> None:
     experiment = experiment_store.create_experiment(make_spec("host"))
     options = Options(seconds=2.0, rate=100.0)
     first = measurement_store.create_run(experiment, "one", [Probe.HTTP], options, 1)

@@ -308,7 +308,7 @@ def test_arms_keep_the_machine_on_which_they_were_launched() -> None:
     assert {name: load(part).machine for name, part in ids(made).items()} == {"server": None, "lab2": "lab2"}
 
 
-def test_what_one_lab_has_written_wrongly_does_not_hide_the_others(whole: str) -> None:
+def test_an_invalid_entry_of_one_lab_does_not_hide_the_others(whole: str) -> None:
     observe(whole)
     part = ids(whole)["lab2"]
     rows = JournalEntry.objects.filter(experiment=part)

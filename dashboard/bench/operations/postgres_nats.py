@@ -95,7 +95,7 @@ class Service:
     def pid(self) -> int:
         """The process; BenchmarkError if it does not run."""
         if self._process is None:
-            raise BenchmarkError(f"{self.name} does not run")
+            raise BenchmarkError(f"{self.name} is not running")
         return self._process.pid
 
     def output(self) -> str:

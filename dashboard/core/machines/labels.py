@@ -29,8 +29,8 @@ def parse_wanted(text: str) -> str:
     """The labels that a session requires, from words, sorted and without repetitions. ValueError with a sentence."""
     words = sorted(set(text.split()))
     if len(words) > MAX_WANTED:
-        raise ValueError(f"Ask for at most {MAX_WANTED} labels.")
+        raise ValueError(f"Use at most {MAX_WANTED} labels.")
     wanted = parse_labels(words)
     if len(wanted) < len(words):
-        raise ValueError("A machine has one value for each label: ask for one.")
+        raise ValueError("A machine has one value for each label: enter only one.")
     return " ".join(words)

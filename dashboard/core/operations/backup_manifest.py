@@ -59,7 +59,7 @@ def restore_problem(manifest: Manifest, known: Collection[str], database: str, v
     if manifest.schema != SCHEMA:
         return f"The backup has the format {manifest.schema[:40]}, which this version {version} cannot read."
     if FIRST_MIGRATION not in manifest.migrations:
-        return "The backup holds no database of Netmodes."
+        return "The backup contains no database of Netmodes."
     not_configured = APPS_WITH_TABLES - {_app(name) for name in known}
     newer = sorted(name for name in set(manifest.migrations) - set(known) if _app(name) not in not_configured)
     if newer:

@@ -53,7 +53,7 @@ def parse_request(data: bytes) -> AuthRequest:
             str(options.get("user", "")), str(options.get("pass", "")), asked["user_nkey"], asked["server_id"]["id"]
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError("not a question about a connection") from error
+        raise ValueError("not a request about a connection") from error
 
 
 def admission(

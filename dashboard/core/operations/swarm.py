@@ -148,7 +148,7 @@ def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> Swa
     members = [machine.name for machine in wanted if machine.is_member]
     others = [machine.name for machine in wanted if not machine.is_member]
     if not others:
-        raise SwarmRefusedError("All of these machines are in the swarm already.")
+        raise SwarmRefusedError("All of these machines are already in the swarm.")
     first, *joining = [*members[:1], *others]
     addresses = {machine.name: _address(machine, wanted) for machine in wanted}
     return SwarmPlan(first, tuple(joining), addresses, is_new=not members)

@@ -50,10 +50,10 @@ def _is_finished(folder: Path, packages: tuple[str, ...]) -> bool:
 
 def _make(suite: str, folder: Path, packages: tuple[str, ...], say: Callable[[str], None]) -> None:
     if os.geteuid() != 0:
-        raise DebianRootError("A root file system needs root to be made: run Netmodes with sudo.")
+        raise DebianRootError("Creating a root file system requires root: run Netmodes with sudo.")
     if shutil.which("mmdebstrap") is None:
         raise DebianRootError(
-            f"A root of Debian {suite} cannot be made without mmdebstrap. Install it: apt-get install mmdebstrap."
+            f"A root of Debian {suite} cannot be created without mmdebstrap. Install it: apt-get install mmdebstrap."
         )
     say(f"Making a root of Debian {suite} with its Docker Engine in {folder} (450 MB, about half a minute)")
     unfinished = folder.with_suffix(".new")

@@ -162,7 +162,7 @@ def _write_limit(controller: str, place: Path, value: str) -> None:
         place.write_text(value)
     elif not controller and place.name != "memory.swap.max":
         kind = place.name.partition(".")[0]
-        raise OSError(errno.ENOENT, f"the cgroup above does not delegate the controller {kind}", str(place))
+        raise OSError(errno.ENOENT, f"the parent cgroup does not delegate the controller {kind}", str(place))
 
 
 def _values(controller: str, top: Path, limits: HostLimits, missing: tuple[str, ...]) -> Iterator[tuple[Path, str]]:

@@ -171,7 +171,7 @@ class JournalWriter:
                     self._tried.update((entry.seq, entry.at) for entry in batch.entries)
                 # Disk full or database locked: nothing is acknowledged; all entries are kept and written again.
                 if self._failures == 0:
-                    log.error("journal of %s cannot be written: %s", self.experiment, error)  # noqa: TRY400
+                    log.error("the journal of experiment %s cannot be written: %s", self.experiment, error)  # noqa: TRY400
                 self._publisher.trouble(self.experiment, f"The journal cannot be written: {error}. Trying again.")
                 await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
                 self._failures += 1

@@ -107,7 +107,7 @@ class HostActions:
                     await self._stop(record, HostStage.QUEUED, DesiredState.RUNNING, "It was reset.")
                     await self._start(replace(record, host="", is_moved=False))
         except (PrivateHostError, EngineError) as error:
-            log.warning("the host of %s: %s", record.group, error)
+            log.warning("the host of %s failed: %s", record.group, error)
             cause = error.__cause__
             if (
                 action.kind is ActionKind.RESTART

@@ -111,7 +111,7 @@ class StepRunner:
         if stage is StepStage.PREDICT:
             raise StepLockedError("Predict first, then run it.")
         if not 0 <= number < len(step.run):
-            raise ValueError("There is no such command in this step.")
+            raise ValueError("This step has no such command.")
         command = step.run[number]
         if command.typed_because:
             raise ValueError(command.typed_because)

@@ -105,7 +105,7 @@ class LinkFeed:
                 break
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
-                    _log.warning("reading rtnetlink events: %s", error)
+                    _log.warning("rtnetlink events could not be read: %s", error)
                 self._lost = True
                 break
             touched |= self._apply(data)
@@ -150,7 +150,7 @@ class LinkFeed:
             self._wait_s = min(max(_BURST_WAIT_S, self._flushed_at - started), _MAX_WAIT_S)
         except (OSError, MalformedMessage) as error:
             self._lost = True  # the owner of the feed calls ``reload`` later
-            _log.warning("reading links and routes: %s", error)
+            _log.warning("links and routes could not be read: %s", error)
         finally:
             self._refresh = None
         if self._stale_routes:

@@ -134,7 +134,7 @@ class ListenerFeed:
                 if self._handover:
                     await asyncio.sleep(_HANDOVER_POLL_S)
         except OSError as error:
-            _log.warning("searching the owners of sockets: %s", error)
+            _log.warning("the owners of sockets could not be found: %s", error)
             self._handover.clear()
             self._take(dict.fromkeys(self._waiting))
         finally:

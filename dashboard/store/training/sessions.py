@@ -106,7 +106,7 @@ def change(session: str, owner: int, now: float, **fields: str | bool | float) -
     """Sets fields of a session and records the events; False unless the session is open and belongs to this instructor.
     ValueError for a field that an instructor does not control."""
     if unknown := fields.keys() - EVENT_KINDS:
-        raise ValueError(f"This cannot be set: {', '.join(sorted(unknown))}.")
+        raise ValueError(f"These fields cannot be set: {', '.join(sorted(unknown))}.")
     with transaction.atomic():
         rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
         if not rows.update(**fields):

@@ -15,7 +15,7 @@ from dashboard.web.service import service
 from dashboard.web.training.group_access import group_filter
 
 router = Router(tags=["claims"])
-NO_RUN = "There is no such run of claims."
+NO_RUN = "This run of claims does not exist."
 
 
 class RunIn(Schema):

@@ -52,7 +52,7 @@ def require_run(identity: str) -> RunSummary:
     """The run, or Http404."""
     found = claim_runs.load_run(identity)
     if found is None:
-        raise Http404(_("There is no such run of claims."))
+        raise Http404(_("This run of claims does not exist."))
     return found
 
 
@@ -178,7 +178,7 @@ def _show_misconception(
 ) -> HttpResponse:
     run_found = claim_runs.load_run(run_id) if run_id else None
     if run_id and (run_found is None or run_found.misconception != misconception.id):
-        raise Http404(_("There is no such run of this misconception."))
+        raise Http404(_("This run of the misconception does not exist."))
     others = all_misconceptions()
     context: dict[str, Any] = {
         "misconception": misconception,

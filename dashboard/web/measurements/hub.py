@@ -46,7 +46,7 @@ class MeasurementHub(FeedHub[RunFeed]):
             try:
                 await self._read(feed)
             except Exception:
-                log.exception("feed of measurement %s could not be read", feed.key)
+                log.exception("the feed of measurement %s could not be read", feed.key)
                 asyncio.get_running_loop().call_later(RETRY_S, feed.dirty.set)
             await asyncio.sleep(GATHER_S)
 

@@ -283,7 +283,7 @@ def revoke(request: HttpRequest, identity: str, number: int) -> Any:
     """Ends a link; 404 if the report has no such live link."""
     report_listing.get_report(identity)
     if not 0 <= number < 2**63 or not report_shares.revoke(number, identity):
-        return Status(404, {"detail": "There is no such link, or it is revoked already."})
+        return Status(404, {"detail": "This link does not exist or is already revoked."})
     return Status(200, {"revoked": True})
 
 

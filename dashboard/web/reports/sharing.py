@@ -81,7 +81,7 @@ def revoke(_request: HttpRequest, identity: str, number: str) -> HttpResponse:
     get_report_or_404(identity)
     known = {str(one.id): one.id for one in report_shares.shares_of(identity)}
     if number not in known or not report_shares.revoke(known[number], identity):
-        raise Http404(_("There is no such link, or it is revoked already."))
+        raise Http404(_("This link does not exist or is already revoked."))
     return redirect(f"/reports/{identity}/share/")
 
 

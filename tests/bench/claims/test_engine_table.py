@@ -53,7 +53,7 @@ def test_each_engine_has_its_version_options_and_totals() -> None:
     assert '| `icc=false` | 28.5.2+dfsg4 | `{"icc": false}` | 2026-11-28 | 2 | 1 | 0 |' in text
 
 
-def test_a_document_is_read_back_as_what_it_was_made_from() -> None:
+def test_a_document_is_parsed_back_into_the_reports_that_it_was_written_from() -> None:
     text = engines_markdown(REPORTS)
     assert engines_markdown(recorded_reports(text, ["same"])) == text
 
@@ -87,7 +87,7 @@ def test_claims_that_ran_alone_replace_these_claims_only(tmp_path: Path) -> None
     assert {claim.id: claim.verdicts for claim in read.results[0].claims}[veth] == ("not-testable",)
 
 
-def test_claims_alone_need_a_run_of_all_claims_on_this_engine(tmp_path: Path) -> None:
+def test_single_claims_can_only_replace_results_of_a_recorded_full_run(tmp_path: Path) -> None:
     document, path = tmp_path / "engines.md", tmp_path / "ipv6.json"
     document.write_text(engines_markdown(REPORTS))
     path.write_text("[]")

@@ -43,7 +43,7 @@ def test_netperf_without_a_latency_is_an_error(text: str) -> None:
         parse_netperf(text)
 
 
-def test_netperf_without_an_answer_is_an_error_and_no_latency_of_zero() -> None:
+def test_netperf_without_an_answer_is_an_error_and_not_a_latency_of_zero() -> None:
     with pytest.raises(BenchmarkError, match="received no answer"):
         parse_netperf("P50_LATENCY=-1\n")
 

@@ -15,7 +15,7 @@ from dashboard.latency.runner import Outcome
 from tests.bench.measurements.blocks import make_blocks
 
 
-def test_all_arms_wait_and_the_baseline_the_least() -> None:
+def test_all_arms_wait_and_the_baseline_waits_least() -> None:
     path = Path(PathKind.BRIDGE_ADDRESS, "t", "machine", "bridge", address="172.17.0.2")
     arms = arms_of(Series("x", path, Probe.TCP_RR))
     assert [(arm.key, arm.busy_wait_ns - BASE_NS) for arm in arms] == [("0", 0), ("1", 1000), ("2", 2000), ("5", 5000)]
@@ -34,7 +34,7 @@ def test_the_truth_is_how_much_longer_the_responder_waited() -> None:
     assert trials[2].delta_us - trials[2].truth_us == pytest.approx(-0.2)
 
 
-def test_a_run_without_an_interval_covers_nothing() -> None:
+def test_an_interval_that_does_not_exist_covers_no_value() -> None:
     assert not Trial(Judgement(Same(0.1), 3, 1.0), 1.0).covers(1.0)
 
 

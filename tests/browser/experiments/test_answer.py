@@ -24,7 +24,7 @@ def running(server: Server) -> Iterator[str]:
     server.forget_everything()
 
 
-def test_the_differences_that_decide_stand_above_the_fold(running: str, show: Show) -> None:
+def test_the_decisive_differences_are_above_the_fold(running: str, show: Show) -> None:
     page = show(running).page
     answer = page.locator("#answer")
     expect(answer.locator("[data-rule=discarded]")).to_contain_text("The Engine discarded -p for host")

@@ -427,7 +427,7 @@ def _inspect(page: ExperimentPage, column: str, command: str, name: str = "") ->
     return page.page.locator("[data-slot=output]").inner_text()
 
 
-def test_inspect_prints_the_same_addresses_as_were_read(shown: ExperimentPage) -> None:
+def test_inspect_prints_the_same_addresses_as_the_table(shown: ExperimentPage) -> None:
     page = shown
     printed = _inspect(page, "bridge", "ip addr show")
     address = page.text("identity/address/", "bridge")

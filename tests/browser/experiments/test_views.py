@@ -73,7 +73,7 @@ def test_forced_colors_show_which_view_is_current(running: str, show: Show) -> N
     assert len(set(lines[1:])) == 1
 
 
-def test_what_was_tried_stands_in_the_answer(running: str, show: Show) -> None:
+def test_the_answer_states_the_result_of_try(running: str, show: Show) -> None:
     page = show(running).page
     page.get_by_role("link", name="Try", exact=True).click()
     page.get_by_role("button", name="Request over every path").click()

@@ -166,7 +166,7 @@ def test_a_path_of_the_measurement_is_shown_in_the_picture(running: str, server:
     expect(drawn).to_have_count(0)
 
 
-def test_what_cannot_be_measured_is_said_where_the_form_is_and_nothing_is_lost(
+def test_an_invalid_option_is_explained_at_the_form_and_the_input_is_kept(
     running: str, server: Server, visitor: Visitor
 ) -> None:
     visitor.expect(r"Failed to load resource: .* 400 ")

@@ -25,7 +25,9 @@ MEASURING = [claim for claim in all_claims() if Need.MEASURE in claim.needs]
 @pytest.mark.parametrize(
     ("claim", "seconds"), [(HARMLESS[0], HARMLESS_S), (ALONE[0], PRIVATE_S), (MEASURING[0], MEASURE_S)]
 )
-def test_a_claim_takes_what_it_took_last_and_before_that_what_its_needs_cost(claim: Claim, seconds: float) -> None:
+def test_a_claim_takes_as_long_as_its_last_run_and_otherwise_as_long_as_its_needs_suggest(
+    claim: Claim, seconds: float
+) -> None:
     assert claim_seconds(claim, {}) == seconds
     assert claim_seconds(claim, {claim.id: 0.25}) == 0.25
 
@@ -43,7 +45,7 @@ def test_claims_that_change_the_machine_or_measure_run_one_at_a_time_on_private_
     assert run_seconds(measuring, recorded) == HOST_S + 6.0
 
 
-def test_what_is_done_is_no_longer_waited_for() -> None:
+def test_done_claims_are_not_part_of_the_remaining_time() -> None:
     claims = MEASURING[:2]
     recorded = {claim.id: 3.0 for claim in claims}
     assert run_seconds(claims, recorded, {claims[0].id}) == 3.0
@@ -63,5 +65,5 @@ def test_what_is_done_is_no_longer_waited_for() -> None:
         (95.0, "about 2 min"),
     ],
 )
-def test_an_estimate_is_not_more_exact_than_it_can_be(seconds: float, text: str) -> None:
+def test_an_estimate_is_rounded(seconds: float, text: str) -> None:
     assert describe_seconds(seconds) == text

@@ -37,7 +37,7 @@ OBSERVED: list[tuple[str, object]] = [
 
 
 @pytest.mark.parametrize(("claim", "observed"), OBSERVED, ids=lambda value: value if isinstance(value, str) else "")
-def test_evidence_holds_no_python_value(claim: str, observed: object) -> None:
+def test_evidence_contains_no_python_value(claim: str, observed: object) -> None:
     found = find_claim(claim).judge(observed)
     assert found.evidence
     assert python_values((found.reason, *found.evidence)) == []
@@ -52,7 +52,7 @@ def test_python_values_are_detected(value: object) -> None:
     "text",
     ["net:[4026531840]", "[::]:80 docker-proxy", "docker run: refused (exit code 125)", "95 % interval +1.0 to +2.0"],
 )
-def test_texts_for_people_are_not(text: str) -> None:
+def test_texts_for_users_are_not_detected_as_python_values(text: str) -> None:
     assert python_values([text]) == []
 
 

@@ -48,7 +48,7 @@ async def observed(testbed: Ufw) -> FirewallExchange:
     return found
 
 
-async def test_the_program_runs_on_an_engine_of_its_own_and_only_new_drops_count() -> None:
+async def test_the_program_runs_on_a_separate_engine_and_only_new_drops_count() -> None:
     testbed = Ufw()
     found = await observed(testbed)
     assert testbed.lines == [" dockerd", "ufw deny 8143/tcp", "ufw status"]

@@ -75,7 +75,7 @@ def test_counts_become_a_sentence(found: VerdictCount, sentence: str) -> None:
     assert count_verdicts(verdicts + [ClaimVerdict.NOT_TESTABLE] * found.not_testable) == found
 
 
-def test_a_run_is_said_by_statement_with_reasons_and_the_evidence_of_what_differs() -> None:
+def test_the_text_of_a_run_has_each_statement_with_reasons_and_the_evidence_of_claims_that_differ() -> None:
     one, two, three = (next(claim for claim in ALL if claim.topic is topic) for topic in list(Topic)[:3])
     run = ClaimsRun(
         (

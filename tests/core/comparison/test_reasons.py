@@ -129,7 +129,7 @@ def test_a_published_port_leads_to_the_port_of_its_own_mapping() -> None:
     assert ":" not in absent["tcp :22"]["bridge"]
 
 
-def test_an_interface_that_is_there_lacks_only_what_the_row_is_about() -> None:
+def test_an_interface_that_exists_lacks_only_the_value_of_the_row() -> None:
     columns, states = make_scene(("bridge", "none"))
     links = (*states["bridge"].interfaces, make_interface("eth7", 70, mac=None), make_interface("eth8", 80, "bridge"))
     rows = compare(*change((columns, states), "bridge", interfaces=links))

@@ -46,7 +46,9 @@ from tests.core.strategies import engine_scenes
         ("something new", "x", "", Weight.DECIDES),
     ],
 )
-def test_what_decides_is_heavier_than_what_explains_it(section: str, key: str, field: str, weight: Weight) -> None:
+def test_decisive_rows_are_heavier_than_rows_that_explain_them(
+    section: str, key: str, field: str, weight: Weight
+) -> None:
     assert weigh(section, key, field) is weight
 
 

@@ -169,7 +169,7 @@ def test_the_summary_names_udp_ports() -> None:
         (SHOWN_INTERFACES + 2, SHOWN_INTERFACES, "2 more interfaces"),
     ],
 )
-def test_one_interface_too_many_is_shown_rather_than_counted(count: int, shown: int, more: str) -> None:
+def test_a_single_interface_beyond_the_limit_is_shown_instead_of_counted(count: int, shown: int, more: str) -> None:
     items = interface_items(make_stack(*(make_interface(f"x{n}", n) for n in range(1, count + 1))), "bridge")
     assert len([item for item in items if item.kind == "interface"]) == shown
     assert [item.lines for item in items if item.kind == "more"] == ([(more,)] if more else [])

@@ -144,7 +144,7 @@ def test_an_edge_to_a_hidden_bridge_ends_at_the_box_for_hidden_ones() -> None:
         assert f"veth:machine:if:{fold}>bridge:if:30" in {edge.id for edge in picture.edges}
 
 
-def test_one_link_more_than_are_shown_is_shown_rather_than_folded() -> None:
+def test_a_single_link_beyond_the_limit_is_shown_instead_of_folded() -> None:
     scene = with_crowd(make_scene(("none",)), 0)
     columns, states = scene
     machine = states[MACHINE]

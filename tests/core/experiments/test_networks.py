@@ -185,7 +185,7 @@ def test_a_network_is_written_with_its_options(text: str, attachment: NetworkAtt
         "back,ifname=" + "x" * 16,
     ],
 )
-def test_what_no_network_can_be_is_a_sentence(text: str) -> None:
+def test_an_invalid_network_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"“.*” is not") as refused:
         parse_attachment(text)
     assert str(refused.value).endswith(".")
@@ -236,7 +236,9 @@ def test_docker_engine_has_no_mode_of_podman() -> None:
         ({"networks": (BACK,)}, "", "Docker Engine 25.0"),
     ],
 )
-def test_what_an_engine_lacks_is_a_sentence(changes: dict[str, Any], api: str, words: str | None) -> None:
+def test_a_missing_feature_of_an_engine_is_explained_in_a_sentence(
+    changes: dict[str, Any], api: str, words: str | None
+) -> None:
     sentence = missing_feature(replace(WEB, **changes), api)
     if words is None:
         assert sentence is None

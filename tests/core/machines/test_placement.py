@@ -119,7 +119,7 @@ def test_a_new_machine_moves_nothing(machines: list[MachineOffer], demands: list
 
 
 @given(machines_of(), demands_of(), st.booleans())
-def test_a_machine_that_goes_moves_only_what_it_held(
+def test_a_machine_that_goes_away_moves_only_the_hosts_that_it_held(
     machines: list[MachineOffer], demands: list[Demand], removed: bool
 ) -> None:
     before = place(machines, demands)

@@ -39,7 +39,7 @@ def test_a_logarithmic_axis_holds_its_values(low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize("values", [(-1e308, 1e308), (1e308,), (-1e308, 1.0), (5e-324,)])
-def test_what_nobody_measured_stands_at_the_end_of_the_axis(values: tuple[float, ...]) -> None:
+def test_a_value_beyond_the_axis_is_drawn_at_its_end(values: tuple[float, ...]) -> None:
     at, zero, ticks = lay_out_axis(values)
     assert all(0 <= float(at(value).removesuffix("%")) <= 100 for value in values)
     assert zero in {tick.at for tick in ticks}

@@ -77,7 +77,9 @@ def test_the_interval_covers_the_truth(noise: str, sizes: tuple[int, int]) -> No
         ((20.0, 0.2, 4.0), (22.0, 0.2, 4.0), "inconclusive"),
     ],
 )
-def test_verdicts(before: tuple[float, ...], after: tuple[float, ...], verdict: str) -> None:
+def test_a_verdict_follows_from_the_difference_and_its_interval(
+    before: tuple[float, ...], after: tuple[float, ...], verdict: str
+) -> None:
     source = random.Random(9)
     runs = [
         [middle + source.gauss(0, noise) + moves * k / 60 for k in range(60)]

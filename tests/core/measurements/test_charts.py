@@ -74,7 +74,7 @@ def test_one_block_has_no_band_and_a_tail_below_the_median_is_drawn_at_the_media
     assert chart.lines[0].band == "0.0,1000.0 1000.0,1000.0 1000.0,1000.0 0.0,1000.0"
 
 
-def test_what_was_not_measured_or_took_no_time_is_left_out() -> None:
+def test_series_without_a_measurement_or_a_time_are_omitted() -> None:
     x = (0.0, 1.0, 2.0, 3.0)
     chart = measurement_charts.draw_times(x, [line("a", (None, 0.0, 10.0, 10.0), (None, 10.0, None, 10.0))])
     assert chart.lines == ()

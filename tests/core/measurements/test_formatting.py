@@ -32,7 +32,7 @@ def test_figures_are_those_of_the_browser() -> None:
     assert [signed(value) for value, _text in VECTORS["signed"]] == [text for _, text in VECTORS["signed"]]
 
 
-def test_a_columns_mode_is_that_of_its_key_unless_it_is_told() -> None:
+def test_the_mode_of_a_column_follows_from_its_key_unless_it_is_given() -> None:
     assert mode_of("bridge-2") == "bridge"
     assert mode_of("user-bridge") == "user-bridge"
     assert mode_of("web") == "machine"
@@ -42,7 +42,7 @@ def test_a_columns_mode_is_that_of_its_key_unless_it_is_told() -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(870.4e6, "870 MB/s"), (1e9, "1.00 GB/s"), (3.214e9, "3.21 GB/s"), (None, "")]
 )
-def test_throughput_is_said_in_its_unit(value: float | None, text: str) -> None:
+def test_throughput_has_a_unit(value: float | None, text: str) -> None:
     assert format_rate(value) == text
 
 
@@ -57,7 +57,7 @@ def test_throughput_is_said_in_its_unit(value: float | None, text: str) -> None:
         (-1e300, "-1.00e+300"),
     ],
 )
-def test_a_half_goes_up_and_nonsense_is_survived(value: float, text: str) -> None:
+def test_halves_round_up_and_any_value_is_formatted(value: float, text: str) -> None:
     assert fixed(value, 0) == text
 
 
@@ -70,7 +70,7 @@ def test_an_interval_has_signs() -> None:
     ("seconds", "text"),
     [(1.5e9, "2017-07-14"), (-1e300, "1970-01-01"), (1e300, "9999-12-31"), (253402300800.0, "9999-12-31")],
 )
-def test_a_moment_is_one_that_the_calendar_has(seconds: float, text: str) -> None:
+def test_a_moment_outside_the_calendar_is_clamped(seconds: float, text: str) -> None:
     assert f"{moment_of(seconds):%Y-%m-%d}" == text
 
 
@@ -158,7 +158,7 @@ def test_no_text_of_core_formats_a_sign_in_another_way() -> None:
     assert [str(path) for path, text in texts.items() if re.search(r":[+][.\d]*[fgd]\}", text)] == []
 
 
-def test_nothing_measured_is_a_dash() -> None:
+def test_a_missing_measurement_is_a_dash() -> None:
     assert micros(None) == NOTHING
 
 

@@ -56,7 +56,7 @@ LOOPBACK, ADDRESS, DNAT, PROXY = (
 )
 
 
-def test_docker_proxy_is_named_where_its_least_is_more_than_twice_the_bridges_most() -> None:
+def test_docker_proxy_is_named_if_its_lowest_cost_is_more_than_twice_the_highest_cost_of_the_bridge() -> None:
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), DNAT: (2.9, 3.3), PROXY: (29.5, 30.2)}))
     assert found == Headline(
         "docker-proxy is the cost, not the bridge.",
@@ -75,11 +75,11 @@ def test_docker_proxy_is_named_where_its_least_is_more_than_twice_the_bridges_mo
     ],
     ids=["the bridge may cost half of it", "the proxy is not proven", "one proxy of two is not", "no way without it"],
 )
-def test_it_is_not_named_where_an_interval_leaves_a_doubt(others: dict[str, Interval | None]) -> None:
+def test_docker_proxy_is_not_named_if_the_intervals_overlap(others: dict[str, Interval | None]) -> None:
     assert "docker-proxy is the cost" not in write_headline(make_measurement(LOOPBACK, others)).sentence
 
 
-def test_without_host_mode_it_stands_against_the_containers_own_address() -> None:
+def test_without_host_mode_docker_proxy_is_compared_with_the_container_s_own_address() -> None:
     found = write_headline(make_measurement(ADDRESS, {DNAT: (1.0, 2.0), PROXY: (29.5, 30.2)}))
     assert found.sentence == "docker-proxy is the cost, not DNAT."
     assert "at most 2.0 µs" in found.evidence
@@ -87,26 +87,26 @@ def test_without_host_mode_it_stands_against_the_containers_own_address() -> Non
     assert alone.sentence == "docker-proxy is the cost."
 
 
-def test_the_bridge_alone_against_loopback_has_its_price() -> None:
+def test_a_bridge_that_is_compared_with_loopback_has_a_cost() -> None:
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), "user-bridge/bridge-address": (1.2, 1.9)}))
     assert found == Headline("The bridge costs 1.2 to 1.9 µs at the median.", "Every interval lies above zero.", True)
     outside: dict[str, Interval | None] = {"host/lan-address": (3.0, 4.0), "bridge/hairpin": (-1.0, 9.0)}
     assert write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.2, 1.9), **outside})) == found
 
 
-def test_no_difference_is_a_finding_with_its_limit() -> None:
+def test_no_difference_is_a_result_with_its_limit() -> None:
     found = write_headline(make_measurement(LOOPBACK, {"a/x": (-0.1, 0.1), "b/x": (-0.2, 0.05)}, a="same", b="same"))
     assert found == Headline("No path differs from 127.0.0.1 → host by more than 0.2 µs.", "95 % intervals.", True)
 
 
-def test_blocks_that_do_not_decide_say_so() -> None:
+def test_inconclusive_blocks_are_reported_as_such() -> None:
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (-1.0, 3.0)}))
     assert found == Headline("The blocks do not tell the two paths apart.")
     more = write_headline(make_measurement(LOOPBACK, {ADDRESS: (-1.0, 3.0), DNAT: (-2.0, 4.0)}))
     assert more.sentence == "The blocks do not tell these paths apart."
 
 
-def test_one_difference_is_said_with_its_interval_and_cause() -> None:
+def test_one_difference_is_described_with_its_interval_and_cause() -> None:
     measurement = Measurement(
         Environment(),
         (make_series("a/macvlan"), make_series("b/macvlan")),
@@ -118,7 +118,7 @@ def test_one_difference_is_said_with_its_interval_and_cause() -> None:
     assert write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0)})).evidence == ""
 
 
-def test_several_differences_are_counted_and_the_slowest_is_named_only_where_it_stands_apart() -> None:
+def test_several_differences_are_counted_and_the_slowest_is_named_only_if_it_is_distinct() -> None:
     apart = write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0), "c/x": (5.0, 6.0), "d/x": (-1.0, 1.0)}))
     assert apart.sentence == "Of 3 paths against x, a: 2 slower, 1 not decided."
     assert apart.evidence == "The slowest is x, c, by 5.0 to 6.0 µs."
@@ -136,7 +136,7 @@ def test_without_figures_nothing_is_claimed() -> None:
     assert few == Headline("Too few blocks: an interval needs ten pairs.")
 
 
-def test_of_several_probes_the_first_that_proves_something_speaks() -> None:
+def test_of_several_probes_the_first_that_proves_something_gives_the_headline() -> None:
     slow = make_comparison("a/x", "b/x", (1.0, 2.0), probe=Probe.UDP_RR)
     open_one = make_comparison("a/x", "b/x", (-1.0, 2.0))
     series = [make_series(label, probe=probe) for probe in (Probe.TCP_RR, Probe.UDP_RR) for label in ("a/x", "b/x")]
@@ -157,7 +157,7 @@ def test_of_several_probes_the_first_that_proves_something_speaks() -> None:
         (ADDRESS, {DNAT: (-3.0, -2.0), PROXY: (9.0, 9.5)}, True),
     ],
 )
-def test_docker_proxy_is_the_cost_only_where_both_ends_prove_it(
+def test_docker_proxy_is_the_cost_only_if_both_ends_of_the_intervals_prove_it(
     baseline: str, others: dict[str, Interval | None], named: bool
 ) -> None:
     found = write_headline(make_measurement(baseline, others))
@@ -165,7 +165,7 @@ def test_docker_proxy_is_the_cost_only_where_both_ends_prove_it(
     assert found.decided
 
 
-def test_the_bridge_has_a_price_only_if_every_path_to_it_is_slower() -> None:
+def test_the_bridge_has_a_cost_only_if_every_path_to_it_is_slower() -> None:
     for label, ends in (("user-bridge/bridge-address", (-0.1, 1.9)), (DNAT, (1.2, 1.9))):
         others: dict[str, Interval | None] = {ADDRESS: (1.4, 1.6), label: ends}
         assert "bridge costs" not in write_headline(make_measurement(LOOPBACK, others)).sentence

@@ -116,7 +116,7 @@ def test_a_bomb_and_a_table_of_another_size_are_refused() -> None:
 
 
 @given(st.binary(min_size=1, max_size=30), st.integers(40, 60))
-def test_counts_that_cannot_be_are_refused(counts: bytes, at: int) -> None:
+def test_impossible_counts_are_refused(counts: bytes, at: int) -> None:
     """Runs of zeros beyond the table, counts beyond 64 bits and truncated data either decode or raise BadHistogram."""
     good = encode_times([10_000, 20_000, 30_000])
     raw = zlib.decompress(good[8:])
@@ -155,7 +155,7 @@ def test_a_percentile_and_the_mean_are_in_microseconds() -> None:
     assert found == Summary(10, 1.0, 1.0, 2.0, 2.0, 2.0, 1.1)
 
 
-def test_nothing_of_a_decoded_histogram_waits_for_the_garbage_collector() -> None:
+def test_a_decoded_histogram_is_freed_without_the_garbage_collector() -> None:
     encoded = encode_times([1000, 2000])
     gc.collect()
     gc.disable()

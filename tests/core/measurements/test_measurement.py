@@ -44,7 +44,7 @@ from dashboard.core.measurements.measurement import (
         (Options(timeout_s=0), Probe.TCP_RR, "A request may wait"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(options: Options, probe: Probe, words: str) -> None:
+def test_an_invalid_option_is_explained_in_a_sentence(options: Options, probe: Probe, words: str) -> None:
     said = check_options(options, [probe])
     assert any(words in one for one in said)
     assert all(one.endswith(".") for one in said)
@@ -69,12 +69,12 @@ def test_a_run_needs_a_path_and_not_too_many() -> None:
         (["1", "2", "3", "4"], "1; 2; 3"),
     ],
 )
-def test_where_there_is_no_path_it_says_why_and_what_helps(reasons: list[str], why: str) -> None:
+def test_without_a_path_the_sentence_has_the_reason_and_the_remedy(reasons: list[str], why: str) -> None:
     said = no_path_sentence(reasons)
     assert said == f"There is no path to measure: {why}. Add an arm in host or bridge mode."
 
 
-def test_where_nothing_is_visible_another_arm_does_not_help() -> None:
+def test_if_nothing_is_visible_no_other_arm_is_suggested() -> None:
     said = no_path_sentence(["not visible: the engine is reached over SSH"], "the engine is reached over SSH")
     assert said == (
         "Nothing can be measured from here: the engine is reached over SSH. Run Netmodes on the engine's machine."
@@ -120,7 +120,7 @@ def test_the_shape_that_leaves_the_program_has_the_fields_of_its_contract() -> N
     assert msgspec.json.schema(Measurement)
 
 
-def test_dns_and_http_are_answered_by_others() -> None:
+def test_dns_and_http_are_not_answered_by_the_responder() -> None:
     assert set(Probe) - ANSWERED_BY_US == {Probe.DNS, Probe.HTTP}
 
 

@@ -45,7 +45,7 @@ def test_every_round_has_every_series_once_in_an_order_of_its_own() -> None:
     assert min(firsts.values()) > 20
 
 
-def test_the_recorded_seed_brings_the_same_order_again() -> None:
+def test_the_recorded_seed_reproduces_the_order() -> None:
     first, again, other = (list(islice(order_of_rounds("abcdef", seed), 20)) for seed in (3, 3, 4))
     assert first == again != other
 
@@ -68,7 +68,7 @@ def test_several_probes_have_keys_of_their_own_and_baselines_of_their_own() -> N
     assert baselines["host/loopback/tcp-rr"] == "host/loopback/tcp-rr"
 
 
-def test_without_loopback_the_next_shortest_way_is_the_baseline() -> None:
+def test_without_loopback_the_next_shortest_path_is_the_baseline() -> None:
     series = make_series(measured_paths(*make_scene(("bridge",))), [Probe.TCP_RR])
     assert set(choose_baselines(tuple(reversed(series))).values()) == {"bridge/bridge-address"}
 
@@ -117,7 +117,7 @@ def test_connections_do_not_fill_the_tracking_table() -> None:
         ([0, 1], {0: frozenset({1})}, (0, 1)),
     ],
 )
-def test_client_and_responder_get_cores_that_share_nothing_if_it_can_be_helped(
+def test_client_and_responder_get_cores_that_share_nothing_if_possible(
     allowed: list[int], siblings: dict[int, frozenset[int]], expected: tuple[int | None, int | None]
 ) -> None:
     assert choose_cores(allowed, siblings) == expected

@@ -17,7 +17,7 @@ ONE = Series("web/published-dnat", Path(PathKind.PUBLISHED_DNAT, "", "machine", 
 MODES = {"web": "bridge"}
 
 
-def test_it_is_said_in_words() -> None:
+def test_a_signature_consists_of_words() -> None:
     assert series_signature(ONE, MODES, Options()) == "bridge published-dnat tcp-rr 64B closed idle"
     options = Options(rate=50.0, under_load=True, payload_bytes=1024)
     assert series_signature(ONE, {}, options) == "web published-dnat tcp-rr 1024B 50/s loaded"
@@ -35,11 +35,11 @@ def test_it_is_said_in_words() -> None:
     ],
     ids=["payload", "rate", "load", "conditions"],
 )
-def test_what_is_measured_differently_is_another_series(options: Options) -> None:
+def test_other_options_make_another_series(options: Options) -> None:
     assert series_signature(ONE, MODES, options) != series_signature(ONE, MODES, Options())
 
 
-def test_mode_path_and_probe_are_part_of_it_and_the_title_and_length_are_not() -> None:
+def test_mode_path_and_probe_are_part_of_a_signature_and_title_and_length_are_not() -> None:
     said = series_signature(ONE, MODES, Options())
     six = replace(ONE, path=replace(ONE.path, family=Family.INET6))
     others = [

@@ -49,7 +49,7 @@ def test_a_percentile_outside_of_0_to_100_is_refused(percent: float) -> None:
         percentile([1.0], percent)
 
 
-def test_nothing_has_no_percentile_no_median_and_no_interval() -> None:
+def test_no_values_have_no_percentile_no_median_and_no_interval() -> None:
     with pytest.raises(ValueError, match="at least one"):
         percentile([], 50)
     with pytest.raises(ValueError, match="at least one"):
@@ -59,7 +59,7 @@ def test_nothing_has_no_percentile_no_median_and_no_interval() -> None:
 
 
 @given(samples, st.floats(min_value=0, max_value=100))
-def test_a_percentile_stays_within_what_was_measured(values: list[float], percent: float) -> None:
+def test_a_percentile_lies_within_the_measured_values(values: list[float], percent: float) -> None:
     assert min(values) <= percentile(values, percent) <= max(values)
 
 
@@ -89,7 +89,7 @@ def test_an_interval_of_equal_values_is_one_point() -> None:
     assert bootstrap_interval([3.0] * 10, median, random.Random(1)) == Interval(3.0, 3.0)
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_promised() -> None:
+def test_the_interval_covers_the_truth_about_as_often_as_promised() -> None:
     source = random.Random(42)
     held = 0
     for _ in range(200):
@@ -98,7 +98,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_promised() -> None:
     assert 175 <= held <= 200
 
 
-def test_pairs_are_drawn_together() -> None:
+def test_pairs_are_resampled_together() -> None:
     """Both values of a pair drift with the machine; their ratio does not."""
     pairs = [(2.0 * drift, 1.0 * drift) for drift in (1.0, 5.0, 3.0, 9.0, 2.0, 7.0)]
 
@@ -117,7 +117,7 @@ def test_resampled_medians_are_those_of_the_plain_bootstrap(values: list[float],
 
 @pytest.mark.parametrize("size", [8, 10, 20, 30, 100, 1000])
 @pytest.mark.parametrize("confidence", [0.95, 0.99])
-def test_few_samples_ask_for_the_confidence_of_students_quantile(size: int, confidence: float) -> None:
+def test_few_samples_use_the_confidence_of_students_quantile(size: int, confidence: float) -> None:
     import scipy.stats  # here: every worker imports this file, and this takes a second
 
     t = scipy.stats.t.ppf((1 + confidence) / 2, size - 1)

@@ -40,12 +40,12 @@ def test_a_bar_is_as_long_as_its_share_to_an_eighth_of_a_cell(value: float, larg
     assert bar(value, largest, 4) == expected
 
 
-def test_nothing_is_a_dash() -> None:
+def test_a_missing_time_is_a_dash() -> None:
     assert micros(None) == "-"
     assert micros(1.26) == "1.3"
 
 
-def test_each_series_has_a_line_and_what_is_missing_its_reason() -> None:
+def test_each_series_has_a_line_and_a_missing_one_its_reason() -> None:
     found = Measurement(
         Environment(),
         (
@@ -72,12 +72,12 @@ def test_each_series_has_a_line_and_what_is_missing_its_reason() -> None:
     )
 
 
-def test_a_verdict_without_an_interval_says_only_its_reason() -> None:
+def test_a_verdict_without_an_interval_has_only_its_reason() -> None:
     text = describe_comparison(verdict(delta_us=None, ci95_us=None, verdict="inconclusive", reason="too few blocks"))
     assert text == "bridge/published-proxy against host/loopback: inconclusive, too few blocks."
 
 
-def test_what_a_container_says_does_not_steer_the_terminal() -> None:
+def test_text_from_a_container_does_not_control_the_terminal() -> None:
     assert "\x1b" not in describe_comparison(verdict(cause="", reason="\x1b[2J"))
 
 

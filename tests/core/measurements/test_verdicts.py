@@ -153,7 +153,7 @@ def spread(middle: float, width: float, count: int = 40) -> list[float]:
         ([], Inconclusive, "no round has a valid block of both"),
     ],
 )
-def test_a_verdict_says_what_the_interval_allows(differences: list[float], kind: type[object], words: str) -> None:
+def test_a_verdict_follows_from_the_interval(differences: list[float], kind: type[object], words: str) -> None:
     judged = judge_differences(differences, 0.2, random.Random(1))
     assert isinstance(judged.verdict, kind)
     assert words in reason_of(judged)
@@ -226,7 +226,7 @@ def test_a_run_ends_by_width_or_by_time(
     assert decide_stop(blocks, baselines, options, rounds=count, elapsed_s=elapsed_s) is expected
 
 
-def test_looks_are_few() -> None:
+def test_the_intervals_are_checked_seldom() -> None:
     due = [rounds for rounds in range(1001) if looks_due(rounds)]
     assert due[:3] == [20, 22, 24]
     assert len(due) < 45
@@ -314,6 +314,6 @@ def test_every_series_must_be_narrow_before_a_run_ends() -> None:
     assert stop("a", "narrow", "late") is None
 
 
-def test_looks_follow_each_other_a_tenth_apart() -> None:
+def test_checks_follow_each_other_after_a_tenth_more_rounds() -> None:
     due = [rounds for rounds in range(60) if looks_due(rounds)]
     assert due == [20, 22, 24, 26, 28, 30, 33, 36, 39, 42, 46, 50, 55]

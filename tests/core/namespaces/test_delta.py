@@ -33,7 +33,7 @@ def test_a_difference_applied_twice_does_no_harm(before: NamespaceState, after: 
     assert apply(apply(before, changes), changes) == after
 
 
-def test_it_tells_only_what_changed() -> None:
+def test_a_difference_contains_only_what_changed() -> None:
     before = make_state()
     changes = delta(before, replace(before, listeners=(*before.listeners, make_listener(9000, "python3", 7))))
     assert changes.listeners_added == (make_listener(9000, "python3", 7),)
@@ -70,7 +70,7 @@ def test_a_listener_whose_owner_was_found_later_replaces_the_nameless_one() -> N
     assert apply(before, changes) == after
 
 
-def test_what_becomes_empty_is_not_taken_for_unchanged() -> None:
+def test_an_emptied_field_is_not_confused_with_an_unchanged_one() -> None:
     before = make_state(namespaces={"mnt": 1})
     empty = NamespaceState(before.netns)
     assert apply(before, delta(before, empty)) == empty

@@ -50,5 +50,5 @@ def test_it_reads_any_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "1", "1.2.3", "0x7f.1", "localhost", "::g", "1.2.3.4/8", "fe80::1%"])
-def test_it_knows_what_is_no_address(text: str) -> None:
+def test_texts_that_are_not_addresses_are_recognised(text: str) -> None:
     assert not is_address(text)

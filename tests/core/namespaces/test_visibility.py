@@ -31,7 +31,9 @@ from dashboard.core.namespaces.visibility import (
         ("https://192.0.2.1:2376", False, False, "the engine is reached over TCP"),
     ],
 )
-def test_the_reason_is_what_is_known_of_the_endpoint(endpoint: str, desktop: bool, local: bool, reason: str) -> None:
+def test_the_reason_states_what_is_known_about_the_endpoint(
+    endpoint: str, desktop: bool, local: bool, reason: str
+) -> None:
     assert explain_invisible(endpoint, desktop=desktop, local=local) == reason
 
 

@@ -30,7 +30,7 @@ GOOD = Manifest("0.1.0", "2026-01-01T00:00:00+00:00", "sqlite", (FIRST_MIGRATION
         ),
         ({"migrations": (*KNOWN, "account.0001_initial", "socialaccount.0001_initial")}, None),
         ({"migrations": (*KNOWN, "auth.0099_later")}, "newer than this version 0.2.0: its database has auth.0099"),
-        ({"migrations": ()}, "holds no database of Netmodes"),
+        ({"migrations": ()}, "contains no database of Netmodes"),
         ({"database": "postgresql"}, "of a postgresql database, but DATABASE_URL names a sqlite database"),
         ({"schema": "backup/2"}, "has the format backup/2, which this version 0.2.0 cannot read"),
     ],

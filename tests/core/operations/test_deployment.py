@@ -57,7 +57,7 @@ def test_a_lab_is_unavailable_after_silence_and_after_its_last_heartbeat() -> No
     assert is_unavailable(last_heartbeat(120.0, has_ended=True), 120.0)
 
 
-def test_calls_end_with_their_lab_and_the_end_of_a_replaced_lab_is_no_news() -> None:
+def test_calls_end_with_their_lab_and_the_end_of_a_replaced_lab_is_ignored() -> None:
     last, ended = last_heartbeat(100.0), HeartbeatMessage("a", FACTS, has_ended=True)
     other, other_ended = HeartbeatMessage("b", FACTS), HeartbeatMessage("b", FACTS, has_ended=True)
     assert [ends_calls(last, one) for one in (last.message, ended, other)] == [False, True, True]
@@ -67,7 +67,7 @@ def test_calls_end_with_their_lab_and_the_end_of_a_replaced_lab_is_no_news() -> 
     assert not is_late(None, other_ended, 101.0)
 
 
-def test_of_two_labs_with_heartbeats_the_one_that_was_given_the_machine_later_has_it() -> None:
+def test_of_two_labs_with_heartbeats_the_one_that_took_over_later_counts() -> None:
     last = LastHeartbeat(HeartbeatMessage("new", FACTS, since=20.0), 100.0)
     former, latest = HeartbeatMessage("old", FACTS, since=10.0), HeartbeatMessage("newest", FACTS, since=30.0)
     assert is_late(last, former, 101.0)

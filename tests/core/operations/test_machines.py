@@ -50,7 +50,7 @@ def test_the_first_machine_is_none_of_the_private_hosts() -> None:
     assert first_machine(["office1", "@lab2/office2"]) == ""
 
 
-def test_users_of_nats_conf_are_no_names_of_machines() -> None:
+def test_users_of_nats_conf_are_refused_as_names_of_machines() -> None:
     # About these users, NATS does not ask a web process.
     users = set(re.findall(r"user: (\w+),", (ROOT / "dashboard/packaging/containers/nats.conf").read_text()))
     assert users == {"web", "lab"}
@@ -125,13 +125,13 @@ def test_a_token_contains_the_address() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "abc", "netmodes-", "netmodes-!!", "netmodes-YWJj", with_address("ftp://x", "")])
-def test_what_is_no_token_is_refused(token: str) -> None:
+def test_a_malformed_token_is_refused(token: str) -> None:
     with pytest.raises(ValueError, match="This is not a token"):
         split_token(token)
 
 
 @pytest.mark.parametrize("address", ["https://a.example", "http://10.0.0.1:8000", "http://[fd00::1]:80", "https://a/"])
-def test_an_address_of_the_web_side(address: str) -> None:
+def test_addresses_of_the_server_are_checked(address: str) -> None:
     assert address_problem(address) is None
 
 

@@ -96,7 +96,7 @@ def test_what_cannot_form_a_swarm_is_refused_with_a_sentence() -> None:
     assert refusal(machine(1)) == refusal() == "Choose at least two machines."
     assert refusal(machine(1), machine(2), chosen=("lab1", "x" * 99)).endswith(f"chosen: {'x' * 40}.")
     assert refusal(*map(machine, range(1, MAX_MEMBERS + 2))).startswith(f"Choose at most {MAX_MEMBERS} machines")
-    assert refusal(member(1), member(2)) == "All of these machines are in the swarm already."
+    assert refusal(member(1), member(2)) == "All of these machines are already in the swarm."
     assert refusal(member(1), member(2, "other"), machine(3)).startswith("These machines are in different swarms.")
 
 

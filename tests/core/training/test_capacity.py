@@ -50,7 +50,7 @@ def test_a_hundred_fit_on_the_machine_of_the_benchmarks() -> None:
     assert capacity(SMALL, HostLimits(), 0).more >= 100
 
 
-def test_a_machine_that_can_run_no_host_says_why() -> None:
+def test_a_machine_that_can_run_no_host_has_a_reason() -> None:
     assert capacity(SMALL, HostLimits(), 0, "No root.").sentence == "No root."
 
 

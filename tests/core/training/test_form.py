@@ -13,11 +13,11 @@ SHELF = ("host-network", "bridge-and-dns")
 GOOD = {"title": " Monday  class ", "workshop": "bridge-and-dns"}
 
 
-def test_what_is_left_out_has_a_default() -> None:
+def test_an_omitted_field_has_a_default() -> None:
     assert read_form(GOOD, SHELF) == (NewSession("Monday class", "bridge-and-dns"), {})
 
 
-def test_everything_that_can_be_asked_for() -> None:
+def test_every_field_is_read() -> None:
     asked = {**GOOD, "hours": "8", "max_participants": "25", "pace": "gated", "scores": "on", "hosts": "team"}
     asked |= {"team_size": "4", "terminal": "on", "record_terminal": "on", "memory_mb": "256", "cpu_percent": "50"}
     found, problems = read_form(asked, SHELF)
@@ -63,7 +63,7 @@ def test_each_mistake_is_named_at_its_field(name: str, value: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from([*NewSession.__slots__, "cpu_percent"]), st.text(max_size=20)))
-def test_whatever_is_typed_the_limits_hold(values: dict[str, str]) -> None:
+def test_the_limits_hold_for_any_input(values: dict[str, str]) -> None:
     found, _ = read_form(values, SHELF)
     assert 1 <= found.max_participants <= 500
     assert 192 <= found.memory_mb <= 8192

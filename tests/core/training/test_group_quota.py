@@ -41,7 +41,7 @@ FULL = GroupLoad(kept=MAX_KEPT)
         (lambda: refuse_claims(FULL), "60 claim runs"),
     ],
 )
-def test_who_has_enough_is_told_so(refused: Callable[[], str | None], words: str) -> None:
+def test_a_group_at_its_limit_is_refused_with_a_reason(refused: Callable[[], str | None], words: str) -> None:
     said = refused()
     assert bool(said) is bool(words)
     assert words in (said or "")
@@ -73,7 +73,7 @@ def test_an_image_that_no_arm_uses_need_not_be_there() -> None:
     assert missing_images(make_spec(image="redis", arms=arms), ("nginx:latest",)) == ()
 
 
-def test_a_class_executes_all_claims_but_those_that_need_quiet() -> None:
+def test_a_session_runs_all_claims_except_those_that_need_a_quiet_machine() -> None:
     chosen = choose_claims(all_claims(), ())
     left = [claim for claim in all_claims() if claim not in chosen]
     assert left == [claim for claim in all_claims() if Need.MEASURE in claim.needs]

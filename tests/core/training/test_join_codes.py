@@ -19,13 +19,13 @@ from dashboard.core.training.join_codes import (
 )
 
 
-def test_there_are_32_symbols_that_nobody_mistakes() -> None:
+def test_there_are_32_symbols_that_are_hard_to_confuse() -> None:
     assert len(set(SYMBOLS)) == 32
     assert not set("ILOU") & set(SYMBOLS)
 
 
 @given(st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES))
-def test_every_bit_counts_and_what_is_shown_is_read_back(random: bytes) -> None:
+def test_every_bit_counts_and_a_displayed_code_is_parsed_back(random: bytes) -> None:
     code = code_from(random)
     assert len(code) == LENGTH
     assert sum(SYMBOLS.index(one) << 5 * (LENGTH - 1 - place) for place, one in enumerate(code)) == int.from_bytes(
@@ -39,7 +39,7 @@ def test_every_bit_counts_and_what_is_shown_is_read_back(random: bytes) -> None:
     ("typed", "meant"),
     [("7k3m 9pqx", "7K3M9PQX"), ("olil-0000", "01110000"), ("7K3M 9PQX\t", "7K3M9PQX")],
 )
-def test_what_is_easily_mistaken_is_what_was_meant(typed: str, meant: str) -> None:
+def test_symbols_that_are_easily_confused_are_accepted(typed: str, meant: str) -> None:
     assert parse_code(typed) == meant
 
 
@@ -52,7 +52,7 @@ def test_anything_else_is_refused_with_a_sentence(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "7K3M", "7K3M-9PQX-1", "7K3M-9PQU", "7K3M-9PQ\u0661", "0" * 1000])
-def test_the_sentence_says_what_a_code_looks_like(typed: str) -> None:
+def test_the_sentence_shows_an_example_of_a_code(typed: str) -> None:
     with pytest.raises(ValueError, match="8 letters and digits"):
         parse_code(typed)
 

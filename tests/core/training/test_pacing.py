@@ -18,11 +18,11 @@ from tests.core.workshops.test_progress import DONE, WORKSHOP
         ("gated", "c", "gone", Pacing(1, False, False)),
     ],
 )
-def test_how_far_people_may_go(pace: str, step: str, gate: str, expected: Pacing) -> None:
+def test_participants_may_go_as_far_as_the_pace_allows(pace: str, step: str, gate: str, expected: Pacing) -> None:
     assert pacing_of(WORKSHOP, pace, step, gate, locked=False) == expected
 
 
-def test_with_the_instructor_a_step_is_open_whatever_was_done_before() -> None:
+def test_with_the_instructor_a_step_is_open_even_if_earlier_ones_are_not_done() -> None:
     def stages(pacing: Pacing) -> list[str]:
         return [str(step_stage(WORKSHOP, {}, number, pacing.until, free=pacing.free)) for number in range(3)]
 
@@ -30,12 +30,12 @@ def test_with_the_instructor_a_step_is_open_whatever_was_done_before() -> None:
     assert stages(pacing_of(WORKSHOP, "gated", "", "b", locked=False)) == ["run", "locked", "locked"]
 
 
-def test_the_steps_have_two_ends() -> None:
+def test_offsets_stop_at_the_first_and_the_last_step() -> None:
     assert [step_at_offset(WORKSHOP, "b", by) for by in (-5, -1, 0, 1, 5)] == ["a", "a", "b", "c", "c"]
     assert step_at_offset(WORKSHOP, "gone", 1) == "b"
 
 
-def test_where_nobody_has_a_host_a_step_is_done_once_its_answer_was_shown() -> None:
+def test_without_hosts_a_step_is_done_once_its_answer_is_revealed() -> None:
     before = {"a": DONE, "c": StepRecord(prediction=0)}
     after = with_revealed(before, ["a", "c"], {"c": "own"}, 9.0)
     assert after["a"] is DONE
@@ -43,7 +43,7 @@ def test_where_nobody_has_a_host_a_step_is_done_once_its_answer_was_shown() -> N
     assert before["c"].passed_at == 0
 
 
-def test_timers() -> None:
+def test_a_timer_is_limited() -> None:
     assert timer_ends(0, 100.0) == 0
     assert timer_ends(1.5, 100.0) == 190.0
     for minutes in (-1.0, 1000.0, float("nan"), float("inf")):

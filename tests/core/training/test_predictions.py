@@ -11,7 +11,7 @@ from tests.core.workshops.test_progress import WORKSHOP
 A, B, C = WORKSHOP.steps
 
 
-def test_every_answer_counts_once_and_nothing_is_told_before_the_reveal() -> None:
+def test_every_answer_counts_once_and_nothing_is_shown_before_the_reveal() -> None:
     found = histogram(C, [0, 1, 1, 7, -1], "own", revealed=False)
     assert found is not None
     assert [(one.count, one.right) for one in found.choices] == [(1, None), (2, None)]
@@ -19,7 +19,7 @@ def test_every_answer_counts_once_and_nothing_is_told_before_the_reveal() -> Non
     assert histogram(A, [0], "", revealed=True) is None
 
 
-def test_the_reveal_says_what_the_kernel_said() -> None:
+def test_the_reveal_shows_the_reading_of_the_kernel() -> None:
     found = histogram(C, [0, 1, 1], "own", revealed=True)
     assert found is not None
     assert [one.right for one in found.choices] == [False, True]
@@ -29,7 +29,7 @@ def test_the_reveal_says_what_the_kernel_said() -> None:
     assert (fixed.truth, fixed.read) == ("two", False)
 
 
-def test_what_nobody_has_run_is_not_known_and_what_no_choice_says_is_told() -> None:
+def test_a_step_that_was_not_run_has_no_truth_and_a_reading_without_a_choice_is_shown() -> None:
     unknown = histogram(C, [0], "", revealed=True)
     assert unknown is not None
     assert (unknown.truth, [one.right for one in unknown.choices]) == ("", [None, None])
@@ -38,13 +38,13 @@ def test_what_nobody_has_run_is_not_known_and_what_no_choice_says_is_told() -> N
     assert (other.truth, [one.right for one in other.choices]) == ("something else", [False, False])
 
 
-def test_the_truth_of_a_class_is_what_was_read_most() -> None:
+def test_the_truth_of_a_session_is_the_most_frequent_reading() -> None:
     assert session_truth(["", "own", "machine", "own", ""]) == "own"
     assert session_truth(["machine", "own"]) == "machine"
     assert session_truth(["", ""]) == ""
 
 
-def test_scores_count_what_is_known() -> None:
+def test_scores_count_only_known_truths() -> None:
     records = {
         "b": StepRecord(prediction=1, passed_at=1.0),
         "c": StepRecord(prediction=0, truth="own"),
@@ -64,5 +64,7 @@ def test_scores_count_what_is_known() -> None:
         (set(), set(), False),
     ],
 )
-def test_when_everyone_has_answered(people: set[str], answered: set[str], everyone: bool) -> None:
+def test_everyone_has_answered_only_if_each_participant_has(
+    people: set[str], answered: set[str], everyone: bool
+) -> None:
     assert has_everyone_answered(people, answered) is everyone

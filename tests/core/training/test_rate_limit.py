@@ -18,7 +18,7 @@ from dashboard.core.training.rate_limit import charge, client_key, refund
         ("unix", "", False),
     ],
 )
-def test_which_addresses_share_a_bucket(one: str, other: str, same: bool) -> None:
+def test_addresses_of_one_ipv6_network_share_a_bucket(one: str, other: str, same: bool) -> None:
     assert (client_key(one) == client_key(other)) is same
 
 

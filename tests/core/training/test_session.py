@@ -35,22 +35,24 @@ from tests.core.workshops.test_progress import DONE, WORKSHOP
         (50.0, 200.0, False, JoinStatus.CLOSED),
     ],
 )
-def test_where_the_door_stands(closed_at: float, expires_at: float, admission: bool, found: JoinStatus) -> None:
+def test_the_join_status_follows_from_the_session(
+    closed_at: float, expires_at: float, admission: bool, found: JoinStatus
+) -> None:
     assert join_status(closed_at, expires_at, 100.0, admission_required=admission) is found
 
 
 @pytest.mark.parametrize(("typed", "name"), [("  Ada   Lovelace ", "Ada Lovelace"), ("<b>", "<b>"), ("雪", "雪")])
-def test_names_are_what_people_type(typed: str, name: str) -> None:
+def test_names_are_stored_without_extra_blanks(typed: str, name: str) -> None:
     assert parse_name(typed) == name
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "x" * 41, "a\x00b", "\u202eabc"])
-def test_what_is_no_name_is_refused(typed: str) -> None:
+def test_an_invalid_name_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="name"):
         parse_name(typed)
 
 
-def test_what_people_write_is_one_bounded_line() -> None:
+def test_a_text_is_one_line_of_limited_length() -> None:
     assert parse_text(" a\n b\x1b[31m ") == "a b [31m"
     for typed in ("", " \n", "x" * 501):
         with pytest.raises(ValueError, match="Write"):
@@ -76,7 +78,7 @@ def test_the_number_of_a_group_without_members_is_not_reused() -> None:
     assert next_group([1, 3], 2, past={1, 2, 3}) == 1, "a team with a free place has members"
 
 
-def test_a_phone_that_is_put_down_for_a_moment_stays() -> None:
+def test_a_participant_stays_present_during_a_short_absence() -> None:
     assert is_present(1, 0.0, 100.0)
     assert is_present(0, 100.0 - GRACE_S, 100.0)
     assert not is_present(0, 99.0 - GRACE_S, 100.0)
@@ -98,7 +100,7 @@ OPENED = StepRecord(opened_at=10.0)
         ({"a": DONE}, 9000.0, 8990.0, (HelpReason.HAND,), 10.0),
     ],
 )
-def test_who_needs_help(
+def test_participants_who_need_help_have_a_reason(
     records: dict[str, StepRecord], now: float, hand: float, needs: tuple[HelpReason, ...], waits_s: float
 ) -> None:
     row = progress_row(WORKSHOP, records, now, hand_raised_at=hand)
@@ -121,7 +123,7 @@ def test_an_earlier_step_that_was_left_undone_is_not_slow() -> None:
     assert row.needs == ()
 
 
-def test_raised_hands_come_first_then_who_has_waited_longest() -> None:
+def test_raised_hands_come_first_and_then_the_longest_wait() -> None:
     hand = progress_row(WORKSHOP, {}, 100.0, hand_raised_at=99.0)
     older = progress_row(WORKSHOP, {}, 100.0, hand_raised_at=90.0)
     slow = progress_row(WORKSHOP, {"a": StepRecord(opened_at=1.0)}, 2000.0)

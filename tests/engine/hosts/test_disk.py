@@ -193,7 +193,7 @@ def test_a_program_that_does_not_end_is_no_refusal_of_the_machine(
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "12", "4G", "²"])
-def test_a_size_that_is_none_is_reported(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_size_is_reported(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(disk.VARIABLE, value)
     assert "use a number of MB, at least 256, or 0 for no limit" in disk.refusal(tmp_path)
 

@@ -46,7 +46,7 @@ def test_settings_name_the_root_and_the_options(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "missing"), subprocess.TimeoutExpired("dockerd", 10)])
-def test_an_engine_that_does_not_tell_its_version_has_none(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_an_engine_that_does_not_report_its_version_has_none(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
         raise error
 

@@ -60,7 +60,7 @@ def shell_processes(host: PrivateHost) -> list[int]:
     return processes(host.name, "containers/shell")
 
 
-def test_it_is_on_its_own_host_and_sees_nothing_of_the_machine(
+def test_a_shell_is_on_its_own_host_and_sees_nothing_of_the_machine(
     hosts: tuple[PrivateHost, PrivateHost], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, neighbour = hosts
@@ -132,7 +132,7 @@ def test_it_is_on_its_own_host_and_sees_nothing_of_the_machine(
     until(lambda: not shell_processes(host))
 
 
-def test_keys_sizes_letters_and_the_end(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+def test_a_shell_takes_keys_and_sizes_and_reports_its_end(hosts: tuple[PrivateHost, PrivateHost]) -> None:
     host, _ = hosts
     with at(host) as screen:
         assert shell_processes(host), "it counts within the host's limits"
@@ -180,7 +180,7 @@ def test_a_program_that_reads_nothing_is_interrupted_all_the_same(hosts: tuple[P
         assert screen.run("echo here") == ("here\n", 0), "what was typed before is gone"
 
 
-def test_limits_hold_and_a_bomb_hurts_nobody_but_the_shell(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+def test_limits_hold_and_a_fork_bomb_harms_only_the_shell(hosts: tuple[PrivateHost, PrivateHost]) -> None:
     host, _ = hosts
     bomb = "i=0; while [ $i -lt 300 ]; do sleep 1002 & i=$((i+1)); done"
     with at(host) as screen:
@@ -203,7 +203,7 @@ def test_it_ends_with_its_host_and_there_is_none_without(folder: Path) -> None:
         open_shell(host, 80, 24)
 
 
-def test_whoever_started_it_may_die(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+def test_a_shell_survives_the_thread_that_started_it(hosts: tuple[PrivateHost, PrivateHost]) -> None:
     """As with kill -9 of the server: its side of the terminal device is closed, and every process ends."""
     host, _ = hosts
     with at(host) as screen:

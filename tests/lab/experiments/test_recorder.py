@@ -37,7 +37,7 @@ async def recorder(fake_lab: LabHarness) -> AsyncIterator[Recorder]:
     await made.journal.flush()
 
 
-async def test_trouble_is_recorded_once_with_its_start_and_ended(recorder: Recorder) -> None:
+async def test_a_problem_is_recorded_once_with_its_start_and_its_end(recorder: Recorder) -> None:
     recorder.trouble("it hangs")
     since = recorder.head.problem_since
     seq = recorder.view.seq
@@ -125,7 +125,7 @@ async def test_a_first_observation_replaces_the_state(recorder: Recorder) -> Non
     await others_run()
 
 
-async def test_the_links_of_other_containers_are_not_the_history_of_an_untouched_experiment(
+async def test_links_of_other_containers_are_not_recorded_in_an_experiment(
     recorder: Recorder, fake_lab: LabHarness
 ) -> None:
     """Each launch of another experiment changes the machine: before the fix, an untouched one grew by 850 entries in

@@ -26,7 +26,7 @@ async def test_a_machine_shows_its_interfaces_and_routes_only(lab_harness: LabHa
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "172.17.0.1", "172.17.0.99", "169.254.169.254", "localhost"])
-async def test_no_request_leads_into_the_own_machine(lab_harness: LabHarness, address: str) -> None:
+async def test_no_request_is_sent_to_the_machine_itself(lab_harness: LabHarness, address: str) -> None:
     with pytest.raises(ValueError, match=r"machine|IP address"):
         await machine_namespace(lab_harness.lab, address)
 

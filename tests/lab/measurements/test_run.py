@@ -112,7 +112,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     await lab_harness.stop(experiment)
 
 
-async def test_somebody_who_cancels_keeps_what_was_measured(lab_harness: LabHarness) -> None:
+async def test_a_cancelled_run_keeps_its_blocks(lab_harness: LabHarness) -> None:
     experiment = await arms_with_a_free_port(lab_harness)
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None

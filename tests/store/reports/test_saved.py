@@ -129,7 +129,7 @@ def test_nothing_is_stored_if_the_check_fails_at_the_last_moment() -> None:
     assert (Report.objects.count(), ReportTag.objects.count()) == (0, 0)
 
 
-def test_only_a_deleted_report_is_removed_for_ever() -> None:
+def test_only_a_deleted_report_is_removed_permanently() -> None:
     kept = saved_reports.import_file(make_file())
     with pytest.raises(ReportNotFoundError):
         saved_reports.purge(kept)

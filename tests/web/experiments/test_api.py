@@ -60,7 +60,7 @@ async def test_an_experiment_is_renamed(me: Person) -> None:
     assert (await post_json("/api/experiments/nothing/rename", me, {"title": "x"})).status == 404
 
 
-async def test_what_is_wanted_is_written_and_nothing_else(me: Person) -> None:
+async def test_a_request_writes_the_wanted_state_and_nothing_else(me: Person) -> None:
     identity = (await post_json("/api/experiments", me, {"modes": "host bridge"})).json["id"]
     for action, wanted in (("stop", "stopped"), ("again", "running"), ("remove", "removed")):
         answer = await post_json(f"/api/experiments/{identity}/{action}", me, {})
@@ -71,7 +71,7 @@ async def test_what_is_wanted_is_written_and_nothing_else(me: Person) -> None:
     assert (await http("GET", "/api/experiments", who=me)).json == []
 
 
-async def test_without_a_lab_nothing_can_be_tried_and_it_says_why(me: Person) -> None:
+async def test_without_a_lab_try_is_refused_with_the_reason(me: Person) -> None:
     identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
     answer = await post_json(f"/api/experiments/{identity}/try", me, {})
     assert answer.status == 409
@@ -150,7 +150,7 @@ async def test_a_command_without_a_body_needs_no_content_type(me: Person) -> Non
     assert (await http("POST", f"/api/experiments/{identity}/stop", who=me, token=True)).status == 202
 
 
-async def test_without_the_token_it_says_what_to_send(me: Person) -> None:
+async def test_without_the_token_the_refusal_names_the_header_to_send(me: Person) -> None:
     answer = await post_json("/api/experiments", me, {"modes": ["host"]}, token=False)
     assert answer.status == 403
     assert "X-CSRFToken" in answer.json["detail"]
@@ -355,7 +355,7 @@ def test_no_bytes_are_a_server_error(client: Client, body: bytes) -> None:
     assert answer.status_code in {400, 422}
 
 
-async def test_a_valid_spec_from_the_builder_is_what_the_api_reads(me: Person) -> None:
+async def test_any_valid_experiment_of_the_builder_is_accepted_by_the_api(me: Person) -> None:
     made = (await post_json("/api/experiments", me, {"modes": ["host", "container:1"]})).json["id"]
     record = await database_sync_to_async(experiment_store.load)(made)
     assert record is not None

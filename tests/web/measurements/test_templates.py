@@ -244,7 +244,7 @@ def test_hostile_text_stays_text() -> None:
     assert page.html.count("&lt;img src=x") >= 10
 
 
-def test_the_sentence_comes_first_and_the_figures_that_prove_it_behind() -> None:
+def test_the_headline_comes_first_and_the_figures_that_prove_it_follow() -> None:
     html = PAGES["finished"]().html
     assert "docker-proxy is the cost, not the bridge." in html
     assert html.index("docker-proxy is the cost") < html.index("docker-proxy adds at least") < html.index("<figure")
@@ -262,7 +262,7 @@ def test_every_path_is_in_the_table_and_one_that_is_missing_has_its_reason() -> 
     assert all(page.html.count(escape(one.unavailable)) >= 2 for one in missing), "in the table and among the paths"
 
 
-def test_a_difference_never_stands_without_its_interval() -> None:
+def test_a_difference_is_never_shown_without_its_interval() -> None:
     for group in measurement_presenters.view_measurement(make_measurement()[0]).groups:
         compared = [row for row in group.rows if row.verdict]
         assert compared
@@ -272,7 +272,7 @@ def test_a_difference_never_stands_without_its_interval() -> None:
     assert not few.ticks
 
 
-def test_the_axis_holds_zero_and_every_interval() -> None:
+def test_the_axis_contains_zero_and_every_interval() -> None:
     group = measurement_presenters.view_measurement(make_measurement()[0]).groups[0]
     places = [float(text.rstrip("%")) for row in group.rows for text in (row.low, row.at, row.high) if text]
     assert min(places) >= 0
@@ -289,7 +289,7 @@ def test_probes_do_not_share_an_axis() -> None:
     ]  # fmt: skip
 
 
-def test_a_run_that_goes_on_can_be_ended_and_says_that_it_is_not_over() -> None:
+def test_a_running_measurement_can_be_cancelled_and_is_shown_as_running() -> None:
     page = PAGES["running"]()
     assert page.find("form", action="/measurements/r1/cancel/")
     (bar,) = page.find("progress")
@@ -303,7 +303,7 @@ def test_a_run_that_goes_on_can_be_ended_and_says_that_it_is_not_over() -> None:
     assert over.find("main", data_ws="")
 
 
-def test_the_drawing_is_there_without_a_script() -> None:
+def test_the_chart_is_drawn_without_a_script() -> None:
     measurement, blocks = make_measurement()
     page = draw_run(found=(measurement, blocks))
     lines = page.find("polyline")
@@ -333,7 +333,7 @@ def test_throughput_has_a_column_only_where_it_was_measured() -> None:
     assert "3.21 GB/s" in page.texts["td"]
 
 
-def test_what_was_typed_comes_back_with_what_is_wrong() -> None:
+def test_a_refused_form_keeps_its_input_and_shows_the_problems() -> None:
     page = PAGES["form, refused"]()
     ticked = [found["value"] for found in page.find("input", name="probe") if "checked" in found]
     assert ticked == ["http", "dns"]
@@ -362,7 +362,7 @@ def test_five_hundred_runs_are_drawn_quickly() -> None:
     assert page.find("polyline")
 
 
-def test_a_measurement_survives_its_way_through_json() -> None:
+def test_a_measurement_is_unchanged_after_json() -> None:
     """The page of a report draws measurements that were read from a file."""
     measurement, blocks = make_measurement()
     again = msgspec.json.decode(msgspec.json.encode(measurement), type=Measurement)
@@ -399,7 +399,7 @@ def test_every_path_of_a_chart_is_labelled_in_words_and_has_the_same_mark_everyw
         assert f'<symbol id="mark-{mark}"' in (ROOT / "templates/diagram/_mode_icons.html").read_text()
 
 
-def test_every_word_that_the_browser_says_is_there() -> None:
+def test_every_text_that_the_scripts_use_exists() -> None:
     said = set()
     for file in (ROOT / "static/dashboard/js/ui/measurements").glob("*.js"):
         said |= set(re.findall(r"\bsaid\.(\w+)", file.read_text()))

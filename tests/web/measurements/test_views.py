@@ -76,7 +76,7 @@ def test_a_measurement_with_a_responder_launches_the_same_arms_again(owner: Clie
     assert f'href="/experiments/{experiment}/">The experiment' in page, "the one that was measured, not its twin"
 
 
-def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str) -> None:
+def test_http_is_requested_from_the_running_containers(owner: Client, experiment: str) -> None:
     owner.post(f"/experiments/{experiment}/measure/", {"probe": "http"}, **HERE)
     run = MeasurementRun.objects.get()
     assert (run.twin, run.experiment_id) == (False, experiment)
@@ -100,7 +100,7 @@ def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str
         ({"probe": ["http", "tcp-rr"]}, "measure them separately"),
     ],
 )
-def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
+def test_an_invalid_measurement_is_refused_with_a_sentence_and_leaves_nothing(
     owner: Client, experiment: str, typed: dict[str, Any], sentence: str
 ) -> None:
     answer = owner.post(f"/experiments/{experiment}/measure/", typed, **HERE)
@@ -186,7 +186,7 @@ def test_an_experiment_lists_its_measurements(owner: Client, experiment: str) ->
 
 
 @pytest.mark.parametrize("step_s", [0.0, 3600.0, -3600.0])
-def test_progress_is_told_by_the_clock_of_the_run_which_nobody_can_step(
+def test_progress_is_shown_by_the_monotonic_clock_of_the_run(
     owner: Client, experiment: str, monkeypatch: pytest.MonkeyPatch, step_s: float
 ) -> None:
     run = measured(experiment, rounds=3)
@@ -199,14 +199,14 @@ def test_progress_is_told_by_the_clock_of_the_run_which_nobody_can_step(
     assert (told["elapsed_s"], told["remaining_s"]) == (pytest.approx(2.1), pytest.approx(7.9))
 
 
-def test_cancelling_is_a_wish(owner: Client, experiment: str) -> None:
+def test_cancelling_is_requested_and_not_immediate(owner: Client, experiment: str) -> None:
     run = measurement_store.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
     assert owner.post(f"/measurements/{run}/cancel/", **HERE).status_code == 302
     assert measurement_store.is_cancelled(run)
 
 
 @pytest.mark.parametrize("path", ["", "cancel/"])
-def test_a_run_that_is_not_there_is_404(owner: Client, path: str) -> None:
+def test_a_missing_run_is_404(owner: Client, path: str) -> None:
     ask = owner.post if path else owner.get
     assert ask(f"/measurements/nothing/{path}", **HERE).status_code == 404
 
@@ -224,7 +224,7 @@ def test_the_api_starts_shows_and_cancels(owner: Client, experiment: str) -> Non
     assert "not 0." in refused.json()["detail"]
 
 
-def test_the_api_says_what_it_does_not_know(owner: Client) -> None:
+def test_the_api_names_an_unknown_field(owner: Client) -> None:
     body = json.dumps({"experiment": "nobody", "probe": ["http"]})
     answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
     assert (answer.status_code, answer.json()["detail"]) == (404, "No experiment has this id.")

@@ -105,7 +105,7 @@ def test_a_second_import_of_the_same_report_offers_the_first_and_a_copy(owner: C
     assert owner.post("/reports/nobody/copy/", **HERE).status_code == 404
 
 
-def test_deleted_reports_have_a_page_to_restore_them_or_remove_them_for_ever(owner: Client) -> None:
+def test_deleted_reports_have_a_page_to_restore_or_remove_them(owner: Client) -> None:
     assert "Deleted reports" not in text_of(get(owner, "/reports/"))
     assert "is kept here for 30 days" in text_of(get(owner, "/reports/deleted/"))
     first, second = (saved_reports.import_file(make_file(make_content(title=title))) for title in ("One", "Two"))

@@ -62,7 +62,7 @@ def typed_config() -> dict[str, object]:
     return parse_run("docker run -d --name typed nginx").labelled({})
 
 
-async def test_the_list_tells_what_there_is_and_where_one_was(lab_harness: LabHarness, me: Person) -> None:
+async def test_the_list_shows_the_workshops_and_the_progress(lab_harness: LabHarness, me: Person) -> None:
     first = text_of(await get("/workshop/", me))
     assert first.index("The host network, step by step") < first.index("Bridge networks and DNS")
     assert "16 steps · about 40 minutes" in first
@@ -73,7 +73,7 @@ async def test_the_list_tells_what_there_is_and_where_one_was(lab_harness: LabHa
     assert "Continue" in again
 
 
-async def test_a_step_that_is_not_open_says_what_comes_first(lab_harness: LabHarness, me: Person) -> None:
+async def test_a_locked_step_names_the_step_to_do_first(lab_harness: LabHarness, me: Person) -> None:
     assert (await get(f"{HOME}launch/", me))["location"] == HOME, "not started"
     assert await start(me, HOME) == f"{HOME}prepare/"
     locked = await get(f"{HOME}request/", me)
@@ -138,7 +138,7 @@ async def start_own(me: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
     return url
 
 
-async def test_a_walk_to_the_end_has_a_result(
+async def test_a_completed_workshop_has_a_result(
     lab_harness: LabHarness, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "own"
@@ -189,13 +189,13 @@ async def test_hints_are_noted(lab_harness: LabHarness, me: Person) -> None:
     assert progress.records["two-containers"].hints == 1
 
 
-async def test_what_is_not_there_is_404(lab_harness: LabHarness, me: Person) -> None:
+async def test_a_missing_workshop_or_step_is_404(lab_harness: LabHarness, me: Person) -> None:
     for path in ("/workshop/nobody/", "/workshop/nobody/step/", f"{HOME}nobody/", "/workshop/../etc/"):
         assert (await get(path, me)).status == 404, path
     assert (await post("/workshop/nobody/start/", me)).status == 404
 
 
-async def test_an_engine_that_is_away_is_said_where_one_looks(
+async def test_an_unavailable_engine_is_reported_in_the_step(
     lab_harness: LabHarness, me: Person, engine: FakeEngine
 ) -> None:
     url = await start(me)
@@ -214,7 +214,7 @@ async def test_without_a_lab_the_text_can_be_read(me: Person) -> None:
     assert (await post(f"{url}check/", me)).status == 503
 
 
-async def test_what_the_buttons_have_made_goes_with_the_server(
+async def test_containers_from_buttons_are_removed_when_the_server_stops(
     lab_harness: LabHarness, me: Person, engine: FakeEngine
 ) -> None:
     url = await start(me)
@@ -225,7 +225,7 @@ async def test_what_the_buttons_have_made_goes_with_the_server(
     assert list(engine.made) == [typed.id]
 
 
-async def test_a_broken_workshop_says_what_is_wrong_and_hides_no_other(
+async def test_an_invalid_workshop_shows_its_problems_and_hides_no_other(
     lab_harness: LabHarness, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own" / "<b>").mkdir(parents=True)
@@ -257,7 +257,7 @@ def test_markdown_is_text_emphasis_code_lists_and_links(text: str, markup: str) 
     ("seconds", "text"),
     [(None, "\N{EN DASH}"), (0.4, "0 s"), (59.6, "60 s"), (600, "10 min"), (3600, "1 h 0 min"), (3900, "1 h 5 min")],
 )
-def test_times_are_said_in_words(seconds: float | None, text: str) -> None:
+def test_durations_are_shown_in_words(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
 
 

@@ -76,7 +76,7 @@ def _store(entry: audit.PendingEntry, outcome: str) -> None:
         entry.store(outcome)
     except DatabaseError as error:
         reason = describe_database_error(str(error))
-        log.error("not in the audit trail: “%s” of %s. %s", entry.action, entry.account, reason)  # noqa: TRY400 - expected
+        log.error("missing from the audit trail: “%s” of %s: %s", entry.action, entry.account, reason)  # noqa: TRY400 - expected
 
 
 class AccountMiddleware:
@@ -125,7 +125,9 @@ class AccountMiddleware:
         if status == DATABASE_AWAY:
             # The browser would wait a second time for a database that another process holds.
             log.warning(
-                "not in the audit trail: “%s” of %s, because the database does not answer", entry.action, entry.account
+                "missing from the audit trail: “%s” of %s, because the database does not answer",
+                entry.action,
+                entry.account,
             )
             return
         _store(entry, audit.DONE if status < 400 else audit.REFUSED if status < 500 else audit.FAILED)

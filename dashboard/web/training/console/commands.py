@@ -163,7 +163,7 @@ COMMANDS: dict[str, Callable[[Command], Awaitable[bool]]] = {
 async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpResponse:
     """Runs one of ``COMMANDS``, and tells all participants."""
     if what not in COMMANDS:
-        raise Http404(_("There is no such command."))
+        raise Http404(_("This command does not exist."))
     command = Command(request.POST, row, await in_database(workshop_in, row), shared_clock())
     try:
         done = await COMMANDS[what](command)

@@ -127,7 +127,7 @@ async def _stop_holder(
     problem: str,
 ) -> HttpResponse:
     if await in_database(group_runs.group_of, RunKind.EXPERIMENT, request.POST[STOP]) != host.group:
-        raise Http404(_("Your group has nothing with this number."))
+        raise Http404(_("Your group has no experiment, measurement or run with this number."))
     try:
         place = await in_database(group_runs.ready_place, host.group)
     except NoHostError as error:

@@ -24,7 +24,7 @@ def test_one_loss_in_many_trials_breaks_the_promise() -> None:
     assert lost.verdict in {Verdict.BROKEN, Verdict.BROKEN_BARELY}
 
 
-def test_ready_after_more_than_five_seconds_breaks_the_promise() -> None:
+def test_a_recovery_of_more_than_five_seconds_breaks_the_promise() -> None:
     (*_, ready) = figures_of([Trial("engine killed", 6.0, 0, 0, 0), Trial("engine killed", 1.0, 0, 0, 0)])
     assert (ready.value, ready.unit) == (6.0, "s")
     assert ready.verdict in {Verdict.BROKEN, Verdict.BROKEN_BARELY}

@@ -49,7 +49,7 @@ def test_a_pull_of_unknown_size_has_no_fraction() -> None:
     assert (arm.text, arm.fraction) == ("1 of 4: getting the image (Asking the registry for nginx)", None)
 
 
-def test_what_waits_says_for_what() -> None:
+def test_a_waiting_step_states_what_it_waits_for() -> None:
     assert progress(BRIDGE, phase=Phase.WAITING).text == "waits for the lab"
     assert progress(BRIDGE, phase=Phase.PREPARING, problem="No engine answers.").text == "waits: the reason is above"
 

@@ -43,7 +43,7 @@ def test_a_command_that_an_absent_lab_has_not_answered_is_shown(phase: Phase, wa
     assert requested_phase(phase, wanted) is shown
 
 
-def test_an_experiment_that_nothing_runs_of_has_an_end() -> None:
+def test_an_experiment_without_running_parts_has_an_end() -> None:
     running = make_head(phase=Phase.WAITING)
     ended = apply_requests(running, [Phase.STOPPED, Phase.STOPPED], 9.0)
     assert (ended.phase, ended.stopped_at) == (Phase.STOPPED, 9.0)

@@ -175,7 +175,7 @@ def test_a_datagram_that_was_not_sent_has_no_receiver() -> None:
     assert replay(journal.extend([("part2", entry)])).trial.attempts == (shared_attempt(NOT_SENT, 2),)
 
 
-def test_a_copy_continues_by_itself() -> None:
+def test_a_copy_continues_independently() -> None:
     journal = new_journal()
     entries = interleaved()
     some = [journal.first(), *journal.extend(entries[:5])]

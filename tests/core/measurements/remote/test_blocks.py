@@ -24,7 +24,7 @@ PATH = Path(PathKind.FROM_MACHINE_ADDRESS, "", "@lab2", "host", address="192.0.2
 BLOCK = make_block(Series("s", PATH, Probe.TCP_RR), BlockPlan(0.25, 0.02, 1000), Options(), 8080)
 
 
-def test_a_block_has_what_the_client_process_is_told() -> None:
+def test_a_block_has_the_fields_of_the_client_process_s_command() -> None:
     command = client_command(BLOCK)
     assert (command["address"], command["port"], command["payload"], command["host"]) == ("192.0.2.2", 8080, 64, "web")
     assert not {"conditions", "from_arm"} & command.keys()

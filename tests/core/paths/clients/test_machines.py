@@ -100,7 +100,7 @@ def test_what_a_machine_cannot_reach_is_shown_with_the_reason() -> None:
     }
 
 
-def test_measured_are_host_mode_and_published_ports_over_ipv4_from_each_machine() -> None:
+def test_host_mode_and_published_ports_are_measured_over_ipv4_from_each_machine() -> None:
     paths = from_machines(measured_paths(*make_scene(("host", "bridge")), [LAB2, NEAR, GONE]))
     assert [path.key for path in paths] == [
         "host/from-machine-address@lab2",
@@ -178,7 +178,7 @@ def test_a_machine_with_its_uplink_on_a_bridge_sends_what_try_lists() -> None:
     assert "is an address of this machine itself" in address_problem(BRIDGED.state, "192.0.2.78")
 
 
-def test_only_interfaces_and_routes_are_told_to_others() -> None:
+def test_other_machines_receive_only_interfaces_and_routes() -> None:
     machine = make_scene(("host",))[1]["machine"]
     shown = visible_part(machine)
     assert (shown.interfaces, shown.routes) == (machine.interfaces, machine.routes)

@@ -264,7 +264,7 @@ def test_a_name_of_two_letters_is_not_replaced_in_a_text() -> None:
     assert anonymous_notes("Ali met Bob", author="Ali") == "anonymous met Bob"
 
 
-def test_the_same_path_has_the_same_stand_in() -> None:
+def test_the_same_path_has_the_same_pseudonym() -> None:
     notes = "/home/a/x /srv/b /home/a/x /usr/bin/env /etc/hosts"
     assert anonymous_notes(notes) == "/removed/path1 /removed/path2 /removed/path1 /usr/bin/env /etc/hosts"
 

@@ -24,7 +24,7 @@ def test_a_table_is_written_in_the_order_of_its_numbers() -> None:
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(0, 9)).map(tuple), st.integers(0, 99))))
-def test_a_chain_leads_back_to_every_sequence(given: list[tuple[tuple[int, ...], int]]) -> None:
+def test_every_sequence_is_restored_from_a_chain(given: list[tuple[tuple[int, ...], int]]) -> None:
     chains = Chains()
     numbers: list[int] = []
     for items, like in given:
@@ -49,7 +49,7 @@ def test_a_sequence_that_is_like_another_is_written_as_the_difference() -> None:
     assert chains.dump() == [[1, 0, 0, 1, 1, 1, 1], [1, 2, 1, 5]]
 
 
-def test_differences_add_up_again() -> None:
+def test_differences_add_up_to_the_sequence() -> None:
     assert differences([3, 4, 4, 1]) == [3, 1, 0, -3]
     assert differences([]) == []
 

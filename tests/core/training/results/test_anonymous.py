@@ -38,7 +38,7 @@ def _figures(value: object) -> list[int]:
 
 
 @given(sessions())
-def test_an_anonymous_report_has_nobody_in_it_and_no_exact_count(facts: SessionFacts) -> None:
+def test_an_anonymous_report_has_no_participants_and_no_exact_counts(facts: SessionFacts) -> None:
     told = anonymous(build_report(facts, WORKSHOP))
     text = encode(told).decode()
     for one in facts.participants:
@@ -50,7 +50,7 @@ def test_an_anonymous_report_has_nobody_in_it_and_no_exact_count(facts: SessionF
     assert told.people == ()
 
 
-def test_whether_all_answered_the_same_cannot_be_told() -> None:
+def test_the_report_does_not_reveal_whether_all_gave_the_same_answer() -> None:
     """Published figures do not change with one person's answer, unless the count is at a rounding boundary; and never
     does a figure prove that all or none answered the same."""
     for size in range(1, 40):
@@ -62,7 +62,7 @@ def test_whether_all_answered_the_same_cannot_be_told() -> None:
             assert len(sizes) >= 3
 
 
-def test_shares_are_told_of_many_and_averages_of_several() -> None:
+def test_shares_need_many_participants_and_averages_several() -> None:
     def published(count: int) -> StepReport:
         people = [person(f"N{n}", {B: record(1100 + n, n % 3 and 1, 1190 + n)}) for n in range(count)]
         return step(anonymous(build_report(facts_of(*people), WORKSHOP)), B)
@@ -78,7 +78,7 @@ def test_shares_are_told_of_many_and_averages_of_several() -> None:
     assert (many.answered, [choice.count for choice in many.choices], many.share_right) == (25, [10, 15], 0.6)
 
 
-def test_what_was_read_and_no_choice_says_is_not_told_to_others() -> None:
+def test_a_reading_that_matches_no_choice_is_omitted() -> None:
     people = [person(f"N{n}", {C: record(1100, 0, 1190, truth="198.51.100.7")}) for n in range(9)]
     exact = build_report(facts_of(*people), WORKSHOP)
     assert step(exact, C).truth == "198.51.100.7"
@@ -86,7 +86,7 @@ def test_what_was_read_and_no_choice_says_is_not_told_to_others() -> None:
     assert (told.truth, [one.words for one in told.evidence]) == (NO_CHOICE, [NO_CHOICE])
 
 
-def test_a_participant_knows_all_of_itself_and_of_the_others_what_was_shown() -> None:
+def test_a_participant_sees_everything_about_themselves_and_only_revealed_steps_of_the_others() -> None:
     going = build_report(replace(SESSION, closed_at=0.0), WORKSHOP)
     told = report_for_participant(going, "participant-of-Ada", [B])
     assert [one.name for one in told.people] == ["Ada"]
@@ -104,7 +104,7 @@ def test_a_participant_knows_all_of_itself_and_of_the_others_what_was_shown() ->
     assert report_for_participant(REPORT, "nobody", []).people == ()
 
 
-def test_an_empty_class_has_one_too() -> None:
+def test_an_empty_session_has_an_anonymous_report() -> None:
     assert anonymous(build_report(facts_of(closed=0.0), WORKSHOP)).joined == 0
 
 

@@ -46,5 +46,5 @@ def test_no_name_is_a_formula() -> None:
     assert line["person"] == f"'{nasty}"
 
 
-def test_a_class_without_anybody_has_a_line_of_heads() -> None:
+def test_a_session_without_participants_has_only_the_header_line() -> None:
     assert people_csv(build_report(facts_of(), WORKSHOP)).count("\n") == 1

@@ -7,7 +7,7 @@ from dashboard.core.workshops.progress import Event
 from tests.core.training_builders import SESSION, START, B, facts_of, person, record
 
 
-def test_everything_is_in_the_order_of_its_time_and_first_of_all_one_joins() -> None:
+def test_events_are_in_the_order_of_time_and_begin_with_a_join() -> None:
     one = person("Ada", {B: record(START, 1, START)}, left=START)
     found = timeline(facts_of(one, events=(Event(START, "step", "", B),)))
     assert [(each.event.kind, each.who) for each in found] == [

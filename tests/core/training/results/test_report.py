@@ -34,7 +34,7 @@ def step(report: SessionReport, slug: str) -> StepReport:
         ("Dan", [("locked", None, 0, "", None)] * 3),
     ],
 )
-def test_every_cell(name: str, cells: list[tuple[object, ...]]) -> None:
+def test_every_cell_of_the_report_is_exact(name: str, cells: list[tuple[object, ...]]) -> None:
     found = next(one for one in REPORT.people if one.name == name)
     assert [(one.state, one.seconds, one.attempts, one.predicted, one.right) for one in found.cells] == cells
 
@@ -122,7 +122,7 @@ def test_an_empty_session_has_a_report() -> None:
 
 
 @pytest.mark.parametrize(("prediction", "words"), [(None, ""), (0, "one"), (1, "two"), (2, ""), (99, "")])
-def test_a_prediction_beyond_the_choices_is_none(prediction: int | None, words: str) -> None:
+def test_a_prediction_beyond_the_choices_does_not_count(prediction: int | None, words: str) -> None:
     two = next(one for one in WORKSHOP.steps if one.slug == B)
     assert predicted_in(two, record(1100, prediction)) == words
     first = next(one for one in WORKSHOP.steps if one.slug == A)
