@@ -59,7 +59,7 @@ def _is_in(address: str, network: str) -> bool:
 def translations(
     column: Column, machine: NamespaceState, veths: Sequence[VethLink], family: Family
 ) -> tuple[tuple[Translation, ...], str]:
-    """The machine's translations of a family, and why they are not known. Where no rules were recorded they are
+    """The machine's translations of a family, or the reason why they are unknown. Where no rules were recorded they are
     inferred for the published ports of ``column``."""
     if isinstance(machine.firewall, UnsetType):
         inner, _ = inner_address(veths, family)

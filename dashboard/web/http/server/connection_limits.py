@@ -68,7 +68,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.headers_s)
 
     def _has_too_many(self) -> bool:
-        """Whether the address has more than half of all possible connections. Counts them only if that is possible."""
+        """Whether the address has more than half of all possible connections. Counts them only if the total is above
+        that half."""
         limit, address = self.max_connections // 2, self.client[0] if self.client else ""
         if len(self.connections) <= limit or self.is_proxy(address):
             return False

@@ -216,6 +216,6 @@ def test_a_command_that_the_audit_trail_cannot_store_is_one_sentence_in_the_log(
     (record,) = caplog.records
     assert record.exc_info is None
     assert record.getMessage() == (
-        "missing from the audit trail: “launch experiment” of owner: Cannot use the database: database or disk is full. "
-        "The disk of the data folder is full. Free space on it, then try again."
+        "missing from the audit trail: “launch experiment” of owner: Cannot use the database: database or disk is full."
+        " The disk of the data folder is full. Free space on it, then try again."
     )
