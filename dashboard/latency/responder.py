@@ -109,7 +109,7 @@ def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] 
             wait()
         opened.sendto(request, peer)
     room = size + 1
-    with _connected_beside(opened, peer) as own:
+    with _connected_socket(opened, peer) as own:
         receive, send = own.recv, own.send
         while True:
             if len(request) == size:
@@ -119,7 +119,7 @@ def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] 
             request = receive(room)
 
 
-def _connected_beside(opened: socket.socket, peer: object) -> socket.socket:
+def _connected_socket(opened: socket.socket, peer: object) -> socket.socket:
     """A socket on the same port that receives only from ``peer``."""
     own = socket.socket(opened.family, socket.SOCK_DGRAM)
     try:

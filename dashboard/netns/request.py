@@ -78,7 +78,7 @@ async def request(
     except NamespaceGone:
         return Reply(None, error="The namespace is gone.")
     except OSError as error:
-        return Reply(None, error=_say(error, address, port, timeout_s))
+        return Reply(None, error=_describe_error(error, address, port, timeout_s))
     finally:
         if watcher is not None:
             watcher.close()
@@ -138,7 +138,7 @@ class _Exchange:
         except TimeoutError:
             error = f"No answer from {format_endpoint(address, port)} within {timeout_s:g} s."
         except OSError as failure:
-            error = _say(failure, address, port, timeout_s)
+            error = _describe_error(failure, address, port, timeout_s)
         return self._reply(data, error, format_endpoint(address, port))
 
     async def _ask(self, own_port: int) -> bytes:
@@ -269,7 +269,7 @@ def _unchunk(data: bytes) -> bytes:
     return body
 
 
-def _say(error: OSError, address: str, port: int, timeout_s: float) -> str:
+def _describe_error(error: OSError, address: str, port: int, timeout_s: float) -> str:
     """The message for an error."""
     where = format_endpoint(address, port)
     known = {

@@ -47,7 +47,7 @@ register.simple_tag(present_run, name="show_run")
 
 
 @register.filter
-def unlike(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
+def excluding(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
     """The facts that ``others`` does not contain."""
     return [one for one in facts if one not in others]
 

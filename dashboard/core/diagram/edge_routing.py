@@ -29,7 +29,7 @@ class EdgeRouter:
             return
         identity = f"{kind}:{start.id}>{end.id}"
         if self.aisle is None:
-            self.edges.append(Edge(identity, kind, mode, self._beside(identity, kind, start, end)))
+            self.edges.append(Edge(identity, kind, mode, self._route_left(identity, kind, start, end)))
             return
         (x2, y2), rest = self._arrival(kind, end)
         if kind in {"parent", "lan"}:
@@ -64,7 +64,7 @@ class EdgeRouter:
         offset = MAPPING_OFFSETS.get(kind, 0.0)
         return (NEAR - 12, frame.y - 7 + offset), f" H{frame.x - 12 + offset:g} V{y:g} H{x:g}"
 
-    def _beside(self, identity: str, kind: str, start: Box, end: Box) -> str:
+    def _route_left(self, identity: str, kind: str, start: Box, end: Box) -> str:
         """The path along the left side, in the nearest lane that is free at this height, otherwise in the emptiest one.
         Edges of one kind to one box may share a lane."""
         (x1, y1), (x2, y2) = left_of(start), left_of(end)

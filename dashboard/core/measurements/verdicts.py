@@ -165,7 +165,7 @@ def reason_of(judgement: Judgement) -> str:
             return reason
 
 
-def looks_due(rounds: int) -> bool:
+def is_check_due(rounds: int) -> bool:
     """Whether to check the intervals after this many rounds: at 20, then each time that the number has grown by a
     tenth.
 
@@ -193,7 +193,7 @@ def decide_stop(
     block are ignored."""
     if elapsed_s >= options.seconds:
         return Stop.TIME
-    if options.width_us is None or not looks_due(rounds):
+    if options.width_us is None or not is_check_due(rounds):
         return None
     widths = []
     for key, own in blocks.items():

@@ -33,7 +33,7 @@ from dashboard.core.paths.model import (
     reachable_address,
     veth_links,
 )
-from dashboard.core.paths.outside import leads_on, paths_beside, paths_to_bridged, paths_to_host_mode
+from dashboard.core.paths.outside import leads_to_program, paths_outside_machine, paths_to_bridged, paths_to_host_mode
 from dashboard.core.paths.published import published_paths
 
 DEFAULT_BRIDGE = "bridge"
@@ -209,7 +209,7 @@ def find_paths(
             paths += _paths_in_machine(column, machine)
             for client in clients:
                 paths += paths_to_host_mode(column, machine, client)
-            paths += paths_beside(column, columns, states)
+            paths += paths_outside_machine(column, columns, states)
             continue
         title = f"{loopback} inside {column.title}"
         paths.append(_open_path(PathKind.INSIDE, title, column.key, column, loopback, ("lo",)))
@@ -225,7 +225,7 @@ def find_paths(
             title = f"{loopback} from {target.title} to {column.title}, in their shared network stack"
             paths.append(_open_path(PathKind.SHARED_NAMESPACE, title, target.key, column, loopback, ("lo",)))
         paths += _between(column, running, states)
-        paths += paths_beside(column, columns, states)
+        paths += paths_outside_machine(column, columns, states)
         paths += overlay_paths(column, state, arms)
     paths += missing_clients(machines, columns)
     title = next((column.title for column in columns if column.key == MACHINE), "")
@@ -244,7 +244,10 @@ def measured_paths(
         path
         for path in find_paths(columns, states, machines)
         if path.kind in MEASURED_KINDS
-        and (path.kind not in FILTERED_KINDS or (path.family is Family.INET and (path.unavailable or leads_on(path))))
+        and (
+            path.kind not in FILTERED_KINDS
+            or (path.family is Family.INET and (path.unavailable or leads_to_program(path)))
+        )
     )
     return first_available(paths, lambda path: path.key)
 

@@ -55,7 +55,7 @@ _HOPS_TO_PORT = {
 }
 
 
-def leads_on(path: Path) -> bool:
+def leads_to_program(path: Path) -> bool:
     """Whether a path from outside leads to a program that answers, or to a rule or process that forwards: a published
     port needs a nat rule or docker-proxy."""
     return len(path.hops) > _HOPS_TO_PORT.get(path.kind, -1)
@@ -83,7 +83,9 @@ def paths_to_bridged(
     yield from _own_address(column, machine, client, veths)
 
 
-def paths_beside(column: Column, columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
+def paths_outside_machine(
+    column: Column, columns: Sequence[Column], states: Mapping[str, NamespaceState]
+) -> Iterator[Path]:
     """The paths that do not enter the machine's namespace: from a container to the neighbour, and over a network that
     spans both hosts."""
     state, machine = states[column.key], states.get(MACHINE)

@@ -237,7 +237,7 @@ class ExperimentDriver:
 
     async def _launch(self) -> None:
         machine = asyncio.ensure_future(self._observe_machine())
-        await gather_all(machine, self._launch_arms(machine), self._observe_beside())
+        await gather_all(machine, self._launch_arms(machine), self._observe_other_namespaces())
         if self._stopping:
             return
         self._launched = True
@@ -246,7 +246,7 @@ class ExperimentDriver:
             await self._fail("No container is running: see each column for why.")
             return
         # Before the experiment runs: a waiting measurement starts at once and then needs all clients.
-        await gather_all(self._other.observe(), self._observe_beside())
+        await gather_all(self._other.observe(), self._observe_other_namespaces())
         text = f"{len(running)} of {len(self._record.spec.arms)} containers running"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
         await self._save_head()
@@ -321,7 +321,7 @@ class ExperimentDriver:
         # Each sends several requests to the Engine, and an Engine that was stuck answers slowly.
         await gather_all(*(change() for change in changes))
         await self._observe_machine()
-        await self._observe_beside()
+        await self._observe_other_namespaces()
         await self._other.observe()
         await self.observer.reread_files()
         await self.observer.refresh_firewall()
@@ -501,7 +501,7 @@ class ExperimentDriver:
         state = await self.observer.add(target, known.lookups if known else ())
         self._recorder.observed(self._recorder.column(MACHINE), state, OBSERVED)
 
-    async def _observe_beside(self) -> None:
+    async def _observe_other_namespaces(self) -> None:
         """Observes the neighbour and, while containers use it, the namespace of a rootless Podman's bridges."""
         for column in [one for one in self.view.columns if one.key in BESIDE and one.mode in {NEIGHBOUR, MACHINE}]:
             target = await asyncio.to_thread(BESIDE[column.key], self._context)

@@ -110,7 +110,7 @@ def _series_row(
     )
 
 
-def say_options(options: Options, probe: Probe, pairs: int) -> str:
+def describe_options(options: Options, probe: Probe, pairs: int) -> str:
     """``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``, with the options that are not default."""
     parts = [str(probe)]
     if probe not in {Probe.HTTP, Probe.DNS}:
@@ -153,7 +153,7 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
     return GroupView(
         str(probe),
         write_headline(measurement, probe),
-        say_options(measurement.options, probe, max([one.rounds for one in compared.values()], default=0)),
+        describe_options(measurement.options, probe, max([one.rounds for one in compared.values()], default=0)),
         labels[baseline].words if baseline in labels else "",
         tuple(rows),
         ticks,

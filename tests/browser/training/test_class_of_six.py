@@ -27,7 +27,7 @@ from tests.browser.workshops.test_workshop import EXPECTED, HOST, predict
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LAPTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
-WALL: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}}
+PROJECTOR: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}}
 NAMES = ("Ada", "Bob", "Cleo", "Dan", "Eve", "Finn")
 ON_PHONES = {"Bob", "Eve"}
 #: The two results that need most space on the projector.
@@ -55,26 +55,26 @@ class Class:
     """The pages of a class."""
 
     console: Console
-    wall: Page
+    projector: Page
     people: list[ParticipantPage]
     pictures: Pictures = field(default_factory=Pictures)
 
     def take(self, name: str) -> None:
         """Pictures of all pages."""
         everybody = [(person.name.lower(), person.page) for person in self.people]
-        self.pictures.take(name, ("projector", self.wall), ("console", self.console.page), *everybody)
+        self.pictures.take(name, ("projector", self.projector), ("console", self.console.page), *everybody)
 
 
 def open_class(visit: Visit, server: Server, names: Sequence[str] = NAMES, **wanted: str) -> Class:
     """A session with its console, its projector and participants."""
     console = new_session(visit(**LAPTOP), server, "A class of six", max_participants="6", **wanted)
-    wall = visit(**WALL).open(f"{console.page.url}projector/")
-    expect(wall.locator("[data-slot=join-address]")).to_be_in_viewport(ratio=1)
-    expect(wall.locator(".wall-code .qr")).to_be_in_viewport(ratio=1)
-    assert wall.locator("[data-slot=code]").inner_text() == console.code
+    projector = visit(**PROJECTOR).open(f"{console.page.url}projector/")
+    expect(projector.locator("[data-slot=join-address]")).to_be_in_viewport(ratio=1)
+    expect(projector.locator(".projector-code .qr")).to_be_in_viewport(ratio=1)
+    assert projector.locator("[data-slot=code]").inner_text() == console.code
     people = [join(visit, console.link, name, **(PHONE if name in ON_PHONES else LAPTOP)) for name in names]
     expect(console.page.locator(".participants li")).to_have_count(len(names))
-    return Class(console, wall, people)
+    return Class(console, projector, people)
 
 
 def is_on_screen(locator: Locator) -> None:
@@ -91,14 +91,14 @@ def everyone_predicts(group: Class, steps: list[StepPage], expected: Step) -> No
         return
     for step in steps[:-1]:
         predict(step)
-    expect(group.wall.locator("[data-slot=answered]")).to_contain_text(str(len(steps) - 1))
-    expect(group.wall.locator("[data-slot=everyone]")).to_have_count(0)
+    expect(group.projector.locator("[data-slot=answered]")).to_contain_text(str(len(steps) - 1))
+    expect(group.projector.locator("[data-slot=everyone]")).to_have_count(0)
     predict(steps[-1])
-    is_on_screen(group.wall.get_by_text("Everyone has answered."))
+    is_on_screen(group.projector.get_by_text("Everyone has answered."))
     expect(group.console.page.locator("[data-region=people]")).to_contain_text("everyone has answered")
     for bar in group.console.page.locator(".bar").all():
         is_on_screen(bar)
-    group.pictures.take(f"{expected.slug}-answered", ("projector", group.wall), ("console", group.console.page))
+    group.pictures.take(f"{expected.slug}-answered", ("projector", group.projector), ("console", group.console.page))
 
 
 def everyone_sees_the_result(group: Class, steps: list[StepPage], expected: Step) -> None:
@@ -119,19 +119,19 @@ def the_projector_shows_the_result(group: Class, expected: Step) -> None:
         return
     group.console.press("Reveal to all")
     if expected.slug in EXPECTED:
-        expect(group.wall.locator(".verdict")).to_contain_text(EXPECTED[expected.slug][1])
+        expect(group.projector.locator(".verdict")).to_contain_text(EXPECTED[expected.slug][1])
     for shown in (".verdict", "[data-slot=explanation]", "[data-slot=picture]", "[data-slot=join]"):
-        is_on_screen(group.wall.locator(shown))
-    for bar in group.wall.locator(".bar").all():
+        is_on_screen(group.projector.locator(shown))
+    for bar in group.projector.locator(".bar").all():
         is_on_screen(bar)
-    fits_the_wall(group.wall, expected)
+    fits_the_projector(group.projector, expected)
 
 
-def fits_the_wall(wall: Page, expected: Step) -> None:
+def fits_the_projector(projector: Page, expected: Step) -> None:
     """The projector does not scroll, and the way to join does not cover the explanation."""
-    height, visible = wall.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+    height, visible = projector.evaluate("[document.documentElement.scrollHeight, innerHeight]")
     assert height == visible, f"the projector scrolls in {expected.slug}"
-    text, join = (wall.locator(f"[data-slot={name}]").bounding_box() for name in ("explanation", "join"))
+    text, join = (projector.locator(f"[data-slot={name}]").bounding_box() for name in ("explanation", "join"))
     assert text is not None
     assert join is not None
     assert text["y"] + text["height"] <= join["y"], f"the way to join covers the explanation of {expected.slug}"
@@ -176,7 +176,7 @@ def it_ends(group: Class) -> None:
     """The session is closed: everyone sees it, and forms are disabled."""
     group.console.page.get_by_text("Close the session").click()
     group.console.page.get_by_role("button", name="Close it now").click()
-    is_on_screen(group.wall.locator("[data-slot=closed]"))
+    is_on_screen(group.projector.locator("[data-slot=closed]"))
     for person in group.people:
         expect(person.page.locator("[data-slot=closed]")).to_be_visible()
         expect(person.page.locator("[data-session-forms]:not(:disabled)")).to_have_count(0)
@@ -188,21 +188,21 @@ def it_ends(group: Class) -> None:
     "steps", [pytest.param(LONGEST, id="longest"), pytest.param(HOST.steps, marks=pytest.mark.slow, id="all")]
 )
 def test_every_result_fits_the_projector(visit: Visit, server: Server, steps: Sequence[Step]) -> None:
-    console = new_session(visit(**LAPTOP), server, "On the wall")
+    console = new_session(visit(**LAPTOP), server, "On the projector")
     expect(console.page.locator("#pace")).to_have_value("together")
     expect(console.page.locator("#gate")).to_be_hidden()
     console.page.locator("#pace").select_option("gated")
     expect(console.page.locator("#gate")).to_be_visible()
-    wall = visit(**WALL).open(f"{console.page.url}projector/")
+    projector = visit(**PROJECTOR).open(f"{console.page.url}projector/")
     for expected in steps:
         if expected.predict is None:
             continue
         console.page.locator("#go-step").select_option(expected.slug)
         console.press("Go")
-        expect(wall.locator("h1")).to_have_text(expected.title)
+        expect(projector.locator("h1")).to_have_text(expected.title)
         console.press("Reveal to all")
-        expect(wall.locator("[data-slot=explanation]")).to_be_visible()
-        fits_the_wall(wall, expected)
+        expect(projector.locator("[data-slot=explanation]")).to_be_visible()
+        fits_the_projector(projector, expected)
 
 
 @pytest.mark.parametrize("names", [NAMES[:3], pytest.param(NAMES, marks=pytest.mark.slow)], ids=len)
@@ -220,13 +220,13 @@ def test_a_short_class_without_hosts(visit: Visit, server: Server, names: tuple[
     a_hint_reaches_a_phone(group)
     group.console.press("Reveal to all")
     for shown in ("[data-slot=explanation]", ".bar >> nth=0", ".bar >> nth=-1", "[data-slot=picture]"):
-        is_on_screen(group.wall.locator(shown))
+        is_on_screen(group.projector.locator(shown))
     for person in group.people:
         expect(person.page.locator("[data-step]")).to_have_attribute("data-stage", "done")
     group.take("revealed")
-    found = violations(group.wall) + violations(group.console.page) + violations(group.people[1].page)
+    found = violations(group.projector) + violations(group.console.page) + violations(group.people[1].page)
     it_ends(group)
-    found += violations_of_another_state(group.wall) + violations_of_another_state(group.people[1].page)
+    found += violations_of_another_state(group.projector) + violations_of_another_state(group.people[1].page)
     assert found == [], "\n".join(found)
 
 

@@ -37,7 +37,7 @@ from tests.core.strategies import states
 HERE = ("this machine",)
 
 
-def told(before: NamespaceState, titles: tuple[str, ...] = HERE, **after: Any) -> str:
+def describe(before: NamespaceState, titles: tuple[str, ...] = HERE, **after: Any) -> str:
     """The description of a change of these fields."""
     return describe_changes(before, delta(before, replace(before, **after)), titles)
 
@@ -95,45 +95,47 @@ def opened(*listeners: Any) -> dict[str, Any]:
     ],
 )
 def test_a_change_is_described_in_one_sentence(after: dict[str, Any], sentence: str) -> None:
-    assert told(make_state(), **after) == sentence
+    assert describe(make_state(), **after) == sentence
 
 
 def test_leaving_a_bridge_is_described() -> None:
     before = replace(make_state(), **with_eth0(master="br0"))
-    assert told(before, **with_eth0()) == "eth0 leaves its bridge on this machine"
+    assert describe(before, **with_eth0()) == "eth0 leaves its bridge on this machine"
 
 
 def test_a_changed_route_is_not_described_as_removed() -> None:
     routes = (make_route(gateway="192.0.2.9"), make_state().routes[0])
-    assert told(make_state(), routes=routes) == "route to default appears on this machine"
+    assert describe(make_state(), routes=routes) == "route to default appears on this machine"
 
 
 def test_routes_that_come_with_an_address_are_left_out() -> None:
     after = with_eth0(addresses=(make_address("192.0.2.2"), make_address("10.0.0.2")))
-    text = told(make_state(), **after, routes=(*make_state().routes, make_route("10.0.0.0/24", None)))
+    text = describe(make_state(), **after, routes=(*make_state().routes, make_route("10.0.0.0/24", None)))
     assert text == "eth0 gets 10.0.0.2/24 on this machine"
 
 
 def test_both_sockets_of_a_server_are_described_once() -> None:
     both = (make_listener(80), make_listener(80, family="inet6", address="::", v6only=True))
-    assert told(make_state(), **opened(*both)) == "nginx opens :80 on this machine"
+    assert describe(make_state(), **opened(*both)) == "nginx opens :80 on this machine"
 
 
 def test_an_owner_that_was_found_later_is_left_out() -> None:
     before = make_state(listeners=(make_listener(80, None, None),))
-    assert told(before, listeners=(make_listener(80, "nginx", 4),)) == ""
+    assert describe(before, listeners=(make_listener(80, "nginx", 4),)) == ""
 
 
 def test_a_veth_pair_is_described_once_when_it_joins_a_bridge() -> None:
     cable = make_interface("veth1a2b3c4", 9, "veth", peer="if8")
     before = make_state()
-    assert told(before, **with_link(cable)) == ""
+    assert describe(before, **with_link(cable)) == ""
     plugged = with_link(replace(cable, master="docker0"))
-    assert told(before, **plugged) == "veth1a2b3c4 joins bridge docker0 on this machine"
-    assert told(replace(before, **with_link(cable)), **plugged) == "veth1a2b3c4 joins bridge docker0 on this machine"
+    assert describe(before, **plugged) == "veth1a2b3c4 joins bridge docker0 on this machine"
+    assert (
+        describe(replace(before, **with_link(cable)), **plugged) == "veth1a2b3c4 joins bridge docker0 on this machine"
+    )
     up = with_link(replace(cable, master="docker0", addresses=(make_address("fe80::9", 64),)))
-    assert told(replace(before, **plugged), **up) == ""
-    assert told(replace(before, **plugged), interfaces=before.interfaces) == ""
+    assert describe(replace(before, **plugged), **up) == ""
+    assert describe(replace(before, **plugged), interfaces=before.interfaces) == ""
 
 
 @pytest.mark.parametrize(
@@ -147,12 +149,12 @@ def test_a_veth_pair_is_described_once_when_it_joins_a_bridge() -> None:
     ],
 )
 def test_the_place_of_a_change_is_described(titles: tuple[str, ...], place: str) -> None:
-    assert told(make_state(), titles, hostname="web") == f"the host name is now web {place}"
+    assert describe(make_state(), titles, hostname="web") == f"the host name is now web {place}"
 
 
 def test_many_changes_are_one_short_sentence() -> None:
     crowd = tuple(make_listener(9000 + number, "worker", number) for number in range(50))
-    assert told(make_state(), **opened(*crowd)) == (
+    assert describe(make_state(), **opened(*crowd)) == (
         "worker opens :9000, worker opens :9001, worker opens :9002 and 47 more on this machine"
     )
 
@@ -245,15 +247,17 @@ def test_nat_rules_that_come_and_go_are_described() -> None:
     rule = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80)
     udp = replace(rule, protocol=Protocol.UDP, family=Family.INET6, to_address="fd00::2", to_port=53)
     some = replace(none, firewall=FirewallRules((rule, udp)))
-    assert told(none, firewall=some.firewall) == (
+    assert describe(none, firewall=some.firewall) == (
         "nat rule :8080 → 172.17.0.2:80, udp :8080 → [fd00::2]:53 appears on this machine"
     )
-    assert told(some, firewall=FirewallRules((udp,))) == "nat rule :8080 → 172.17.0.2:80 disappears on this machine"
+    assert describe(some, firewall=FirewallRules((udp,))) == "nat rule :8080 → 172.17.0.2:80 disappears on this machine"
     assert describe_cause(none, delta(none, some)) == "nat rules"
     drops = replace(none, firewall=FirewallRules(direct_drops=(DirectDrop(Family.INET, "172.17.0.2"),)))
     assert describe_cause(none, delta(none, drops)) == "filter rules"
     unread = FirewallRules(unread=(UnreadRules(Family.INET, "iptables-save is not installed"),))
-    assert told(none, firewall=unread) == "nat rules are not readable (iptables-save is not installed) on this machine"
+    assert (
+        describe(none, firewall=unread) == "nat rules are not readable (iptables-save is not installed) on this machine"
+    )
 
 
 def test_containers_that_were_started_again_after_a_restart() -> None:

@@ -21,9 +21,9 @@ from dashboard.core.measurements.verdicts import (
     decide,
     decide_stop,
     default_margin,
+    is_check_due,
     judge_blocks,
     judge_differences,
-    looks_due,
     median_interval,
     name_of,
     pair_blocks,
@@ -94,7 +94,7 @@ def test_stopping_when_the_interval_is_narrow_leaves_its_coverage_and_alarms_alo
     for number in range(RUNS):
         a, b = simulate(source, 120, shift_us)
         rounds = 120
-        for rounds in filter(looks_due, range(1, 121)):
+        for rounds in filter(is_check_due, range(1, 121)):
             seen = {"a": a[:rounds], "b": b[:rounds]}
             if decide_stop(seen, {"a": "a", "b": "a"}, options, rounds=rounds, elapsed_s=1.0) is Stop.NARROW:
                 early += 1
@@ -227,7 +227,7 @@ def test_a_run_ends_by_width_or_by_time(
 
 
 def test_the_intervals_are_checked_seldom() -> None:
-    due = [rounds for rounds in range(1001) if looks_due(rounds)]
+    due = [rounds for rounds in range(1001) if is_check_due(rounds)]
     assert due[:3] == [20, 22, 24]
     assert len(due) < 45
 
@@ -315,5 +315,5 @@ def test_every_series_must_be_narrow_before_a_run_ends() -> None:
 
 
 def test_checks_follow_each_other_after_a_tenth_more_rounds() -> None:
-    due = [rounds for rounds in range(60) if looks_due(rounds)]
+    due = [rounds for rounds in range(60) if is_check_due(rounds)]
     assert due == [20, 22, 24, 26, 28, 30, 33, 36, 39, 42, 46, 50, 55]

@@ -14,7 +14,7 @@ from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
 from dashboard.core.namespaces.state import ClosedBridge, DirectDrop, Family, FirewallRules, Protocol
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import FILTERED_KINDS, Path, PathKind
-from dashboard.core.paths.outside import NEIGHBOUR_PORT, UDP_FROM_BRIDGE, leads_on
+from dashboard.core.paths.outside import NEIGHBOUR_PORT, UDP_FROM_BRIDGE, leads_to_program
 from dashboard.core.paths.requests import request_key, requested_paths
 from tests.core.builders import MACHINE, Columns, States, make_listener, make_ports, with_column
 from tests.core.scenes import make_scene, with_neighbour, with_other_host
@@ -116,7 +116,7 @@ def test_without_docker_proxy_a_container_reaches_its_own_published_port_through
     states = {**states, MACHINE: replace(machine, listeners=listeners)}
     (hairpin,) = [path for path in outside(columns, states) if path.kind is PathKind.HAIRPIN]
     assert hairpin.hops[:3] == ("eth0", "docker0", "DNAT 192.0.2.2:8080 → 172.17.0.2:80")
-    assert leads_on(hairpin)
+    assert leads_to_program(hairpin)
 
 
 def test_a_published_port_that_only_dockerd_holds_leads_nowhere() -> None:
@@ -124,9 +124,9 @@ def test_a_published_port_that_only_dockerd_holds_leads_nowhere() -> None:
     held = tuple(replace(one, process="dockerd") for one in states[MACHINE].listeners)
     machine = replace(states[MACHINE], listeners=held, firewall=FirewallRules())
     paths = {path.kind: path for path in outside(columns, {**states, MACHINE: machine}) if path.family is Family.INET}
-    assert not leads_on(paths[PathKind.HAIRPIN])
-    assert not leads_on(paths[PathKind.LAN_PUBLISHED])
-    assert leads_on(paths[PathKind.LAN_CONTAINER])
+    assert not leads_to_program(paths[PathKind.HAIRPIN])
+    assert not leads_to_program(paths[PathKind.LAN_PUBLISHED])
+    assert leads_to_program(paths[PathKind.LAN_CONTAINER])
 
 
 @pytest.mark.parametrize("holder", ["conmon", "podman"])

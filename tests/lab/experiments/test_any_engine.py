@@ -20,7 +20,7 @@ from dashboard.core.namespaces.forwarders import is_rootless_forwarder
 from dashboard.core.namespaces.state import Listener, NamespaceState
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import LOOPBACK_ADDRESSES, Path, PathKind, family_of
-from dashboard.core.paths.outside import leads_on
+from dashboard.core.paths.outside import leads_to_program
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.lab.claims.engines import open_engine, read_facts
 from dashboard.lab.claims.executor import ClaimEngines, ClaimRunner
@@ -145,7 +145,7 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     filtered = {f"{path.kind} {path.target}" for path in paths if path.kind in kinds}
     dropped = {f"{path.kind} {path.target}" for path in paths if facts.firewalld and arrives_at_a_program(path)}
     dropped -= filtered
-    assert silent - filtered == dropped | {f"{path.kind} {path.target}" for path in paths if not leads_on(path)}
+    assert silent - filtered == dropped | {f"{path.kind} {path.target}" for path in paths if not leads_to_program(path)}
     offered = {(path.address, path.port) for path in paths if path.client == MACHINE}
     # Of several ports for one program, the paths use the first.
     ports = {path.port for path in paths if path.fixed} | {18086} & host_ports(driver.view.columns)

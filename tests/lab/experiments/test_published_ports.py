@@ -24,7 +24,7 @@ from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import Path as RequestPath
 from dashboard.core.paths.model import PathKind
-from dashboard.core.paths.outside import leads_on
+from dashboard.core.paths.outside import leads_to_program
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.experiments.actions import column_namespace
 from dashboard.netns.namespace import Namespace
@@ -87,7 +87,7 @@ async def check_requests(view: View, pids: Mapping[str, int]) -> None:
     """Every path that is offered answers, and no address of the machine answers that is not offered."""
     paths = find_paths(view.columns, view.states)
     # tests/lab/experiments/test_neighbour.py requests the paths from the neighbour, which has no process.
-    offered = [path for path in paths if path.address and path.client != NEIGHBOUR and leads_on(path)]
+    offered = [path for path in paths if path.address and path.client != NEIGHBOUR and leads_to_program(path)]
     silent = [(path.key, path.target) for path in offered if not await answers(pids[path.client], path)]
     assert silent == [], "offered, but does not answer"
     for key, port in HOST_PORTS.items():

@@ -94,7 +94,7 @@ def write(identity: str, *entries: Entry) -> None:
     experiment_store.append(identity, entries)
 
 
-async def told(hub: ExperimentHub, identity: str, *entries: Entry) -> None:
+async def publish(hub: ExperimentHub, identity: str, *entries: Entry) -> None:
     """Writes entries and then wakes the hub, as the lab does."""
     await write(identity, *entries)
     hub.wake(identity)

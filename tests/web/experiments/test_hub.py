@@ -20,7 +20,7 @@ from dashboard.web.feed_hub import GONE, TRY_LATER
 from tests.core.sample import make_head, make_states
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
-from tests.web.experiments.hub_browser import Browser, entry, first, listening, settled, told, write
+from tests.web.experiments.hub_browser import Browser, entry, first, listening, publish, settled, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,7 @@ async def test_a_browser_gets_a_snapshot_and_then_patches_without_a_gap(hub: Exp
     await hub.join(identity, browser.send)
     assert (await settled(browser, 1)).seq == 1
     for seq in range(2, 8):
-        await told(hub, identity, listening(seq, 9000 + seq))
+        await publish(hub, identity, listening(seq, 9000 + seq))
         await settled(browser, seq)
     kinds = [type(message) for message in browser.messages]
     assert kinds == [Snapshot, *[Patch] * 6]
@@ -46,8 +46,8 @@ async def test_patches_lead_to_the_same_state_as_a_snapshot(hub: ExperimentHub, 
     await hub.join(identity, early.send)
     await settled(early, 1)
     for seq in range(2, 6):
-        await told(hub, identity, listening(seq, 9000 + seq))
-    await told(hub, identity, entry(6, states=make_states(), head=make_head(Phase.STOPPING)))
+        await publish(hub, identity, listening(seq, 9000 + seq))
+    await publish(hub, identity, entry(6, states=make_states(), head=make_head(Phase.STOPPING)))
     shown = await settled(early, 6)
     await hub.join(identity, late.send)
     fresh = await settled(late, 6)
@@ -74,7 +74,7 @@ async def test_all_browsers_get_the_same_bytes_encoded_once(
         await hub.join(identity, browser.send)
     for browser in browsers:
         await settled(browser, 1)
-    await told(hub, identity, listening(2, 9001))
+    await publish(hub, identity, listening(2, 9001))
     for browser in browsers:
         await settled(browser, 2)
     assert {tuple(browser.texts) for browser in browsers} == {tuple(browsers[0].texts)}
@@ -88,7 +88,7 @@ async def test_many_entries_are_one_patch(hub: ExperimentHub, identity: str) -> 
     browser = Browser()
     await hub.join(identity, browser.send)
     await settled(browser, 1)
-    await told(hub, identity, *(listening(seq, 9000 + seq) for seq in range(2, 30)))
+    await publish(hub, identity, *(listening(seq, 9000 + seq) for seq in range(2, 30)))
     await settled(browser, 29)
     assert len(browser.texts) == 2
 
@@ -101,7 +101,7 @@ async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: 
     assert shown.experiment.phase is Phase.WAITING
     assert [column.key for column in shown.columns] == ["machine", "host", "bridge", "user-bridge"]
     hub.wake(identity)
-    await told(hub, identity, first())
+    await publish(hub, identity, first())
     await settled(browser, 1)
     assert len(browser.texts) == 2
 
@@ -115,7 +115,7 @@ async def test_a_blocked_browser_delays_no_other_and_has_one_pending_message(hub
     await settled(quick, 1)
     slow.open.clear()
     for seq in range(2, 40):
-        await told(hub, identity, listening(seq, 9000 + seq))
+        await publish(hub, identity, listening(seq, 9000 + seq))
         await settled(quick, seq)
         assert slow.waiting == 1
     assert len(slow.texts) == 1
@@ -123,7 +123,7 @@ async def test_a_blocked_browser_delays_no_other_and_has_one_pending_message(hub
     shown = await settled(slow, 39)
     assert [type(message) for message in slow.messages] == [Snapshot, Patch, Snapshot]
     assert shown.rows == quick.model().rows
-    await told(hub, identity, listening(40, 9100))
+    await publish(hub, identity, listening(40, 9100))
     await settled(slow, 40)
     assert isinstance(slow.messages[-1], Patch)
 
@@ -139,10 +139,10 @@ async def test_a_browser_blocked_for_too_long_is_closed_and_may_reconnect(
     await hub.join(identity, quick.send)
     await settled(slow, 1)
     slow.open.clear()
-    await told(hub, identity, listening(2, 9001))
+    await publish(hub, identity, listening(2, 9001))
     await eventually(lambda: client.closing)
     for seq in range(3, 8):
-        await told(hub, identity, listening(seq, 9000 + seq))
+        await publish(hub, identity, listening(seq, 9000 + seq))
         await settled(quick, seq)
     assert slow.waiting == 1, "only the close waits"
     slow.open.set()
@@ -164,7 +164,7 @@ async def test_a_browser_that_fails_does_not_disturb_others(hub: ExperimentHub, 
     await hub.join(identity, broken)
     await hub.join(identity, good.send)
     await settled(good, 1)
-    await told(hub, identity, listening(2, 9001))
+    await publish(hub, identity, listening(2, 9001))
     assert (await settled(good, 2)).seq == 2
 
 
@@ -183,7 +183,7 @@ async def test_the_server_s_fast_path_is_used(hub: ExperimentHub, identity: str)
     await hub.join(identity, browser.send, write_now)
     await eventually(lambda: len(written) == 1)
     busy = True
-    await told(hub, identity, listening(2, 9001))
+    await publish(hub, identity, listening(2, 9001))
     await eventually(lambda: len(browser.texts) == 1)
 
 
@@ -200,7 +200,7 @@ async def test_the_last_browser_ends_the_feed(hub: ExperimentHub, identity: str)
     hub.leave(identity, clients[1])
     assert hub.browsers == 0
     await eventually(lambda: f"feed-{identity}" not in {task.get_name() for task in asyncio.all_tasks()})
-    await told(hub, identity, listening(2, 9001))
+    await publish(hub, identity, listening(2, 9001))
     assert one.messages[-1].seq == 1
 
 
@@ -234,7 +234,7 @@ async def test_experiments_have_separate_feeds(hub: ExperimentHub, identity: str
     await hub.join(other, two.send)
     await settled(one, 1)
     await settled(two, 0)
-    await told(hub, identity, listening(2, 9001))
+    await publish(hub, identity, listening(2, 9001))
     await settled(one, 2)
     assert len(two.texts) == 1
 

@@ -18,7 +18,7 @@ from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import ExperimentHub
 from tests.core.sample import make_columns, make_head, make_listener, make_states
 from tests.support.polling import eventually
-from tests.web.experiments.hub_browser import Browser, entry, first, listening, settled, told, write
+from tests.web.experiments.hub_browser import Browser, entry, first, listening, publish, settled, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ async def test_entries_that_are_not_in_memory_come_from_the_database(hub: Experi
     await settled(browser, 1)
     await write(identity, listening(2, 9001), listening(3, 9002))
     recent_entries.forget(identity)
-    await told(hub, identity, listening(4, 9003))
+    await publish(hub, identity, listening(4, 9003))
     await settled(browser, 4)
     assert isinstance(browser.messages[-1], Patch)
     assert browser.messages[-1].base == 1
@@ -49,7 +49,7 @@ async def test_more_entries_than_the_ring_holds_leave_no_gap(
     browser = Browser()
     await hub.join(identity, browser.send)
     await settled(browser, 1)
-    await told(hub, identity, *(listening(seq, 9000 + seq) for seq in range(2, 30)))
+    await publish(hub, identity, *(listening(seq, 9000 + seq) for seq in range(2, 30)))
     await settled(browser, 29)
     assert len(browser.model().timeline) == 29
 
@@ -93,7 +93,7 @@ async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(hub: Ex
     hub.trouble(identity, "", "lab2")
     assert "locked" in browser.model().experiment.problem, "a machine reports only about its own experiments"
     hub.trouble(identity, "")
-    await told(hub, identity, listening(2, 9001))
+    await publish(hub, identity, listening(2, 9001))
     await settled(browser, 2)
     assert browser.model().experiment.problem == ""
     assert browser.model() == late.model()
@@ -108,7 +108,7 @@ async def test_a_new_name_reaches_every_browser_and_stays(hub: ExperimentHub, id
     await eventually(lambda: len(early.texts) == 2)
     assert early.model().experiment.title == "Shop & blog"
     hub.rename(identity, "Shop & blog")
-    await told(hub, identity, entry(2, head=make_head(Phase.STOPPING)))
+    await publish(hub, identity, entry(2, head=make_head(Phase.STOPPING)))
     assert (await settled(early, 2)).experiment.title == "Shop & blog"
     assert len(early.texts) == 3, "the same name again is no news"
     await hub.join(identity, late.send)
@@ -141,7 +141,7 @@ async def test_other_experiments_are_read_only_for_a_new_answer_about_a_port_in_
     browser = Browser()
     await hub.join(identity, browser.send)
     await settled(browser, 1)
-    await told(hub, identity, entry(2))
+    await publish(hub, identity, entry(2))
     assert (await settled(browser, 2)).answer.trouble
     assert len(read) == queries
 

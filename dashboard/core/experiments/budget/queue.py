@@ -71,10 +71,10 @@ class JournalQueue:
     _open: OpenEntry | None = None
     #: How many of the first waiting entries are being written: these are not merged.
     _in_flight: int = 0
-    _told_used_up: bool = False
+    _used_up_announced: bool = False
 
     def __post_init__(self) -> None:
-        self._told_used_up = self.pace.is_used_up
+        self._used_up_announced = self.pace.is_used_up
 
     @property
     def has_final(self) -> bool:
@@ -95,7 +95,7 @@ class JournalQueue:
         self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
     ) -> Entry:
         """Appends an entry, or merges it into the open one; returns the new or the open entry."""
-        self._tell_if_used_up(at, now)
+        self._announce_if_used_up(at, now)
         replaceable = is_replaceable(cause, facts, self.view, is_full=self.pace.is_used_up)
         merging = quiet or (replaceable and self._must_merge(now))
         if not merging or (not quiet and self._may_end_merge(now)):
@@ -105,13 +105,13 @@ class JournalQueue:
         if merging:
             return self._merge(entry, now, quiet=quiet)
         self._enqueue(entry, now)
-        self._tell_if_used_up(at, now)
+        self._announce_if_used_up(at, now)
         return entry
 
-    def _tell_if_used_up(self, at: float, now: float) -> None:
+    def _announce_if_used_up(self, at: float, now: float) -> None:
         """Appends an entry that announces that the journal has reached its limit, once."""
-        if self.pace.is_used_up and not self._told_used_up:
-            self._told_used_up = True
+        if self.pace.is_used_up and not self._used_up_announced:
+            self._used_up_announced = True
             told = describe_used_up(self.pace.limits)
             self.append(at, now, Cause(Source.LAB, "budget"), Facts(), told, (), quiet=False)
 

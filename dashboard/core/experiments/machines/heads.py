@@ -45,7 +45,7 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
     known = [head for head in heads.values() if head.round]
     phase = merge_phases(head.phase for head in heads.values())
 
-    def told(text_of: Callable[[ExperimentHead], str]) -> str:
+    def merge_texts(text_of: Callable[[ExperimentHead], str]) -> str:
         """The texts of the parts: one text if they all have the same, otherwise with their machines."""
         texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
         if len(texts) == len(heads) and len(set(texts.values())) == 1:
@@ -62,10 +62,10 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
         engine=", ".join(dict.fromkeys(head.engine for head in known if head.engine)),
         engine_kind=next((head.engine_kind for head in known), experiment.engine_kind),
         private=bool(known) and all(head.private for head in known),
-        notice=told(lambda head: head.notice),
-        progress=told(lambda head: head.progress),
+        notice=merge_texts(lambda head: head.notice),
+        progress=merge_texts(lambda head: head.progress),
         fraction=next((head.fraction for head in known if head.fraction is not None), None),
-        problem=told(lambda head: head.problem),
+        problem=merge_texts(lambda head: head.problem),
         problem_since=min((head.problem_since for head in troubled if head.problem_since is not None), default=None),
         proof=tuple(
             replace(check, name=f"{check.name} ({machine})", detail=f"{machine}: {check.detail}")
@@ -74,7 +74,7 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
         ),
         round=max((head.round for head in known), default=0),
         engine_away=any(head.engine_away for head in known),
-        measured=told(lambda head: head.measured),
+        measured=merge_texts(lambda head: head.measured),
         measurement=next((head.measurement for head in known if head.measurement), ""),
-        tried=told(lambda head: head.tried),
+        tried=merge_texts(lambda head: head.tried),
     )

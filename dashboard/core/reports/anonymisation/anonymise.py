@@ -162,7 +162,7 @@ class _Anonymiser:
         self._counts["host name", text, after] += 1
         return after
 
-    def told(self, text: str) -> str:
+    def replace_machines(self, text: str) -> str:
         """The text with pseudonyms for the machines that it names: before a colon, in parentheses, or in a list. Here
         even a name is replaced that could be an ordinary word in other texts."""
         if not self._machines:
@@ -216,7 +216,7 @@ class _Anonymiser:
         if field == "machine" and kind in {ArmSpec, Column}:
             return self._machine(value)
         if field in TOLD.get(kind, ()):
-            return self.told(value)
+            return self.replace_machines(value)
         if field not in NAMES.get(kind, ()) or value is None:
             return self.value(value)
         return self.name(value) if isinstance(value, str) else tuple(self.name(one) for one in value)
