@@ -186,7 +186,7 @@ class Responder:
 
     def do_sink(self, listener: int, timeout_s: float) -> None:
         """Answer, then accept the next connection and read it in a child, which ends with the connection or with this
-        process. The second answer tells whether it came."""
+        process. The second answer states whether the connection was made."""
         opened = self._listeners[listener]
         _drop_waiting(opened)  # the stream of an earlier block, which came too late
         self._control.answer()

@@ -117,7 +117,7 @@ class Environment:
             # This is the interpreter of the environment, which has to be replaced; the shell looks for another one.
             remove(launch.python)
             os.execv("/bin/sh", ["sh", f"{launch.root}/netmodes", launch.command, *launch.arguments])
-        say(f"Making a Python environment in {launch.venv}")
+        say(f"Creating a Python environment in {launch.venv}")
         write(self._unfinished)
         if os.path.islink(launch.venv):
             remove(launch.venv)  # venv would empty the folder that it leads to

@@ -1,5 +1,5 @@
 """A machine that joins again keeps the time of its last revocation, since other machines may still be in a swarm with
-what was revoked."""
+the revoked machine."""
 
 from django.db import migrations, models
 

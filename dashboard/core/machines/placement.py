@@ -168,7 +168,7 @@ def _reason(loads: Iterable[_Load], demand: Demand) -> str:
     active = [load for load in labelled if not load.offer.draining]
     if not active:
         names = ", ".join(sorted(load.offer.name for load in labelled))
-        return f"All machines that could hold it are drained: {names}. End a drain, or join another machine."
+        return f"All machines that could hold it are drained: {names}. Resume one of them, or join another machine."
     scarce = Counter(load.exhausted(demand.needs) for load in active)
     resources = " and ".join(name for name, _count in sorted(scarce.items(), key=lambda item: (-item[1], item[0])))
     subject = "The only machine is full" if len(active) == 1 else f"All {len(active)} machines are full"

@@ -61,7 +61,7 @@ class Rule:
 
 RULES: dict[Action, Rule] = {
     Action.READ: Rule("read experiments, measurements, claims and reports; export reports", Access.YES, Access.YES),
-    Action.OWN_ACCOUNT: Rule("set the own password, sign out", Access.YES, Access.YES),
+    Action.OWN_ACCOUNT: Rule("change one's own password, sign out", Access.YES, Access.YES),
     Action.LAUNCH: Rule(
         "launch experiments, measurements and claims, send requests, run workshops", Access.YES, Access.NO
     ),

@@ -118,7 +118,8 @@ def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> N
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
     """The members that have not left the swarm since a machine was revoked, so that the revoked machine may still
-    manage it; empty if all have left. ``revoked`` are the times by name, also of machines that have joined again."""
+    manage it; empty if all have left. ``revoked`` has the time of each revocation by name, also of machines that have
+    joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [one.name for one in machines if one.is_member and last and one.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""

@@ -55,7 +55,7 @@ def _make(suite: str, folder: Path, packages: tuple[str, ...], say: Callable[[st
         raise DebianRootError(
             f"A root of Debian {suite} cannot be created without mmdebstrap. Install it: apt-get install mmdebstrap."
         )
-    say(f"Making a root of Debian {suite} with its Docker Engine in {folder} (450 MB, about half a minute)")
+    say(f"Creating a root file system of Debian {suite} with its Docker Engine in {folder} (450 MB, about 30 seconds)")
     unfinished = folder.with_suffix(".new")
     for old in (unfinished, folder):
         shutil.rmtree(old, ignore_errors=True)

@@ -73,7 +73,7 @@ class LentClient:
             await self._end_children()
             return {"error": str(ended)}
         except BaseException:
-            # A late answer would be that to the next block.
+            # A late answer would be taken for that of the next block.
             await asyncio.shield(asyncio.ensure_future(self._end_children()))
             raise
 

@@ -20,7 +20,7 @@ MISSING = (
     "Your steps were not repeated: the workshop “{0}” of this session is not in the folder {1} of the new machine, or "
     "is another version there. Do the steps again, and tell the instructor."
 )
-NOTHING = "Nothing of the steps had to be repeated."
+NOTHING = "None of the steps had to be repeated."
 
 
 async def repeat_steps(context: Context, group: str) -> str:

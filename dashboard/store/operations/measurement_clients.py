@@ -24,7 +24,7 @@ EXTRA_S = 120.0
 @dataclass(frozen=True, slots=True)
 class CarriedRun:
     """A run that has not ended, driven by the lab of ``machine``, with clients on other machines. ``experiment`` is the
-    one that was chosen, also if a twin replaces it; empty if its row is gone."""
+    chosen one, even if a twin replaces it; empty if its row is gone."""
 
     id: str
     machine: str | None

@@ -47,7 +47,7 @@ def test_a_root_is_made_once_with_the_engine_and_the_tools(mmdebstrap: Callable[
     assert root == tmp_path / "engines" / "forky"
     assert (root / "usr/sbin").is_dir()
     assert len(said) == 1
-    assert "Making a root of Debian forky" in said[0]
+    assert "Creating a root file system of Debian forky" in said[0]
     assert debian_root("forky", tmp_path, said.append) == root
     (arguments,) = log.read_text().splitlines()
     assert f"--include={','.join((*PACKAGES, CLIENT))} " in arguments

@@ -24,8 +24,8 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class MachineClient:
-    """Another machine: its name, and its interfaces and routes, or the ``problem`` why it sends no requests. ``arm`` is
-    an arm of the same experiment there, on an overlay network."""
+    """Another machine: its name, and either its interfaces and routes or the ``problem`` that keeps it from sending
+    requests. ``arm`` is an arm of the same experiment there, on an overlay network."""
 
     name: str
     state: NamespaceState | None = None

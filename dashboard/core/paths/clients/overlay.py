@@ -39,8 +39,8 @@ def find_overlay_arm(
 
 
 def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, OverlayArm]) -> Iterator[Path]:
-    """The paths to an arm in overlay mode from the ``arms`` on other machines, by the names of these, over the network
-    that both have. Docker resolves the column's key there."""
+    """The paths to an arm in overlay mode from the ``arms`` on other machines, by machine name, over the network that
+    both have. Docker resolves the column's key there."""
     for machine, arm in arms.items() if column.mode == Mode.OVERLAY else ():
         kind, title = PathKind.FROM_MACHINE_OVERLAY, f"{arm.title} on machine {machine} to {column.title}"
         title, client = f"{title}, over the overlay network (VXLAN)", f"{MACHINE_KEY}{machine}"
@@ -56,8 +56,8 @@ def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, Over
 
 
 def overlay_problem(column: Column | None, state: NamespaceState | None, address: str) -> str:
-    """Why an arm sends no request to an address that it was told; empty if another container may have the address on
-    the arm's overlay network."""
+    """Why an arm sends no request to this address; empty if another container may have the address on the arm's overlay
+    network."""
     if column is None or state is None or column.mode != Mode.OVERLAY or column.status is not ArmStatus.RUNNING:
         return "No arm in overlay mode runs there."
     own = column.networks.values()

@@ -19,7 +19,7 @@ from dashboard.web.service import service
 
 #: What a call to the lab of another machine may raise; ``str()`` of each is a message for the user.
 CALL_ERRORS = (LabUnavailableError, LabFailedError, EngineError, TimeoutError, ValueError)
-DRAINED = "The machine {0} is drained: it sends no requests. End the drain on the page Machines."
+DRAINED = "The machine {0} is drained: it sends no requests. Press Resume on the page Machines."
 TOO_MANY = "Requests are sent from at most {0} machines."
 
 

@@ -50,7 +50,7 @@ def test_an_installation_of_one_machine_has_no_clients() -> None:
 
 @pytest.mark.usefixtures("labs")
 def test_absent_and_drained_machines_have_a_reason_and_revoked_ones_are_not_there() -> None:
-    drained = "The machine lab4 is drained: it sends no requests. End the drain on the page Machines."
+    drained = "The machine lab4 is drained: it sends no requests. Press Resume on the page Machines."
     assert other_machines(None) == {"lab2": "", "lab3": "no lab3", "lab4": drained}
     assert other_machines("lab2") == {"lab3": "no lab3", "lab4": drained, "server": ""}
     assert (row_of("server"), row_of("lab2")) == (None, "lab2")

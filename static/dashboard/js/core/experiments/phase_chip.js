@@ -1,6 +1,7 @@
 // What the chips of the phase and of the engine show for the head of an experiment.
 
-/** The text of the phase, and whether it is marked as trouble: the engine is away, or `partly`, an arm does not run. */
+/** The text of the phase, and whether it is marked as a problem: the engine is unavailable, or an arm does not run
+ * (`partly`). */
 export function describePhase({ phase, engine_away }, partly, words) {
   if (phase !== "running" || !(engine_away || partly)) return { text: words.phases[phase] ?? phase, trouble: false };
   return { text: engine_away ? words.runningEngineAway : words.partlyRunning, trouble: true };
