@@ -68,12 +68,9 @@ async def run_measurement(
     on_progress: OnProgress | None = None,
     line: RemoteClients | None = None,
 ) -> Outcome:
-    """Measure; ``on_block`` is awaited for each finished block before the next one starts.
-
-    ``namespaces`` maps column keys to descriptors of their network namespaces, open for the whole run; ``line`` leads
-    to the clients on other machines. Cancelling the task ends it at once and leaves no process; finished blocks remain
-    valid. A failing block is a block with ``error``; raises only what ``on_block`` raises.
-    """
+    """Measures; ``on_block`` is awaited for each finished block before the next one starts. ``namespaces`` maps column
+    keys to descriptors of their network namespaces; ``line`` leads to the clients on other machines. A cancellation
+    ends it at once and leaves no process. A failed block has an ``error``; raises only what ``on_block`` raises."""
     run = _Run(series, namespaces, options, on_block, on_progress, line)
     try:
         return await run.go(seed)

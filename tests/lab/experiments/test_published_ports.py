@@ -101,7 +101,7 @@ def check_datagrams(view: View, pids: Mapping[str, int], neighbour: Namespace) -
     """Where a published port is offered over UDP, its UDP port answers; at the addresses of other paths it does not."""
     kinds = {PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.LAN_PUBLISHED}
     paths = [one for one in find_paths(view.columns, view.states) if one.kind in kinds and one.address]
-    paths = [path for path in paths if path.server in UDP_PORTS and leads_on(path)]
+    paths = [path for path in paths if path.server in UDP_PORTS and leads_to_program(path)]
     assert {path.client for path in paths} == {MACHINE, NEIGHBOUR}
     with ExitStack() as stack:
         spaces = {key: stack.enter_context(Namespace.of_pid(pids[key])) for key in (MACHINE, *UDP_PORTS)}
