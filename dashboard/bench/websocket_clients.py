@@ -43,7 +43,8 @@ class Client(Browser):
 
     @property
     def source(self) -> tuple[str, int] | None:
-        """At a server on the loopback interface, ``PER_ADDRESS`` clients share an address: joins are limited by it."""
+        """With a server on the loopback interface, ``PER_ADDRESS`` clients share an address, as joins are limited by
+        address."""
         network = self.number // PER_ADDRESS + 1
         return (f"127.0.{network >> 8}.{network & 255}", 0) if self.host.startswith("127.") else None
 

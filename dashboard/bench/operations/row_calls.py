@@ -1,4 +1,4 @@
-"""The reference for calls to the lab: the same question as a row of PostgreSQL, as processes asked it before NATS.
+"""The reference for calls to the lab: the same question as a row of PostgreSQL, the way before NATS was used.
 
 As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers the questions: it takes each waiting
 row, reads a row of another table as the lab's call does, and writes the answer. NOTIFY wakes both ends.
@@ -30,7 +30,8 @@ ANSWER_S = 10.0
 
 @asynccontextmanager
 async def row_calls(url: str) -> AsyncIterator[Callable[[str], Awaitable[str]]]:
-    """Runs the other end until the block ends; yields what asks a question, and returns its answer."""
+    """Runs the answering process until the block ends; yields a function that asks a question and returns its
+    answer."""
     async with await AsyncConnection.connect(url, autocommit=True) as database:
         await database.execute(TABLE)
         await database.execute("LISTEN bench_answered")

@@ -27,5 +27,5 @@ def is_rootless_forwarder(process: str | None) -> bool:
 
 
 def keeps_family(process: str | None) -> bool:
-    """Whether the program in the container receives a request over the family over which it came."""
+    """Whether the forwarder connects to the program in the container over the address family of the request."""
     return forwarder_name(process) == PASTA

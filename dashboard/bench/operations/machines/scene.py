@@ -27,7 +27,7 @@ PEOPLE = 2
 #: The sessions last this long.
 HOURS = 8
 DEADLINE_S = 120.0
-#: Whether everything works is a page of each web process and a call to each lab: more often, that is load.
+#: How often it is checked that everything works. A check is a page of each web process and a call to each lab.
 POLL_S = 0.5
 #: How often each participant checks the step.
 CHECK_S = 2.0
