@@ -161,6 +161,11 @@ def test_the_load_is_the_connection_that_comes_after_the_command(monkeypatch: py
     monkeypatch.setattr("dashboard.latency.responder.os.fork", lambda: 1)  # the parent closes its copy
     with responder._listeners[0], socket.socket() as stream:
         stream.settimeout(5)
-        control.answer.side_effect = lambda: control.answer.call_count == 2 and stream.connect(where)
+
+        def connect_once_the_sink_is_ready() -> None:
+            if control.answer.call_count == 2:
+                stream.connect(where)
+
+        control.answer.side_effect = connect_once_the_sink_is_ready
         responder.do_sink(0, 5)
         assert stream.recv(1) == b""
