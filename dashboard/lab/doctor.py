@@ -25,7 +25,7 @@ from dashboard.netns.netlink.interfaces import read_interfaces
 from dashboard.netns.netlink.listeners import read_listeners
 
 TOOLS = {"ip": "iproute2", "ss": "iproute2", "netstat": "net-tools", "nslookup": "busybox", "nsenter": "util-linux"}
-#: What the option changes besides published ports (dockerd(8), ``--iptables``).
+#: What the option changes apart from published ports (dockerd(8), ``--iptables``).
 NO_RULES = (
     "the Engine sets no rules (iptables=false): it does not isolate its networks from each other, and does not "
     "translate the addresses of containers that send to other machines"
