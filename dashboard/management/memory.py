@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+from collections.abc import Mapping
 from contextlib import suppress
 
 #: Parameters of mallopt(3), from glibc's malloc.h.
@@ -10,6 +11,8 @@ ARENAS = 2
 THRESHOLD_BYTES = 128 << 10
 #: Collections of a generation before the next one is collected too. Python's default is 10.
 COLLECTIONS = 5, 2
+#: Its calls take less than a millisecond and keep the interpreter's lock.
+_libc = ctypes.PyDLL(None)
 
 
 def limit_heap() -> None:
@@ -21,7 +24,7 @@ def limit_heap() -> None:
     not shrink while any small block is above them.
     """
     with suppress(AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
+        mallopt = _libc.mallopt
         mallopt(M_ARENA_MAX, ARENAS)
         mallopt(M_MMAP_THRESHOLD, THRESHOLD_BYTES)
         mallopt(M_TRIM_THRESHOLD, THRESHOLD_BYTES)
@@ -30,11 +33,20 @@ def limit_heap() -> None:
 def limit_garbage() -> None:
     """Collects garbage of all generations more often. A page leaves cycles behind, which hold everything that it showed
     (Django's contexts refer to themselves), and so does a removed experiment in the lab. Python waits until the old
-    garbage is a quarter of all objects that existed at its last complete collection, including those of all imported
-    modules: up to 50 MB of pages would accumulate. Objects that exist now are excluded, so a collection takes a few
-    milliseconds. Call it when the process has started."""
+    garbage is a quarter of all objects that existed at its last complete collection, among them those of all imported
+    modules: up to 50 MB of pages would pile up. What exists now is excluded, so a collection takes few milliseconds.
+    Call it when the process has started."""
     gc.collect()
     gc.freeze()
     gc.collect()  # counts the objects that are not excluded
     first, _second, _third = gc.get_threshold()
     gc.set_threshold(first, *COLLECTIONS)
+    gc.callbacks.append(return_pages)
+
+
+def return_pages(phase: str, collection: Mapping[str, int]) -> None:
+    """Returns the free pages of the heap to the kernel after a collection of older objects; a callback of the
+    collector. glibc alone returns only what is free at the end of the heap, and keeps the space between blocks."""
+    if phase == "stop" and collection["generation"]:
+        with suppress(AttributeError):  # another C library
+            _libc.malloc_trim(0)

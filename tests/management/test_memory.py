@@ -1,4 +1,4 @@
-"""The number of the allocator's arenas, and how much garbage piles up."""
+"""The number of the allocator's arenas, and how much garbage and free space piles up."""
 
 from __future__ import annotations
 
@@ -94,3 +94,27 @@ print(most)
 def test_pages_that_were_shown_do_not_pile_up(limit: str, few: bool) -> None:
     done = subprocess.run([sys.executable, "-c", PAGES, limit], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (int(done.stdout) <= 150) is few, done.stdout
+
+
+#: Frees blocks between small ones that stay, and prints how many MB of them the process still has after a collection.
+GAPS = """
+import gc, sys
+from pathlib import Path
+from dashboard.management.memory import limit_garbage, limit_heap
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+limit_heap()
+if sys.argv[1] == "limited":
+    limit_garbage()
+before = resident_mb()
+blocks = [bytearray(60_000 if number % 2 else 600) for number in range(1000)]
+del blocks[1::2]
+gc.collect()
+print(round(resident_mb() - before))
+"""
+
+
+@pytest.mark.parametrize(("limit", "little"), [("limited", True), ("unlimited", False)])
+def test_free_space_between_blocks_leaves_the_process(limit: str, little: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", GAPS, limit], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (int(done.stdout) <= 5) is little, done.stdout
