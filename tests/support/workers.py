@@ -70,7 +70,7 @@ SECONDS: dict[str, int] = {
     "tests/browser/measurements/": 30,
     "tests/web/http/test_security_walk.py": 20,
     "tests/engine/test_facts.py": 30,
-    "tests/lab/experiments/test_any_engine.py": 20,
+    "tests/lab/experiments/test_any_engine.py": 45,
     "tests/team/": 25,
     "tests/browser/experiments/test_lifecycle.py": 25,
     "tests/engine/hosts/test_private_host.py": 25,
