@@ -35,8 +35,9 @@ GATE_EXAMPLES = 40
 
 def _skip_local_constants() -> None:
     """Hypothesis would parse all of our modules for constants that it then also tries. Every worker spends seconds on
-    that; ``--all`` does it."""
-    pytest.MonkeyPatch().setattr(providers, "_get_local_constants", lambda: providers._local_constants)
+    that; ``--all`` does it. A version of Hypothesis without these private names parses them."""
+    if (constants := getattr(providers, "_local_constants", None)) is not None:
+        pytest.MonkeyPatch().setattr(providers, "_get_local_constants", lambda: constants, raising=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +65,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Lets the other workers collect. Ten thousand collected tests are no garbage: they are not looked at again."""
     if workers.is_worker(session.config):
         workers.bytecode_is_kept()
+        gc.collect()
         gc.freeze()
         gc.enable()
 

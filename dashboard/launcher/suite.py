@@ -53,7 +53,8 @@ def pytest_command(launch: Launch) -> list[str]:
     marks = [f"({options.marks})"] if options.marks else []
     marks += ["engine"] * bool(options.engine) + ["not slow"] * (not options.all)
     paths = [] if any(word.startswith("tests") for word in arguments) else ENGINE_TESTS
-    # A worker for each core, unless the user asks for another number or for none. One PostgreSQL serves one process.
+    # As many workers as tests/support/workers.py chooses, unless the user asks for another number or for none. One
+    # PostgreSQL serves one process.
     workers = [] if options.team or "no:xdist" in " ".join(arguments) else ["-n", "auto"]
     selection = ["-m", " and ".join(marks)] if marks else []
     cache = ["-o", f"cache_dir={launch.data}/cache/pytest"]

@@ -35,7 +35,7 @@ def test_a_machine_is_registered_with_a_key_of_which_only_the_digest_is_stored()
 
 def test_a_name_is_registered_once_until_it_is_revoked() -> None:
     first = machines.register("lab2", {}, FACTS)
-    with pytest.raises(ValueError, match="has joined already"):
+    with pytest.raises(ValueError, match="has already joined"):
         machines.register("lab2", {}, FACTS)
     assert machines.revoke("lab2")
     assert not machines.revoke("lab2"), "it is revoked already"

@@ -59,7 +59,7 @@ def test_a_machine_is_seen_with_its_facts(lab2: Machine, webs: list[Server]) -> 
 def test_a_name_in_use_is_refused_in_a_sentence(lab2: Machine, webs: list[Server], tmp_path: Path) -> None:
     other = Machine("lab3", tmp_path / "lab3", "unix:///nowhere")
     refused = other.join(token(webs[0]), "--name", "lab2")
-    assert "has joined already" in refused.stderr
+    assert "has already joined" in refused.stderr
     assert refused.returncode != 0
     assert not (other.folder / "machine.json").exists()
 
@@ -71,7 +71,7 @@ def test_a_wrong_used_revoked_or_expired_token_is_refused_in_a_sentence(
     other = Machine("lab3", tmp_path / "lab3", "unix:///nowhere")
     good = token(webs[0])
     for sentence, token_text, name in (
-        ("has joined already", good, "lab2"),
+        ("has already joined", good, "lab2"),
         ("not valid", good[:-8] + "AAAAAAAA", "lab3"),
         ("This is not a token", "abc", "lab3"),
         ("Cannot reach", _unreachable(), "lab3"),
@@ -200,7 +200,7 @@ def test_of_two_machines_with_one_name_one_joins(webs: list[Server], tmp_path: P
     with ThreadPoolExecutor(2) as pool:
         joined = list(pool.map(lambda copy, text: copy.join(text, "--name", "twin"), copies, tokens))
     assert sorted(done.returncode for done in joined) == [0, 1], [done.stderr for done in joined]
-    assert sum("has joined already" in done.stderr for done in joined) == 1
+    assert sum("has already joined" in done.stderr for done in joined) == 1
     received = next(copy.received for copy in copies if (copy.folder / "machine.json").exists())
     with psycopg.connect(received["database"]) as database:
         assert database.execute("SELECT name FROM dashboard_machine").fetchall() == [("twin",)]

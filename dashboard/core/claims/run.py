@@ -93,8 +93,8 @@ class ClaimsRun:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Where each claim runs: ``harmless`` claims on any engine or on a host of their own; ``shared`` ones concurrently
-    on a private host; ``alone`` and ``quiet`` ones on it with no other claim. ``quiet`` claims measure, and run
-    last."""
+    on a private host; ``quiet`` ones, which measure, on the same host after them, one at a time; ``alone`` ones on
+    another private host, one at a time."""
 
     harmless: tuple[Claim, ...] = ()
     shared: tuple[Claim, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.axe import violations, violations_of_another_state
+from tests.browser.axe import violations
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.session_pages import Console, ParticipantPage, join, new_session
@@ -47,7 +47,7 @@ def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, 
     assert page.get_by_role("link", name="Report", exact=True).count() == 0
     page.reload()  # what changed is lit for a moment
     is_live(page)
-    found = violations_of_another_state(page)
+    found = violations(page)
     assert not scrolls_sideways(page)
 
     bob.who.expect("404")

@@ -50,7 +50,7 @@ def test_a_machine_receives_credentials_of_its_own(team: None) -> None:
 def test_a_refused_machine_leaves_the_token_valid_and_no_row(team: None) -> None:
     token = join_tokens.create(None)
     join(join_tokens.create(None))
-    for name, sentence in (("lab2", "has joined already"), ("Lab", "not a valid name"), ("all", "reserved")):
+    for name, sentence in (("lab2", "has already joined"), ("Lab", "not a valid name"), ("all", "reserved")):
         with pytest.raises(JoinError, match=sentence):
             join(token, name)
     for name in ("lab2", "lab3", "all"):  # without a token, a client does not learn which names are in use

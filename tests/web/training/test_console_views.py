@@ -140,11 +140,11 @@ async def test_the_instructor_is_warned_where_only_this_machine_can_open_the_joi
 
 async def test_the_projector_shows_that_everyone_has_answered_and_then_the_explanation(sessions: TwoSessions) -> None:
     home = f"/sessions/{sessions.row.id}/"
-    steer, wall, launch = f"{home}console/steer", f"{home}console/projector/", f"{home}steps/launch/"
+    steer, projector, launch = f"{home}console/steer", f"{home}console/projector/", f"{home}steps/launch/"
     await post(f"{steer}/step/", sessions.owner, by="next")
 
     async def projected() -> str:
-        return (await get(wall, sessions.owner)).text
+        return (await get(projector, sessions.owner)).text
 
     await post(f"{launch}predict/", sessions.ada, choice="1")
     assert "Everyone has answered." not in await projected()
@@ -163,10 +163,10 @@ async def test_the_projector_shows_that_everyone_has_answered_and_then_the_expla
 
 async def test_the_comparison_for_all_is_on_the_projector(sessions: TwoSessions) -> None:
     steer = f"/sessions/{sessions.row.id}/console/steer"
-    wall = f"/sessions/{sessions.row.id}/console/projector/"
-    assert 'data-slot="comparison"' not in (await get(wall, sessions.owner)).text
+    projector = f"/sessions/{sessions.row.id}/console/projector/"
+    assert 'data-slot="comparison"' not in (await get(projector, sessions.owner)).text
     experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "none"))
     await post(f"{steer}/mirror/", sessions.owner, experiment=experiment)
-    assert 'data-slot="comparison"' in (await get(wall, sessions.owner)).text
+    assert 'data-slot="comparison"' in (await get(projector, sessions.owner)).text
     await post(f"{steer}/pointer/", sessions.owner, row="no/such/row")
-    assert 'data-slot="comparison"' in (await get(wall, sessions.owner)).text
+    assert 'data-slot="comparison"' in (await get(projector, sessions.owner)).text

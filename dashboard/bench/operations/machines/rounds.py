@@ -127,7 +127,7 @@ async def same_name(scene: MachineScene, number: int) -> FaultRound:
         began = time.monotonic()
         refused = await asyncio.to_thread(other.join, token, first, NETMODES_DATA_DIR=str(folder))
         seen_s = time.monotonic() - began
-        if refused.returncode == 0 or "has joined already" not in refused.stderr or "Traceback" in refused.stderr:
+        if refused.returncode == 0 or "has already joined" not in refused.stderr or "Traceback" in refused.stderr:
             raise BenchmarkError(f"a second machine named {first} was not refused: {refused.stderr}")
         shutil.copy(holder.machine.folder / "machine.json", folder)
         copy = InsideService(
