@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
+import tempfile
 
 import psutil
 import pytest
 
 from dashboard.bench.operations import soak
-from dashboard.bench.operations.soak import Sample, figures_of, growth, slope_per_hour, take_sample
+from dashboard.bench.operations.soak import (
+    Sample,
+    anonymous_mb,
+    figures_of,
+    growth,
+    lowest,
+    slope_per_hour,
+    take_sample,
+)
 from dashboard.bench.statistics import Verdict
 
 
 def samples(mb_per_hour: float, count: int = 60, extra: float = 0.0) -> list[Sample]:
     """One sample every 20 s, with a disturbance of half a megabyte."""
     return [
-        Sample(20.0 * n, 150 + mb_per_hour * 20 * n / 3600 + (n % 2) / 2, 40 + (extra if n > 50 else 0), 12 + n % 3)
+        Sample(20.0 * n, 50 + mb_per_hour * 20 * n / 3600, 100 + (n % 2) / 2, 40 + (extra if n >= 50 else 0), 12 + n % 3)
         for n in range(count)
     ]
 
@@ -26,25 +36,34 @@ def test_the_slope_is_that_of_the_line_through_the_samples() -> None:
     assert slope_per_hour([(5.0, 1.0), (5.0, 9.0)]) == 0.0
 
 
-def test_growth_compares_the_highest_values_of_the_last_and_the_first_third() -> None:
-    assert growth([5, 9, 5, 5, 5, 5, 8, 9, 5]) == 0
-    assert growth([5, 5, 5, 20, 5, 5, 5, 5, 7]) == 2
+def test_of_five_rounds_the_lowest_memory_counts() -> None:
+    points = [(float(n), 100 + n + (n % 5 != 3) * 50.0) for n in range(17)]
+    assert lowest(points) == [(3.0, 103.0), (8.0, 108.0), (13.0, 113.0)]
+    assert lowest(points[:4]) == points[:4]
+
+
+def test_growth_compares_the_lowest_values_of_the_last_and_the_first_sixth() -> None:
+    assert growth([5, 9, 5, 5, 5, 5, 8, 19, 5]) == 0
+    assert growth([5, 5, 6, 20, 5, 5, 7, 8, 9]) == 4
     assert growth([5]) == 0
 
 
 def test_a_leak_breaks_the_promise_and_a_flat_line_keeps_it() -> None:
-    memory, descriptors, threads = figures_of(samples(60.0), judged=True)
-    assert (memory.statistic, memory.n, memory.verdict) == ("slope", 60, Verdict.BROKEN)
+    memory, lab, pages, descriptors, threads = figures_of(samples(60.0), judged=True)
+    assert (memory.statistic, memory.n, memory.verdict) == ("slope", 12, Verdict.BROKEN)
     assert memory.value == pytest.approx(60.0, abs=2)
     assert memory.ci95[0] < memory.value < memory.ci95[1]
+    assert lab.value == pytest.approx(60.0)
+    assert pages.value == pytest.approx(0.0, abs=2)
+    assert (lab.verdict, pages.verdict) == (None, None)
     assert (descriptors.verdict, threads.verdict) == (Verdict.KEPT, Verdict.KEPT)
-    memory, descriptors, _ = figures_of(samples(0.0, extra=3), judged=True)
+    memory, _, _, descriptors, _ = figures_of(samples(0.0, extra=3), judged=True)
     assert memory.verdict in {Verdict.KEPT, Verdict.KEPT_BARELY}
     assert (descriptors.value, descriptors.verdict) == (3, Verdict.BROKEN)
 
 
 def test_a_short_soak_judges_nothing() -> None:
-    assert [figure.verdict for figure in figures_of(samples(60.0), judged=False)] == [None, None, None]
+    assert [figure.verdict for figure in figures_of(samples(60.0), judged=False)] == [None] * 5
 
 
 def test_a_sample_counts_processes_that_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +75,8 @@ def test_a_sample_counts_processes_that_last(monkeypatch: pytest.MonkeyPatch) ->
         finally:
             child.kill()
     assert with_child.threads >= sample.threads + 1
-    assert sample.memory_mb > 10
+    assert with_child.pages_mb > sample.pages_mb
+    assert sample.lab_mb > 10
     assert sample.descriptors > 2
     assert sample.threads >= 1
 
@@ -67,3 +87,14 @@ def test_a_process_that_ends_meanwhile_is_not_counted(monkeypatch: pytest.Monkey
     ended.wait()
     monkeypatch.setattr(psutil.Process, "children", lambda _self, **_options: [gone])
     assert take_sample(os.getpid(), 0.0).threads >= 1
+
+
+def test_memory_that_a_file_backs_is_not_counted() -> None:
+    before = anonymous_mb(os.getpid())
+    with tempfile.TemporaryFile() as file:
+        file.truncate(30_000_000)
+        with mmap.mmap(file.fileno(), 30_000_000) as mapped:
+            assert sum(mapped[::4096]) == 0
+            assert anonymous_mb(os.getpid()) - before < 5
+    block = bytearray(b"1") * 30_000_000
+    assert 25 < anonymous_mb(os.getpid()) - before < 40, len(block)
