@@ -26,7 +26,9 @@ from dashboard.bench.statistics import Verdict
 def samples(mb_per_hour: float, count: int = 60, extra: float = 0.0) -> list[Sample]:
     """One sample every 20 s, with a disturbance of half a megabyte."""
     return [
-        Sample(20.0 * n, 50 + mb_per_hour * 20 * n / 3600, 100 + (n % 2) / 2, 40 + (extra if n >= 50 else 0), 12 + n % 3)
+        Sample(
+            20.0 * n, 50 + mb_per_hour * 20 * n / 3600, 100 + (n % 2) / 2, 40 + (extra if n >= 50 else 0), 12 + n % 3
+        )
         for n in range(count)
     ]
 
