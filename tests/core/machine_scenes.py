@@ -69,6 +69,16 @@ def make_head(part: str = "whole", phase: Phase = Phase.RUNNING, **more: object)
     return replace(ExperimentHead(part, "nginx on port 80", "nginx", 80, phase, 1000.0), **fields)  # type: ignore[arg-type]
 
 
+def on_overlay_of(whole: str, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries; the arms in overlay mode are on the network of the experiment ``whole``."""
+
+    def moved(column: Column) -> Column:
+        networks = {f"nm-{whole}-overlay": address for address in column.networks.values()}
+        return replace(column, networks=networks) if column.mode == "overlay" else column
+
+    return [replace(one, facts=replace(one.facts, columns=tuple(map(moved, one.facts.columns)))) for one in entries]
+
+
 def entries_of(machine: str, modes: Iterable[str], facts: ReportedEngine | None = None) -> list[Entry]:
     """What the lab of a machine writes: its columns, then their states one by one."""
     columns, states = scene_of(machine, modes, facts)

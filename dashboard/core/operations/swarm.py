@@ -30,8 +30,8 @@ OUTDATED = (
     "containers there. End the swarm."
 )
 UNKNOWN = (
-    "{0}: the state of its engine is not known. It may be in a swarm with a machine that was revoked ({1}), which can "
-    "start containers there in that case. Open this page again when the engine can be read: it then names the machines "
+    "{0}: the state of its engine is not known. If it is in a swarm with a revoked machine ({1}), that machine can "
+    "start containers there. Open this page again when the engine can be read: it then names the machines "
     "that have to leave."
 )
 DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."

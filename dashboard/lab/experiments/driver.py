@@ -80,6 +80,11 @@ class ExperimentDriver:
         return self._record.id
 
     @property
+    def record(self) -> Record:
+        """The newest record that a pass has read."""
+        return self._newest
+
+    @property
     def view(self) -> View:
         """The current view of the experiment."""
         return self._recorder.view

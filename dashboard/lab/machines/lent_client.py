@@ -33,8 +33,8 @@ class LentClient:
         self._carrier = ""
         #: The addresses to which this run may send, from the machine and from an arm.
         self._addresses: set[tuple[bool, str]] = set()
-        #: By whether they measure from an arm, and under which conditions.
-        self._children: dict[tuple[bool, Conditions], Child] = {}
+        #: By whether they measure from an arm, and under which conditions; each with its namespace.
+        self._children: dict[tuple[bool, Conditions], tuple[Child, int]] = {}
         self._idle: asyncio.TimerHandle | None = None
         self._ends: set[asyncio.Task[None]] = set()
         #: One block or end at a time.
@@ -52,22 +52,32 @@ class LentClient:
             self._carrier = carrier
             self._stop_idle()
             try:
-                if (target := (block.from_arm, block.address)) not in self._addresses:
-                    (await open_namespace(block.address)).close()  # reading routes takes longer than a block
-                    self._addresses.add(target)
-                return RemoteAnswer(await self._measure(block, open_namespace))
+                if not self._needs_check(block):
+                    return RemoteAnswer(await self._measure(block, None))
+                with await open_namespace(block.address) as namespace:
+                    self._addresses.add((block.from_arm, block.address))
+                    return RemoteAnswer(await self._measure(block, namespace))
             finally:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
 
-    async def _measure(self, block: RemoteBlock, open_namespace: OpenNamespace) -> dict[str, Any]:
+    def _needs_check(self, block: RemoteBlock) -> bool:
+        """Whether the address is checked, and the namespace opened. For an arm, which may have been restarted since its
+        last block, both are done each time; for the machine only once, since reading routes takes longer than a block.
+        """
+        is_known = (False, block.address) in self._addresses and (False, block.conditions) in self._children
+        return block.from_arm or not is_known
+
+    async def _measure(self, block: RemoteBlock, namespace: Namespace | None) -> dict[str, Any]:
+        """Measures with the process for such blocks; with a ``namespace``, in that one."""
         which = block.from_arm, block.conditions
         within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
         try:
-            if which not in self._children:
-                with await open_namespace(block.address) as namespace:
-                    child = await Child.start("client", [namespace.fd], pick_cores()[0], block.conditions)
-                self._children[which] = child
-            ask = self._children[which].ask
+            if namespace is not None and which in self._children and self._children[which][1] != namespace.inode:
+                await self._end_children(which)
+            if namespace is not None and which not in self._children:
+                child = await Child.start("client", [namespace.fd], pick_cores()[0], block.conditions)
+                self._children[which] = child, namespace.inode
+            ask = self._children[which][0].ask
             return await ask(within_s=within_s, do="block", place=0, name="", **client_command(block))
         except ChildEnded as ended:
             await self._end_children()
@@ -115,9 +125,8 @@ class LentClient:
         self._ends.add(task)
         task.add_done_callback(self._ends.discard)
 
-    async def _end_children(self) -> None:
-        children = list(self._children.values())
-        self._children.clear()
-        for child in children:
+    async def _end_children(self, *some: tuple[bool, Conditions]) -> None:
+        """Ends the processes, or only ``some``."""
+        for child, _inode in [self._children.pop(which) for which in some or tuple(self._children)]:
             with suppress(ChildEnded):
                 await child.end()

@@ -10,10 +10,12 @@ from contextlib import ExitStack, suppress
 from functools import partial
 
 from dashboard.core.experiments.journal import Attempt
-from dashboard.core.modes import MACHINE
+from dashboard.core.experiments.networks import network_name
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import NamespaceState, Resolver
 from dashboard.core.paths.clients.machines import address_problem, visible_part
-from dashboard.core.paths.clients.overlay import overlay_problem
+from dashboard.core.paths.clients.overlay import name_problem, overlay_problem
 from dashboard.lab.experiments.actions import (
     TIMEOUT_S,
     NotRunningError,
@@ -77,15 +79,17 @@ async def _hold(_client: str) -> None:
 
 
 async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) -> Namespace:
-    """The network stack of an arm in overlay mode, for requests to another machine over its overlay network. ValueError
-    with a message if none is sent to this address."""
+    """The network stack of an arm in overlay mode, for requests to another machine over the overlay network of the
+    whole experiment. ValueError with a message if none is sent to this address. Only this lab's own record and its own
+    view of the arm decide that: what another lab has written is not trusted."""
     try:
         driver = running_driver(lab, experiment)
     except NotRunningError as error:
         raise ValueError(str(error)) from error
-    view = driver.view
-    arm = next((one for one in view.columns if one.key == column), None)
-    if problem := overlay_problem(arm, view.states.get(column), address):
+    view, whole = driver.view, driver.record.parent
+    arm = next((one for one in view.columns if one.key == column), None) if whole is not None else None
+    network = network_name(whole or "", Mode.OVERLAY)
+    if problem := overlay_problem(arm, view.states.get(column), network, address):
         raise ValueError(problem)
     namespace = column_namespace(lab, driver, column)
     if namespace is None:
@@ -94,14 +98,16 @@ async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) ->
 
 
 async def request_from_arm(lab: Lab, experiment: str, column: str, address: str, port: int, name: str) -> Reply:
-    """As ``request_address``, from an arm in overlay mode. A ``name`` is looked up there first, and must have the
-    address."""
+    """As ``request_address``, from an arm in overlay mode. A ``name``, which must be that of an arm of the experiment,
+    is looked up at Docker's resolver there first, and must have the address."""
     with await arm_namespace(lab, experiment, column, address) as namespace:
         if name:
-            state = running_driver(lab, experiment).view.states[column]
-            found = await lookup(namespace, name, state.resolver or Resolver(), state.hosts)
+            if problem := name_problem(name, running_driver(lab, experiment).record.spec.names):
+                raise ValueError(problem)
+            found = await lookup(namespace, name, Resolver((DOCKER_SERVER,)), ())
             if address not in found.answers:
-                shown = ", ".join(found.answers) or found.outcome
+                # Addresses outside the network are not passed on.
+                shown = "it has another address" if found.answers else found.outcome
                 return Reply(None, error=f"The name {name} does not lead to {address}: {shown}.")
         return await request(namespace, address, port, host=name, timeout_s=TIMEOUT_S, on_connected=_hold)
 

@@ -7,7 +7,7 @@ client's lab.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ from functools import partial
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.paths.clients.machines import MachineClient, without_trace
-from dashboard.core.paths.clients.overlay import OverlayArm
+from dashboard.core.paths.clients.overlay import OverlayArm, name_problem
 from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind
 from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.lab.experiments import actions
@@ -24,7 +24,7 @@ from dashboard.lab.machines import requests
 from dashboard.netns.request import Reply
 from dashboard.store import experiments as experiment_store
 from dashboard.web.http.database import in_database
-from dashboard.web.operations.machines.clients import CALL_ERRORS, find_clients, row_of
+from dashboard.web.operations.machines.clients import CALL_ERRORS, arm_names, find_clients, row_of
 from dashboard.web.service import service
 
 #: A request that is not answered within this time overlaps with the next one.
@@ -45,13 +45,13 @@ async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, 
 
 
 async def _request_all(experiment: str, machine: str | None, clients: Sequence[MachineClient]) -> tuple[Attempt, ...]:
-    view = await in_database(experiment_store.view, experiment)
+    view, names = await in_database(experiment_store.view, experiment), await in_database(arm_names, experiment)
     found = requested_paths(view.columns, view.states, clients)
-    paths = [path for path in found if path.client.startswith(MACHINE_KEY)]
+    paths = [path for path in found if path.client.startswith(MACHINE_KEY) and _is_known(path, names)]
     servers = tuple(dict.fromkeys((path.server, path.server_port) for path in paths if path.address))
     arms, seen = {one.key: one.arm for one in clients}, SeenClients()
     # Over the overlay network by address, then by name.
-    asked = [(path, name) for path in paths for name in dict.fromkeys(("", path.host_name))]
+    asked = [(path, name) for path in paths for name in _hosts(path, names)]
     watching = await service.ask_on(machine, "", requests.watch_clients, experiment, servers)
     reading = asyncio.ensure_future(seen.read(watching))
     try:
@@ -63,6 +63,16 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     return tuple(sent)
+
+
+def _is_known(path: Path, names: Collection[str]) -> bool:
+    """Whether a path over the overlay network is one to an arm of the experiment: a lab could write other columns."""
+    return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
+
+
+def _hosts(path: Path, names: Collection[str]) -> tuple[str, ...]:
+    """The names by which a path is requested; the empty one is its address."""
+    return ("",) if name_problem(path.host_name, names) else ("", path.host_name)
 
 
 class SeenClients:

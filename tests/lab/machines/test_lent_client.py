@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +18,7 @@ from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteBlock
 from dashboard.lab.machines import lent_client
 from dashboard.lab.machines.lent_client import BUSY, LentClient
 from dashboard.netns.namespace import Namespace
-from tests.support.polling import eventually
+from tests.support.polling import eventually, until
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -41,6 +43,16 @@ async def lent() -> AsyncIterator[LentClient]:
     await made.close()
 
 
+@pytest.fixture
+def other_stack() -> Iterator[int]:
+    """A process in a network stack of its own."""
+    own = Path("/proc/self/ns/net").readlink()
+    with subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE) as process:
+        until(lambda: Path(f"/proc/{process.pid}/ns/net").readlink() != own)
+        yield process.pid
+        process.communicate()
+
+
 def clients() -> list[int]:
     """The client processes of this one."""
     children = psutil.Process().children()
@@ -49,12 +61,12 @@ def clients() -> list[int]:
 
 
 async def measure(
-    lent: LentClient, run: str, block: RemoteBlock, refused: str = "", carrier: str = "web"
+    lent: LentClient, run: str, block: RemoteBlock, refused: str = "", carrier: str = "web", pid: int = 0
 ) -> RemoteAnswer:
     async def open_namespace(address: str) -> Namespace:
         if address == refused:
             raise ValueError(f"{address} is an address of this machine itself.")
-        return Namespace.of_pid(os.getpid())
+        return Namespace.of_pid(pid or os.getpid())
 
     return await lent.measure(run, carrier, block, open_namespace)
 
@@ -84,6 +96,19 @@ async def test_a_block_from_an_arm_is_measured_by_a_process_of_its_own(lent: Len
     assert clients() == both
     await lent.end("run")
     assert clients() == []
+
+
+async def test_an_arm_is_checked_before_each_block(lent: LentClient, block: RemoteBlock, other_stack: int) -> None:
+    """Its container may have been restarted, with a new network stack, or may have ended."""
+    of_arm = replace(block, from_arm=True)
+    assert (await measure(lent, "run", block)).fields["n"] > 0
+    assert (await measure(lent, "run", of_arm)).fields["n"] > 0
+    before = clients()
+    assert "127.0.0.1" in (await measure(lent, "run", of_arm, pid=other_stack)).fields["error"]
+    after = clients()
+    assert (len(after), before[0] in after, before[1] in after) == (2, True, False), "the client in the arm only"
+    with pytest.raises(ValueError, match="itself"):
+        await measure(lent, "run", of_arm, refused="127.0.0.1")
 
 
 async def test_only_the_web_process_that_brought_the_last_block_ends_the_process(

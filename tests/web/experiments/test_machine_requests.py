@@ -8,14 +8,22 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.operations.machines import MachineFacts
+from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.core.paths.clients.overlay import OverlayArm
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.netns.request import Reply
+from dashboard.store import experiments as experiment_store
+from dashboard.store import machines, parts
 from dashboard.web.experiments import machine_requests
-from dashboard.web.experiments.machine_requests import LATE, SeenClients, _request
+from dashboard.web.experiments.machine_requests import LATE, SeenClients, _request, _request_all
+from dashboard.web.http.database import in_database
 from dashboard.web.service import service
+from tests.core.machine_scenes import entries_of, on_overlay_of
+from tests.support.specs import make_spec
 
 PATH = Path(PathKind.FROM_MACHINE_ADDRESS, "Machine lab2 to host", "@lab2", "host", address="192.0.2.2", port=80)
 OWN = "192.0.2.77:40000"
@@ -120,3 +128,38 @@ async def test_without_other_machines_only_the_own_lab_is_asked(monkeypatch: pyt
     assert await machine_requests.try_everywhere("nothing", multicast=True) == ()
     assert [one[2:] for one in asked] == [("nothing", True)]
     assert NamespaceState(1).interfaces == ()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_columns_that_a_lab_has_invented_are_not_requested_over_the_overlay_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The key of a column would be looked up as a name by the other lab."""
+    part = await in_database(_part_with_a_forged_column)
+    calls: list[tuple[object, ...]] = []
+
+    async def ask_on(_machine: str, _host: str, function: Callable[..., object], *args: object) -> object:
+        if function.__name__ == "watch_clients":
+            return lines()
+        calls.append((function.__name__, *args))
+        return answered(OWN)
+
+    monkeypatch.setattr(service, "ask_on", ask_on)
+    arm = OverlayArm("part2", "overlay-lab2", "overlay-lab2", {"nm-whole-overlay": "eth0"})
+    await _request_all(part, None, [MachineClient("lab2", NamespaceState(1), arm=arm)])
+    asked = [call for call in calls if call[0] == "request_from_arm"]
+    assert [call[-1] for call in asked] == ["", "overlay"]
+    assert "secret.attacker.example" not in f"{calls}"
+
+
+def _part_with_a_forged_column() -> str:
+    machines.register("lab2", {}, MachineFacts())
+    record = experiment_store.load(parts.create(make_spec("overlay", machines=["server", "lab2"])))
+    assert record is not None
+    part = parts.ids_of(record.parts)["server"]
+    entries = on_overlay_of("whole", entries_of("server", ("overlay",)))
+    (column,) = [one for one in entries[0].facts.columns if one.key == "overlay"]
+    state = next(one.facts.states["overlay"] for one in entries if "overlay" in one.facts.states)
+    forged = Facts(columns=(replace(column, key="secret.attacker.example"),), states={"secret.attacker.example": state})
+    experiment_store.append(part, [*entries, Entry(len(entries) + 1, 1200.0, Cause(Source.LAB, "x"), forged)])
+    return part

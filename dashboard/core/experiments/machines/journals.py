@@ -121,9 +121,10 @@ def _columns_of(part: Part) -> dict[str, str]:
 
 
 def _names(attempt: Attempt, others: Collection[str]) -> bool:
-    """Whether a request names a column of another machine: one of the arms ``others``, or one with a number."""
+    """Whether a request names a column of another machine: one of the arms ``others``, or one with a number. An origin
+    such as ``@lab2`` is no column but a machine that sent the request."""
     columns = (attempt.origin, attempt.server, attempt.key.partition("/")[0])
-    return any(column in others or "@" in column for column in columns)
+    return any(column in others or "@" in column[1:] for column in columns)
 
 
 def shared_attempt(attempt: Attempt, number: int) -> Attempt:

@@ -1,24 +1,31 @@
-"""Arms on other machines as clients: containers on the overlay network that the parts of an experiment share."""
+"""Arms on other machines as clients: containers on the overlay network that the parts of an experiment share.
+
+A lab writes the columns and states of its own part, and other labs do not trust them: the lab of the arm that sends
+decides with ``overlay_problem`` and ``name_problem``, from its own record and its own view of the arm.
+"""
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import Mode
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.state import Address, NamespaceState
 from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind, family_of, link_with
 
 #: A responder is in a container with its own networks (``core.measurements.responder_experiment``).
 NOT_SHARED = (
-    "{0} has no network with {1} on {2}. Measurements with a responder have containers and an overlay network of their "
-    "own: measure with http."
+    "{0} and {1} on {2} share no network. Measurements with a responder have containers and an overlay network of "
+    "their own: measure with http."
 )
+#: Docker's resolver asks other servers for a name that it does not know; one without a dot is in no domain.
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class OverlayArm:
-    """An arm on another machine: its part and its column there, its title, and its interface on each network."""
+    """An arm on another machine: its part and its column there, its title, and its interface on the network."""
 
     experiment: str
     column: str
@@ -27,14 +34,14 @@ class OverlayArm:
 
 
 def find_overlay_arm(
-    experiment: str, columns: Sequence[Column], states: Mapping[str, NamespaceState]
+    experiment: str, columns: Sequence[Column], states: Mapping[str, NamespaceState], network: str
 ) -> OverlayArm | None:
-    """The first arm of a part that runs in overlay mode and has an interface on a network."""
+    """The first arm of a part that runs in overlay mode and has an interface on ``network``, which all parts share."""
     for column in columns:
         if column.mode == Mode.OVERLAY and column.status is ArmStatus.RUNNING and column.key in states:
-            found = {name: link_with(states[column.key], address) for name, address in column.networks.items()}
-            if links := {name: link.name for name, link in found.items() if link is not None}:
-                return OverlayArm(experiment, column.key, column.title, links)
+            link = link_with(states[column.key], column.networks.get(network, ""))
+            if link is not None:
+                return OverlayArm(experiment, column.key, column.title, {network: link.name})
     return None
 
 
@@ -55,18 +62,36 @@ def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, Over
         yield replace(path, udp_port=path.port, server_port=path.port, host_name=column.key)
 
 
-def overlay_problem(column: Column | None, state: NamespaceState | None, address: str) -> str:
-    """Why an arm sends no request to this address; empty if another container may have the address on the arm's overlay
-    network."""
+def overlay_problem(column: Column | None, state: NamespaceState | None, network: str, address: str) -> str:
+    """Why an arm sends no request to this address; empty if another container may have the address on ``network``, the
+    overlay network of the whole experiment, and the arm reaches it over no other network."""
     if column is None or state is None or column.mode != Mode.OVERLAY or column.status is not ArmStatus.RUNNING:
         return "No arm in overlay mode runs there."
-    own = column.networks.values()
-    assigned = [one for link in state.interfaces for one in link.addresses if one.address in own]
-    subnets = [ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False) for one in assigned]
     try:
         target = ipaddress.ip_address(address)
     except ValueError:
         return f"“{address[:60]}” is not an IP address."
-    if address not in own and any(target in subnet for subnet in subnets):
+    own = column.networks.get(network, "")
+    assigned = [(link, one) for link in state.interfaces for one in link.addresses]
+    overlay = link_with(state, own)
+    around = [(link, one) for link, one in assigned if target in _subnet(one)]
+    if (
+        any(one.address == own for _link, one in around)
+        and all(link is overlay for link, _one in around)
+        and all(one.address != address for _link, one in assigned)
+        and str(target) == address
+    ):
         return ""
     return f"{address[:60]} is not the address of another container on the overlay network of {column.title}."
+
+
+def _subnet(one: Address) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
+
+
+def name_problem(name: str, known: Collection[str]) -> str:
+    """Why an arm does not look this name up; empty if it does. ``known`` are the names of the arms that share its
+    network, as the experiment was launched."""
+    if name in known and _NAME.fullmatch(name):
+        return ""
+    return f"“{name[:60]}” is not the name of an arm on this overlay network."

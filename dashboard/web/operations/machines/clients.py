@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.experiments.journal import replay
+from dashboard.core.experiments.networks import network_name
+from dashboard.core.modes import Mode
 from dashboard.core.operations.machines import SERVER
 from dashboard.core.paths.clients.machines import MAX_CLIENTS, MachineClient
 from dashboard.core.paths.clients.overlay import OverlayArm, find_overlay_arm
@@ -66,16 +68,27 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
     return tuple(ClientChoice(name, problem) for name, problem in found.items())
 
 
-def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """The arms on other machines of the experiment to which a part belongs, each on an overlay network, by machine. In
-    a thread."""
+def arm_names(experiment: str) -> frozenset[str]:
+    """The keys of this part's arms, from the row of the whole experiment: no lab can write that one. In a thread."""
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
-    found = {}
-    for name, part in parts.ids_of(whole.parts).items() if whole is not None else ():
+    found = parts.parts_of(whole) if whole is not None else ()
+    return frozenset(arm.key for part in found if part.id == experiment for arm in part.arms)
+
+
+def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
+    """The arms on other machines of the experiment to which a part belongs, each on the overlay network of the
+    whole, by machine. In a thread."""
+    record = experiment_store.load(experiment)
+    whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
+    found: dict[str, OverlayArm] = {}
+    if whole is None:
+        return found
+    network = network_name(whole.id, Mode.OVERLAY)
+    for name, part in parts.ids_of(whole.parts).items():
         entries = parts.read_parts({part: 0} if part != experiment else {})
         view = replay(entry for _part, entry in entries)
-        if (arm := find_overlay_arm(part, view.columns, view.states)) is not None:
+        if (arm := find_overlay_arm(part, view.columns, view.states, network)) is not None:
             found[name] = arm
     return found
 

@@ -156,6 +156,15 @@ def test_a_lab_writes_only_about_the_columns_of_its_own_machine() -> None:
     assert after.trial.attempts == (shared_attempt(own, 2),)
 
 
+def test_requests_from_other_machines_are_kept() -> None:
+    """Their origin is a machine, not a column of another part."""
+    journal = new_journal()
+    sent = Attempt("from-machine-overlay", "", "@lab2", "host", "http://10.0.1.2/", "curl", 200)
+    forged = replace(sent, origin="machine@2"), replace(sent, origin="@machine@2"), replace(sent, server="host-lab2")
+    entry = Entry(1, 1.0, Cause(Source.PERSON, "try"), Facts(trial=Trial((sent, *forged), 1.0, 1)))
+    assert replay(journal.extend([("part1", entry)])).trial.attempts == (sent,)
+
+
 def test_the_first_machine_writes_nothing_about_the_others() -> None:
     """Its keys have no number, so a key with one would be that of another machine."""
     view = replay(whole(interleaved()))

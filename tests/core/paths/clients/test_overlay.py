@@ -12,12 +12,12 @@ from dashboard.core.measurements.remote.blocks import make_block
 from dashboard.core.measurements.schedule import BlockPlan, make_series
 from dashboard.core.paths.attempts import describe_attempts
 from dashboard.core.paths.clients.machines import MachineClient
-from dashboard.core.paths.clients.overlay import OverlayArm, find_overlay_arm, overlay_problem
+from dashboard.core.paths.clients.overlay import OverlayArm, find_overlay_arm, name_problem, overlay_problem
 from dashboard.core.paths.finder import find_paths, measured_paths
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.core.paths.requests import new_attempt, requested_paths
 from dashboard.core.paths.words import describe_path
-from tests.core.builders import make_interface, make_loopback, make_state
+from tests.core.builders import Columns, States, make_interface, make_loopback, make_state
 from tests.core.machine_scenes import scene_of
 from tests.core.scenes import make_scene
 
@@ -33,11 +33,11 @@ def overlay(paths: tuple[Path, ...]) -> list[Path]:
 
 def test_the_arm_of_a_part_is_a_client_on_its_overlay_network() -> None:
     columns, states = scene_of("lab2", ("host", "bridge", "overlay"), None)
-    assert find_overlay_arm("part2", columns, states) == ARM
+    assert find_overlay_arm("part2", columns, states, NETWORK) == ARM
     ended = [replace(one, status=ArmStatus.EXITED) if one.mode == "overlay" else one for one in columns]
-    assert find_overlay_arm("part2", ended, states) is None
-    assert find_overlay_arm("part2", columns, {}) is None
-    assert find_overlay_arm("part2", *scene_of("lab2", ("bridge",), None)) is None
+    assert find_overlay_arm("part2", ended, states, NETWORK) is None
+    assert find_overlay_arm("part2", columns, {}, NETWORK) is None
+    assert find_overlay_arm("part2", *scene_of("lab2", ("bridge",), None), NETWORK) is None
 
 
 def test_an_arm_on_another_machine_reaches_one_here_over_the_network_of_both() -> None:
@@ -66,8 +66,26 @@ def test_the_path_is_measured_with_a_client_in_the_arm() -> None:
 def test_containers_with_an_overlay_network_of_their_own_have_the_reason() -> None:
     apart = replace(LAB2, arm=replace(ARM, links={"nm-twin-overlay": "eth0"}))
     (path,) = overlay(measured_paths(*make_scene(("overlay",)), [apart]))
-    assert path.unavailable.startswith("overlay has no network with overlay-lab2 on lab2.")
+    assert path.unavailable.startswith("overlay and overlay-lab2 on lab2 share no network.")
     assert "measure with http" in path.unavailable
+
+
+def test_an_arm_is_a_client_on_the_network_of_the_whole_only() -> None:
+    """Also if both arms have another network of the same name, as after ``docker network connect bridge``."""
+    columns, states = on_bridge_too(*scene_of("lab2", ("overlay",), None), "overlay-lab2")
+    assert find_overlay_arm("part2", columns, states, NETWORK) == ARM
+    assert find_overlay_arm("part2", columns, states, "nm-another-overlay") is None
+    (path,) = overlay(find_paths(*on_bridge_too(*make_scene(("overlay",)), "overlay"), [LAB2]))
+    assert path.address == "172.18.0.2"
+
+
+def on_bridge_too(columns: Columns, states: States, key: str, prefix: int = 16) -> tuple[Columns, States]:
+    """The arm is also on the network “bridge”."""
+    link = make_interface("eth1", 9, addresses=(f"172.17.0.5/{prefix}",))
+    moved = [
+        replace(one, networks={"bridge": "172.17.0.5", **one.networks}) if one.key == key else one for one in columns
+    ]
+    return tuple(moved), {**states, key: replace(states[key], interfaces=(*states[key].interfaces, link))}
 
 
 @pytest.mark.parametrize(
@@ -76,17 +94,35 @@ def test_containers_with_an_overlay_network_of_their_own_have_the_reason() -> No
         ("172.18.0.9", ""),
         ("172.18.0.2", "is not the address of another container"),
         ("172.17.0.9", "is not the address of another container"),
+        ("172.17.0.5", "is not the address of another container"),
         ("127.0.0.1", "is not the address of another container"),
         ("192.0.2.2", "is not the address of another container"),
         ("::ffff:172.18.0.9", "is not the address of another container"),
         ("overlay", "is not an IP address"),
     ],
 )
-def test_an_arm_sends_requests_over_its_overlay_network_only(address: str, problem: str) -> None:
-    columns, states = make_scene(("overlay",))
+def test_an_arm_sends_requests_over_the_shared_overlay_network_only(address: str, problem: str) -> None:
+    columns, states = on_bridge_too(*make_scene(("overlay",)), "overlay")
     arm = next(one for one in columns if one.key == "overlay")
-    found = overlay_problem(arm, states["overlay"], address)
+    found = overlay_problem(arm, states["overlay"], NETWORK, address)
     assert (problem in found) if problem else not found
+    assert overlay_problem(arm, states["overlay"], "nm-another-overlay", address)
+    assert overlay_problem(arm, states["overlay"], "bridge", "172.17.0.9") == "", "it depends on the name alone"
     ended = replace(arm, status=ArmStatus.EXITED)
     for column, state in ((None, None), (arm, None), (ended, states["overlay"]), (columns[0], states["machine"])):
-        assert overlay_problem(column, state, address) == "No arm in overlay mode runs there."
+        assert overlay_problem(column, state, NETWORK, address) == "No arm in overlay mode runs there."
+
+
+def test_an_address_that_another_network_of_the_arm_contains_is_not_requested() -> None:
+    """The manager that created the overlay network has chosen its subnet."""
+    columns, states = on_bridge_too(*make_scene(("overlay",)), "overlay", prefix=8)
+    arm = next(one for one in columns if one.key == "overlay")
+    assert "is not the address" in overlay_problem(arm, states["overlay"], NETWORK, "172.18.0.9")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "db", "db.corp.internal", "overlay.", "overlay.attacker.example", "10.0.1.2", "-x"]
+)
+def test_only_names_of_arms_without_a_dot_are_looked_up(name: str) -> None:
+    assert name_problem("overlay-lab2", ("db.corp.internal", "overlay-lab2")) == ""
+    assert "is not the name of an arm" in name_problem(name, ("overlay", "db.corp.internal", "10.0.1.2", "-x"))

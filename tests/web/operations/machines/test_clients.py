@@ -14,9 +14,16 @@ from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
-from dashboard.web.operations.machines.clients import client_choices, find_clients, other_machines, overlay_arms, row_of
+from dashboard.web.operations.machines.clients import (
+    arm_names,
+    client_choices,
+    find_clients,
+    other_machines,
+    overlay_arms,
+    row_of,
+)
 from dashboard.web.service import service
-from tests.core.machine_scenes import entries_of
+from tests.core.machine_scenes import entries_of, on_overlay_of
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,13 +78,25 @@ def test_the_arms_of_the_other_parts_are_clients_over_the_overlay_network() -> N
     assert record is not None
     ids = parts.ids_of(record.parts)
     for name in ids:
-        experiment_store.append(ids[name], entries_of(name, ("overlay",)))
+        experiment_store.append(ids[name], on_overlay_of(whole, entries_of(name, ("overlay",))))
     found = overlay_arms(ids["server"])
     assert {name: (arm.experiment, arm.column) for name, arm in found.items()} == {
         "lab2": (ids["lab2"], "overlay-lab2")
     }
     assert overlay_arms(ids["lab2"]).keys() == {"server"}
     assert overlay_arms(whole) == overlay_arms("nothing") == {}
+    assert (arm_names(ids["server"]), arm_names(ids["lab2"])) == ({"overlay"}, {"overlay-lab2"})
+    assert arm_names(whole) == arm_names("nothing") == frozenset()
+
+
+def test_an_arm_on_another_network_than_that_of_the_whole_is_no_client() -> None:
+    machines.register("lab2", {}, MachineFacts())
+    whole = parts.create(make_spec("overlay", machines=["server", "lab2"]))
+    record = experiment_store.load(whole)
+    assert record is not None
+    ids = parts.ids_of(record.parts)
+    experiment_store.append(ids["lab2"], on_overlay_of("another", entries_of("lab2", ("overlay",))))
+    assert overlay_arms(ids["server"]) == {}
 
 
 async def test_a_machine_that_cannot_be_read_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
