@@ -77,6 +77,13 @@ def requested_from_arm_to_arm(server: Server, identity: str, own: str) -> None:
     assert [one["client_seen"].startswith(f"{own}:") for one in found] == [False, False, True, True]
     assert all(one["client_seen"] for one in found)
 
+    def stored() -> list[dict[str, Any]]:
+        trial = json.loads(server.get(f"/api/experiments/{identity}"))["trial"]
+        return [one for one in trial["attempts"] if one["path"] == "from-machine-overlay"]
+
+    until(lambda: len(stored()) == len(found), HEALED_S)
+    assert [(one["origin"], one["url"]) for one in stored()] == [(one["origin"], one["url"]) for one in found]
+
 
 def measured_from_arm_to_arm(server: Server, identity: str) -> None:
     """With http; with a responder there is the reason why not."""
