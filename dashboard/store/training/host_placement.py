@@ -63,6 +63,8 @@ def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
     with writing():
         take_turn()
         waiting = list(_unplaced(now).order_by("since", "group"))
+        if not waiting:
+            return 0
         placement = place(offers, [*_kept(offers), *(_demand(row, placed=False) for row in waiting)])
         for row in waiting:
             _store(row, placement, HostStage.QUEUED, "", now)

@@ -90,31 +90,39 @@ def machine_of_group(group: str) -> str | None:
 
 def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
     """Requests a host for the group; a failed one stays failed until it is reset. Raises NoHostError if it cannot have
-    one. ``offers`` are the machines to choose from, empty in an installation with one machine."""
+    one. ``offers`` are the machines to choose from, empty in an installation with one machine.
+
+    Of a class that requests its hosts at the same time, the first to get its turn places all that wait by then."""
     with writing():
-        if offers:
-            host_placement.take_turn()
-        session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
-        if session is None or session.hosts == HostsFor.NONE:
-            raise NoHostError("This session has no private hosts.")
-        if is_over(session, now):
-            raise NoHostError("The session is over, and its hosts are removed.")
-        first = HostStage.UNPLACED if offers else HostStage.QUEUED
-        defaults = {"session": session, "since": now, "used_at": now, "state": first}
-        row, created = GroupHost.objects.select_for_update().get_or_create(group=group, defaults=defaults)
-        if not created and row.wanted == DesiredState.STOPPED:
-            row.wanted, row.used_at = DesiredState.RUNNING, now
-            if row.state == HostStage.STOPPED:
-                row.state, row.since, row.reason = HostStage.QUEUED if row.host else first, now, ""
-            row.save(update_fields=["wanted", "used_at", "state", "since", "reason"])
-        if offers:
-            host_placement.place_waiting(offers, now)
+        _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED)
+    if offers:
+        host_placement.place_waiting(offers, now)
+
+
+def _request(group: str, now: float, first: HostStage) -> None:
+    """Stores the request. ``first`` is the state of a host that has no place on a machine yet."""
+    session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
+    if session is None or session.hosts == HostsFor.NONE:
+        raise NoHostError("This session has no private hosts.")
+    if is_over(session, now):
+        raise NoHostError("The session is over, and its hosts are removed.")
+    defaults = {"session": session, "since": now, "used_at": now, "state": first}
+    row, created = GroupHost.objects.select_for_update().get_or_create(group=group, defaults=defaults)
+    if not created and row.wanted == DesiredState.STOPPED:
+        row.wanted, row.used_at = DesiredState.RUNNING, now
+        if row.state == HostStage.STOPPED:
+            row.state, row.since, row.reason = HostStage.QUEUED if row.host else first, now, ""
+        row.save(update_fields=["wanted", "used_at", "state", "since", "reason"])
 
 
 def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
     """Requests a new host in place of the group's current one. Raises NoHostError if it cannot have one."""
     with writing():
-        request(group, now, offers)
+        if offers:
+            host_placement.take_turn()
+        _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED)
+        if offers:
+            host_placement.place_waiting(offers, now)
         touch({group: now})
         row = GroupHost.objects.select_for_update().get(pk=group)
         if row.state == HostStage.UNPLACED:

@@ -201,6 +201,26 @@ def test_the_lab_of_the_former_machine_changes_nothing(row: TrainingSession) -> 
     assert places(row) == {1: ("a", "queued")}
 
 
+def test_one_turn_places_all_hosts_that_are_requested_at_the_same_time(
+    row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a class of 60 the last one waited for 59 placements, and got an error after 15 s."""
+    offers, computed = join("lab1", hosts=4), []
+    place = host_placement.place
+
+    def wait_for_others() -> None:
+        """While the first request waits for its turn, two others do so too, and end before it."""
+        monkeypatch.setattr(host_placement, "take_turn", lambda: None)
+        for number in (2, 3):
+            request(row, number, offers)
+
+    monkeypatch.setattr(host_placement, "take_turn", wait_for_others)
+    monkeypatch.setattr(host_placement, "place", lambda *values: computed.append(values) or place(*values))
+    request(row, 1, offers)
+    assert places(row) == dict.fromkeys((1, 2, 3), ("lab1", "queued"))
+    assert len(computed) == 2  # of the second, which placed the first as well, and of the third
+
+
 @pytest.mark.django_db(transaction=True)
 def test_requests_at_the_same_time_do_not_overcommit_a_machine(row: TrainingSession) -> None:
     offers = join("a", "b", hosts=3)
