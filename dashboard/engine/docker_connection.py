@@ -50,6 +50,12 @@ class Client(docker.APIClient):
         """The negotiated API version. The SDK would take the engine's newest without checking it, and hide errors."""
         return negotiated_api(self.version(api_version=False), self.endpoint)
 
+    def start_within(self, container: str, timeout_s: float) -> None:
+        """``start`` with a timeout of its own; the SDK's has the one of the client."""
+        sdk: Any = self
+        answer = sdk._post(sdk._url("/containers/{0}/start", container), timeout=timeout_s)
+        sdk._raise_for_status(answer)
+
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """The request, without the proxies, certificates and .netrc of the environment. This also applies to the first
         request, which the constructor sends."""
@@ -135,8 +141,8 @@ class DockerConnection:
         if client is not None:
             client.close()
 
-    def translated(self, error: Exception) -> EngineError:
-        """Docker's message, or the reason why there was no answer."""
+    def translated(self, error: Exception, deadline_s: float | None = None) -> EngineError:
+        """Docker's message, or the reason why there was no answer within ``deadline_s``, by default ``timeout_s``."""
         if isinstance(error, EngineError):
             return error
         if isinstance(error, docker.errors.APIError):
@@ -148,7 +154,7 @@ class DockerConnection:
             return EngineError(
                 words if words and not words.startswith("<") else decoding.describe_status(status), status
             )
-        sentence = explain(error, self.endpoint, self.timeout_s)
+        sentence = explain(error, self.endpoint, self.timeout_s if deadline_s is None else deadline_s)
         if sentence is not None:
             if not is_timeout(error):
                 self.forget()
@@ -159,14 +165,14 @@ class DockerConnection:
             return EngineUnreachable(f"The endpoint {self.endpoint} cannot be used: {error}", 503)
         return EngineError(f"What answers at {self.endpoint} does not speak Docker's API ({type(error).__name__}).")
 
-    def ask(self, ask: Callable[[Client], Answer]) -> Answer:
+    def ask(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
         """Make one blocking call and translate its errors."""
         client: Client | None = None
         try:
             client = self._connected()
             return ask(client)
         except Exception as error:
-            raise self.translated(error) from error
+            raise self.translated(error, deadline_s) from error
         finally:
             # A client dropped during the call has reopened its pool; close it here.
             if client is not None and client is not self._client:
@@ -176,7 +182,7 @@ class DockerConnection:
         """Run ``ask`` in a thread with a deadline. Translates its errors."""
         limit = self.timeout_s if deadline_s is None else deadline_s
         try:
-            future = asyncio.get_running_loop().run_in_executor(self.threads, self.ask, ask)
+            future = asyncio.get_running_loop().run_in_executor(self.threads, self.ask, ask, deadline_s)
         except RuntimeError as error:
             raise EngineUnreachable("This connection to the Docker Engine is closed.", 503) from error
         try:

@@ -155,9 +155,11 @@ class DockerEngine:
             raise EngineError("The Engine created a container but returned no id.")
         return Created(identity, decoding.texts(answer.get("Warnings")))
 
-    async def start_container(self, container: str) -> None:
-        """Start a container. Raises EngineError with Docker's message if it refuses."""
-        await self._connection.call(lambda client: client.start(container))
+    async def start_container(self, container: str, deadline_s: float | None = None) -> None:
+        """Start a container, within ``deadline_s`` instead of ``timeout_s`` if it is given. Raises EngineError with
+        Docker's message if it refuses."""
+        limit = self._connection.timeout_s if deadline_s is None else deadline_s
+        await self._connection.call(lambda client: client.start_within(container, limit), deadline_s=limit)
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """The current facts of a container. Raises EngineError with status 404 if it does not exist."""

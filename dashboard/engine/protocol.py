@@ -182,8 +182,9 @@ class Engine(Protocol):
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
         """Create from the body of POST /containers/create (``core.experiments.launch.container_config``)."""
 
-    async def start_container(self, container: str) -> None:
-        """Start a container; refusals that occur only at start (a port in use, a sysctl) are raised here."""
+    async def start_container(self, container: str, deadline_s: float | None = None) -> None:
+        """Start a container; refusals that occur only at start (a port in use, a sysctl) are raised here. With
+        ``deadline_s`` this call has a deadline of its own."""
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """The current facts of a container. Raises EngineError with status 404 if it does not exist."""

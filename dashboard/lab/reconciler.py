@@ -148,8 +148,9 @@ class Lab:
         self._drivers.clear()
         self._neighbour.close()
 
-    async def stop_all(self, deadline_s: float = 20.0) -> int:
-        """Stops every experiment that this lab drives, as Ctrl-C does; returns their number."""
+    async def stop_all(self, deadline_s: float = 30.0) -> int:
+        """Stops every experiment that this lab drives, as Ctrl-C does; returns their number. An Engine that attaches a
+        container to an overlay network removes it up to 20 s later."""
         if self._measurer is not None:
             await self._measurer.close()
         if self._claim_worker is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,29 @@ async def test_an_answer_without_an_end_is_cut_off(tmp_path: Path) -> None:
         engine = DockerEngine(fake.endpoint, timeout_s=10)
         with pytest.raises(EngineError, match="more than 32 MB"):
             await engine.networks({})
+        await engine.close()
+
+
+async def test_a_start_with_its_own_deadline_waits_longer_than_other_calls(tmp_path: Path) -> None:
+    closed = threading.Event()
+
+    def respond(_method: str, path: str) -> bytes:
+        if path == "/version":
+            return version()
+        closed.wait(0.8)
+        return http(b'{"message":"attaching to network failed"}', 500)
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint, timeout_s=0.3)
+        with pytest.raises(EngineUnreachable, match=r"did not answer within 0\.3 s"):
+            await engine.start_container("one")
+        with pytest.raises(EngineUnreachable, match=r"did not answer within 0\.4 s"):
+            await engine.start_container("one", 0.4)
+        with pytest.raises(EngineError, match="attaching to network failed") as refused:
+            await engine.start_container("one", DEADLINE_S)
+        assert refused.value.status == 500
+        assert fake.requests[-1] == ("POST", "/v1.45/containers/one/start")
+        closed.set()
         await engine.close()
 
 

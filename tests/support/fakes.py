@@ -175,7 +175,7 @@ class FakeEngine:
         self.emit("container", "create", identity)
         return Created(identity, self.warnings)
 
-    async def start_container(self, container: str) -> None:
+    async def start_container(self, container: str, deadline_s: float | None = None) -> None:
         await self._enter("start_container")
         facts = self._by_name(container)
         self.made[facts.id] = replace(facts, running=True, status="running", pid=self.pid, started_at=f"{facts.id}-1")

@@ -84,8 +84,9 @@ def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None 
 def may_attach_later(status: int, text: str) -> bool:
     """Whether an Engine that could not attach a container to an overlay network may be able to a moment later: the
     network is not there yet or is being removed, or its manager did not answer within 20 s (moby,
-    daemon/cluster/networks.go). Engine 20.10 removes what it began only after it has reported that."""
-    return status == HTTPStatus.NOT_FOUND or "attaching to network failed" in text
+    daemon/cluster/networks.go). Engine 20.10 removes what it began only after it has reported that. The Engine answers
+    404 about a missing container, too."""
+    return (status == HTTPStatus.NOT_FOUND and "network" in text) or "attaching to network failed" in text
 
 
 def endpoint_settings(attachment: NetworkAttachment) -> dict[str, Any]:

@@ -56,7 +56,7 @@ NOT_ISOLATED = "Not in host mode, but in the network namespace of the machine: d
 class Arms:
     """The containers and networks of one round; each outcome goes to the recorder.
 
-    ``stopping`` is checked before each new container: a stop during a launch ends the launch."""
+    ``stopping`` is checked before each new container and network: a stop during a launch ends the launch."""
 
     def __init__(
         self, context: Context, record: Record, recorder: Recorder, observer: Observer, stopping: Callable[[], bool]
@@ -67,7 +67,7 @@ class Arms:
         self._observer = observer
         self._stopping = stopping
         self._images: Images = {}
-        self._networks = ExperimentNetworks(context, record, observer)
+        self._networks = ExperimentNetworks(context, record, observer, stopping)
         self._creating_networks: asyncio.Future[None] | None = None
         self._machine: asyncio.Future[None]
 
@@ -178,7 +178,8 @@ class Arms:
 
     async def _start(self, arm: ArmSpec, container: str) -> None:
         await asyncio.shield(self._machine)
-        await self._networks.start(arm, container)
+        if not await self._networks.start(arm, container):
+            return
         self._recorder.set_column(arm.key, STARTED, step=LaunchStep.READ)
         database, experiment = self._context.database, self._record.id
         await gather_all(

@@ -23,6 +23,8 @@ from dashboard.store.experiments import Record
 
 #: How long an Engine is asked again to attach a container to an overlay network, and the pause between two requests.
 ATTACH_S, PAUSE_S = 40.0, 0.5
+#: How long the start of a container on an overlay network may take. The Engine gives up after 20 s.
+START_S = 30.0
 #: Networks that are created at the same time.
 MAX_CREATIONS = 4
 
@@ -35,9 +37,10 @@ class MissingFeature(EngineError):  # noqa: N818 - names the state, not a fault
 
 class ExperimentNetworks:
     """The networks of one round. ``errors`` holds the Engine's refusals, by the name of the network: each concerns only
-    the arms on that network. ``announce`` gets an arm's key and its ``docker network create`` lines."""
+    the arms on that network. ``announce`` gets an arm's key and its ``docker network create`` lines. After a stop
+    (``stopping``) no network is created and no start is repeated."""
 
-    def __init__(self, context: Context, record: Record, observer: Observer) -> None:
+    def __init__(self, context: Context, record: Record, observer: Observer, stopping: Callable[[], bool]) -> None:
         self._engine = context.engine
         self._api = context.info.api
         self._kind = context.info.kind
@@ -49,6 +52,7 @@ class ExperimentNetworks:
         self._place = {LABEL_PLACE: context.place}
         self._round = {LABEL_ROUND: str(record.round)}
         self._observer = observer
+        self._stopping = stopping
         self._slots = asyncio.Semaphore(MAX_CREATIONS)
         self._announce: Announce = lambda _arm, _lines: None
         self.errors: dict[str, EngineError] = {}
@@ -88,23 +92,30 @@ class ExperimentNetworks:
             if name in self.errors:
                 raise self.errors[name]
 
-    async def start(self, arm: ArmSpec, container: str) -> None:
+    async def start(self, arm: ArmSpec, container: str) -> bool:
         """Starts the container of an arm. An overlay network that a part on another machine removed before anything
-        used it is created again; an Engine that cannot attach the container yet is asked again for ``ATTACH_S``.
-        Raises EngineError."""
+        used it is created again; an Engine that cannot attach the container yet is asked again for ``ATTACH_S``. False
+        if a stop ended this. Raises EngineError."""
+        if arm.mode is not Mode.OVERLAY:
+            await self._engine.start_container(container)
+            return True
         end = asyncio.get_running_loop().time() + ATTACH_S
-        while True:
+        while not self._stopping():
             try:
-                return await self._engine.start_container(container)
+                await self._engine.start_container(container, START_S)
             except EngineUnreachable:
                 raise
             except EngineError as error:
-                is_late = asyncio.get_running_loop().time() > end
-                if arm.mode is not Mode.OVERLAY or is_late or not may_attach_later(error.status, str(error)):
+                if self._stopping():
+                    break
+                if asyncio.get_running_loop().time() > end or not may_attach_later(error.status, str(error)):
                     raise
+            else:
+                return True
             await self.create(self._announce)
             self.check(arm)
             await asyncio.sleep(PAUSE_S)
+        return False
 
     async def _existing(self) -> set[str]:
         listed = await self._engine.networks(self._labels)
@@ -116,7 +127,8 @@ class ExperimentNetworks:
         labels = self._shared | self._place if request.driver == "overlay" else self._labels
         try:
             async with self._slots:
-                await self._engine.create_network(name, request.driver, labels | self._round, request.options)
+                if not self._stopping():
+                    await self._engine.create_network(name, request.driver, labels | self._round, request.options)
         except EngineUnreachable:
             raise
         except EngineError as error:

@@ -251,6 +251,7 @@ def test_a_missing_feature_of_an_engine_is_explained_in_a_sentence(
     ("status", "text", "later"),
     [
         (404, "network nm-7f2a9c-overlay not found", True),
+        (404, "No such container: 1a2b3c", False),
         (500, "attaching to network failed, make sure your network options are correct and check manager logs", True),
         (500, "driver failed programming external connectivity: port is already allocated", False),
         (400, "exec: no such file", False),

@@ -25,7 +25,7 @@ from dashboard.store import experiments as experiment_store
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 from tests.support.private_engine import PrivateEngine
 from tests.support.specs import make_spec
 
@@ -112,7 +112,7 @@ async def test_an_overlay_that_another_part_removes_before_it_is_used_is_created
     await fake.create_network(name, "overlay", fake_lab.context.labels(whole) | {LABEL_PLACE: "@lab2"}, {})
     removed: list[str] = []
 
-    async def start(container: str) -> None:
+    async def start(container: str, _deadline_s: float | None = None) -> None:
         if not removed:
             removed.extend(network.id for network in await fake.networks({}) if network.name == name)
             await fake.remove_network(removed[0])
@@ -153,7 +153,7 @@ async def test_an_engine_that_is_too_slow_to_attach_a_container_is_asked_again(
         EngineError(f"network nm-{whole}-overlay not found", 404),
     ]
 
-    async def start(container: str) -> None:
+    async def start(container: str, _deadline_s: float | None = None) -> None:
         if answers and "overlay" in (await fake.inspect_container(container)).name:
             raise answers.pop(0)
         await start_container(container)
@@ -167,6 +167,87 @@ async def test_an_engine_that_is_too_slow_to_attach_a_container_is_asked_again(
     refused = await _part(fake_lab, whole, "overlay", "none")
     assert (await fake_lab.column(refused, "overlay")).status is ArmStatus.REFUSED
     assert len(answers) == 1
+
+
+async def test_only_the_start_on_an_overlay_has_a_longer_deadline(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Engine gives up after 20 s, and its answer is needed."""
+    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
+    deadlines: dict[str, float | None] = {}
+
+    async def start(container: str, deadline_s: float | None = None) -> None:
+        deadlines[(await fake.inspect_container(container)).name.rpartition("-")[2]] = deadline_s
+        await start_container(container, deadline_s)
+
+    monkeypatch.setattr(fake, "start_container", start)
+    await _part(fake_lab, whole, "overlay", "none")
+    assert (deadlines["overlay"] or 0.0) > 20
+    assert deadlines["none"] is None
+
+
+async def test_a_stop_ends_the_repetitions(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await fake_lab.database.run(_whole)
+    attempts: list[str] = []
+
+    async def start(container: str, _deadline_s: float | None = None) -> None:
+        attempts.append(container)
+        raise EngineError(f"network nm-{whole}-overlay not found", 404)
+
+    monkeypatch.setattr(fake, "start_container", start)
+    monkeypatch.setattr(networks, "PAUSE_S", 0.01)
+    part = await fake_lab.database.run(lambda: experiment_store.create_experiment(make_spec("overlay"), parent=whole))
+    fake_lab.lab.wake()
+    await eventually(lambda: len(attempts) > 2)
+    await fake_lab.stop(part)
+    assert await _made(fake) == set()
+    assert (await fake_lab.column(part, "overlay")).status is ArmStatus.GONE
+
+
+async def test_a_network_that_was_removed_with_the_experiment_is_not_created_again(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The removal does not wait for the launch if the database cannot be used."""
+    whole = await fake_lab.database.run(_whole)
+    attempts: list[str] = []
+
+    async def start(container: str, _deadline_s: float | None = None) -> None:
+        attempts.append(container)
+        driver = fake_lab.lab.driver_of(part)
+        assert driver is not None
+        await driver.remove_unrecorded()
+        raise EngineError(f"network nm-{whole}-overlay not found", 404)
+
+    monkeypatch.setattr(fake, "start_container", start)
+    part = await fake_lab.database.run(lambda: experiment_store.create_experiment(make_spec("overlay"), parent=whole))
+    fake_lab.lab.wake()
+    await eventually(lambda: attempts)
+    driver = fake_lab.lab.driver_of(part)
+    assert driver is not None
+    async with asyncio.timeout(DEADLINE_S):
+        await driver.settled()
+    assert await _made(fake) == set()
+    assert len(attempts) == 1
+
+
+async def test_a_container_that_is_gone_is_not_tried_again(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
+    attempts: list[str] = []
+
+    async def start(container: str, deadline_s: float | None = None) -> None:
+        if "overlay" in (await fake.inspect_container(container)).name:
+            attempts.append(container)
+            raise EngineError(f"No such container: {container}", 404)
+        await start_container(container, deadline_s)
+
+    monkeypatch.setattr(fake, "start_container", start)
+    part = await _part(fake_lab, whole, "overlay", "none")
+    assert (await fake_lab.column(part, "overlay")).status is ArmStatus.REFUSED
+    assert len(attempts) == 1
 
 
 async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_another_one_has_created(
