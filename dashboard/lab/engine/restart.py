@@ -54,26 +54,38 @@ async def _start_containers(host: PrivateHost, containers: Collection[str]) -> N
         with suppress(EngineError):
             end = 0.0 if (await wait_for_leader(host.endpoint)).is_inactive else time.monotonic() + NETWORK_S
     async with DockerEngine(host.endpoint, timeout_s=ANSWER_S) as engine:
-        while left:
-            try:
-                await _start(engine, left[0], end)
-            except EngineError as error:
-                log.warning("%s does not start again on %s: %s", left[0][:12], host.id, error)
-                if isinstance(error, EngineUnreachable):
-                    break
-            del left[0]
+        try:
+            await _start_in_rounds(engine, host, left, end)
+        except EngineUnreachable as error:
+            log.warning("%d of the containers on %s did not start again: %s", len(left), host.id, error)
         await asyncio.to_thread(note_containers, host, left)
 
 
-async def _start(engine: DockerEngine, container: str, end: float) -> None:
-    """Starts a container; tries again until ``end`` if its network does not exist yet. An engine in a swarm knows its
-    overlay networks only some time after the leader has been elected."""
-    while True:
-        try:
-            await engine.start_container(container)
-        except EngineError as error:
-            if time.monotonic() > end or "network" not in str(error) or isinstance(error, EngineUnreachable):
-                raise
-        else:
-            return
-        await asyncio.sleep(POLL_S)
+async def _start_in_rounds(engine: DockerEngine, host: PrivateHost, left: list[str], end: float) -> None:
+    """Starts the containers of ``left``, and removes those from it about which the engine has answered. Each is tried
+    once; those without their network are tried again until ``end``: an engine in a swarm knows its overlay networks
+    only some time after the leader has been elected."""
+    waiting: dict[str, EngineError] = {}
+    while left:
+        for container in tuple(left):
+            is_late = container in waiting and time.monotonic() > end
+            refusal = waiting[container] if is_late else await _start(engine, container)
+            if refusal is not None:
+                if "network" in str(refusal) and time.monotonic() <= end:
+                    waiting[container] = refusal
+                    continue
+                log.warning("%s does not start again on %s: %s", container[:12], host.id, refusal)
+            left.remove(container)
+        if left:
+            await asyncio.sleep(POLL_S)
+
+
+async def _start(engine: DockerEngine, container: str) -> EngineError | None:
+    """Starts a container; returns the engine's refusal. Raises EngineUnreachable."""
+    try:
+        await engine.start_container(container)
+    except EngineUnreachable:
+        raise
+    except EngineError as error:
+        return error
+    return None

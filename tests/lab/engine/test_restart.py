@@ -207,3 +207,40 @@ async def test_a_container_starts_once_the_swarm_has_its_network(
     monkeypatch.setattr(restart, "abandoned_containers", lambda _host: ("web",))
     await finish_starts([host])
     assert len(tried) == attempts
+
+
+async def test_containers_without_their_network_delay_no_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each attempt takes the Engine 20 s."""
+    host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
+    registry.remember(host, ready=True)
+    tried: list[str] = []
+
+    class Engine:
+        def __init__(self, _endpoint: str, timeout_s: float) -> None:
+            """Connects to nothing."""
+
+        async def start_container(self, identity: str) -> None:
+            tried.append(identity)
+            if identity != "web":
+                raise EngineError("attaching to network failed", 500)
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None:
+            """Does nothing."""
+
+    async def node(_endpoint: str) -> SwarmNode:
+        return SwarmNode("active")
+
+    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    monkeypatch.setattr(restart, "wait_for_leader", node)
+    monkeypatch.setattr(restart, "POLL_S", 0.0)
+    monkeypatch.setattr(restart, "time", SimpleNamespace(monotonic=lambda: 1.0 + 20.0 * len(tried)))
+    monkeypatch.setattr(restart, "abandoned_containers", lambda _host: ("lost", "web", "other"))
+    await finish_starts([host])
+    assert tried == ["lost", "web", "other", "lost"]
+    assert caplog.text.count("does not start again on a: attaching to network failed") == 2
+    assert registry.abandoned_containers(host) == ()
