@@ -270,7 +270,9 @@ class _Run:
     async def _load(self, one: Series, responder: Child) -> str:
         """Start the stream that saturates the path; returns a sentence if it cannot."""
         timeout, load = self._options.timeout_s, self._children["load"]
-        await responder.ask(do="sink", listener=self._listeners[one.key]["tcp"], timeout_s=timeout)
+        ready = await responder.ask(do="sink", listener=self._listeners[one.key]["tcp"], timeout_s=timeout)
+        if "error" in ready:
+            return f"The responder cannot accept the load stream: {ready['error']}."
         answer = await load.ask(
             within_s=_ANSWER_S + timeout,
             do="load",

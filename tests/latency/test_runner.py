@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path as FilePath
+from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.histogram import merge_histograms
 from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
+from dashboard.latency.children import Child
 from dashboard.latency.process import CORE_SLEEP
 from dashboard.latency.runner import Progress, run_measurement
 from tests.latency.conftest import Lab, helpers
@@ -71,6 +73,26 @@ async def test_under_load_a_stream_runs_beside_the_requests(lab: Lab) -> None:
     requests = sum(one.n for one in lab.told) * 64
     assert requests
     assert _bytes_received(lab) - before > 10_000_000 > requests
+
+
+async def test_a_responder_that_cannot_take_the_stream_fails_the_block(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a wait for a second answer, after which all processes would be started again."""
+    ask = Child.ask
+    pids: set[int] = set()
+
+    async def refuse(child: Child, *, within_s: float = 5.0, **command: Any) -> dict[str, Any]:
+        pids.add(child.pid)
+        if command["do"] == "sink":
+            return {"error": "No route to host"}
+        return await ask(child, within_s=within_s, **command)
+
+    monkeypatch.setattr(Child, "ask", refuse)
+    ended = await lab.run(lab.series(Probe.TCP_RR), seconds=30.0, under_load=True)
+    assert ended.stopped is Stop.FAILED
+    assert {one.error for one in lab.told} == {"The responder cannot accept the load stream: No route to host."}
+    assert len(pids) == 1, "only the responder was asked, and no second one started"
 
 
 async def test_all_helpers_of_an_ordinary_run_are_ordinary_processes(lab: Lab) -> None:
