@@ -12,6 +12,8 @@ from dashboard.core.namespaces.state import Listener, NamespaceState
 ROUTED = "not published: routed"
 EMBEDDED_RESOLVER = "127.0.0.11"
 DNS_PORT = 53
+SLIRP4NETNS = "slirp4netns"
+PORT_RANGE, DEFAULT_RANGE = "net.ipv4.ip_local_port_range", (32768, 60999)
 
 
 def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
@@ -19,7 +21,21 @@ def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
 
 
 #: Programs with UDP sockets on random ports, on which nothing is asked, and what these are for.
-ASKING = {"aardvark-dns": "queries", "slirp4netns": "datagrams"}
+ASKING = {"aardvark-dns": "queries", SLIRP4NETNS: "datagrams"}
+
+
+def _asks(one: Listener, state: NamespaceState) -> bool:
+    """Whether a socket is one of ``ASKING``. slirp4netns also holds published ports, including those of containers
+    outside the experiment; the kernel chooses its other ports."""
+    if one.protocol != "udp" or one.process not in ASKING or one.port == DNS_PORT:
+        return False
+    if one.process != SLIRP4NETNS:
+        return True
+    try:
+        low, high = map(int, state.sysctls[PORT_RANGE].split())
+    except (KeyError, ValueError):
+        low, high = DEFAULT_RANGE
+    return low <= one.port <= high
 
 
 def _describe_address(one: Listener) -> str:
@@ -49,7 +65,7 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
                 key,
                 Cell(f"{one.process or 'dockerd'} :{one.port}", "Docker's resolver", note="random port"),
             )
-        elif one.protocol == "udp" and one.process in ASKING and one.port not in {DNS_PORT, *published}:
+        elif one.process is not None and one.port not in published and _asks(one, state):
             asking[one.process] = asking.get(one.process, 0) + 1
         else:
             grouped.setdefault((one.protocol, one.port), []).append(one)

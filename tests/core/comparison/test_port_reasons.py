@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.namespaces.state import Protocol
@@ -132,6 +134,21 @@ def test_the_sockets_of_slirp4netns_have_one_row_except_the_published_port() -> 
         "slirp4netns sends what containers send over UDP, such as queries, from sockets of its own, which host mode "
         "sees there."
     )
+
+
+@pytest.mark.parametrize(
+    ("port_range", "alone"), [(None, {5353}), ("x", {5353}), ("50000 60999", {5353, 40001}), ("1024 60999", set())]
+)
+def test_a_port_that_slirp4netns_publishes_for_another_container_has_its_own_row(
+    port_range: str | None, alone: set[int]
+) -> None:
+    sockets = tuple(make_listener(port, "slirp4netns", 9, protocol=Protocol.UDP) for port in (5353, 40001, 50001))
+    sysctls = {} if port_range is None else {"net.ipv4.ip_local_port_range": port_range}
+    scene = change(make_scene(("host", "bridge")), MACHINE, listeners=sockets, sysctls=sysctls)
+    rows = {row.key: row for row in compare(*scene) if row.section == "listeners"}
+    assert {key for key in rows if key.startswith("udp")} == {"udp datagrams"} | {f"udp :{port}" for port in alone}
+    count = 3 - len(alone)
+    assert rows["udp datagrams"].notes[MACHINE] == f"{count} socket{'' if count == 1 else 's'}, random ports"
 
 
 def test_podman_forgets_a_port_that_host_mode_discards() -> None:
