@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import connections
 
+from dashboard.store.log_once import LogOnce
 from dashboard.store.operations import rate_limits
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.pruning import prune
@@ -14,14 +16,14 @@ from dashboard.store.operations.retention import delete_over_budget
 log = logging.getLogger(__name__)
 #: After the start of the server, and between two runs.
 FIRST_S, EVERY_S = 600.0, 3600.0
+#: Between two deletions of rate limits.
+LIMITS_S = 60.0
 DAY_S = 86_400.0
 
 
 def tidy(days: float, max_journals_bytes: int) -> str:
     """Deletes data that ended more than ``days`` ago (0: none), and the oldest ended experiments while all journals
-    together exceed the maximum. Returns a sentence, empty if nothing was deleted. Rate limits that are full again are
-    deleted as well."""
-    rate_limits.delete_old(shared_clock())
+    together exceed the maximum. Returns a sentence, empty if nothing was deleted."""
     pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
     old = pruned.runs + pruned.others.rows if pruned is not None else 0
     large = delete_over_budget(max_journals_bytes)
@@ -31,18 +33,31 @@ def tidy(days: float, max_journals_bytes: int) -> str:
 
 
 def _tidy() -> None:
+    if told := tidy(settings.RETENTION_DAYS, settings.MAX_JOURNALS_BYTES):
+        log.warning("%s", told)
+
+
+def _delete_limits() -> None:
+    rate_limits.delete_old(shared_clock())
+
+
+def _closing(job: Callable[[], None]) -> None:
     try:
-        if told := tidy(settings.RETENTION_DAYS, settings.MAX_JOURNALS_BYTES):
-            log.warning("%s", told)
-    except DatabaseError as error:
-        log.warning("old data could not be deleted: %s", error)
+        job()
     finally:
         connections.close_all()
 
 
-async def keep_tidy() -> None:
-    """Runs ``tidy`` every hour, in a thread of its own."""
-    await asyncio.sleep(FIRST_S)
+async def _every(job: Callable[[], None], first_s: float, every_s: float) -> None:
+    log_once = LogOnce(log, "old data could not be deleted")
+    await asyncio.sleep(first_s)
     while True:
-        await asyncio.to_thread(_tidy)
-        await asyncio.sleep(EVERY_S)
+        await log_once.run(lambda: asyncio.to_thread(_closing, job))
+        await asyncio.sleep(every_s)
+
+
+async def keep_tidy() -> None:
+    """Runs ``tidy`` every hour, and deletes rate limits that are full again every minute, in threads of their own."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_every(_tidy, FIRST_S, EVERY_S))
+        group.create_task(_every(_delete_limits, LIMITS_S, LIMITS_S))

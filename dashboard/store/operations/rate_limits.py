@@ -2,7 +2,10 @@
 processes share them, and a restart does not reset them (``core.training.rate_limit``)."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Mapping
+
+from django.db import DatabaseError, transaction
 
 from dashboard.core.token_bucket import Rate, TokenBucket
 from dashboard.core.training.rate_limit import (
@@ -18,9 +21,12 @@ from dashboard.core.training.rate_limit import (
 from dashboard.models import GuessBucket
 from dashboard.store.write_lock import writing
 
+log = logging.getLogger(__name__)
 ALL_CLIENTS = ""
-#: Buckets are full again and deleted after this time.
-RETENTION_S = 600.0
+#: After this time without attempts each bucket is full again, and deleted.
+RETENTION_S = max(rate.burst / rate.per_s for rate in (PER_CLIENT, OVERALL, JOINS, PASSWORDS, ACCOUNT_PASSWORDS))
+#: The maximum number of buckets that ``delete_old`` leaves.
+MAX_BUCKETS = 50_000
 
 
 def wrong_codes(address: str) -> dict[str, Rate]:
@@ -45,40 +51,59 @@ def wrong_passwords(address: str, account: str) -> dict[str, Rate]:
 
 
 def take(limits: Mapping[str, Rate], now: float) -> float:
-    """Counts an attempt before it is made, and returns 0; over one of the limits, counts nothing and returns the
+    """Counts an attempt before it is made, and returns 0; over one of the limits, stores nothing and returns the
     seconds to wait. The rows are locked, so that requests at the same time cannot all pass."""
+    if wait_s := _wait_s(GuessBucket.objects.filter(key__in=limits), limits, now):
+        return wait_s  # without a transaction: other writers need not wait for attempts that are refused
     with writing():
-        buckets = _locked(limits, now)
-        wait_s = max(bucket.wait_s(1.0, now) for _, bucket in buckets)
-        if not wait_s:
-            _write(buckets, charge, now)
+        rows = _locked(limits, now)
+        if wait_s := _wait_s(rows, limits, now):
+            transaction.set_rollback(True)  # no rows of clients that had none
+        else:
+            _change(rows, limits, charge, now)
     return wait_s
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Reverts the count of an attempt that was correct, or that stored nothing."""
-    with writing():
-        _write(_locked(limits, now), refund, now)
+    """Reverts the count of an attempt that was correct, or that stored nothing. If the database cannot do it, the
+    attempt stays counted: that is no reason to refuse it."""
+    try:
+        with writing():
+            _change(_locked(limits, now), limits, refund, now)
+    except DatabaseError as error:
+        log.warning("an attempt stays counted in its rate limit: %s", error)
 
 
-def _locked(limits: Mapping[str, Rate], now: float) -> list[tuple[GuessBucket, TokenBucket]]:
-    found = []
-    for key, rate in limits.items():
-        defaults = {"remaining": rate.burst, "at": now}
-        row, _ = GuessBucket.objects.select_for_update().get_or_create(key=key, defaults=defaults)
-        found.append((row, TokenBucket(rate, row.remaining, row.at)))
-    return found
+def _locked(limits: Mapping[str, Rate], now: float) -> list[GuessBucket]:
+    rows = GuessBucket.objects.select_for_update()
+    return [
+        rows.get_or_create(key=key, defaults={"remaining": rate.burst, "at": now})[0] for key, rate in limits.items()
+    ]
 
 
-def _write(
-    buckets: Iterable[tuple[GuessBucket, TokenBucket]], change: Callable[[TokenBucket, float], None], now: float
+def _bucket(row: GuessBucket, limits: Mapping[str, Rate]) -> TokenBucket:
+    return TokenBucket(limits[row.key], row.remaining, row.at)
+
+
+def _wait_s(rows: Iterable[GuessBucket], limits: Mapping[str, Rate], now: float) -> float:
+    return max((_bucket(row, limits).wait_s(1.0, now) for row in rows), default=0.0)
+
+
+def _change(
+    rows: Iterable[GuessBucket], limits: Mapping[str, Rate], change: Callable[[TokenBucket, float], None], now: float
 ) -> None:
-    for row, bucket in buckets:
+    for row in rows:
+        bucket = _bucket(row, limits)
         change(bucket, now)
         row.remaining, row.at = bucket.tokens, bucket.at
         row.save()
 
 
 def delete_old(now: float) -> None:
-    """Deletes the buckets of clients without recent attempts."""
-    GuessBucket.objects.filter(at__lt=now - RETENTION_S).delete()
+    """Deletes the buckets of clients without recent attempts, and those with the oldest attempts over
+    ``MAX_BUCKETS``."""
+    with writing():
+        GuessBucket.objects.filter(at__lt=now - RETENTION_S).delete()
+        oldest = GuessBucket.objects.order_by("-at").values_list("at", flat=True)[MAX_BUCKETS : MAX_BUCKETS + 1]
+        for at in oldest:
+            GuessBucket.objects.filter(at__lte=at).delete()
