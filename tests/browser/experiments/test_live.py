@@ -512,6 +512,14 @@ def test_a_timeline_item_links_to_the_state_at_that_entry(running: str, show: Sh
 # Any window.
 
 
+def _below_the_footer(page: Page) -> float:
+    """How many pixels the page goes on below its footer."""
+    found: float = page.locator("footer.bottom").evaluate(
+        "one => document.documentElement.scrollHeight - scrollY - one.getBoundingClientRect().bottom"
+    )
+    return found
+
+
 def _open_everything(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
 
@@ -532,6 +540,21 @@ def test_nothing_scrolls_sideways_in_any_window(running: str, show: Show) -> Non
         )
         assert wide == [], width
         assert not scrolls_sideways(page.page), width
+
+
+def test_the_page_ends_at_its_footer_while_the_timeline_scrolls(running: str, show: Show, visit: Visit) -> None:
+    page = show(running, who=visit(viewport={"width": 1440, "height": 500}))
+    box = page.page.locator("[data-slot=log-box]")
+    assert box.evaluate("one => one.scrollHeight - one.clientHeight") > 0
+    assert _below_the_footer(page.page) <= 1
+
+
+def test_a_table_of_twelve_columns_has_the_whole_width(running: str, show: Show, visit: Visit) -> None:
+    page = show(running, who=visit(viewport={"width": 1440, "height": 900}))
+    page.page.locator(".facts-table").evaluate("one => one.classList.replace('columns-4', 'columns-12')")
+    bottom = page.page.locator("#comparison").evaluate("one => one.getBoundingClientRect().bottom")
+    assert page.page.locator(".timeline").evaluate("one => one.getBoundingClientRect().top") >= bottom
+    assert _below_the_footer(page.page) <= 1
 
 
 def test_on_a_phone_every_column_is_named_in_every_row(running: str, show: Show, visit: Visit) -> None:

@@ -30,6 +30,16 @@ OVERLAY = "from-machine-overlay"
 SECONDS = "6"
 #: The color schemes of the pictures, and the sizes of the page. The last one is that of the tour.
 LOOKS = {"dark": {"width": 390, "height": 844}, "light": {"width": 1440, "height": 900}}
+#: Lays out what the browser skips below the window, then returns the height of the page.
+DRAWN_HEIGHT = """() => {
+    for (const one of document.querySelectorAll("main *")) {
+        if (getComputedStyle(one).contentVisibility === "auto") one.style.contentVisibility = "visible";
+    }
+    return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+        () => done(document.documentElement.scrollHeight))));
+}"""
+#: The height of a picture: the table of a phone is higher than Chromium draws.
+MAX_HEIGHT = 8_000
 #: Playwright's limit for each step of a page, in ms.
 PAGE_MS = 60_000
 REACH_S, LAUNCH_S = 30.0, 240.0
@@ -83,8 +93,12 @@ class BrowserTour:
         for scheme, size in LOOKS.items():
             await page.emulate_media(color_scheme=scheme)
             await page.set_viewport_size(size)
-            await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            await page.screenshot(path=self._pictures / f"{self._number:02}-{name}-{size['width']}.png", full_page=True)
+            height = await page.evaluate(DRAWN_HEIGHT)
+            await page.screenshot(
+                path=self._pictures / f"{self._number:02}-{name}-{size['width']}.png",
+                full_page=True,
+                clip={"x": 0, "y": 0, "width": size["width"], "height": min(height, MAX_HEIGHT)},
+            )
 
     async def _form_swarm(self, page: Any, origin: str) -> None:
         await page.goto(f"{origin}/machines/")
@@ -164,7 +178,6 @@ class BrowserTour:
         began = time.monotonic()
         await page.click("form[data-try] button")
         await page.wait_for_selector("[data-slot=attempts] > li", timeout=PAGE_MS)
-        count = await page.locator("[data-slot=attempts] > li").count()
         overlay = 2 * len(self.names) * (len(self.names) - 1)  # by address and by name
 
         async def answered() -> bool:
@@ -172,6 +185,7 @@ class BrowserTour:
             return overlay == len([1 for one in attempts if one["path"] == OVERLAY and one["status"] == HTTPStatus.OK])
 
         await until(answered, f"{overlay} answers between arms over the overlay network", REACH_S)
+        count = await page.locator("[data-slot=attempts] > li").count()
         self._note(f"{count} paths are requested, {overlay} of them over the overlay network", began)
         await self._picture(page, "try")
 

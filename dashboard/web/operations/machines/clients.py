@@ -54,9 +54,13 @@ def other_machines(machine: str | None) -> dict[str, str]:
         if not problem and not lab.accepts_calls:
             problem = f"The machine {record.name} cannot be used with this version of Netmodes."
         found[record.name] = DRAINED.format(record.name) if record.is_draining else problem
-    if machine is not None and labs.server.accepts_calls and labs.server.facts.engine is not None:
-        found[SERVER] = ""
-    return found
+    return found | (_installation_machine() if machine is not None else {})
+
+
+def _installation_machine() -> dict[str, str]:
+    """The installation's machine without a problem; empty while its lab has no engine."""
+    labs = service.labs
+    return {SERVER: ""} if labs is not None and labs.server.accepts_calls and labs.server.facts.engine else {}
 
 
 def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
@@ -64,7 +68,7 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
     record = experiment_store.load(experiment) if service.labs is not None else None
     if record is None or record.host:
         return ()
-    found = other_machines(record.machine) | ({SERVER: ""} if record.parts else {})
+    found = other_machines(record.machine) | (_installation_machine() if record.parts else {})
     return tuple(ClientChoice(name, problem) for name, problem in found.items())
 
 

@@ -71,6 +71,16 @@ def test_an_experiment_on_a_private_host_is_reached_from_its_machine_only() -> N
     assert client_choices(private) == client_choices("nothing") == ()
 
 
+@pytest.mark.usefixtures("labs")
+def test_the_machine_of_the_installation_is_a_client_of_several_machines_if_it_has_an_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = parts.create(make_spec("host", machines=["lab2", "server"]))
+    assert [one.name for one in client_choices(whole)][-1] == "server"
+    monkeypatch.setattr(service, "labs", Labs(None))
+    assert "server" not in [one.name for one in client_choices(whole)]
+
+
 def test_the_arms_of_the_other_parts_are_clients_over_the_overlay_network() -> None:
     machines.register("lab2", {}, MachineFacts())
     whole = parts.create(make_spec("overlay", machines=["server", "lab2"]))

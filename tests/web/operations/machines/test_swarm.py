@@ -121,6 +121,7 @@ async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person)
     assert "A user who has root on one of them can then start containers on all of them" in page
     assert "the machines join without further confirmation" in page
     assert "End the swarm" not in page
+    assert page.count('<span class="dot away"') == 3, "in no swarm"
     refused = await post(me, what="form", machine=["lab1", "lab2"])
     assert (refused.status, "Confirm" in refused.text, labs.members) == (400, True, [])
     assert (await form(me, "lab1", "lab2")).status == 302
@@ -128,6 +129,7 @@ async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person)
     assert labs.stored == [("lab1", 2), ("lab2", 2)], "each, once all have joined"
     page = (await http("GET", PAGE, who=me)).text
     assert page.count("manager of this swarm") == 2
+    assert page.count('<span class="dot away"') == 1
     assert "Launch an experiment in the mode overlay on several of these machines" in page
     assert "198.51.100.2" in page
     assert "SWMTKN" not in page

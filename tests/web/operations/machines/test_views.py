@@ -108,7 +108,7 @@ async def test_the_own_machine_of_the_installation_is_listed_first(
     monkeypatch.setattr(service, "labs", labs)
     page = (await get("/machines/", me)).text
     assert page.index("machine of the installation") < page.index("lab2")
-    assert "no lab" in page
+    assert '<span class="dot away" aria-hidden="true"></span>no lab' in page
     assert "/machines/server/" not in page
     engine = EngineRef("28.5.1", "1.51", kernel="6.12.9")
     heartbeat = HeartbeatMessage("server.a.0", LabFacts(engine), version=__version__, capacity=31)
