@@ -550,8 +550,16 @@ def test_the_page_ends_at_its_footer_while_the_timeline_scrolls(running: str, sh
 
 
 def test_a_table_of_twelve_columns_has_the_whole_width(running: str, show: Show, visit: Visit) -> None:
-    page = show(running, who=visit(viewport={"width": 1440, "height": 900}))
+    page = show(running, who=visit(viewport={"width": 1440, "height": 600}))
     page.page.locator(".facts-table").evaluate("one => one.classList.replace('columns-4', 'columns-12')")
+    above = page.page.locator("#comparison .scroll").evaluate(
+        """one => {
+            one.scrollTop = 200;
+            const head = one.querySelector(".heads > th");
+            return [one.scrollTop, head.getBoundingClientRect().top - one.getBoundingClientRect().top];
+        }"""
+    )
+    assert above == [200, 0], "the heads of the columns stay at the top of the box that scrolls"
     bottom = page.page.locator("#comparison").evaluate("one => one.getBoundingClientRect().bottom")
     assert page.page.locator(".timeline").evaluate("one => one.getBoundingClientRect().top") >= bottom
     assert _below_the_footer(page.page) <= 1
