@@ -12,12 +12,12 @@ from msgspec import UnsetType
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, View, advance
+from dashboard.core.experiments.machines.journals import MAX_ATTEMPTS
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.measurements.histogram import BadHistogram, check_histogram
 from dashboard.core.measurements.measurement import Block
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.state import FirewallRules, NamespaceState
-from dashboard.core.paths.attempts import MAX_ATTEMPTS
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent, normalise_tags
 from dashboard.core.reports.parse import InvalidReportError, parse_report
 

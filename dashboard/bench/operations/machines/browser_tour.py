@@ -180,11 +180,17 @@ class BrowserTour:
         await page.wait_for_selector("[data-slot=attempts] > li", timeout=PAGE_MS)
         overlay = 2 * len(self.names) * (len(self.names) - 1)  # by address and by name
 
-        async def answered() -> bool:
-            attempts = (await self._shown(experiment))["trial"]["attempts"]
-            return overlay == len([1 for one in attempts if one["path"] == OVERLAY and one["status"] == HTTPStatus.OK])
+        async def attempts() -> list[dict[str, Any]]:
+            return [one for one in (await self._shown(experiment))["trial"]["attempts"] if one["path"] == OVERLAY]
 
-        await until(answered, f"{overlay} answers between arms over the overlay network", REACH_S)
+        async def answered() -> bool:
+            return [one["status"] for one in await attempts()] == [HTTPStatus.OK] * overlay
+
+        try:
+            await until(answered, f"{overlay} answers between arms over the overlay network", REACH_S)
+        except BenchmarkError as error:
+            found = [f"{one['title']}: {one['error'] or one['status']}" for one in await attempts()]
+            raise BenchmarkError(f"{error}: {', '.join(found)}") from error
         count = await page.locator("[data-slot=attempts] > li").count()
         self._note(f"{count} paths are requested, {overlay} of them over the overlay network", began)
         await self._picture(page, "try")

@@ -25,8 +25,8 @@ from dashboard.core.modes import MACHINE, OBSERVERS
 FIRST = 1
 #: The beginning of its text.
 LAUNCH_REQUESTED = "Launch requested on "
-#: Requests of a trial, as many as a report may have.
-MAX_ATTEMPTS = 100
+#: Requests of a trial, as many as a report may have. Three modes have 70 on three machines.
+MAX_ATTEMPTS = 400
 
 
 @dataclass(slots=True)

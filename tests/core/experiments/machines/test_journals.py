@@ -124,6 +124,23 @@ def test_the_requests_of_both_machines_are_one_trial() -> None:
     assert shared_request("", 2) == ""
 
 
+def test_requests_from_other_machines_are_in_the_trial() -> None:
+    journal = new_journal()
+    over = Attempt("from-machine-overlay", "Overlay", "@server", "host-lab2", "http://10.0.1.3/", "curl", 200)
+    forged = replace(over, origin="@server@2")
+    trial = Trial((over, forged, replace(over, server="host")), 1200.0, 1)
+    entry = Entry(1, 1.0, Cause(Source.PERSON, "try"), Facts(trial=trial))
+    assert replay([journal.first(), *journal.extend([("part2", entry)])], View()).trial.attempts == (over,)
+
+
+def test_the_requests_of_the_last_machine_are_kept_if_each_has_many() -> None:
+    journal = new_journal()
+    attempts = (Attempt("loopback", "Loopback", "machine", "machine", "http://127.0.0.1/", "curl", 200),) * 60
+    entry = Entry(1, 1.0, Cause(Source.PERSON, "try"), Facts(trial=Trial(attempts, 1200.0, 1)))
+    trial = replay([journal.first(), *journal.extend([("part1", entry), ("part2", entry)])], View()).trial
+    assert [one.origin for one in trial.attempts] == ["machine"] * 60 + ["machine@2"] * 60
+
+
 def test_a_lab_writes_only_about_the_columns_of_its_own_machine() -> None:
     journal = new_journal()
     view = replay([journal.first(), *journal.extend(interleaved())])
