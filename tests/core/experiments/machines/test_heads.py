@@ -72,6 +72,7 @@ def test_the_clean_up_check_of_each_machine_is_kept() -> None:
     }
     merged = merge_heads(WHOLE, heads)
     assert [check.name for check in merged.proof] == ["containers (server)", "containers (lab2)"]
+    assert {check.detail for check in merged.proof} == {"0 of 2 containers left"}
     assert (merged.phase, merged.stopped_at) == (Phase.STOPPED, 7.0)
 
 
