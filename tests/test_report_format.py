@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.experiments.journal import Attempt, Trial
+from dashboard.core.experiments.machines import journals
 from dashboard.core.paths import attempts
 from dashboard.core.paths.multicast import MULTICAST, RECEIVED
 from dashboard.core.reports import parse as report_parse
@@ -70,7 +71,7 @@ def test_it_names_every_field_of_the_content() -> None:
 def test_it_names_every_field_of_what_was_tried_and_its_limits() -> None:
     text = " ".join(DOCUMENT[DOCUMENT.index("`facts.trial`") :].partition("\n\n")[0].split())
     assert [one.name for kind in (Trial, Attempt) for one in fields(kind) if f"`{one.name}`" not in text] == []
-    assert f"at most {attempts.MAX_ATTEMPTS}" in text
+    assert f"at most {journals.MAX_ATTEMPTS}" in text
     assert f"first {attempts.MAX_BODY} characters" in text
     assert f"After {attempts.MAX_TRIALS} requests" in text
     assert f"`{MULTICAST}`" in text
