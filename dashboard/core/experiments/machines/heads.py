@@ -68,9 +68,7 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
         problem=merge_texts(lambda head: head.problem),
         problem_since=min((head.problem_since for head in troubled if head.problem_since is not None), default=None),
         proof=tuple(
-            replace(check, name=f"{check.name} ({machine})")
-            for machine, head in heads.items()
-            for check in head.proof
+            replace(check, name=f"{check.name} ({machine})") for machine, head in heads.items() for check in head.proof
         ),
         round=max((head.round for head in known), default=0),
         engine_away=any(head.engine_away for head in known),

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Labs:
     """The labs that web processes know; those in ``absent`` send no heartbeats."""
 
-    def __init__(self, *absent: str) -> None:
+    def __init__(self, *absent: str | None) -> None:
         self._absent = absent
         self.server = self.of(None)
 
