@@ -5,12 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
 
-from dashboard.core.machines.placement import MachineOffer
+from dashboard.core.machines.placement import MachineOffer, place
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.training.capacity import offered
@@ -205,8 +206,8 @@ def test_one_turn_places_all_hosts_that_are_requested_at_the_same_time(
     row: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a class of 60 the last one waited for 59 placements, and got an error after 15 s."""
-    offers, computed = join("lab1", hosts=4), []
-    place = host_placement.place
+    offers = join("lab1", hosts=4)
+    computed = Mock(wraps=place)
 
     def wait_for_others() -> None:
         """While the first request waits for its turn, two others do so too, and end before it."""
@@ -215,10 +216,10 @@ def test_one_turn_places_all_hosts_that_are_requested_at_the_same_time(
             request(row, number, offers)
 
     monkeypatch.setattr(host_placement, "take_turn", wait_for_others)
-    monkeypatch.setattr(host_placement, "place", lambda *values: computed.append(values) or place(*values))
+    monkeypatch.setattr(host_placement, "place", computed)
     request(row, 1, offers)
     assert places(row) == dict.fromkeys((1, 2, 3), ("lab1", "queued"))
-    assert len(computed) == 2  # of the second, which placed the first as well, and of the third
+    assert computed.call_count == 2  # of the second, which placed the first as well, and of the third
 
 
 @pytest.mark.django_db(transaction=True)
