@@ -26,6 +26,7 @@ from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.hosts.variants import Variant
 from dashboard.lab.claims.engines import read_facts
+from dashboard.store.operations.database_clock import shared_clock
 from tests.support import selection, workers
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
@@ -59,6 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Marks what runs on a real engine, before ``-m`` selects."""
     selection.mark_engine_tests(items)
+
+
+def pytest_runtest_teardown() -> None:
+    """A test on PostgreSQL sets the clock of the process by the database's. The next test uses the machine's again."""
+    shared_clock._offset = None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
