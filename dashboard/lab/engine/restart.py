@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 
+from dashboard.core.experiments.networks import may_attach_later
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
@@ -71,7 +72,7 @@ async def _start_in_rounds(engine: DockerEngine, host: PrivateHost, left: list[s
             is_late = container in waiting and time.monotonic() > end
             refusal = waiting[container] if is_late else await _start(engine, container)
             if refusal is not None:
-                if "network" in str(refusal) and time.monotonic() <= end:
+                if may_attach_later(refusal.status, str(refusal)) and time.monotonic() <= end:
                     waiting[container] = refusal
                     continue
                 log.warning("%s does not start again on %s: %s", container[:12], host.id, refusal)

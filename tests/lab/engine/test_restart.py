@@ -169,14 +169,15 @@ async def test_an_engine_that_does_not_answer_is_asked_for_no_further_container(
 @pytest.mark.parametrize(
     ("state", "refusal", "attempts", "took_s"),
     [
-        ("active", "network 2cn3 not found", 3, 0.0),
-        ("active", "attaching to network failed: context deadline exceeded", 3, 20.0),
-        ("active", "no such image", 1, 0.0),
-        ("inactive", "network 2cn3 not found", 1, 0.0),
+        ("active", EngineError("network 2cn3 not found", 404), 3, 0.0),
+        ("active", EngineError("attaching to network failed: context deadline exceeded", 500), 3, 20.0),
+        ("active", EngineError("no such image", 404), 1, 0.0),
+        ("active", EngineError("failed to set up container networking: port is already allocated", 500), 1, 0.0),
+        ("inactive", EngineError("network 2cn3 not found", 404), 1, 0.0),
     ],
 )
 async def test_a_container_starts_once_the_swarm_has_its_network(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, refusal: str, attempts: int, took_s: float
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, refusal: EngineError, attempts: int, took_s: float
 ) -> None:
     host = PrivateHost("a", 1, 1, "/nowhere", time.time(), tmp_path, 1, lan=LanPlace("office"))
     registry.remember(host, ready=True)
@@ -189,7 +190,7 @@ async def test_a_container_starts_once_the_swarm_has_its_network(
         async def start_container(self, identity: str) -> None:
             tried.append(identity)
             if len(tried) < 3:
-                raise EngineError(refusal, 404)
+                raise refusal
 
         async def __aenter__(self) -> Self:
             return self
