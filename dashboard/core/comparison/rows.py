@@ -70,10 +70,10 @@ SECTIONS: tuple[Section, ...] = (
 INPUTS: dict[str, tuple[str, ...]] = {
     "engines": (),
     "identity": ("namespaces", "hostname", "interfaces", "routes"),
-    "published": (),
-    "listeners": ("listeners",),
+    "published": ("interfaces",),
+    "listeners": ("listeners", "sysctls"),
     "interfaces": ("interfaces",),
-    "routes": ("routes",),
+    "routes": ("routes", "interfaces"),
     "dns": ("resolver", "lookups"),
     "hosts": ("hosts", "hostname"),
     "sysctls": ("sysctls",),

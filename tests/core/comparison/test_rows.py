@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.core.comparison.rows import SECTIONS, RowCache, compare
+from dashboard.core.comparison.cells import ObservedColumns
+from dashboard.core.comparison.row_building import section_rows
+from dashboard.core.comparison.rows import INPUTS, SECTIONS, RowCache, compare
 from dashboard.core.comparison.text_table import SYMBOLS
 from dashboard.core.experiments.messages import ArmStatus, ContainerRef, Relation, Row
-from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, sorted_state
+from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, Protocol, sorted_state
 from tests.core.builders import (
     MACHINE,
     Columns,
@@ -113,6 +116,35 @@ def test_a_cache_does_not_change_the_rows(scenes: list[tuple[Columns, States]], 
             opened = make_listener(9000, "python3", 99)
             later = states | {key: sorted_state(replace(states[key], listeners=(*states[key].listeners, opened)))}
             assert compare(columns, later, cache) == compare(columns, later)
+
+
+def _with_slirp4netns() -> tuple[Columns, States]:
+    columns, states = make_scene()
+    listener = make_listener(40000, "slirp4netns", 99, protocol=Protocol.UDP)
+    return columns, states | {MACHINE: sorted_state(replace(states[MACHINE], listeners=(listener,)))}
+
+
+class ReadState:
+    """A state that notes which of its fields are read."""
+
+    def __init__(self, state: NamespaceState, read: set[str]) -> None:
+        self._state = state
+        self._read = read
+
+    def __getattr__(self, name: str) -> Any:
+        self._read.add(name)
+        return getattr(self._state, name)
+
+
+@settings(max_examples=60)
+@given(st.one_of(generated_scenes(), engine_scenes(), st.just(recorded_scene()), st.just(_with_slirp4netns())))
+def test_a_section_reads_no_field_that_is_not_among_its_inputs(observed: tuple[Columns, States]) -> None:
+    columns, states = observed
+    for section, inputs in INPUTS.items():
+        read: set[str] = set()
+        noting = {key: cast(NamespaceState, ReadState(state, read)) for key, state in states.items()}
+        section_rows(ObservedColumns(columns, noting), section)
+        assert read <= {"netns", *inputs}, section
 
 
 def test_a_cache_keeps_the_rows_of_unchanged_sections() -> None:

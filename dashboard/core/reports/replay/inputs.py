@@ -8,7 +8,7 @@ from typing import Any
 from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.comparison.machines.rows import ObservedGroup, observe_groups
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import is_observer
+from dashboard.core.modes import MACHINE, is_observer, plain_key
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import NamespaceState
@@ -27,15 +27,15 @@ FIELDS = (
     "lookups",
     "firewall",
 )
-_DERIVED = ("primary", "links", "exits")
+_DERIVED = ("primary", "connection", "links", "exits")
 
 
 @dataclass(frozen=True)
 class Frame:
     """Columns and states of one position. ``common`` is a number for the columns and one for the namespaces that they
     share; ``numbers`` has one for each field of each state and for the values derived from it: ``primary`` addresses of
-    the machine and of the columns outside it, ``links`` without their addresses, ``exits`` (interfaces of default
-    routes)."""
+    the machine and of the columns outside it, ``connection`` (links and addresses of an arm with a network stack of
+    its own), ``links`` without their addresses, ``exits`` (interfaces of default routes)."""
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
@@ -67,23 +67,30 @@ class Inputs:
 
     def next_frame(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Frame:
         """The frame of the next position. A field that did not change must be the same object as before."""
-        numbers = {key: self._numbers_of(key, state) for key, state in states.items()}
+        machines = {state.netns for key, state in states.items() if plain_key(key) == MACHINE}
+        shared = machines if len(machines) == 1 else set()
+        numbers = {
+            key: self._numbers_of(key, state, not is_observer(key) and state.netns not in shared)
+            for key, state in states.items()
+        }
         place = self._numbers["place"].number(tuple((key, state.netns) for key, state in states.items()))
         return Frame(columns, states, (columns_number, place), numbers)
 
-    def _numbers_of(self, key: str, state: NamespaceState) -> dict[str, int]:
+    def _numbers_of(self, key: str, state: NamespaceState, separate: bool) -> dict[str, int]:
         before, known = self._known.get(key, (None, {}))
-        if state is before:
+        if state is before and known["separate"] == separate:
             return known
-        numbers = {}
+        numbers = {"separate": int(separate)}
         for name in FIELDS:
             value = getattr(state, name)
             numbers[name] = (
                 known[name] if before is not None and value is getattr(before, name) else self._number(name, value)
             )
-        changed = [name for name in ("interfaces", "routes") if numbers[name] != known.get(name)]
+        changed = [name for name in ("interfaces", "routes", "separate") if numbers[name] != known.get(name)]
         if changed:
             numbers["primary"] = self._number("primary", primary_addresses(state) if is_observer(key) else ())
+            connection = tuple((one.name, one.kind, one.addresses) for one in state.interfaces) if separate else ()
+            numbers["connection"] = self._number("connection", connection)
             numbers["links"] = self._number(
                 "links",
                 tuple(

@@ -1,10 +1,10 @@
 """The rows of a recording: those of ``comparison.compare``, without computing equal rows again.
 
 Sections that change often are computed in parts: the cells of a column for a port, link or destination follow from that
-part, from the columns and, for links, from all links.
+part, from the columns and from the section's other inputs.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,8 +18,15 @@ from dashboard.core.namespaces.state import NamespaceState, interface_key
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
 
-#: The inputs of whole sections. Of interfaces and routes, identity shows the primary addresses only.
-_INPUTS = {**INPUTS, "identity": ("namespaces", "hostname", "primary")}
+#: The inputs of whole sections. Of interfaces and routes, identity shows the primary addresses only. Other sections
+#: depend on how the arms are connected. Cells and reasons of interfaces depend on the links of all columns.
+_INPUTS = {
+    **INPUTS,
+    "identity": ("namespaces", "hostname", "primary", "connection"),
+    "published": ("connection",),
+    "interfaces": ("interfaces", "links"),
+    "routes": ("routes", "connection"),
+}
 
 #: Sections that are computed in parts, and the key of an item's part.
 _PARTS: dict[str, Callable[[Any], Hashable]] = {
@@ -28,7 +35,13 @@ _PARTS: dict[str, Callable[[Any], Hashable]] = {
     "routes": lambda one: (one.family, one.destination),
 }
 
+
 type _NumberedCells = tuple[tuple[int, int, int], ...]  # numbers of the row's identity, its RowKey and the cell
+
+
+def _numbers_of(frame: Frame, section: str, inputs: Iterable[str]) -> tuple[object, ...]:
+    """A key of a section for these inputs of all columns."""
+    return (section, frame.common, *(numbers[name] for numbers in frame.numbers.values() for name in inputs))
 
 
 class RecordedRows:
@@ -52,13 +65,7 @@ class RecordedRows:
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
         """The sections with changed inputs, each with the number of its list of rows."""
         for section, inputs in _INPUTS.items():
-            inputs_key = (
-                section,
-                frame.common,
-                *(numbers[name] for numbers in frame.numbers.values() for name in inputs),
-            )
-            if section == "interfaces":
-                inputs_key = (*inputs_key, frame.links)
+            inputs_key = _numbers_of(frame, section, inputs)
             if self._current.get(section) == inputs_key:
                 continue
             self._current[section] = inputs_key
@@ -77,7 +84,7 @@ class RecordedRows:
         return tuple(self.table.number(row) for row in rows)
 
     def _in_parts(self, frame: Frame, section: str) -> tuple[int, ...]:
-        context = (section, frame.common, frame.links if section == "interfaces" else ())
+        context = _numbers_of(frame, section, [name for name in _INPUTS[section] if name != section])
         lines_of: dict[int, list[int]] = {}
         nothing = [NONE] * len(frame.columns)
         for place, column in enumerate(frame.columns, start=1):

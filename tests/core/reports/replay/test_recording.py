@@ -19,7 +19,7 @@ from dashboard.core.namespaces.state import NamespaceState, sorted_state
 from dashboard.core.reports.replay import pictures as replay_pictures
 from dashboard.core.reports.replay import recording as tracks
 from dashboard.core.reports.replay.recording import MAX_COMPUTED, build_recording, encode_recording
-from tests.core.builders import Columns, States, end, make_address, make_listener, make_route
+from tests.core.builders import Columns, States, end, make_address, make_interface, make_listener, make_route
 from tests.core.machine_scenes import two_machines
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import FIRST_AT, VECTORS, observe, shown, vectors
@@ -115,6 +115,23 @@ def test_every_position_shows_what_was_observed(observed: History) -> None:
         assert view.states == then.states == observed[position][1]
         assert_shows(reader, position, shown(view, entry))
         assert shown(view, entry) == shown(then, entry)
+
+
+@pytest.mark.parametrize("section", ["identity", "published", "routes"])
+def test_reasons_follow_how_an_arm_is_connected(section: str) -> None:
+    columns, states = make_scene(["bridge", "none"])
+    plugged = replace(states["none"], routes=(make_route(interface="tap0"),))
+    link = make_interface("tap0", 5, "veth", addresses=("10.0.2.100/24",))
+    steps = [replace(plugged, interfaces=(*plugged.interfaces, replace(link, kind=kind))) for kind in ("veth", "tun")]
+    entries, seen = observe([(columns, states | {"none": sorted_state(one)}) for one in steps])
+    expected = [_reasons(shown(view, entry), section) for view, entry in zip(seen, entries, strict=True)]
+    assert expected[0] != expected[1]
+    reader = Reader(encode_recording(build_recording(entries)))
+    assert [_reasons(reader.at(position), section) for position in range(2)] == expected
+
+
+def _reasons(position: dict[str, Any], section: str) -> list[str]:
+    return [row["why"] for row in position["rows"] if row["section"] == section]
 
 
 @settings(max_examples=20)
