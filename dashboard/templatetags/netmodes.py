@@ -25,6 +25,7 @@ from dashboard.core.experiments.messages import (
 from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
+from dashboard.core.modes import Mode
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.templatetags.training import session_words
 from dashboard.templatetags.words import CHART_WORDS
@@ -159,6 +160,12 @@ def running_time(head: ExperimentHead) -> str:
 def modes_by_column(columns: Iterable[Column]) -> dict[str, str]:
     """The mode of each column by its key."""
     return {one.key: one.mode for one in columns}
+
+
+@register.filter
+def has_host_and_bridge(modes: Mapping[str, str]) -> bool:
+    """Whether these modes of columns include host mode and a bridge."""
+    return {Mode.HOST, Mode.BRIDGE} <= set(modes.values()) or {Mode.HOST, Mode.USER_BRIDGE} <= set(modes.values())
 
 
 @register.filter

@@ -93,7 +93,7 @@ async def observe_container_and_state(testbed: Testbed, *lines: str) -> Containe
 
 @prepared
 async def observe_proxies(testbed: Testbed, line: str, ports: range) -> Proxies:
-    """The docker-proxy processes of these ports of the machine, which the line publishes, and their memory."""
+    """How many docker-proxy processes listen on ``ports`` once ``line`` has published them, and their memory."""
     await testbed.run(line)
     listeners = (await testbed.state(MACHINE)).listeners
     held = (one for one in listeners if one.port in ports and one.process == "docker-proxy")

@@ -111,8 +111,8 @@ def published_cells(observed: ObservedColumns, column: Column, state: NamespaceS
         rank = _port_order(protocol, port)
         text = _published_text(asked)
         yield (
-            RowKey("published", key, "asked", f"{key} asked", (*rank, 0)),
-            Cell(text or None, absent="not asked"),
+            RowKey("published", key, "asked", f"{key} requested", (*rank, 0)),
+            Cell(text or None, absent="not requested"),
         )
         # Docker reports no port of the machine for a network with gateway mode routed.
         text = _published_text(one for one in real if one.host_port)

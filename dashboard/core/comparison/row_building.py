@@ -58,7 +58,7 @@ def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKe
     if section == "published":
         if column.key in OBSERVERS:
             return Cell(absent="does not apply", applies=False)
-        return Cell(absent="not asked" if key.field == "asked" else "not published")
+        return Cell(absent="not requested" if key.field == "asked" else "not published")
     if column.key not in observed.states:
         if column.invisible and column.status is ArmStatus.RUNNING:
             return Cell(absent=not_visible(column.invisible), visible=False)

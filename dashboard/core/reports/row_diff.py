@@ -71,7 +71,7 @@ def match_arms(snapshots: Sequence[Snapshot]) -> tuple[ArmMatch, ...]:
 
 
 class _ComparableRows:
-    """The rows of one report without the names of its launch."""
+    """The rows of one report; names and ids that change with every launch are replaced."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         names = {snapshot.experiment.id: "experiment"}

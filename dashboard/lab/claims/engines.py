@@ -70,7 +70,7 @@ class EngineLock:
 
 @dataclass(slots=True)
 class ClaimEngine:
-    """An engine to run claims on. ``host`` is its private host, None for the reader's own engine; ``image`` replaces
+    """An engine to run claims on. ``host`` is its private host, None for the server's own engine; ``image`` replaces
     ``IMAGE``; ``machine`` is the machine's address other than loopback, empty without one; ``lacks`` has the needs and
     modes that it does not support, with the reason; ``facts`` decide what claims expect of it. More private hosts can
     be started in ``data_dir``."""

@@ -118,7 +118,7 @@ class Turn:
         return self._begins
 
     def begin(self) -> None:
-        """Computes the request from now on."""
+        """Starts the turn: ``wait``'s future is done, and the turn is late after ``TURN_S``."""
         for group in self._groups:
             group.begun += 1
         self._timer = self.loop.call_later(TURN_S, self._expire)

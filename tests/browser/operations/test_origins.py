@@ -25,7 +25,7 @@ def test_the_sign_in_link_works_once_and_leaves_no_token_in_the_address(visit: V
     late.expect(r"Failed to load resource: .* 401 .*/sign-in/")
     used = late.open(link)
     expect(used.get_by_role("heading", level=1)).to_have_text("This link was used or has expired")
-    expect(used.locator("main")).to_contain_text("run ./netmodes up again for a new one")
+    expect(used.locator("main")).to_contain_text("run ./netmodes link for a new one")
 
 
 def test_pages_require_the_sign_in_link(visit: Visit, server: Server) -> None:

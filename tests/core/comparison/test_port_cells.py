@@ -103,7 +103,7 @@ def test_nothing_is_called_discarded_when_the_container_does_not_run() -> None:
 
 def test_a_port_published_with_all_was_not_asked_for() -> None:
     cells = published(published=make_ports(32768))
-    assert (cells["80/tcp", "asked"].text, cells["80/tcp", "asked"].absent) == (None, "not asked")
+    assert (cells["80/tcp", "asked"].text, cells["80/tcp", "asked"].absent) == (None, "not requested")
     assert cells["80/tcp", "published"].text == "0.0.0.0:32768\n[::]:32768"
 
 

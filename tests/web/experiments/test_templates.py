@@ -36,6 +36,7 @@ from tests.web import sample
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = json.loads((ROOT / "tests/js/vectors.json").read_text())
+WHICH_MODE = "/docs/modes/#host-or-bridge"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 }}</script>"
 
 
@@ -304,6 +305,18 @@ def test_the_head_shows_the_command_the_warning_and_docker_s_message() -> None:
     assert "This node is not a swarm manager." in html
     assert "exit code 1" in html
     assert "bind() to 0.0.0.0:80 failed" in html
+
+
+@pytest.mark.parametrize(("modes", "shown"), [("host bridge", 1), ("host user-bridge", 1), ("bridge user-bridge", 0)])
+def test_host_beside_a_bridge_leads_to_when_to_use_which(modes: str, shown: int) -> None:
+    columns = tuple(one for one in make_columns() if one.key in {"machine", *modes.split()})
+    context = sample.experiment_context(sample.make_snapshot(columns=columns))
+    assert len(draw_page("experiments/experiment.html", context).find("a", href=WHICH_MODE)) == shown
+    assert not draw_page("experiments/experiment.html", context | {"read_only": True}).find("a", href=WHICH_MODE)
+
+
+def test_the_start_page_answers_its_question() -> None:
+    assert PAGES["home, first visit"]().find("a", href=WHICH_MODE)
 
 
 def test_a_past_state_is_not_shown_as_live() -> None:

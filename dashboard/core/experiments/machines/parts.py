@@ -27,7 +27,7 @@ class Part:
 
 
 def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
-    """The machine on which an arm runs; ``default`` is that of the experiment, None that of the installation."""
+    """The machine on which an arm runs: the one that it names, else ``default``. None: the installation's own."""
     if not arm.machine:
         return default
     return None if arm.machine == SERVER_NAME else arm.machine

@@ -91,8 +91,8 @@ async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpRespon
 @require_POST
 @on_group_host()
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """Launches an experiment. A refused form is shown again with its input, as it is if ports that it needs are in use.
-    The form can also stop an experiment of the group that holds a port, and is then shown again."""
+    """Launches an experiment. The form is shown again with its input if it is refused, or if ports that it needs are in
+    use. It can also stop an experiment of the group that holds a port, and is then shown again."""
     form = LaunchForm(request.POST)
     spec = form.parse()
     available, problem = await _launch_options(host.group)

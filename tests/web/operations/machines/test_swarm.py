@@ -130,7 +130,7 @@ async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person)
     page = (await http("GET", PAGE, who=me)).text
     assert page.count("manager of this swarm") == 2
     assert page.count('<span class="dot away"') == 1
-    assert "Launch an experiment in the mode overlay on several of these machines" in page
+    assert "Launch an experiment in overlay mode on several of these machines" in page
     assert "198.51.100.2" in page
     assert "SWMTKN" not in page
     assert page.count('name="member" value="lab1 c"') == page.count('name="member" value="lab2 c"') == 1
