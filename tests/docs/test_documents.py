@@ -19,6 +19,8 @@ BLOCKS = [one for page, text in PAGES.items() for one in blocks(page, text)]
 PYTEST_OPTIONS = {"--junitxml"}
 #: Pages that the index need not name.
 NOT_IN_THE_INDEX = {"docs/README.md", "README.md"}
+#: A label of a page that the reader is told to use.
+PRESSED = re.compile(r"\b(?:press|select|choose|set|after)\s+(?:\*\*|“)([^*”]+)(?:\*\*|”)", re.IGNORECASE)
 LANGUAGES = {"console", "text", "python", "toml", "markdown", "json", "nginx", "yaml", "ini", "sh"}
 
 
@@ -43,6 +45,13 @@ def test_links_lead_to_files_and_headings_that_are_there(page: str) -> None:
 def test_tests_that_are_named_exist(page: str) -> None:
     named = re.findall(r"`(tests/[\w./-]+)", PAGES[page])
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_labels_that_the_reader_presses_are_on_a_page(page: str) -> None:
+    labels = {re.sub(r"\s+", " ", label) for label in PRESSED.findall(PAGES[page])}
+    templates = "\n".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
+    assert [label for label in labels if label not in templates] == []
 
 
 def test_every_page_is_in_the_index() -> None:
