@@ -10,7 +10,7 @@ register = template.Library()
 _NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
     "pages": (
         ("/", "/experiments/", gettext_noop("Compare")),
-        ("/workshop/", "/workshop/", gettext_noop("Workshop")),
+        ("/workshop/", "/workshop/", gettext_noop("Workshops")),
         ("/sessions/", "/sessions/", gettext_noop("Sessions")),
         ("/measurements/", "/measurements/", gettext_noop("Measurements")),
         ("/questions/", ("/questions/", "/claims/", "/misconceptions/"), gettext_noop("Questions")),

@@ -53,7 +53,7 @@ def start(visitor: Visitor, server: Server, slug: str = "host-network") -> StepP
     """Opens the first step from the start page, on an engine without leftovers of other tests."""
     server.forget_everything()
     page = visitor.open(server.url)
-    page.get_by_role("link", name="Workshop", exact=True).click()
+    page.get_by_role("link", name="Workshops", exact=True).click()
     page.locator("main").get_by_role("link", name=workshop(slug).title, exact=True).click()
     page.wait_for_url(f"**/workshop/{slug}/", wait_until="load")
     again = page.get_by_role("button", name="Start over")
