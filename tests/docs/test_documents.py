@@ -19,7 +19,7 @@ BLOCKS = [one for page, text in PAGES.items() for one in blocks(page, text)]
 PYTEST_OPTIONS = {"--junitxml"}
 #: Pages that the index need not name.
 NOT_IN_THE_INDEX = {"docs/README.md", "README.md"}
-#: A label of a page that the reader is told to use.
+#: A label of a page that a document names for use.
 PRESSED = re.compile(r"\b(?:press|select|choose|set|after)\s+(?:\*\*|“)([^*”]+)(?:\*\*|”)", re.IGNORECASE)
 LANGUAGES = {"console", "text", "python", "toml", "markdown", "json", "nginx", "yaml", "ini", "sh"}
 
