@@ -54,6 +54,7 @@ class BrowserTour:
     done: list[str] = field(default_factory=list)
     _pictures: Path | None = None
     _number: int = 0
+    _refusal: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -162,7 +163,10 @@ class BrowserTour:
         for name, key in keys.items():
             for other in keys.values():
                 reached = partial(self._answers, name, containers[key], other)
-                await until(reached, f"{other} answers {key} over the overlay network", REACH_S)
+                try:
+                    await until(reached, f"{other} answers {key} over the overlay network", REACH_S)
+                except BenchmarkError as error:
+                    raise BenchmarkError(f"{error}: {self._refusal}") from error
         self._note("each arm in overlay mode reaches all others by name", began)
 
     async def _answers(self, machine: str, container: str, other: str) -> bool:
@@ -170,7 +174,8 @@ class BrowserTour:
         wget = ["docker", "exec", container, "busybox", "wget", "-T", "3", "-qO-", f"http://{other}/"]
         try:
             return "from " in await asyncio.to_thread(self.installation.machines[machine].machine.run, *wget)
-        except BenchmarkError:
+        except BenchmarkError as error:
+            self._refusal = str(error)
             return False
 
     async def _request(self, page: Any, origin: str, experiment: str) -> None:
